@@ -1,0 +1,245 @@
+
+/*
+ * What the files of the module share.  From the top down:
+ *
+ *   module      directives, phases and the hooks of a process
+ *   setting     the directives that the executable reads too, kept as written
+ *   prepare     a configuration checked by the library, in a child process
+ *   request     a request identified, suspended, resumed, let in or refused
+ *   credential  where a key may stand in a request
+ *   refusal     the answer to a request that is not let in
+ *   variable    $latchkey_organization and its like
+ *   worker      a worker's gateway, driven once a turn of the event loop
+ *   link        a connection to the store
+ *   endpoint    the addresses of the store
+ *   library     liblatchkey.so, loaded by hand
+ */
+
+#ifndef _NGX_HTTP_LATCHKEY_H_INCLUDED_
+#define _NGX_HTTP_LATCHKEY_H_INCLUDED_
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_event.h>
+#include <ngx_event_connect.h>
+#include <ngx_http.h>
+
+#include "latchkey.h"
+
+
+typedef struct ngx_http_latchkey_ctx_s    ngx_http_latchkey_ctx_t;
+typedef struct ngx_http_latchkey_link_s   ngx_http_latchkey_link_t;
+typedef struct ngx_http_latchkey_worker_s ngx_http_latchkey_worker_t;
+
+
+/* Where a directive stands. */
+
+typedef struct {
+    ngx_str_t  file;
+    ngx_uint_t line;
+} ngx_http_latchkey_place_t;
+
+
+typedef struct {
+    ngx_str_t   text; /* as the gateway writes it */
+    ngx_addr_t *addrs;
+    ngx_uint_t  naddrs;
+} ngx_http_latchkey_endpoint_t;
+
+
+typedef struct {
+    ngx_array_t directives; /* of latchkey_directive */
+    ngx_array_t places;     /* of ngx_http_latchkey_place_t, one a directive */
+    ngx_array_t endpoints;  /* of ngx_http_latchkey_endpoint_t */
+    ngx_str_t   library;
+    ngx_str_t   secrets; /* opaque, from latchkey_prepare() */
+
+    ngx_http_latchkey_worker_t *worker; /* NULL: no key can be checked */
+
+    unsigned used:1; /* keys are checked somewhere */
+} ngx_http_latchkey_main_conf_t;
+
+
+typedef struct {
+    ngx_flag_t   enable;
+    ngx_array_t *credentials; /* of ngx_http_latchkey_credential_t */
+    ngx_str_t    realm;
+
+    unsigned verify:1;  /* of this location alone: not inherited */
+    unsigned checked:1; /* enabled, or verify */
+} ngx_http_latchkey_loc_conf_t;
+
+
+typedef enum {
+    NGX_HTTP_LATCHKEY_UNCHECKED = 0,
+    NGX_HTTP_LATCHKEY_PENDING,
+    NGX_HTTP_LATCHKEY_DECIDED
+} ngx_http_latchkey_state_e;
+
+
+/* The check of one request or subrequest. */
+
+struct ngx_http_latchkey_ctx_s {
+    ngx_http_request_t         *request;
+    ngx_http_latchkey_worker_t *worker;
+    ngx_array_t                *credentials; /* where its key was looked for */
+
+    ngx_http_latchkey_state_e state;
+    latchkey_decision         decision;
+
+    uint64_t    ticket; /* while pending */
+    ngx_event_t resume;
+
+    unsigned challenged:1; /* the headers of a refusal are in place */
+};
+
+
+/* The functions of latchkey.h, each with its prototype there. */
+
+typedef struct {
+    __typeof__(latchkey_abi_version)    *abi_version;
+    __typeof__(latchkey_prepare)        *prepare;
+    __typeof__(latchkey_endpoints)      *endpoints;
+    __typeof__(latchkey_gateway_new)    *gateway_new;
+    __typeof__(latchkey_gateway_free)   *gateway_free;
+    __typeof__(latchkey_check_begin)    *check_begin;
+    __typeof__(latchkey_check_cancel)   *check_cancel;
+    __typeof__(latchkey_check_next)     *check_next;
+    __typeof__(latchkey_checks_waiting) *checks_waiting;
+    __typeof__(latchkey_link_next)      *link_next;
+    __typeof__(latchkey_link_opened)    *link_opened;
+    __typeof__(latchkey_link_closed)    *link_closed;
+    __typeof__(latchkey_link_received)  *link_received;
+    __typeof__(latchkey_link_output)    *link_output;
+    __typeof__(latchkey_tick)           *tick;
+    __typeof__(latchkey_finish)         *finish;
+    __typeof__(latchkey_settled)        *settled;
+    __typeof__(latchkey_log_next)       *log_next;
+} ngx_http_latchkey_library_t;
+
+
+/* A connection to the store; the gateway knows it by its number. */
+
+struct ngx_http_latchkey_link_s {
+    ngx_http_latchkey_worker_t *worker;
+    uint32_t                    number;
+
+    ngx_connection_t *connection; /* NULL: closed */
+    ngx_buf_t        *output;     /* taken from the gateway, not sent yet */
+
+    ngx_addr_t *address;
+    ngx_uint_t  failures; /* to connect, in a row: picks the next address */
+    ngx_log_t   log;      /* of the attempt to connect */
+    time_t      logged;
+
+    unsigned opened:1; /* the gateway was told so */
+};
+
+
+/* A worker's gateway and what moves its bytes. */
+
+struct ngx_http_latchkey_worker_s {
+    latchkey_gateway *gateway;
+
+    void *dummy;
+
+    ngx_log_t *log;
+
+    /* the timer's ident must stand after 3 pointers, as in ngx_connection_t */
+    ngx_int_t ident;
+
+    ngx_http_latchkey_library_t    library;
+    ngx_http_latchkey_main_conf_t *conf;
+
+    ngx_event_t turn;  /* posted: the gateway is settled when the turn ends */
+    ngx_event_t timer; /* the gateway's next deadline */
+
+    ngx_http_latchkey_link_t links[LATCHKEY_LINKS_MAX];
+};
+
+
+/* setting */
+
+char *ngx_http_latchkey_setting(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_latchkey_set_library(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+ngx_uint_t ngx_http_latchkey_setting_index(ngx_http_latchkey_main_conf_t *lmcf,
+    const char *name);
+void ngx_http_latchkey_setting_error(ngx_conf_t *cf,
+    ngx_http_latchkey_main_conf_t *lmcf, ngx_uint_t index, const char *message);
+
+/* prepare */
+
+ngx_int_t ngx_http_latchkey_prepare(ngx_conf_t *cf,
+    ngx_http_latchkey_main_conf_t *lmcf);
+
+/* request */
+
+ngx_http_latchkey_ctx_t *ngx_http_latchkey_get_ctx(ngx_http_request_t *r);
+void ngx_http_latchkey_decided(ngx_http_latchkey_ctx_t *ctx,
+    const latchkey_decision *decision);
+ngx_int_t ngx_http_latchkey_preaccess_handler(ngx_http_request_t *r);
+ngx_int_t ngx_http_latchkey_access_handler(ngx_http_request_t *r);
+ngx_int_t ngx_http_latchkey_last_access_handler(ngx_http_request_t *r);
+ngx_int_t ngx_http_latchkey_verify_handler(ngx_http_request_t *r);
+
+/* credential */
+
+extern ngx_array_t ngx_http_latchkey_default_credentials;
+
+char *ngx_http_latchkey_set_credential(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+ngx_int_t ngx_http_latchkey_find_credential(ngx_http_request_t *r,
+    ngx_array_t *credentials, ngx_str_t *value);
+
+/* refusal */
+
+ngx_int_t ngx_http_latchkey_refuse(ngx_http_request_t *r,
+    ngx_http_latchkey_ctx_t *ctx);
+
+/* variable */
+
+extern ngx_str_t ngx_http_latchkey_result_names[];
+
+ngx_int_t ngx_http_latchkey_add_variables(ngx_conf_t *cf);
+
+/* worker */
+
+ngx_int_t ngx_http_latchkey_init_worker(ngx_cycle_t *cycle,
+    ngx_http_latchkey_main_conf_t *lmcf);
+void ngx_http_latchkey_exit_worker(ngx_http_latchkey_worker_t *worker);
+ngx_int_t ngx_http_latchkey_begin_check(ngx_http_latchkey_worker_t *worker,
+    ngx_http_latchkey_ctx_t *ctx, ngx_str_t *credential);
+void ngx_http_latchkey_post_turn(ngx_http_latchkey_worker_t *worker);
+latchkey_time ngx_http_latchkey_now(void);
+
+/* link */
+
+void ngx_http_latchkey_link_init(ngx_http_latchkey_worker_t *worker,
+    uint32_t number);
+void ngx_http_latchkey_link_open(ngx_http_latchkey_link_t *link,
+    const char *endpoint);
+void ngx_http_latchkey_link_write(ngx_http_latchkey_link_t *link);
+void ngx_http_latchkey_link_close(ngx_http_latchkey_link_t *link);
+ngx_int_t ngx_http_latchkey_links_wait(ngx_http_latchkey_worker_t *worker,
+    ngx_msec_t timeout);
+
+/* endpoint */
+
+ngx_int_t ngx_http_latchkey_resolve_endpoints(ngx_conf_t *cf,
+    ngx_http_latchkey_main_conf_t *lmcf, u_char *lines, size_t length);
+ngx_int_t ngx_http_latchkey_find_endpoint(ngx_http_latchkey_main_conf_t *lmcf,
+    const char *text, ngx_pool_t *pool, ngx_http_latchkey_endpoint_t *endpoint);
+
+/* library */
+
+ngx_int_t ngx_http_latchkey_load_library(ngx_http_latchkey_library_t *library,
+    ngx_str_t *path, char *error, size_t size);
+
+
+extern ngx_module_t ngx_http_latchkey_module;
+
+
+#endif /* _NGX_HTTP_LATCHKEY_H_INCLUDED_ */

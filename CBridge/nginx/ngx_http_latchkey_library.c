@@ -1,0 +1,148 @@
+
+/*
+ * liblatchkey.so is loaded by hand and late, after the fork: so the master
+ * never holds the Swift runtime, and a reload brings in a new library.
+ */
+
+#include "ngx_http_latchkey.h"
+
+#include <dlfcn.h>
+
+
+typedef struct {
+    const char *name;
+    size_t      offset;
+} ngx_http_latchkey_symbol_t;
+
+
+#define ngx_http_latchkey_symbol(name) \
+    { "latchkey_" #name, offsetof(ngx_http_latchkey_library_t, name) }
+
+
+static const ngx_http_latchkey_symbol_t ngx_http_latchkey_symbols[] = {
+    ngx_http_latchkey_symbol(abi_version),
+    ngx_http_latchkey_symbol(prepare),
+    ngx_http_latchkey_symbol(endpoints),
+    ngx_http_latchkey_symbol(gateway_new),
+    ngx_http_latchkey_symbol(gateway_free),
+    ngx_http_latchkey_symbol(check_begin),
+    ngx_http_latchkey_symbol(check_cancel),
+    ngx_http_latchkey_symbol(check_next),
+    ngx_http_latchkey_symbol(checks_waiting),
+    ngx_http_latchkey_symbol(link_next),
+    ngx_http_latchkey_symbol(link_opened),
+    ngx_http_latchkey_symbol(link_closed),
+    ngx_http_latchkey_symbol(link_received),
+    ngx_http_latchkey_symbol(link_output),
+    ngx_http_latchkey_symbol(tick),
+    ngx_http_latchkey_symbol(finish),
+    ngx_http_latchkey_symbol(settled),
+    ngx_http_latchkey_symbol(log_next),
+};
+
+
+#define NGX_HTTP_LATCHKEY_SYMBOLS \
+    (sizeof(ngx_http_latchkey_symbols) / sizeof(ngx_http_latchkey_symbol_t))
+
+
+/* A function that the table forgets would stay a wild pointer. */
+
+typedef char ngx_http_latchkey_symbols_are_all
+    [sizeof(ngx_http_latchkey_library_t)
+                == NGX_HTTP_LATCHKEY_SYMBOLS * sizeof(void *)
+            ? 1
+            : -1];
+
+
+static ngx_int_t ngx_http_latchkey_load_symbol(void *handle, const char *name,
+    void *pointer);
+
+
+/*
+ * Writes a text that ends with a 0 to error and returns NGX_ERROR if this is
+ * not a library that the module can use.  What is loaded stays loaded: a Swift
+ * runtime cannot be taken out again.
+ */
+
+ngx_int_t
+ngx_http_latchkey_load_library(ngx_http_latchkey_library_t *library,
+    ngx_str_t *path, char *error, size_t size)
+{
+    void                             *handle;
+    u_char                           *p;
+    uint32_t                          version;
+    ngx_uint_t                        i;
+    const ngx_http_latchkey_symbol_t *symbol;
+
+    p = (u_char *) error;
+    size--;
+
+    handle = dlopen((char *) path->data, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
+
+    if (handle == NULL) {
+        p = ngx_snprintf(p, size, "cannot load the Latchkey library, "
+            "set \"latchkey_library\" to its file: %s", dlerror());
+        goto failed;
+    }
+
+    symbol = &ngx_http_latchkey_symbols[0];
+
+    if (ngx_http_latchkey_load_symbol(handle, symbol->name,
+            &library->abi_version)
+        != NGX_OK)
+    {
+        goto missing;
+    }
+
+    /* a library with another interface may well lack a function: say why */
+
+    version = library->abi_version();
+
+    if (version != LATCHKEY_ABI_VERSION) {
+        p = ngx_snprintf(p, size, "\"%V\" has interface %uD, the module has %d: "
+            "install both from one release",
+            path, version, LATCHKEY_ABI_VERSION);
+        goto failed;
+    }
+
+    for (i = 1; i < NGX_HTTP_LATCHKEY_SYMBOLS; i++) {
+        symbol = &ngx_http_latchkey_symbols[i];
+
+        if (ngx_http_latchkey_load_symbol(handle, symbol->name,
+                (u_char *) library + symbol->offset)
+            != NGX_OK)
+        {
+            goto missing;
+        }
+    }
+
+    return NGX_OK;
+
+missing:
+
+    p = ngx_snprintf(p, size, "\"%V\" has no function \"%s\": "
+        "it is not a Latchkey library", path, symbol->name);
+
+failed:
+
+    *p = '\0';
+
+    return NGX_ERROR;
+}
+
+
+static ngx_int_t
+ngx_http_latchkey_load_symbol(void *handle, const char *name, void *pointer)
+{
+    void *address;
+
+    address = dlsym(handle, name);
+
+    if (address == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_memcpy(pointer, &address, sizeof(void *));
+
+    return NGX_OK;
+}

@@ -1,0 +1,373 @@
+
+/*
+ * Latchkey for nginx: checks API keys in the worker, on its event loop.
+ */
+
+#include "ngx_http_latchkey.h"
+
+
+static char *ngx_http_latchkey_set_verify(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+static char *ngx_http_latchkey_check_realm(ngx_conf_t *cf, void *post,
+    void *data);
+static void *ngx_http_latchkey_create_main_conf(ngx_conf_t *cf);
+static void *ngx_http_latchkey_create_loc_conf(ngx_conf_t *cf);
+static char *ngx_http_latchkey_merge_loc_conf(ngx_conf_t *cf, void *parent,
+    void *child);
+static ngx_int_t ngx_http_latchkey_init(ngx_conf_t *cf);
+static ngx_int_t ngx_http_latchkey_add_handlers(ngx_conf_t *cf);
+static ngx_int_t ngx_http_latchkey_init_process(ngx_cycle_t *cycle);
+static void ngx_http_latchkey_exit_process(ngx_cycle_t *cycle);
+
+
+static ngx_conf_post_t ngx_http_latchkey_realm_post = {
+    ngx_http_latchkey_check_realm
+};
+
+
+static ngx_command_t ngx_http_latchkey_commands[] = {
+
+    { ngx_string("latchkey_store"),
+        NGX_HTTP_MAIN_CONF | NGX_CONF_1MORE,
+        ngx_http_latchkey_setting,
+        NGX_HTTP_MAIN_CONF_OFFSET,
+        0,
+        NULL },
+
+    { ngx_string("latchkey_store_auth"),
+        NGX_HTTP_MAIN_CONF | NGX_CONF_TAKE12,
+        ngx_http_latchkey_setting,
+        NGX_HTTP_MAIN_CONF_OFFSET,
+        0,
+        NULL },
+
+    { ngx_string("latchkey_pepper_file"),
+        NGX_HTTP_MAIN_CONF | NGX_CONF_TAKE1,
+        ngx_http_latchkey_setting,
+        NGX_HTTP_MAIN_CONF_OFFSET,
+        0,
+        NULL },
+
+    { ngx_string("latchkey_prefix"),
+        NGX_HTTP_MAIN_CONF | NGX_CONF_TAKE1,
+        ngx_http_latchkey_setting,
+        NGX_HTTP_MAIN_CONF_OFFSET,
+        0,
+        NULL },
+
+    { ngx_string("latchkey_consistency"),
+        NGX_HTTP_MAIN_CONF | NGX_CONF_TAKE1,
+        ngx_http_latchkey_setting,
+        NGX_HTTP_MAIN_CONF_OFFSET,
+        0,
+        NULL },
+
+    { ngx_string("latchkey_timeout"),
+        NGX_HTTP_MAIN_CONF | NGX_CONF_TAKE1,
+        ngx_http_latchkey_setting,
+        NGX_HTTP_MAIN_CONF_OFFSET,
+        0,
+        NULL },
+
+    { ngx_string("latchkey_library"),
+        NGX_HTTP_MAIN_CONF | NGX_CONF_TAKE1,
+        ngx_http_latchkey_set_library,
+        NGX_HTTP_MAIN_CONF_OFFSET,
+        0,
+        NULL },
+
+    { ngx_string("latchkey_operators"),
+        NGX_HTTP_MAIN_CONF | NGX_CONF_1MORE,
+        ngx_http_latchkey_setting,
+        NGX_HTTP_MAIN_CONF_OFFSET,
+        0,
+        NULL },
+
+    { ngx_string("latchkey_rotate_after"),
+        NGX_HTTP_MAIN_CONF | NGX_CONF_TAKE1,
+        ngx_http_latchkey_setting,
+        NGX_HTTP_MAIN_CONF_OFFSET,
+        0,
+        NULL },
+
+    { ngx_string("latchkey"),
+        NGX_HTTP_MAIN_CONF | NGX_HTTP_SRV_CONF | NGX_HTTP_LOC_CONF
+            | NGX_CONF_FLAG,
+        ngx_conf_set_flag_slot,
+        NGX_HTTP_LOC_CONF_OFFSET,
+        offsetof(ngx_http_latchkey_loc_conf_t, enable),
+        NULL },
+
+    { ngx_string("latchkey_verify"),
+        NGX_HTTP_LOC_CONF | NGX_CONF_NOARGS,
+        ngx_http_latchkey_set_verify,
+        NGX_HTTP_LOC_CONF_OFFSET,
+        0,
+        NULL },
+
+    { ngx_string("latchkey_credential"),
+        NGX_HTTP_MAIN_CONF | NGX_HTTP_SRV_CONF | NGX_HTTP_LOC_CONF
+            | NGX_CONF_1MORE,
+        ngx_http_latchkey_set_credential,
+        NGX_HTTP_LOC_CONF_OFFSET,
+        0,
+        NULL },
+
+    { ngx_string("latchkey_realm"),
+        NGX_HTTP_MAIN_CONF | NGX_HTTP_SRV_CONF | NGX_HTTP_LOC_CONF
+            | NGX_CONF_TAKE1,
+        ngx_conf_set_str_slot,
+        NGX_HTTP_LOC_CONF_OFFSET,
+        offsetof(ngx_http_latchkey_loc_conf_t, realm),
+        &ngx_http_latchkey_realm_post },
+
+    ngx_null_command
+};
+
+
+static ngx_http_module_t ngx_http_latchkey_module_ctx = {
+    ngx_http_latchkey_add_variables, /* preconfiguration */
+    ngx_http_latchkey_init,          /* postconfiguration */
+
+    ngx_http_latchkey_create_main_conf, /* create main configuration */
+    NULL,                               /* init main configuration */
+
+    NULL, /* create server configuration */
+    NULL, /* merge server configuration */
+
+    ngx_http_latchkey_create_loc_conf, /* create location configuration */
+    ngx_http_latchkey_merge_loc_conf   /* merge location configuration */
+};
+
+
+ngx_module_t ngx_http_latchkey_module = {
+    NGX_MODULE_V1,
+    &ngx_http_latchkey_module_ctx,  /* module context */
+    ngx_http_latchkey_commands,     /* module directives */
+    NGX_HTTP_MODULE,                /* module type */
+    NULL,                           /* init master */
+    NULL,                           /* init module */
+    ngx_http_latchkey_init_process, /* init process */
+    NULL,                           /* init thread */
+    NULL,                           /* exit thread */
+    ngx_http_latchkey_exit_process, /* exit process */
+    NULL,                           /* exit master */
+    NGX_MODULE_V1_PADDING
+};
+
+
+static char *
+ngx_http_latchkey_set_verify(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_latchkey_loc_conf_t *llcf = conf;
+
+    ngx_http_core_loc_conf_t *clcf;
+
+    if (llcf->verify) {
+        return "is duplicate";
+    }
+
+    llcf->verify = 1;
+
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+    clcf->handler = ngx_http_latchkey_verify_handler;
+
+    return NGX_CONF_OK;
+}
+
+
+/* The realm is sent between quotes, in a header. */
+
+static char *
+ngx_http_latchkey_check_realm(ngx_conf_t *cf, void *post, void *data)
+{
+    ngx_str_t *realm = data;
+
+    u_char     ch;
+    ngx_uint_t i;
+
+    for (i = 0; i < realm->len; i++) {
+        ch = realm->data[i];
+
+        if (ch < 0x20 || ch > 0x7e || ch == '"' || ch == '\\') {
+            break;
+        }
+    }
+
+    if (i == 0 || i != realm->len) {
+        return "must be printable ASCII without quotes and backslashes";
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+static void *
+ngx_http_latchkey_create_main_conf(ngx_conf_t *cf)
+{
+    ngx_http_latchkey_main_conf_t *lmcf;
+
+    lmcf = ngx_pcalloc(cf->pool, sizeof(ngx_http_latchkey_main_conf_t));
+    if (lmcf == NULL) {
+        return NULL;
+    }
+
+    if (ngx_array_init(&lmcf->directives, cf->pool, 8,
+            sizeof(latchkey_directive))
+            != NGX_OK
+        || ngx_array_init(&lmcf->places, cf->pool, 8,
+               sizeof(ngx_http_latchkey_place_t))
+            != NGX_OK
+        || ngx_array_init(&lmcf->endpoints, cf->pool, 1,
+               sizeof(ngx_http_latchkey_endpoint_t))
+            != NGX_OK)
+    {
+        return NULL;
+    }
+
+    ngx_str_set(&lmcf->library, NGX_HTTP_LATCHKEY_LIBRARY);
+
+    return lmcf;
+}
+
+
+static void *
+ngx_http_latchkey_create_loc_conf(ngx_conf_t *cf)
+{
+    ngx_http_latchkey_loc_conf_t *llcf;
+
+    llcf = ngx_pcalloc(cf->pool, sizeof(ngx_http_latchkey_loc_conf_t));
+    if (llcf == NULL) {
+        return NULL;
+    }
+
+    /*
+     * set by ngx_pcalloc():
+     *
+     *     llcf->realm = { 0, NULL };
+     *     llcf->verify = 0;
+     *     llcf->checked = 0;
+     */
+
+    llcf->enable = NGX_CONF_UNSET;
+    llcf->credentials = NGX_CONF_UNSET_PTR;
+
+    return llcf;
+}
+
+
+static char *
+ngx_http_latchkey_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
+{
+    ngx_http_latchkey_loc_conf_t *prev = parent;
+    ngx_http_latchkey_loc_conf_t *conf = child;
+
+    ngx_http_latchkey_main_conf_t *lmcf;
+
+    ngx_conf_merge_value(conf->enable, prev->enable, 0);
+    ngx_conf_merge_ptr_value(conf->credentials, prev->credentials,
+        &ngx_http_latchkey_default_credentials);
+    ngx_conf_merge_str_value(conf->realm, prev->realm, "api");
+
+    if (conf->enable || conf->verify) {
+        conf->checked = 1;
+
+        lmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_latchkey_module);
+        lmcf->used = 1;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+/* Where no location asks for keys, the module does not exist. */
+
+static ngx_int_t
+ngx_http_latchkey_init(ngx_conf_t *cf)
+{
+    ngx_http_latchkey_main_conf_t *lmcf;
+
+    lmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_latchkey_module);
+
+    if (!lmcf->used) {
+        return NGX_OK;
+    }
+
+    if (ngx_http_latchkey_prepare(cf, lmcf) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_latchkey_add_handlers(cf);
+}
+
+
+static ngx_int_t
+ngx_http_latchkey_add_handlers(ngx_conf_t *cf)
+{
+    ngx_array_t               *handlers;
+    ngx_http_handler_pt       *h;
+    ngx_http_core_main_conf_t *cmcf;
+
+    cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
+
+    h = ngx_array_push(&cmcf->phases[NGX_HTTP_PREACCESS_PHASE].handlers);
+    if (h == NULL) {
+        return NGX_ERROR;
+    }
+
+    *h = ngx_http_latchkey_preaccess_handler;
+
+    handlers = &cmcf->phases[NGX_HTTP_ACCESS_PHASE].handlers;
+
+    if (ngx_array_push_n(handlers, 2) == NULL) {
+        return NGX_ERROR;
+    }
+
+    /* handlers run from the last to the first, so the last word stands first */
+
+    h = handlers->elts;
+
+    ngx_memmove(h + 1, h, (handlers->nelts - 2) * sizeof(ngx_http_handler_pt));
+
+    h[0] = ngx_http_latchkey_last_access_handler;
+    h[handlers->nelts - 1] = ngx_http_latchkey_access_handler;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_latchkey_init_process(ngx_cycle_t *cycle)
+{
+    ngx_http_latchkey_main_conf_t *lmcf;
+
+    lmcf = ngx_http_cycle_get_module_main_conf(cycle, ngx_http_latchkey_module);
+
+    if (lmcf == NULL || !lmcf->used) {
+        return NGX_OK;
+    }
+
+    if (ngx_process == NGX_PROCESS_WORKER || ngx_process == NGX_PROCESS_SINGLE) {
+        ngx_http_latchkey_init_worker(cycle, lmcf);
+    }
+
+    /* the gateway has its own copy, and a cache manager has no use for any */
+
+    ngx_explicit_memzero(lmcf->secrets.data, lmcf->secrets.len);
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_latchkey_exit_process(ngx_cycle_t *cycle)
+{
+    ngx_http_latchkey_main_conf_t *lmcf;
+
+    lmcf = ngx_http_cycle_get_module_main_conf(cycle, ngx_http_latchkey_module);
+
+    if (lmcf && lmcf->worker) {
+        ngx_http_latchkey_exit_worker(lmcf->worker);
+        lmcf->worker = NULL;
+    }
+}

@@ -1,0 +1,263 @@
+
+/*
+ * A configuration is checked by the library that will act on it, but in a child
+ * process that lives for that alone: the master must not load the library,
+ * because every worker forked from it would then keep that one for good.
+ *
+ * The child runs with the rights of the master, so it can read the pepper; the
+ * secrets come back with its report and wait in the cycle for the workers.
+ */
+
+#include "ngx_http_latchkey.h"
+
+#include <poll.h>
+
+
+#define NGX_HTTP_LATCHKEY_PREPARE_TIMEOUT 10000
+#define NGX_HTTP_LATCHKEY_ENDPOINTS_MAX   65536
+
+
+typedef struct {
+    size_t         secrets_length; /* 0: refused, see fault */
+    size_t         endpoints_length;
+    latchkey_fault fault;
+    u_char         secrets[LATCHKEY_SECRETS_MAX];
+    u_char         endpoints[NGX_HTTP_LATCHKEY_ENDPOINTS_MAX];
+} ngx_http_latchkey_report_t;
+
+
+static ngx_int_t ngx_http_latchkey_ask_child(ngx_conf_t *cf,
+    ngx_http_latchkey_main_conf_t *lmcf, ngx_http_latchkey_report_t *report);
+static void ngx_http_latchkey_make_report(ngx_http_latchkey_main_conf_t *lmcf,
+    ngx_http_latchkey_report_t *report);
+static void ngx_http_latchkey_write_report(ngx_fd_t fd,
+    ngx_http_latchkey_report_t *report);
+static ngx_int_t ngx_http_latchkey_read_report(ngx_fd_t fd,
+    ngx_http_latchkey_report_t *report);
+static ngx_int_t ngx_http_latchkey_keep_report(ngx_conf_t *cf,
+    ngx_http_latchkey_main_conf_t *lmcf, ngx_http_latchkey_report_t *report);
+static void ngx_http_latchkey_wipe_secrets(void *data);
+
+
+ngx_int_t
+ngx_http_latchkey_prepare(ngx_conf_t *cf, ngx_http_latchkey_main_conf_t *lmcf)
+{
+    ngx_int_t                   rc;
+    ngx_http_latchkey_report_t *report;
+
+    report = ngx_calloc(sizeof(ngx_http_latchkey_report_t), cf->log);
+    if (report == NULL) {
+        return NGX_ERROR;
+    }
+
+    rc = ngx_http_latchkey_ask_child(cf, lmcf, report);
+
+    if (rc == NGX_OK) {
+        rc = ngx_http_latchkey_keep_report(cf, lmcf, report);
+    }
+
+    ngx_explicit_memzero(report, sizeof(ngx_http_latchkey_report_t));
+    ngx_free(report);
+
+    return rc;
+}
+
+
+static ngx_int_t
+ngx_http_latchkey_ask_child(ngx_conf_t *cf, ngx_http_latchkey_main_conf_t *lmcf,
+    ngx_http_latchkey_report_t *report)
+{
+    ngx_fd_t  fd[2];
+    ngx_int_t rc;
+    ngx_pid_t pid;
+
+    if (pipe(fd) == -1) {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, ngx_errno, "pipe() failed");
+        return NGX_ERROR;
+    }
+
+    pid = fork();
+
+    if (pid == 0) {
+        ngx_http_latchkey_make_report(lmcf, report);
+        ngx_http_latchkey_write_report(fd[1], report);
+        _exit(0);
+    }
+
+    (void) close(fd[1]);
+
+    if (pid == -1) {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, ngx_errno, "fork() failed");
+        (void) close(fd[0]);
+        return NGX_ERROR;
+    }
+
+    rc = ngx_http_latchkey_read_report(fd[0], report);
+
+    (void) close(fd[0]);
+
+    if (rc == NGX_AGAIN) {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0, "\"%V\" did not check "
+            "the configuration within %d seconds", &lmcf->library,
+            NGX_HTTP_LATCHKEY_PREPARE_TIMEOUT / 1000);
+
+        (void) kill(pid, SIGKILL);
+    }
+
+    if (rc == NGX_ERROR) {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0, "\"%V\" failed "
+            "while it checked the configuration", &lmcf->library);
+    }
+
+    /* no status is asked for: nginx's handler of SIGCHLD may have been first */
+
+    while (waitpid(pid, NULL, 0) == -1 && ngx_errno == NGX_EINTR) {
+        continue;
+    }
+
+    return (rc == NGX_OK) ? NGX_OK : NGX_ERROR;
+}
+
+
+static void
+ngx_http_latchkey_make_report(ngx_http_latchkey_main_conf_t *lmcf,
+    ngx_http_latchkey_report_t *report)
+{
+    size_t                      n;
+    ngx_http_latchkey_library_t library;
+
+    if (ngx_http_latchkey_load_library(&library, &lmcf->library,
+            report->fault.message, sizeof(report->fault.message))
+        != NGX_OK)
+    {
+        report->fault.directive = ngx_http_latchkey_setting_index(lmcf,
+            "latchkey_library");
+        return;
+    }
+
+    n = library.prepare(lmcf->directives.elts, lmcf->directives.nelts,
+        sizeof(report->secrets), report->secrets, &report->fault);
+
+    if (n == 0) {
+        return;
+    }
+
+    report->secrets_length = n;
+    report->endpoints_length = library.endpoints(lmcf->directives.elts,
+        lmcf->directives.nelts, sizeof(report->endpoints),
+        (char *) report->endpoints);
+}
+
+
+static void
+ngx_http_latchkey_write_report(ngx_fd_t fd, ngx_http_latchkey_report_t *report)
+{
+    u_char *p, *end;
+    ssize_t n;
+
+    p = (u_char *) report;
+    end = p + sizeof(ngx_http_latchkey_report_t);
+
+    while (p < end) {
+        n = write(fd, p, end - p);
+
+        if (n == -1 && ngx_errno == NGX_EINTR) {
+            continue;
+        }
+
+        if (n <= 0) {
+            return;
+        }
+
+        p += n;
+    }
+}
+
+
+/* Returns NGX_AGAIN if the child is late, NGX_ERROR if it ended too early. */
+
+static ngx_int_t
+ngx_http_latchkey_read_report(ngx_fd_t fd, ngx_http_latchkey_report_t *report)
+{
+    u_char       *p, *end;
+    ssize_t       n;
+    uint64_t      now, deadline;
+    struct pollfd pfd;
+
+    p = (u_char *) report;
+    end = p + sizeof(ngx_http_latchkey_report_t);
+
+    pfd.fd = fd;
+    pfd.events = POLLIN;
+
+    now = ngx_http_latchkey_now().boottime_ns / 1000000;
+    deadline = now + NGX_HTTP_LATCHKEY_PREPARE_TIMEOUT;
+
+    while (p < end) {
+        now = ngx_http_latchkey_now().boottime_ns / 1000000;
+
+        if (now >= deadline) {
+            return NGX_AGAIN;
+        }
+
+        if (poll(&pfd, 1, (int) (deadline - now)) <= 0) {
+            continue;
+        }
+
+        n = read(fd, p, end - p);
+
+        if (n == -1 && ngx_errno == NGX_EINTR) {
+            continue;
+        }
+
+        if (n <= 0) {
+            return NGX_ERROR;
+        }
+
+        p += n;
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_latchkey_keep_report(ngx_conf_t *cf,
+    ngx_http_latchkey_main_conf_t *lmcf, ngx_http_latchkey_report_t *report)
+{
+    ngx_pool_cleanup_t *cln;
+
+    if (report->secrets_length == 0) {
+        ngx_http_latchkey_setting_error(cf, lmcf, report->fault.directive,
+            report->fault.message);
+        return NGX_ERROR;
+    }
+
+    cln = ngx_pool_cleanup_add(cf->pool, 0);
+    if (cln == NULL) {
+        return NGX_ERROR;
+    }
+
+    lmcf->secrets.data = ngx_pnalloc(cf->pool, report->secrets_length);
+    if (lmcf->secrets.data == NULL) {
+        return NGX_ERROR;
+    }
+
+    lmcf->secrets.len = report->secrets_length;
+    ngx_memcpy(lmcf->secrets.data, report->secrets, report->secrets_length);
+
+    cln->handler = ngx_http_latchkey_wipe_secrets;
+    cln->data = &lmcf->secrets;
+
+    return ngx_http_latchkey_resolve_endpoints(cf, lmcf, report->endpoints,
+        report->endpoints_length);
+}
+
+
+static void
+ngx_http_latchkey_wipe_secrets(void *data)
+{
+    ngx_str_t *secrets = data;
+
+    ngx_explicit_memzero(secrets->data, secrets->len);
+}

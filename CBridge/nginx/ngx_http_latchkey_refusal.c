@@ -1,0 +1,270 @@
+
+/*
+ * The answer to a request that is not let in: status, challenge (RFC 6750) and
+ * problem document (RFC 9457).  A key that is malformed, forged, revoked or
+ * expired gets one and the same answer: which of them it is concerns the
+ * operator, not whoever holds the key.
+ */
+
+#include "ngx_http_latchkey.h"
+
+
+typedef struct {
+    ngx_uint_t status;
+    ngx_str_t  error; /* what follows the realm in the challenge */
+    ngx_str_t  problem;
+} ngx_http_latchkey_refusal_t;
+
+
+static ngx_http_latchkey_refusal_t *ngx_http_latchkey_find_refusal(
+    latchkey_result result);
+static ngx_int_t ngx_http_latchkey_push_headers(ngx_http_request_t *r,
+    ngx_http_latchkey_refusal_t *refusal);
+static ngx_int_t ngx_http_latchkey_push_challenge(ngx_http_request_t *r,
+    ngx_str_t *error);
+static ngx_table_elt_t *ngx_http_latchkey_push_header(ngx_http_request_t *r,
+    char *key, char *value);
+static ngx_uint_t ngx_http_latchkey_left_to_nginx(ngx_http_request_t *r,
+    ngx_uint_t status);
+static ngx_int_t ngx_http_latchkey_send_problem(ngx_http_request_t *r,
+    ngx_uint_t status, ngx_str_t *problem);
+
+
+#define ngx_http_latchkey_problem(title, status, detail)                      \
+    ngx_string("{\"type\":\"about:blank\",\"title\":\"" title "\","           \
+        "\"status\":" #status ",\"detail\":\"" detail "\"}\n")
+
+
+static ngx_http_latchkey_refusal_t ngx_http_latchkey_missing = {
+    NGX_HTTP_UNAUTHORIZED,
+    ngx_null_string,
+    ngx_http_latchkey_problem("Unauthorized", 401, "An API key is required.")
+};
+
+
+static ngx_http_latchkey_refusal_t ngx_http_latchkey_ambiguous = {
+    NGX_HTTP_BAD_REQUEST,
+    ngx_string(", error=\"invalid_request\", "
+        "error_description=\"More than one API key was sent\""),
+    ngx_http_latchkey_problem("Bad Request", 400,
+        "More than one API key was sent.")
+};
+
+
+static ngx_http_latchkey_refusal_t ngx_http_latchkey_invalid = {
+    NGX_HTTP_UNAUTHORIZED,
+    ngx_string(", error=\"invalid_token\", "
+        "error_description=\"The API key is not valid\""),
+    ngx_http_latchkey_problem("Unauthorized", 401, "The API key is not valid.")
+};
+
+
+static ngx_http_latchkey_refusal_t ngx_http_latchkey_unavailable = {
+    NGX_HTTP_SERVICE_UNAVAILABLE,
+    ngx_null_string,
+    ngx_http_latchkey_problem("Service Unavailable", 503,
+        "API keys cannot be checked at the moment.")
+};
+
+
+/* Returns what a content handler returns: a status where nginx is to answer. */
+
+ngx_int_t
+ngx_http_latchkey_refuse(ngx_http_request_t *r, ngx_http_latchkey_ctx_t *ctx)
+{
+    ngx_uint_t                   status;
+    ngx_http_latchkey_refusal_t *refusal;
+
+    refusal = ngx_http_latchkey_find_refusal(ctx->decision.result);
+    status = refusal->status;
+
+    ngx_log_error(NGX_LOG_INFO, r->connection->log, 0, "latchkey: refused: %V",
+        &ngx_http_latchkey_result_names[ctx->decision.result]);
+
+    /* auth_request passes on a 401, and makes any 400 its own 500 */
+
+    if (r != r->main && status == NGX_HTTP_BAD_REQUEST) {
+        status = NGX_HTTP_UNAUTHORIZED;
+    }
+
+    /* an error page that is refused in its turn has the headers already */
+
+    if (!ctx->challenged) {
+        ctx->challenged = 1;
+
+        if (ngx_http_latchkey_push_headers(r, refusal) != NGX_OK) {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+    }
+
+    if (ngx_http_latchkey_left_to_nginx(r, status)) {
+        return status;
+    }
+
+    return ngx_http_latchkey_send_problem(r, status, &refusal->problem);
+}
+
+
+static ngx_http_latchkey_refusal_t *
+ngx_http_latchkey_find_refusal(latchkey_result result)
+{
+    switch (result) {
+
+    case LATCHKEY_MISSING:
+        return &ngx_http_latchkey_missing;
+
+    case LATCHKEY_AMBIGUOUS:
+        return &ngx_http_latchkey_ambiguous;
+
+    case LATCHKEY_UNAVAILABLE:
+        return &ngx_http_latchkey_unavailable;
+
+    default:
+        return &ngx_http_latchkey_invalid;
+    }
+}
+
+
+static ngx_int_t
+ngx_http_latchkey_push_headers(ngx_http_request_t *r,
+    ngx_http_latchkey_refusal_t *refusal)
+{
+    if (ngx_http_latchkey_push_header(r, "Cache-Control", "no-store") == NULL) {
+        return NGX_ERROR;
+    }
+
+    if (refusal->status != NGX_HTTP_SERVICE_UNAVAILABLE) {
+        return ngx_http_latchkey_push_challenge(r, &refusal->error);
+    }
+
+    if (ngx_http_latchkey_push_header(r, "Retry-After", "1") == NULL) {
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_latchkey_push_challenge(ngx_http_request_t *r, ngx_str_t *error)
+{
+    u_char                       *p;
+    size_t                        len;
+    ngx_table_elt_t              *h;
+    ngx_http_latchkey_loc_conf_t *llcf;
+
+    llcf = ngx_http_get_module_loc_conf(r, ngx_http_latchkey_module);
+
+    len = sizeof("Bearer realm=\"\"") + llcf->realm.len + error->len;
+
+    p = ngx_pnalloc(r->pool, len);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_sprintf(p, "Bearer realm=\"%V\"%V%Z", &llcf->realm, error);
+
+    h = ngx_http_latchkey_push_header(r, "WWW-Authenticate", (char *) p);
+    if (h == NULL) {
+        return NGX_ERROR;
+    }
+
+#if (nginx_version >= 1023000)
+    /* another module may have challenged before: "satisfy any" */
+    h->next = r->headers_out.www_authenticate;
+#endif
+
+    r->headers_out.www_authenticate = h;
+
+    return NGX_OK;
+}
+
+
+static ngx_table_elt_t *
+ngx_http_latchkey_push_header(ngx_http_request_t *r, char *key, char *value)
+{
+    ngx_table_elt_t *h;
+
+    h = ngx_list_push(&r->headers_out.headers);
+    if (h == NULL) {
+        return NULL;
+    }
+
+    h->hash = 1;
+    h->key.len = ngx_strlen(key);
+    h->key.data = (u_char *) key;
+    h->value.len = ngx_strlen(value);
+    h->value.data = (u_char *) value;
+
+#if (nginx_version >= 1023000)
+    h->next = NULL;
+#endif
+
+    return h;
+}
+
+
+/*
+ * Where the site has a page of its own for the status, or delays a 401, nginx
+ * must be given the status.  A subrequest has no pages: one with a status of
+ * its own, "=200", would let the main request in.
+ */
+
+static ngx_uint_t
+ngx_http_latchkey_left_to_nginx(ngx_http_request_t *r, ngx_uint_t status)
+{
+    ngx_uint_t                i;
+    ngx_http_err_page_t      *page;
+    ngx_http_core_loc_conf_t *clcf;
+
+    if (r != r->main) {
+        return 0;
+    }
+
+    clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
+
+    if (status == NGX_HTTP_UNAUTHORIZED && clcf->auth_delay) {
+        return 1;
+    }
+
+    if (r->error_page || clcf->error_pages == NULL || r->uri_changes == 0) {
+        return 0;
+    }
+
+    page = clcf->error_pages->elts;
+
+    for (i = 0; i < clcf->error_pages->nelts; i++) {
+        if (page[i].status == (ngx_int_t) status) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+static ngx_int_t
+ngx_http_latchkey_send_problem(ngx_http_request_t *r, ngx_uint_t status,
+    ngx_str_t *problem)
+{
+    ngx_http_complex_value_t cv;
+
+    static ngx_str_t type = ngx_string("application/problem+json");
+
+    ngx_memzero(&cv, sizeof(ngx_http_complex_value_t));
+    cv.value = *problem;
+
+    /* an error page set its own status, and its client need not send a body */
+
+    r->err_status = status;
+    r->expect_tested = 1;
+
+    ngx_http_clear_accept_ranges(r);
+    ngx_http_clear_last_modified(r);
+    ngx_http_clear_content_length(r);
+    ngx_http_clear_etag(r);
+
+    r->headers_out.content_type_lowcase = NULL;
+
+    return ngx_http_send_response(r, status, &type, &cv);
+}

@@ -1,0 +1,403 @@
+
+/*
+ * The way of a request: identified in the PREACCESS phase, so that what comes
+ * after it there (limit_req, limit_conn) knows the organization; let in or
+ * refused in the ACCESS phase, so that "satisfy" works.  In between it may be
+ * suspended until the store has answered.
+ */
+
+#include "ngx_http_latchkey.h"
+
+
+static ngx_int_t ngx_http_latchkey_check(ngx_http_request_t *r,
+    ngx_http_latchkey_loc_conf_t *llcf, ngx_http_latchkey_ctx_t **pctx);
+static ngx_int_t ngx_http_latchkey_identify(ngx_http_request_t *r,
+    ngx_http_latchkey_ctx_t *ctx);
+static ngx_http_latchkey_ctx_t *ngx_http_latchkey_create_ctx(
+    ngx_http_request_t *r);
+static ngx_int_t ngx_http_latchkey_suspend(ngx_http_request_t *r,
+    ngx_http_latchkey_ctx_t *ctx);
+static void ngx_http_latchkey_resume_handler(ngx_event_t *ev);
+static void ngx_http_latchkey_cancel(void *data);
+static ngx_int_t ngx_http_latchkey_end(ngx_http_request_t *r, ngx_int_t rc);
+
+
+ngx_int_t
+ngx_http_latchkey_preaccess_handler(ngx_http_request_t *r)
+{
+    ngx_int_t                     rc;
+    ngx_http_latchkey_ctx_t      *ctx;
+    ngx_http_latchkey_loc_conf_t *llcf;
+
+    llcf = ngx_http_get_module_loc_conf(r, ngx_http_latchkey_module);
+
+    if (!llcf->checked) {
+        return NGX_DECLINED;
+    }
+
+    rc = ngx_http_latchkey_check(r, llcf, &ctx);
+
+    return (rc == NGX_OK) ? NGX_DECLINED : rc;
+}
+
+
+ngx_int_t
+ngx_http_latchkey_access_handler(ngx_http_request_t *r)
+{
+    ngx_int_t                     rc;
+    ngx_http_latchkey_ctx_t      *ctx;
+    ngx_http_core_loc_conf_t     *clcf;
+    ngx_http_latchkey_loc_conf_t *llcf;
+
+    llcf = ngx_http_get_module_loc_conf(r, ngx_http_latchkey_module);
+
+    if (!llcf->checked) {
+        return NGX_DECLINED;
+    }
+
+    /* it was checked before, unless another module cut PREACCESS short */
+
+    rc = ngx_http_latchkey_check(r, llcf, &ctx);
+
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    if (ctx->decision.result == LATCHKEY_ALLOWED) {
+        return NGX_OK;
+    }
+
+    clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
+
+    if (clcf->satisfy == NGX_HTTP_SATISFY_ANY) {
+
+        /* the others are asked, whatever our reason: the last handler ends it */
+
+        return NGX_HTTP_UNAUTHORIZED;
+    }
+
+    return ngx_http_latchkey_end(r, ngx_http_latchkey_refuse(r, ctx));
+}
+
+
+/*
+ * Runs after all other handlers of the ACCESS phase.  Under "satisfy any" a
+ * refusal is made only here, when nobody has let the request in: no header of
+ * it can then reach the answer to a request that somebody did let in.
+ */
+
+ngx_int_t
+ngx_http_latchkey_last_access_handler(ngx_http_request_t *r)
+{
+    ngx_http_latchkey_ctx_t      *ctx;
+    ngx_http_latchkey_loc_conf_t *llcf;
+
+    if (r->access_code == 0) {
+        return NGX_DECLINED;
+    }
+
+    llcf = ngx_http_get_module_loc_conf(r, ngx_http_latchkey_module);
+
+    if (!llcf->checked) {
+        return NGX_DECLINED;
+    }
+
+    ctx = ngx_http_latchkey_get_ctx(r);
+
+    if (ctx == NULL || ctx->decision.result == LATCHKEY_ALLOWED) {
+        return NGX_DECLINED;
+    }
+
+    /* it would outlive a 400 or a 503 and refuse the page made for that */
+
+    r->access_code = 0;
+
+    return ngx_http_latchkey_end(r, ngx_http_latchkey_refuse(r, ctx));
+}
+
+
+/* The content of a latchkey_verify location; a subrequest meets no ACCESS. */
+
+ngx_int_t
+ngx_http_latchkey_verify_handler(ngx_http_request_t *r)
+{
+    ngx_http_latchkey_ctx_t *ctx;
+
+    ctx = ngx_http_latchkey_get_ctx(r);
+
+    if (ctx == NULL || ctx->state != NGX_HTTP_LATCHKEY_DECIDED) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (ctx->decision.result == LATCHKEY_ALLOWED) {
+        return NGX_HTTP_NO_CONTENT;
+    }
+
+    return ngx_http_latchkey_refuse(r, ctx);
+}
+
+
+/* Returns NGX_OK once there is a decision, NGX_AGAIN while it is awaited. */
+
+static ngx_int_t
+ngx_http_latchkey_check(ngx_http_request_t *r,
+    ngx_http_latchkey_loc_conf_t *llcf, ngx_http_latchkey_ctx_t **pctx)
+{
+    ngx_int_t                rc;
+    ngx_http_latchkey_ctx_t *ctx;
+
+    ctx = ngx_http_latchkey_get_ctx(r);
+
+    if (ctx == NULL) {
+        ctx = ngx_http_latchkey_create_ctx(r);
+        if (ctx == NULL) {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+    }
+
+    *pctx = ctx;
+
+    if (ctx->state == NGX_HTTP_LATCHKEY_PENDING) {
+        return NGX_AGAIN;
+    }
+
+    /* an internal redirect asks again: the client still sent the same key */
+
+    if (ctx->state == NGX_HTTP_LATCHKEY_DECIDED
+        && ctx->credentials == llcf->credentials)
+    {
+        return NGX_OK;
+    }
+
+    ctx->credentials = llcf->credentials;
+
+    rc = ngx_http_latchkey_identify(r, ctx);
+
+    if (rc == NGX_AGAIN) {
+        return ngx_http_latchkey_suspend(r, ctx);
+    }
+
+    if (rc != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    ctx->state = NGX_HTTP_LATCHKEY_DECIDED;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_latchkey_identify(ngx_http_request_t *r, ngx_http_latchkey_ctx_t *ctx)
+{
+    ngx_int_t                      n;
+    ngx_str_t                      value;
+    ngx_http_latchkey_ctx_t       *mctx;
+    ngx_http_latchkey_main_conf_t *lmcf;
+
+    if (r != r->main) {
+        mctx = ngx_http_latchkey_get_ctx(r->main);
+
+        if (mctx && mctx->state == NGX_HTTP_LATCHKEY_DECIDED
+            && mctx->credentials == ctx->credentials)
+        {
+            ctx->decision = mctx->decision;
+            return NGX_OK;
+        }
+    }
+
+    n = ngx_http_latchkey_find_credential(r, ctx->credentials, &value);
+
+    if (n == NGX_ERROR) {
+        return NGX_ERROR;
+    }
+
+    ngx_memzero(&ctx->decision, sizeof(latchkey_decision));
+
+    if (n != 1) {
+        ctx->decision.result = (n == 0) ? LATCHKEY_MISSING : LATCHKEY_AMBIGUOUS;
+        return NGX_OK;
+    }
+
+    lmcf = ngx_http_get_module_main_conf(r, ngx_http_latchkey_module);
+
+    if (lmcf->worker == NULL) {
+        ctx->decision.result = LATCHKEY_UNAVAILABLE;
+        return NGX_OK;
+    }
+
+    ctx->worker = lmcf->worker;
+
+    return ngx_http_latchkey_begin_check(ctx->worker, ctx, &value);
+}
+
+
+/*
+ * nginx clears the contexts of a request that it redirects internally, but not
+ * its pool, which the request shares with its subrequests.
+ */
+
+ngx_http_latchkey_ctx_t *
+ngx_http_latchkey_get_ctx(ngx_http_request_t *r)
+{
+    ngx_pool_cleanup_t      *cln;
+    ngx_http_latchkey_ctx_t *ctx;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_latchkey_module);
+
+    if (ctx || (!r->internal && !r->filter_finalize)) {
+        return ctx;
+    }
+
+    for (cln = r->pool->cleanup; cln; cln = cln->next) {
+
+        if (cln->handler != ngx_http_latchkey_cancel) {
+            continue;
+        }
+
+        ctx = cln->data;
+
+        if (ctx->request == r) {
+            ngx_http_set_ctx(r, ctx, ngx_http_latchkey_module);
+            return ctx;
+        }
+    }
+
+    return NULL;
+}
+
+
+static ngx_http_latchkey_ctx_t *
+ngx_http_latchkey_create_ctx(ngx_http_request_t *r)
+{
+    ngx_pool_cleanup_t      *cln;
+    ngx_http_latchkey_ctx_t *ctx;
+
+    cln = ngx_pool_cleanup_add(r->pool, sizeof(ngx_http_latchkey_ctx_t));
+    if (cln == NULL) {
+        return NULL;
+    }
+
+    ctx = cln->data;
+    ngx_memzero(ctx, sizeof(ngx_http_latchkey_ctx_t));
+
+    ctx->request = r;
+
+    ctx->resume.data = ctx;
+    ctx->resume.log = r->connection->log;
+    ctx->resume.handler = ngx_http_latchkey_resume_handler;
+
+    cln->handler = ngx_http_latchkey_cancel;
+
+    ngx_http_set_ctx(r, ctx, ngx_http_latchkey_module);
+
+    return ctx;
+}
+
+
+/* Leaves the client watched, so that its going away ends the wait. */
+
+static ngx_int_t
+ngx_http_latchkey_suspend(ngx_http_request_t *r, ngx_http_latchkey_ctx_t *ctx)
+{
+    ngx_event_t        *rev;
+    ngx_http_cleanup_t *cln;
+
+    ctx->state = NGX_HTTP_LATCHKEY_PENDING;
+
+    cln = ngx_http_cleanup_add(r, 0);
+    if (cln == NULL) {
+        goto failed;
+    }
+
+    cln->handler = ngx_http_latchkey_cancel;
+    cln->data = ctx;
+
+    rev = r->connection->read;
+
+    if (rev->ready) {
+        ngx_post_event(rev, &ngx_posted_events);
+
+    } else if (ngx_handle_read_event(rev, 0) != NGX_OK) {
+        goto failed;
+    }
+
+    r->read_event_handler = ngx_http_test_reading;
+    r->write_event_handler = ngx_http_request_empty_handler;
+
+    return NGX_AGAIN;
+
+failed:
+
+    ngx_http_latchkey_cancel(ctx);
+
+    return NGX_HTTP_INTERNAL_SERVER_ERROR;
+}
+
+
+/* The gateway has decided: the request goes on when this turn's events ran. */
+
+void
+ngx_http_latchkey_decided(ngx_http_latchkey_ctx_t *ctx,
+    const latchkey_decision *decision)
+{
+    ctx->decision = *decision;
+    ctx->state = NGX_HTTP_LATCHKEY_DECIDED;
+
+    ngx_post_event(&ctx->resume, &ngx_posted_events);
+}
+
+
+static void
+ngx_http_latchkey_resume_handler(ngx_event_t *ev)
+{
+    ngx_connection_t        *c;
+    ngx_http_request_t      *r;
+    ngx_http_latchkey_ctx_t *ctx;
+
+    ctx = ev->data;
+    r = ctx->request;
+    c = r->connection;
+
+    ngx_http_set_log_request(c->log, r);
+
+    r->read_event_handler = ngx_http_block_reading;
+    r->write_event_handler = ngx_http_core_run_phases;
+
+    ngx_http_core_run_phases(r);
+
+    ngx_http_run_posted_requests(c);
+}
+
+
+/* Runs when the request ends, and once more when its pool is destroyed. */
+
+static void
+ngx_http_latchkey_cancel(void *data)
+{
+    ngx_http_latchkey_ctx_t *ctx = data;
+
+    if (ctx->state == NGX_HTTP_LATCHKEY_PENDING) {
+        ctx->state = NGX_HTTP_LATCHKEY_UNCHECKED;
+        ctx->worker->library.check_cancel(ctx->worker->gateway, ctx->ticket);
+    }
+
+    if (ctx->resume.posted) {
+        ngx_delete_posted_event(&ctx->resume);
+    }
+}
+
+
+/* Leaves a status to nginx; an answer that was sent ends the request here. */
+
+static ngx_int_t
+ngx_http_latchkey_end(ngx_http_request_t *r, ngx_int_t rc)
+{
+    if (rc >= NGX_HTTP_SPECIAL_RESPONSE) {
+        return rc;
+    }
+
+    ngx_http_finalize_request(r, rc);
+
+    return NGX_DONE;
+}

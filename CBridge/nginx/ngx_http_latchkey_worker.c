@@ -1,0 +1,347 @@
+
+/*
+ * A worker's gateway on nginx's event loop.
+ *
+ * Whatever touches the gateway (a check, bytes from the store, the timer) posts
+ * one event; it runs when the other events of the turn have run and settles the
+ * gateway once: decisions go out to their requests, orders to the links.  So
+ * the reads of all requests of a turn leave in one write, and no request is
+ * resumed within a call of the library or of a link.
+ */
+
+#include "ngx_http_latchkey.h"
+
+
+#define NGX_HTTP_LATCHKEY_SETTLE_ROUNDS 32
+#define NGX_HTTP_LATCHKEY_ORDERS        (4 * LATCHKEY_LINKS_MAX)
+#define NGX_HTTP_LATCHKEY_LOG_LINES     16
+#define NGX_HTTP_LATCHKEY_TIMER_MAX     3600000
+#define NGX_HTTP_LATCHKEY_EXIT_TIMEOUT  250
+
+
+static void ngx_http_latchkey_turn_handler(ngx_event_t *ev);
+static void ngx_http_latchkey_timer_handler(ngx_event_t *ev);
+static void ngx_http_latchkey_settle(ngx_http_latchkey_worker_t *worker);
+static void ngx_http_latchkey_hand_out(ngx_http_latchkey_worker_t *worker);
+static ngx_uint_t ngx_http_latchkey_obey(ngx_http_latchkey_worker_t *worker);
+static void ngx_http_latchkey_log(ngx_http_latchkey_worker_t *worker);
+static void ngx_http_latchkey_set_timer(ngx_http_latchkey_worker_t *worker,
+    uint64_t deadline);
+static void ngx_http_latchkey_drain(ngx_http_latchkey_worker_t *worker);
+
+
+/*
+ * A worker that cannot check keys goes on and answers 503: to end it would have
+ * the master start it again and again, and would take down what needs no key.
+ */
+
+ngx_int_t
+ngx_http_latchkey_init_worker(ngx_cycle_t *cycle,
+    ngx_http_latchkey_main_conf_t *lmcf)
+{
+    uint32_t                    i;
+    latchkey_fault              fault;
+    ngx_http_latchkey_worker_t *worker;
+
+    worker = ngx_pcalloc(cycle->pool, sizeof(ngx_http_latchkey_worker_t));
+    if (worker == NULL) {
+        return NGX_ERROR;
+    }
+
+    worker->conf = lmcf;
+    worker->log = cycle->log;
+    worker->ident = -1;
+
+    if (ngx_http_latchkey_load_library(&worker->library, &lmcf->library,
+            fault.message, sizeof(fault.message))
+        != NGX_OK)
+    {
+        goto failed;
+    }
+
+    worker->gateway = worker->library.gateway_new(lmcf->directives.elts,
+        lmcf->directives.nelts, lmcf->secrets.data, lmcf->secrets.len,
+        ngx_http_latchkey_now(), &fault);
+
+    if (worker->gateway == NULL) {
+        goto failed;
+    }
+
+    worker->turn.data = worker;
+    worker->turn.log = cycle->log;
+    worker->turn.handler = ngx_http_latchkey_turn_handler;
+
+    worker->timer.data = worker;
+    worker->timer.log = cycle->log;
+    worker->timer.handler = ngx_http_latchkey_timer_handler;
+
+    for (i = 0; i < LATCHKEY_LINKS_MAX; i++) {
+        ngx_http_latchkey_link_init(worker, i);
+    }
+
+    lmcf->worker = worker;
+
+    ngx_http_latchkey_post_turn(worker);
+
+    return NGX_OK;
+
+failed:
+
+    ngx_log_error(NGX_LOG_EMERG, cycle->log, 0,
+        "latchkey: no key can be checked: %s", fault.message);
+
+    return NGX_ERROR;
+}
+
+
+void
+ngx_http_latchkey_exit_worker(ngx_http_latchkey_worker_t *worker)
+{
+    uint32_t i;
+
+    worker->library.finish(worker->gateway, ngx_http_latchkey_now());
+
+    ngx_http_latchkey_drain(worker);
+
+    for (i = 0; i < LATCHKEY_LINKS_MAX; i++) {
+        ngx_http_latchkey_link_close(&worker->links[i]);
+    }
+
+    if (worker->turn.posted) {
+        ngx_delete_posted_event(&worker->turn);
+    }
+
+    if (worker->timer.timer_set) {
+        ngx_del_timer(&worker->timer);
+    }
+
+    worker->library.gateway_free(worker->gateway);
+    worker->gateway = NULL;
+}
+
+
+/* Returns NGX_OK if the decision is there, NGX_AGAIN if it comes later. */
+
+ngx_int_t
+ngx_http_latchkey_begin_check(ngx_http_latchkey_worker_t *worker,
+    ngx_http_latchkey_ctx_t *ctx, ngx_str_t *credential)
+{
+    ctx->ticket = worker->library.check_begin(worker->gateway, ctx,
+        credential->data, credential->len, ngx_http_latchkey_now(),
+        &ctx->decision);
+
+    if (ctx->ticket == 0) {
+        return NGX_OK;
+    }
+
+    ngx_http_latchkey_post_turn(worker);
+
+    return NGX_AGAIN;
+}
+
+
+void
+ngx_http_latchkey_post_turn(ngx_http_latchkey_worker_t *worker)
+{
+    ngx_post_event(&worker->turn, &ngx_posted_events);
+}
+
+
+/* Leases must count the time that the machine sleeps, so no cached time. */
+
+latchkey_time
+ngx_http_latchkey_now(void)
+{
+    ngx_time_t     *tp;
+    latchkey_time   now;
+    struct timespec ts;
+
+    (void) clock_gettime(CLOCK_BOOTTIME, &ts);
+
+    now.boottime_ns = (uint64_t) ts.tv_sec * 1000000000 + ts.tv_nsec;
+
+    tp = ngx_timeofday();
+
+    now.unix_ms = (int64_t) tp->sec * 1000 + tp->msec;
+
+    return now;
+}
+
+
+static void
+ngx_http_latchkey_turn_handler(ngx_event_t *ev)
+{
+    ngx_http_latchkey_settle(ev->data);
+}
+
+
+static void
+ngx_http_latchkey_timer_handler(ngx_event_t *ev)
+{
+    ngx_http_latchkey_post_turn(ev->data);
+}
+
+
+/*
+ * To carry out an order is to tell the gateway something (a link opened, or
+ * could not be), which may bring decisions and orders again: hence the rounds.
+ */
+
+static void
+ngx_http_latchkey_settle(ngx_http_latchkey_worker_t *worker)
+{
+    uint64_t   deadline;
+    ngx_uint_t rounds, busy;
+
+    rounds = NGX_HTTP_LATCHKEY_SETTLE_ROUNDS;
+
+    do {
+        deadline = worker->library.tick(worker->gateway,
+            ngx_http_latchkey_now());
+
+        ngx_http_latchkey_hand_out(worker);
+
+        busy = ngx_http_latchkey_obey(worker);
+
+    } while (busy && --rounds);
+
+    if (busy) {
+        ngx_post_event(&worker->turn, &ngx_posted_next_events);
+    }
+
+    ngx_http_latchkey_log(worker);
+    ngx_http_latchkey_set_timer(worker, deadline);
+}
+
+
+static void
+ngx_http_latchkey_hand_out(ngx_http_latchkey_worker_t *worker)
+{
+    void             *request;
+    latchkey_decision decision;
+
+    while (worker->library.check_next(worker->gateway, &request, &decision)) {
+        ngx_http_latchkey_decided(request, &decision);
+    }
+}
+
+
+/* Returns whether there was an order. */
+
+static ngx_uint_t
+ngx_http_latchkey_obey(ngx_http_latchkey_worker_t *worker)
+{
+    ngx_uint_t                n;
+    latchkey_link_order       order;
+    ngx_http_latchkey_link_t *link;
+
+    for (n = 0; n < NGX_HTTP_LATCHKEY_ORDERS; n++) {
+
+        if (!worker->library.link_next(worker->gateway, ngx_http_latchkey_now(),
+                &order))
+        {
+            break;
+        }
+
+        link = &worker->links[order.link];
+
+        switch (order.action) {
+
+        case LATCHKEY_LINK_OPEN:
+            ngx_http_latchkey_link_open(link, order.endpoint);
+            break;
+
+        case LATCHKEY_LINK_CLOSE:
+            ngx_http_latchkey_link_close(link);
+            break;
+
+        case LATCHKEY_LINK_WRITE:
+            ngx_http_latchkey_link_write(link);
+            break;
+        }
+    }
+
+    return n != 0;
+}
+
+
+static void
+ngx_http_latchkey_log(ngx_http_latchkey_worker_t *worker)
+{
+    char               line[LATCHKEY_MESSAGE_MAX + 1];
+    ngx_uint_t         n, level;
+    latchkey_log_level severity;
+
+    for (n = 0; n < NGX_HTTP_LATCHKEY_LOG_LINES; n++) {
+
+        if (worker->library.log_next(worker->gateway, sizeof(line), &severity,
+                line)
+            == 0)
+        {
+            return;
+        }
+
+        level = (severity == LATCHKEY_LOG_ERROR)  ? NGX_LOG_ERR
+                : (severity == LATCHKEY_LOG_WARN) ? NGX_LOG_WARN
+                                                  : NGX_LOG_NOTICE;
+
+        ngx_log_error(level, worker->log, 0, "latchkey: %s", line);
+    }
+}
+
+
+static void
+ngx_http_latchkey_set_timer(ngx_http_latchkey_worker_t *worker,
+    uint64_t deadline)
+{
+    uint64_t now, delay;
+
+    /* ngx_add_timer() would keep an armed timer if the change is small */
+
+    if (worker->timer.timer_set) {
+        ngx_del_timer(&worker->timer);
+    }
+
+    if (deadline == LATCHKEY_NEVER) {
+        return;
+    }
+
+    now = ngx_http_latchkey_now().boottime_ns;
+    delay = (deadline > now) ? (deadline - now) / 1000000 + 1 : 1;
+
+    /* a graceful exit waits for requests, but not for pings and reconnects */
+
+    worker->timer.cancelable =
+        (worker->library.checks_waiting(worker->gateway) == 0);
+
+    ngx_add_timer(&worker->timer,
+        (ngx_msec_t) ngx_min(delay, NGX_HTTP_LATCHKEY_TIMER_MAX));
+}
+
+
+/* The event loop has ended: what is still to be written moves by poll() here. */
+
+static void
+ngx_http_latchkey_drain(ngx_http_latchkey_worker_t *worker)
+{
+    uint64_t now, deadline;
+
+    now = ngx_http_latchkey_now().boottime_ns / 1000000;
+    deadline = now + NGX_HTTP_LATCHKEY_EXIT_TIMEOUT;
+
+    while (now < deadline) {
+        ngx_http_latchkey_settle(worker);
+
+        if (worker->library.settled(worker->gateway)) {
+            return;
+        }
+
+        if (ngx_http_latchkey_links_wait(worker, (ngx_msec_t) (deadline - now))
+            != NGX_OK)
+        {
+            return;
+        }
+
+        now = ngx_http_latchkey_now().boottime_ns / 1000000;
+    }
+}

@@ -1,0 +1,73 @@
+# Everything is made under build/ (and .build/, Swift's own); `make help` lists what can be made.
+
+prefix  ?= /usr
+DESTDIR ?=
+PORT    ?= 8080
+SEED    ?=
+INPUTS  ?= 10000000
+
+SWIFT   ?= swift
+PYTHON  := /usr/bin/python3
+
+# The runtime is linked in, so that neither file needs Swift where it is installed.
+SWIFT_RELEASE := $(SWIFT) build --configuration release --static-swift-stdlib
+SWIFT_PRODUCTS := .build/release
+INSTALL       := scripts/install-file
+
+executable := bin/latchkey
+library    := lib/latchkey/liblatchkey.so
+module     := lib/nginx/modules/ngx_http_latchkey_module.so
+
+.PHONY: help build up down test lint fuzz valgrind install uninstall clean
+.DEFAULT_GOAL := help
+
+help: ## List what can be made
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+build: ## Build the executable, the library and the nginx module into build/
+	@scripts/require-swift $(SWIFT)
+	$(SWIFT_RELEASE) --product LatchkeyABI
+	$(SWIFT_RELEASE) --product latchkey
+	$(INSTALL) --strip $(SWIFT_PRODUCTS)/libLatchkeyABI.so build/$(library)
+	$(INSTALL) --strip $(SWIFT_PRODUCTS)/latchkey build/$(executable)
+	scripts/build-module $(prefix)/$(library) build/$(module)
+
+up: ## Start the demonstration on 127.0.0.1:8080 (PORT=) and make a key
+	@scripts/require-swift $(SWIFT)
+	scripts/install-packages build run
+	$(MAKE) --no-print-directory build
+	scripts/demo/up $(PORT)
+
+down: ## Stop the demonstration; its data stay
+	scripts/demo/down
+
+test: build ## Run every test but the slow ones (fuzz, valgrind)
+	$(SWIFT) build --build-tests
+	$(SWIFT) test --skip-build --disable-xctest
+	scripts/check-library build/$(library)
+	$(PYTHON) -m pytest Tests/EndToEnd
+
+lint: ## Check the format and the style of all sources
+	scripts/lint
+
+fuzz: ## Feed INPUTS= generated inputs each to the parsers of keys and replies (SEED=)
+	@scripts/require-swift $(SWIFT)
+	$(SWIFT_RELEASE) --product latchkey-fuzz
+	$(SWIFT_PRODUCTS)/latchkey-fuzz keys --inputs $(INPUTS) $(if $(SEED),--seed $(SEED))
+	$(SWIFT_PRODUCTS)/latchkey-fuzz replies --inputs $(INPUTS) $(if $(SEED),--seed $(SEED))
+
+valgrind: build ## Run an nginx worker under valgrind through aborts, timeouts and reloads
+	$(PYTHON) -m pytest Tests/EndToEnd/test_valgrind.py
+
+install: ## Install what was built (DESTDIR=, prefix=/usr)
+	@grep -sqF '$(prefix)/$(library)' build/$(module) || \
+		{ echo 'Nothing is built for this prefix: run `make build prefix=$(prefix)` first' >&2; exit 1; }
+	$(INSTALL) build/$(executable) $(DESTDIR)$(prefix)/$(executable)
+	$(INSTALL) build/$(library) $(DESTDIR)$(prefix)/$(library)
+	$(INSTALL) build/$(module) $(DESTDIR)$(prefix)/$(module)
+
+uninstall: ## Remove what was installed
+	rm -f $(addprefix $(DESTDIR)$(prefix)/,$(executable) $(library) $(module))
+
+clean: down ## Stop the demonstration and remove it, and all that was built
+	rm -rf build .build .latchkey

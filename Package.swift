@@ -1,0 +1,72 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// The library must be loadable where no Swift is installed, and show nothing but its C interface.
+let selfContained: [LinkerSetting] = [
+    .unsafeFlags([
+        "-static-stdlib", "-use-ld=lld",
+        "-Xlinker", "--gc-sections",
+        "-Xlinker", "-soname", "-Xlinker", "liblatchkey.so",
+        "-Xlinker", "--version-script=\(Context.packageDirectory)/CBridge/abi/exports.map",
+    ])
+]
+
+let package = Package(
+    name: "latchkey",
+    products: [
+        .library(name: "LatchkeyABI", type: .dynamic, targets: ["LatchkeyABI"]),
+        .executable(name: "latchkey", targets: ["latchkey"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
+    ],
+    targets: [
+        .systemLibrary(name: "CLibcrypto", path: "CBridge/libcrypto"),
+        .systemLibrary(name: "CHiredis", path: "CBridge/hiredis"),
+        .systemLibrary(name: "CLinux", path: "CBridge/linux"),
+        .systemLibrary(name: "CLatchkeyABI", path: "CBridge/abi"),
+
+        .target(name: "KeyFormat", dependencies: ["CLibcrypto"]),
+        .target(
+            name: "RedisClient",
+            dependencies: ["CHiredis", .product(name: "DequeModule", package: "swift-collections")]
+        ),
+        .target(name: "Keyring", dependencies: ["KeyFormat", "RedisClient"]),
+        .target(
+            name: "Gateway",
+            dependencies: ["Keyring", .product(name: "DequeModule", package: "swift-collections")]
+        ),
+        .target(
+            name: "LatchkeyABI",
+            dependencies: ["CLatchkeyABI", "Gateway"],
+            linkerSettings: selfContained
+        ),
+        .target(name: "Administration", dependencies: ["Keyring"]),
+        .executableTarget(
+            name: "latchkey",
+            dependencies: [
+                "Administration",
+                "CLinux",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ]
+        ),
+
+        .executableTarget(
+            name: "latchkey-fuzz",
+            dependencies: ["KeyFormat", "RedisClient", "Keyring"],
+            path: "Tests/Fuzz"
+        ),
+        .testTarget(
+            name: "KeyFormatTests",
+            dependencies: ["KeyFormat"],
+            exclude: ["README.md", "make_vectors.py"],
+            resources: [.copy("vectors.json")]
+        ),
+        .testTarget(name: "RedisClientTests", dependencies: ["RedisClient"]),
+        .testTarget(name: "KeyringTests", dependencies: ["Keyring"]),
+        .testTarget(name: "GatewayTests", dependencies: ["Gateway"]),
+        .testTarget(name: "AdministrationTests", dependencies: ["Administration"]),
+    ],
+    swiftLanguageModes: [.v6]
+)

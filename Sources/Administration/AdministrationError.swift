@@ -1,0 +1,68 @@
+import Keyring
+import RedisClient
+
+/// Why something was not done, and the exit code that says so (those of sysexits.h where there is one).
+public struct AdministrationError: Error, Equatable, Sendable {
+    /// What kind of failure it is.
+    public enum Kind: Int32, Sendable {
+        /// The key that was to be verified is not valid.
+        case notValid = 1
+        /// The words of the command (EX_USAGE).
+        case usage = 64
+        /// The caller's data, or a record that cannot be trusted (EX_DATAERR).
+        case data = 65
+        /// The store cannot be reached, or does not do what it is told (EX_UNAVAILABLE).
+        case store = 69
+        /// Something was done, but its result could not be written out (EX_IOERR).
+        case output = 74
+        /// It is not known whether it was done (EX_TEMPFAIL).
+        case unconfirmed = 75
+        /// The caller may not do it (EX_NOPERM).
+        case notPermitted = 77
+        /// The configuration (EX_CONFIG).
+        case configuration = 78
+    }
+
+    /// What kind of failure it is; its raw value is the exit code.
+    public let kind: Kind
+
+    /// One line for the user: what is wrong, and what to do.
+    public let message: String
+
+    /// A failure with a line for the user.
+    public init(_ kind: Kind, _ message: String) {
+        self.kind = kind
+        self.message = message
+    }
+}
+
+extension AdministrationError {
+    init(_ fault: RecordFault, _ organization: Organization) {
+        if case .unreadable(let error) = fault, error.code == "NOPERM" {
+            self.init(
+                .notPermitted,
+                "the store does not let this program read records: \(error.message)"
+            )
+        } else {
+            self.init(.data, "the record of \(organization) \(fault); nothing was done")
+        }
+    }
+
+    init(_ fault: SecretFault) {
+        if fault.isForeign {
+            self.init(
+                .notPermitted,
+                "this account is not permitted to manage keys: \(fault.message)"
+            )
+        } else {
+            self.init(.configuration, "\(fault.directive): \(fault.message)")
+        }
+    }
+
+    init(_ error: RedisError) {
+        self.init(
+            error.code == "NOPERM" ? .notPermitted : .store,
+            "the store refused the change, nothing was done: \(error.message)"
+        )
+    }
+}

@@ -1,0 +1,108 @@
+import Glibc
+import KeyFormat
+import Keyring
+
+/// Makes what a new installation needs: a pepper and the configuration file. Overwrites nothing.
+public struct Setup {
+    private let configurationFile: String
+    private let pepperFile: String
+    private let store: String
+    private let account: Principal
+
+    /// - Parameters:
+    ///   - configurationFile: Where the configuration is to be.
+    ///   - pepperFile: Where the pepper is, or is to be; beside the configuration where nothing is said.
+    ///   - store: The store's URL.
+    ///   - account: Who sets it up, and may add organizations from then on.
+    public init(configurationFile: String, pepperFile: String?, store: String, account: Principal) {
+        self.configurationFile = Self.absolute(configurationFile)
+        let folder = self.configurationFile.prefix { _ in true }.split(separator: "/").dropLast()
+        self.pepperFile =
+            pepperFile.map(Self.absolute) ?? "/" + (folder + ["pepper"]).joined(separator: "/")
+        self.store = store
+        self.account = account
+    }
+
+    /// What was done, a line each.
+    public func run() throws(AdministrationError) -> [String] {
+        let text = configurationText
+        try validate(text)
+        guard access(configurationFile, F_OK) != 0 else {
+            throw AdministrationError(
+                .data,
+                "\(configurationFile) exists already; nothing was done"
+            )
+        }
+        try makeFolders(of: configurationFile)
+        try makeFolders(of: pepperFile)
+        let hadPepper = access(pepperFile, F_OK) == 0
+        if !hadPepper {
+            var pepper = try NewFile(pepperFile, mode: 0o600)
+            let contents = PepperRing.makeContents()
+            try contents.withSpan { contents throws(AdministrationError) in
+                try pepper.keep(contents)
+            }
+        }
+        var configuration = try NewFile(configurationFile, mode: 0o644)
+        try configuration.keep(Array(text.utf8).span)
+        return [
+            hadPepper
+                ? "kept \(pepperFile), which was there already"
+                : "made \(pepperFile): keep a copy in a safe place",
+            "made \(configurationFile): include it in nginx's http {}",
+        ]
+    }
+
+    private var configurationText: String {
+        let operators = account.name == "root" ? "root" : "root \(Self.quoted(account.name))"
+        return """
+            # Read by nginx, in its http {}, and by the executable.
+
+            # Where the records are: redis://host:port/db or unix:/path.
+            latchkey_store       \(Self.quoted(store));
+
+            # What keys are made and checked with. Not for everybody to read; without it no key works.
+            latchkey_pepper_file \(Self.quoted(pepperFile));
+
+            # Accounts that may add organizations and act for others with --as.
+            latchkey_operators   \(operators);
+
+            """
+    }
+
+    private func validate(_ text: String) throws(AdministrationError) {
+        do throws(ConfigurationFault) {
+            _ = try Configuration(ConfigurationFile.directives(in: Array(text.utf8)))
+        } catch {
+            throw AdministrationError(.usage, error.message)
+        }
+    }
+
+    private func makeFolders(of file: String) throws(AdministrationError) {
+        var path = ""
+        for name in file.split(separator: "/").dropLast() {
+            path += "/" + name
+            if mkdir(path, 0o755) == 0 {
+                chmod(path, 0o755)
+            } else if errno != EEXIST, access(path, F_OK) != 0 {
+                throw AdministrationError(
+                    .data,
+                    "\(path) could not be made: \(String(cString: strerror(errno)))"
+                )
+            }
+        }
+    }
+
+    private static func absolute(_ path: String) -> String {
+        guard !path.hasPrefix("/"), let folder = getcwd(nil, 0) else { return path }
+        defer { free(folder) }
+        return String(cString: folder) + "/" + path
+    }
+
+    /// A value as nginx's syntax wants it.
+    private static func quoted(_ value: String) -> String {
+        let needsQuotes = value.utf8.contains { $0 <= 0x20 || "\"'\\;{}#$".utf8.contains($0) }
+        guard needsQuotes else { return value }
+        return "\"" + value.flatMap { $0 == "\"" || $0 == "\\" ? ["\\", $0] : [$0] } + "\""
+    }
+}

@@ -1,0 +1,120 @@
+import Glibc
+import Keyring
+import RedisClient
+
+/// Moves a ``RedisLink`` with a socket, and waits for it.
+public final class StoreConnection {
+    /// Why there are no replies.
+    public enum Fault: Error, Equatable, Sendable {
+        /// No connection could be made; nothing was sent.
+        case unreachable(String)
+        /// The account may not use the store's socket.
+        case notPermitted(String)
+        /// The connection was lost after commands were sent: they may or may not have been carried out.
+        case interrupted(String)
+    }
+
+    /// Longest wait for the connection and for each reply.
+    private static let timeoutMilliseconds: UInt64 = 5000
+
+    private let endpoint: Endpoint
+    private let link: RedisLink<Int>
+    private var transport: SocketTransport?
+    private var socketFailure: SocketTransport.Failure?
+
+    /// A connection that is made with the first commands.
+    public init(_ topology: Topology, credentials: RedisCredentials?) {
+        switch topology {
+        case .standalone(let url):
+            endpoint = url.endpoint
+            link = RedisLink(
+                .init(
+                    database: url.database,
+                    credentials: credentials,
+                    timeoutMilliseconds: Self.timeoutMilliseconds
+                )
+            )
+        }
+    }
+
+    /// Sends commands in one go and waits for all their replies, in the commands' order.
+    public func execute(_ commands: [RedisCommand]) throws(Fault) -> [RedisReply] {
+        try becomeReady()
+        var replies = [RedisReply?](repeating: nil, count: commands.count)
+        for (index, command) in commands.enumerated() {
+            guard link.send(command, mark: index, now: SystemClock.monotonicTime())
+            else { throw .interrupted("out of memory") }
+        }
+        while replies.contains(where: { $0 == nil }) {
+            switch nextEvent() {
+            case .reply(let index, let reply): replies[index] = reply
+            case .lost(let failure, _): throw .interrupted(description(failure))
+            case .ready: break
+            }
+        }
+        return replies.compactMap { $0 }
+    }
+
+    private func becomeReady() throws(Fault) {
+        while !link.isReady {
+            guard case .lost(let failure, _) = nextEvent() else { continue }
+            if socketFailure?.number == EACCES { throw .notPermitted(description(failure)) }
+            throw .unreachable(description(failure))
+        }
+    }
+
+    private func description(_ failure: LinkFailure) -> String {
+        let reason = failure == .disconnected ? socketFailure?.description : nil
+        return "the store at \(endpoint): \(reason ?? failure.description)"
+    }
+
+    private func nextEvent() -> RedisLink<Int>.Event {
+        while true {
+            if let event = link.nextEvent() { return event }
+            link.tick(SystemClock.monotonicTime())
+            switch link.nextOrder() {
+            case .open: open()
+            case .close: transport = nil
+            case nil: move()
+            }
+        }
+    }
+
+    private func open() {
+        do throws(SocketTransport.Failure) {
+            transport = try SocketTransport(endpoint, deadline: link.deadline)
+            link.opened(SystemClock.monotonicTime())
+        } catch {
+            lose(error)
+        }
+    }
+
+    private func move() {
+        guard let transport else { return }
+        do throws(SocketTransport.Failure) {
+            let isBlocked = try !transport.write { link.takeOutput(into: $0) }
+            guard try transport.wait(toWrite: isBlocked, until: link.deadline) else { return }
+            try read(transport)
+        } catch {
+            lose(error)
+        }
+    }
+
+    private func read(_ transport: SocketTransport) throws(SocketTransport.Failure) {
+        try withUnsafeTemporaryAllocation(byteCount: 16_384, alignment: 1) {
+            buffer throws(SocketTransport.Failure) in
+            guard let count = try transport.read(into: buffer) else { return }
+            guard count > 0 else { throw .init(number: ECONNRESET) }
+            link.received(
+                UnsafeRawBufferPointer(rebasing: buffer[..<count]),
+                SystemClock.monotonicTime()
+            )
+        }
+    }
+
+    private func lose(_ failure: SocketTransport.Failure) {
+        socketFailure = failure
+        transport = nil
+        link.closed(SystemClock.monotonicTime())
+    }
+}

@@ -1,0 +1,54 @@
+import KeyFormat
+import Keyring
+import RedisClient
+
+/// The secrets of a gateway, and how they are handed to a worker that may not read their files.
+public struct GatewaySecrets {
+    let peppers: PepperRing
+    let credentials: RedisCredentials?
+
+    /// Reads the files that a configuration names and returns their contents in one piece, after
+    /// making sure that they are of use.
+    public static func pack(_ configuration: Configuration) throws(SecretFault) -> SecretBytes {
+        let pepper = try Secrets.pepperContents(configuration)
+        _ = try Secrets.peppers(pepper, configuration)
+        guard let path = configuration.gatewayCredentialsFile else {
+            return pack(pepper, SecretBytes(capacity: 0) { _ in 0 })
+        }
+        let credentials = try Secrets.credentialsContents(path)
+        _ = try Secrets.credentials(credentials)
+        return pack(pepper, credentials)
+    }
+
+    /// Takes what ``pack(_:)`` returned for the same configuration.
+    public init(packed: borrowing SecretBytes, _ configuration: Configuration) throws(SecretFault) {
+        let (pepper, credentials) = packed.withSpan { bytes -> (Range<Int>, Range<Int>) in
+            let length = bytes.count < 2 ? 0 : Int(bytes[0]) << 8 | Int(bytes[1])
+            let end = min(2 + length, bytes.count)
+            return (min(2, end)..<end, end..<bytes.count)
+        }
+        peppers = try Secrets.peppers(Self.part(packed, pepper), configuration)
+        self.credentials =
+            credentials.isEmpty ? nil : try Secrets.credentials(Self.part(packed, credentials))
+    }
+
+    /// The length of the pepper file in two bytes, its contents, and the contents of the other.
+    private static func pack(_ pepper: borrowing SecretBytes, _ credentials: borrowing SecretBytes)
+        -> SecretBytes
+    {
+        let length = pepper.count
+        return SecretBytes(capacity: 2 + length + credentials.count) { storage in
+            storage[0] = UInt8(truncatingIfNeeded: length >> 8)
+            storage[1] = UInt8(truncatingIfNeeded: length)
+            pepper.withSpan { for index in 0..<length { storage[2 + index] = $0[index] } }
+            credentials.withSpan {
+                for index in 0..<$0.count { storage[2 + length + index] = $0[index] }
+            }
+            return storage.count
+        }
+    }
+
+    private static func part(_ packed: borrowing SecretBytes, _ range: Range<Int>) -> SecretBytes {
+        packed.withSpan { SecretBytes(copying: $0.extracting(range)) }
+    }
+}

@@ -1,0 +1,57 @@
+/// Base62 numbers of a fixed width: digits `0-9A-Za-z`, the most significant first, padded with
+/// `0`.
+enum Base62 {
+    /// The digits in the order of their values.
+    static let digits: StaticString =
+        "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+
+    /// The digit that stands for a value below 62.
+    @inline(__always)
+    static func digit(_ value: UInt8) -> UInt8 {
+        switch value {
+        case 0..<10: UInt8(ascii: "0") &+ value
+        case 10..<36: UInt8(ascii: "A") &+ (value &- 10)
+        default: UInt8(ascii: "a") &+ (value &- 36)
+        }
+    }
+
+    /// The value of a digit, or 255 for any other byte.
+    @inline(__always)
+    static func value(of byte: UInt8) -> UInt8 {
+        switch byte {
+        case UInt8(ascii: "0")...UInt8(ascii: "9"): byte &- UInt8(ascii: "0")
+        case UInt8(ascii: "A")...UInt8(ascii: "Z"): byte &- UInt8(ascii: "A") &+ 10
+        case UInt8(ascii: "a")...UInt8(ascii: "z"): byte &- UInt8(ascii: "a") &+ 36
+        default: 255
+        }
+    }
+
+    /// Appends the lowest `width` digits of a number.
+    static func append<Number: FixedWidthInteger & UnsignedInteger>(
+        _ number: Number,
+        width: Int,
+        to text: inout [UInt8]
+    ) {
+        let start = text.count
+        text.append(contentsOf: repeatElement(UInt8(ascii: "0"), count: width))
+        var rest = number
+        for index in stride(from: start + width - 1, through: start, by: -1) {
+            let (quotient, remainder) = rest.quotientAndRemainder(dividingBy: 62)
+            text[index] = digit(UInt8(truncatingIfNeeded: remainder))
+            rest = quotient
+        }
+    }
+
+    /// The number that at most ten digits stand for, or `nil` where one of the bytes is no digit.
+    @inline(__always)
+    static func number(in text: Span<UInt8>, _ range: Range<Int>) -> UInt64? {
+        var number: UInt64 = 0
+        var invalid: UInt8 = 0
+        for index in range {
+            let value = value(of: text[index])
+            invalid |= value & 0x80
+            number = number &* 62 &+ UInt64(value)
+        }
+        return invalid == 0 ? number : nil
+    }
+}

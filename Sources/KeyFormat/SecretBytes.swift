@@ -1,0 +1,52 @@
+import CLibcrypto
+
+/// Bytes that are wiped when their owner lets go of them, and that are never copied.
+public struct SecretBytes: ~Copyable {
+    private let storage: UnsafeMutableBufferPointer<UInt8>
+
+    /// Number of bytes.
+    public let count: Int
+
+    /// Makes room for at most `capacity` bytes and lets `fill` write them.
+    ///
+    /// - Parameter fill: Gets the room, returns how many bytes it wrote. Where it throws, what it
+    ///   wrote is wiped.
+    public init<Failure: Error>(
+        capacity: Int,
+        _ fill: (UnsafeMutableBufferPointer<UInt8>) throws(Failure) -> Int
+    ) throws(Failure) {
+        let storage = UnsafeMutableBufferPointer<UInt8>.allocate(capacity: max(capacity, 1))
+        storage.initialize(repeating: 0)
+        do throws(Failure) {
+            count = min(max(try fill(storage), 0), storage.count)
+        } catch {
+            Self.wipe(storage)
+            throw error
+        }
+        self.storage = storage
+    }
+
+    /// Copies bytes, which stay the caller's to wipe.
+    public init(copying bytes: Span<UInt8>) {
+        self.init(capacity: bytes.count) { storage in
+            for index in 0..<bytes.count { storage[index] = bytes[index] }
+            return bytes.count
+        }
+    }
+
+    deinit {
+        Self.wipe(storage)
+    }
+
+    /// Lends the bytes for the length of a call.
+    public func withSpan<Result: ~Copyable, Failure: Error>(
+        _ body: (Span<UInt8>) throws(Failure) -> Result
+    ) throws(Failure) -> Result {
+        try body(UnsafeBufferPointer(rebasing: storage[..<count]).span)
+    }
+
+    private static func wipe(_ storage: UnsafeMutableBufferPointer<UInt8>) {
+        OPENSSL_cleanse(storage.baseAddress, storage.count)
+        storage.deallocate()
+    }
+}

@@ -1,0 +1,75 @@
+import KeyFormat
+import RedisClient
+
+/// A record as it came from the store: texts that prove nothing yet.
+public struct StoredRecord: Sendable {
+    private let fields: [ArraySlice<UInt8>?]
+
+    /// Takes the reply to ``KeyCommands/read(_:)``.
+    public init(_ reply: RedisReply) throws(RecordFault) {
+        if let error = reply.failure { throw .unreadable(error) }
+        guard case .array(let elements) = reply, elements.count == RecordField.allCases.count
+        else { throw .unexpectedReply }
+        var fields: [ArraySlice<UInt8>?] = []
+        fields.reserveCapacity(elements.count)
+        for element in elements {
+            switch element {
+            case .bulk(let text): fields.append(text)
+            case .null: fields.append(nil)
+            default: throw .unexpectedReply
+            }
+        }
+        self.fields = fields
+    }
+
+    /// Whether there is no record at all.
+    public var isAbsent: Bool { fields.allSatisfy { $0 == nil } }
+
+    /// The record, proven, where it has an active key.
+    ///
+    /// A record that is not active, or not there, is believed without proof: it lets nobody in.
+    public func activeRecord(at locator: Locator, seal: RecordSeal) throws(RecordFault)
+        -> KeyRecord?
+    {
+        guard !isAbsent, try state() == .active else { return nil }
+        return try record(at: locator, seal: seal)
+    }
+
+    /// What the record says of itself.
+    func state() throws(RecordFault) -> KeyRecord.State {
+        guard let text = self[.state], let state = KeyRecord.State(stored: text) else {
+            throw .field(.state)
+        }
+        return state
+    }
+
+    /// The record, after all that was said of it has been proven.
+    public func record(at locator: Locator, seal: RecordSeal) throws(RecordFault) -> KeyRecord {
+        let record = try KeyRecord(self)
+        guard record.organization.locator == locator else { throw .misplaced }
+        guard seal.isIntact(self) else { throw .seal }
+        return record
+    }
+
+    /// The text of a field, if it is there.
+    subscript(field: RecordField) -> ArraySlice<UInt8>? { fields[field.rawValue] }
+
+    /// A field that must be there and be of a kind.
+    func required<Value>(
+        _ field: RecordField,
+        _ read: (ArraySlice<UInt8>) -> Value?
+    ) throws(RecordFault) -> Value {
+        guard let value = try optional(field, read) else { throw .field(field) }
+        return value
+    }
+
+    /// A field that may be missing, but must be of a kind where it is there.
+    func optional<Value>(
+        _ field: RecordField,
+        _ read: (ArraySlice<UInt8>) -> Value?
+    ) throws(RecordFault) -> Value? {
+        guard let text = self[field] else { return nil }
+        guard let value = read(text) else { throw .field(field) }
+        return value
+    }
+}

@@ -1,0 +1,48 @@
+import KeyFormat
+import RedisClient
+
+/// What is said to the store about last uses.
+public enum UseCommands {
+    /// Asks for the last use of an organization's keys; its reply is for ``lastUse(_:)``.
+    public static func read(_ locator: Locator) -> RedisCommand {
+        var command = RedisCommand("ZSCORE")
+        command.append(Keyspace.used(locator))
+        command.append(locator.text)
+        return command
+    }
+
+    /// The moment in a reply to ``read(_:)``; `nil` where there is none, or none that can be
+    /// believed.
+    public static func lastUse(_ reply: RedisReply) -> UnixTime? {
+        guard case .bulk(let text) = reply else { return nil }
+        return UnixTime(decimal: text)
+    }
+
+    /// Raises last uses: one command a shard. Repeating one does no harm.
+    public static func record(_ uses: some Collection<(key: Locator, value: UnixTime)>)
+        -> [RedisCommand]
+    {
+        var commands: [UInt8: RedisCommand] = [:]
+        for (locator, time) in uses {
+            let shard = Keyspace.shard(of: locator)
+            commands[shard, default: raise(shard)].append(time.decimal)
+            commands[shard]?.append(locator.text)
+        }
+        return commands.sorted { $0.key < $1.key }.map(\.value)
+    }
+
+    private static func raise(_ shard: UInt8) -> RedisCommand {
+        var command = RedisCommand("ZADD")
+        command.append(Keyspace.used(shard: shard))
+        command.append("GT")
+        return command
+    }
+}
+
+extension Locator {
+    fileprivate var text: [UInt8] {
+        var text: [UInt8] = []
+        append(to: &text)
+        return text
+    }
+}

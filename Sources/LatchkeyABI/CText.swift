@@ -1,0 +1,14 @@
+/// Texts as C wants them.
+enum CText {
+    /// Writes as much of a text as fits, and a 0 behind it. Returns the length without the 0.
+    static func write(_ text: String, to buffer: UnsafeMutableRawBufferPointer) -> Int {
+        guard !buffer.isEmpty else { return 0 }
+        var length = 0
+        for byte in text.utf8.prefix(buffer.count - 1) {
+            buffer[length] = byte
+            length += 1
+        }
+        buffer[length] = 0
+        return length
+    }
+}

@@ -1,0 +1,91 @@
+// The names, and what they do, are those of latchkey.h.
+// swift-format-ignore-file: AlwaysUseLowerCamelCase, AllPublicDeclarationsHaveDocumentation
+
+import CLatchkeyABI
+import Gateway
+
+@_cdecl("latchkey_check_begin") @implementation
+public func latchkey_check_begin(
+    _ gateway: OpaquePointer,
+    _ request: UnsafeMutableRawPointer?,
+    _ credential: UnsafePointer<UInt8>?,
+    _ credential_length: Int,
+    _ now: latchkey_time,
+    _ decision: UnsafeMutablePointer<latchkey_decision>
+) -> UInt64 {
+    let text = UnsafeBufferPointer(start: credential, count: credential_length).span
+    switch gateway.gatekeeper.check(text, request: UInt(bitPattern: request), at: ClockReading(now))
+    {
+    case .decided(let answer):
+        decision.pointee.set(answer)
+        return 0
+    case .waiting(let ticket):
+        return ticket
+    }
+}
+
+@_cdecl("latchkey_check_cancel") @implementation
+public func latchkey_check_cancel(_ gateway: OpaquePointer, _ ticket: UInt64) {
+    gateway.gatekeeper.cancel(ticket: ticket)
+}
+
+@_cdecl("latchkey_check_next") @implementation
+public func latchkey_check_next(
+    _ gateway: OpaquePointer,
+    _ request: UnsafeMutablePointer<UnsafeMutableRawPointer?>,
+    _ decision: UnsafeMutablePointer<latchkey_decision>
+) -> Bool {
+    guard let next = gateway.gatekeeper.nextDecision() else { return false }
+    request.pointee = UnsafeMutableRawPointer(bitPattern: next.request)
+    decision.pointee.set(next.decision)
+    return true
+}
+
+@_cdecl("latchkey_checks_waiting") @implementation
+public func latchkey_checks_waiting(_ gateway: OpaquePointer) -> Int {
+    gateway.gatekeeper.waitingCount
+}
+
+extension latchkey_decision {
+    fileprivate mutating func set(_ decision: Decision) {
+        result = latchkey_result(decision.result)
+        source = decision.source == .store ? LATCHKEY_SOURCE_STORE : LATCHKEY_SOURCE_NONE
+        organization_length = 0
+        locator_length = 0
+        if let organization = decision.organization {
+            organization_length = withUnsafeMutableBytes(of: &self.organization) { buffer in
+                Self.copy(organization.name.utf8, to: buffer)
+            }
+        }
+        if let digits = decision.locator?.ascii {
+            locator_length = UInt8(digits.count)
+            withUnsafeMutableBytes(of: &locator) { buffer in
+                for index in digits.indices { buffer[index] = digits[index] }
+            }
+        }
+    }
+
+    private static func copy(_ text: String.UTF8View, to buffer: UnsafeMutableRawBufferPointer)
+        -> UInt8
+    {
+        var length = 0
+        for byte in text.prefix(buffer.count) {
+            buffer[length] = byte
+            length += 1
+        }
+        return UInt8(length)
+    }
+}
+
+extension latchkey_result {
+    fileprivate init(_ result: Decision.Result) {
+        switch result {
+        case .allowed: self = LATCHKEY_ALLOWED
+        case .malformed: self = LATCHKEY_MALFORMED
+        case .forged: self = LATCHKEY_FORGED
+        case .revoked: self = LATCHKEY_REVOKED
+        case .expired: self = LATCHKEY_EXPIRED
+        case .unavailable: self = LATCHKEY_UNAVAILABLE
+        }
+    }
+}

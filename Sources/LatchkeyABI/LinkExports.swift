@@ -1,0 +1,58 @@
+// The names, and what they do, are those of latchkey.h.
+// swift-format-ignore-file: AlwaysUseLowerCamelCase, AllPublicDeclarationsHaveDocumentation
+
+import CLatchkeyABI
+import Gateway
+
+@_cdecl("latchkey_link_next") @implementation
+public func latchkey_link_next(
+    _ gateway: OpaquePointer,
+    _ now: latchkey_time,
+    _ order: UnsafeMutablePointer<latchkey_link_order>
+) -> Bool {
+    guard let next = gateway.gatekeeper.nextOrder(ClockReading(now)) else { return false }
+    order.pointee.link = next.link
+    switch next.order {
+    case .open(let endpoint):
+        order.pointee.action = LATCHKEY_LINK_OPEN
+        withUnsafeMutableBytes(of: &order.pointee.endpoint) {
+            _ = CText.write(endpoint.description, to: $0)
+        }
+    case .close: order.pointee.action = LATCHKEY_LINK_CLOSE
+    case .write: order.pointee.action = LATCHKEY_LINK_WRITE
+    }
+    return true
+}
+
+@_cdecl("latchkey_link_opened") @implementation
+public func latchkey_link_opened(_ gateway: OpaquePointer, _ link: UInt32, _ now: latchkey_time) {
+    gateway.gatekeeper.linkOpened(link, at: ClockReading(now))
+}
+
+@_cdecl("latchkey_link_closed") @implementation
+public func latchkey_link_closed(_ gateway: OpaquePointer, _ link: UInt32, _ now: latchkey_time) {
+    gateway.gatekeeper.linkClosed(link, at: ClockReading(now))
+}
+
+@_cdecl("latchkey_link_received") @implementation
+public func latchkey_link_received(
+    _ gateway: OpaquePointer,
+    _ link: UInt32,
+    _ bytes: UnsafePointer<UInt8>?,
+    _ length: Int,
+    _ now: latchkey_time
+) {
+    let bytes = UnsafeRawBufferPointer(start: bytes, count: length)
+    gateway.gatekeeper.linkReceived(link, bytes, at: ClockReading(now))
+}
+
+@_cdecl("latchkey_link_output") @implementation
+public func latchkey_link_output(
+    _ gateway: OpaquePointer,
+    _ link: UInt32,
+    _ capacity: Int,
+    _ buffer: UnsafeMutablePointer<UInt8>
+) -> Int {
+    let room = UnsafeMutableRawBufferPointer(start: buffer, count: capacity)
+    return gateway.gatekeeper.takeOutput(link: link, into: room)
+}

@@ -1,0 +1,204 @@
+import DequeModule
+
+/// One connection to a Redis server, without the connection: it takes what happened and says what
+/// to do.
+///
+/// The owner carries out the orders, moves the bytes and takes the events. Commands are pipelined,
+/// and each reply is matched to its command by order, so a connection on which anything went wrong
+/// is given up, and a new one is made, at first at once and then ever more slowly.
+///
+/// `Mark` is the owner's note on a command, given back with its reply.
+public final class RedisLink<Mark> {
+    /// What a link needs to know of its server.
+    public struct Settings {
+        let database: Int
+        let credentials: RedisCredentials?
+        let timeoutMilliseconds: UInt64
+
+        /// - Parameter timeoutMilliseconds: Longest wait for a connection, and for the reply to a
+        ///   command.
+        public init(database: Int, credentials: RedisCredentials?, timeoutMilliseconds: UInt64) {
+            self.database = database
+            self.credentials = credentials
+            self.timeoutMilliseconds = timeoutMilliseconds
+        }
+    }
+
+    /// What the owner is to do with the connection.
+    public enum Order: Equatable, Sendable {
+        case open
+        case close
+    }
+
+    /// What has become of the link and of its commands.
+    public enum Event {
+        /// Commands may be sent.
+        case ready
+        case reply(Mark, RedisReply)
+        /// The connection is gone; these commands may or may not have been carried out.
+        case lost(LinkFailure, unanswered: [Mark])
+    }
+
+    private enum State {
+        case waiting(until: MonotonicTime)
+        case connecting(deadline: MonotonicTime)
+        case handshaking
+        case ready(since: MonotonicTime)
+    }
+
+    private enum Expectation {
+        case handshake(HandshakeStep)
+        case command(Mark)
+    }
+
+    private let settings: Settings
+    private var state = State.waiting(until: MonotonicTime(nanoseconds: 0))
+    private var backoff = Backoff()
+    private var decoder: RESPDecoder?
+    private var output = OutputBuffer()
+    private var expected: Deque<(expectation: Expectation, deadline: MonotonicTime)> = []
+    private var orders: Deque<Order> = []
+    private var events: Deque<Event> = []
+
+    /// A link that asks to be opened at its first tick.
+    public init(_ settings: Settings) {
+        self.settings = settings
+    }
+
+    /// Whether commands may be sent.
+    public var isReady: Bool { if case .ready = state { true } else { false } }
+
+    /// Whether a connection is being made, or is about to be without a pause.
+    public func isBeingMade(_ now: MonotonicTime) -> Bool {
+        switch state {
+        case .waiting(let until): until <= now
+        case .connecting, .handshaking: true
+        case .ready: false
+        }
+    }
+
+    /// Whether nothing waits to be written or answered.
+    public var isIdle: Bool { output.isEmpty && expected.isEmpty }
+
+    /// The next thing to do with the connection.
+    public func nextOrder() -> Order? { orders.popFirst() }
+
+    /// The next thing that has become known.
+    public func nextEvent() -> Event? { events.popFirst() }
+
+    /// Whether bytes wait to be written.
+    public var hasOutput: Bool { !output.isEmpty }
+
+    /// Moves bytes that are to be written into a buffer; returns their number.
+    public func takeOutput(into buffer: UnsafeMutableRawBufferPointer) -> Int {
+        output.take(into: buffer)
+    }
+
+    /// Sends a command. Returns `false`, having done nothing, where the link is not ready.
+    public func send(_ command: RedisCommand, mark: Mark, now: MonotonicTime) -> Bool {
+        guard isReady, output.append(command) else { return false }
+        expect(.command(mark), now)
+        return true
+    }
+}
+
+// MARK: - What happened
+
+extension RedisLink {
+    /// The connection has been made.
+    public func opened(_ now: MonotonicTime) {
+        guard case .connecting = state else { return }
+        guard let decoder = RESPDecoder() else { return fail(.noMemory, now) }
+        self.decoder = decoder
+        state = .handshaking
+        for step in HandshakeStep.steps(settings.credentials, database: settings.database) {
+            guard step.append(to: &output) else { return fail(.noMemory, now) }
+            expect(.handshake(step), now)
+        }
+    }
+
+    /// The connection could not be made, or was lost.
+    public func closed(_ now: MonotonicTime) {
+        guard decoder != nil || isBeingOpened else { return }
+        giveUp(.disconnected, now)
+    }
+
+    /// Bytes have come, in any pieces.
+    public func received(_ bytes: UnsafeRawBufferPointer, _ now: MonotonicTime) {
+        decoder?.feed(bytes)
+        while let decoder {
+            do throws(RESPDecoder.Failure) {
+                guard let reply = try decoder.next() else { return }
+                take(reply, now)
+            } catch {
+                return fail(.protocolError(error), now)
+            }
+        }
+    }
+
+    /// Time has passed: a due connection is asked for, an overdue one given up.
+    public func tick(_ now: MonotonicTime) {
+        guard deadline <= now else { return }
+        switch state {
+        case .waiting:
+            orders.append(.open)
+            state = .connecting(
+                deadline: now.advanced(byMilliseconds: settings.timeoutMilliseconds)
+            )
+        case .connecting, .handshaking, .ready:
+            fail(.timeout, now)
+        }
+    }
+
+    /// When the next tick is due.
+    public var deadline: MonotonicTime {
+        switch state {
+        case .waiting(let until): until
+        case .connecting(let deadline): deadline
+        case .handshaking, .ready: expected.first?.deadline ?? .never
+        }
+    }
+}
+
+// MARK: - Steps
+
+extension RedisLink {
+    private var isBeingOpened: Bool { if case .connecting = state { true } else { false } }
+
+    private func expect(_ expectation: Expectation, _ now: MonotonicTime) {
+        expected.append((expectation, now.advanced(byMilliseconds: settings.timeoutMilliseconds)))
+    }
+
+    private func take(_ reply: RedisReply, _ now: MonotonicTime) {
+        switch expected.popFirst()?.expectation {
+        case .command(let mark):
+            backoff.reset()
+            events.append(.reply(mark, reply))
+        case .handshake(let step):
+            if let failure = step.failure(reply) { return fail(failure, now) }
+            if expected.isEmpty {
+                state = .ready(since: now)
+                events.append(.ready)
+            }
+        case nil:
+            fail(.unasked, now)
+        }
+    }
+
+    private func fail(_ failure: LinkFailure, _ now: MonotonicTime) {
+        orders.append(.close)
+        giveUp(failure, now)
+    }
+
+    private func giveUp(_ failure: LinkFailure, _ now: MonotonicTime) {
+        let unanswered = expected.compactMap { expected in
+            if case .command(let mark) = expected.expectation { mark } else { nil }
+        }
+        if case .ready(let since) = state { backoff.connectionEnded(readySince: since, now) }
+        expected.removeAll()
+        output.removeAll()
+        decoder = nil
+        state = .waiting(until: now.advanced(byMilliseconds: backoff.nextPauseMilliseconds()))
+        events.append(.lost(failure, unanswered: unanswered))
+    }
+}

@@ -1,0 +1,42 @@
+import Administration
+import ArgumentParser
+import Glibc
+
+@main
+struct Latchkey: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "latchkey",
+        abstract: "Manage the API keys that nginx checks.",
+        discussion: """
+            An organization has at most one key, and only its owner sees or manages it.
+
+            To begin:
+              latchkey init
+              latchkey org add acme --owner alice
+              latchkey generate acme                (as alice)
+            """,
+        version: "0.1.0",
+        subcommands: [Init.self, Org.self, Generate.self, Revoke.self, Status.self, Verify.self]
+    )
+
+    static func main() {
+        Process.harden()
+        main(nil)
+    }
+}
+
+/// A command that ends with one line on standard error and an exit code where it cannot do its work.
+protocol LatchkeyCommand: ParsableCommand {
+    func perform() throws(AdministrationError)
+}
+
+extension LatchkeyCommand {
+    func run() throws {
+        do throws(AdministrationError) {
+            try perform()
+        } catch {
+            Terminal.say("latchkey: \(error.message)")
+            throw ExitCode(error.kind.rawValue)
+        }
+    }
+}

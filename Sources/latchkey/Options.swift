@@ -1,0 +1,61 @@
+import Administration
+import ArgumentParser
+import CLinux
+import Keyring
+
+/// Which configuration.
+struct ConfigurationOption: ParsableArguments {
+    @Option(
+        name: .customLong("config"),
+        help:
+            "The configuration file (default: $LATCHKEY_CONFIG, then /etc/latchkey/latchkey.conf)."
+    )
+    var path: String?
+
+    var file: String {
+        path ?? secure_getenv("LATCHKEY_CONFIG").map { String(cString: $0) }
+            ?? Configuration.standardPath
+    }
+}
+
+/// Which configuration, and who acts.
+struct CallerOptions: ParsableArguments {
+    @OptionGroup var configurationOption: ConfigurationOption
+
+    @Option(name: .customLong("as"), help: "Act as this principal (operators only).")
+    var principal: Principal?
+
+    func administration() throws(AdministrationError) -> KeyAdministration {
+        let configuration = try Configuration(file: configurationOption.file)
+        let caller = try Caller(
+            account: Caller.currentAccount(),
+            as: principal,
+            operators: configuration.operators
+        )
+        return try KeyAdministration(configuration, caller: caller)
+    }
+}
+
+/// A span of time as nginx writes it.
+struct TimeSpanArgument: ExpressibleByArgument {
+    let milliseconds: UInt64
+
+    init?(argument: String) {
+        guard let milliseconds = TimeSpan.milliseconds(argument), milliseconds > 0 else {
+            return nil
+        }
+        self.milliseconds = milliseconds
+    }
+}
+
+extension Organization: ExpressibleByArgument {
+    public init?(argument: String) {
+        self.init(argument)
+    }
+}
+
+extension Principal: ExpressibleByArgument {
+    public init?(argument: String) {
+        self.init(argument)
+    }
+}

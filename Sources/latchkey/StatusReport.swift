@@ -1,0 +1,54 @@
+import Administration
+import Keyring
+
+/// A status as it is shown.
+enum StatusReport {
+    static func text(_ status: KeyStatus, now: UnixTime = SystemClock.unixTime()) -> String {
+        var lines = [("Organization", status.record.organization.name)]
+        guard let key = status.record.key else {
+            return table(lines + [("Status", "No API key generated")])
+        }
+        lines += [
+            ("Status", "Active"),
+            ("Last used", TimeText.ago(status.lastUse, now: now)),
+            ("Created", "\(TimeText.ago(key.createdAt, now: now)), by \(key.createdBy)"),
+            ("Expires", key.expiresAt.map { TimeText.expiry($0, now: now) } ?? "Never"),
+        ]
+        if let previous = status.record.previous, now < previous.until {
+            lines.append(("Key before", "goes on until \(TimeText.rfc3339(previous.until))"))
+        }
+        if let due = status.rotationDueSince {
+            lines.append(
+                ("Rotation", "due since \(TimeText.rfc3339(due)): run \"latchkey generate\"")
+            )
+        }
+        return table(lines)
+    }
+
+    static func json(_ status: KeyStatus) -> String {
+        let key = status.record.key
+        let until = status.record.previous?.until
+        return JSONText.object([
+            ("organization", JSONText.string(status.record.organization.name)),
+            ("status", JSONText.string(key == nil ? "none" : "active")),
+            ("locator", JSONText.string(status.record.organization.locator.description)),
+            ("last_used_at", time(status.lastUse)),
+            ("created_at", time(key?.createdAt)),
+            ("created_by", key.map { JSONText.string($0.createdBy.name) } ?? "null"),
+            ("expires_at", time(key?.expiresAt)),
+            ("previous_key_until", time(until)),
+            ("rotation_due", status.rotationDueSince == nil ? "false" : "true"),
+        ]) + "\n"
+    }
+
+    private static func time(_ time: UnixTime?) -> String {
+        time.map { JSONText.string(TimeText.rfc3339($0)) } ?? "null"
+    }
+
+    private static func table(_ lines: [(String, String)]) -> String {
+        lines.map { name, value in
+            "\(name):" + String(repeating: " ", count: max(1, 14 - name.utf8.count - 1)) + value
+                + "\n"
+        }.joined()
+    }
+}

@@ -1,0 +1,84 @@
+import Administration
+import Glibc
+import KeyFormat
+
+/// Talks with the person or the program at the other end.
+enum Terminal {
+    /// Longest key that is read from standard input.
+    private static let inputLengthMax = 4096
+
+    /// Tells something that is not a result.
+    static func say(_ line: String) {
+        _ = Output.write(Array((line + "\n").utf8).span, to: STDERR_FILENO)
+    }
+
+    /// Writes a result.
+    static func write(_ text: String) throws(AdministrationError) {
+        guard Output.write(Array(text.utf8).span, to: STDOUT_FILENO) else {
+            throw AdministrationError(
+                .output,
+                "the result could not be written: \(String(cString: strerror(errno)))"
+            )
+        }
+    }
+
+    /// Asks before something that cannot be undone. Without a terminal there is nobody to ask.
+    static func confirm(_ warning: String, yes: Bool) throws(AdministrationError) {
+        guard !yes else { return }
+        guard isatty(STDIN_FILENO) != 0, isatty(STDERR_FILENO) != 0 else {
+            throw AdministrationError(
+                .usage,
+                "\(warning) Nobody can be asked here: add --yes to go on"
+            )
+        }
+        _ = Output.write(Array("\(warning)\nGo on? [y/N] ".utf8).span, to: STDERR_FILENO)
+        guard let answer = Swift.readLine()?.lowercased(), answer == "y" || answer == "yes" else {
+            throw AdministrationError(.data, "nothing was done")
+        }
+    }
+
+    /// Reads a key from standard input, up to the end of the line; on a terminal without showing it.
+    static func readSecret() throws(AdministrationError) -> SecretBytes {
+        let isTerminal = isatty(STDIN_FILENO) != 0
+        var settings = termios()
+        tcgetattr(STDIN_FILENO, &settings)
+        if isTerminal {
+            _ = Output.write(Array("Key: ".utf8).span, to: STDERR_FILENO)
+            setEcho(false, settings)
+        }
+        defer { if isTerminal { setEcho(true, settings) } }
+        return try SecretBytes(capacity: inputLengthMax + 2) {
+            storage throws(AdministrationError) in
+            let count = try readKey(into: storage)
+            guard count <= inputLengthMax else {
+                throw AdministrationError(.data, "that is too long for a key")
+            }
+            return count
+        }
+    }
+
+    private static func readKey(
+        into storage: UnsafeMutableBufferPointer<UInt8>
+    ) throws(AdministrationError) -> Int {
+        var count = 0
+        while count < storage.count {
+            let result = read(STDIN_FILENO, storage.baseAddress! + count, storage.count - count)
+            if result < 0, errno == EINTR { continue }
+            guard result >= 0 else {
+                throw AdministrationError(.data, "standard input cannot be read")
+            }
+            count += result
+            if result == 0 || storage[..<count].last == UInt8(ascii: "\n") { break }
+        }
+        if count > 0, storage[count - 1] == UInt8(ascii: "\n") { count -= 1 }
+        if count > 0, storage[count - 1] == UInt8(ascii: "\r") { count -= 1 }
+        return count
+    }
+
+    private static func setEcho(_ isOn: Bool, _ settings: termios) {
+        var settings = settings
+        if !isOn { settings.c_lflag &= ~tcflag_t(ECHO) }
+        tcsetattr(STDIN_FILENO, TCSAFLUSH, &settings)
+        if isOn { say("") }
+    }
+}

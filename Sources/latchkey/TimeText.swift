@@ -1,0 +1,58 @@
+import Administration
+import Glibc
+import Keyring
+
+/// Moments as people and programs read them.
+enum TimeText {
+    private static let units: [(name: String, milliseconds: Int64)] = [
+        ("day", 86_400_000), ("hour", 3_600_000), ("minute", 60_000), ("second", 1000),
+    ]
+
+    /// `3 minutes ago`, `just now`, or `Never` where there is no such moment.
+    static func ago(_ time: UnixTime?, now: UnixTime = SystemClock.unixTime()) -> String {
+        guard let time else { return "Never" }
+        return span(now.milliseconds - time.milliseconds).map { "\($0) ago" } ?? "just now"
+    }
+
+    /// `in 3 days`, or `3 days ago: requests with it are refused`.
+    static func expiry(_ time: UnixTime, now: UnixTime) -> String {
+        guard time <= now else {
+            return span(time.milliseconds - now.milliseconds).map { "in \($0)" } ?? "now"
+        }
+        return "\(ago(time, now: now)): requests with it are refused"
+    }
+
+    /// `2026-11-24T14:02:11.204Z` (RFC 3339).
+    static func rfc3339(_ time: UnixTime) -> String {
+        let parts = parts(time)
+        let date = [parts.tm_year + 1900, parts.tm_mon + 1, parts.tm_mday]
+        return
+            "\(padded(date[0], 4))-\(padded(date[1], 2))-\(padded(date[2], 2))T\(timeOfDay(time))Z"
+    }
+
+    /// `14:02:11.204`, in UTC.
+    static func timeOfDay(_ time: UnixTime) -> String {
+        let parts = parts(time)
+        let milliseconds = padded(Int32(time.milliseconds % 1000), 3)
+        return
+            "\(padded(parts.tm_hour, 2)):\(padded(parts.tm_min, 2)):\(padded(parts.tm_sec, 2)).\(milliseconds)"
+    }
+
+    private static func span(_ milliseconds: Int64) -> String? {
+        guard let unit = units.first(where: { $0.milliseconds <= milliseconds }) else { return nil }
+        let count = milliseconds / unit.milliseconds
+        return "\(count) \(unit.name)\(count == 1 ? "" : "s")"
+    }
+
+    private static func parts(_ time: UnixTime) -> tm {
+        var seconds = time_t(time.milliseconds / 1000)
+        var parts = tm()
+        gmtime_r(&seconds, &parts)
+        return parts
+    }
+
+    private static func padded(_ number: Int32, _ width: Int) -> String {
+        let digits = String(number)
+        return String(repeating: "0", count: max(0, width - digits.utf8.count)) + digits
+    }
+}

@@ -1,0 +1,51 @@
+"""Fixtures, and what is shown of a gateway when a test with it fails."""
+
+from contextlib import ExitStack
+
+import pytest
+
+pytest.register_assert_rewrite("harness")
+
+from harness import artefacts  # noqa: E402
+from harness.checkout import Checkout  # noqa: E402
+from harness.sandbox import Sandbox  # noqa: E402
+
+# Slow, and run by `make valgrind`, which names it.
+collect_ignore = ["test_valgrind.py"]
+
+LOG_LENGTH_SHOWN = 4000
+
+
+def pytest_sessionstart():
+    missing = artefacts.missing()
+    if missing:
+        pytest.exit(f"{missing[0]} is not there: run `make build` first", returncode=1)
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item):
+    report = (yield).get_result()
+    if report.failed:
+        for sandbox in Sandbox.live:
+            log = sandbox.nginx.error_log()[-LOG_LENGTH_SHOWN:]
+            report.sections.append((f"error log of {sandbox.folder}", log))
+
+
+@pytest.fixture(scope="session")
+def checkout():
+    """A fresh copy of the sources."""
+    with Checkout() as copy:
+        yield copy
+
+
+@pytest.fixture
+def sandboxes():
+    """Makes gateways with options; all are examined at the end of the test."""
+    with ExitStack() as stack:
+        yield lambda **options: stack.enter_context(Sandbox(**options))
+
+
+@pytest.fixture
+def sandbox(sandboxes):
+    """A gateway as most tests want it."""
+    return sandboxes()

@@ -1,0 +1,22 @@
+"""Where the programs under test are, and whose they are."""
+
+import os
+import pwd
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[3]
+BUILD = Path(os.environ.get("LATCHKEY_BUILD", ROOT / "build")).resolve()
+
+EXECUTABLE = BUILD / "bin/latchkey"
+LIBRARY = BUILD / "lib/latchkey/liblatchkey.so"
+MODULE = BUILD / "lib/nginx/modules/ngx_http_latchkey_module.so"
+
+NGINX = "/usr/sbin/nginx"
+
+IS_ROOT = os.getuid() == 0
+CALLER = pwd.getpwuid(os.getuid()).pw_name
+
+
+def missing():
+    """The programs that have not been built."""
+    return [path for path in (EXECUTABLE, LIBRARY, MODULE) if not path.exists()]

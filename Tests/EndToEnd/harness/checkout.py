@@ -1,0 +1,59 @@
+"""A fresh copy of the sources, in which `make` is called as a newcomer would."""
+
+import os
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+from harness.artefacts import EXECUTABLE, LIBRARY, ROOT
+
+# Compiling Swift takes minutes and was done before: this hands out what came of it.
+SWIFT = f"""\
+#!/bin/sh
+set -e
+mkdir -p .build/release
+cp '{EXECUTABLE}' .build/release/latchkey
+cp '{LIBRARY}' .build/release/libLatchkeyABI.so
+"""
+
+
+class Checkout:
+    def __init__(self):
+        self.folder = Path(tempfile.mkdtemp(prefix="latchkey-"))
+        self.folder.chmod(0o755)
+        self.root = self.folder / "checkout"
+        self.swift = self.folder / "swift"
+
+    def __enter__(self):
+        for name in source_files():
+            target = self.root / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, target)
+        self.swift.write_text(SWIFT)
+        self.swift.chmod(0o755)
+        return self
+
+    def __exit__(self, *_):
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def make(self, *arguments):
+        environment = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
+        return subprocess.run(
+            ["make", *map(str, arguments), f"SWIFT={self.swift}"], cwd=self.root, env=environment,
+            stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=300,
+        )
+
+    def must_make(self, *arguments):
+        result = self.make(*arguments)
+        assert result.returncode == 0, f"make {arguments[0]}:\n{result.stdout}{result.stderr}"
+        return result.stdout
+
+
+def source_files():
+    """What git would commit."""
+    listed = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"],
+        cwd=ROOT, capture_output=True, text=True, check=True,
+    )
+    return [name for name in listed.stdout.split("\0") if name and (ROOT / name).is_file()]

@@ -1,0 +1,78 @@
+"""Keys worked out without any of Latchkey's code, the wrong ones too."""
+
+import hashlib
+import hmac
+import random
+import zlib
+
+DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+SECRET_LENGTH = 32
+TAG_LENGTH = 8
+CHECKSUM_LENGTH = 6
+TAIL_LENGTH = SECRET_LENGTH + TAG_LENGTH + CHECKSUM_LENGTH
+
+
+def base62(number, width):
+    text = ""
+    for _ in range(width):
+        number, digit = divmod(number, 62)
+        text = DIGITS[digit] + text
+    return text
+
+
+def locator(organization):
+    digest = hashlib.sha256(b"latchkey organization\0" + organization.encode()).digest()
+    return base62(int.from_bytes(digest[:16], "big") % 62**14, 14)
+
+
+def with_checksum(text):
+    return text + base62(zlib.crc32(text.encode()), CHECKSUM_LENGTH)
+
+
+def secret_of(key):
+    """The part of a key that nobody else may ever see."""
+    return key[-TAIL_LENGTH:][:SECRET_LENGTH]
+
+
+def record_key(organization):
+    return f"latchkey:record:{{{locator(organization)}}}"
+
+
+def audit_key(organization):
+    return f"latchkey:audit:{{{locator(organization)}}}"
+
+
+def used_key(organization):
+    return f"latchkey:used:{{{locator(organization)[0]}}}"
+
+
+class KeyForge:
+    """Makes keys under a pepper (hexadecimal)."""
+
+    def __init__(self, pepper, prefix="lk", seed=62):
+        self.pepper = bytes.fromhex(pepper)
+        self.prefix = prefix
+        self.generator = random.Random(seed)
+
+    def digest(self, body):
+        return hmac.new(self.pepper, body.encode(), hashlib.sha256).digest()
+
+    def tag(self, body):
+        return base62(int.from_bytes(self.digest(body)[:8], "big") % 62**TAG_LENGTH, TAG_LENGTH)
+
+    def verifier(self, key):
+        return self.digest(key[: -TAG_LENGTH - CHECKSUM_LENGTH])[8:].hex()
+
+    def body(self, organization, prefix=None):
+        secret = base62(self.generator.getrandbits(256), SECRET_LENGTH)
+        return f"{prefix or self.prefix}_{locator(organization)}_{secret}"
+
+    def issued(self, organization, prefix=None):
+        """A key as only the holder of the pepper can make it, whether or not a record knows it."""
+        body = self.body(organization, prefix)
+        return with_checksum(body + self.tag(body))
+
+    def made_up(self, organization):
+        """A key with the right form and checksum, made by somebody without the pepper."""
+        body = self.body(organization)
+        return with_checksum(body + base62(self.generator.getrandbits(64), TAG_LENGTH))

@@ -1,0 +1,41 @@
+"""Requests from many clients at the same time."""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+
+
+def at_once(count, action):
+    """Carries out an action on many threads; returns what each came to."""
+    with ThreadPoolExecutor(count) as pool:
+        return list(pool.map(lambda _: action(), range(count)))
+
+
+class Load:
+    """What a steady load has come to so far."""
+
+    def __init__(self):
+        self.ended = threading.Event()
+        self.outcomes = []
+
+    def run(self, action):
+        while not self.ended.is_set():
+            try:
+                self.outcomes.append(action())
+            except Exception as error:  # whatever it was, it is an outcome
+                self.outcomes.append(repr(error))
+
+
+@contextmanager
+def steady_load(action, clients=4):
+    """Repeats an action on some threads, for as long as the block lasts."""
+    load = Load()
+    threads = [threading.Thread(target=load.run, args=(action,)) for _ in range(clients)]
+    for thread in threads:
+        thread.start()
+    try:
+        yield load
+    finally:
+        load.ended.set()
+        for thread in threads:
+            thread.join()

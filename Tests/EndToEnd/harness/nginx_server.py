@@ -1,0 +1,174 @@
+"""nginx with the module, and what its error log says of it."""
+
+import re
+import signal
+import subprocess
+
+from harness import processes
+from harness.artefacts import IS_ROOT, LIBRARY, MODULE, NGINX
+from harness.polling import wait_until
+
+GRAVE = re.compile(
+    r"\[(alert|emerg|crit)\]|exited on signal|exited with fatal code"
+    r"|AddressSanitizer|LeakSanitizer|ThreadSanitizer|runtime error:|Fatal error"
+)
+
+CONFIGURATION = """\
+{load_module}
+{user}
+worker_processes {workers};
+daemon off;
+pid nginx.pid;
+error_log error.log info;
+{main}
+
+events {{
+    worker_connections 2048;
+    multi_accept on;
+}}
+
+http {{
+    {library}
+    include {settings};
+
+    log_format decision '$request_method $uri $status result=$latchkey_result '
+                        'organization=$latchkey_organization locator=$latchkey_locator '
+                        'source=$latchkey_source';
+    access_log access.log decision;
+    add_header X-Result $latchkey_result always;
+    large_client_header_buffers 4 256k;
+
+    client_body_temp_path temp-body;
+    proxy_temp_path temp-proxy;
+    fastcgi_temp_path temp-fastcgi;
+    scgi_temp_path temp-scgi;
+    uwsgi_temp_path temp-uwsgi;
+
+    # What reaches the API.
+    proxy_set_header X-Organization $latchkey_organization;
+    proxy_set_header X-Result $latchkey_result;
+
+{http}
+
+    server {{
+        listen unix:gate.sock;
+{server}
+    }}
+
+    # The API: answers with what it was told of the caller.
+    server {{
+        listen unix:api.sock;
+        access_log off;
+
+        location / {{
+            return 200 '$uri organization=$http_x_organization result=$http_x_result\\n';
+        }}
+    }}
+}}
+"""
+
+
+class NginxServer:
+    """Serves `server` on the unix socket gate.sock of its folder."""
+
+    def __init__(self, folder, settings, server, http="", main="", workers=2,
+                 user="root", library=LIBRARY, module=MODULE, program=(NGINX,)):
+        self.folder = folder
+        self.program = program
+        self.workers_wanted = workers
+        self.process = None
+        self.values = {
+            "load_module": f"load_module {module};",
+            "user": f"user {user};" if IS_ROOT else "",
+            "library": f"latchkey_library {library};" if library else "",
+            "settings": settings,
+            "workers": workers,
+            "main": main,
+            "http": http,
+            "server": server,
+        }
+        folder.mkdir()
+        self.configure()
+
+    def configure(self, **values):
+        """Writes nginx.conf anew, with some values changed."""
+        self.values.update(values)
+        text = CONFIGURATION.format(**self.values)
+        (self.folder / "nginx.conf").write_text(in_folder(text, self.folder))
+
+    def command(self, *options):
+        return [*self.program, "-p", f"{self.folder}/", "-c", "nginx.conf", "-e", "error.log", *options]
+
+    def test(self):
+        """nginx -t: returns its exit code and what it printed."""
+        result = subprocess.run(
+            self.command("-t"), capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL
+        )
+        return result.returncode, result.stderr
+
+    def start(self):
+        self.process = subprocess.Popen(
+            self.command(), cwd=self.folder, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        self.wait_for_workers(set())
+        return self
+
+    def wait_for_workers(self, old, seconds=60):
+        """Waits until there are as many new workers as are wanted."""
+        def ready():
+            assert self.process.poll() is None, f"nginx ended: {self.error_log()}"
+            return len(self.workers() - old) >= self.workers_wanted
+
+        wait_until(ready, "nginx has its workers", seconds)
+
+    def reload(self):
+        """Reloads, and waits for the new workers; the old ones may take their time."""
+        old = self.workers()
+        self.process.send_signal(signal.SIGHUP)
+        self.wait_for_workers(old)
+        return old
+
+    def stop(self):
+        """Ends gracefully; returns whether nginx ended by itself."""
+        if self.process is None:
+            return True
+        for pid in self.workers():
+            processes.thaw(pid)
+        return processes.stop(self.process, signal.SIGQUIT)
+
+    def workers(self):
+        """The workers that live, those that are about to end too."""
+        started = re.findall(r"start worker process (\d+)$", self.error_log(), re.MULTILINE)
+        return {int(pid) for pid in started if processes.is_alive(int(pid))}
+
+    def worker(self):
+        """The one worker of a server that was given one."""
+        (pid,) = self.workers()
+        return pid
+
+    @property
+    def gate(self):
+        return self.folder / "gate.sock"
+
+    def error_log(self):
+        return read(self.folder / "error.log")
+
+    def access_log(self):
+        return read(self.folder / "access.log")
+
+    def lines(self, mark):
+        """The lines of the error log that hold a text."""
+        return [line for line in self.error_log().splitlines() if mark in line]
+
+    def grave_lines(self, expected=()):
+        lines = [line for line in self.error_log().splitlines() if GRAVE.search(line)]
+        return [line for line in lines if not any(re.search(mark, line) for mark in expected)]
+
+
+def in_folder(text, folder):
+    """Names our sockets by absolute paths, as nginx takes them as they are."""
+    return re.sub(r"unix:(\w+\.sock)", rf"unix:{folder}/\1", text)
+
+
+def read(path):
+    return path.read_text(errors="replace") if path.exists() else ""

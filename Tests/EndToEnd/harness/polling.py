@@ -1,0 +1,17 @@
+"""Waiting for what must come, with a deadline."""
+
+import time
+
+PAUSE = 0.02
+
+
+def wait_until(condition, what, seconds=20):
+    """Returns the first true value of a condition; fails when there is none in time."""
+    deadline = time.monotonic() + seconds
+    while True:
+        value = condition()
+        if value:
+            return value
+        if time.monotonic() > deadline:
+            raise AssertionError(f"not within {seconds} s: {what}")
+        time.sleep(PAUSE)

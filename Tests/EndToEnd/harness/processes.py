@@ -1,0 +1,66 @@
+"""Processes as the kernel shows them, frozen and thawed."""
+
+import os
+import signal
+import subprocess
+from pathlib import Path
+
+from harness.polling import wait_until
+
+
+def stat_fields(pid):
+    """The fields of /proc/PID/stat behind the name: state, parent, …; nothing for a process that is gone."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except (FileNotFoundError, ProcessLookupError):
+        return []
+
+
+def is_alive(pid):
+    fields = stat_fields(pid)
+    return bool(fields) and fields[0] != "Z"
+
+
+def arguments(pid):
+    """The argument list of a process, as every account can see it."""
+    return read_bytes(pid, "cmdline")
+
+
+def environment(pid):
+    return read_bytes(pid, "environ")
+
+
+def read_bytes(pid, name):
+    try:
+        return Path(f"/proc/{pid}/{name}").read_bytes()
+    except (FileNotFoundError, ProcessLookupError):
+        return b""
+
+
+def freeze(pid):
+    """Stops a process where it is, and returns when it stands still."""
+    os.kill(pid, signal.SIGSTOP)
+    wait_until(lambda: stat_fields(pid)[:1] == ["T"], f"process {pid} stands still")
+
+
+def thaw(pid):
+    os.kill(pid, signal.SIGCONT)
+
+
+def kill(pid):
+    os.kill(pid, signal.SIGKILL)
+
+
+def stop(process, how=signal.SIGTERM, seconds=20):
+    """Ends a process that we started; a frozen one too.  Returns whether it ended by itself."""
+    if process.poll() is not None:
+        return True
+    process.send_signal(how)
+    process.send_signal(signal.SIGCONT)
+    try:
+        process.wait(seconds)
+        return True
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+        return False

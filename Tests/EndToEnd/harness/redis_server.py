@@ -1,0 +1,100 @@
+"""A private Redis with an append-only file."""
+
+import re
+import socket
+import subprocess
+
+from harness import processes
+from harness.polling import wait_until
+
+
+def free_port():
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
+class RedisServer:
+    """Listens on a unix socket, or with `tcp` on a port of the loopback interface."""
+
+    def __init__(self, folder, tcp=False, options=()):
+        self.folder = folder
+        self.port = free_port() if tcp else None
+        self.socket = folder / "redis.sock"
+        self.options = options
+        self.process = None
+        folder.mkdir()
+
+    @property
+    def url(self):
+        return f"redis://127.0.0.1:{self.port}" if self.port else f"unix:{self.socket}"
+
+    def start(self):
+        address = ["--port", str(self.port or 0), "--bind", "127.0.0.1"]
+        if not self.port:
+            address += ["--unixsocket", str(self.socket), "--unixsocketperm", "777"]
+        self.process = subprocess.Popen(
+            ["redis-server", *address, "--dir", str(self.folder), "--logfile", "redis.log"]
+            + ["--appendonly", "yes", "--save", "", *self.options],
+            stdin=subprocess.DEVNULL,
+        )
+        wait_until(self.answers, "Redis answers")
+        return self
+
+    def answers(self):
+        assert self.process.poll() is None, f"Redis ended: {self.log()}"
+        return self.run("PING").stdout == "PONG\n"
+
+    def stop(self):
+        if self.process:
+            assert processes.stop(self.process), "Redis does not end"
+
+    def kill(self):
+        """Ends Redis without a word, as a crash does."""
+        self.process.kill()
+        self.process.wait()
+
+    def freeze(self):
+        processes.freeze(self.process.pid)
+
+    def thaw(self):
+        processes.thaw(self.process.pid)
+
+    def end_connections(self):
+        """Cuts off all clients but the one that asks."""
+        return int(self.cli("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"))
+
+    def run(self, *command):
+        address = ["-p", str(self.port)] if self.port else ["-s", str(self.socket)]
+        return subprocess.run(
+            ["redis-cli", *address, *map(str, command)],
+            capture_output=True, text=True, timeout=30, stdin=subprocess.DEVNULL,
+        )
+
+    def cli(self, *command):
+        """What redis-cli prints for a command that must succeed."""
+        result = self.run("-e", *command)
+        assert result.returncode == 0, f"redis-cli {command[0]}: {result.stdout}{result.stderr}"
+        return result.stdout.removesuffix("\n")
+
+    def hash(self, key):
+        lines = self.cli("HGETALL", key).splitlines()
+        return dict(zip(lines[::2], lines[1::2]))
+
+    def calls(self, command):
+        """How often a command was carried out."""
+        stats = self.cli("INFO", "commandstats")
+        found = re.search(rf"^cmdstat_{command}:calls=(\d+),", stats, re.MULTILINE)
+        return int(found[1]) if found else 0
+
+    def statistic(self, name):
+        return int(re.search(rf"^{name}:(\d+)", self.cli("INFO", "all"), re.MULTILINE)[1])
+
+    def clients(self):
+        """The connections of others than redis-cli, as CLIENT LIST shows them."""
+        lines = self.cli("CLIENT", "LIST").splitlines()
+        return [line for line in lines if " cmd=client|list " not in line]
+
+    def log(self):
+        path = self.folder / "redis.log"
+        return path.read_text() if path.exists() else ""

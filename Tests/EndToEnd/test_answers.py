@@ -1,0 +1,262 @@
+"""What a refused client is told, and what the operator is told of it."""
+
+import json
+import subprocess
+
+import pytest
+
+from harness.http_client import bearer
+from harness.key_forge import locator
+from harness.polling import wait_until
+from harness.sandbox import SERVER, Sandbox
+
+REALMS = SERVER + """
+        location = /realm {
+            latchkey on;
+            latchkey_realm "partners of acme";
+            proxy_pass http://unix:api.sock;
+        }
+"""
+
+
+@pytest.fixture(scope="module")
+def gate():
+    with Sandbox(server=REALMS, workers=1) as sandbox:
+        yield sandbox
+
+
+@pytest.fixture(scope="module")
+def keys(gate):
+    """A key for each result that a single key can have."""
+    gate.add("late")
+    expired = gate.latchkey.generate("late", "--expires-in", "1s", as_="alice")
+    revoked = gate.key("acme")
+    allowed = gate.key("acme")
+    wait_until(lambda: gate.request(key=expired).result == "expired", "the key expires")
+    forge = gate.forge()
+    return {
+        "allowed": allowed,
+        "malformed": "nonsense",
+        "forged": forge.made_up("acme"),
+        "revoked": revoked,
+        "expired": expired,
+    }
+
+
+def problem(title, status, detail):
+    return json.dumps(
+        {"type": "about:blank", "title": title, "status": status, "detail": detail}, separators=(",", ":")
+    ) + "\n"
+
+
+def described(answer):
+    """All of an answer that may differ between two refusals."""
+    changing = {"date", "x-result", "connection"}
+    return answer.status, [pair for pair in answer.headers if pair[0].lower() not in changing], answer.body
+
+
+def test_a_missing_key_is_asked_for(gate):
+    answer = gate.request()
+
+    assert answer.status == 401
+    assert answer.header("WWW-Authenticate") == 'Bearer realm="api"'
+    assert answer.header("Cache-Control") == "no-store"
+    assert answer.header("Content-Type") == "application/problem+json"
+    assert answer.header("Retry-After") is None
+    assert answer.body == problem("Unauthorized", 401, "An API key is required.")
+
+
+def test_an_ambiguous_request_is_a_bad_one(gate, keys):
+    answer = gate.request(headers=[("X-API-Key", keys["allowed"])], key=keys["allowed"])
+
+    assert answer.status == 400
+    challenge = answer.header("WWW-Authenticate")
+    assert challenge.startswith('Bearer realm="api"') and 'error="invalid_request"' in challenge
+    assert answer.header("Cache-Control") == "no-store"
+    assert answer.header("Content-Type") == "application/problem+json"
+    assert answer.body == problem("Bad Request", 400, "More than one API key was sent.")
+
+
+@pytest.mark.parametrize("result", ["malformed", "forged", "revoked", "expired"])
+def test_an_invalid_key_is_refused_as_such(gate, keys, result):
+    answer = gate.request(key=keys[result])
+
+    assert answer.result == result
+    assert answer.status == 401
+    challenge = answer.header("WWW-Authenticate")
+    assert challenge.startswith('Bearer realm="api"') and 'error="invalid_token"' in challenge
+    assert answer.header("Cache-Control") == "no-store"
+    assert answer.header("Content-Type") == "application/problem+json"
+    assert answer.body == problem("Unauthorized", 401, "The API key is not valid.")
+
+
+def test_all_invalid_keys_get_the_same_answer(gate, keys):
+    answers = [described(gate.request(key=keys[result])) for result in ("malformed", "forged", "revoked", "expired")]
+
+    assert all(answer == answers[0] for answer in answers)
+
+
+def test_an_allowed_answer_carries_nothing_of_a_refusal(gate, keys):
+    answer = gate.request(key=keys["allowed"])
+
+    assert answer.header("WWW-Authenticate") is None
+    assert answer.header("Cache-Control") is None
+
+
+def test_the_realm_can_be_named(gate):
+    assert gate.request("/realm").header("WWW-Authenticate") == 'Bearer realm="partners of acme"'
+
+
+def test_a_store_that_cannot_be_reached_is_no_fault_of_the_key(sandboxes):
+    gate = sandboxes(workers=1)
+    key = gate.key()
+    gate.redis.kill()
+
+    answer = wait_until(lambda: not_allowed(gate.request(key=key)), "the store is missed")
+
+    assert (answer.status, answer.result) == (503, "unavailable")
+    assert answer.header("WWW-Authenticate") is None
+    assert int(answer.header("Retry-After")) > 0
+    assert answer.header("Cache-Control") == "no-store"
+    assert answer.header("Content-Type") == "application/problem+json"
+    assert answer.body == problem("Service Unavailable", 503, "API keys cannot be checked at the moment.")
+
+
+def not_allowed(answer):
+    return answer if answer.status != 200 else None
+
+
+def test_without_the_store_no_key_is_taken_for_a_wrong_one(sandboxes):
+    gate = sandboxes(workers=1)
+    key = gate.key()
+    gate.redis.kill()
+    wait_until(lambda: gate.status_of(key) == 503, "the store is missed")
+
+    assert gate.request(key=gate.forge().issued("nobody")).result == "unavailable"
+    assert gate.request(key=gate.forge().made_up("acme")).result == "forged"
+    assert gate.request(key="nonsense").result == "malformed"
+    assert gate.request().result == "missing"
+
+
+# Variables
+
+
+def access_line(gate, uri, **request):
+    """What the access log says of one request, of whose URI there is no other."""
+    gate.request(uri, **request)
+    return wait_until(
+        lambda: [line for line in gate.nginx.access_log().splitlines() if f" {uri} " in line], "the log has a line"
+    )[0]
+
+
+def test_the_log_tells_who_came(gate, keys):
+    line = access_line(gate, "/api/log/allowed", key=keys["allowed"])
+
+    assert line == f"GET /api/log/allowed 200 result=allowed organization=acme locator={locator('acme')} source=store"
+
+
+@pytest.mark.parametrize("result, organization", [("revoked", "acme"), ("expired", "late")])
+def test_the_log_tells_of_which_organization_an_earlier_key_is(gate, keys, result, organization):
+    line = access_line(gate, f"/api/log/{result}", key=keys[result])
+
+    assert line == (
+        f"GET /api/log/{result} 401 result={result} organization=- locator={locator(organization)} source=store"
+    )
+
+
+@pytest.mark.parametrize("result", ["malformed", "forged"])
+def test_the_log_tells_nothing_of_what_was_never_issued(gate, keys, result):
+    line = access_line(gate, f"/api/log/{result}", key=keys[result])
+
+    assert line == f"GET /api/log/{result} 401 result={result} organization=- locator=- source=-"
+
+
+def test_the_log_tells_of_requests_without_a_key(gate, keys):
+    assert "result=missing organization=- locator=- source=-" in access_line(gate, "/api/log/missing")
+
+    headers = [("X-API-Key", keys["allowed"])]
+    line = access_line(gate, "/api/log/ambiguous", headers=headers, key=keys["allowed"])
+    assert "result=ambiguous organization=- locator=- source=-" in line
+
+
+def test_where_nothing_is_checked_nothing_is_known(gate, keys):
+    assert gate.request("/open", key=keys["allowed"]).result is None
+
+
+def test_a_client_cannot_tell_the_api_who_it_is(gate, keys):
+    forged = [("X-Organization", "umbrella"), ("X-Result", "allowed")]
+
+    assert gate.request(headers=forged, key=keys["allowed"]).body == "/api organization=acme result=allowed\n"
+
+
+# HTTP/2
+
+HTTP2 = """
+        location = /probe {
+            return 204;
+        }
+    }
+
+    server {
+        listen unix:h2.sock http2;
+""" + SERVER + """
+        location /grpc {
+            latchkey on;
+            grpc_set_header X-Organization $latchkey_organization;
+            grpc_set_header X-Result $latchkey_result;
+            grpc_pass grpc://unix:grpc.sock;
+        }
+    }
+
+    server {
+        listen unix:grpc.sock http2;
+        location / {
+            return 200 '$uri organization=$http_x_organization result=$http_x_result\\n';
+        }
+"""
+
+
+def curl(gate, url, *options):
+    result = subprocess.run(
+        ["curl", "--silent", "--show-error", "--max-time", "30", "--http2-prior-knowledge",
+         "--unix-socket", gate.nginx.folder / "h2.sock", "--config", "-",
+         "--write-out", "%{http_version} %{http_code}", f"http://gateway{url}"],
+        input="\n".join(options), capture_output=True, text=True, timeout=60,
+    )
+    assert result.returncode == 0, result.stderr
+    return result.stdout
+
+
+@pytest.fixture(scope="module")
+def h2():
+    with Sandbox(server=HTTP2, workers=1) as sandbox:
+        yield sandbox
+
+
+@pytest.mark.parametrize("target", ["/api", "/checked", "/grpc"])
+def test_http_2_is_checked(h2, target):
+    key = h2.key("acme")
+    answer = curl(h2, target, f'header = "Authorization: Bearer {key}"')
+
+    assert answer.startswith(f"{target} organization=acme")
+    assert answer.endswith("2 200")
+    assert curl(h2, target).endswith("2 401")
+    assert curl(h2, target, 'header = "X-API-Key: nonsense"').endswith("2 401")
+
+
+def test_many_streams_of_one_http_2_connection_are_checked_each(h2):
+    key = h2.key("acme")
+    urls = "\n".join(f'url = "http://gateway/api/{number}"' for number in range(50))
+
+    answer = curl(h2, "/api/last", "parallel", f'header = "Authorization: Bearer {key}"', urls)
+
+    assert answer.count("organization=acme result=allowed\n") == 51
+
+
+def test_both_headers_are_ambiguous_in_http_2_too(h2):
+    key = h2.key("acme")
+    headers = [*bearer(key), ("X-API-Key", key)]
+
+    answer = curl(h2, "/api", *(f'header = "{name}: {value}"' for name, value in headers))
+
+    assert answer.endswith("2 400")

@@ -1,0 +1,114 @@
+"""The check of a subrequest: `auth_request` to a location with `latchkey_verify`."""
+
+import pytest
+
+from harness.polling import wait_until
+from harness.sandbox import OWNER, SERVER, Sandbox
+
+DIRECT = SERVER + """
+        location = /direct {
+            latchkey_verify;
+        }
+
+        location /tagged {
+            auth_request /check;
+            auth_request_set $result $latchkey_result;
+            add_header X-Result $result always;
+            proxy_pass http://unix:api.sock;
+        }
+"""
+
+
+@pytest.fixture(scope="module")
+def gate():
+    with Sandbox(server=DIRECT, workers=1) as sandbox:
+        yield sandbox
+
+
+@pytest.fixture(scope="module")
+def key(gate):
+    return gate.key("acme")
+
+
+def test_a_key_lets_the_main_request_in_and_names_its_organization(gate, key):
+    answer = gate.request("/checked/page", key=key)
+
+    assert answer.status == 200
+    assert answer.body.startswith("/checked/page organization=acme ")
+
+
+def test_without_a_key_the_challenge_reaches_the_client(gate):
+    answer = gate.request("/checked")
+
+    assert answer.status == 401
+    assert answer.header("WWW-Authenticate") == 'Bearer realm="api"'
+
+
+@pytest.mark.parametrize("bad", ["nonsense", "made up", "without record"])
+def test_a_bad_key_is_refused(gate, bad):
+    forge = gate.forge()
+    keys = {"made up": forge.made_up("acme"), "without record": forge.issued("nobody")}
+
+    answer = gate.request("/checked", key=keys.get(bad, bad))
+
+    assert answer.status == 401
+    assert 'error="invalid_token"' in answer.header("WWW-Authenticate")
+
+
+def test_two_keys_are_refused(gate, key):
+    answer = gate.request("/checked", [("X-API-Key", key)], key=key)
+
+    assert answer.status == 401
+    assert 'error="invalid_request"' in answer.header("WWW-Authenticate")
+
+
+def test_the_result_can_be_taken_over(gate, key):
+    assert gate.request("/tagged", key=key).result == "allowed"
+    assert gate.request("/tagged").result == "missing"
+
+
+def test_a_revoked_key_is_refused_at_once(gate):
+    key = gate.key("umbrella")
+    assert gate.status_of(key, "/checked") == 200
+
+    gate.latchkey.must("revoke", "umbrella", "--yes", as_=OWNER)
+
+    assert gate.status_of(key, "/checked") == 401
+
+
+def test_a_body_that_is_sent_along_is_not_lost(gate, key):
+    assert gate.request("/checked", key=key, method="POST", body=b"x" * 300_000).status == 200
+    assert gate.request("/checked", method="POST", body=b"x" * 300_000).status == 401
+
+
+def test_a_connection_goes_on_after_checks(gate, key):
+    with gate.connect() as connection:
+        headers = [("Authorization", f"Bearer {key}")]
+        statuses = [connection.request("/checked", each).status for each in (headers, (), headers)]
+
+    assert statuses == [200, 401, 200]
+
+
+def test_another_proxy_may_ask_the_location_directly(gate, key):
+    allowed, refused = gate.request("/direct", key=key), gate.request("/direct")
+
+    assert (allowed.status, allowed.body) == (204, "")
+    assert refused.status == 401
+    assert refused.header("WWW-Authenticate") == 'Bearer realm="api"'
+    assert refused.header("Cache-Control") == "no-store"
+
+
+def test_an_internal_location_cannot_be_asked_from_outside(gate, key):
+    assert gate.request("/check", key=key).status == 404
+
+
+def test_without_the_store_the_answer_is_never_a_401(sandboxes):
+    gate = sandboxes(workers=1, server=DIRECT)
+    key = gate.key()
+    gate.redis.kill()
+
+    wait_until(lambda: gate.status_of(key, "/checked") >= 500, "the store is missed")
+
+    # What auth_request makes of a subrequest that fails, and of one that is asked directly.
+    assert gate.status_of(key, "/checked") == 500
+    assert gate.status_of(key, "/direct") == 503

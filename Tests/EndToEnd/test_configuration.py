@@ -1,0 +1,357 @@
+"""A configuration that is wrong is refused before it is used, with file and line, by nginx and by the executable."""
+
+import os
+import re
+import signal
+import stat
+import subprocess
+
+import pytest
+
+from harness.artefacts import IS_ROOT, LIBRARY
+from harness.executable import CONFIGURATION, DONE
+from harness.polling import wait_until
+from harness.sandbox import OPERATORS, OWNER
+
+STORE = "latchkey_store redis://127.0.0.1:6379;"
+
+
+@pytest.fixture
+def gate(sandboxes):
+    return sandboxes(start=False, workers=1)
+
+
+def write(gate, *lines):
+    """Makes a configuration with these lines, the first of which is line 1."""
+    gate.config.write_text("\n".join(lines) + "\n")
+
+
+def pepper(gate):
+    return f"latchkey_pepper_file {gate.pepper_file};"
+
+
+def nginx_refuses(gate, line=None):
+    """Asserts that nginx -t fails with one clear line, and that it names a line where one is at fault."""
+    code, output = gate.nginx.test()
+    faults = [each for each in output.splitlines() if "[emerg]" in each]
+    assert code != 0, output
+    assert len(faults) == 1, output
+    if line:
+        assert faults[0].endswith(f"in {gate.config}:{line}"), faults[0]
+    gate.expect(re.escape(faults[0].partition("[emerg]")[2]))
+    return faults[0]
+
+
+def executable_refuses(gate):
+    result = gate.latchkey.run("status", "acme", as_=OWNER)
+    assert result.code == CONFIGURATION, result
+    return result.one_line()
+
+
+def both_refuse(gate, line=None):
+    return nginx_refuses(gate, line), executable_refuses(gate)
+
+
+def nginx_accepts(gate):
+    code, output = gate.nginx.test()
+    assert code == 0, output
+
+
+# Values
+
+WRONG_LINES = [
+    "latchkey_store;",
+    "latchkey_store http://127.0.0.1:6379;",
+    "latchkey_store 127.0.0.1:6379;",
+    "latchkey_store redis://;",
+    "latchkey_store redis://127.0.0.1:0;",
+    "latchkey_store redis://127.0.0.1:65536;",
+    "latchkey_store redis://127.0.0.1:6379/x;",
+    "latchkey_store redis://user:password@127.0.0.1:6379;",
+    "latchkey_store unix:;",
+    "latchkey_store unix:relative/redis.sock;",
+    f"latchkey_store unix:/{'x' * 200};",
+    "latchkey_pepper_file;",
+    "latchkey_pepper_file relative;",
+    "latchkey_prefix;",
+    "latchkey_prefix LK;",
+    "latchkey_prefix l;",
+    "latchkey_prefix 9k;",
+    "latchkey_prefix abcdefghijklm;",
+    "latchkey_prefix lk_prod;",
+    "latchkey_prefix lk-a;",
+    "latchkey_consistency relaxed;",
+    "latchkey_timeout;",
+    "latchkey_timeout 0;",
+    "latchkey_timeout soon;",
+    "latchkey_timeout -1s;",
+    "latchkey_timeout 99999999999999999999;",
+    "latchkey_timeout 1s 2s;",
+    "latchkey_operators;",
+    "latchkey_rotate_after never;",
+]
+
+
+@pytest.mark.parametrize("line", WRONG_LINES)
+def test_a_wrong_value_is_refused_with_file_and_line(gate, line):
+    lines = ["# Latchkey", line] if "pepper_file" in line else ["# Latchkey", line, pepper(gate)]
+    write(gate, *lines)
+
+    in_nginx, in_executable = both_refuse(gate, line=2)
+
+    assert line.split()[0].rstrip(";") in in_nginx
+    assert line.split()[0].rstrip(";") in in_executable
+    assert f"{gate.config}:2" in in_executable
+
+
+def test_an_unknown_scheme_is_named(gate):
+    write(gate, "latchkey_store http://127.0.0.1:6379;", pepper(gate))
+
+    in_nginx, in_executable = both_refuse(gate, line=1)
+
+    for line in (in_nginx, in_executable):
+        assert "scheme" in line and "http://127.0.0.1:6379" in line
+
+
+def test_a_password_in_the_url_is_not_written_out(gate):
+    write(gate, "latchkey_store redis://user:hunter2@127.0.0.1:6379;", pepper(gate))
+
+    assert not any("hunter2" in line for line in both_refuse(gate, line=1))
+
+
+@pytest.mark.parametrize("name", ["store", "pepper_file", "prefix", "timeout", "operators", "consistency", "rotate_after"])
+def test_a_directive_twice_is_refused(gate, name):
+    values = {
+        "store": "redis://127.0.0.1:6379", "pepper_file": gate.pepper_file, "prefix": "lk", "timeout": "1s",
+        "operators": "root", "consistency": "strict", "rotate_after": "90d",
+    }
+    line = f"latchkey_{name} {values[name]};"
+    write(gate, line, line, *([] if name == "pepper_file" else [pepper(gate)]))
+
+    for fault in both_refuse(gate, line=2):
+        assert "duplicate" in fault
+
+
+def test_an_unknown_directive_is_refused(gate):
+    write(gate, STORE, pepper(gate), "latchkey_stoer redis://127.0.0.1:6379;")
+
+    for fault in both_refuse(gate, line=3):
+        assert "latchkey_stoer" in fault
+
+
+@pytest.mark.parametrize("text", ["latchkey_prefix lk", "latchkey_prefix 'lk", "latchkey_prefix lk; }", "{ }", ";"])
+def test_a_file_that_breaks_the_syntax_is_refused(gate, text):
+    write(gate, pepper(gate), text)
+
+    both_refuse(gate)
+
+
+def test_a_file_that_is_not_there_is_refused(gate):
+    gate.config.unlink()
+
+    nginx_refuses(gate)
+    assert str(gate.config) in executable_refuses(gate)
+
+
+def test_syntax_that_nginx_takes_is_taken_by_both(gate):
+    write(
+        gate,
+        "# a comment; with { signs }",
+        f'latchkey_store   "{gate.redis.url}" ; # behind it',
+        f"latchkey_pepper_file\n    '{gate.pepper_file}'\n;latchkey_timeout 1s;",
+    )
+    gate.add_settings(OPERATORS)
+
+    nginx_accepts(gate)
+    gate.key()
+
+
+# The pepper
+
+
+def test_a_pepper_that_is_missing_is_refused(gate):
+    gate.pepper_file.unlink()
+
+    for fault in both_refuse(gate):
+        assert str(gate.pepper_file) in fault
+
+
+@pytest.mark.parametrize("mode", [0o644, 0o604, 0o602, 0o601, 0o666])
+def test_a_pepper_that_others_may_use_is_refused(gate, mode):
+    gate.pepper_file.chmod(mode)
+
+    for fault in both_refuse(gate):
+        assert str(gate.pepper_file) in fault and "chmod" in fault
+
+
+def test_a_pepper_that_the_caller_may_not_read_is_refused(gate):
+    if IS_ROOT:
+        account = "nobody"
+        program = copied_executable(gate)
+    else:
+        account, program = None, gate.latchkey.program
+        gate.pepper_file.chmod(0)
+    gate.latchkey.program = program
+
+    result = gate.latchkey.run("status", "acme", account=account)
+
+    assert result.code != DONE
+    assert result.one_line()
+
+
+def copied_executable(gate):
+    copy = gate.folder / "latchkey"
+    copy.write_bytes(gate.latchkey.program.read_bytes())
+    copy.chmod(0o755)
+    return copy
+
+
+CONTENTS = {
+    "nothing": "",
+    "blank lines": "\n\n\n",
+    "too short": "ab" * 31 + "\n",
+    "one digit short": "ab" * 31 + "a\n",
+    "too long": "ab" * 33 + "\n",
+    "no hexadecimal": "xy" * 32 + "\n",
+    "a short second line": "ab" * 32 + "\n" + "cd" * 16 + "\n",
+    "two on a line": "ab" * 32 + " " + "cd" * 32 + "\n",
+    "bytes": "\x00\x01\x02" * 30,
+    "a megabyte": ("ab" * 32 + "\n") * 16_384,
+}
+
+
+@pytest.mark.parametrize("name", CONTENTS)
+def test_a_pepper_that_is_none_is_refused_and_never_shown(gate, name):
+    gate.pepper_file.write_text(CONTENTS[name])
+
+    for fault in both_refuse(gate):
+        assert str(gate.pepper_file) in fault
+        assert "ab" * 16 not in fault and "cd" * 8 not in fault
+
+
+@pytest.mark.parametrize("kind", ["folder", "fifo", "device"])
+def test_a_pepper_that_is_no_file_is_refused(gate, kind):
+    gate.pepper_file.unlink()
+    if kind == "folder":
+        gate.pepper_file.mkdir(mode=0o700)
+    elif kind == "fifo":
+        os.mkfifo(gate.pepper_file, 0o600)
+    else:
+        gate.pepper_file.symlink_to("/dev/null")
+
+    both_refuse(gate)
+
+
+def test_a_fault_of_the_pepper_names_the_directive(gate):
+    write(gate, STORE, "", pepper(gate))
+    gate.pepper_file.chmod(0o644)
+
+    both_refuse(gate, line=3)
+
+
+def test_a_pepper_that_only_root_may_read_serves_workers_of_another_account(sandboxes):
+    gate = sandboxes(user="nobody", workers=1)
+    key = gate.key()
+
+    assert stat.S_IMODE(gate.pepper_file.stat().st_mode) == 0o600
+    assert gate.status_of(key) == 200
+
+
+# The library
+
+
+def test_a_library_that_is_missing_is_refused(gate):
+    gate.nginx.configure(library="latchkey_library /nowhere/liblatchkey.so;")
+
+    assert "/nowhere/liblatchkey.so" in nginx_refuses(gate)
+
+
+def test_a_file_that_is_no_library_is_refused(gate):
+    gate.nginx.configure(library=f"latchkey_library {gate.config};")
+
+    assert str(gate.config) in nginx_refuses(gate)
+
+
+def compiled(folder, source):
+    library = folder / "other.so"
+    subprocess.run(
+        ["cc", "-shared", "-fPIC", "-x", "c", "-o", library, "-"], input=source, text=True, check=True, timeout=60
+    )
+    return library
+
+
+def test_another_library_is_refused(gate):
+    library = compiled(gate.folder, "int answer(void) { return 42; }")
+    gate.nginx.configure(library=f"latchkey_library {library};")
+
+    assert str(library) in nginx_refuses(gate)
+
+
+def test_a_library_of_another_version_is_refused(gate):
+    exported = subprocess.run(
+        ["nm", "--dynamic", "--defined-only", "--format=posix", LIBRARY], capture_output=True, text=True, check=True
+    ).stdout
+    names = [line.split()[0] for line in exported.splitlines()]
+    source = "".join(f"unsigned {name}(void) {{ return 999; }}\n" for name in names)
+    library = compiled(gate.folder, source)
+    gate.nginx.configure(library=f"latchkey_library {library};")
+
+    assert "999" in nginx_refuses(gate)
+
+
+@pytest.mark.parametrize("body", ["abort();", "for (;;) ;"], ids=["ends", "hangs"])
+def test_a_library_that_fails_while_it_is_asked_ends_no_nginx(sandboxes, body):
+    gate = sandboxes(workers=1)
+    key = gate.key()
+    source = f"#include <stdlib.h>\nunsigned latchkey_abi_version(void) {{ {body} return 0; }}\n"
+    library = compiled(gate.folder, source)
+    workers = gate.nginx.workers()
+    gate.nginx.configure(library=f"latchkey_library {library};")
+    gate.expect(re.escape(str(library)))
+
+    gate.nginx.process.send_signal(signal.SIGHUP)
+    wait_until(lambda: gate.nginx.lines("[emerg]"), "the refusal is logged", seconds=30)
+
+    assert gate.nginx.workers() == workers
+    assert gate.status_of(key) == 200
+
+
+# In nginx alone
+
+WRONG_LOCATIONS = [
+    "latchkey perhaps;",
+    "latchkey on; latchkey off;",
+    "latchkey_verify now;",
+    "latchkey_verify; latchkey_verify;",
+    "latchkey_credential;",
+    "latchkey_credential header;",
+    "latchkey_credential query;",
+    "latchkey_credential cookie;",
+    "latchkey_credential body;",
+    "latchkey_credential bearer bearer;",
+    "latchkey_credential header X-A header x-a;",
+    "latchkey_credential bearer; latchkey_credential header X-A;",
+    "latchkey_credential header 'X A';",
+    "latchkey_realm '';",
+    "latchkey_realm 'a \"b\"';",
+    "latchkey_realm a; latchkey_realm b;",
+    "latchkey_store redis://127.0.0.1:6379;",
+]
+
+
+@pytest.mark.parametrize("directives", WRONG_LOCATIONS)
+def test_a_wrong_directive_in_a_location_is_refused_by_nginx(gate, directives):
+    gate.nginx.configure(server=f"        location / {{\n            {directives}\n        }}\n")
+
+    assert re.search(r"nginx\.conf:\d+$", nginx_refuses(gate))
+
+
+def test_where_nothing_is_protected_neither_pepper_nor_library_is_needed(gate):
+    gate.pepper_file.unlink()
+    gate.nginx.configure(
+        server="        location / { return 200 'open\\n'; }\n", library="latchkey_library /nowhere;"
+    )
+
+    gate.nginx.start()
+
+    assert gate.request("/").body == "open\n"

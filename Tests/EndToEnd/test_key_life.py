@@ -1,0 +1,247 @@
+"""A key from its making to its end, as its owner and its user see it."""
+
+import pytest
+
+from harness.artefacts import CALLER
+from harness.executable import BAD_DATA, DONE, KEY, NOT_PERMITTED, NOT_VALID, USAGE
+from harness.key_forge import audit_key, locator
+from harness.polling import wait_until
+from harness.sandbox import OWNER
+
+
+def test_a_key_opens_the_gate_and_names_its_organization_to_the_api(sandbox):
+    key = sandbox.key("acme")
+
+    assert sandbox.request().status == 401
+    answer = sandbox.request(key=key)
+
+    assert answer.status == 200
+    assert answer.body == "/api organization=acme result=allowed\n"
+
+
+def test_a_key_names_the_locator_of_its_organization(sandbox):
+    assert sandbox.key("acme").startswith(f"lk_{locator('acme')}_")
+
+
+def test_a_key_of_one_organization_is_never_taken_for_another(sandbox):
+    keys = {name: sandbox.key(name) for name in ("acme", "umbrella", "A.b_c-9", "x" * 64)}
+
+    for name, key in keys.items():
+        assert sandbox.request(key=key).body == f"/api organization={name} result=allowed\n"
+
+
+def test_a_new_key_ends_the_one_before_at_once(sandbox):
+    old = sandbox.key()
+    assert sandbox.status_of(old) == 200
+
+    new = sandbox.key()
+
+    assert sandbox.request(key=old).result == "revoked"
+    assert sandbox.status_of(old) == 401
+    assert sandbox.status_of(new) == 200
+
+
+def test_a_revoked_key_is_refused_at_once_and_for_good(sandbox):
+    key = sandbox.key()
+    assert sandbox.status_of(key) == 200
+
+    sandbox.latchkey.must("revoke", "acme", "--yes", as_=OWNER)
+
+    assert sandbox.status_of(key) == 401
+    assert "No API key generated" in sandbox.latchkey.status("acme", as_=OWNER)
+
+    new = sandbox.key()
+    assert sandbox.status_of(new) == 200
+    assert sandbox.request(key=key).result == "revoked"
+
+
+def test_a_revocation_of_one_organization_leaves_the_others_alone(sandbox):
+    acme, umbrella = sandbox.key("acme"), sandbox.key("umbrella")
+
+    sandbox.latchkey.must("revoke", "acme", "--yes", as_=OWNER)
+
+    assert sandbox.status_of(acme) == 401
+    assert sandbox.status_of(umbrella) == 200
+
+
+def test_the_status_tells_the_life_of_a_key(sandbox):
+    sandbox.add()
+    assert "No API key generated" in sandbox.latchkey.status("acme", as_=OWNER)
+
+    key = sandbox.key()
+    status = sandbox.latchkey.status("acme", as_=OWNER)
+    assert "Active" in status
+    assert "No API key generated" not in status
+    assert "Never" in status
+
+    assert sandbox.status_of(key) == 200
+    wait_until(lambda: "ago" in sandbox.latchkey.status("acme", as_=OWNER), "the last use is shown")
+
+
+def test_the_key_is_alone_on_standard_output(sandbox):
+    sandbox.add()
+
+    result = sandbox.latchkey.run("generate", "acme", "--yes", as_=OWNER)
+    sandbox.latchkey.remember(result.out.strip())
+
+    assert result.code == DONE
+    assert KEY.fullmatch(result.out.removesuffix("\n"))
+    assert result.out.strip() not in result.err
+
+
+def test_a_key_expires(sandbox):
+    key = sandbox.key("acme", "--expires-in", "2s")
+    assert sandbox.status_of(key) == 200
+
+    wait_until(lambda: sandbox.status_of(key) == 401, "the key expires")
+
+    assert sandbox.request(key=key).result == "expired"
+    assert sandbox.latchkey.verify(key).code == NOT_VALID
+
+
+def test_an_expiry_far_away_leaves_a_key_alone(sandbox):
+    key = sandbox.key("acme", "--expires-in", "90d")
+
+    assert sandbox.status_of(key) == 200
+    assert "xpires" in sandbox.latchkey.status("acme", as_=OWNER)
+
+
+def test_the_key_before_goes_on_for_the_grace_that_was_given(sandbox):
+    old = sandbox.key()
+    new = sandbox.key("acme", "--grace", "3s")
+
+    assert sandbox.status_of(old) == 200
+    assert sandbox.status_of(new) == 200
+
+    wait_until(lambda: sandbox.status_of(old) == 401, "the grace ends")
+    assert sandbox.status_of(new) == 200
+
+
+def test_a_revocation_ends_the_grace_of_the_key_before(sandbox):
+    old = sandbox.key()
+    new = sandbox.key("acme", "--grace", "10m")
+    assert sandbox.status_of(old) == 200
+
+    sandbox.latchkey.must("revoke", "acme", "--yes", as_=OWNER)
+
+    assert sandbox.status_of(old) == 401
+    assert sandbox.status_of(new) == 401
+
+
+def test_a_second_new_key_ends_the_grace_of_the_first(sandbox):
+    first = sandbox.key()
+    second = sandbox.key("acme", "--grace", "10m")
+    third = sandbox.key("acme", "--grace", "10m")
+
+    assert sandbox.status_of(first) == 401
+    assert sandbox.status_of(second) == 200
+    assert sandbox.status_of(third) == 200
+
+
+def test_keys_under_an_old_pepper_go_on_while_it_is_in_the_file(sandbox):
+    old = sandbox.key("acme")
+    peppers = sandbox.pepper_file.read_text()
+    sandbox.pepper_file.write_text("ab" * 32 + "\n" + peppers)
+    sandbox.nginx.reload()
+
+    assert sandbox.status_of(old) == 200
+    new = sandbox.key("umbrella")
+    assert sandbox.status_of(new) == 200
+
+    sandbox.pepper_file.write_text("ab" * 32 + "\n")
+    old_workers = sandbox.nginx.reload()
+    wait_until(lambda: not old_workers & sandbox.nginx.workers(), "the old workers end")
+
+    assert sandbox.request(key=old).result == "forged"
+    assert sandbox.status_of(new) == 200
+
+
+@pytest.mark.parametrize("prefix", ["ab", "acme_live", "a1_test", "abcdefghijkl_live"])
+def test_another_prefix_can_be_configured(sandboxes, prefix):
+    sandbox = sandboxes(settings=f"latchkey_prefix {prefix};")
+    key = sandbox.key()
+
+    assert key.startswith(f"{prefix}_{locator('acme')}_")
+    assert sandbox.status_of(key) == 200
+    assert sandbox.latchkey.verify(key).code == DONE
+
+
+# The executable's own checks
+
+
+def test_verify_says_whose_a_key_is(sandbox):
+    result = sandbox.latchkey.verify(sandbox.key("acme"))
+
+    assert result.code == DONE
+    assert "acme" in result.out
+
+
+def test_verify_refuses_what_the_gate_refuses(sandbox):
+    replaced = sandbox.key()
+    sandbox.key()
+    forge = sandbox.forge()
+    refused = [replaced, forge.made_up("acme"), forge.issued("acme"), forge.issued("unknown"), "nonsense", ""]
+
+    for key in refused:
+        result = sandbox.latchkey.verify(key)
+        assert (result.code, result.out) == (NOT_VALID, "")
+        assert len(result.err.splitlines()) == 1
+
+
+def test_verify_takes_no_key_from_its_arguments(sandbox):
+    key = sandbox.key()
+
+    assert sandbox.latchkey.run("verify", key).code == USAGE
+
+
+def test_adding_an_organization_again_for_its_owner_changes_nothing(sandbox):
+    key = sandbox.key()
+
+    sandbox.add()
+
+    assert sandbox.status_of(key) == 200
+
+
+def test_an_organization_is_not_given_to_another_owner_by_adding_it(sandbox):
+    key = sandbox.key()
+
+    result = sandbox.latchkey.run("org", "add", "acme", "--owner", "mallory")
+
+    assert result.code in (BAD_DATA, NOT_PERMITTED)
+    assert result.one_line()
+    assert sandbox.latchkey.run("status", "acme", as_="mallory").code == NOT_PERMITTED
+    assert sandbox.status_of(key) == 200
+
+
+@pytest.mark.parametrize("name", ["", "a b", "a/b", "ü", "x" * 65, "a\nb"])
+def test_a_name_that_no_organization_can_have_is_refused(sandbox, name):
+    for command in (["org", "add", name, "--owner", OWNER], ["generate", name, "--yes"], ["status", name]):
+        assert sandbox.latchkey.run(*command).code in (USAGE, BAD_DATA)
+
+
+@pytest.mark.parametrize("owner", ["", "a b", "x" * 129, "ü"])
+def test_an_owner_that_nobody_can_be_is_refused(sandbox, owner):
+    assert sandbox.latchkey.run("org", "add", "acme", "--owner", owner).code in (USAGE, BAD_DATA)
+
+
+@pytest.mark.parametrize("span", ["", "soon", "-1d", "0", "1.5d", "99999999999999999999s"])
+def test_a_span_of_time_that_is_none_is_refused(sandbox, span):
+    key = sandbox.key()
+
+    result = sandbox.latchkey.run("generate", "acme", "--yes", f"--expires-in={span}", as_=OWNER)
+
+    assert result.code in (USAGE, BAD_DATA)
+    assert sandbox.status_of(key) == 200
+
+
+def test_the_audit_says_who_did_what_by_way_of_whom(sandbox):
+    sandbox.key()
+    sandbox.latchkey.must("revoke", "acme", "--yes", as_=OWNER)
+
+    words = sandbox.redis.cli("XRANGE", audit_key("acme"), "-", "+").splitlines()
+    entries = [dict(zip(words[at + 1 : at + 7 : 2], words[at + 2 : at + 7 : 2])) for at in range(0, len(words), 7)]
+    assert entries == [
+        {"what": "register", "who": CALLER, "via": CALLER},
+        {"what": "generate", "who": OWNER, "via": CALLER},
+        {"what": "revoke", "who": OWNER, "via": CALLER},
+    ]

@@ -1,0 +1,145 @@
+"""Last uses: recorded in batches, never lost by an orderly end, never set back."""
+
+import time
+
+import pytest
+
+from harness.http_client import bearer
+from harness.key_forge import locator, used_key
+from harness.polling import wait_until
+from harness.sandbox import OWNER
+
+
+@pytest.fixture
+def gate(sandboxes):
+    return sandboxes(workers=1)
+
+
+def now():
+    return time.time() * 1000
+
+
+def last_use(gate, organization="acme"):
+    """The moment of the last use in milliseconds, 0 where there is none."""
+    return float(gate.redis.cli("ZSCORE", used_key(organization), locator(organization)) or 0)
+
+
+def test_a_use_is_known_within_a_few_seconds(gate):
+    key = gate.key()
+    before = now()
+    assert gate.status_of(key) == 200
+    after = now()
+
+    wait_until(lambda: last_use(gate), "the use is recorded")
+
+    assert before - 1 <= last_use(gate) <= after + 1
+    assert "Never" not in gate.latchkey.status("acme", as_=OWNER)
+
+
+def test_many_uses_are_recorded_in_few_commands(gate):
+    keys = [gate.key(name) for name in ("acme", "umbrella", "hooli")]
+    began = time.monotonic()
+    with gate.connect() as connection:
+        for _ in range(300):
+            assert all(connection.request("/api", bearer(key)).status == 200 for key in keys)
+    sent_until = now()
+
+    wait_until(lambda: last_use(gate, "hooli") > sent_until - 1000, "the last batch is recorded")
+    assert gate.redis.calls("zadd") <= len(keys) * (time.monotonic() - began + 2)
+
+
+def test_a_later_use_raises_the_time(gate):
+    key = gate.key()
+    gate.status_of(key)
+    first = wait_until(lambda: last_use(gate), "the use is recorded")
+
+    gate.status_of(key)
+
+    wait_until(lambda: last_use(gate) > first, "the later use is recorded")
+
+
+def test_a_refused_key_is_not_used(gate):
+    replaced = gate.key()
+    key = gate.key("umbrella")
+    gate.key()
+    assert gate.status_of(replaced) == 401
+    assert gate.status_of(gate.forge().made_up("acme")) == 401
+    assert gate.status_of(key) == 200
+
+    wait_until(lambda: last_use(gate, "umbrella"), "the use of another key is recorded")
+
+    assert last_use(gate) == 0
+    assert "Never" in gate.latchkey.status("acme", as_=OWNER)
+
+
+def test_a_use_is_never_set_back(gate):
+    key = gate.key()
+    tomorrow = now() + 86_400_000
+    gate.redis.cli("ZADD", used_key("acme"), tomorrow, locator("acme"))
+    assert gate.status_of(key) == 200
+    other = gate.key("umbrella")
+    gate.status_of(other)
+
+    wait_until(lambda: last_use(gate, "umbrella"), "the batch is recorded")
+
+    assert last_use(gate) == pytest.approx(tomorrow, abs=1)
+
+
+def test_a_use_just_before_a_graceful_end_is_not_lost(gate):
+    key = gate.key()
+    before = now()
+
+    assert gate.status_of(key) == 200
+    assert gate.nginx.stop()
+
+    assert last_use(gate) >= before - 1
+
+
+def test_a_use_just_before_a_reload_is_not_lost(gate):
+    key = gate.key()
+    for _ in range(5):
+        before = now()
+        assert gate.status_of(key) == 200
+        gate.nginx.reload()
+        wait_until(lambda: last_use(gate) >= before - 1, "the use is recorded")
+
+
+def test_uses_during_an_outage_of_the_store_are_recorded_after_it(gate):
+    key = gate.key()
+    before = now()
+    assert gate.status_of(key) == 200
+
+    gate.redis.kill()
+    gate.redis.start()
+
+    wait_until(lambda: last_use(gate) >= before - 1, "the use is recorded")
+
+
+def test_a_store_that_takes_no_uses_costs_no_request(gate):
+    key = gate.key()
+    gate.redis.cli("SET", used_key("acme"), "a text")
+    for _ in range(20):
+        assert gate.status_of(key) == 200
+
+    wait_until(lambda: gate.redis.calls("zadd"), "the use is sent")
+    wait_until(lambda: gate.nginx.lines("[warn]"), "the error log says so")
+
+    assert gate.status_of(key) == 200
+
+
+def test_a_check_by_a_subrequest_is_a_use(gate):
+    key = gate.key()
+
+    assert gate.status_of(key, "/checked") == 200
+
+    wait_until(lambda: last_use(gate), "the use is recorded")
+
+
+def test_verify_is_no_use(gate):
+    gate.latchkey.verify(gate.key())
+    other = gate.key("umbrella")
+    gate.status_of(other)
+
+    wait_until(lambda: last_use(gate, "umbrella"), "the use of another key is recorded")
+
+    assert last_use(gate) == 0

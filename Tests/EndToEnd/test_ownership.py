@@ -1,0 +1,185 @@
+"""Only the owner may see, make and end a key: not other members, not operators, not root."""
+
+import os
+import pwd
+import shutil
+import subprocess
+
+import pytest
+
+from harness.artefacts import CALLER, EXECUTABLE, IS_ROOT
+from harness.executable import BAD_DATA, DONE, NOT_PERMITTED, USAGE, Latchkey
+from harness.key_forge import record_key
+from harness.sandbox import OWNER
+
+COMMANDS = [["generate", "acme", "--yes"], ["revoke", "acme", "--yes"], ["status", "acme"], ["status", "acme", "--json"]]
+
+OTHER_ACCOUNT = "nobody"
+
+
+def attempt(latchkey, command, **who):
+    """Carries out what is not permitted; returns the line that says so."""
+    result = latchkey.run(*command, **who)
+    assert result.code == NOT_PERMITTED, result
+    return result.one_line()
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+@pytest.mark.parametrize("as_", [None, "mallory", "Alice", "alice2"])
+def test_who_is_not_the_owner_is_refused_and_changes_nothing(sandbox, command, as_):
+    key = sandbox.key("acme", owner=OWNER)
+    before = sandbox.redis.hash(record_key("acme"))
+
+    attempt(sandbox.latchkey, command, as_=as_)
+
+    assert sandbox.redis.hash(record_key("acme")) == before
+    assert sandbox.status_of(key) == 200
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_who_is_refused_learns_nothing_of_the_key(sandbox, command):
+    attempts = []
+    attempts.append(attempt(sandbox.latchkey, command, as_="mallory"))
+    sandbox.add("acme")
+    attempts.append(attempt(sandbox.latchkey, command, as_="mallory"))
+    key = sandbox.key("acme")
+    attempts.append(attempt(sandbox.latchkey, command, as_="mallory"))
+    sandbox.status_of(key)
+    sandbox.latchkey.must("revoke", "acme", "--yes", as_=OWNER)
+    attempts.append(attempt(sandbox.latchkey, command, as_="mallory"))
+
+    assert len(set(attempts)) == 1, attempts
+    assert OWNER not in attempts[0]
+
+
+def test_the_caller_acts_for_himself_without_as(sandbox):
+    sandbox.add("acme", owner=CALLER)
+
+    key = sandbox.latchkey.generate("acme")
+
+    assert sandbox.status_of(key) == 200
+    assert "Active" in sandbox.latchkey.status("acme")
+    sandbox.latchkey.must("revoke", "acme", "--yes")
+    assert sandbox.status_of(key) == 401
+
+
+def test_owning_one_organization_opens_no_other(sandbox):
+    sandbox.add("acme", owner="alice")
+    sandbox.add("umbrella", owner="bob")
+
+    sandbox.latchkey.generate("acme", as_="alice")
+    attempt(sandbox.latchkey, ["generate", "umbrella", "--yes"], as_="alice")
+    attempt(sandbox.latchkey, ["status", "acme"], as_="bob")
+
+
+# Other accounts of the machine
+
+
+@pytest.fixture
+def program(sandbox):
+    """The executable where every account can run it."""
+    copy = sandbox.folder / "latchkey"
+    shutil.copy(EXECUTABLE, copy)
+    return Latchkey(sandbox.config, copy)
+
+
+def open_to(sandbox, account):
+    """Lets an account read the pepper, as the member of a group of operators can."""
+    os.chown(sandbox.pepper_file, -1, pwd.getpwnam(account).pw_gid)
+    sandbox.pepper_file.chmod(0o640)
+
+
+needs_root = pytest.mark.skipif(not IS_ROOT, reason="only root can act as another account")
+
+
+@needs_root
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_another_account_is_refused(sandbox, program, command):
+    key = sandbox.key("acme", owner=CALLER)
+
+    attempt(program, command, account=OTHER_ACCOUNT)
+
+    assert sandbox.status_of(key) == 200
+
+
+@needs_root
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_another_account_that_may_read_the_pepper_is_refused_all_the_same(sandbox, program, command):
+    key = sandbox.key("acme", owner=CALLER)
+    open_to(sandbox, OTHER_ACCOUNT)
+
+    attempt(program, command, account=OTHER_ACCOUNT)
+
+    assert sandbox.status_of(key) == 200
+
+
+@needs_root
+def test_an_account_owns_what_is_its_own(sandbox, program):
+    sandbox.add("acme", owner=OTHER_ACCOUNT)
+    open_to(sandbox, OTHER_ACCOUNT)
+
+    key = program.generate("acme", account=OTHER_ACCOUNT)
+    sandbox.latchkey.remember(key)
+
+    assert sandbox.status_of(key) == 200
+    attempt(sandbox.latchkey, ["status", "acme"])  # root without --as
+    assert program.run("revoke", "acme", "--yes", account=OTHER_ACCOUNT).code == DONE
+    assert sandbox.status_of(key) == 401
+
+
+@needs_root
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_an_account_that_is_no_operator_may_act_as_nobody_else(sandbox, program, command):
+    key = sandbox.key("acme", owner=OWNER)
+    open_to(sandbox, OTHER_ACCOUNT)
+
+    attempt(program, command, as_=OWNER, account=OTHER_ACCOUNT)
+    attempt(program, command, as_="root", account=OTHER_ACCOUNT)
+
+    assert sandbox.status_of(key) == 200
+
+
+@needs_root
+def test_an_account_that_is_an_operator_may_act_as_the_owner(sandbox, program):
+    sandbox.key("acme", owner=OWNER)
+    sandbox.add_settings(f"latchkey_operators root {OTHER_ACCOUNT};")
+    open_to(sandbox, OTHER_ACCOUNT)
+
+    key = program.generate("acme", as_=OWNER, account=OTHER_ACCOUNT)
+    sandbox.latchkey.remember(key)
+
+    assert sandbox.status_of(key) == 200
+    attempt(program, ["status", "acme"], account=OTHER_ACCOUNT)  # an operator is not the owner
+
+
+@needs_root
+def test_only_an_operator_adds_organizations(sandbox, program):
+    open_to(sandbox, OTHER_ACCOUNT)
+
+    result = program.run("org", "add", "own", "--owner", OTHER_ACCOUNT, account=OTHER_ACCOUNT)
+
+    assert result.code == NOT_PERMITTED
+    assert result.one_line()
+    assert sandbox.redis.cli("EXISTS", record_key("own")) == "0"
+
+
+@needs_root
+def test_a_login_name_in_the_environment_makes_nobody_somebody_else(sandbox, program):
+    sandbox.key("acme", owner=CALLER)
+    open_to(sandbox, OTHER_ACCOUNT)
+    names = {name: CALLER for name in ("USER", "LOGNAME", "SUDO_USER", "USERNAME")}
+
+    result = subprocess.run(
+        ["setpriv", "--reuid", OTHER_ACCOUNT, "--regid", str(pwd.getpwnam(OTHER_ACCOUNT).pw_gid), "--clear-groups", *program.command("status", "acme")],
+        capture_output=True, text=True, env={**names, "PATH": "/usr/bin:/bin"}, cwd="/",
+    )
+
+    assert result.returncode == NOT_PERMITTED
+    assert result.stdout == ""
+
+
+def test_the_name_of_nobody_is_refused(sandbox):
+    sandbox.key("acme")
+
+    for name in ("", "a b", "x" * 129):
+        assert sandbox.latchkey.run("status", "acme", "--as", name).code in (USAGE, BAD_DATA)

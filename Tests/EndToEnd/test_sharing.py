@@ -1,0 +1,86 @@
+"""What checks cost the store: one read an organization, and all reads of one turn in one write."""
+
+import pytest
+
+from harness import processes
+from harness.http_client import bearer
+
+CLIENTS = 20
+
+
+@pytest.fixture
+def gate(sandboxes):
+    return sandboxes(workers=1, settings="latchkey_timeout 10s;")
+
+
+def in_one_turn(gate, connections, keys):
+    """Sends requests that the worker finds all at once, in one turn of its event loop."""
+    worker = gate.nginx.worker()
+    processes.freeze(worker)
+    for connection, key in zip(connections, keys):
+        connection.send("/api", bearer(key))
+    processes.thaw(worker)
+    return [connection.receive().body for connection in connections]
+
+
+@pytest.fixture
+def connections(gate):
+    """Connections that the worker has accepted already."""
+    opened = [gate.connect() for _ in range(CLIENTS)]
+    for connection in opened:
+        assert connection.request("/open").status == 200
+    yield opened
+    for connection in opened:
+        connection.close()
+
+
+def test_checks_of_one_organization_in_one_turn_share_a_read(gate, connections):
+    key = gate.key()
+    gate.status_of(key)
+    before = gate.redis.calls("hmget")
+
+    bodies = in_one_turn(gate, connections, [key] * CLIENTS)
+
+    assert bodies == ["/api organization=acme result=allowed\n"] * CLIENTS
+    assert gate.redis.calls("hmget") == before + 1
+
+
+def test_checks_of_many_organizations_in_one_turn_go_out_together(gate, connections):
+    names = [f"organization-{number}" for number in range(CLIENTS)]
+    keys = [gate.key(name) for name in names]
+    gate.status_of(keys[0])
+    calls, reads = gate.redis.calls("hmget"), reads_of_connections(gate)
+
+    bodies = in_one_turn(gate, connections, keys)
+
+    assert bodies == [f"/api organization={name} result=allowed\n" for name in names]
+    assert gate.redis.calls("hmget") == calls + CLIENTS
+    # One for the checks, one for a batch of last uses, one for each redis-cli that asks.
+    assert reads_of_connections(gate) <= reads + 6
+
+
+def reads_of_connections(gate):
+    """How often Redis has read from a connection."""
+    return gate.redis.statistic("total_reads_processed")
+
+
+def test_checks_that_follow_one_another_each_read_the_store(gate):
+    key = gate.key()
+    before = gate.redis.calls("hmget")
+
+    for _ in range(10):
+        assert gate.status_of(key) == 200
+
+    assert gate.redis.calls("hmget") == before + 10
+
+
+def test_good_and_bad_keys_of_one_organization_share_a_read_and_no_answer(gate, connections):
+    replaced = gate.key()
+    key = gate.key()
+    gate.status_of(key)
+    before = gate.redis.calls("hmget")
+
+    bodies = in_one_turn(gate, connections, [key, replaced] * (CLIENTS // 2))
+
+    assert ["organization=acme" in body for body in bodies] == [True, False] * (CLIENTS // 2)
+    assert gate.redis.calls("hmget") == before + 1

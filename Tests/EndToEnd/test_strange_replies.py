@@ -1,0 +1,173 @@
+"""Something in the place of Redis answers strangely: no worker ends, and nobody is let in."""
+
+import pytest
+
+from harness.fake_redis import PONG, RECORD_FIELDS, FakeRedis, array, bulk
+from harness.http_client import bearer
+from harness.key_forge import record_key
+from harness.load import at_once
+from harness.polling import wait_until
+from harness.sandbox import Sandbox
+
+HUGE = 1 << 40
+
+# Answers to HMGET that are nothing that Redis says to it.
+REPLIES = {
+    "garbage": b"\x00\xff\x80 garbage \r\n\r\n" * 50,
+    "HTTP": b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n",
+    "a status": b"+OK\r\n",
+    "an integer": b":1\r\n",
+    "a bulk": bulk(b"acme"),
+    "an empty bulk": bulk(b""),
+    "nothing": b"$-1\r\n",
+    "no array": b"*-1\r\n",
+    "an empty array": array(),
+    "too few fields": array(*[bulk(b"x")] * (RECORD_FIELDS - 1)),
+    "too many fields": array(*[bulk(b"x")] * (RECORD_FIELDS + 1)),
+    "a million fields": array(*[b"$-1\r\n"] * 1_000_000),
+    "integers for texts": array(*[b":1\r\n"] * RECORD_FIELDS),
+    "empty fields": array(*[bulk(b"")] * RECORD_FIELDS),
+    "bytes that are no text": array(*[bulk(b"\x00\xff\xfe")] * RECORD_FIELDS),
+    "long fields": array(*[bulk(b"x" * 60_000)] * RECORD_FIELDS),
+    "an array in an array": array(*[array(bulk(b"x"))] * RECORD_FIELDS),
+    "arrays without end": b"*1\r\n" * 10_000,
+    "an error": b"-ERR something\r\n",
+    "an error without text": b"-\r\n",
+    "an error with control characters": b"-ERR \x1b[31m\x00 [alert] forged line\r\n",
+    "a long error": b"-ERR " + b"x" * 100_000 + b"\r\n",
+    "a wrong type": b"-WRONGTYPE Operation against a key holding the wrong kind of value\r\n",
+    "a missing permission": b"-NOPERM this user has no permissions\r\n",
+    "a move": b"-MOVED 3999 127.0.0.1:6381\r\n",
+    "a huge bulk": b"$%d\r\n" % HUGE,
+    "a huge array": b"*%d\r\n" % HUGE,
+    "a length that is no number": b"$abc\r\n",
+    "a length below zero": b"$-7\r\n",
+    "a length beyond all numbers": b"*99999999999999999999999999\r\n",
+    "an integer beyond all numbers": b":99999999999999999999999999\r\n",
+    "a bulk without its end": b"$4\r\nacmeXX\r\n",
+    "a type of RESP3": b"%1\r\n+a\r\n+b\r\n",
+    "a push of RESP3": b">2\r\n+message\r\n+x\r\n",
+    "half a reply": b"*12\r\n$4\r\nac",
+    "no reply": b"",
+    "the end": None,
+}
+
+
+@pytest.fixture(scope="module")
+def gate_and_key():
+    with Sandbox(settings="latchkey_timeout 300ms;", workers=1) as sandbox:
+        key = sandbox.key("acme")
+        sandbox.redis.stop()
+        sandbox.redis.socket.unlink(missing_ok=True)
+        yield sandbox, key
+
+
+def refused(gate, key):
+    """Waits for the answer that the stand-in's replies lead to."""
+    for target in ("/api", "/checked"):
+        answer = gate.request(target, key=key)
+        assert answer.status in (401, 500, 503), answer.status
+    return gate.request(key=key)
+
+
+@pytest.mark.parametrize("name", REPLIES)
+def test_a_strange_record_lets_nobody_in_and_ends_no_worker(gate_and_key, name):
+    gate, key = gate_and_key
+    worker = gate.nginx.worker()
+
+    with FakeRedis(gate.redis.socket, lambda words: REPLIES[name]) as store:
+        wait_until(lambda: gate.request(key=key) and store.count(b"HMGET"), "the gateway asks the stand-in")
+        answer = refused(gate, key)
+
+        assert (answer.status, answer.result) == (503, "unavailable")
+        assert at_once(8, lambda: gate.status_of(key)) == [503] * 8
+        assert gate.request("/open").status == 200
+    assert gate.nginx.worker() == worker
+
+
+def test_a_reply_that_comes_byte_by_byte_is_put_together(sandboxes):
+    gate = sandboxes(workers=1, settings="latchkey_timeout 10s;")
+    key = gate.key("acme")
+    record = gate.redis.hash(record_key("acme"))
+    gate.redis.stop()
+    gate.redis.socket.unlink(missing_ok=True)
+
+    def stored(words):
+        values = [record.get(name.decode()) for name in words[2:]]
+        return array(*[b"$-1\r\n" if value is None else bulk(value.encode()) for value in values])
+
+    with FakeRedis(gate.redis.socket, stored, byte_by_byte=True):
+        wait_until(lambda: gate.status_of(key) == 200, "the gateway finds the stand-in")
+        assert at_once(8, lambda: gate.request(key=key).body) == ["/api organization=acme result=allowed\n"] * 8
+
+
+STRANGE_PINGS = {
+    "garbage": b"\x16\x03\x01 garbage\r\n",
+    "another word": b"+OK\r\n",
+    "loading": b"-LOADING Redis is loading the dataset in memory\r\n",
+    "a password is wanted": b"-NOAUTH Authentication required.\r\n",
+    "two": PONG + PONG,
+    "the end": None,
+}
+
+
+@pytest.mark.parametrize("name", STRANGE_PINGS)
+def test_a_server_that_is_no_redis_is_not_trusted(gate_and_key, name):
+    gate, key = gate_and_key
+    worker = gate.nginx.worker()
+
+    with FakeRedis(gate.redis.socket, lambda words: None, ping=STRANGE_PINGS[name]) as store:
+        wait_until(lambda: gate.request(key=key) and store.connections, "the gateway comes")
+        assert gate.status_of(key) == 503
+        assert gate.request("/open").status == 200
+    assert gate.nginx.worker() == worker
+
+
+def test_a_server_that_speaks_first_is_not_trusted(gate_and_key):
+    gate, key = gate_and_key
+
+    with FakeRedis(gate.redis.socket, lambda words: array(), greeting=b"220 mail ready\r\n") as store:
+        wait_until(lambda: gate.request(key=key) and store.connections, "the gateway comes")
+        assert gate.status_of(key) == 503
+
+
+def test_replies_that_nobody_asked_for_end_the_connection(gate_and_key):
+    gate, key = gate_and_key
+    absent = array(*[b"$-1\r\n"] * RECORD_FIELDS)
+
+    with FakeRedis(gate.redis.socket, lambda words: absent * 3) as store:
+        wait_until(lambda: gate.request(key=key).result == "revoked", "the record is absent")
+        before = len(store.connections)
+        wait_until(lambda: gate.request(key=key) and len(store.connections) > before, "a new connection is made")
+
+
+def test_an_answer_of_the_store_that_is_absent_is_a_refusal(gate_and_key):
+    gate, key = gate_and_key
+    absent = array(*[b"$-1\r\n"] * RECORD_FIELDS)
+
+    with FakeRedis(gate.redis.socket, lambda words: absent):
+        wait_until(lambda: gate.request(key=key).result == "revoked", "the record is absent")
+        assert gate.status_of(key) == 401
+
+
+def test_no_line_of_the_log_is_written_by_the_store(gate_and_key):
+    gate, key = gate_and_key
+    reply = REPLIES["an error with control characters"]
+
+    with FakeRedis(gate.redis.socket, lambda words: reply) as store:
+        wait_until(lambda: gate.request(key=key) and store.count(b"HMGET"), "the gateway asks the stand-in")
+
+    log = gate.nginx.error_log()
+    assert "\x1b" not in log and "\x00" not in log
+
+
+def test_many_clients_against_garbage_end_no_worker(gate_and_key):
+    gate, key = gate_and_key
+    worker = gate.nginx.worker()
+
+    with FakeRedis(gate.redis.socket, lambda words: REPLIES["garbage"]):
+        outcomes = at_once(16, lambda: [gate.request(key=key).status for _ in range(20)])
+    assert {status for each in outcomes for status in each} == {503}
+    assert gate.nginx.worker() == worker
+    with gate.connect() as connection:
+        assert connection.request("/api", bearer("nonsense")).status == 401

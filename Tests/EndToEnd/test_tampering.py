@@ -1,0 +1,226 @@
+"""A record that was not written by the executable is refused, by the gateway and by the executable."""
+
+import time
+
+import pytest
+
+from harness.executable import BAD_DATA, DONE, NOT_PERMITTED, NOT_VALID
+from harness.key_forge import locator, record_key
+from harness.sandbox import OWNER
+
+RECORD = record_key("acme")
+MILLISECONDS_A_DAY = 86_400_000
+
+
+@pytest.fixture
+def gate(sandboxes):
+    return sandboxes(workers=1)
+
+
+@pytest.fixture
+def key(gate):
+    """The active key of acme; the key before it still goes on, and it expires."""
+    gate.key("acme")
+    return gate.latchkey.generate("acme", "--yes", "--grace", "1h", "--expires-in", "1d", as_=OWNER)
+
+
+def refused(gate, key):
+    """Asserts that gateway and executable refuse a record, and say so in one line each."""
+    answer = gate.request(key=key)
+    assert (answer.status, answer.result) == (503, "unavailable")
+    line = gate.nginx.lines("[error]")[-1]
+    assert locator("acme") in line, line
+
+    for result in (gate.latchkey.verify(key), gate.latchkey.run("status", "acme", as_=OWNER)):
+        assert result.code in (BAD_DATA, NOT_PERMITTED), result
+        assert result.one_line()
+    for command in ("generate", "revoke"):
+        before = gate.redis.cli("TYPE", RECORD), gate.redis.run("HGETALL", RECORD).stdout
+        result = gate.latchkey.run(command, "acme", "--yes", as_=OWNER)
+        assert result.code in (BAD_DATA, NOT_PERMITTED), result
+        assert result.one_line()
+        assert before == (gate.redis.cli("TYPE", RECORD), gate.redis.run("HGETALL", RECORD).stdout)
+
+
+def later(value):
+    return str(int(value) + MILLISECONDS_A_DAY)
+
+
+OTHER_VERIFIER = "ab" * 24
+
+ALTERATIONS = {
+    "organization": [lambda value: "umbrella", lambda value: "Acme", lambda value: "", lambda value: "a b"],
+    "owner": [lambda value: "mallory", lambda value: "", lambda value: "x" * 129],
+    "version": [lambda value: str(int(value) + 1), lambda value: "1", lambda value: "-1", lambda value: "9" * 30],
+    "verifier": [lambda value: OTHER_VERIFIER, lambda value: value[:-2], lambda value: value + "00", lambda value: ""],
+    "created_at": [later, lambda value: "-1", lambda value: "9" * 19, lambda value: "now"],
+    "created_by": [lambda value: "mallory", lambda value: ""],
+    "expires_at": [later, lambda value: "-1", lambda value: "9" * 19, lambda value: "9" * 40, lambda value: "0"],
+    "previous_verifier": [lambda value: OTHER_VERIFIER, lambda value: "x"],
+    "previous_until": [later, lambda value: "-1", lambda value: "9" * 19],
+    "revoked_at": [lambda value: "1", lambda value: "-1"],
+    "mac": [lambda value: "00" * 32, lambda value: value[:-2], lambda value: "", lambda value: value.swapcase() + "0"],
+}
+
+CASES = [(field, number) for field, changes in ALTERATIONS.items() for number in range(len(changes))]
+
+
+@pytest.mark.parametrize("field, number", CASES)
+def test_an_altered_field_is_refused(gate, key, field, number):
+    value = gate.redis.hash(RECORD).get(field, "0")
+
+    gate.redis.cli("HSET", RECORD, field, ALTERATIONS[field][number](value))
+
+    refused(gate, key)
+
+
+FIELDS = [field for field in ALTERATIONS if field != "revoked_at"]
+
+
+@pytest.mark.parametrize("field", FIELDS)
+def test_a_missing_field_is_refused(gate, key, field):
+    assert gate.redis.cli("HDEL", RECORD, field) == "1"
+
+    refused(gate, key)
+
+
+def test_a_verifier_put_in_by_a_writer_of_the_store_opens_nothing(gate, key):
+    own = gate.forge().issued("acme")
+
+    gate.redis.cli("HSET", RECORD, "verifier", gate.forge().verifier(own))
+
+    assert gate.status_of(own) == 503
+    refused(gate, key)
+
+
+def test_an_owner_put_in_by_a_writer_of_the_store_owns_nothing(gate, key):
+    gate.redis.cli("HSET", RECORD, "owner", "mallory")
+
+    for command in (["generate", "acme", "--yes"], ["revoke", "acme", "--yes"], ["status", "acme"]):
+        result = gate.latchkey.run(*command, as_="mallory")
+        assert result.code in (BAD_DATA, NOT_PERMITTED)
+        assert result.one_line()
+
+
+def test_an_expired_key_is_not_extended_by_a_writer_of_the_store(gate, key):
+    gate.redis.cli("HDEL", RECORD, "expires_at")
+
+    refused(gate, key)
+
+
+def test_another_record_copied_over_it_is_refused(gate, key):
+    other = gate.key("umbrella")
+    gate.redis.cli("COPY", record_key("umbrella"), RECORD, "REPLACE")
+
+    refused(gate, key)
+    assert gate.status_of(other) == 200
+
+
+def test_a_copied_record_gives_its_key_no_other_organization(gate, key):
+    gate.key("umbrella")
+    gate.redis.cli("COPY", RECORD, record_key("umbrella"), "REPLACE")
+
+    assert gate.request(key=key).body == "/api organization=acme result=allowed\n"
+    result = gate.latchkey.run("status", "umbrella", as_=OWNER)
+    assert result.code in (BAD_DATA, NOT_PERMITTED)
+
+
+def test_a_record_of_another_pepper_is_refused(gate, key):
+    gate.pepper_file.write_text("cd" * 32 + "\n")
+
+    result = gate.latchkey.run("status", "acme", as_=OWNER)
+
+    assert result.code in (BAD_DATA, NOT_PERMITTED)
+    assert result.one_line()
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("SET", RECORD, "text"),
+        ("RPUSH", RECORD, "text"),
+        ("SADD", RECORD, "text"),
+        ("ZADD", RECORD, "1", "text"),
+        ("XADD", RECORD, "*", "state", "active"),
+    ],
+    ids=lambda command: command[0],
+)
+def test_a_record_of_the_wrong_type_is_refused(gate, key, command):
+    gate.redis.cli("DEL", RECORD)
+    gate.redis.cli(*command)
+
+    refused(gate, key)
+
+
+@pytest.mark.parametrize("state", ["Active", "", "on", "active "])
+def test_an_unknown_state_is_refused(gate, key, state):
+    gate.redis.cli("HSET", RECORD, "state", state)
+
+    refused(gate, key)
+
+
+def test_unknown_fields_do_no_harm(gate, key):
+    gate.redis.cli("HSET", RECORD, "colour", "blue", "x" * 1000, "y" * 1000)
+
+    assert gate.status_of(key) == 200
+    assert "Active" in gate.latchkey.status("acme", as_=OWNER)
+    assert gate.status_of(gate.latchkey.generate("acme", as_=OWNER)) == 200
+
+
+@pytest.mark.parametrize("state", ["revoked", "none"])
+def test_a_writer_of_the_store_can_take_a_key_away(gate, key, state):
+    gate.redis.cli("HSET", RECORD, "state", state)
+
+    answer = gate.request(key=key)
+    assert (answer.status, answer.result) == (401, "revoked")
+    assert gate.latchkey.verify(key).code in (NOT_VALID, BAD_DATA)
+
+
+def test_a_record_that_is_gone_lets_nobody_in(gate, key):
+    gate.redis.cli("DEL", RECORD)
+
+    answer = gate.request(key=key)
+
+    assert (answer.status, answer.result) == (401, "revoked")
+    assert gate.latchkey.verify(key).code == NOT_VALID
+
+
+def test_a_revoked_record_cannot_be_set_active_again(gate, key):
+    before = gate.redis.hash(RECORD)
+    gate.latchkey.must("revoke", "acme", "--yes", as_=OWNER)
+
+    gate.redis.cli("HSET", RECORD, "state", "active", "verifier", before["verifier"], "mac", before["mac"])
+
+    refused(gate, key)
+
+
+def test_a_record_that_is_put_right_again_is_believed_again(gate, key):
+    owner = gate.redis.hash(RECORD)["owner"]
+    gate.redis.cli("HSET", RECORD, "owner", "mallory")
+    assert gate.status_of(key) == 503
+
+    gate.redis.cli("HSET", RECORD, "owner", owner)
+
+    assert gate.status_of(key) == 200
+    assert gate.latchkey.verify(key).code == DONE
+
+
+def test_a_bad_record_of_one_organization_does_not_trouble_another(gate, key):
+    other = gate.key("umbrella")
+    gate.redis.cli("HSET", RECORD, "owner", "mallory")
+
+    for _ in range(5):
+        assert gate.status_of(key) == 503
+        assert gate.status_of(other) == 200
+
+
+def test_the_error_log_has_one_line_a_second_at_most(gate, key):
+    gate.redis.cli("HSET", RECORD, "owner", "mallory")
+    began = time.monotonic()
+
+    for _ in range(50):
+        assert gate.status_of(key) == 503
+
+    lines = gate.nginx.lines(f"locator {locator('acme')}")
+    assert 1 <= len(lines) <= 1 + (time.monotonic() - began)
+    assert "mallory" not in "".join(lines)

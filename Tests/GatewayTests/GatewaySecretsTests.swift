@@ -1,0 +1,76 @@
+import KeyFormat
+import Keyring
+import RedisClient
+import Testing
+
+@testable import Gateway
+
+struct GatewaySecretsTests {
+    private let folder: TemporaryFolder
+    private let pepper = String(repeating: "0a", count: 32)
+
+    init() throws {
+        folder = try TemporaryFolder()
+    }
+
+    private func configuration(pepper: String, credentials: String? = nil) throws -> Configuration {
+        let pepperFile = try folder.file("pepper", pepper)
+        var directives = [Directive(name: "latchkey_pepper_file", values: [pepperFile])]
+        if let credentials {
+            let file = try folder.file("gateway", credentials)
+            directives.append(Directive(name: "latchkey_store_auth", values: ["gateway=\(file)"]))
+        }
+        return try Configuration(directives)
+    }
+
+    private func packed(_ configuration: Configuration) throws -> [UInt8] {
+        try GatewaySecrets.pack(configuration).withSpan { span in span.indices.map { span[$0] } }
+    }
+
+    private func unpacked(_ bytes: [UInt8], _ configuration: Configuration) throws -> GatewaySecrets {
+        try GatewaySecrets(packed: SecretBytes(copying: bytes.span), configuration)
+    }
+
+    @Test func `secrets survive the way to a worker`() throws {
+        let other = String(repeating: "0b", count: 32)
+        let configuration = try configuration(pepper: "\(pepper)\n\(other)\n", credentials: "gateway hunter2\n")
+        let secrets = try unpacked(packed(configuration), configuration)
+        #expect(secrets.peppers.peppers.count == 2)
+        #expect(secrets.credentials != nil)
+    }
+
+    @Test func `a store without a password needs no credentials`() throws {
+        let configuration = try configuration(pepper: pepper)
+        let secrets = try unpacked(packed(configuration), configuration)
+        #expect(secrets.peppers.peppers.count == 1)
+        #expect(secrets.credentials == nil)
+    }
+
+    @Test func `secrets that are of no use are refused before a worker starts`() throws {
+        let short = try configuration(pepper: "0a0a")
+        #expect(throws: SecretFault.self) { try packed(short) }
+        let noPassword = try configuration(pepper: pepper, credentials: "gateway")
+        #expect(throws: SecretFault.self) { try packed(noPassword) }
+    }
+
+    @Test func `secrets that are cut off are refused, never more`() throws {
+        let configuration = try configuration(pepper: pepper, credentials: "gateway hunter2\n")
+        let bytes = try packed(configuration)
+        for length in 0..<bytes.count - "hunter2\n".utf8.count {
+            #expect(throws: SecretFault.self) { try unpacked(Array(bytes.prefix(length)), configuration) }
+        }
+        for first in [0, 1, 0x7F, 0xFF] as [UInt8] {
+            #expect(throws: SecretFault.self) { try unpacked([first, 0xFF] + bytes.dropFirst(2), configuration) }
+        }
+    }
+
+    @Test func `the longest files fit into what C makes room for`() throws {
+        let longest = 16_384
+        let blanks = String(repeating: "\n", count: longest - pepper.utf8.count)
+        let password = String(repeating: "x", count: longest - "gateway ".utf8.count)
+        let configuration = try configuration(pepper: pepper + blanks, credentials: "gateway " + password)
+        let bytes = try packed(configuration)
+        #expect(bytes.count <= 65_536)
+        #expect(try unpacked(bytes, configuration).credentials != nil)
+    }
+}

@@ -1,0 +1,187 @@
+import KeyFormat
+import Keyring
+import RedisClient
+import Testing
+
+@testable import Gateway
+
+/// How last uses come to the store.
+struct UsageTests {
+    private let driver: GateDriver
+    private let acme = Organization("acme")!.locator
+
+    init() throws {
+        driver = try GateDriver.connected()
+    }
+
+    private func uses(_ turn: Turn) -> [[String]] { turn.commands.filter { $0[0] == "ZADD" } }
+
+    @Test func `a use is sent within a second, and not before`() {
+        let key = driver.generate("acme")
+        let time = driver.now
+        #expect(driver.result(key) == .allowed)
+        #expect(driver.tick() == time.monotonic.advanced(byMilliseconds: 1000))
+        driver.tick(afterMilliseconds: 999)
+        #expect(driver.turn().isEmpty)
+        driver.tick(afterMilliseconds: 1)
+        let turn = driver.turn()
+        #expect(turn.commands == [["ZADD", "latchkey:used:{R}", "GT", "\(time.unix.milliseconds)", "\(acme)"]])
+        driver.received(driver.store.answer(turn.commands))
+        #expect(driver.gatekeeper.isSettled)
+        #expect(driver.tick() == .never)
+    }
+
+    @Test func `many uses of an organization are one, the last`() {
+        let key = driver.generate("acme")
+        for _ in 0..<100 {
+            #expect(driver.result(key) == .allowed)
+            driver.advance(milliseconds: 5)
+        }
+        let last = driver.now.unix.milliseconds - 5
+        driver.tick(afterMilliseconds: 500)
+        let turn = driver.turn()
+        #expect(uses(turn).count == 1)
+        #expect(uses(turn).first?[3] == "\(last)")
+        driver.received(driver.store.answer(turn.commands))
+        #expect(driver.store.lastUses["\(acme)"] == "\(last)")
+    }
+
+    @Test func `only an allowed check is a use`() throws {
+        let old = driver.generate("acme")
+        let key = driver.generate("acme", expiresIn: 100)
+        #expect(driver.result(old) == .revoked)
+        driver.advance(milliseconds: 100)
+        #expect(driver.result(key) == .expired)
+        driver.store.alter(Organization("acme")!, "mac", "0")
+        #expect(driver.result(key) == .unavailable)
+        driver.tick(afterMilliseconds: 1000)
+        #expect(driver.turn().isEmpty)
+        #expect(driver.gatekeeper.isSettled)
+    }
+
+    @Test func `uses of many organizations go out in one write, a command a shard`() {
+        for index in 0..<500 { driver.check(driver.generate("org-\(index)"), request: UInt(index)) }
+        driver.serve()
+        #expect(driver.answers().count == 500)
+        driver.tick(afterMilliseconds: 1000)
+        let turn = driver.turn()
+        #expect(turn.writes.count == 1)
+        #expect((2...62).contains(uses(turn).count))
+        driver.received(driver.store.answer(turn.commands))
+        #expect(driver.store.lastUses.count == 500)
+        #expect(driver.gatekeeper.isSettled)
+    }
+
+    @Test func `one batch is under way at a time`() {
+        let key = driver.generate("acme")
+        #expect(driver.result(key) == .allowed)
+        driver.tick(afterMilliseconds: 1000)
+        let first = driver.turn()
+        #expect(uses(first).count == 1)
+        driver.check(key, request: 1)
+        let read = driver.turn()
+        driver.received(driver.store.answer(first.commands + read.commands))
+        #expect(driver.results() == [1: .allowed])
+        driver.tick(afterMilliseconds: 999)
+        #expect(driver.turn().isEmpty)
+        driver.tick(afterMilliseconds: 1)
+        #expect(uses(driver.turn()).count == 1)
+    }
+
+    @Test func `a batch that is lost with its link is sent again`() {
+        let key = driver.generate("acme")
+        let time = driver.now.unix.milliseconds
+        #expect(driver.result(key) == .allowed)
+        driver.tick(afterMilliseconds: 1000)
+        #expect(uses(driver.turn()).count == 1)
+        driver.gatekeeper.linkClosed(0, at: driver.now)
+        #expect(!driver.gatekeeper.isSettled)
+        driver.connect()
+        driver.tick()
+        driver.serve()
+        #expect(driver.store.lastUses["\(acme)"] == "\(time)")
+        #expect(driver.gatekeeper.isSettled)
+    }
+
+    @Test func `a use that is noted while the link is away is sent once it is back`() {
+        let key = driver.generate("acme")
+        #expect(driver.result(key) == .allowed)
+        driver.gatekeeper.linkClosed(0, at: driver.now)
+        driver.tick(afterMilliseconds: 2000)
+        #expect(!driver.gatekeeper.isSettled)
+        driver.connect()
+        driver.tick()
+        driver.serve()
+        #expect(driver.store.lastUses.count == 1)
+        #expect(driver.gatekeeper.isSettled)
+    }
+
+    @Test func `uses that the store refuses are logged and given up`() {
+        let key = driver.generate("acme")
+        #expect(driver.result(key) == .allowed)
+        driver.tick(afterMilliseconds: 1000)
+        #expect(uses(driver.turn()).count == 1)
+        driver.received("-READONLY You can't write against a read only replica.\r\n")
+        let lines = driver.logLines()
+        #expect(lines.map(\.level) == [.warning])
+        #expect(lines.first?.text.contains("READONLY") == true)
+        #expect(driver.gatekeeper.isSettled)
+        #expect(driver.result(key) == .allowed)
+    }
+
+    @Test func `a worker that ends sends its uses at once`() {
+        let key = driver.generate("acme")
+        #expect(driver.result(key) == .allowed)
+        #expect(!driver.gatekeeper.isSettled)
+        driver.gatekeeper.finish(driver.now)
+        driver.tick()
+        let turn = driver.turn()
+        #expect(uses(turn).count == 1)
+        #expect(!driver.gatekeeper.isSettled)
+        driver.received(driver.store.answer(turn.commands))
+        #expect(driver.gatekeeper.isSettled)
+    }
+
+    @Test func `a worker that ends while a batch is under way sends the rest behind it`() {
+        let key = driver.generate("acme")
+        #expect(driver.result(key) == .allowed)
+        driver.tick(afterMilliseconds: 1000)
+        let first = driver.turn()
+        driver.check(driver.generate("umbrella"), request: 1)
+        let read = driver.turn()
+        driver.gatekeeper.finish(driver.now)
+        driver.received(driver.store.answer(first.commands + read.commands))
+        driver.gatekeeper.finish(driver.now)
+        driver.tick()
+        driver.serve()
+        #expect(driver.store.lastUses.count == 2)
+        #expect(driver.gatekeeper.isSettled)
+    }
+
+    @Test func `a worker that ends with nothing to record is settled`() {
+        #expect(driver.gatekeeper.isSettled)
+        driver.gatekeeper.finish(driver.now)
+        #expect(driver.gatekeeper.isSettled)
+        #expect(driver.turn().isEmpty)
+    }
+
+    @Test func `a gatekeeper is not settled while a check waits for its answer`() {
+        driver.check(driver.generate("acme"), request: 1)
+        let turn = driver.turn()
+        #expect(!driver.gatekeeper.isSettled)
+        driver.store.removeAll()
+        driver.received(driver.store.answer(turn.commands))
+        #expect(driver.gatekeeper.isSettled)
+    }
+
+    @Test func `organizations above the limit are recorded with the next batch`() {
+        var recorder = UsageRecorder(countMax: 2)
+        let locators = ["a", "b", "c"].map { Organization($0)!.locator }
+        for locator in locators { recorder.record(locator, at: driver.now) }
+        recorder.record(locators[0], at: driver.now)
+        let batch = recorder.takeBatch().flatMap(\.arguments).map { String(decoding: $0, as: UTF8.self) }
+        #expect(batch.contains("\(locators[0])"))
+        #expect(batch.contains("\(locators[1])"))
+        #expect(!batch.contains("\(locators[2])"))
+    }
+}

@@ -1,0 +1,53 @@
+import Testing
+
+@testable import KeyFormat
+
+/// Holds the key format against values of an independent implementation.
+struct VectorTests {
+    @Test func `locators are those of the vectors`() {
+        for vector in Vectors.shared.locators {
+            #expect(Locator(organization: vector.organization.utf8).description == vector.locator)
+        }
+    }
+
+    @Test(arguments: Vectors.shared.keys)
+    func `a valid key is issued, with its locator and verifier`(_ vector: Vectors.KeyVector) throws {
+        let installation = try Installation(prefix: vector.prefix, pepperFile: vector.pepper)
+        let expected = Outcome.issued(locator: vector.locator, verifier: vector.verifier)
+        #expect(installation.outcome(vector.key) == expected)
+        #expect(Locator(organization: vector.organization.utf8).description == vector.locator)
+    }
+
+    @Test(arguments: Vectors.shared.keys)
+    func `the mint seals a secret into the same key and verifier`(_ vector: Vectors.KeyVector) throws {
+        let installation = try Installation(prefix: vector.prefix, pepperFile: vector.pepper)
+        let body = "\(vector.prefix)_\(vector.locator)_\(vector.secret)"
+        var text = Array(body.utf8)
+        let verifier = installation.mint.seal(&text)
+        #expect(String(decoding: text, as: UTF8.self) == body + vector.tag + vector.checksum)
+        #expect(String(decoding: text, as: UTF8.self) == vector.key)
+        #expect(verifier.hexadecimal == Array(vector.verifier.utf8))
+    }
+
+    @Test(arguments: Vectors.shared.invalidKeys)
+    func `an invalid key gets its verdict`(_ vector: Vectors.InvalidKeyVector) throws {
+        let installation = try Installation(prefix: vector.prefix, pepperFile: vector.pepper)
+        let expected: Outcome? =
+            switch vector.verdict {
+            case "malformed": .malformed
+            case "forged": .forged
+            default: nil
+            }
+        #expect(installation.outcome(vector.key) == expected)
+    }
+
+    @Test func `the vectors cover every list and both verdicts`() {
+        let vectors = Vectors.shared
+        #expect(vectors.locators.count >= 10)
+        #expect(Set(vectors.keys.map(\.prefix)).count >= 4)
+        #expect(vectors.invalidKeys.count { $0.verdict == "malformed" } >= 20)
+        #expect(vectors.invalidKeys.count { $0.verdict == "forged" } >= 10)
+        #expect(vectors.keys.contains { $0.tag.hasPrefix("0") })
+        #expect(vectors.keys.contains { $0.checksum.hasPrefix("0") })
+    }
+}

@@ -1,0 +1,125 @@
+import KeyFormat
+import RedisClient
+import Testing
+
+@testable import Keyring
+
+struct ConfigurationTests {
+    private func configuration(_ text: String) throws(ConfigurationFault) -> Configuration {
+        try Configuration(ConfigurationFile.directives(in: Array(text.utf8)))
+    }
+
+    private func fault(_ text: String) -> ConfigurationFault? {
+        do throws(ConfigurationFault) {
+            _ = try configuration(text)
+            return nil
+        } catch {
+            return error
+        }
+    }
+
+    @Test func `an empty file means the defaults`() throws {
+        let configuration = try configuration("")
+        #expect(configuration.topology == .standalone(try StoreURL("redis://127.0.0.1:6379")))
+        #expect(configuration.gatewayCredentialsFile == nil)
+        #expect(configuration.adminCredentialsFile == nil)
+        #expect(configuration.pepperFile == "/etc/latchkey/pepper")
+        #expect(configuration.prefix == .standard)
+        #expect(configuration.consistency == .strict)
+        #expect(configuration.timeoutMilliseconds == 500)
+        #expect(configuration.operators == ["root"])
+        #expect(configuration.rotateAfterMilliseconds == nil)
+    }
+
+    @Test func `every directive is understood`() throws {
+        let configuration = try configuration(
+            """
+            latchkey_store       unix:/run/redis.sock;
+            latchkey_store_auth  gateway=/etc/latchkey/gateway admin=/etc/latchkey/admin;
+            latchkey_pepper_file "/etc/my pepper";
+            latchkey_prefix      acme_live;
+            latchkey_consistency strict;
+            latchkey_timeout     2s;
+            latchkey_operators   ops deploy;
+            latchkey_rotate_after 90d;
+            latchkey_library     /usr/lib/latchkey/liblatchkey.so;
+            """)
+        #expect(configuration.topology == .standalone(try StoreURL("unix:/run/redis.sock")))
+        #expect(configuration.gatewayCredentialsFile == "/etc/latchkey/gateway")
+        #expect(configuration.adminCredentialsFile == "/etc/latchkey/admin")
+        #expect(configuration.pepperFile == "/etc/my pepper")
+        #expect(configuration.prefix == KeyPrefix("acme_live".utf8))
+        #expect(configuration.timeoutMilliseconds == 2000)
+        #expect(configuration.operators == ["root", "ops", "deploy"])
+        #expect(configuration.rotateAfterMilliseconds == 7_776_000_000)
+    }
+
+    @Test func `one of the two credentials files is enough`() throws {
+        let gateway = try configuration("latchkey_store_auth gateway=/g;")
+        #expect(gateway.gatewayCredentialsFile == "/g")
+        #expect(gateway.adminCredentialsFile == nil)
+        let admin = try configuration("latchkey_store_auth admin=/a;")
+        #expect(admin.gatewayCredentialsFile == nil)
+        #expect(admin.adminCredentialsFile == "/a")
+    }
+
+    @Test func `what is nginx's own business is passed over`() throws {
+        let configuration = try configuration(
+            """
+            worker_processes 2;
+            latchkey on;
+            latchkey_realm "my api";
+            latchkey_credential bearer header X-API-Key;
+            server { latchkey_prefix wrong!; listen 80; }
+            latchkey_timeout 100ms;
+            """)
+        #expect(configuration.timeoutMilliseconds == 100)
+    }
+
+    @Test(arguments: [
+        "latchkey_store", "latchkey_store redis://a redis://b", "latchkey_store http://a",
+        "latchkey_store rediss://a", "latchkey_store sentinel://a/b", "latchkey_store \"\"",
+        "latchkey_store_auth", "latchkey_store_auth /f", "latchkey_store_auth gateway=f",
+        "latchkey_store_auth gateway=", "latchkey_store_auth gateway=/g nobody=/f",
+        "latchkey_pepper_file", "latchkey_pepper_file pepper", "latchkey_pepper_file /a /b",
+        "latchkey_pepper_file \"\"",
+        "latchkey_prefix", "latchkey_prefix L", "latchkey_prefix lk_prod", "latchkey_prefix a b",
+        "latchkey_consistency", "latchkey_consistency eventual", "latchkey_consistency Strict",
+        "latchkey_timeout", "latchkey_timeout 0", "latchkey_timeout 61s", "latchkey_timeout -1s",
+        "latchkey_timeout soon", "latchkey_timeout 1s 2s", "latchkey_timeout 99999999999999999999y",
+        "latchkey_operators", "latchkey_operators \"a b\"", "latchkey_operators ops \"\"",
+        "latchkey_rotate_after", "latchkey_rotate_after 0", "latchkey_rotate_after never",
+        "latchkey_library lib.so", "latchkey_library",
+        "latchkey_unheard_of x", "latchkey_",
+    ])
+    func `a directive that cannot be followed is refused with name, line and reason`(directive: String) throws {
+        let fault = try #require(self.fault("\n\(directive);"))
+        let name = try #require(directive.split(separator: " ").first)
+        #expect(fault.directive == String(name))
+        #expect(fault.line == 2)
+        #expect(fault.message.hasPrefix("\"\(name)\" "))
+        #expect(fault.message.utf8.count > name.utf8.count + 10)
+        #expect(!fault.message.contains("\n"))
+    }
+
+    @Test(arguments: [
+        "latchkey_store redis://a", "latchkey_store_auth gateway=/f", "latchkey_pepper_file /p", "latchkey_prefix ab",
+        "latchkey_consistency strict", "latchkey_timeout 1s", "latchkey_operators a", "latchkey_rotate_after 1d",
+        "latchkey_library /l",
+    ])
+    func `a directive stands at most once`(directive: String) throws {
+        #expect(fault("\(directive);") == nil)
+        let fault = try #require(self.fault("\(directive);\n\(directive);"))
+        #expect(fault.line == 2)
+        #expect(fault.message.hasSuffix("is duplicate"))
+    }
+
+    @Test(arguments: [
+        "redis://user:hunter2@host", "rediss://user:hunter2@host", "rediss://:hunter2@host", "redis://host/0?hunter2",
+        "redis://host:hunter2", "redis://hunter2%", "valkey://hunter2", "redis://a/0 redis://:hunter2@b",
+    ])
+    func `no fault repeats a password out of a URL`(url: String) throws {
+        let fault = try #require(self.fault("latchkey_store \(url);"))
+        #expect(!fault.message.contains("hunter2"))
+    }
+}

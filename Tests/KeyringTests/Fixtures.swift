@@ -1,0 +1,124 @@
+import Foundation
+import KeyFormat
+import Testing
+
+@testable import Keyring
+@testable import RedisClient
+
+/// What is fixed in tests of records: a pepper, an organization, a moment.
+struct Example {
+    static let organization = Organization("acme")!
+    static let owner = Principal("alice")!
+    static let now = UnixTime(milliseconds: 1_790_000_000_000)
+    static let first = verifier(of: "11")
+    static let second = verifier(of: "22")
+
+    let peppers: PepperRing
+    let seal: RecordSeal
+
+    init(pepper: String = String(repeating: "0a", count: 32)) throws {
+        peppers = try PepperRing(contents: pepper.secret)
+        seal = RecordSeal(peppers: peppers)
+    }
+
+    private static func verifier(of digits: String) -> Verifier {
+        Verifier(hexadecimal: Array(String(repeating: digits, count: 24).utf8).span)!
+    }
+
+    /// An organization that has just been registered.
+    static let registered = KeyRecord(organization: organization, owner: owner)
+
+    /// With a key that expires after a day.
+    static let active = registered.replacingKey(with: key(first, expiresIn: 86_400_000), graceMilliseconds: 0)
+
+    /// With a second key that does not expire, and the first going on for ten minutes.
+    static let replaced = active.replacingKey(with: key(second), graceMilliseconds: 600_000)
+
+    static let revoked = active.revokingKey(at: now)
+
+    static func key(_ verifier: Verifier, expiresIn span: UInt64? = nil) -> KeyRecord.Key {
+        KeyRecord.Key(
+            verifier: verifier,
+            createdAt: now,
+            createdBy: owner,
+            expiresAt: span.map { now.advanced(byMilliseconds: $0) }
+        )
+    }
+
+    /// A record as it is stored.
+    func stored(_ record: KeyRecord) -> StoredFields {
+        var texts: [RecordField: [UInt8]] = [:]
+        for (field, text) in zip(RecordField.sealed, record.sealedTexts) { texts[field] = text }
+        texts[.mac] = seal.mac(of: record)
+        return StoredFields(texts: texts)
+    }
+}
+
+/// The fields of a record, for tests to alter.
+struct StoredFields {
+    var texts: [RecordField: [UInt8]]
+
+    subscript(field: RecordField) -> String? {
+        get { texts[field].map { String(decoding: $0, as: UTF8.self) } }
+        set { texts[field] = newValue.map { Array($0.utf8) } }
+    }
+
+    /// What Redis answers when the record is read.
+    var reply: RedisReply {
+        .array(RecordField.allCases.map { field in texts[field].map { .bulk($0[...]) } ?? .null })
+    }
+
+    /// What is made of the record, or the fault that is found in it.
+    func record(at locator: Locator = Example.organization.locator, _ seal: RecordSeal) -> Result<KeyRecord, RecordFault> {
+        Result { () throws(RecordFault) in try StoredRecord(reply).record(at: locator, seal: seal) }
+    }
+
+    func fault(at locator: Locator = Example.organization.locator, _ seal: RecordSeal) -> RecordFault? {
+        if case .failure(let fault) = record(at: locator, seal) { fault } else { nil }
+    }
+}
+
+extension String {
+    var secret: SecretBytes { SecretBytes(copying: Array(utf8).span) }
+}
+
+extension SecretBytes {
+    var bytes: [UInt8] { withSpan { span in span.indices.map { span[$0] } } }
+}
+
+extension RedisCommand {
+    var texts: [String] { arguments.map { String(decoding: $0, as: UTF8.self) } }
+}
+
+extension RedisCredentials {
+    /// The command that presents them, in the Redis protocol.
+    var commandBytes: [UInt8] {
+        var output = OutputBuffer()
+        appendCommand(to: &output)
+        var bytes = [UInt8](repeating: 0, count: 65_536)
+        let count = bytes.withUnsafeMutableBytes { output.take(into: $0) }
+        return Array(bytes.prefix(count))
+    }
+}
+
+/// A folder that is removed with its last user.
+final class TemporaryFolder {
+    let path: String
+
+    init() throws {
+        path = NSTemporaryDirectory() + "latchkey-\(UUID().uuidString)"
+        try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: false)
+    }
+
+    deinit {
+        try? FileManager.default.removeItem(atPath: path)
+    }
+
+    /// Writes a file with a mode; returns its path.
+    func file(_ name: String, _ contents: String, mode: Int) throws -> String {
+        let file = "\(path)/\(name)"
+        try Data(contents.utf8).write(to: URL(fileURLWithPath: file))
+        try FileManager.default.setAttributes([.posixPermissions: mode], ofItemAtPath: file)
+        return file
+    }
+}

@@ -1,0 +1,52 @@
+import Testing
+
+@testable import Keyring
+
+struct NameTests {
+    @Test(arguments: ["a", "0", ".", "_", "-", "acme", "Acme-2.org_x", String(repeating: "x", count: 64)])
+    func `an organization is 1 to 64 of A-Z a-z 0-9 . _ -`(name: String) throws {
+        let organization = try #require(Organization(name))
+        #expect(organization.name == name)
+        #expect("\(organization)" == name)
+        #expect(Organization(Array(name.utf8)) == organization)
+    }
+
+    @Test(arguments: [
+        "", " ", "a b", "a/b", "a:b", "a@b", "a{b}", "a\n", "a\0", "é", "ａ", "a\u{301}", "a+b", "*",
+        String(repeating: "x", count: 65), String(repeating: "x", count: 65_536),
+    ])
+    func `anything else is no organization`(name: String) {
+        #expect(Organization(name) == nil)
+    }
+
+    @Test func `exactly the allowed bytes may stand in an organization's name`() {
+        let allowed = Set("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-".utf8)
+        for byte in UInt8.min...UInt8.max {
+            #expect((Organization([byte]) != nil) == allowed.contains(byte))
+        }
+    }
+
+    @Test(arguments: ["a", "root", "alice@example.org", "CN=x,O=y", "!", "~", String(repeating: "x", count: 128)])
+    func `a principal is 1 to 128 printable characters without spaces`(name: String) throws {
+        let principal = try #require(Principal(name))
+        #expect(principal.name == name)
+        #expect("\(principal)" == name)
+    }
+
+    @Test(arguments: ["", " ", "a b", " a", "a ", "a\t", "a\n", "\0", "é", String(repeating: "x", count: 129)])
+    func `anything else is no principal`(name: String) {
+        #expect(Principal(name) == nil)
+    }
+
+    @Test func `exactly the printable bytes may stand in a principal's name`() {
+        for byte in UInt8.min...UInt8.max {
+            #expect((Principal([byte]) != nil) == (0x21...0x7E).contains(byte))
+        }
+    }
+
+    @Test func `names differ by the case of a letter`() {
+        #expect(Organization("acme") != Organization("Acme"))
+        #expect(Organization("acme")?.locator != Organization("Acme")?.locator)
+        #expect(Principal("alice") != Principal("Alice"))
+    }
+}

@@ -1,0 +1,46 @@
+import Foundation
+import KeyFormat
+import Testing
+
+@testable import Keyring
+
+/// Holds records against values of an independent implementation.
+struct RecordVectorTests {
+    struct Vector: Decodable, CustomTestStringConvertible {
+        let about: String
+        let pepper: String
+        let locator: String
+        let fields: [String: String]
+
+        var testDescription: String { about }
+    }
+
+    private struct Vectors: Decodable {
+        let records: [Vector]
+    }
+
+    /// The vectors stand beside those of the key format, which use the same peppers.
+    private static let vectors: [Vector] = {
+        let file = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+            .appendingPathComponent("../KeyFormatTests/vectors.json")
+        return try! JSONDecoder().decode(Vectors.self, from: Data(contentsOf: file)).records
+    }()
+
+    @Test(arguments: vectors)
+    func `a record of the vectors is believed, and written the same`(_ vector: Vector) throws {
+        let example = try Example(pepper: vector.pepper)
+        var stored = StoredFields(texts: [:])
+        for field in RecordField.allCases { stored[field] = vector.fields[field.name] }
+        #expect(stored.texts.count == vector.fields.count)
+        let locator = Locator(ascii: Array(vector.locator.utf8).span)
+        let record = try stored.record(at: #require(locator), example.seal).get()
+        #expect(example.stored(record).texts == stored.texts)
+    }
+
+    @Test func `the vectors cover every state and every field`() {
+        let states = Set(Self.vectors.compactMap { $0.fields["state"] })
+        let fields = Set(Self.vectors.flatMap(\.fields.keys))
+        #expect(states == ["none", "active", "revoked"])
+        #expect(fields == Set(RecordField.allCases.map(\.name)))
+    }
+}

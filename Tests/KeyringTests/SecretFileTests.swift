@@ -1,0 +1,163 @@
+import Foundation
+import KeyFormat
+import RedisClient
+import Testing
+
+@testable import Keyring
+
+struct SecretFileTests {
+    private let folder: TemporaryFolder
+
+    init() throws {
+        folder = try TemporaryFolder()
+    }
+
+    private func fault(_ path: String) -> SecretFile.Fault? {
+        do throws(SecretFile.Fault) {
+            _ = try SecretFile.read(path)
+            return nil
+        } catch {
+            return error
+        }
+    }
+
+    @Test(arguments: [0o400, 0o600, 0o640, 0o440, 0o660, 0o700, 0o770])
+    func `a file that others may not use is read`(mode: Int) throws {
+        let path = try folder.file("secret", "contents\n", mode: mode)
+        let secret = try SecretFile.read(path)
+        #expect(secret.bytes == Array("contents\n".utf8))
+    }
+
+    @Test(arguments: [0o604, 0o602, 0o601, 0o644, 0o666, 0o777, 0o607, 0o404])
+    func `a file that others may use in any way is refused`(mode: Int) throws {
+        let path = try folder.file("secret", "contents\n", mode: mode)
+        #expect(fault(path) == .readableByOthers)
+    }
+
+    @Test func `a file that this account may not read is refused`() throws {
+        let path = try folder.file("secret", "contents\n", mode: 0o000)
+        let expected: SecretFile.Fault? = getuid() == 0 ? nil : .notPermitted(ownedByCaller: true)
+        #expect(fault(path) == expected)
+    }
+
+    @Test func `a file that is not there is missing`() throws {
+        let file = try folder.file("file", "", mode: 0o600)
+        #expect(fault(folder.path + "/nothing") == .missing)
+        #expect(fault(file + "/below") == .missing)
+        #expect(fault("") == .missing)
+    }
+
+    @Test func `what is no regular file is refused, without waiting for it`() throws {
+        let pipe = folder.path + "/pipe"
+        #expect(mkfifo(pipe, 0o600) == 0)
+        #expect(fault(pipe) == .notAFile)
+        #expect(fault(folder.path) == .notAFile)
+        #expect(fault("/dev/null") == .notAFile)
+    }
+
+    @Test func `a link counts as what it leads to`() throws {
+        let good = try folder.file("good", "x", mode: 0o600)
+        let bad = try folder.file("bad", "x", mode: 0o644)
+        let loop = folder.path + "/loop"
+        try FileManager.default.createSymbolicLink(atPath: good + "-link", withDestinationPath: good)
+        try FileManager.default.createSymbolicLink(atPath: bad + "-link", withDestinationPath: bad)
+        try FileManager.default.createSymbolicLink(atPath: loop, withDestinationPath: loop)
+        #expect(fault(good + "-link") == nil)
+        #expect(fault(bad + "-link") == .readableByOthers)
+        #expect(fault(loop) == .system(errno: ELOOP))
+    }
+
+    @Test func `a file has at most 16 KiB`() throws {
+        let most = String(repeating: "x", count: SecretFile.lengthMax)
+        let longest = try SecretFile.read(folder.file("longest", most, mode: 0o600))
+        #expect(longest.count == SecretFile.lengthMax)
+        #expect(fault(try folder.file("longer", most + "x", mode: 0o600)) == .tooLong)
+        let empty = try SecretFile.read(folder.file("empty", "", mode: 0o600))
+        #expect(empty.count == 0)
+    }
+
+    @Test func `each fault says something of its own`() {
+        let faults: [SecretFile.Fault] = [
+            .missing, .notPermitted(ownedByCaller: true), .readableByOthers, .notAFile, .tooLong,
+            .system(errno: EIO),
+        ]
+        #expect(Set(faults.map(\.description)).count == faults.count)
+    }
+}
+
+struct SecretsTests {
+    private let folder: TemporaryFolder
+
+    init() throws {
+        folder = try TemporaryFolder()
+    }
+
+    private func configuration(pepperFile: String) throws -> Configuration {
+        try Configuration([Directive(name: "latchkey_pepper_file", values: [pepperFile])])
+    }
+
+    /// The fault that is found in a pepper file.
+    private func fault(pepperFile: String) throws -> SecretFault? {
+        let configuration = try configuration(pepperFile: pepperFile)
+        do throws(SecretFault) {
+            _ = try Secrets.peppers(Secrets.pepperContents(configuration), configuration)
+            return nil
+        } catch {
+            return error
+        }
+    }
+
+    @Test func `a good pepper file is a ring of peppers`() throws {
+        let line = String(repeating: "0a", count: 32)
+        #expect(try fault(pepperFile: folder.file("pepper", "\(line)\n", mode: 0o600)) == nil)
+        #expect(try fault(pepperFile: folder.file("two", "\(line)\n\(line)\n", mode: 0o640)) == nil)
+    }
+
+    @Test func `a bad pepper file is named, and its directive`() throws {
+        let line = String(repeating: "0a", count: 32)
+        let files = [
+            try folder.file("open", "\(line)\n", mode: 0o644),
+            try folder.file("empty", "", mode: 0o600),
+            try folder.file("short", "\(line.dropLast(2))\n", mode: 0o600),
+            try folder.file("many", String(repeating: "\(line)\n", count: 9), mode: 0o600),
+            folder.path + "/missing",
+        ]
+        for file in files {
+            let fault = try #require(try self.fault(pepperFile: file))
+            #expect(fault.directive == "latchkey_pepper_file")
+            #expect(fault.message.contains(file))
+            #expect(!fault.message.contains("0a0a"))
+            #expect(!fault.isForeign)
+        }
+    }
+
+    /// The words of the command that presents credentials.
+    private func command(_ contents: String) throws(SecretFault) -> [String] {
+        let bytes = try Secrets.credentials(contents.secret).commandBytes
+        let lines = String(decoding: bytes, as: UTF8.self).split(separator: "\r\n", omittingEmptySubsequences: false)
+        return stride(from: 2, to: lines.count, by: 2).map { String(lines[$0]) }
+    }
+
+    @Test(arguments: ["gateway hunter2", "gateway hunter2\n", "gateway\thunter2\r\n", "  gateway   hunter2  \n\n"])
+    func `credentials are a user and a password`(contents: String) throws {
+        #expect(try command(contents) == ["AUTH", "gateway", "hunter2"])
+    }
+
+    @Test(arguments: ["", "\n", "gateway", "gateway\n", "gateway hunter2 x"])
+    func `anything else is no credentials, and is not repeated`(contents: String) {
+        do throws(SecretFault) {
+            _ = try Secrets.credentials(contents.secret)
+            Issue.record("taken for credentials")
+        } catch {
+            #expect(error.directive == "latchkey_store_auth")
+            #expect(!error.message.contains("hunter2"))
+            #expect(!error.message.contains("gateway"))
+        }
+    }
+
+    @Test func `a password is any bytes but blanks`() throws {
+        let contents = Array("gateway \"p'w\\é".utf8) + [0xFF, 0x80]
+        let credentials = try Secrets.credentials(SecretBytes(copying: contents.span))
+        #expect(credentials.commandBytes.suffix(4) == [0xFF, 0x80, 0x0D, 0x0A])
+    }
+}

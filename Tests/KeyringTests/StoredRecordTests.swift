@@ -1,0 +1,195 @@
+import KeyFormat
+import RedisClient
+import Testing
+
+@testable import Keyring
+
+struct StoredRecordTests {
+    private let example: Example
+    private let locator = Example.organization.locator
+
+    init() throws {
+        example = try Example()
+    }
+
+    private var records: [KeyRecord] {
+        [Example.registered, Example.active, Example.replaced, Example.revoked]
+    }
+
+    @Test func `a record reads back as it was written`() throws {
+        for record in records {
+            let stored = example.stored(record)
+            let copy = try stored.record(example.seal).get()
+            #expect(copy.organization == record.organization)
+            #expect(copy.owner == record.owner)
+            #expect(copy.version == record.version)
+            #expect(copy.state == record.state)
+            #expect(copy.key?.verifier == record.key?.verifier)
+            #expect(copy.key?.createdAt == record.key?.createdAt)
+            #expect(copy.key?.createdBy == record.key?.createdBy)
+            #expect(copy.key?.expiresAt == record.key?.expiresAt)
+            #expect(copy.previous?.verifier == record.previous?.verifier)
+            #expect(copy.previous?.until == record.previous?.until)
+            #expect(copy.revokedAt == record.revokedAt)
+        }
+    }
+
+    @Test(arguments: RecordField.allCases)
+    func `a record with any one byte of a field altered is refused`(field: RecordField) throws {
+        for record in records {
+            let stored = example.stored(record)
+            for place in stored.texts[field]?.indices ?? 0..<0 {
+                for bit in 0..<8 {
+                    // Hexadecimal digits of either case are the same seal.
+                    if field == .mac, bit == 5 { continue }
+                    var altered = stored
+                    altered.texts[field]?[place] ^= 1 << bit
+                    #expect(altered.fault(example.seal) != nil)
+                }
+            }
+        }
+    }
+
+    @Test(arguments: RecordField.allCases)
+    func `a record with a field cut, lengthened, emptied or taken out is refused`(field: RecordField) throws {
+        for record in records {
+            let stored = example.stored(record)
+            guard let text = stored[field] else { continue }
+            for other in [String(text.dropLast()), String(text.dropFirst()), text + "0", "0" + text, "", nil] {
+                var altered = stored
+                altered[field] = other
+                #expect(altered.fault(example.seal) != nil)
+            }
+        }
+    }
+
+    @Test func `a record with a field put in is refused`() throws {
+        let values: [RecordField: String] = [
+            .verifier: example.stored(Example.active)[.verifier]!, .createdAt: "1", .createdBy: "alice",
+            .expiresAt: "9000000000000", .previousUntil: "9000000000000",
+            .previousVerifier: example.stored(Example.active)[.verifier]!, .revokedAt: "1",
+        ]
+        for record in records {
+            let stored = example.stored(record)
+            for (field, value) in values where stored[field] == nil {
+                var altered = stored
+                altered[field] = value
+                #expect(altered.fault(example.seal) != nil, "\(field)")
+            }
+        }
+    }
+
+    @Test func `fields that have exchanged their texts are refused`() throws {
+        let stored = example.stored(Example.replaced)
+        let pairs: [(RecordField, RecordField)] = [
+            (.verifier, .previousVerifier), (.createdAt, .previousUntil), (.previousUntil, .expiresAt),
+        ]
+        for (left, right) in pairs {
+            var altered = stored
+            (altered[left], altered[right]) = (stored[right], stored[left])
+            #expect(altered.fault(example.seal) != nil)
+        }
+    }
+
+    @Test func `the texts of neighbouring fields cannot flow into each other`() throws {
+        let stored = example.stored(Example.active)
+        var altered = stored
+        altered[.organization] = "acmea"
+        altered[.owner] = "lice"
+        let elsewhere = try #require(Organization("acmea")).locator
+        #expect(altered.fault(at: elsewhere, example.seal) == .seal)
+    }
+
+    @Test func `another organization's record is refused, however good its seal`() throws {
+        let other = KeyRecord(organization: Organization("umbrella")!, owner: Example.owner)
+            .replacingKey(with: Example.key(Example.first), graceMilliseconds: 0)
+        #expect(example.stored(other).fault(example.seal) == .misplaced)
+    }
+
+    @Test func `a record sealed with another pepper is refused`() throws {
+        let other = try Example(pepper: String(repeating: "0b", count: 32))
+        #expect(other.stored(Example.active).fault(example.seal) == .seal)
+    }
+
+    @Test func `a record sealed with an older pepper of the ring is believed`() throws {
+        let new = String(repeating: "0b", count: 32)
+        let old = String(repeating: "0a", count: 32)
+        let rotated = try Example(pepper: "\(new)\n\(old)\n")
+        #expect(example.stored(Example.active).fault(rotated.seal) == nil)
+        #expect(rotated.stored(Example.active).fault(example.seal) == .seal)
+        #expect(rotated.stored(Example.active).fault(rotated.seal) == nil)
+    }
+
+    @Test(arguments: [nil, "", "0", String(repeating: "0", count: 64), String(repeating: "zz", count: 32)])
+    func `a record without a seal is refused`(mac: String?) {
+        var stored = example.stored(Example.active)
+        stored[.mac] = mac
+        #expect(stored.fault(example.seal) == .seal)
+    }
+
+    private static let notNumbers = [
+        "", "-1", "+1", "01", "00", " 1", "1 ", "1.0", "1e3", "0x1", "1\n", "١", "nan",
+        "18446744073709551615", "18446744073709551616", "99999999999999999999999999999999",
+    ]
+
+    private static let notTimes = notNumbers + ["253402300800000", "9223372036854775807", "-1790000000000"]
+
+    private static let notVerifiers = [
+        "", "0", String(repeating: "1", count: 47), String(repeating: "1", count: 49),
+        String(repeating: "g", count: 48), String(repeating: "1", count: 64),
+    ]
+
+    private static let badTexts: [RecordField: [String]] = [
+        .organization: ["", "a b", "acme\0", "é", String(repeating: "x", count: 65), "a/b", "acme\n"],
+        .owner: ["", "a b", "alice\n", "é", "a\u{7f}", String(repeating: "x", count: 129)],
+        .version: notNumbers + ["9223372036854775807", "9223372036854775808"],
+        .state: ["", "Active", "ACTIVE", "active ", " active", "activ", "deleted", "activé"],
+        .verifier: notVerifiers,
+        .createdAt: notTimes,
+        .createdBy: ["", "a b", "é"],
+        .expiresAt: notTimes,
+        .previousVerifier: notVerifiers,
+        .previousUntil: notTimes,
+        .revokedAt: notTimes,
+    ]
+
+    @Test(arguments: badTexts)
+    func `a field that holds what it cannot hold is named`(field: RecordField, texts: [String]) {
+        let record = Example.active.replacingKey(
+            with: Example.key(Example.second, expiresIn: 5000), graceMilliseconds: 600_000)
+        for text in texts {
+            var stored = example.stored(record)
+            stored[field] = text
+            #expect(stored.fault(example.seal) == .field(field), "\"\(text)\"")
+        }
+    }
+
+    @Test(arguments: [
+        RecordField.organization, .owner, .version, .state, .verifier, .createdAt, .createdBy, .previousUntil,
+    ])
+    func `a field that is missing is named`(field: RecordField) {
+        var stored = example.stored(Example.replaced)
+        stored[field] = nil
+        #expect(stored.fault(example.seal) == .field(field))
+    }
+
+    @Test func `a state that does not fit the other fields is refused`() {
+        var revoked = example.stored(Example.registered)
+        revoked[.state] = "revoked"
+        #expect(revoked.fault(example.seal) == .field(.state))
+        var none = example.stored(Example.revoked)
+        none[.state] = "none"
+        #expect(none.fault(example.seal) == .field(.state))
+        var active = example.stored(Example.revoked)
+        active[.state] = "active"
+        #expect(active.fault(example.seal) == .field(.verifier))
+    }
+
+    @Test func `a field that is not UTF-8 is refused`() {
+        for field in RecordField.allCases {
+            var stored = example.stored(Example.replaced)
+            stored.texts[field] = [0xFF, 0xFE, 0x80]
+            #expect(stored.fault(example.seal) != nil)
+        }
+    }
+}

@@ -1,0 +1,91 @@
+import KeyFormat
+import RedisClient
+import Testing
+
+@testable import Keyring
+
+/// What may come in a record's place.
+struct StoredReplyTests {
+    private let example: Example
+    private let locator = Example.organization.locator
+
+    init() throws {
+        example = try Example()
+    }
+
+    private func active(_ reply: RedisReply) throws(RecordFault) -> KeyRecord? {
+        try StoredRecord(reply).activeRecord(at: locator, seal: example.seal)
+    }
+
+    private func bulk(_ text: String) -> RedisReply { .bulk(Array(text.utf8)[...]) }
+
+    @Test func `an active record is found`() throws {
+        #expect(try active(example.stored(Example.active).reply)?.key?.verifier == Example.first)
+    }
+
+    @Test func `no record is no key`() throws {
+        #expect(try active(StoredFields(texts: [:]).reply) == nil)
+    }
+
+    @Test func `a record that is not active is believed without a seal`() throws {
+        for state in ["none", "revoked"] {
+            var stored = StoredFields(texts: [:])
+            stored[.state] = state
+            #expect(try active(stored.reply) == nil)
+            var altered = example.stored(Example.active)
+            altered[.state] = state
+            #expect(try active(altered.reply) == nil)
+            #expect(altered.fault(example.seal) != nil)
+        }
+    }
+
+    @Test func `a record that says active is not believed without a seal`() throws {
+        for field in RecordField.allCases {
+            var stored = example.stored(Example.replaced)
+            let isStored = stored[field] != nil
+            stored[field] = nil
+            guard isStored else { continue }
+            #expect(throws: RecordFault.self) { try active(stored.reply) }
+        }
+    }
+
+    @Test func `a record without a state is refused`() {
+        var stored = example.stored(Example.active)
+        stored[.state] = nil
+        #expect(throws: RecordFault.field(.state)) { try active(stored.reply) }
+    }
+
+    @Test(arguments: ["WRONGTYPE Operation against a key", "NOPERM", "LOADING Redis is loading", ""])
+    func `an error is told as it is`(text: String) {
+        let reply = RedisReply.error(Array(text.utf8)[...])
+        guard let error = reply.failure else { return }
+        #expect(throws: RecordFault.unreadable(error)) { try active(reply) }
+    }
+
+    @Test func `a reply of any other kind is refused`() {
+        let good = RecordField.allCases.map { _ in bulk("x") }
+        var replies: [RedisReply] = [
+            .status(Array("OK".utf8)[...]), .status([]), .integer(12), .bulk([]), bulk("acme"), .null,
+            .array([]), .array(good.dropLast()), .array(good + [.null]), .array([.array(good)]),
+        ]
+        for index in good.indices {
+            let strangers: [RedisReply] = [.integer(1), .array([]), .status([]), .error([]), .array([bulk("x")])]
+            for stranger in strangers {
+                var elements = good
+                elements[index] = stranger
+                replies.append(.array(elements))
+            }
+        }
+        for reply in replies {
+            #expect(throws: RecordFault.unexpectedReply) { try active(reply) }
+        }
+    }
+
+    @Test func `no fault tells what a record holds`() {
+        let faults: [RecordFault] = RecordField.allCases.map { .field($0) } + [.misplaced, .seal, .unexpectedReply]
+        for fault in faults {
+            #expect(!"\(fault)".isEmpty)
+            #expect(!"\(fault)".contains("1111"))
+        }
+    }
+}

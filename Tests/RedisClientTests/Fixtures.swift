@@ -1,0 +1,80 @@
+@testable import RedisClient
+
+/// Replies in the form in which tests write them.
+extension RedisReply {
+    static func status(_ text: String) -> RedisReply { .status(Array(text.utf8)[...]) }
+
+    static func error(_ text: String) -> RedisReply { .error(Array(text.utf8)[...]) }
+
+    static func bulk(_ text: String) -> RedisReply { .bulk(Array(text.utf8)[...]) }
+}
+
+extension RESPDecoder {
+    func feed(_ bytes: [UInt8]) {
+        bytes.withUnsafeBytes { feed($0) }
+    }
+
+    func feed(_ text: String) {
+        feed(Array(text.utf8))
+    }
+}
+
+/// What a decoder made of a stream: its replies, and why it stopped if it did.
+struct Decoded: Equatable {
+    var replies: [RedisReply] = []
+    var failure: RESPDecoder.Failure?
+
+    /// Feeds a stream in pieces of a length, and takes replies after each.
+    init(_ stream: [UInt8], pieceLength: Int = .max, replyLengthMax: Int = 1 << 20) {
+        let decoder = RESPDecoder(replyLengthMax: replyLengthMax)!
+        var rest = stream[...]
+        while !rest.isEmpty, failure == nil {
+            decoder.feed(Array(rest.prefix(pieceLength)))
+            rest = rest.dropFirst(pieceLength)
+            takeReplies(decoder)
+        }
+    }
+
+    init(_ stream: String, pieceLength: Int = .max, replyLengthMax: Int = 1 << 20) {
+        self.init(Array(stream.utf8), pieceLength: pieceLength, replyLengthMax: replyLengthMax)
+    }
+
+    init(replies: [RedisReply], failure: RESPDecoder.Failure? = nil) {
+        self.replies = replies
+        self.failure = failure
+    }
+
+    private mutating func takeReplies(_ decoder: RESPDecoder) {
+        do throws(RESPDecoder.Failure) {
+            while let reply = try decoder.next() { replies.append(reply) }
+        } catch {
+            failure = error
+        }
+    }
+}
+
+/// Reads commands as Redis does: arrays of bulk strings. `nil` where the bytes are anything else.
+func commands(in bytes: [UInt8]) -> [[String]]? {
+    var commands: [[String]] = []
+    var rest = bytes[...]
+    func number(after kind: Character) -> Int? {
+        guard rest.first == kind.asciiValue, let end = rest.firstIndex(of: UInt8(ascii: "\r")),
+            rest[end...].dropFirst().first == UInt8(ascii: "\n")
+        else { return nil }
+        defer { rest = rest[(end + 2)...] }
+        return Int(String(decoding: rest[..<end].dropFirst(), as: UTF8.self))
+    }
+    while !rest.isEmpty {
+        guard let count = number(after: "*") else { return nil }
+        var arguments: [String] = []
+        for _ in 0..<count {
+            guard let length = number(after: "$"), rest.count >= length + 2 else { return nil }
+            arguments.append(String(decoding: rest.prefix(length), as: UTF8.self))
+            rest = rest.dropFirst(length)
+            guard rest.starts(with: "\r\n".utf8) else { return nil }
+            rest = rest.dropFirst(2)
+        }
+        commands.append(arguments)
+    }
+    return commands
+}

@@ -1,0 +1,95 @@
+import Testing
+
+@testable import RedisClient
+
+/// Moves a link by hand: time passes and bytes come only when a test says so.
+final class LinkDriver {
+    enum Event: Equatable {
+        case ready
+        case reply(Int, RedisReply)
+        case lost(LinkFailure, unanswered: [Int])
+    }
+
+    let link: RedisLink<Int>
+    private(set) var now = MonotonicTime(nanoseconds: 1_000_000_000)
+
+    init(database: Int = 0, user: String? = nil, password: String = "", timeoutMilliseconds: UInt64 = 500) {
+        let credentials = user.flatMap { user in
+            RedisCredentials(user: Array(user.utf8).span, password: Array(password.utf8).span)
+        }
+        link = RedisLink(
+            .init(database: database, credentials: credentials, timeoutMilliseconds: timeoutMilliseconds))
+    }
+
+    /// A link that has been opened and has begun.
+    static func ready(timeoutMilliseconds: UInt64 = 500) -> LinkDriver {
+        let driver = LinkDriver(timeoutMilliseconds: timeoutMilliseconds)
+        driver.connect()
+        return driver
+    }
+
+    /// Opens the link and answers its handshake; forgets what that brought about.
+    func connect() {
+        tick()
+        opened()
+        received("+PONG\r\n")
+        #expect(link.isReady)
+        _ = (orders(), events(), output())
+    }
+
+    func advance(milliseconds: UInt64) {
+        now = now.advanced(byMilliseconds: milliseconds)
+    }
+
+    /// Lets time pass up to a millisecond at a time and ticks at each.
+    func tick(afterMilliseconds milliseconds: UInt64 = 0) {
+        advance(milliseconds: milliseconds)
+        link.tick(now)
+    }
+
+    func opened() { link.opened(now) }
+
+    func closed() { link.closed(now) }
+
+    func received(_ text: String) {
+        Array(text.utf8).withUnsafeBytes { link.received($0, now) }
+    }
+
+    @discardableResult
+    func send(_ command: String..., mark: Int) -> Bool {
+        var redisCommand = RedisCommand()
+        for argument in command { redisCommand.append(argument) }
+        return link.send(redisCommand, mark: mark, now: now)
+    }
+
+    func orders() -> [RedisLink<Int>.Order] {
+        var orders: [RedisLink<Int>.Order] = []
+        while let order = link.nextOrder() { orders.append(order) }
+        return orders
+    }
+
+    func events() -> [Event] {
+        var events: [Event] = []
+        while let event = link.nextEvent() {
+            switch event {
+            case .ready: events.append(.ready)
+            case .reply(let mark, let reply): events.append(.reply(mark, reply))
+            case .lost(let failure, let unanswered): events.append(.lost(failure, unanswered: unanswered))
+            }
+        }
+        return events
+    }
+
+    /// The bytes that wait, taken in pieces of a length.
+    func outputBytes(pieceLength: Int = 4096) -> [UInt8] {
+        var output: [UInt8] = []
+        var buffer = [UInt8](repeating: 0, count: pieceLength)
+        while case let count = buffer.withUnsafeMutableBytes({ link.takeOutput(into: $0) }), count > 0 {
+            output += buffer.prefix(count)
+        }
+        return output
+    }
+
+    /// The commands that wait to be written.
+    func output() -> [[String]]? { commands(in: outputBytes()) }
+}

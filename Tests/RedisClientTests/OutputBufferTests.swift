@@ -1,0 +1,55 @@
+import Testing
+
+@testable import RedisClient
+
+struct OutputBufferTests {
+    private func take(_ length: Int, from output: inout OutputBuffer) -> [UInt8] {
+        var bytes = [UInt8](repeating: 0, count: length)
+        let count = bytes.withUnsafeMutableBytes { output.take(into: $0) }
+        return Array(bytes.prefix(count))
+    }
+
+    @Test func `bytes come out once, in their order, whatever the pieces`() {
+        var output = OutputBuffer()
+        var appended: [UInt8] = []
+        var taken: [UInt8] = []
+        var state: UInt64 = 3
+        func random(_ limit: UInt64) -> Int {
+            state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+            return Int((state >> 33) % limit)
+        }
+        for round in 0..<4000 {
+            let bytes = (0..<random(400)).map { UInt8(truncatingIfNeeded: round &+ $0) }
+            appended += bytes
+            bytes.withUnsafeBytes { output.append($0) }
+            // Slower than what is appended for a long time, so that much waits.
+            taken += take(random(round < 3000 ? 250 : 2000), from: &output)
+            #expect(output.isEmpty == (taken.count == appended.count))
+        }
+        while case let bytes = take(4096, from: &output), !bytes.isEmpty { taken += bytes }
+        #expect(taken == appended)
+        #expect(output.isEmpty)
+    }
+
+    @Test func `what is thrown away does not come out`() {
+        var output = OutputBuffer()
+        _ = output.append(RedisCommand("SECRET"))
+        let start = take(3, from: &output)
+        #expect(start == Array("*1\r".utf8))
+        output.removeAll()
+        #expect(output.isEmpty)
+        let nothing = take(100, from: &output)
+        #expect(nothing.isEmpty)
+        _ = output.append(RedisCommand("PING"))
+        let rest = take(100, from: &output)
+        #expect(rest == Array("*1\r\n$4\r\nPING\r\n".utf8))
+    }
+
+    @Test func `no room takes nothing`() {
+        var output = OutputBuffer()
+        _ = output.append(RedisCommand("PING"))
+        let count = output.take(into: UnsafeMutableRawBufferPointer(start: nil, count: 0))
+        #expect(count == 0)
+        #expect(!output.isEmpty)
+    }
+}

@@ -1,0 +1,209 @@
+import Testing
+
+@testable import RedisClient
+
+/// How a link is given up and made anew.
+struct RedisLinkLossTests {
+    @Test func `a connection that is not made in time is given up`() {
+        let driver = LinkDriver(timeoutMilliseconds: 500)
+        driver.tick()
+        driver.tick(afterMilliseconds: 499)
+        #expect(driver.orders() == [.open])
+        #expect(driver.events() == [])
+        driver.tick(afterMilliseconds: 1)
+        #expect(driver.orders() == [.close])
+        #expect(driver.events() == [.lost(.timeout, unanswered: [])])
+    }
+
+    @Test func `a server that accepts and then says nothing is given up`() {
+        let driver = LinkDriver(timeoutMilliseconds: 500)
+        driver.tick()
+        driver.advance(milliseconds: 400)
+        driver.opened()
+        driver.tick(afterMilliseconds: 499)
+        #expect(driver.events() == [])
+        driver.tick(afterMilliseconds: 1)
+        #expect(driver.orders() == [.open, .close])
+        #expect(driver.events() == [.lost(.timeout, unanswered: [])])
+        #expect(driver.output() == [])
+    }
+
+    @Test func `a reply that does not come in time ends the link`() {
+        let driver = LinkDriver.ready(timeoutMilliseconds: 500)
+        driver.send("GET", "a", mark: 1)
+        let deadline = driver.now.advanced(byMilliseconds: 500)
+        driver.advance(milliseconds: 100)
+        driver.send("GET", "b", mark: 2)
+        #expect(driver.link.deadline == deadline)
+        driver.tick(afterMilliseconds: 399)
+        #expect(driver.events() == [])
+        driver.tick(afterMilliseconds: 1)
+        #expect(driver.orders() == [.close])
+        #expect(driver.events() == [.lost(.timeout, unanswered: [1, 2])])
+        #expect(!driver.link.isReady)
+    }
+
+    @Test func `each command has its own time`() {
+        let driver = LinkDriver.ready(timeoutMilliseconds: 500)
+        driver.send("GET", "a", mark: 1)
+        driver.advance(milliseconds: 100)
+        driver.send("GET", "b", mark: 2)
+        driver.received("$-1\r\n")
+        driver.tick(afterMilliseconds: 499)
+        #expect(driver.events() == [.reply(1, .null)])
+        driver.tick(afterMilliseconds: 1)
+        #expect(driver.events() == [.lost(.timeout, unanswered: [2])])
+    }
+
+    @Test func `bytes that come after the end are nobody's`() {
+        let driver = LinkDriver.ready()
+        driver.send("GET", "a", mark: 1)
+        driver.tick(afterMilliseconds: 500)
+        _ = (driver.orders(), driver.events())
+        driver.received("$1\r\nx\r\n")
+        driver.opened()
+        driver.closed()
+        #expect(driver.events() == [])
+        #expect(driver.orders() == [])
+        driver.tick()
+        driver.received("$1\r\nx\r\n")
+        #expect(driver.orders() == [.open])
+        driver.opened()
+        driver.received("+PONG\r\n")
+        driver.send("GET", "b", mark: 2)
+        driver.received("$1\r\ny\r\n")
+        #expect(driver.events() == [.ready, .reply(2, .bulk("y"))])
+    }
+
+    @Test func `half a reply of the last connection is not carried into the next`() {
+        let driver = LinkDriver.ready()
+        driver.send("GET", "a", mark: 1)
+        driver.received("*2\r\n$1\r\nx\r\n")
+        driver.closed()
+        driver.connect()
+        driver.send("GET", "b", mark: 2)
+        driver.received("$1\r\ny\r\n")
+        #expect(driver.events() == [.reply(2, .bulk("y"))])
+    }
+
+    @Test func `what was not written before the end is never written`() {
+        let driver = LinkDriver.ready()
+        driver.send("SET", "a", "1", mark: 1)
+        driver.closed()
+        #expect(driver.output() == [])
+        #expect(driver.events() == [.lost(.disconnected, unanswered: [1])])
+        driver.tick()
+        driver.opened()
+        #expect(driver.output() == [["PING"]])
+    }
+
+    @Test func `a reply that nothing asked for ends the link`() {
+        let driver = LinkDriver.ready()
+        driver.send("GET", "a", mark: 1)
+        driver.received("$-1\r\n$-1\r\n$-1\r\n")
+        #expect(driver.events() == [.reply(1, .null), .lost(.unasked, unanswered: [])])
+        #expect(driver.orders() == [.close])
+    }
+
+    @Test func `a reply right behind the handshake ends the link`() {
+        let driver = LinkDriver()
+        driver.tick()
+        driver.opened()
+        driver.received("+PONG\r\n+PONG\r\n")
+        #expect(driver.events() == [.ready, .lost(.unasked, unanswered: [])])
+        #expect(driver.orders() == [.open, .close])
+    }
+
+    @Test func `garbage ends the link, what stood before it counts`() {
+        let driver = LinkDriver.ready()
+        for mark in 1...3 { driver.send("GET", "a", mark: mark) }
+        driver.received("$1\r\nx\r\nHTTP/1.1 400\r\n$1\r\ny\r\n")
+        let lost = LinkDriver.Event.lost(.protocolError(.malformed), unanswered: [2, 3])
+        #expect(driver.events() == [.reply(1, .bulk("x")), lost])
+        #expect(driver.orders() == [.close])
+    }
+
+    @Test func `a reply that is too long ends the link`() {
+        let driver = LinkDriver.ready()
+        driver.send("GET", "a", mark: 1)
+        driver.received("$9999999999\r\n")
+        for _ in 0..<40 { driver.received(String(repeating: "x", count: 1 << 16)) }
+        #expect(driver.events() == [.lost(.protocolError(.tooLong), unanswered: [1])])
+        #expect(driver.orders() == [.close])
+    }
+
+    @Test func `a connection that is lost is not closed again`() {
+        let driver = LinkDriver.ready()
+        driver.closed()
+        driver.closed()
+        #expect(driver.orders() == [])
+        #expect(driver.events() == [.lost(.disconnected, unanswered: [])])
+    }
+
+    @Test func `a lost link is made anew at once`() {
+        let driver = LinkDriver.ready()
+        driver.send("GET", "a", mark: 1)
+        driver.received("$-1\r\n")
+        driver.closed()
+        #expect(driver.link.deadline == driver.now)
+        #expect(driver.link.isBeingMade(driver.now))
+        driver.tick()
+        #expect(driver.orders() == [.open])
+    }
+
+    /// Lets the server refuse connections; returns how long the link waited before each.
+    private func pauses(_ driver: LinkDriver, count: Int) -> [UInt64] {
+        (0..<count).map { _ in
+            driver.closed()
+            let start = driver.now
+            while driver.link.deadline > driver.now { driver.advance(milliseconds: 1) }
+            driver.tick()
+            #expect(driver.orders().last == .open)
+            return (driver.now.nanoseconds - start.nanoseconds) / 1_000_000
+        }
+    }
+
+    @Test func `pauses between attempts grow to 800 ms`() {
+        let driver = LinkDriver()
+        driver.tick()
+        #expect(pauses(driver, count: 9) == [0, 50, 100, 200, 400, 800, 800, 800, 800])
+    }
+
+    @Test func `no attempt is made in a pause`() {
+        let driver = LinkDriver()
+        driver.tick()
+        _ = pauses(driver, count: 2)
+        driver.closed()
+        _ = driver.orders()
+        #expect(!driver.link.isBeingMade(driver.now))
+        driver.tick(afterMilliseconds: 99)
+        #expect(driver.orders() == [])
+        driver.tick(afterMilliseconds: 1)
+        #expect(driver.orders() == [.open])
+    }
+
+    @Test func `a connection that was of use ends the pauses`() {
+        let driver = LinkDriver()
+        driver.tick()
+        _ = pauses(driver, count: 5)
+        driver.opened()
+        driver.received("+PONG\r\n")
+        driver.send("GET", "a", mark: 1)
+        driver.received("$-1\r\n")
+        #expect(pauses(driver, count: 3) == [0, 50, 100])
+    }
+
+    @Test func `a server that refuses the handshake again and again is asked ever more slowly`() {
+        let driver = LinkDriver()
+        var attempts = 0
+        for _ in 0..<10_000 {
+            driver.tick(afterMilliseconds: 1)
+            if driver.orders().contains(.open) {
+                attempts += 1
+                driver.opened()
+                driver.received("-LOADING Redis is loading the dataset in memory\r\n")
+            }
+        }
+        #expect((12...20).contains(attempts))
+    }
+}

@@ -1,0 +1,61 @@
+# shellcheck shell=bash
+# The demonstration's two servers, nginx and redis: each works in the folder of
+# .latchkey/ that has its name.  Sourced by up and down.
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)/.latchkey
+declare -A programs=([nginx]=nginx [redis]=redis-server)
+
+# Graceful, so that nginx's workers hand over the last uses that they hold.
+declare -A stop_signals=([nginx]=QUIT [redis]=TERM)
+
+fail() {
+    echo "$1" >&2
+    exit 1
+}
+
+# Prints the pids of a server, workers included.  They are known by their working
+# folder, so also where their parent was killed or a pid file is stale.
+pids_of() {
+    local server=$1 process name
+    for process in /proc/[0-9]*; do
+        if [[ $process/cwd -ef $here/$server ]] && read -r name 2>/dev/null <"$process/comm" &&
+            [[ $name == "${programs[$server]}" ]]; then
+            echo "${process#/proc/}"
+        fi
+    done
+}
+
+is_running() {
+    local pid_file=$here/$1/$1.pid
+    [[ -s $pid_file ]] && pids_of "$1" | grep --quiet --line-regexp "$(<"$pid_file")"
+}
+
+has_ended() {
+    [[ -z $(pids_of "$1") ]]
+}
+
+# wait_until SECONDS COMMAND…
+wait_until() {
+    local deadline=$((SECONDS + $1))
+    shift
+    until "$@"; do
+        ((SECONDS < deadline)) || return 1
+        sleep 0.05
+    done
+}
+
+stop() {
+    local server=$1 pids
+    mapfile -t pids < <(pids_of "$server")
+    if ((${#pids[@]} == 0)); then
+        return
+    fi
+    # What counts is that none is left: that one ends before it is told to is no error.
+    if
+        kill -s "${stop_signals[$server]}" "${pids[@]}" 2>/dev/null
+        ! wait_until 15 has_ended "$server"
+    then
+        fail "$server does not end: see $here/$server"
+    fi
+    echo "$server is stopped"
+}
