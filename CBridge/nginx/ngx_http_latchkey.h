@@ -7,6 +7,7 @@
  *   prepare     a configuration checked by the library, in a child process
  *   request     a request identified, suspended, resumed, let in or refused
  *   credential  where a key may stand in a request
+ *   search      the key found there
  *   refusal     the answer to a request that is not let in
  *   variable    $latchkey_organization and its like
  *   worker      a worker's gateway, driven once a turn of the event loop
@@ -28,23 +29,40 @@
 #include "latchkey.h"
 
 
-typedef struct ngx_http_latchkey_ctx_s    ngx_http_latchkey_ctx_t;
-typedef struct ngx_http_latchkey_link_s   ngx_http_latchkey_link_t;
+typedef struct ngx_http_latchkey_ctx_s ngx_http_latchkey_ctx_t;
+typedef struct ngx_http_latchkey_link_s ngx_http_latchkey_link_t;
 typedef struct ngx_http_latchkey_worker_s ngx_http_latchkey_worker_t;
+
+
+/* A place where a key may stand. */
+
+typedef enum {
+    NGX_HTTP_LATCHKEY_BEARER = 0,
+    NGX_HTTP_LATCHKEY_HEADER,
+    NGX_HTTP_LATCHKEY_COOKIE,
+    NGX_HTTP_LATCHKEY_QUERY
+} ngx_http_latchkey_source_e;
+
+
+typedef struct {
+    ngx_uint_t source;
+    ngx_str_t header; /* that holds it; none for query */
+    ngx_str_t name;   /* of a cookie or an argument */
+} ngx_http_latchkey_credential_t;
 
 
 /* Where a directive stands. */
 
 typedef struct {
-    ngx_str_t  file;
+    ngx_str_t file;
     ngx_uint_t line;
 } ngx_http_latchkey_place_t;
 
 
 typedef struct {
-    ngx_str_t   text; /* as the gateway writes it */
+    ngx_str_t text; /* as the gateway writes it */
     ngx_addr_t *addrs;
-    ngx_uint_t  naddrs;
+    ngx_uint_t naddrs;
 } ngx_http_latchkey_endpoint_t;
 
 
@@ -52,8 +70,8 @@ typedef struct {
     ngx_array_t directives; /* of latchkey_directive */
     ngx_array_t places;     /* of ngx_http_latchkey_place_t, one a directive */
     ngx_array_t endpoints;  /* of ngx_http_latchkey_endpoint_t */
-    ngx_str_t   library;
-    ngx_str_t   secrets; /* opaque, from latchkey_prepare() */
+    ngx_str_t library;
+    ngx_str_t secrets; /* opaque, from latchkey_prepare() */
 
     ngx_http_latchkey_worker_t *worker; /* NULL: no key can be checked */
 
@@ -62,9 +80,9 @@ typedef struct {
 
 
 typedef struct {
-    ngx_flag_t   enable;
+    ngx_flag_t enable;
     ngx_array_t *credentials; /* of ngx_http_latchkey_credential_t */
-    ngx_str_t    realm;
+    ngx_str_t realm;
 
     unsigned verify:1;  /* of this location alone: not inherited */
     unsigned checked:1; /* enabled, or verify */
@@ -81,14 +99,14 @@ typedef enum {
 /* The check of one request or subrequest. */
 
 struct ngx_http_latchkey_ctx_s {
-    ngx_http_request_t         *request;
+    ngx_http_request_t *request;
     ngx_http_latchkey_worker_t *worker;
-    ngx_array_t                *credentials; /* where its key was looked for */
+    ngx_array_t *credentials; /* where its key was looked for */
 
     ngx_http_latchkey_state_e state;
-    latchkey_decision         decision;
+    latchkey_decision decision;
 
-    uint64_t    ticket; /* while pending */
+    uint64_t ticket; /* while pending */
     ngx_event_t resume;
 
     unsigned challenged:1; /* the headers of a refusal are in place */
@@ -98,24 +116,24 @@ struct ngx_http_latchkey_ctx_s {
 /* The functions of latchkey.h, each with its prototype there. */
 
 typedef struct {
-    __typeof__(latchkey_abi_version)    *abi_version;
-    __typeof__(latchkey_prepare)        *prepare;
-    __typeof__(latchkey_endpoints)      *endpoints;
-    __typeof__(latchkey_gateway_new)    *gateway_new;
-    __typeof__(latchkey_gateway_free)   *gateway_free;
-    __typeof__(latchkey_check_begin)    *check_begin;
-    __typeof__(latchkey_check_cancel)   *check_cancel;
-    __typeof__(latchkey_check_next)     *check_next;
+    __typeof__(latchkey_abi_version) *abi_version;
+    __typeof__(latchkey_prepare) *prepare;
+    __typeof__(latchkey_endpoints) *endpoints;
+    __typeof__(latchkey_gateway_new) *gateway_new;
+    __typeof__(latchkey_gateway_free) *gateway_free;
+    __typeof__(latchkey_check_begin) *check_begin;
+    __typeof__(latchkey_check_cancel) *check_cancel;
+    __typeof__(latchkey_check_next) *check_next;
     __typeof__(latchkey_checks_waiting) *checks_waiting;
-    __typeof__(latchkey_link_next)      *link_next;
-    __typeof__(latchkey_link_opened)    *link_opened;
-    __typeof__(latchkey_link_closed)    *link_closed;
-    __typeof__(latchkey_link_received)  *link_received;
-    __typeof__(latchkey_link_output)    *link_output;
-    __typeof__(latchkey_tick)           *tick;
-    __typeof__(latchkey_finish)         *finish;
-    __typeof__(latchkey_settled)        *settled;
-    __typeof__(latchkey_log_next)       *log_next;
+    __typeof__(latchkey_link_next) *link_next;
+    __typeof__(latchkey_link_opened) *link_opened;
+    __typeof__(latchkey_link_closed) *link_closed;
+    __typeof__(latchkey_link_received) *link_received;
+    __typeof__(latchkey_link_output) *link_output;
+    __typeof__(latchkey_tick) *tick;
+    __typeof__(latchkey_finish) *finish;
+    __typeof__(latchkey_settled) *settled;
+    __typeof__(latchkey_log_next) *log_next;
 } ngx_http_latchkey_library_t;
 
 
@@ -123,15 +141,15 @@ typedef struct {
 
 struct ngx_http_latchkey_link_s {
     ngx_http_latchkey_worker_t *worker;
-    uint32_t                    number;
+    uint32_t number;
 
     ngx_connection_t *connection; /* NULL: closed */
-    ngx_buf_t        *output;     /* taken from the gateway, not sent yet */
+    ngx_buf_t *output;            /* taken from the gateway, not sent yet */
 
     ngx_addr_t *address;
-    ngx_uint_t  failures; /* to connect, in a row: picks the next address */
-    ngx_log_t   log;      /* of the attempt to connect */
-    time_t      logged;
+    ngx_uint_t failures; /* to connect, in a row: picks the next address */
+    ngx_log_t log;       /* of the attempt to connect */
+    time_t logged;
 
     unsigned opened:1; /* the gateway was told so */
 };
@@ -141,16 +159,13 @@ struct ngx_http_latchkey_link_s {
 
 struct ngx_http_latchkey_worker_s {
     latchkey_gateway *gateway;
-
-    void *dummy;
-
+    ngx_http_latchkey_main_conf_t *conf;
     ngx_log_t *log;
 
     /* the timer's ident must stand after 3 pointers, as in ngx_connection_t */
     ngx_int_t ident;
 
-    ngx_http_latchkey_library_t    library;
-    ngx_http_latchkey_main_conf_t *conf;
+    ngx_http_latchkey_library_t library;
 
     ngx_event_t turn;  /* posted: the gateway is settled when the turn ends */
     ngx_event_t timer; /* the gateway's next deadline */
@@ -191,6 +206,9 @@ extern ngx_array_t ngx_http_latchkey_default_credentials;
 
 char *ngx_http_latchkey_set_credential(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
+
+/* search */
+
 ngx_int_t ngx_http_latchkey_find_credential(ngx_http_request_t *r,
     ngx_array_t *credentials, ngx_str_t *value);
 
@@ -212,6 +230,8 @@ ngx_int_t ngx_http_latchkey_init_worker(ngx_cycle_t *cycle,
 void ngx_http_latchkey_exit_worker(ngx_http_latchkey_worker_t *worker);
 ngx_int_t ngx_http_latchkey_begin_check(ngx_http_latchkey_worker_t *worker,
     ngx_http_latchkey_ctx_t *ctx, ngx_str_t *credential);
+void ngx_http_latchkey_cancel_check(ngx_http_latchkey_worker_t *worker,
+    ngx_http_latchkey_ctx_t *ctx);
 void ngx_http_latchkey_post_turn(ngx_http_latchkey_worker_t *worker);
 latchkey_time ngx_http_latchkey_now(void);
 

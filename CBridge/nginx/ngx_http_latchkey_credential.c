@@ -1,53 +1,16 @@
 
 /*
- * Where a key may stand in a request, and how it is found there.  All places
- * are looked at, not only up to the first key: of two keys, the application
- * behind might take the other one.
+ * latchkey_credential: the places where a key may stand in a request.
  */
 
 #include "ngx_http_latchkey.h"
 
 
-typedef enum {
-    NGX_HTTP_LATCHKEY_BEARER = 0,
-    NGX_HTTP_LATCHKEY_HEADER,
-    NGX_HTTP_LATCHKEY_COOKIE,
-    NGX_HTTP_LATCHKEY_QUERY
-} ngx_http_latchkey_source_e;
-
-
-typedef struct {
-    ngx_uint_t source;
-    ngx_str_t  header; /* that holds it; none for query */
-    ngx_str_t  name;   /* of a cookie or an argument */
-} ngx_http_latchkey_credential_t;
-
-
-typedef struct {
-    ngx_int_t  count;
-    ngx_uint_t source; /* of the one found last */
-    ngx_str_t  value;
-} ngx_http_latchkey_finding_t;
-
-
 static char *ngx_http_latchkey_add_credential(ngx_conf_t *cf,
     ngx_array_t *credentials, ngx_uint_t source, ngx_str_t *name);
+static ngx_uint_t ngx_http_latchkey_same_place(
+    ngx_http_latchkey_credential_t *a, ngx_http_latchkey_credential_t *b);
 static ngx_uint_t ngx_http_latchkey_valid_name(ngx_str_t *name);
-static void ngx_http_latchkey_search_headers(ngx_http_request_t *r,
-    ngx_array_t *credentials, ngx_http_latchkey_finding_t *finding);
-static void ngx_http_latchkey_search_header(
-    ngx_http_latchkey_credential_t *credential, ngx_str_t *text,
-    ngx_http_latchkey_finding_t *finding);
-static ngx_int_t ngx_http_latchkey_search_query(ngx_http_request_t *r,
-    ngx_array_t *credentials, ngx_http_latchkey_finding_t *finding);
-static void ngx_http_latchkey_found(ngx_http_latchkey_finding_t *finding,
-    ngx_uint_t source, u_char *start, u_char *end);
-static u_char *ngx_http_latchkey_next_pair(u_char *p, u_char *end,
-    u_char separator, ngx_str_t *name, ngx_str_t *value);
-static ngx_int_t ngx_http_latchkey_hide_argument(ngx_http_request_t *r,
-    ngx_str_t *name);
-static ngx_int_t ngx_http_latchkey_unescape(ngx_http_request_t *r,
-    ngx_str_t *value);
 
 
 static ngx_conf_enum_t ngx_http_latchkey_sources[] = {
@@ -76,9 +39,9 @@ ngx_http_latchkey_set_credential(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_http_latchkey_loc_conf_t *llcf = conf;
 
-    char            *rv;
-    ngx_str_t       *value, *name;
-    ngx_uint_t       i;
+    char *rv;
+    ngx_str_t *value, *name;
+    ngx_uint_t i;
     ngx_conf_enum_t *source;
 
     if (llcf->credentials != NGX_CONF_UNSET_PTR) {
@@ -102,9 +65,10 @@ ngx_http_latchkey_set_credential(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         }
 
         if (source->name.len == 0) {
-            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "invalid value \"%V\": "
-                "\"bearer\", \"header NAME\", \"cookie NAME\" "
-                "or \"query NAME\" is expected", &value[i]);
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                "invalid value \"%V\": \"bearer\", \"header NAME\", "
+                "\"cookie NAME\" or \"query NAME\" is expected",
+                &value[i]);
             return NGX_CONF_ERROR;
         }
 
@@ -137,7 +101,7 @@ static char *
 ngx_http_latchkey_add_credential(ngx_conf_t *cf, ngx_array_t *credentials,
     ngx_uint_t source, ngx_str_t *name)
 {
-    ngx_uint_t                      i;
+    ngx_uint_t i;
     ngx_http_latchkey_credential_t *c, added;
 
     ngx_memzero(&added, sizeof(ngx_http_latchkey_credential_t));
@@ -165,8 +129,10 @@ ngx_http_latchkey_add_credential(ngx_conf_t *cf, ngx_array_t *credentials,
     }
 
     if (name && !ngx_http_latchkey_valid_name(name)) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "invalid name \"%V\": "
-            "letters, digits, \"-\", \"_\" and \".\" are expected", name);
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+            "invalid name \"%V\": "
+            "letters, digits, \"-\", \"_\" and \".\" are expected",
+            name);
         return NGX_CONF_ERROR;
     }
 
@@ -174,16 +140,9 @@ ngx_http_latchkey_add_credential(ngx_conf_t *cf, ngx_array_t *credentials,
 
     for (i = 0; i < credentials->nelts; i++) {
 
-        /* looked at twice, each of its keys would count for two */
+        /* looked at twice, a key there would count for two */
 
-        if (c[i].header.len == added.header.len
-            && c[i].name.len == added.name.len
-            && ngx_strncasecmp(c[i].header.data, added.header.data,
-                   added.header.len)
-                == 0
-            && ngx_strncmp(c[i].name.data, added.name.data, added.name.len)
-                == 0)
-        {
+        if (ngx_http_latchkey_same_place(&c[i], &added)) {
             return "names the same place twice";
         }
     }
@@ -200,9 +159,22 @@ ngx_http_latchkey_add_credential(ngx_conf_t *cf, ngx_array_t *credentials,
 
 
 static ngx_uint_t
+ngx_http_latchkey_same_place(ngx_http_latchkey_credential_t *a,
+    ngx_http_latchkey_credential_t *b)
+{
+    if (a->header.len != b->header.len || a->name.len != b->name.len) {
+        return 0;
+    }
+
+    return ngx_strncasecmp(a->header.data, b->header.data, a->header.len) == 0
+        && ngx_strncmp(a->name.data, b->name.data, a->name.len) == 0;
+}
+
+
+static ngx_uint_t
 ngx_http_latchkey_valid_name(ngx_str_t *name)
 {
-    u_char     ch;
+    u_char ch;
     ngx_uint_t i;
 
     for (i = 0; i < name->len; i++) {
@@ -216,300 +188,4 @@ ngx_http_latchkey_valid_name(ngx_str_t *name)
     }
 
     return name->len != 0;
-}
-
-
-/* Returns how many keys there are; if it is one, value holds it. */
-
-ngx_int_t
-ngx_http_latchkey_find_credential(ngx_http_request_t *r,
-    ngx_array_t *credentials, ngx_str_t *value)
-{
-    ngx_http_latchkey_finding_t finding;
-
-    ngx_memzero(&finding, sizeof(ngx_http_latchkey_finding_t));
-
-    ngx_http_latchkey_search_headers(r, credentials, &finding);
-
-    if (ngx_http_latchkey_search_query(r->main, credentials, &finding)
-        != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    *value = finding.value;
-
-    if (finding.count == 1 && finding.source == NGX_HTTP_LATCHKEY_QUERY
-        && ngx_http_latchkey_unescape(r, value) != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    return finding.count;
-}
-
-
-static void
-ngx_http_latchkey_search_headers(ngx_http_request_t *r,
-    ngx_array_t *credentials, ngx_http_latchkey_finding_t *finding)
-{
-    ngx_uint_t                      i, j;
-    ngx_list_part_t                *part;
-    ngx_table_elt_t                *h;
-    ngx_http_latchkey_credential_t *c;
-
-    c = credentials->elts;
-    part = &r->headers_in.headers.part;
-    h = part->elts;
-
-    for (i = 0; /* void */; i++) {
-
-        if (i >= part->nelts) {
-            if (part->next == NULL) {
-                break;
-            }
-
-            part = part->next;
-            h = part->elts;
-            i = 0;
-        }
-
-        if (h[i].hash == 0) {
-            continue;
-        }
-
-        for (j = 0; j < credentials->nelts; j++) {
-
-            if (h[i].key.len == c[j].header.len
-                && ngx_strncasecmp(h[i].key.data, c[j].header.data,
-                       h[i].key.len)
-                    == 0)
-            {
-                ngx_http_latchkey_search_header(&c[j], &h[i].value, finding);
-            }
-        }
-    }
-}
-
-
-static void
-ngx_http_latchkey_search_header(ngx_http_latchkey_credential_t *credential,
-    ngx_str_t *text, ngx_http_latchkey_finding_t *finding)
-{
-    u_char   *p, *end;
-    ngx_str_t value;
-
-    p = text->data;
-    end = p + text->len;
-
-    switch (credential->source) {
-
-    case NGX_HTTP_LATCHKEY_HEADER:
-        ngx_http_latchkey_found(finding, credential->source, p, end);
-        break;
-
-    case NGX_HTTP_LATCHKEY_BEARER:
-
-        if (text->len < 6 || ngx_strncasecmp(p, (u_char *) "bearer", 6) != 0) {
-            break;
-        }
-
-        p += 6;
-
-        /* another scheme may begin with the same letters */
-
-        if (p == end || *p == ' ' || *p == '\t') {
-            ngx_http_latchkey_found(finding, credential->source, p, end);
-        }
-
-        break;
-
-    case NGX_HTTP_LATCHKEY_COOKIE:
-
-        p = ngx_http_latchkey_next_pair(p, end, ';', &credential->name, &value);
-
-        while (p) {
-            ngx_http_latchkey_found(finding, credential->source, value.data,
-                value.data + value.len);
-            p = ngx_http_latchkey_next_pair(p, end, ';', &credential->name,
-                &value);
-        }
-
-        break;
-    }
-}
-
-
-/*
- * The arguments are those of the main request: what the client sent, and what
- * auth_request does not hand on to its subrequest.
- */
-
-static ngx_int_t
-ngx_http_latchkey_search_query(ngx_http_request_t *r, ngx_array_t *credentials,
-    ngx_http_latchkey_finding_t *finding)
-{
-    u_char                         *p, *end;
-    ngx_int_t                       count;
-    ngx_str_t                       value;
-    ngx_uint_t                      i;
-    ngx_http_latchkey_credential_t *c;
-
-    c = credentials->elts;
-    end = r->args.data + r->args.len;
-
-    for (i = 0; i < credentials->nelts; i++) {
-
-        if (c[i].source != NGX_HTTP_LATCHKEY_QUERY) {
-            continue;
-        }
-
-        count = finding->count;
-        p = ngx_http_latchkey_next_pair(r->args.data, end, '&', &c[i].name,
-            &value);
-
-        while (p) {
-            ngx_http_latchkey_found(finding, c[i].source, value.data,
-                value.data + value.len);
-            p = ngx_http_latchkey_next_pair(p, end, '&', &c[i].name, &value);
-        }
-
-        if (finding->count != count
-            && ngx_http_latchkey_hide_argument(r, &c[i].name) != NGX_OK)
-        {
-            return NGX_ERROR;
-        }
-    }
-
-    return NGX_OK;
-}
-
-
-static void
-ngx_http_latchkey_found(ngx_http_latchkey_finding_t *finding,
-    ngx_uint_t source, u_char *start, u_char *end)
-{
-    while (start < end && (*start == ' ' || *start == '\t')) {
-        start++;
-    }
-
-    while (start < end && (end[-1] == ' ' || end[-1] == '\t')) {
-        end--;
-    }
-
-    finding->count++;
-    finding->source = source;
-    finding->value.data = start;
-    finding->value.len = end - start;
-}
-
-
-/* Returns where to look for a further one, or NULL if there was none. */
-
-static u_char *
-ngx_http_latchkey_next_pair(u_char *p, u_char *end, u_char separator,
-    ngx_str_t *name, ngx_str_t *value)
-{
-    u_char *last;
-
-    for ( /* void */; p < end; p = last + 1) {
-
-        while (p < end && *p == ' ') {
-            p++;
-        }
-
-        last = ngx_strlchr(p, end, separator);
-
-        if (last == NULL) {
-            last = end;
-        }
-
-        if ((size_t) (last - p) < name->len
-            || ngx_strncmp(p, name->data, name->len) != 0)
-        {
-            continue;
-        }
-
-        p += name->len;
-
-        if (p < last && *p++ != '=') {
-            continue;
-        }
-
-        value->data = p;
-        value->len = last - p;
-
-        return last;
-    }
-
-    return NULL;
-}
-
-
-/*
- * The request line goes to the access log and into errors: there the key is
- * blotted out.  The arguments themselves stay, for the application behind.
- */
-
-static ngx_int_t
-ngx_http_latchkey_hide_argument(ngx_http_request_t *r, ngx_str_t *name)
-{
-    u_char   *p, *end, *last;
-    ngx_str_t line, value;
-
-    line.len = r->request_line.len;
-    line.data = ngx_pstrdup(r->pool, &r->request_line);
-    if (line.data == NULL) {
-        return NGX_ERROR;
-    }
-
-    end = line.data + line.len;
-    p = ngx_strlchr(line.data, end, '?');
-
-    if (p == NULL) {
-        return NGX_OK;
-    }
-
-    last = ngx_strlchr(++p, end, ' ');
-
-    if (last == NULL) {
-        last = end;
-    }
-
-    p = ngx_http_latchkey_next_pair(p, last, '&', name, &value);
-
-    while (p) {
-        ngx_memset(value.data, '*', value.len);
-        p = ngx_http_latchkey_next_pair(p, last, '&', name, &value);
-    }
-
-    r->request_line = line;
-
-    return NGX_OK;
-}
-
-
-static ngx_int_t
-ngx_http_latchkey_unescape(ngx_http_request_t *r, ngx_str_t *value)
-{
-    u_char *p, *dst, *src;
-
-    src = value->data;
-
-    if (ngx_strlchr(src, src + value->len, '%') == NULL) {
-        return NGX_OK;
-    }
-
-    p = ngx_pnalloc(r->pool, value->len);
-    if (p == NULL) {
-        return NGX_ERROR;
-    }
-
-    dst = p;
-    ngx_unescape_uri(&dst, &src, value->len, 0);
-
-    value->data = p;
-    value->len = dst - p;
-
-    return NGX_OK;
 }

@@ -44,9 +44,9 @@ static ngx_int_t
 ngx_http_latchkey_add_endpoint(ngx_conf_t *cf,
     ngx_http_latchkey_main_conf_t *lmcf, u_char *text, size_t length)
 {
-    char                         *error;
-    u_char                        message[LATCHKEY_MESSAGE_MAX + 1], *p;
-    ngx_uint_t                    index;
+    char *error;
+    u_char message[LATCHKEY_MESSAGE_MAX + 1], *p;
+    ngx_uint_t index;
     ngx_http_latchkey_endpoint_t *endpoint;
 
     endpoint = ngx_array_push(&lmcf->endpoints);
@@ -87,8 +87,8 @@ ngx_int_t
 ngx_http_latchkey_find_endpoint(ngx_http_latchkey_main_conf_t *lmcf,
     const char *text, ngx_pool_t *pool, ngx_http_latchkey_endpoint_t *endpoint)
 {
-    size_t                        length;
-    ngx_uint_t                    i;
+    size_t length;
+    ngx_uint_t i;
     ngx_http_latchkey_endpoint_t *known;
 
     length = ngx_strlen(text);

@@ -11,12 +11,14 @@
 
 typedef struct {
     const char *name;
-    size_t      offset;
+    size_t offset;
 } ngx_http_latchkey_symbol_t;
 
 
-#define ngx_http_latchkey_symbol(name) \
-    { "latchkey_" #name, offsetof(ngx_http_latchkey_library_t, name) }
+#define ngx_http_latchkey_symbol(name)                                 \
+    {                                                                  \
+        "latchkey_" #name, offsetof(ngx_http_latchkey_library_t, name) \
+    }
 
 
 static const ngx_http_latchkey_symbol_t ngx_http_latchkey_symbols[] = {
@@ -45,13 +47,9 @@ static const ngx_http_latchkey_symbol_t ngx_http_latchkey_symbols[] = {
     (sizeof(ngx_http_latchkey_symbols) / sizeof(ngx_http_latchkey_symbol_t))
 
 
-/* A function that the table forgets would stay a wild pointer. */
-
-typedef char ngx_http_latchkey_symbols_are_all
-    [sizeof(ngx_http_latchkey_library_t)
-                == NGX_HTTP_LATCHKEY_SYMBOLS * sizeof(void *)
-            ? 1
-            : -1];
+_Static_assert(sizeof(ngx_http_latchkey_library_t)
+        == NGX_HTTP_LATCHKEY_SYMBOLS * sizeof(void *),
+    "the table of symbols lacks one: its pointer would stay wild");
 
 
 static ngx_int_t ngx_http_latchkey_load_symbol(void *handle, const char *name,
@@ -68,10 +66,10 @@ ngx_int_t
 ngx_http_latchkey_load_library(ngx_http_latchkey_library_t *library,
     ngx_str_t *path, char *error, size_t size)
 {
-    void                             *handle;
-    u_char                           *p;
-    uint32_t                          version;
-    ngx_uint_t                        i;
+    void *handle;
+    u_char *p;
+    uint32_t version;
+    ngx_uint_t i;
     const ngx_http_latchkey_symbol_t *symbol;
 
     p = (u_char *) error;
@@ -80,8 +78,10 @@ ngx_http_latchkey_load_library(ngx_http_latchkey_library_t *library,
     handle = dlopen((char *) path->data, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
 
     if (handle == NULL) {
-        p = ngx_snprintf(p, size, "cannot load the Latchkey library, "
-            "set \"latchkey_library\" to its file: %s", dlerror());
+        p = ngx_snprintf(p, size,
+            "cannot load the Latchkey library, "
+            "set \"latchkey_library\" to its file: %s",
+            dlerror());
         goto failed;
     }
 
@@ -99,7 +99,8 @@ ngx_http_latchkey_load_library(ngx_http_latchkey_library_t *library,
     version = library->abi_version();
 
     if (version != LATCHKEY_ABI_VERSION) {
-        p = ngx_snprintf(p, size, "\"%V\" has interface %uD, the module has %d: "
+        p = ngx_snprintf(p, size,
+            "\"%V\" has interface %uD, the module has %d: "
             "install both from one release",
             path, version, LATCHKEY_ABI_VERSION);
         goto failed;
@@ -120,8 +121,9 @@ ngx_http_latchkey_load_library(ngx_http_latchkey_library_t *library,
 
 missing:
 
-    p = ngx_snprintf(p, size, "\"%V\" has no function \"%s\": "
-        "it is not a Latchkey library", path, symbol->name);
+    p = ngx_snprintf(p, size,
+        "\"%V\" has no function \"%s\": it is not a Latchkey library",
+        path, symbol->name);
 
 failed:
 

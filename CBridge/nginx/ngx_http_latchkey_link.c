@@ -69,10 +69,10 @@ static ngx_int_t
 ngx_http_latchkey_link_connect(ngx_http_latchkey_link_t *link,
     const char *endpoint)
 {
-    ngx_int_t                    rc;
-    ngx_pool_t                  *pool;
-    ngx_connection_t            *c;
-    ngx_peer_connection_t        pc;
+    ngx_int_t rc;
+    ngx_pool_t *pool;
+    ngx_connection_t *c;
+    ngx_peer_connection_t pc;
     ngx_http_latchkey_endpoint_t ep;
 
     /* a store that is down is worth one line a second, not one an attempt */
@@ -142,7 +142,7 @@ failed:
 static void
 ngx_http_latchkey_link_connecting_handler(ngx_event_t *ev)
 {
-    ngx_connection_t         *c;
+    ngx_connection_t *c;
     ngx_http_latchkey_link_t *link;
 
     c = ev->data;
@@ -168,7 +168,7 @@ ngx_http_latchkey_link_connecting_handler(ngx_event_t *ev)
 static ngx_int_t
 ngx_http_latchkey_link_test_connect(ngx_http_latchkey_link_t *link)
 {
-    int       err;
+    int err;
     socklen_t len;
 
     err = 0;
@@ -193,7 +193,7 @@ ngx_http_latchkey_link_test_connect(ngx_http_latchkey_link_t *link)
 static void
 ngx_http_latchkey_link_opened(ngx_http_latchkey_link_t *link)
 {
-    ngx_connection_t           *c;
+    ngx_connection_t *c;
     ngx_http_latchkey_worker_t *worker;
 
     c = link->connection;
@@ -254,11 +254,11 @@ ngx_http_latchkey_link_close(ngx_http_latchkey_link_t *link)
 static void
 ngx_http_latchkey_link_read_handler(ngx_event_t *rev)
 {
-    u_char                      buffer[NGX_HTTP_LATCHKEY_BUFFER_SIZE];
-    ssize_t                     n;
-    ngx_uint_t                  reads;
-    ngx_connection_t           *c;
-    ngx_http_latchkey_link_t   *link;
+    u_char buffer[NGX_HTTP_LATCHKEY_BUFFER_SIZE];
+    ssize_t n;
+    ngx_uint_t reads;
+    ngx_connection_t *c;
+    ngx_http_latchkey_link_t *link;
     ngx_http_latchkey_worker_t *worker;
 
     c = rev->data;
@@ -302,7 +302,7 @@ ngx_http_latchkey_link_read_handler(ngx_event_t *rev)
 static void
 ngx_http_latchkey_link_write_handler(ngx_event_t *wev)
 {
-    ngx_connection_t         *c;
+    ngx_connection_t *c;
     ngx_http_latchkey_link_t *link;
 
     c = wev->data;
@@ -318,9 +318,9 @@ ngx_http_latchkey_link_write_handler(ngx_event_t *wev)
 void
 ngx_http_latchkey_link_write(ngx_http_latchkey_link_t *link)
 {
-    ssize_t                     n;
-    ngx_buf_t                  *b;
-    ngx_connection_t           *c;
+    ssize_t n;
+    ngx_buf_t *b;
+    ngx_connection_t *c;
     ngx_http_latchkey_worker_t *worker;
 
     if (!link->opened) {
@@ -331,11 +331,12 @@ ngx_http_latchkey_link_write(ngx_http_latchkey_link_t *link)
     c = link->connection;
     worker = link->worker;
 
-    for ( ;; ) {
+    for (;;) {
 
         if (b->pos == b->last) {
             b->pos = b->start;
-            b->last = b->start + worker->library.link_output(worker->gateway,
+            b->last = b->start;
+            b->last += worker->library.link_output(worker->gateway,
                 link->number, b->end - b->start, b->start);
 
             if (b->pos == b->last) {
@@ -372,9 +373,9 @@ ngx_int_t
 ngx_http_latchkey_links_wait(ngx_http_latchkey_worker_t *worker,
     ngx_msec_t timeout)
 {
-    nfds_t                    i, n;
-    struct pollfd             fds[LATCHKEY_LINKS_MAX];
-    ngx_connection_t         *c;
+    nfds_t i, n;
+    struct pollfd fds[LATCHKEY_LINKS_MAX];
+    ngx_connection_t *c;
     ngx_http_latchkey_link_t *link, *links[LATCHKEY_LINKS_MAX];
 
     n = 0;

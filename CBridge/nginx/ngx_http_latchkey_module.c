@@ -183,7 +183,7 @@ ngx_http_latchkey_check_realm(ngx_conf_t *cf, void *post, void *data)
 {
     ngx_str_t *realm = data;
 
-    u_char     ch;
+    u_char ch;
     ngx_uint_t i;
 
     for (i = 0; i < realm->len; i++) {
@@ -304,8 +304,8 @@ ngx_http_latchkey_init(ngx_conf_t *cf)
 static ngx_int_t
 ngx_http_latchkey_add_handlers(ngx_conf_t *cf)
 {
-    ngx_array_t               *handlers;
-    ngx_http_handler_pt       *h;
+    ngx_array_t *handlers;
+    ngx_http_handler_pt *h;
     ngx_http_core_main_conf_t *cmcf;
 
     cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
@@ -347,7 +347,9 @@ ngx_http_latchkey_init_process(ngx_cycle_t *cycle)
         return NGX_OK;
     }
 
-    if (ngx_process == NGX_PROCESS_WORKER || ngx_process == NGX_PROCESS_SINGLE) {
+    if (ngx_process == NGX_PROCESS_WORKER
+        || ngx_process == NGX_PROCESS_SINGLE)
+    {
         ngx_http_latchkey_init_worker(cycle, lmcf);
     }
 

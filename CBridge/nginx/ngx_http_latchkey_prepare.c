@@ -18,11 +18,11 @@
 
 
 typedef struct {
-    size_t         secrets_length; /* 0: refused, see fault */
-    size_t         endpoints_length;
+    size_t secrets_length; /* 0: refused, see fault */
+    size_t endpoints_length;
     latchkey_fault fault;
-    u_char         secrets[LATCHKEY_SECRETS_MAX];
-    u_char         endpoints[NGX_HTTP_LATCHKEY_ENDPOINTS_MAX];
+    u_char secrets[LATCHKEY_SECRETS_MAX];
+    u_char endpoints[NGX_HTTP_LATCHKEY_ENDPOINTS_MAX];
 } ngx_http_latchkey_report_t;
 
 
@@ -42,7 +42,7 @@ static void ngx_http_latchkey_wipe_secrets(void *data);
 ngx_int_t
 ngx_http_latchkey_prepare(ngx_conf_t *cf, ngx_http_latchkey_main_conf_t *lmcf)
 {
-    ngx_int_t                   rc;
+    ngx_int_t rc;
     ngx_http_latchkey_report_t *report;
 
     report = ngx_calloc(sizeof(ngx_http_latchkey_report_t), cf->log);
@@ -67,7 +67,7 @@ static ngx_int_t
 ngx_http_latchkey_ask_child(ngx_conf_t *cf, ngx_http_latchkey_main_conf_t *lmcf,
     ngx_http_latchkey_report_t *report)
 {
-    ngx_fd_t  fd[2];
+    ngx_fd_t fd[2];
     ngx_int_t rc;
     ngx_pid_t pid;
 
@@ -97,16 +97,17 @@ ngx_http_latchkey_ask_child(ngx_conf_t *cf, ngx_http_latchkey_main_conf_t *lmcf,
     (void) close(fd[0]);
 
     if (rc == NGX_AGAIN) {
-        ngx_log_error(NGX_LOG_EMERG, cf->log, 0, "\"%V\" did not check "
-            "the configuration within %d seconds", &lmcf->library,
-            NGX_HTTP_LATCHKEY_PREPARE_TIMEOUT / 1000);
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+            "\"%V\" did not check the configuration within %d seconds",
+            &lmcf->library, NGX_HTTP_LATCHKEY_PREPARE_TIMEOUT / 1000);
 
         (void) kill(pid, SIGKILL);
     }
 
     if (rc == NGX_ERROR) {
-        ngx_log_error(NGX_LOG_EMERG, cf->log, 0, "\"%V\" failed "
-            "while it checked the configuration", &lmcf->library);
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+            "\"%V\" failed while it checked the configuration",
+            &lmcf->library);
     }
 
     /* no status is asked for: nginx's handler of SIGCHLD may have been first */
@@ -123,7 +124,7 @@ static void
 ngx_http_latchkey_make_report(ngx_http_latchkey_main_conf_t *lmcf,
     ngx_http_latchkey_report_t *report)
 {
-    size_t                      n;
+    size_t n;
     ngx_http_latchkey_library_t library;
 
     if (ngx_http_latchkey_load_library(&library, &lmcf->library,
@@ -179,9 +180,9 @@ ngx_http_latchkey_write_report(ngx_fd_t fd, ngx_http_latchkey_report_t *report)
 static ngx_int_t
 ngx_http_latchkey_read_report(ngx_fd_t fd, ngx_http_latchkey_report_t *report)
 {
-    u_char       *p, *end;
-    ssize_t       n;
-    uint64_t      now, deadline;
+    u_char *p, *end;
+    ssize_t n;
+    uint64_t now, deadline;
     struct pollfd pfd;
 
     p = (u_char *) report;

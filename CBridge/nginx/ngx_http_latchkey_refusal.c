@@ -11,8 +11,8 @@
 
 typedef struct {
     ngx_uint_t status;
-    ngx_str_t  error; /* what follows the realm in the challenge */
-    ngx_str_t  problem;
+    ngx_str_t error; /* what follows the realm in the challenge */
+    ngx_str_t problem;
 } ngx_http_latchkey_refusal_t;
 
 
@@ -30,9 +30,9 @@ static ngx_int_t ngx_http_latchkey_send_problem(ngx_http_request_t *r,
     ngx_uint_t status, ngx_str_t *problem);
 
 
-#define ngx_http_latchkey_problem(title, status, detail)                      \
-    ngx_string("{\"type\":\"about:blank\",\"title\":\"" title "\","           \
-        "\"status\":" #status ",\"detail\":\"" detail "\"}\n")
+#define ngx_http_latchkey_problem(title, status, detail)            \
+    ngx_string("{\"type\":\"about:blank\",\"title\":\"" title "\"," \
+               "\"status\":" #status ",\"detail\":\"" detail "\"}\n")
 
 
 static ngx_http_latchkey_refusal_t ngx_http_latchkey_missing = {
@@ -45,7 +45,7 @@ static ngx_http_latchkey_refusal_t ngx_http_latchkey_missing = {
 static ngx_http_latchkey_refusal_t ngx_http_latchkey_ambiguous = {
     NGX_HTTP_BAD_REQUEST,
     ngx_string(", error=\"invalid_request\", "
-        "error_description=\"More than one API key was sent\""),
+               "error_description=\"More than one API key was sent\""),
     ngx_http_latchkey_problem("Bad Request", 400,
         "More than one API key was sent.")
 };
@@ -54,7 +54,7 @@ static ngx_http_latchkey_refusal_t ngx_http_latchkey_ambiguous = {
 static ngx_http_latchkey_refusal_t ngx_http_latchkey_invalid = {
     NGX_HTTP_UNAUTHORIZED,
     ngx_string(", error=\"invalid_token\", "
-        "error_description=\"The API key is not valid\""),
+               "error_description=\"The API key is not valid\""),
     ngx_http_latchkey_problem("Unauthorized", 401, "The API key is not valid.")
 };
 
@@ -72,14 +72,11 @@ static ngx_http_latchkey_refusal_t ngx_http_latchkey_unavailable = {
 ngx_int_t
 ngx_http_latchkey_refuse(ngx_http_request_t *r, ngx_http_latchkey_ctx_t *ctx)
 {
-    ngx_uint_t                   status;
+    ngx_uint_t status;
     ngx_http_latchkey_refusal_t *refusal;
 
     refusal = ngx_http_latchkey_find_refusal(ctx->decision.result);
     status = refusal->status;
-
-    ngx_log_error(NGX_LOG_INFO, r->connection->log, 0, "latchkey: refused: %V",
-        &ngx_http_latchkey_result_names[ctx->decision.result]);
 
     /* auth_request passes on a 401, and makes any 400 its own 500 */
 
@@ -148,9 +145,9 @@ ngx_http_latchkey_push_headers(ngx_http_request_t *r,
 static ngx_int_t
 ngx_http_latchkey_push_challenge(ngx_http_request_t *r, ngx_str_t *error)
 {
-    u_char                       *p;
-    size_t                        len;
-    ngx_table_elt_t              *h;
+    u_char *p;
+    size_t len;
+    ngx_table_elt_t *h;
     ngx_http_latchkey_loc_conf_t *llcf;
 
     llcf = ngx_http_get_module_loc_conf(r, ngx_http_latchkey_module);
@@ -213,8 +210,8 @@ ngx_http_latchkey_push_header(ngx_http_request_t *r, char *key, char *value)
 static ngx_uint_t
 ngx_http_latchkey_left_to_nginx(ngx_http_request_t *r, ngx_uint_t status)
 {
-    ngx_uint_t                i;
-    ngx_http_err_page_t      *page;
+    ngx_uint_t i;
+    ngx_http_err_page_t *page;
     ngx_http_core_loc_conf_t *clcf;
 
     if (r != r->main) {

@@ -25,8 +25,8 @@ static ngx_int_t ngx_http_latchkey_end(ngx_http_request_t *r, ngx_int_t rc);
 ngx_int_t
 ngx_http_latchkey_preaccess_handler(ngx_http_request_t *r)
 {
-    ngx_int_t                     rc;
-    ngx_http_latchkey_ctx_t      *ctx;
+    ngx_int_t rc;
+    ngx_http_latchkey_ctx_t *ctx;
     ngx_http_latchkey_loc_conf_t *llcf;
 
     llcf = ngx_http_get_module_loc_conf(r, ngx_http_latchkey_module);
@@ -44,9 +44,9 @@ ngx_http_latchkey_preaccess_handler(ngx_http_request_t *r)
 ngx_int_t
 ngx_http_latchkey_access_handler(ngx_http_request_t *r)
 {
-    ngx_int_t                     rc;
-    ngx_http_latchkey_ctx_t      *ctx;
-    ngx_http_core_loc_conf_t     *clcf;
+    ngx_int_t rc;
+    ngx_http_latchkey_ctx_t *ctx;
+    ngx_http_core_loc_conf_t *clcf;
     ngx_http_latchkey_loc_conf_t *llcf;
 
     llcf = ngx_http_get_module_loc_conf(r, ngx_http_latchkey_module);
@@ -71,7 +71,7 @@ ngx_http_latchkey_access_handler(ngx_http_request_t *r)
 
     if (clcf->satisfy == NGX_HTTP_SATISFY_ANY) {
 
-        /* the others are asked, whatever our reason: the last handler ends it */
+        /* whatever the reason, others are asked: the last handler ends it */
 
         return NGX_HTTP_UNAUTHORIZED;
     }
@@ -89,7 +89,7 @@ ngx_http_latchkey_access_handler(ngx_http_request_t *r)
 ngx_int_t
 ngx_http_latchkey_last_access_handler(ngx_http_request_t *r)
 {
-    ngx_http_latchkey_ctx_t      *ctx;
+    ngx_http_latchkey_ctx_t *ctx;
     ngx_http_latchkey_loc_conf_t *llcf;
 
     if (r->access_code == 0) {
@@ -143,7 +143,7 @@ static ngx_int_t
 ngx_http_latchkey_check(ngx_http_request_t *r,
     ngx_http_latchkey_loc_conf_t *llcf, ngx_http_latchkey_ctx_t **pctx)
 {
-    ngx_int_t                rc;
+    ngx_int_t rc;
     ngx_http_latchkey_ctx_t *ctx;
 
     ctx = ngx_http_latchkey_get_ctx(r);
@@ -190,9 +190,9 @@ ngx_http_latchkey_check(ngx_http_request_t *r,
 static ngx_int_t
 ngx_http_latchkey_identify(ngx_http_request_t *r, ngx_http_latchkey_ctx_t *ctx)
 {
-    ngx_int_t                      n;
-    ngx_str_t                      value;
-    ngx_http_latchkey_ctx_t       *mctx;
+    ngx_int_t n;
+    ngx_str_t value;
+    ngx_http_latchkey_ctx_t *mctx;
     ngx_http_latchkey_main_conf_t *lmcf;
 
     if (r != r->main) {
@@ -240,7 +240,7 @@ ngx_http_latchkey_identify(ngx_http_request_t *r, ngx_http_latchkey_ctx_t *ctx)
 ngx_http_latchkey_ctx_t *
 ngx_http_latchkey_get_ctx(ngx_http_request_t *r)
 {
-    ngx_pool_cleanup_t      *cln;
+    ngx_pool_cleanup_t *cln;
     ngx_http_latchkey_ctx_t *ctx;
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_latchkey_module);
@@ -270,7 +270,7 @@ ngx_http_latchkey_get_ctx(ngx_http_request_t *r)
 static ngx_http_latchkey_ctx_t *
 ngx_http_latchkey_create_ctx(ngx_http_request_t *r)
 {
-    ngx_pool_cleanup_t      *cln;
+    ngx_pool_cleanup_t *cln;
     ngx_http_latchkey_ctx_t *ctx;
 
     cln = ngx_pool_cleanup_add(r->pool, sizeof(ngx_http_latchkey_ctx_t));
@@ -300,7 +300,7 @@ ngx_http_latchkey_create_ctx(ngx_http_request_t *r)
 static ngx_int_t
 ngx_http_latchkey_suspend(ngx_http_request_t *r, ngx_http_latchkey_ctx_t *ctx)
 {
-    ngx_event_t        *rev;
+    ngx_event_t *rev;
     ngx_http_cleanup_t *cln;
 
     ctx->state = NGX_HTTP_LATCHKEY_PENDING;
@@ -351,8 +351,8 @@ ngx_http_latchkey_decided(ngx_http_latchkey_ctx_t *ctx,
 static void
 ngx_http_latchkey_resume_handler(ngx_event_t *ev)
 {
-    ngx_connection_t        *c;
-    ngx_http_request_t      *r;
+    ngx_connection_t *c;
+    ngx_http_request_t *r;
     ngx_http_latchkey_ctx_t *ctx;
 
     ctx = ev->data;
@@ -379,7 +379,7 @@ ngx_http_latchkey_cancel(void *data)
 
     if (ctx->state == NGX_HTTP_LATCHKEY_PENDING) {
         ctx->state = NGX_HTTP_LATCHKEY_UNCHECKED;
-        ctx->worker->library.check_cancel(ctx->worker->gateway, ctx->ticket);
+        ngx_http_latchkey_cancel_check(ctx->worker, ctx);
     }
 
     if (ctx->resume.posted) {

@@ -13,11 +13,11 @@ ngx_http_latchkey_setting(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_http_latchkey_main_conf_t *lmcf = conf;
 
-    const char                **values;
-    ngx_str_t                  *args;
-    ngx_uint_t                  i, n;
-    latchkey_directive         *directive;
-    ngx_http_latchkey_place_t  *place;
+    const char **values;
+    ngx_str_t *args;
+    ngx_uint_t i, n;
+    latchkey_directive *directive;
+    ngx_http_latchkey_place_t *place;
 
     n = ngx_http_latchkey_setting_index(lmcf, (char *) cmd->name.data);
 
@@ -58,7 +58,7 @@ ngx_http_latchkey_set_library(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_http_latchkey_main_conf_t *lmcf = conf;
 
-    char      *rv;
+    char *rv;
     ngx_str_t *args;
 
     rv = ngx_http_latchkey_setting(cf, cmd, conf);
@@ -84,7 +84,7 @@ ngx_uint_t
 ngx_http_latchkey_setting_index(ngx_http_latchkey_main_conf_t *lmcf,
     const char *name)
 {
-    ngx_uint_t          i;
+    ngx_uint_t i;
     latchkey_directive *directive;
 
     directive = lmcf->directives.elts;

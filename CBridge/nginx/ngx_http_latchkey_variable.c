@@ -21,27 +21,23 @@ static ngx_str_t ngx_http_latchkey_variable_text(
     const latchkey_decision *decision, uintptr_t data);
 
 
-/* In the order of latchkey_result. */
-
 ngx_str_t ngx_http_latchkey_result_names[] = {
-    ngx_string("allowed"),
-    ngx_string("missing"),
-    ngx_string("ambiguous"),
-    ngx_string("malformed"),
-    ngx_string("forged"),
-    ngx_string("revoked"),
-    ngx_string("expired"),
-    ngx_string("unavailable")
+    [LATCHKEY_ALLOWED] = ngx_string("allowed"),
+    [LATCHKEY_MISSING] = ngx_string("missing"),
+    [LATCHKEY_AMBIGUOUS] = ngx_string("ambiguous"),
+    [LATCHKEY_MALFORMED] = ngx_string("malformed"),
+    [LATCHKEY_FORGED] = ngx_string("forged"),
+    [LATCHKEY_REVOKED] = ngx_string("revoked"),
+    [LATCHKEY_EXPIRED] = ngx_string("expired"),
+    [LATCHKEY_UNAVAILABLE] = ngx_string("unavailable")
 };
 
 
-/* In the order of latchkey_source. */
-
 static ngx_str_t ngx_http_latchkey_source_names[] = {
-    ngx_null_string,
-    ngx_string("cache"),
-    ngx_string("store"),
-    ngx_string("grace")
+    [LATCHKEY_SOURCE_NONE] = ngx_null_string,
+    [LATCHKEY_SOURCE_CACHE] = ngx_string("cache"),
+    [LATCHKEY_SOURCE_STORE] = ngx_string("store"),
+    [LATCHKEY_SOURCE_GRACE] = ngx_string("grace")
 };
 
 
@@ -86,7 +82,7 @@ static ngx_int_t
 ngx_http_latchkey_variable(ngx_http_request_t *r, ngx_http_variable_value_t *v,
     uintptr_t data)
 {
-    ngx_str_t                text;
+    ngx_str_t text;
     ngx_http_latchkey_ctx_t *ctx;
 
     ctx = ngx_http_latchkey_get_ctx(r);

@@ -30,6 +30,13 @@ static void ngx_http_latchkey_set_timer(ngx_http_latchkey_worker_t *worker,
 static void ngx_http_latchkey_drain(ngx_http_latchkey_worker_t *worker);
 
 
+static ngx_uint_t ngx_http_latchkey_log_levels[] = {
+    [LATCHKEY_LOG_ERROR] = NGX_LOG_ERR,
+    [LATCHKEY_LOG_WARN] = NGX_LOG_WARN,
+    [LATCHKEY_LOG_NOTICE] = NGX_LOG_NOTICE
+};
+
+
 /*
  * A worker that cannot check keys goes on and answers 503: to end it would have
  * the master start it again and again, and would take down what needs no key.
@@ -39,8 +46,8 @@ ngx_int_t
 ngx_http_latchkey_init_worker(ngx_cycle_t *cycle,
     ngx_http_latchkey_main_conf_t *lmcf)
 {
-    uint32_t                    i;
-    latchkey_fault              fault;
+    uint32_t i;
+    latchkey_fault fault;
     ngx_http_latchkey_worker_t *worker;
 
     worker = ngx_pcalloc(cycle->pool, sizeof(ngx_http_latchkey_worker_t));
@@ -141,6 +148,16 @@ ngx_http_latchkey_begin_check(ngx_http_latchkey_worker_t *worker,
 
 
 void
+ngx_http_latchkey_cancel_check(ngx_http_latchkey_worker_t *worker,
+    ngx_http_latchkey_ctx_t *ctx)
+{
+    worker->library.check_cancel(worker->gateway, ctx->ticket);
+
+    ngx_http_latchkey_post_turn(worker);
+}
+
+
+void
 ngx_http_latchkey_post_turn(ngx_http_latchkey_worker_t *worker)
 {
     ngx_post_event(&worker->turn, &ngx_posted_events);
@@ -152,8 +169,8 @@ ngx_http_latchkey_post_turn(ngx_http_latchkey_worker_t *worker)
 latchkey_time
 ngx_http_latchkey_now(void)
 {
-    ngx_time_t     *tp;
-    latchkey_time   now;
+    ngx_time_t *tp;
+    latchkey_time now;
     struct timespec ts;
 
     (void) clock_gettime(CLOCK_BOOTTIME, &ts);
@@ -190,7 +207,7 @@ ngx_http_latchkey_timer_handler(ngx_event_t *ev)
 static void
 ngx_http_latchkey_settle(ngx_http_latchkey_worker_t *worker)
 {
-    uint64_t   deadline;
+    uint64_t deadline;
     ngx_uint_t rounds, busy;
 
     rounds = NGX_HTTP_LATCHKEY_SETTLE_ROUNDS;
@@ -217,7 +234,7 @@ ngx_http_latchkey_settle(ngx_http_latchkey_worker_t *worker)
 static void
 ngx_http_latchkey_hand_out(ngx_http_latchkey_worker_t *worker)
 {
-    void             *request;
+    void *request;
     latchkey_decision decision;
 
     while (worker->library.check_next(worker->gateway, &request, &decision)) {
@@ -231,8 +248,8 @@ ngx_http_latchkey_hand_out(ngx_http_latchkey_worker_t *worker)
 static ngx_uint_t
 ngx_http_latchkey_obey(ngx_http_latchkey_worker_t *worker)
 {
-    ngx_uint_t                n;
-    latchkey_link_order       order;
+    ngx_uint_t n;
+    latchkey_link_order order;
     ngx_http_latchkey_link_t *link;
 
     for (n = 0; n < NGX_HTTP_LATCHKEY_ORDERS; n++) {
@@ -268,8 +285,8 @@ ngx_http_latchkey_obey(ngx_http_latchkey_worker_t *worker)
 static void
 ngx_http_latchkey_log(ngx_http_latchkey_worker_t *worker)
 {
-    char               line[LATCHKEY_MESSAGE_MAX + 1];
-    ngx_uint_t         n, level;
+    char line[LATCHKEY_MESSAGE_MAX + 1];
+    ngx_uint_t n;
     latchkey_log_level severity;
 
     for (n = 0; n < NGX_HTTP_LATCHKEY_LOG_LINES; n++) {
@@ -281,11 +298,8 @@ ngx_http_latchkey_log(ngx_http_latchkey_worker_t *worker)
             return;
         }
 
-        level = (severity == LATCHKEY_LOG_ERROR)  ? NGX_LOG_ERR
-                : (severity == LATCHKEY_LOG_WARN) ? NGX_LOG_WARN
-                                                  : NGX_LOG_NOTICE;
-
-        ngx_log_error(level, worker->log, 0, "latchkey: %s", line);
+        ngx_log_error(ngx_http_latchkey_log_levels[severity], worker->log, 0,
+            "latchkey: %s", line);
     }
 }
 
@@ -319,7 +333,7 @@ ngx_http_latchkey_set_timer(ngx_http_latchkey_worker_t *worker,
 }
 
 
-/* The event loop has ended: what is still to be written moves by poll() here. */
+/* The event loop has ended: what is still to be written moves by poll(). */
 
 static void
 ngx_http_latchkey_drain(ngx_http_latchkey_worker_t *worker)

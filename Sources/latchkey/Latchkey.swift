@@ -21,7 +21,24 @@ struct Latchkey: ParsableCommand {
 
     static func main() {
         Process.harden()
-        main(nil)
+        do {
+            var command = try parseAsRoot()
+            try command.run()
+        } catch {
+            end(error)
+        }
+    }
+
+    /// Ends as ArgumentParser does, but repeats no key that was typed where none belongs.
+    private static func end(_ error: any Error) -> Never {
+        let code = exitCode(for: error)
+        let message = fullMessage(for: error)
+        if code == .success {
+            print(message)
+        } else if !message.isEmpty {
+            Terminal.say(message)
+        }
+        Glibc.exit(code.rawValue)
     }
 }
 

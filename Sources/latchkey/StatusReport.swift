@@ -12,7 +12,7 @@ enum StatusReport {
             ("Status", "Active"),
             ("Last used", TimeText.ago(status.lastUse, now: now)),
             ("Created", "\(TimeText.ago(key.createdAt, now: now)), by \(key.createdBy)"),
-            ("Expires", key.expiresAt.map { TimeText.expiry($0, now: now) } ?? "Never"),
+            ("Expires", key.expiresAt.map { TimeText.expiry($0, now: now) } ?? "Not by itself"),
         ]
         if let previous = status.record.previous, now < previous.until {
             lines.append(("Key before", "goes on until \(TimeText.rfc3339(previous.until))"))

@@ -9,7 +9,7 @@ enum Terminal {
 
     /// Tells something that is not a result.
     static func say(_ line: String) {
-        _ = Output.write(Array((line + "\n").utf8).span, to: STDERR_FILENO)
+        _ = Output.write(Array((Redaction.redacting(line) + "\n").utf8).span, to: STDERR_FILENO)
     }
 
     /// Writes a result.

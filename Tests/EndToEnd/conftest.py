@@ -1,5 +1,6 @@
 """Fixtures, and what is shown of a gateway when a test with it fails."""
 
+import re
 from contextlib import ExitStack
 
 import pytest
@@ -15,6 +16,9 @@ collect_ignore = ["test_valgrind.py"]
 
 LOG_LENGTH_SHOWN = 4000
 
+# A key up to its locator, which may be shown, and what may not.
+KEY = re.compile(r"([a-z][a-z0-9]{1,11}(?:_live|_test)?_[0-9A-Za-z]{14}_)[0-9A-Za-z]+")
+
 
 def pytest_sessionstart():
     missing = artefacts.missing()
@@ -26,6 +30,7 @@ def pytest_sessionstart():
 def pytest_runtest_makereport(item):
     report = (yield).get_result()
     if report.failed:
+        report.longrepr = KEY.sub(r"\1…", report.longreprtext)
         for sandbox in Sandbox.live:
             log = sandbox.nginx.error_log()[-LOG_LENGTH_SHOWN:]
             report.sections.append((f"error log of {sandbox.folder}", log))

@@ -1,11 +1,9 @@
 """What a refused client is told, and what the operator is told of it."""
 
 import json
-import subprocess
 
 import pytest
 
-from harness.http_client import bearer
 from harness.key_forge import locator
 from harness.polling import wait_until
 from harness.sandbox import SERVER, Sandbox
@@ -187,76 +185,3 @@ def test_a_client_cannot_tell_the_api_who_it_is(gate, keys):
     forged = [("X-Organization", "umbrella"), ("X-Result", "allowed")]
 
     assert gate.request(headers=forged, key=keys["allowed"]).body == "/api organization=acme result=allowed\n"
-
-
-# HTTP/2
-
-HTTP2 = """
-        location = /probe {
-            return 204;
-        }
-    }
-
-    server {
-        listen unix:h2.sock http2;
-""" + SERVER + """
-        location /grpc {
-            latchkey on;
-            grpc_set_header X-Organization $latchkey_organization;
-            grpc_set_header X-Result $latchkey_result;
-            grpc_pass grpc://unix:grpc.sock;
-        }
-    }
-
-    server {
-        listen unix:grpc.sock http2;
-        location / {
-            return 200 '$uri organization=$http_x_organization result=$http_x_result\\n';
-        }
-"""
-
-
-def curl(gate, url, *options):
-    result = subprocess.run(
-        ["curl", "--silent", "--show-error", "--max-time", "30", "--http2-prior-knowledge",
-         "--unix-socket", gate.nginx.folder / "h2.sock", "--config", "-",
-         "--write-out", "%{http_version} %{http_code}", f"http://gateway{url}"],
-        input="\n".join(options), capture_output=True, text=True, timeout=60,
-    )
-    assert result.returncode == 0, result.stderr
-    return result.stdout
-
-
-@pytest.fixture(scope="module")
-def h2():
-    with Sandbox(server=HTTP2, workers=1) as sandbox:
-        yield sandbox
-
-
-@pytest.mark.parametrize("target", ["/api", "/checked", "/grpc"])
-def test_http_2_is_checked(h2, target):
-    key = h2.key("acme")
-    answer = curl(h2, target, f'header = "Authorization: Bearer {key}"')
-
-    assert answer.startswith(f"{target} organization=acme")
-    assert answer.endswith("2 200")
-    assert curl(h2, target).endswith("2 401")
-    assert curl(h2, target, 'header = "X-API-Key: nonsense"').endswith("2 401")
-
-
-def test_many_streams_of_one_http_2_connection_are_checked_each(h2):
-    key = h2.key("acme")
-    urls = "\n".join(f'url = "http://gateway/api/{number}"' for number in range(50))
-
-    answer = curl(h2, "/api/last", "parallel", f'header = "Authorization: Bearer {key}"', urls)
-
-    assert answer.count("organization=acme result=allowed\n") == 51
-
-
-def test_both_headers_are_ambiguous_in_http_2_too(h2):
-    key = h2.key("acme")
-    headers = [*bearer(key), ("X-API-Key", key)]
-
-    answer = curl(h2, "/api", *(f'header = "{name}: {value}"' for name, value in headers))
-
-    assert answer.endswith("2 400")

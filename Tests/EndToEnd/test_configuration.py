@@ -110,7 +110,7 @@ def test_an_unknown_scheme_is_named(gate):
     in_nginx, in_executable = both_refuse(gate, line=1)
 
     for line in (in_nginx, in_executable):
-        assert "scheme" in line and "http://127.0.0.1:6379" in line
+        assert "scheme" in line and "http://" not in line
 
 
 def test_a_password_in_the_url_is_not_written_out(gate):

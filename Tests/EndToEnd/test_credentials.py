@@ -238,8 +238,9 @@ def test_a_header_twice_is_ambiguous(gate, key):
     assert outcome(gate, [("X-API-Key", key), ("x-api-key", "")]) == AMBIGUOUS
 
 
-def test_authorization_twice_is_a_bad_request(gate, key):
-    assert gate.request(headers=[*bearer(key), *bearer(key)]).status == 400
+def test_authorization_twice_is_a_bad_request(gate):
+    # nginx up to 1.22 refuses this itself, and writes both lines to its log at level info.
+    assert gate.request(headers=[*bearer("one"), *bearer("other")]).status == 400
 
 
 # Other places

@@ -142,7 +142,8 @@ def test_keys_under_an_old_pepper_go_on_while_it_is_in_the_file(sandbox):
     old = sandbox.key("acme")
     peppers = sandbox.pepper_file.read_text()
     sandbox.pepper_file.write_text("ab" * 32 + "\n" + peppers)
-    sandbox.nginx.reload()
+    old_workers = sandbox.nginx.reload()
+    wait_until(lambda: not old_workers & sandbox.nginx.workers(), "the old workers end")
 
     assert sandbox.status_of(old) == 200
     new = sandbox.key("umbrella")

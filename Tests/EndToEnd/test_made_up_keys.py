@@ -5,7 +5,7 @@ import pytest
 from harness.http_client import bearer
 
 COUNT = 10_000
-CONNECTIONS = 8
+CONNECTIONS = 16
 
 
 @pytest.fixture
@@ -46,6 +46,7 @@ def test_malformed_keys_never_reach_the_store(gate):
 
 
 def test_made_up_keys_are_refused_without_the_store_too(gate):
+    gate.expect("connect() to")
     gate.redis.stop()
     forge = gate.forge()
 

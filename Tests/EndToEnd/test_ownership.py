@@ -38,10 +38,8 @@ def test_who_is_not_the_owner_is_refused_and_changes_nothing(sandbox, command, a
 
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
 def test_who_is_refused_learns_nothing_of_the_key(sandbox, command):
-    attempts = []
-    attempts.append(attempt(sandbox.latchkey, command, as_="mallory"))
     sandbox.add("acme")
-    attempts.append(attempt(sandbox.latchkey, command, as_="mallory"))
+    attempts = [attempt(sandbox.latchkey, command, as_="mallory")]
     key = sandbox.key("acme")
     attempts.append(attempt(sandbox.latchkey, command, as_="mallory"))
     sandbox.status_of(key)
@@ -111,6 +109,17 @@ def test_another_account_that_may_read_the_pepper_is_refused_all_the_same(sandbo
     attempt(program, command, account=OTHER_ACCOUNT)
 
     assert sandbox.status_of(key) == 200
+
+
+@needs_root
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_another_account_does_not_learn_whether_there_is_an_organization(sandbox, program, command):
+    open_to(sandbox, OTHER_ACCOUNT)
+
+    before = attempt(program, command, account=OTHER_ACCOUNT)
+    sandbox.add("acme", owner=CALLER)
+
+    assert attempt(program, command, account=OTHER_ACCOUNT) == before
 
 
 @needs_root

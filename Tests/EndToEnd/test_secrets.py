@@ -42,9 +42,9 @@ def test_the_search_for_secrets_finds_them(sandbox):
     place = sandbox.folder / "redis/place"
 
     place.write_text(f"before {secret_of(key)} behind")
-    assert sandbox.files_with_secrets() == ["place holds a secret"]
-    place.write_text(sandbox.pepper_file.read_text())
-    assert sandbox.files_with_secrets() == ["place holds a secret"]
+    assert sandbox.files_with_secrets() == ["place holds a secret, behind: before "]
+    place.write_text("a" + sandbox.pepper_file.read_text())
+    assert sandbox.files_with_secrets() == ["place holds a secret, behind: a"]
     place.unlink()
 
 

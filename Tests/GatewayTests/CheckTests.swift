@@ -11,7 +11,9 @@ struct CheckTests {
         driver = try GateDriver.connected()
     }
 
-    private func recordKey(_ name: String) -> String { "latchkey:record:{\(Organization(name)!.locator)}" }
+    private func recordKey(_ name: String) -> String {
+        "latchkey:record:{\(Organization(name)!.locator)}"
+    }
 
     @Test func `a made-up key never reaches the store`() throws {
         let key = driver.generate("acme")
@@ -143,7 +145,9 @@ struct CheckTests {
 
     @Test func `all reads of a turn go out in one write, in the order of their checks`() {
         let names = (0..<50).map { "org-\($0)" }
-        for (index, name) in names.enumerated() { driver.check(driver.generate(name), request: UInt(index)) }
+        for (index, name) in names.enumerated() {
+            driver.check(driver.generate(name), request: UInt(index))
+        }
         let turn = driver.turn()
         #expect(turn.writes.count == 1)
         #expect(turn.reads == names.map(recordKey))
@@ -154,7 +158,9 @@ struct CheckTests {
     }
 
     @Test func `answers that come in pieces are given as they come`() {
-        for name in ["a", "b", "c"] { driver.check(driver.generate(name), request: UInt(name.utf8.first!)) }
+        for name in ["a", "b", "c"] {
+            driver.check(driver.generate(name), request: UInt(name.utf8.first!))
+        }
         let answer = Array(driver.store.answer(driver.turn().commands).utf8)
         var results: [UInt: Decision.Result] = [:]
         for byte in answer {
@@ -166,7 +172,9 @@ struct CheckTests {
 
     @Test func `at most 65,536 checks wait, others are unavailable at once`() {
         let key = driver.generate("acme")
-        for request: UInt in 0..<65_536 { #expect(driver.check(key, request: request).decision == nil) }
+        for request: UInt in 0..<65_536 {
+            #expect(driver.check(key, request: request).decision == nil)
+        }
         #expect(driver.gatekeeper.waitingCount == 65_536)
         for request: UInt in 0..<3 {
             let decision = driver.check(key, request: 70_000 + request).decision
@@ -215,7 +223,9 @@ extension CheckTests {
         driver.gatekeeper.cancel(ticket: first)
         let second = driver.check(key, request: 2).ticket
         #expect(second != first)
-        for ticket in [0, 1, first, second &+ 1, second &+ 1 << 32, .max, .max - 1, 1 << 32, 1 << 63] {
+        for ticket in [
+            0, 1, first, second &+ 1, second &+ 1 << 32, .max, .max - 1, 1 << 32, 1 << 63,
+        ] {
             driver.gatekeeper.cancel(ticket: ticket)
         }
         #expect(driver.gatekeeper.waitingCount == 1)

@@ -25,7 +25,10 @@ final class GateDriver {
         let text = "latchkey_pepper_file \(file); \(directives)"
         let configuration = try Configuration(ConfigurationFile.directives(in: Array(text.utf8)))
         let packed = try GatewaySecrets.pack(configuration)
-        gatekeeper = Gatekeeper(configuration, secrets: try GatewaySecrets(packed: packed, configuration))
+        gatekeeper = Gatekeeper(
+            configuration,
+            secrets: try GatewaySecrets(packed: packed, configuration)
+        )
         let peppers = try PepperRing(contents: SecretBytes(copying: Array(pepper.utf8).span))
         mint = KeyMint(prefix: configuration.prefix, pepper: peppers.current)
         seal = RecordSeal(peppers: peppers)
@@ -52,11 +55,13 @@ final class GateDriver {
 
 extension GateDriver {
     /// Generates a key, as the executable does; the key before goes on for a grace.
-    func generate(_ name: String, graceMilliseconds: UInt64 = 0, expiresIn span: UInt64? = nil) -> [UInt8] {
+    func generate(_ name: String, graceMilliseconds: UInt64 = 0, expiresIn span: UInt64? = nil)
+        -> [UInt8]
+    {
         let organization = Organization(name)!
         let owner = Principal("alice")!
         let minted = mint.mint(for: organization.locator)
-        let record = records[organization] ?? register(organization, owner)
+        let record = record(of: organization) ?? register(organization, owner)
         let key = KeyRecord.Key(
             verifier: minted.verifier,
             createdAt: now.unix,
@@ -74,24 +79,22 @@ extension GateDriver {
     }
 
     func revoke(_ name: String) {
-        write(records[Organization(name)!]!.revokingKey(at: now.unix))
+        write(record(of: Organization(name)!)!.revokingKey(at: now.unix))
     }
 
     private func write(_ record: KeyRecord) {
         store.write(record, seal: seal)
     }
 
-    /// The records as they are in the store, read back.
-    private var records: [Organization: KeyRecord] {
-        var records: [Organization: KeyRecord] = [:]
-        for hash in store.hashes.values {
-            guard let organization = hash["organization"].flatMap({ Organization($0) }) else { continue }
-            let fields = RecordField.allCases.map { field in
-                hash[field.name].map { RedisReply.bulk(Array($0.utf8)[...]) } ?? .null
-            }
-            records[organization] = try? StoredRecord(.array(fields)).record(at: organization.locator, seal: seal)
+    /// An organization's record as it is in the store, read back.
+    private func record(of organization: Organization) -> KeyRecord? {
+        guard let hash = store.hashes["latchkey:record:{\(organization.locator)}"] else {
+            return nil
         }
-        return records
+        let fields = RecordField.allCases.map { field in
+            hash[field.name].map { RedisReply.bulk(Array($0.utf8)[...]) } ?? .null
+        }
+        return try? StoredRecord(.array(fields)).record(at: organization.locator, seal: seal)
     }
 }
 
@@ -138,7 +141,9 @@ extension GateDriver {
     func output(pieceLength: Int = 65_536) -> [UInt8] {
         var output: [UInt8] = []
         var buffer = [UInt8](repeating: 0, count: pieceLength)
-        while case let count = buffer.withUnsafeMutableBytes({ gatekeeper.takeOutput(link: 0, into: $0) }),
+        while case let count = buffer.withUnsafeMutableBytes({
+            gatekeeper.takeOutput(link: 0, into: $0)
+        }),
             count > 0
         {
             output += buffer.prefix(count)
@@ -156,7 +161,9 @@ extension GateDriver {
 
     /// Ends the turn, and lets the store answer until nothing is asked any more.
     func serve() {
-        while case let commands = turn().commands, !commands.isEmpty { received(store.answer(commands)) }
+        while case let commands = turn().commands, !commands.isEmpty {
+            received(store.answer(commands))
+        }
     }
 
     func answers() -> [Answer] {

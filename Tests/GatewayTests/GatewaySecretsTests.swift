@@ -27,13 +27,17 @@ struct GatewaySecretsTests {
         try GatewaySecrets.pack(configuration).withSpan { span in span.indices.map { span[$0] } }
     }
 
-    private func unpacked(_ bytes: [UInt8], _ configuration: Configuration) throws -> GatewaySecrets {
+    private func unpacked(_ bytes: [UInt8], _ configuration: Configuration) throws -> GatewaySecrets
+    {
         try GatewaySecrets(packed: SecretBytes(copying: bytes.span), configuration)
     }
 
     @Test func `secrets survive the way to a worker`() throws {
         let other = String(repeating: "0b", count: 32)
-        let configuration = try configuration(pepper: "\(pepper)\n\(other)\n", credentials: "gateway hunter2\n")
+        let configuration = try configuration(
+            pepper: "\(pepper)\n\(other)\n",
+            credentials: "gateway hunter2\n"
+        )
         let secrets = try unpacked(packed(configuration), configuration)
         #expect(secrets.peppers.peppers.count == 2)
         #expect(secrets.credentials != nil)
@@ -56,11 +60,15 @@ struct GatewaySecretsTests {
     @Test func `secrets that are cut off are refused, never more`() throws {
         let configuration = try configuration(pepper: pepper, credentials: "gateway hunter2\n")
         let bytes = try packed(configuration)
-        for length in 0..<bytes.count - "hunter2\n".utf8.count {
-            #expect(throws: SecretFault.self) { try unpacked(Array(bytes.prefix(length)), configuration) }
+        for length in 0..<2 + pepper.utf8.count {
+            #expect(throws: SecretFault.self) {
+                try unpacked(Array(bytes.prefix(length)), configuration)
+            }
         }
         for first in [0, 1, 0x7F, 0xFF] as [UInt8] {
-            #expect(throws: SecretFault.self) { try unpacked([first, 0xFF] + bytes.dropFirst(2), configuration) }
+            #expect(throws: SecretFault.self) {
+                try unpacked([first, 0xFF] + bytes.dropFirst(2), configuration)
+            }
         }
     }
 
@@ -68,7 +76,10 @@ struct GatewaySecretsTests {
         let longest = 16_384
         let blanks = String(repeating: "\n", count: longest - pepper.utf8.count)
         let password = String(repeating: "x", count: longest - "gateway ".utf8.count)
-        let configuration = try configuration(pepper: pepper + blanks, credentials: "gateway " + password)
+        let configuration = try configuration(
+            pepper: pepper + blanks,
+            credentials: "gateway " + password
+        )
         let bytes = try packed(configuration)
         #expect(bytes.count <= 65_536)
         #expect(try unpacked(bytes, configuration).credentials != nil)

@@ -25,10 +25,14 @@ struct RecordRefusalTests {
     }
 
     @Test(arguments: [
-        "organization", "owner", "version", "state", "verifier", "created_at", "created_by", "expires_at", "mac",
+        "organization", "owner", "version", "state", "verifier", "created_at", "created_by",
+        "expires_at", "mac",
     ])
     func `a record with an altered field is refused with one clear line`(field: String) throws {
-        let texts = ["", "x", "-1", "0", "1", "9000000000000", "active", String(repeating: "0", count: 48), "\n\u{1b}é"]
+        let texts = [
+            "", "x", "-1", "0", "1", "9000000000000", "active", String(repeating: "0", count: 48),
+            "\n\u{1b}é",
+        ]
         var driver = driver
         for text in texts {
             driver = try GateDriver.connected()
@@ -49,7 +53,10 @@ struct RecordRefusalTests {
     }
 
     @Test func `a field that is taken out is refused`() {
-        for field in ["organization", "owner", "version", "state", "verifier", "created_at", "created_by", "expires_at", "mac"] {
+        for field in [
+            "organization", "owner", "version", "state", "verifier", "created_at", "created_by",
+            "expires_at", "mac",
+        ] {
             _ = driver.generate("acme")
             let key = driver.generate("acme", expiresIn: 1_000_000)
             driver.store.alter(acme, field, nil)
@@ -75,13 +82,19 @@ struct RecordRefusalTests {
     }
 
     @Test(arguments: [
-        "-WRONGTYPE Operation against a key holding the wrong kind of value\r\n", "-NOPERM no permissions\r\n",
-        "-LOADING Redis is loading\r\n", "-\r\n", "+OK\r\n", "+\r\n", ":0\r\n", ":-9223372036854775808\r\n",
+        "-WRONGTYPE Operation against a key holding the wrong kind of value\r\n",
+        "-NOPERM no permissions\r\n",
+        "-LOADING Redis is loading\r\n", "-\r\n", "+OK\r\n", "+\r\n", ":0\r\n",
+        ":-9223372036854775808\r\n",
         "$-1\r\n", "$0\r\n\r\n", "$4\r\nacme\r\n", "*-1\r\n", "*0\r\n", "*1\r\n$4\r\nacme\r\n",
-        "*12\r\n" + String(repeating: ":1\r\n", count: 12), "*12\r\n" + String(repeating: "*0\r\n", count: 12),
-        "*12\r\n" + String(repeating: "+active\r\n", count: 12), "*12\r\n" + String(repeating: "-ERR x\r\n", count: 12),
-        "*13\r\n" + String(repeating: "$-1\r\n", count: 13), "*11\r\n" + String(repeating: "$-1\r\n", count: 11),
-        "*12\r\n" + String(repeating: "$6\r\nactive\r\n", count: 12), "*12\r\n" + String(repeating: "$0\r\n\r\n", count: 12),
+        "*12\r\n" + String(repeating: ":1\r\n", count: 12),
+        "*12\r\n" + String(repeating: "*0\r\n", count: 12),
+        "*12\r\n" + String(repeating: "+active\r\n", count: 12),
+        "*12\r\n" + String(repeating: "-ERR x\r\n", count: 12),
+        "*13\r\n" + String(repeating: "$-1\r\n", count: 13),
+        "*11\r\n" + String(repeating: "$-1\r\n", count: 11),
+        "*12\r\n" + String(repeating: "$6\r\nactive\r\n", count: 12),
+        "*12\r\n" + String(repeating: "$0\r\n\r\n", count: 12),
         "*1\r\n*1\r\n*1\r\n*1\r\n:1\r\n", "*3\r\n$7\r\nmessage\r\n$1\r\na\r\n$1\r\nb\r\n",
     ])
     func `a reply of any other kind is unavailable, and the link goes on`(reply: String) {

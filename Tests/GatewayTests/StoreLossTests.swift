@@ -129,7 +129,9 @@ struct StoreLossTests {
         let again = driver.turn()
         #expect(again.reads.count == 1)
         driver.received(driver.store.answer(again.commands))
-        #expect(driver.results() == [1: .allowed, 2: .allowed, 3: .allowed, 4: .allowed, 5: .allowed])
+        #expect(
+            driver.results() == [1: .allowed, 2: .allowed, 3: .allowed, 4: .allowed, 5: .allowed]
+        )
     }
 
     @Test func `half an answer counts for nothing once its link is lost`() throws {
@@ -184,7 +186,9 @@ struct StoreLossTests {
         for _ in 0..<6000 {
             driver.tick(afterMilliseconds: 1)
             request += 1
-            if let decision = driver.check(key, request: request).decision { results[request] = decision.result }
+            if let decision = driver.check(key, request: request).decision {
+                results[request] = decision.result
+            }
             if !driver.turn().opened.isEmpty { driver.gatekeeper.linkOpened(0, at: driver.now) }
             results.merge(driver.results()) { first, _ in first }
             #expect(driver.gatekeeper.waitingCount <= 501)
@@ -231,14 +235,20 @@ struct StoreLossTests {
         driver.check(driver.generate("a"), request: 1)
         #expect(driver.gatekeeper.nextOrder(driver.now)?.order == .write)
         var buffer = [UInt8](repeating: 0, count: 10)
-        #expect(buffer.withUnsafeMutableBytes { driver.gatekeeper.takeOutput(link: 0, into: $0) } == 10)
+        #expect(
+            buffer.withUnsafeMutableBytes { driver.gatekeeper.takeOutput(link: 0, into: $0) } == 10
+        )
         driver.check(driver.generate("b"), request: 2)
         #expect(driver.gatekeeper.nextOrder(driver.now) == nil)
         let commands = TestStore.commands(in: buffer + driver.output(pieceLength: 7))
         #expect(commands.count == 2)
         driver.check(driver.generate("c"), request: 3)
         #expect(driver.gatekeeper.nextOrder(driver.now)?.order == .write)
-        driver.received(driver.store.answer(commands + driver.turn().commands + TestStore.commands(in: driver.output())))
+        driver.received(
+            driver.store.answer(
+                commands + driver.turn().commands + TestStore.commands(in: driver.output())
+            )
+        )
         #expect(driver.results() == [1: .allowed, 2: .allowed, 3: .allowed])
     }
 
@@ -259,9 +269,14 @@ struct StoreLossTests {
         for link: UInt32 in [1, 15, 16, .max] {
             driver.gatekeeper.linkOpened(link, at: driver.now)
             driver.gatekeeper.linkClosed(link, at: driver.now)
-            Array("x".utf8).withUnsafeBytes { driver.gatekeeper.linkReceived(link, $0, at: driver.now) }
+            Array("x".utf8).withUnsafeBytes {
+                driver.gatekeeper.linkReceived(link, $0, at: driver.now)
+            }
             var buffer = [UInt8](repeating: 0, count: 10)
-            #expect(buffer.withUnsafeMutableBytes { driver.gatekeeper.takeOutput(link: link, into: $0) } == 0)
+            #expect(
+                buffer.withUnsafeMutableBytes { driver.gatekeeper.takeOutput(link: link, into: $0) }
+                    == 0
+            )
         }
         driver.received(driver.store.answer(turn.commands))
         #expect(driver.results() == [1: .allowed])

@@ -9,7 +9,10 @@ struct TestStore {
 
     /// Reads commands as Redis does: arrays of bulk strings.
     static func commands(in bytes: [UInt8]) -> [[String]] {
-        let lines = String(decoding: bytes, as: UTF8.self).split(separator: "\r\n", omittingEmptySubsequences: false)
+        let lines = String(decoding: bytes, as: UTF8.self).split(
+            separator: "\r\n",
+            omittingEmptySubsequences: false
+        )
         var commands: [[String]] = []
         var index = 0
         while index < lines.count, let count = Int(lines[index].dropFirst()) {

@@ -25,7 +25,11 @@ struct UsageTests {
         #expect(driver.turn().isEmpty)
         driver.tick(afterMilliseconds: 1)
         let turn = driver.turn()
-        #expect(turn.commands == [["ZADD", "latchkey:used:{R}", "GT", "\(time.unix.milliseconds)", "\(acme)"]])
+        #expect(
+            turn.commands == [
+                ["ZADD", "latchkey:used:{R}", "GT", "\(time.unix.milliseconds)", "\(acme)"]
+            ]
+        )
         driver.received(driver.store.answer(turn.commands))
         #expect(driver.gatekeeper.isSettled)
         #expect(driver.tick() == .never)
@@ -143,18 +147,32 @@ struct UsageTests {
     }
 
     @Test func `a worker that ends while a batch is under way sends the rest behind it`() {
-        let key = driver.generate("acme")
-        #expect(driver.result(key) == .allowed)
-        driver.tick(afterMilliseconds: 1000)
-        let first = driver.turn()
+        #expect(driver.result(driver.generate("acme")) == .allowed)
         driver.check(driver.generate("umbrella"), request: 1)
         let read = driver.turn()
         driver.gatekeeper.finish(driver.now)
-        driver.received(driver.store.answer(first.commands + read.commands))
+        let first = driver.turn()
+        #expect(uses(first).count == 1)
+        driver.received(driver.store.answer(read.commands))
+        #expect(driver.results() == [1: .allowed])
         driver.gatekeeper.finish(driver.now)
+        #expect(driver.turn().isEmpty)
+        driver.received(driver.store.answer(first.commands))
         driver.tick()
         driver.serve()
         #expect(driver.store.lastUses.count == 2)
+        #expect(driver.gatekeeper.isSettled)
+    }
+
+    @Test func `a worker that ends while its link is away sends its uses once it is back`() {
+        #expect(driver.result(driver.generate("acme")) == .allowed)
+        driver.gatekeeper.linkClosed(0, at: driver.now)
+        driver.gatekeeper.finish(driver.now)
+        #expect(!driver.gatekeeper.isSettled)
+        driver.connect()
+        driver.tick()
+        driver.serve()
+        #expect(driver.store.lastUses.count == 1)
         #expect(driver.gatekeeper.isSettled)
     }
 
@@ -179,7 +197,9 @@ struct UsageTests {
         let locators = ["a", "b", "c"].map { Organization($0)!.locator }
         for locator in locators { recorder.record(locator, at: driver.now) }
         recorder.record(locators[0], at: driver.now)
-        let batch = recorder.takeBatch().flatMap(\.arguments).map { String(decoding: $0, as: UTF8.self) }
+        let batch = recorder.takeBatch().flatMap(\.arguments).map {
+            String(decoding: $0, as: UTF8.self)
+        }
         #expect(batch.contains("\(locators[0])"))
         #expect(batch.contains("\(locators[1])"))
         #expect(!batch.contains("\(locators[2])"))

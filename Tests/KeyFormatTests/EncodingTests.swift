@@ -49,7 +49,9 @@ struct EncodingTests {
     }
 
     @Test func `the tag's modulus is 62 to the power of its length`() {
-        #expect(KeyLayout.tagModulus == (0..<KeyLayout.tagLength).reduce(1) { power, _ in power * 62 })
+        #expect(
+            KeyLayout.tagModulus == (0..<KeyLayout.tagLength).reduce(1) { power, _ in power * 62 }
+        )
     }
 
     /// The check value of CRC-32 in the catalogues, and values of Python's zlib.
@@ -116,7 +118,8 @@ struct EncodingTests {
         #expect(verifier == Verifier(text))
         for place in text.indices {
             var altered = text
-            altered[place] = altered[place] == UInt8(ascii: "0") ? UInt8(ascii: "1") : UInt8(ascii: "0")
+            altered[place] =
+                altered[place] == UInt8(ascii: "0") ? UInt8(ascii: "1") : UInt8(ascii: "0")
             #expect(try #require(Verifier(altered)) != verifier)
         }
     }
@@ -151,7 +154,8 @@ struct EncodingTests {
         let locator = try #require(Locator(digits))
         for place in digits.indices {
             var altered = digits
-            altered[place] = altered[place] == UInt8(ascii: "0") ? UInt8(ascii: "1") : UInt8(ascii: "0")
+            altered[place] =
+                altered[place] == UInt8(ascii: "0") ? UInt8(ascii: "1") : UInt8(ascii: "0")
             #expect(try #require(Locator(altered)) != locator)
         }
     }

@@ -13,7 +13,8 @@ enum Outcome: Equatable {
         case .issued(let key):
             self = .issued(
                 locator: key.locator.description,
-                verifier: String(decoding: key.verifier.hexadecimal, as: UTF8.self))
+                verifier: String(decoding: key.verifier.hexadecimal, as: UTF8.self)
+            )
         }
     }
 

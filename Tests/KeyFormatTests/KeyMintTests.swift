@@ -8,7 +8,8 @@ struct KeyMintTests {
         let installation = try Installation(prefix: prefix)
         let locator = Locator(organization: "acme".utf8)
         let minted = installation.mint.mint(for: locator)
-        guard case .issued(let key) = minted.text.withSpan({ installation.verifier.verdict(on: $0) })
+        guard
+            case .issued(let key) = minted.text.withSpan({ installation.verifier.verdict(on: $0) })
         else {
             Issue.record("the minted key is refused")
             return
@@ -17,7 +18,8 @@ struct KeyMintTests {
         #expect(key.verifier == minted.verifier)
     }
 
-    @Test func `a minted key shows its prefix, its locator and nothing else that is fixed`() throws {
+    @Test func `a minted key shows its prefix, its locator and nothing else that is fixed`() throws
+    {
         let installation = try Installation()
         let text = String(decoding: installation.mintText(for: "acme"), as: UTF8.self)
         let parts = text.split(separator: "_", omittingEmptySubsequences: false)

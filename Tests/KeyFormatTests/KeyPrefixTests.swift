@@ -4,7 +4,8 @@ import Testing
 
 struct KeyPrefixTests {
     @Test(arguments: [
-        "lk", "a1", "acme", "lk_live", "lk_test", "a1_test", "acme_live", "live", "test", "livelive",
+        "lk", "a1", "acme", "lk_live", "lk_test", "a1_test", "acme_live", "live", "test",
+        "livelive",
         "abcdefghijkl", "abcdefghijkl_live", "a23456789012_test", "zz",
     ])
     func `a prefix is a word, and an environment if need be`(text: String) throws {

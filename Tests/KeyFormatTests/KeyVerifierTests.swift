@@ -40,7 +40,10 @@ struct KeyVerifierTests {
                 let isFree = place >= layout.locatorStart && place != layout.secretStart - 1
                 let isDigit = isFree && Base62.value(of: byte) < 62
                 let expected: Outcome = isDigit ? .forged : .malformed
-                #expect(installation.outcome(resealed(altered)) == expected, "byte \(byte) at \(place)")
+                #expect(
+                    installation.outcome(resealed(altered)) == expected,
+                    "byte \(byte) at \(place)"
+                )
             }
         }
     }
@@ -80,15 +83,26 @@ struct KeyVerifierTests {
 
     @Test(arguments: [1, 2, 16, 62, 4096, 65_536, 1 << 20])
     func `a longer text is malformed`(extra: Int) {
-        #expect(installation.outcome(key + Array(repeating: UInt8(ascii: "0"), count: extra)) == .malformed)
-        #expect(installation.outcome(Array(repeating: UInt8(ascii: " "), count: extra) + key) == .malformed)
-        #expect(installation.outcome(Array(repeating: UInt8(ascii: "l"), count: extra)) == .malformed)
+        #expect(
+            installation.outcome(key + Array(repeating: UInt8(ascii: "0"), count: extra))
+                == .malformed
+        )
+        #expect(
+            installation.outcome(Array(repeating: UInt8(ascii: " "), count: extra) + key)
+                == .malformed
+        )
+        #expect(
+            installation.outcome(Array(repeating: UInt8(ascii: "l"), count: extra)) == .malformed
+        )
     }
 
     @Test func `bytes that are not ASCII are malformed`() {
         for byte in UInt8(0x80)...UInt8.max {
             #expect(installation.outcome(Array(repeating: byte, count: key.count)) == .malformed)
-            #expect(installation.outcome(resealed(Array(repeating: byte, count: key.count))) == .malformed)
+            #expect(
+                installation.outcome(resealed(Array(repeating: byte, count: key.count)))
+                    == .malformed
+            )
         }
         #expect(installation.outcome(Array(repeating: 0, count: key.count)) == .malformed)
     }

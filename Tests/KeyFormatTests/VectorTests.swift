@@ -4,22 +4,25 @@ import Testing
 
 /// Holds the key format against values of an independent implementation.
 struct VectorTests {
-    @Test func `locators are those of the vectors`() {
-        for vector in Vectors.shared.locators {
+    @Test func `locators are those of the vectors`() throws {
+        for vector in try Vectors.load().locators {
             #expect(Locator(organization: vector.organization.utf8).description == vector.locator)
         }
     }
 
-    @Test(arguments: Vectors.shared.keys)
-    func `a valid key is issued, with its locator and verifier`(_ vector: Vectors.KeyVector) throws {
+    @Test(arguments: try Vectors.load().keys)
+    func `a valid key is issued, with its locator and verifier`(_ vector: Vectors.KeyVector) throws
+    {
         let installation = try Installation(prefix: vector.prefix, pepperFile: vector.pepper)
         let expected = Outcome.issued(locator: vector.locator, verifier: vector.verifier)
         #expect(installation.outcome(vector.key) == expected)
         #expect(Locator(organization: vector.organization.utf8).description == vector.locator)
     }
 
-    @Test(arguments: Vectors.shared.keys)
-    func `the mint seals a secret into the same key and verifier`(_ vector: Vectors.KeyVector) throws {
+    @Test(arguments: try Vectors.load().keys)
+    func `the mint seals a secret into the same key and verifier`(_ vector: Vectors.KeyVector)
+        throws
+    {
         let installation = try Installation(prefix: vector.prefix, pepperFile: vector.pepper)
         let body = "\(vector.prefix)_\(vector.locator)_\(vector.secret)"
         var text = Array(body.utf8)
@@ -29,7 +32,7 @@ struct VectorTests {
         #expect(verifier.hexadecimal == Array(vector.verifier.utf8))
     }
 
-    @Test(arguments: Vectors.shared.invalidKeys)
+    @Test(arguments: try Vectors.load().invalidKeys)
     func `an invalid key gets its verdict`(_ vector: Vectors.InvalidKeyVector) throws {
         let installation = try Installation(prefix: vector.prefix, pepperFile: vector.pepper)
         let expected: Outcome? =
@@ -41,8 +44,8 @@ struct VectorTests {
         #expect(installation.outcome(vector.key) == expected)
     }
 
-    @Test func `the vectors cover every list and both verdicts`() {
-        let vectors = Vectors.shared
+    @Test func `the vectors cover every list and both verdicts`() throws {
+        let vectors = try Vectors.load()
         #expect(vectors.locators.count >= 10)
         #expect(Set(vectors.keys.map(\.prefix)).count >= 4)
         #expect(vectors.invalidKeys.count { $0.verdict == "malformed" } >= 20)

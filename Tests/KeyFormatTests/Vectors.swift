@@ -39,10 +39,10 @@ struct Vectors: Decodable {
     let keys: [KeyVector]
     let invalidKeys: [InvalidKeyVector]
 
-    static let shared: Vectors = {
-        let url = Bundle.module.url(forResource: "vectors", withExtension: "json")!
+    static func load() throws -> Vectors {
+        let file = Bundle.module.url(forResource: "vectors", withExtension: "json")!
         let decoder = JSONDecoder()
         decoder.keyDecodingStrategy = .convertFromSnakeCase
-        return try! decoder.decode(Vectors.self, from: Data(contentsOf: url))
-    }()
+        return try decoder.decode(Vectors.self, from: Data(contentsOf: file))
+    }
 }

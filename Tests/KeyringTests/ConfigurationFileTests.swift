@@ -32,8 +32,14 @@ struct ConfigurationFileTests {
         ("a b;c d;", [["a", "b"], ["c", "d"]]),
         ("\t a\n\r\n  b ;\n", [["a", "b"]]),
         ("a b;\r\nc d;\r\n", [["a", "b"], ["c", "d"]]),
-        ("latchkey_store redis://127.0.0.1:6379/1;", [["latchkey_store", "redis://127.0.0.1:6379/1"]]),
-        ("latchkey_store_auth gateway=/a admin=/b;", [["latchkey_store_auth", "gateway=/a", "admin=/b"]]),
+        (
+            "latchkey_store redis://127.0.0.1:6379/1;",
+            [["latchkey_store", "redis://127.0.0.1:6379/1"]]
+        ),
+        (
+            "latchkey_store_auth gateway=/a admin=/b;",
+            [["latchkey_store_auth", "gateway=/a", "admin=/b"]]
+        ),
     ])
     func `a directive is words up to a semicolon`(text: String, expected: [[String]]) throws {
         #expect(try words(text) == expected)
@@ -51,7 +57,9 @@ struct ConfigurationFileTests {
         ("a b\"c;", [["a", "b\"c"]]),
         ("a it's;", [["a", "it's"]]),
     ])
-    func `quotes keep a text together at the start of a word`(text: String, expected: [[String]]) throws {
+    func `quotes keep a text together at the start of a word`(text: String, expected: [[String]])
+        throws
+    {
         #expect(try words(text) == expected)
     }
 
@@ -79,7 +87,10 @@ struct ConfigurationFileTests {
         ("a \"#b\";", [["a", "#b"]]),
         ("a b; # \"unfinished {\n c;", [["a", "b"], ["c"]]),
     ])
-    func `a comment goes from a word's start to the end of the line`(text: String, expected: [[String]]) throws {
+    func `a comment goes from a word's start to the end of the line`(
+        text: String,
+        expected: [[String]]
+    ) throws {
         #expect(try words(text) == expected)
     }
 
@@ -97,11 +108,16 @@ struct ConfigurationFileTests {
     }
 
     @Test(arguments: [
-        ("a b", 1), ("a b\n\n", 3), ("a \"b;", 1), ("a 'b;\n\n", 3), ("a \"b\"c;", 1), ("a; }", 1), ("}", 1),
-        ("{", 1), ("a;\n{ b; }", 2), (";", 1), ("a;\n;", 2), ("server {", 1), ("server { a; {\n}", 2),
+        ("a b", 1), ("a b\n\n", 3), ("a \"b;", 1), ("a 'b;\n\n", 3), ("a \"b\"c;", 1), ("a; }", 1),
+        ("}", 1),
+        ("{", 1), ("a;\n{ b; }", 2), (";", 1), ("a;\n;", 2), ("server {", 1),
+        ("server { a; {\n}", 2),
         ("a \"b\\\";", 1), ("a \\", 1),
     ])
-    func `a file that is cut off or does not fit together is refused with its line`(text: String, line: Int) {
+    func `a file that is cut off or does not fit together is refused with its line`(
+        text: String,
+        line: Int
+    ) {
         let fault = self.fault(text)
         #expect(fault?.line == line)
         #expect(fault?.message.isEmpty == false)
@@ -114,7 +130,9 @@ struct ConfigurationFileTests {
     }
 
     @Test func `bytes that are not UTF-8 do no harm`() throws {
-        let directives = try ConfigurationFile.directives(in: Array("a ".utf8) + [0xFF, 0xC3] + Array(";".utf8))
+        let directives = try ConfigurationFile.directives(
+            in: Array("a ".utf8) + [0xFF, 0xC3] + Array(";".utf8)
+        )
         #expect(directives.first?.name == "a")
         #expect(directives.first?.values.count == 1)
     }

@@ -43,7 +43,8 @@ struct ConfigurationTests {
             latchkey_operators   ops deploy;
             latchkey_rotate_after 90d;
             latchkey_library     /usr/lib/latchkey/liblatchkey.so;
-            """)
+            """
+        )
         #expect(configuration.topology == .standalone(try StoreURL("unix:/run/redis.sock")))
         #expect(configuration.gatewayCredentialsFile == "/etc/latchkey/gateway")
         #expect(configuration.adminCredentialsFile == "/etc/latchkey/admin")
@@ -72,7 +73,8 @@ struct ConfigurationTests {
             latchkey_credential bearer header X-API-Key;
             server { latchkey_prefix wrong!; listen 80; }
             latchkey_timeout 100ms;
-            """)
+            """
+        )
         #expect(configuration.timeoutMilliseconds == 100)
     }
 
@@ -92,7 +94,9 @@ struct ConfigurationTests {
         "latchkey_library lib.so", "latchkey_library",
         "latchkey_unheard_of x", "latchkey_",
     ])
-    func `a directive that cannot be followed is refused with name, line and reason`(directive: String) throws {
+    func `a directive that cannot be followed is refused with name, line and reason`(
+        directive: String
+    ) throws {
         let fault = try #require(self.fault("\n\(directive);"))
         let name = try #require(directive.split(separator: " ").first)
         #expect(fault.directive == String(name))
@@ -103,8 +107,10 @@ struct ConfigurationTests {
     }
 
     @Test(arguments: [
-        "latchkey_store redis://a", "latchkey_store_auth gateway=/f", "latchkey_pepper_file /p", "latchkey_prefix ab",
-        "latchkey_consistency strict", "latchkey_timeout 1s", "latchkey_operators a", "latchkey_rotate_after 1d",
+        "latchkey_store redis://a", "latchkey_store_auth gateway=/f", "latchkey_pepper_file /p",
+        "latchkey_prefix ab",
+        "latchkey_consistency strict", "latchkey_timeout 1s", "latchkey_operators a",
+        "latchkey_rotate_after 1d",
         "latchkey_library /l",
     ])
     func `a directive stands at most once`(directive: String) throws {
@@ -115,8 +121,10 @@ struct ConfigurationTests {
     }
 
     @Test(arguments: [
-        "redis://user:hunter2@host", "rediss://user:hunter2@host", "rediss://:hunter2@host", "redis://host/0?hunter2",
-        "redis://host:hunter2", "redis://hunter2%", "valkey://hunter2", "redis://a/0 redis://:hunter2@b",
+        "redis://user:hunter2@host", "rediss://user:hunter2@host", "rediss://:hunter2@host",
+        "redis://host/0?hunter2",
+        "redis://host:hunter2", "redis://hunter2%", "valkey://hunter2",
+        "redis://a/0 redis://:hunter2@b",
     ])
     func `no fault repeats a password out of a URL`(url: String) throws {
         let fault = try #require(self.fault("latchkey_store \(url);"))

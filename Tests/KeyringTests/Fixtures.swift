@@ -29,7 +29,10 @@ struct Example {
     static let registered = KeyRecord(organization: organization, owner: owner)
 
     /// With a key that expires after a day.
-    static let active = registered.replacingKey(with: key(first, expiresIn: 86_400_000), graceMilliseconds: 0)
+    static let active = registered.replacingKey(
+        with: key(first, expiresIn: 86_400_000),
+        graceMilliseconds: 0
+    )
 
     /// With a second key that does not expire, and the first going on for ten minutes.
     static let replaced = active.replacingKey(with: key(second), graceMilliseconds: 600_000)
@@ -69,11 +72,15 @@ struct StoredFields {
     }
 
     /// What is made of the record, or the fault that is found in it.
-    func record(at locator: Locator = Example.organization.locator, _ seal: RecordSeal) -> Result<KeyRecord, RecordFault> {
+    func record(at locator: Locator = Example.organization.locator, _ seal: RecordSeal) -> Result<
+        KeyRecord, RecordFault
+    > {
         Result { () throws(RecordFault) in try StoredRecord(reply).record(at: locator, seal: seal) }
     }
 
-    func fault(at locator: Locator = Example.organization.locator, _ seal: RecordSeal) -> RecordFault? {
+    func fault(at locator: Locator = Example.organization.locator, _ seal: RecordSeal)
+        -> RecordFault?
+    {
         if case .failure(let fault) = record(at: locator, seal) { fault } else { nil }
     }
 }

@@ -20,15 +20,16 @@ struct KeyCommandsTests {
     @Test func `a record is read with all its fields, in the order of the seal`() {
         #expect(
             KeyCommands.read(locator).texts == [
-                "HMGET", "latchkey:record:{R7MHCgA7bVutv6}", "organization", "owner", "version", "state",
+                "HMGET", "latchkey:record:{R7MHCgA7bVutv6}", "organization", "owner", "version",
+                "state",
                 "verifier", "created_at", "created_by", "expires_at", "previous_verifier",
                 "previous_until", "revoked_at", "mac",
-            ])
+            ]
+        )
     }
 
     @Test func `a record is watched while it is changed`() {
         #expect(KeyCommands.watch(locator).texts == ["WATCH", "latchkey:record:{R7MHCgA7bVutv6}"])
-        #expect(KeyCommands.unwatch.texts == ["UNWATCH"])
     }
 
     @Test func `a registration is one transaction`() throws {
@@ -38,7 +39,10 @@ struct KeyCommandsTests {
             write(Example.registered) == [
                 ["MULTI"],
                 ["HINCRBY", key, "version", "1"],
-                ["HSET", key, "organization", "acme", "owner", "alice", "state", "none", "mac", mac],
+                [
+                    "HSET", key, "organization", "acme", "owner", "alice", "state", "none", "mac",
+                    mac,
+                ],
                 [
                     "HDEL", key, "verifier", "created_at", "created_by", "expires_at",
                     "previous_verifier", "previous_until", "revoked_at",
@@ -48,7 +52,8 @@ struct KeyCommandsTests {
                     "generate", "who", "alice", "via", "root",
                 ],
                 ["EXEC"],
-            ])
+            ]
+        )
     }
 
     @Test func `a new key with grace is one transaction`() throws {
@@ -61,7 +66,8 @@ struct KeyCommandsTests {
                 "verifier", String(repeating: "22", count: 24), "created_at", "1790000000000",
                 "created_by", "alice", "previous_verifier", String(repeating: "11", count: 24),
                 "previous_until", "1790000600000", "mac", mac,
-            ])
+            ]
+        )
         #expect(commands[3] == ["HDEL", key, "expires_at", "revoked_at"])
     }
 
@@ -81,14 +87,20 @@ struct KeyCommandsTests {
             for field in RecordField.allCases { #expect(touched.contains(field.name)) }
             #expect(commands[3].count > 2)
             #expect(!commands.contains { $0[0] == "DEL" || $0[0] == "UNLINK" })
-            #expect(commands.dropFirst().dropLast().allSatisfy { $0[1].hasSuffix("{R7MHCgA7bVutv6}") })
+            #expect(
+                commands.dropFirst().dropLast().allSatisfy { $0[1].hasSuffix("{R7MHCgA7bVutv6}") }
+            )
         }
     }
 
-    @Test(arguments: [(AuditEntry.Action.register, "register"), (.generate, "generate"), (.revoke, "revoke")])
+    @Test(arguments: [
+        (AuditEntry.Action.register, "register"), (.generate, "generate"), (.revoke, "revoke"),
+    ])
     func `the audit says what, who and by way of whom`(action: AuditEntry.Action, name: String) {
         let entry = AuditEntry(action, by: Principal("alice")!, account: Principal("ops")!)
-        #expect(entry.command(locator).texts.suffix(6) == ["what", name, "who", "alice", "via", "ops"])
+        #expect(
+            entry.command(locator).texts.suffix(6) == ["what", name, "who", "alice", "via", "ops"]
+        )
     }
 
     @Test func `a transaction of four replies with the right version was written`() {

@@ -7,7 +7,9 @@ struct KeyStandingTests {
     private let now = Example.now
     private let valid = KeyStanding.valid(Example.organization)
 
-    private func standing(_ verifier: Verifier, _ record: KeyRecord?, after span: UInt64 = 0) -> KeyStanding {
+    private func standing(_ verifier: Verifier, _ record: KeyRecord?, after span: UInt64 = 0)
+        -> KeyStanding
+    {
         KeyStanding(of: verifier, in: record, at: now.advanced(byMilliseconds: span))
     }
 
@@ -40,20 +42,29 @@ struct KeyStandingTests {
     }
 
     @Test func `without grace the key before is revoked at once`() {
-        let record = Example.active.replacingKey(with: Example.key(Example.second), graceMilliseconds: 0)
+        let record = Example.active.replacingKey(
+            with: Example.key(Example.second),
+            graceMilliseconds: 0
+        )
         #expect(record.previous == nil)
         #expect(standing(Example.first, record) == .revoked)
     }
 
     @Test func `grace does not lengthen a key's life`() {
-        let record = Example.active.replacingKey(with: Example.key(Example.second), graceMilliseconds: .max)
+        let record = Example.active.replacingKey(
+            with: Example.key(Example.second),
+            graceMilliseconds: .max
+        )
         #expect(standing(Example.first, record, after: 86_399_999) == valid)
         #expect(standing(Example.first, record, after: 86_400_000) == .revoked)
     }
 
     @Test func `only the last key goes on`() {
         let third = Verifier(hexadecimal: Array(String(repeating: "33", count: 24).utf8).span)!
-        let record = Example.replaced.replacingKey(with: Example.key(third), graceMilliseconds: 600_000)
+        let record = Example.replaced.replacingKey(
+            with: Example.key(third),
+            graceMilliseconds: 600_000
+        )
         #expect(standing(Example.first, record) == .revoked)
         #expect(standing(Example.second, record) == valid)
         #expect(standing(third, record) == valid)
@@ -73,7 +84,10 @@ struct KeyStandingTests {
         #expect(Example.replaced.version == 3)
         #expect(Example.revoked.version == 3)
         #expect(Example.revoked.state == .revoked)
-        let renewed = Example.revoked.replacingKey(with: Example.key(Example.second), graceMilliseconds: 600_000)
+        let renewed = Example.revoked.replacingKey(
+            with: Example.key(Example.second),
+            graceMilliseconds: 600_000
+        )
         #expect(renewed.state == .active)
         #expect(renewed.revokedAt == nil)
         #expect(renewed.previous == nil)

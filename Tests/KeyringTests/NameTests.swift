@@ -3,7 +3,9 @@ import Testing
 @testable import Keyring
 
 struct NameTests {
-    @Test(arguments: ["a", "0", ".", "_", "-", "acme", "Acme-2.org_x", String(repeating: "x", count: 64)])
+    @Test(arguments: [
+        "a", "0", ".", "_", "-", "acme", "Acme-2.org_x", String(repeating: "x", count: 64),
+    ])
     func `an organization is 1 to 64 of A-Z a-z 0-9 . _ -`(name: String) throws {
         let organization = try #require(Organization(name))
         #expect(organization.name == name)
@@ -26,14 +28,18 @@ struct NameTests {
         }
     }
 
-    @Test(arguments: ["a", "root", "alice@example.org", "CN=x,O=y", "!", "~", String(repeating: "x", count: 128)])
+    @Test(arguments: [
+        "a", "root", "alice@example.org", "CN=x,O=y", "!", "~", String(repeating: "x", count: 128),
+    ])
     func `a principal is 1 to 128 printable characters without spaces`(name: String) throws {
         let principal = try #require(Principal(name))
         #expect(principal.name == name)
         #expect("\(principal)" == name)
     }
 
-    @Test(arguments: ["", " ", "a b", " a", "a ", "a\t", "a\n", "\0", "é", String(repeating: "x", count: 129)])
+    @Test(arguments: [
+        "", " ", "a b", " a", "a ", "a\t", "a\n", "\0", "é", String(repeating: "x", count: 129),
+    ])
     func `anything else is no principal`(name: String) {
         #expect(Principal(name) == nil)
     }

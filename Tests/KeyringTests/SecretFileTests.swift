@@ -59,7 +59,10 @@ struct SecretFileTests {
         let good = try folder.file("good", "x", mode: 0o600)
         let bad = try folder.file("bad", "x", mode: 0o644)
         let loop = folder.path + "/loop"
-        try FileManager.default.createSymbolicLink(atPath: good + "-link", withDestinationPath: good)
+        try FileManager.default.createSymbolicLink(
+            atPath: good + "-link",
+            withDestinationPath: good
+        )
         try FileManager.default.createSymbolicLink(atPath: bad + "-link", withDestinationPath: bad)
         try FileManager.default.createSymbolicLink(atPath: loop, withDestinationPath: loop)
         #expect(fault(good + "-link") == nil)
@@ -134,11 +137,16 @@ struct SecretsTests {
     /// The words of the command that presents credentials.
     private func command(_ contents: String) throws(SecretFault) -> [String] {
         let bytes = try Secrets.credentials(contents.secret).commandBytes
-        let lines = String(decoding: bytes, as: UTF8.self).split(separator: "\r\n", omittingEmptySubsequences: false)
+        let lines = String(decoding: bytes, as: UTF8.self).split(
+            separator: "\r\n",
+            omittingEmptySubsequences: false
+        )
         return stride(from: 2, to: lines.count, by: 2).map { String(lines[$0]) }
     }
 
-    @Test(arguments: ["gateway hunter2", "gateway hunter2\n", "gateway\thunter2\r\n", "  gateway   hunter2  \n\n"])
+    @Test(arguments: [
+        "gateway hunter2", "gateway hunter2\n", "gateway\thunter2\r\n", "  gateway   hunter2  \n\n",
+    ])
     func `credentials are a user and a password`(contents: String) throws {
         #expect(try command(contents) == ["AUTH", "gateway", "hunter2"])
     }

@@ -51,11 +51,15 @@ struct StoredRecordTests {
     }
 
     @Test(arguments: RecordField.allCases)
-    func `a record with a field cut, lengthened, emptied or taken out is refused`(field: RecordField) throws {
+    func `a record with a field cut, lengthened, emptied or taken out is refused`(
+        field: RecordField
+    ) throws {
         for record in records {
             let stored = example.stored(record)
             guard let text = stored[field] else { continue }
-            for other in [String(text.dropLast()), String(text.dropFirst()), text + "0", "0" + text, "", nil] {
+            for other in [
+                String(text.dropLast()), String(text.dropFirst()), text + "0", "0" + text, "", nil,
+            ] {
                 var altered = stored
                 altered[field] = other
                 #expect(altered.fault(example.seal) != nil)
@@ -65,7 +69,8 @@ struct StoredRecordTests {
 
     @Test func `a record with a field put in is refused`() throws {
         let values: [RecordField: String] = [
-            .verifier: example.stored(Example.active)[.verifier]!, .createdAt: "1", .createdBy: "alice",
+            .verifier: example.stored(Example.active)[.verifier]!, .createdAt: "1",
+            .createdBy: "alice",
             .expiresAt: "9000000000000", .previousUntil: "9000000000000",
             .previousVerifier: example.stored(Example.active)[.verifier]!, .revokedAt: "1",
         ]
@@ -82,7 +87,8 @@ struct StoredRecordTests {
     @Test func `fields that have exchanged their texts are refused`() throws {
         let stored = example.stored(Example.replaced)
         let pairs: [(RecordField, RecordField)] = [
-            (.verifier, .previousVerifier), (.createdAt, .previousUntil), (.previousUntil, .expiresAt),
+            (.verifier, .previousVerifier), (.createdAt, .previousUntil),
+            (.previousUntil, .expiresAt),
         ]
         for (left, right) in pairs {
             var altered = stored
@@ -120,7 +126,9 @@ struct StoredRecordTests {
         #expect(rotated.stored(Example.active).fault(rotated.seal) == nil)
     }
 
-    @Test(arguments: [nil, "", "0", String(repeating: "0", count: 64), String(repeating: "zz", count: 32)])
+    @Test(arguments: [
+        nil, "", "0", String(repeating: "0", count: 64), String(repeating: "zz", count: 32),
+    ])
     func `a record without a seal is refused`(mac: String?) {
         var stored = example.stored(Example.active)
         stored[.mac] = mac
@@ -132,7 +140,8 @@ struct StoredRecordTests {
         "18446744073709551615", "18446744073709551616", "99999999999999999999999999999999",
     ]
 
-    private static let notTimes = notNumbers + ["253402300800000", "9223372036854775807", "-1790000000000"]
+    private static let notTimes =
+        notNumbers + ["253402300800000", "9223372036854775807", "-1790000000000"]
 
     private static let notVerifiers = [
         "", "0", String(repeating: "1", count: 47), String(repeating: "1", count: 49),
@@ -140,7 +149,9 @@ struct StoredRecordTests {
     ]
 
     private static let badTexts: [RecordField: [String]] = [
-        .organization: ["", "a b", "acme\0", "é", String(repeating: "x", count: 65), "a/b", "acme\n"],
+        .organization: [
+            "", "a b", "acme\0", "é", String(repeating: "x", count: 65), "a/b", "acme\n",
+        ],
         .owner: ["", "a b", "alice\n", "é", "a\u{7f}", String(repeating: "x", count: 129)],
         .version: notNumbers + ["9223372036854775807", "9223372036854775808"],
         .state: ["", "Active", "ACTIVE", "active ", " active", "activ", "deleted", "activé"],
@@ -156,7 +167,9 @@ struct StoredRecordTests {
     @Test(arguments: badTexts)
     func `a field that holds what it cannot hold is named`(field: RecordField, texts: [String]) {
         let record = Example.active.replacingKey(
-            with: Example.key(Example.second, expiresIn: 5000), graceMilliseconds: 600_000)
+            with: Example.key(Example.second, expiresIn: 5000),
+            graceMilliseconds: 600_000
+        )
         for text in texts {
             var stored = example.stored(record)
             stored[field] = text
@@ -165,7 +178,8 @@ struct StoredRecordTests {
     }
 
     @Test(arguments: [
-        RecordField.organization, .owner, .version, .state, .verifier, .createdAt, .createdBy, .previousUntil,
+        RecordField.organization, .owner, .version, .state, .verifier, .createdAt, .createdBy,
+        .previousUntil,
     ])
     func `a field that is missing is named`(field: RecordField) {
         var stored = example.stored(Example.replaced)

@@ -55,7 +55,9 @@ struct StoredReplyTests {
         #expect(throws: RecordFault.field(.state)) { try active(stored.reply) }
     }
 
-    @Test(arguments: ["WRONGTYPE Operation against a key", "NOPERM", "LOADING Redis is loading", ""])
+    @Test(arguments: [
+        "WRONGTYPE Operation against a key", "NOPERM", "LOADING Redis is loading", "",
+    ])
     func `an error is told as it is`(text: String) {
         let reply = RedisReply.error(Array(text.utf8)[...])
         guard let error = reply.failure else { return }
@@ -65,11 +67,14 @@ struct StoredReplyTests {
     @Test func `a reply of any other kind is refused`() {
         let good = RecordField.allCases.map { _ in bulk("x") }
         var replies: [RedisReply] = [
-            .status(Array("OK".utf8)[...]), .status([]), .integer(12), .bulk([]), bulk("acme"), .null,
+            .status(Array("OK".utf8)[...]), .status([]), .integer(12), .bulk([]), bulk("acme"),
+            .null,
             .array([]), .array(good.dropLast()), .array(good + [.null]), .array([.array(good)]),
         ]
         for index in good.indices {
-            let strangers: [RedisReply] = [.integer(1), .array([]), .status([]), .error([]), .array([bulk("x")])]
+            let strangers: [RedisReply] = [
+                .integer(1), .array([]), .status([]), .error([]), .array([bulk("x")]),
+            ]
             for stranger in strangers {
                 var elements = good
                 elements[index] = stranger
@@ -82,7 +87,8 @@ struct StoredReplyTests {
     }
 
     @Test func `no fault tells what a record holds`() {
-        let faults: [RecordFault] = RecordField.allCases.map { .field($0) } + [.misplaced, .seal, .unexpectedReply]
+        let faults: [RecordFault] =
+            RecordField.allCases.map { .field($0) } + [.misplaced, .seal, .unexpectedReply]
         for fault in faults {
             #expect(!"\(fault)".isEmpty)
             #expect(!"\(fault)".contains("1111"))

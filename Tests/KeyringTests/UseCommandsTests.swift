@@ -40,9 +40,14 @@ struct UseCommandsTests {
     }
 
     @Test func `a last use that can be believed is a moment`() {
-        func lastUse(_ text: String) -> UnixTime? { UseCommands.lastUse(.bulk(Array(text.utf8)[...])) }
+        func lastUse(_ text: String) -> UnixTime? {
+            UseCommands.lastUse(.bulk(Array(text.utf8)[...]))
+        }
         #expect(lastUse("1790000000000") == UnixTime(milliseconds: 1_790_000_000_000))
-        for text in ["", "-1", "1.5", "inf", "nan", "1e300", "1.7976931348623157e+308", "x", "253402300800000"] {
+        for text in [
+            "", "-1", "1.5", "inf", "nan", "1e300", "1.7976931348623157e+308", "x",
+            "253402300800000",
+        ] {
             #expect(lastUse(text) == nil, "\(text)")
         }
         for reply in [RedisReply.null, .integer(5), .array([]), .error(Array("ERR".utf8)[...])] {

@@ -13,12 +13,22 @@ final class LinkDriver {
     let link: RedisLink<Int>
     private(set) var now = MonotonicTime(nanoseconds: 1_000_000_000)
 
-    init(database: Int = 0, user: String? = nil, password: String = "", timeoutMilliseconds: UInt64 = 500) {
+    init(
+        database: Int = 0,
+        user: String? = nil,
+        password: String = "",
+        timeoutMilliseconds: UInt64 = 500
+    ) {
         let credentials = user.flatMap { user in
             RedisCredentials(user: Array(user.utf8).span, password: Array(password.utf8).span)
         }
         link = RedisLink(
-            .init(database: database, credentials: credentials, timeoutMilliseconds: timeoutMilliseconds))
+            .init(
+                database: database,
+                credentials: credentials,
+                timeoutMilliseconds: timeoutMilliseconds
+            )
+        )
     }
 
     /// A link that has been opened and has begun.
@@ -74,7 +84,8 @@ final class LinkDriver {
             switch event {
             case .ready: events.append(.ready)
             case .reply(let mark, let reply): events.append(.reply(mark, reply))
-            case .lost(let failure, let unanswered): events.append(.lost(failure, unanswered: unanswered))
+            case .lost(let failure, let unanswered):
+                events.append(.lost(failure, unanswered: unanswered))
             }
         }
         return events
@@ -84,7 +95,9 @@ final class LinkDriver {
     func outputBytes(pieceLength: Int = 4096) -> [UInt8] {
         var output: [UInt8] = []
         var buffer = [UInt8](repeating: 0, count: pieceLength)
-        while case let count = buffer.withUnsafeMutableBytes({ link.takeOutput(into: $0) }), count > 0 {
+        while case let count = buffer.withUnsafeMutableBytes({ link.takeOutput(into: $0) }),
+            count > 0
+        {
             output += buffer.prefix(count)
         }
         return output

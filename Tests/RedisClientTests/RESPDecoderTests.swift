@@ -82,18 +82,25 @@ struct RESPDecoderTests {
         "x\r\n", "\r\n", "\0", "OK\r\n", "HTTP/1.1 400 Bad Request\r\n", "{\"a\":1}", " +OK\r\n",
         ":\r\n", ":abc\r\n", ":12x\r\n", ":1.5\r\n", ":9223372036854775808\r\n", ": 1\r\n",
         "$x\r\n", "$\r\n", "$-2\r\n", "$-9223372036854775808\r\n", "$99999999999999999999\r\n",
-        "*x\r\n", "*\r\n", "*-2\r\n", "*2147483648\r\n", "*4294967297\r\n", "*99999999999999999999\r\n",
+        "*x\r\n", "*\r\n", "*-2\r\n", "*2147483648\r\n", "*4294967297\r\n",
+        "*99999999999999999999\r\n",
         "*2\r\n:1\r\nx\r\n", "*1\r\n*x\r\n", "*1\r\n$x\r\n", "\u{16}\u{3}\u{1}",
     ])
     func `bytes that Redis never sends are refused`(stream: String) {
         for pieceLength in [1, .max] {
-            #expect(Decoded(stream, pieceLength: pieceLength) == Decoded(replies: [], failure: .malformed))
+            #expect(
+                Decoded(stream, pieceLength: pieceLength)
+                    == Decoded(replies: [], failure: .malformed)
+            )
             let behind = Decoded("+OK\r\n" + stream, pieceLength: pieceLength)
             #expect(behind == Decoded(replies: [.status("OK")], failure: .malformed))
         }
     }
 
-    @Test(arguments: ["%1\r\n", ">2\r\n", "_\r\n", "#t\r\n", ",1.5\r\n", "~1\r\n", "(1\r\n", "=3\r\n", "!1\r\n", "|1\r\n"])
+    @Test(arguments: [
+        "%1\r\n", ">2\r\n", "_\r\n", "#t\r\n", ",1.5\r\n", "~1\r\n", "(1\r\n", "=3\r\n", "!1\r\n",
+        "|1\r\n",
+    ])
     func `the types of version 3 of the protocol are refused`(stream: String) {
         #expect(Decoded(stream) == Decoded(replies: [], failure: .malformed))
     }
@@ -118,7 +125,8 @@ struct RESPDecoderTests {
         "*2147483647\r\n", "*100000000\r\n:1\r\n", "$9999999999\r\n", "$9223372036854775807\r\n",
         "*3\r\n$9999999999\r\nabc", "*2\r\n*2147483647\r\n*2147483647\r\n",
     ])
-    func `an absurd length is waited for without its memory, and in the end refused`(start: String) {
+    func `an absurd length is waited for without its memory, and in the end refused`(start: String)
+    {
         #expect(Decoded(start, replyLengthMax: 4096) == Decoded(replies: []))
         let fill = String(repeating: ":1\r\n", count: 2000)
         let filled = Decoded(start + fill, pieceLength: 512, replyLengthMax: 4096)

@@ -13,7 +13,8 @@ struct RESPEncoderTests {
         #expect(encoded(RedisCommand("PING")) == "*1\r\n$4\r\nPING\r\n")
         #expect(
             encoded(RedisCommand("HMGET", "latchkey:record:{a}", "mac"))
-                == "*3\r\n$5\r\nHMGET\r\n$19\r\nlatchkey:record:{a}\r\n$3\r\nmac\r\n")
+                == "*3\r\n$5\r\nHMGET\r\n$19\r\nlatchkey:record:{a}\r\n$3\r\nmac\r\n"
+        )
     }
 
     @Test func `arguments may be empty`() {
@@ -23,7 +24,11 @@ struct RESPEncoderTests {
 
     @Test func `an argument cannot end its command`() {
         let command = RedisCommand("SET", "a\r\n$1\r\nb", "*1\r\n$8\r\nFLUSHALL\r\n")
-        #expect(commands(in: Array(encoded(command).utf8)) == [["SET", "a\r\n$1\r\nb", "*1\r\n$8\r\nFLUSHALL\r\n"]])
+        #expect(
+            commands(in: Array(encoded(command).utf8)) == [
+                ["SET", "a\r\n$1\r\nb", "*1\r\n$8\r\nFLUSHALL\r\n"]
+            ]
+        )
     }
 
     @Test func `bytes of every value are written unchanged`() {
@@ -39,7 +44,10 @@ struct RESPEncoderTests {
         var output = Array("x".utf8)
         #expect(RESPEncoder.append(RedisCommand("A"), to: &output))
         #expect(RESPEncoder.append(RedisCommand("B", "c"), to: &output))
-        #expect(String(decoding: output, as: UTF8.self) == "x*1\r\n$1\r\nA\r\n*2\r\n$1\r\nB\r\n$1\r\nc\r\n")
+        #expect(
+            String(decoding: output, as: UTF8.self)
+                == "x*1\r\n$1\r\nA\r\n*2\r\n$1\r\nB\r\n$1\r\nc\r\n"
+        )
     }
 
     @Test func `a command of many arguments is written whole`() {

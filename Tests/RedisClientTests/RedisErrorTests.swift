@@ -7,7 +7,10 @@ struct RedisErrorTests {
 
     @Test func `an error is a code and a message`() {
         #expect(failure("WRONGTYPE Operation against a key")?.code == "WRONGTYPE")
-        #expect(failure("WRONGTYPE Operation against a key")?.message == "WRONGTYPE Operation against a key")
+        #expect(
+            failure("WRONGTYPE Operation against a key")?.message
+                == "WRONGTYPE Operation against a key"
+        )
         #expect(failure("LOADING")?.code == "LOADING")
         #expect(failure("")?.code == "")
     }
@@ -29,13 +32,18 @@ struct RedisErrorTests {
     }
 
     @Test func `other replies are no errors`() {
-        let replies: [RedisReply] = [.status("OK"), .integer(0), .bulk("ERR"), .null, .array([.error("ERR")])]
+        let replies: [RedisReply] = [
+            .status("OK"), .integer(0), .bulk("ERR"), .null, .array([.error("ERR")]),
+        ]
         for reply in replies { #expect(reply.failure == nil) }
     }
 
     @Test func `only the status OK is OK`() {
         #expect(RedisReply.status("OK").isOK)
-        let others: [RedisReply] = [.status("ok"), .status(""), .status("OK "), .bulk("OK"), .error("OK"), .null, .array([])]
+        let others: [RedisReply] = [
+            .status("ok"), .status(""), .status("OK "), .bulk("OK"), .error("OK"), .null,
+            .array([]),
+        ]
         for reply in others { #expect(!reply.isOK) }
     }
 }

@@ -193,6 +193,31 @@ struct RedisLinkLossTests {
         #expect(pauses(driver, count: 3) == [0, 50, 100])
     }
 
+    @Test func `a connection that lasted a second ends the pauses, though it had nothing to do`() {
+        let driver = LinkDriver()
+        driver.tick()
+        _ = pauses(driver, count: 5)
+        driver.opened()
+        driver.received("+PONG\r\n")
+        driver.advance(milliseconds: 1000)
+        #expect(pauses(driver, count: 3) == [0, 50, 100])
+    }
+
+    @Test func `connections that end right after the handshake are made ever more slowly`() {
+        let driver = LinkDriver()
+        var attempts = 0
+        for _ in 0..<10_000 {
+            driver.tick(afterMilliseconds: 1)
+            if driver.orders().contains(.open) {
+                attempts += 1
+                driver.opened()
+                driver.received("+PONG\r\n")
+                driver.closed()
+            }
+        }
+        #expect((12...20).contains(attempts))
+    }
+
     @Test func `a server that refuses the handshake again and again is asked ever more slowly`() {
         let driver = LinkDriver()
         var attempts = 0

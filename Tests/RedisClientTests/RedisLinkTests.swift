@@ -76,7 +76,8 @@ struct RedisLinkTests {
     }
 
     @Test(arguments: [
-        "+PONG\r\n", "$2\r\nOK\r\n", ":1\r\n", "$-1\r\n", "*0\r\n", "+OK\r\n+PONG\r\n", "+OK\r\n+OK\r\n+OK\r\n",
+        "+PONG\r\n", "$2\r\nOK\r\n", ":1\r\n", "$-1\r\n", "*0\r\n", "+OK\r\n+PONG\r\n",
+        "+OK\r\n+OK\r\n+OK\r\n",
         "+OK\r\n+OK\r\n$4\r\nPONG\r\n", "+OK\r\n+OK\r\n*2\r\n$4\r\npong\r\n$0\r\n\r\n",
     ])
     func `a server that answers the handshake with something else is no Redis`(replies: String) {

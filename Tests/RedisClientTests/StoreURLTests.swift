@@ -15,7 +15,9 @@ struct StoreURLTests {
         ("unix:/run/redis/redis.sock", .unix(path: "/run/redis/redis.sock"), 0),
         ("unix:/a", .unix(path: "/a"), 0),
     ])
-    func `a URL names an endpoint and a database`(text: String, endpoint: Endpoint, database: Int) throws {
+    func `a URL names an endpoint and a database`(text: String, endpoint: Endpoint, database: Int)
+        throws
+    {
         let url = try StoreURL(text)
         #expect(url.endpoint == endpoint)
         #expect(url.database == database)
@@ -91,7 +93,10 @@ struct StoreURLTests {
     }
 
     @Test func `no reason repeats what was refused`() {
-        for text in ["rediss://user:hunter2@h", "redis://user:hunter2@h", "redis://h/0?hunter2", "unix:hunter2"] {
+        for text in [
+            "rediss://user:hunter2@h", "redis://user:hunter2@h", "redis://h/0?hunter2",
+            "unix:hunter2",
+        ] {
             do throws(StoreURL.Fault) {
                 _ = try StoreURL(text)
                 Issue.record("\(text) is no URL of a store")

@@ -9,7 +9,7 @@ from harness.artefacts import IS_ROOT, LIBRARY, MODULE, NGINX
 from harness.polling import wait_until
 
 GRAVE = re.compile(
-    r"\[(alert|emerg|crit)\]|exited on signal|exited with fatal code"
+    r"^\S+ \S+ \[(alert|emerg|crit)\]|exited on signal|exited with fatal code"
     r"|AddressSanitizer|LeakSanitizer|ThreadSanitizer|runtime error:|Fatal error"
 )
 

@@ -1,5 +1,6 @@
 """A gateway with its store and its executable, in a folder of their own."""
 
+import re
 import shutil
 import tempfile
 from pathlib import Path
@@ -73,8 +74,10 @@ class Sandbox:
             self.add_settings(OPERATORS)
 
     def add_settings(self, settings):
-        with self.config.open("a") as file:
-            file.write(f"\n{settings}\n")
+        """Adds directives to the configuration file; each takes the place of an earlier one of its name."""
+        names = re.findall(r"^ *(latchkey_\w+)", settings, re.MULTILINE)
+        lines = [line for line in self.config.read_text().splitlines() if line.partition(" ")[0] not in names]
+        self.config.write_text("\n".join([*lines, settings, ""]))
 
     # What tests do most
 
@@ -138,9 +141,14 @@ class Sandbox:
         secrets = [secret_of(key).encode() for key in self.latchkey.keys + self.forged_keys]
         if self.pepper_file.exists():
             secrets += self.pepper_file.read_bytes().split()
-        faults = []
-        for path in self.folder.rglob("*"):
-            if path.is_file() and path != self.pepper_file:
-                contents = path.read_bytes()
-                faults += [f"{path.name} holds a secret" for secret in secrets if secret in contents][:1]
-        return faults
+        files = [path for path in self.folder.rglob("*") if path.is_file() and path != self.pepper_file]
+        return [fault for path in files for fault in self.secrets_in(path, secrets)]
+
+    @staticmethod
+    def secrets_in(path, secrets):
+        contents = path.read_bytes()
+        for secret in secrets:
+            at = contents.find(secret)
+            if at >= 0:
+                before = contents[max(0, at - 80) : at].decode(errors="replace")
+                yield f"{path.name} holds a secret, behind: {before}"

@@ -1,0 +1,344 @@
+
+/*
+ * How a key is found in a request.  All places are looked at, not only up to
+ * the first key: of two keys, the application behind might take the other one.
+ */
+
+#include "ngx_http_latchkey.h"
+
+
+typedef struct {
+    ngx_int_t count;
+    ngx_uint_t source; /* of the one found last */
+    ngx_str_t value;
+} ngx_http_latchkey_finding_t;
+
+
+static void ngx_http_latchkey_search_headers(ngx_http_request_t *r,
+    ngx_array_t *credentials, ngx_http_latchkey_finding_t *finding);
+static void ngx_http_latchkey_search_header(
+    ngx_http_latchkey_credential_t *credential, ngx_str_t *text,
+    ngx_http_latchkey_finding_t *finding);
+static ngx_int_t ngx_http_latchkey_search_query(ngx_http_request_t *r,
+    ngx_array_t *credentials, ngx_http_latchkey_finding_t *finding);
+static void ngx_http_latchkey_search_pairs(
+    ngx_http_latchkey_credential_t *credential, u_char *p, u_char *end,
+    u_char separator, ngx_http_latchkey_finding_t *finding);
+static void ngx_http_latchkey_found(ngx_http_latchkey_finding_t *finding,
+    ngx_uint_t source, u_char *start, u_char *end);
+static u_char *ngx_http_latchkey_next_pair(u_char *p, u_char *end,
+    u_char separator, ngx_str_t *name, ngx_str_t *value);
+static ngx_int_t ngx_http_latchkey_hide_argument(ngx_http_request_t *r,
+    ngx_str_t *name);
+static ngx_int_t ngx_http_latchkey_unescape(ngx_http_request_t *r,
+    ngx_str_t *value);
+
+
+/* Returns how many keys there are; if it is one, value holds it. */
+
+ngx_int_t
+ngx_http_latchkey_find_credential(ngx_http_request_t *r,
+    ngx_array_t *credentials, ngx_str_t *value)
+{
+    ngx_http_latchkey_finding_t finding;
+
+    ngx_memzero(&finding, sizeof(ngx_http_latchkey_finding_t));
+
+    ngx_http_latchkey_search_headers(r, credentials, &finding);
+
+    if (ngx_http_latchkey_search_query(r, credentials, &finding) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    *value = finding.value;
+
+    if (finding.count == 1 && finding.source == NGX_HTTP_LATCHKEY_QUERY
+        && ngx_http_latchkey_unescape(r, value) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return finding.count;
+}
+
+
+static void
+ngx_http_latchkey_search_headers(ngx_http_request_t *r,
+    ngx_array_t *credentials, ngx_http_latchkey_finding_t *finding)
+{
+    ngx_int_t rc;
+    ngx_uint_t i, j;
+    ngx_list_part_t *part;
+    ngx_table_elt_t *h;
+    ngx_http_latchkey_credential_t *c;
+
+    c = credentials->elts;
+    part = &r->headers_in.headers.part;
+    h = part->elts;
+
+    for (i = 0; /* void */; i++) {
+
+        if (i >= part->nelts) {
+            if (part->next == NULL) {
+                break;
+            }
+
+            part = part->next;
+            h = part->elts;
+            i = 0;
+        }
+
+        if (h[i].hash == 0) {
+            continue;
+        }
+
+        for (j = 0; j < credentials->nelts; j++) {
+
+            if (h[i].key.len != c[j].header.len) {
+                continue;
+            }
+
+            rc = ngx_strncasecmp(h[i].key.data, c[j].header.data,
+                c[j].header.len);
+
+            if (rc == 0) {
+                ngx_http_latchkey_search_header(&c[j], &h[i].value, finding);
+            }
+        }
+    }
+}
+
+
+static void
+ngx_http_latchkey_search_header(ngx_http_latchkey_credential_t *credential,
+    ngx_str_t *text, ngx_http_latchkey_finding_t *finding)
+{
+    u_char *p, *end;
+
+    p = text->data;
+    end = p + text->len;
+
+    switch (credential->source) {
+
+    case NGX_HTTP_LATCHKEY_HEADER:
+        ngx_http_latchkey_found(finding, credential->source, p, end);
+        break;
+
+    case NGX_HTTP_LATCHKEY_BEARER:
+
+        if (text->len < 6 || ngx_strncasecmp(p, (u_char *) "bearer", 6) != 0) {
+            break;
+        }
+
+        p += 6;
+
+        /* another scheme may begin with the same letters */
+
+        if (p == end || *p == ' ' || *p == '\t') {
+            ngx_http_latchkey_found(finding, credential->source, p, end);
+        }
+
+        break;
+
+    case NGX_HTTP_LATCHKEY_COOKIE:
+        ngx_http_latchkey_search_pairs(credential, p, end, ';', finding);
+        break;
+    }
+}
+
+
+/*
+ * The arguments are those that the client sent: a key is found although
+ * "rewrite" or "try_files" dropped them, and auth_request hands on none.
+ */
+
+static ngx_int_t
+ngx_http_latchkey_search_query(ngx_http_request_t *r, ngx_array_t *credentials,
+    ngx_http_latchkey_finding_t *finding)
+{
+    u_char *p, *end;
+    ngx_int_t count;
+    ngx_uint_t i;
+    ngx_http_latchkey_credential_t *c;
+
+    c = credentials->elts;
+    end = r->unparsed_uri.data + r->unparsed_uri.len;
+
+    for (i = 0; i < credentials->nelts; i++) {
+
+        if (c[i].source != NGX_HTTP_LATCHKEY_QUERY) {
+            continue;
+        }
+
+        p = ngx_strlchr(r->unparsed_uri.data, end, '?');
+
+        if (p == NULL) {
+            break;
+        }
+
+        count = finding->count;
+
+        ngx_http_latchkey_search_pairs(&c[i], p + 1, end, '&', finding);
+
+        if (finding->count != count
+            && ngx_http_latchkey_hide_argument(r, &c[i].name) != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_latchkey_search_pairs(ngx_http_latchkey_credential_t *credential,
+    u_char *p, u_char *end, u_char separator,
+    ngx_http_latchkey_finding_t *finding)
+{
+    ngx_str_t value;
+
+    p = ngx_http_latchkey_next_pair(p, end, separator, &credential->name,
+        &value);
+
+    while (p) {
+        ngx_http_latchkey_found(finding, credential->source, value.data,
+            value.data + value.len);
+
+        p = ngx_http_latchkey_next_pair(p, end, separator, &credential->name,
+            &value);
+    }
+}
+
+
+static void
+ngx_http_latchkey_found(ngx_http_latchkey_finding_t *finding,
+    ngx_uint_t source, u_char *start, u_char *end)
+{
+    while (start < end && (*start == ' ' || *start == '\t')) {
+        start++;
+    }
+
+    while (start < end && (end[-1] == ' ' || end[-1] == '\t')) {
+        end--;
+    }
+
+    finding->count++;
+    finding->source = source;
+    finding->value.data = start;
+    finding->value.len = end - start;
+}
+
+
+/* Returns where to look for a further one, or NULL if there was none. */
+
+static u_char *
+ngx_http_latchkey_next_pair(u_char *p, u_char *end, u_char separator,
+    ngx_str_t *name, ngx_str_t *value)
+{
+    u_char *last;
+
+    for (/* void */; p < end; p = last + 1) {
+
+        while (p < end && *p == ' ') {
+            p++;
+        }
+
+        last = ngx_strlchr(p, end, separator);
+
+        if (last == NULL) {
+            last = end;
+        }
+
+        if ((size_t) (last - p) < name->len
+            || ngx_strncmp(p, name->data, name->len) != 0)
+        {
+            continue;
+        }
+
+        p += name->len;
+
+        if (p < last && *p++ != '=') {
+            continue;
+        }
+
+        value->data = p;
+        value->len = last - p;
+
+        return last;
+    }
+
+    return NULL;
+}
+
+
+/*
+ * The request line goes to the access log and into errors: there the key is
+ * blotted out.  The arguments themselves stay, for the application behind.
+ */
+
+static ngx_int_t
+ngx_http_latchkey_hide_argument(ngx_http_request_t *r, ngx_str_t *name)
+{
+    u_char *p, *end, *last;
+    ngx_str_t line, value;
+
+    line.len = r->request_line.len;
+    line.data = ngx_pstrdup(r->pool, &r->request_line);
+    if (line.data == NULL) {
+        return NGX_ERROR;
+    }
+
+    end = line.data + line.len;
+    p = ngx_strlchr(line.data, end, '?');
+
+    if (p == NULL) {
+        return NGX_OK;
+    }
+
+    last = ngx_strlchr(++p, end, ' ');
+
+    if (last == NULL) {
+        last = end;
+    }
+
+    p = ngx_http_latchkey_next_pair(p, last, '&', name, &value);
+
+    while (p) {
+        ngx_memset(value.data, '*', value.len);
+        p = ngx_http_latchkey_next_pair(p, last, '&', name, &value);
+    }
+
+    /* logs show that of the main request */
+
+    r->request_line = line;
+    r->main->request_line = line;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_latchkey_unescape(ngx_http_request_t *r, ngx_str_t *value)
+{
+    u_char *p, *dst, *src;
+
+    src = value->data;
+
+    if (ngx_strlchr(src, src + value->len, '%') == NULL) {
+        return NGX_OK;
+    }
+
+    p = ngx_pnalloc(r->pool, value->len);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    dst = p;
+    ngx_unescape_uri(&dst, &src, value->len, 0);
+
+    value->data = p;
+    value->len = dst - p;
+
+    return NGX_OK;
+}

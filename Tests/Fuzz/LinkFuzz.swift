@@ -1,0 +1,100 @@
+import RedisClient
+
+/// A link that is opened again and again and fed with harmed streams.
+struct LinkFuzz {
+    private let link = RedisLink<UInt64>(
+        .init(database: 1, credentials: nil, timeoutMilliseconds: 100)
+    )
+    private var now = MonotonicTime(nanoseconds: 0)
+    private var lastMark: UInt64 = 0
+    private var unanswered: [UInt64] = []
+    private var answered = 0
+    private var losses = 0
+
+    var outcomes: [Int] { [answered, losses] }
+
+    var tally: String { "link: \(answered) commands answered, \(losses) losses" }
+
+    mutating func run(_ stream: [UInt8], _ random: inout SplitMix) throws {
+        try open(random.once(in: 8) ? stream : Array("+OK\r\n+PONG\r\n".utf8), stream)
+        for _ in 0..<random.below(6) { send() }
+        let cut = random.below(stream.count + 1)
+        receive(Array(stream[..<cut]))
+        try takeEvents(stream)
+        if random.once(in: 4) { send() }
+        receive(Array(stream[cut...]))
+        try takeEvents(stream)
+        try end(stream, &random)
+    }
+
+    private mutating func open(_ handshake: [UInt8], _ stream: [UInt8]) throws {
+        while link.deadline > now { now = link.deadline }
+        link.tick(now)
+        var isAsked = false
+        while let order = link.nextOrder() { isAsked = order == .open }
+        guard isAsked else {
+            throw Violation("a link that is due does not ask to be opened", stream)
+        }
+        link.opened(now)
+        takeOutput()
+        receive(handshake)
+        try takeEvents(stream)
+    }
+
+    private mutating func send() {
+        let isReady = link.isReady
+        guard link.send(RedisCommand("ECHO", "x"), mark: lastMark + 1, now: now), isReady else {
+            return
+        }
+        lastMark += 1
+        unanswered.append(lastMark)
+        takeOutput()
+    }
+
+    private func receive(_ bytes: [UInt8]) {
+        bytes.withUnsafeBytes { link.received($0, now) }
+    }
+
+    private func takeOutput() {
+        withUnsafeTemporaryAllocation(byteCount: 64, alignment: 1) { buffer in
+            while link.takeOutput(into: buffer) > 0 {}
+        }
+    }
+
+    private mutating func takeEvents(_ stream: [UInt8]) throws {
+        while let event = link.nextEvent() {
+            switch event {
+            case .ready: break
+            case .reply(let mark, _):
+                guard mark == unanswered.first else {
+                    throw Violation("a reply is out of order", stream)
+                }
+                unanswered.removeFirst()
+                answered += 1
+            case .lost(_, let marks):
+                guard marks == unanswered else {
+                    throw Violation("a loss forgets commands", stream)
+                }
+                unanswered = []
+                losses += 1
+                guard !link.isReady, link.isIdle else {
+                    throw Violation("a lost link is not at rest", stream)
+                }
+            }
+        }
+    }
+
+    /// Ends the connection in one of the ways in which it may end, if it has not ended by itself.
+    private mutating func end(_ stream: [UInt8], _ random: inout SplitMix) throws {
+        if random.once(in: 2) {
+            now = now.advanced(byMilliseconds: 100)
+            link.tick(now)
+        }
+        link.closed(now)
+        try takeEvents(stream)
+        while link.nextOrder() != nil {}
+        guard unanswered.isEmpty, !link.isReady, link.isIdle else {
+            throw Violation("a closed link is not at rest", stream)
+        }
+    }
+}

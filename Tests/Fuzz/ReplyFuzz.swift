@@ -1,0 +1,113 @@
+import RedisClient
+
+/// Replies: a stream means the same however it is cut, an unharmed one means what was written, and a
+/// link that gets a harmed one answers each command once and goes on.
+struct ReplyFuzz: FuzzTarget {
+    private var link = LinkFuzz()
+    private var whole = 0
+    private var refused = 0
+    private let mutations = Mutations(words: [
+        "*", "$", "+", "-", ":", "\r\n", "\r", "\n", "*-1\r\n", "$-1\r\n", "$0\r\n\r\n", "*0\r\n",
+        ":0\r\n", "*1\r\n",
+        "*2147483647\r\n", "*4294967297\r\n", "$9999999999\r\n", "$9223372036854775807\r\n",
+        ":9223372036854775808\r\n", "%1\r\n", ">1\r\n", "_\r\n", "0", "9", "-1", "\0",
+    ])
+
+    var outcomes: [Int] { [whole, refused] + link.outcomes }
+
+    var tally: String {
+        "\(whole) replies, \(refused) streams refused; \(link.tally)"
+    }
+
+    mutating func run(_ random: inout SplitMix) throws {
+        if random.once(in: 16) {
+            try check(random.bytes(count: random.below(80)), expected: nil, &random)
+            return
+        }
+        let replies = (0...random.below(3)).map { _ in reply(depth: 0, &random) }
+        var stream: [UInt8] = []
+        for reply in replies { append(reply, to: &stream) }
+        let mutationCount = random.below(4)
+        for _ in 0..<mutationCount { mutations.apply(to: &stream, &random) }
+        try check(stream, expected: mutationCount == 0 ? replies : nil, &random)
+    }
+
+    private mutating func check(
+        _ stream: [UInt8],
+        expected: [RedisReply]?,
+        _ random: inout SplitMix
+    ) throws {
+        let atOnce = decode(stream, cuts: nil)
+        let inPieces = decode(stream, cuts: random)
+        guard atOnce == inPieces else { throw Violation("pieces make other replies", stream) }
+        if let expected, atOnce.replies != expected || atOnce.failure != nil {
+            throw Violation("replies are not read as they were written", stream)
+        }
+        whole += atOnce.replies.count
+        if atOnce.failure != nil { refused += 1 }
+        if random.once(in: 8) { try link.run(stream, &random) }
+    }
+
+    // MARK: Decoding
+
+    private struct Decoded: Equatable {
+        var replies: [RedisReply] = []
+        var failure: RESPDecoder.Failure?
+    }
+
+    private func decode(_ stream: [UInt8], cuts: SplitMix?) -> Decoded {
+        var decoded = Decoded()
+        guard let decoder = RESPDecoder() else { return decoded }
+        var cuts = cuts
+        stream.withUnsafeBytes { bytes in
+            var start = 0
+            while start < bytes.count, decoded.failure == nil {
+                let end = min(bytes.count, start + 1 + (cuts?.below(12) ?? bytes.count))
+                decoder.feed(UnsafeRawBufferPointer(rebasing: bytes[start..<end]))
+                start = end
+                take(decoder, &decoded)
+            }
+        }
+        return decoded
+    }
+
+    private func take(_ decoder: RESPDecoder, _ decoded: inout Decoded) {
+        do throws(RESPDecoder.Failure) {
+            while let reply = try decoder.next() { decoded.replies.append(reply) }
+        } catch {
+            decoded.failure = error
+        }
+    }
+
+    // MARK: Streams
+
+    private func reply(depth: Int, _ random: inout SplitMix) -> RedisReply {
+        switch random.below(depth < 5 ? 8 : 6) {
+        case 0: .status(line(&random))
+        case 1: .error(line(&random))
+        case 2: .integer(Int64(bitPattern: random.next()) >> Int64(random.below(64)))
+        case 3: .null
+        case 4, 5: .bulk(random.bytes(count: random.below(random.once(in: 50) ? 3000 : 20))[...])
+        default: .array((0..<random.below(5)).map { _ in reply(depth: depth + 1, &random) })
+        }
+    }
+
+    private func line(_ random: inout SplitMix) -> ArraySlice<UInt8> {
+        random.bytes(count: random.below(12)).filter { $0 != 0x0D && $0 != 0x0A }[...]
+    }
+
+    private func append(_ reply: RedisReply, to stream: inout [UInt8]) {
+        switch reply {
+        case .status(let text): stream += "+".utf8 + text
+        case .error(let text): stream += "-".utf8 + text
+        case .integer(let number): stream += ":\(number)".utf8
+        case .null: stream += "$-1".utf8
+        case .bulk(let text): stream += "$\(text.count)\r\n".utf8 + text
+        case .array(let elements): stream += "*\(elements.count)".utf8
+        }
+        stream += "\r\n".utf8
+        if case .array(let elements) = reply {
+            for element in elements { append(element, to: &stream) }
+        }
+    }
+}

@@ -1,0 +1,225 @@
+import KeyFormat
+import Keyring
+import RedisClient
+import Testing
+
+@testable import Gateway
+
+/// The real gatekeeper between a proxy and a store that do what they may in any order: keys are
+/// generated and revoked, links break, replies come late and in pieces, requests are cancelled.
+struct StrictnessTests {
+    @Test(arguments: 1...20 as ClosedRange<UInt64>)
+    func `no key is let in that did not count at any moment since its check began`(seed: UInt64)
+        throws
+    {
+        var world = try World(seed: seed)
+        for _ in 0..<3000 { try world.step() }
+        try world.settle()
+        #expect(world.allowedCount > 100)
+        #expect(world.revokedCount > 10)
+    }
+}
+
+/// What is known of a check that waits.
+private struct Waiting {
+    let key: [UInt8]
+    let ticket: UInt64
+    let begun: Int
+    let deadline: MonotonicTime
+}
+
+private struct World {
+    private static let names = ["acme", "umbrella", "initech"]
+
+    private let driver: GateDriver
+    private var generator: SeededGenerator
+
+    /// Steps taken so far; a key counts from a step to another.
+    private var time = 0
+    private var ended: [[UInt8]: Int] = [:]
+    private var active: [String: [UInt8]] = [:]
+    private var known: [[UInt8]] = []
+    private var waiting: [UInt: Waiting] = [:]
+    private var lastRequest: UInt = 0
+
+    /// What the store has not yet taken, and what it said that has not yet arrived.
+    private var isConnected = false
+    private var toStore: [[String]] = []
+    private var fromStore: [UInt8] = []
+
+    private(set) var allowedCount = 0
+    private(set) var revokedCount = 0
+
+    init(seed: UInt64) throws {
+        driver = try GateDriver("latchkey_timeout 200ms;")
+        generator = SeededGenerator(seed: seed)
+        for name in Self.names { generate(name) }
+    }
+
+    mutating func step() throws {
+        time += 1
+        switch Int.random(in: 0..<1000, using: &generator) {
+        case 0..<30: generate(Self.names.randomElement(using: &generator)!)
+        case 30..<50: revoke(Self.names.randomElement(using: &generator)!)
+        case 50..<350: begin()
+        case 350..<380: cancel()
+        case 380..<600: carryOutOrders()
+        case 600..<750: storeWorks()
+        case 750..<900: bytesArrive()
+        case 900..<905: breakLink()
+        default: timePasses()
+        }
+        takeAnswers()
+        #expect(driver.gatekeeper.waitingCount == waiting.count)
+    }
+
+    /// Lets everything come to its end: no request is forgotten.
+    mutating func settle() throws {
+        for _ in 0..<2000 {
+            time += 1
+            driver.tick(afterMilliseconds: 1)
+            carryOutOrders()
+            storeWorks()
+            bytesArrive()
+            takeAnswers()
+        }
+        #expect(waiting.isEmpty)
+        #expect(driver.gatekeeper.waitingCount == 0)
+        #expect(driver.gatekeeper.isSettled)
+    }
+
+    // MARK: Keys
+
+    private mutating func generate(_ name: String) {
+        if let old = active[name] { ended[old] = time }
+        let key = driver.generate(name)
+        active[name] = key
+        known.append(key)
+    }
+
+    private mutating func revoke(_ name: String) {
+        guard let old = active.removeValue(forKey: name) else { return }
+        ended[old] = time
+        driver.revoke(name)
+    }
+
+    // MARK: The proxy
+
+    private mutating func begin() {
+        lastRequest += 1
+        let isOld = Int.random(in: 0..<3, using: &generator) == 0
+        let name = Self.names.randomElement(using: &generator)!
+        guard let key = isOld ? known.suffix(6).randomElement(using: &generator) : active[name]
+        else { return }
+        let check = driver.check(key, request: lastRequest)
+        if let decision = check.decision {
+            #expect(decision.result == .unavailable)
+            return
+        }
+        waiting[lastRequest] = Waiting(
+            key: key,
+            ticket: check.ticket,
+            begun: time,
+            deadline: driver.now.monotonic.advanced(byMilliseconds: 200)
+        )
+    }
+
+    private mutating func cancel() {
+        guard let (request, check) = waiting.min(by: { $0.key < $1.key }) else { return }
+        driver.gatekeeper.cancel(ticket: check.ticket)
+        waiting[request] = nil
+    }
+
+    private mutating func carryOutOrders() {
+        while let (_, order) = driver.gatekeeper.nextOrder(driver.now) {
+            switch order {
+            case .open: connect()
+            case .close: disconnect()
+            case .write: toStore += TestStore.commands(in: driver.output())
+            }
+        }
+    }
+
+    private mutating func connect() {
+        #expect(!isConnected)
+        if Int.random(in: 0..<5, using: &generator) == 0 {
+            driver.gatekeeper.linkClosed(0, at: driver.now)
+        } else {
+            isConnected = true
+            driver.gatekeeper.linkOpened(0, at: driver.now)
+        }
+    }
+
+    private mutating func disconnect() {
+        isConnected = false
+        toStore = []
+        fromStore = []
+    }
+
+    private mutating func breakLink() {
+        guard isConnected else { return }
+        disconnect()
+        driver.gatekeeper.linkClosed(0, at: driver.now)
+    }
+
+    private mutating func takeAnswers() {
+        for (request, decision) in driver.answers() {
+            guard let check = waiting.removeValue(forKey: request) else {
+                Issue.record("a request was answered twice, or after it was cancelled")
+                continue
+            }
+            if decision.result == .allowed {
+                allowedCount += 1
+                let end = ended[check.key] ?? .max
+                #expect(
+                    end >= check.begun,
+                    "a key that ended at \(end) was let in for a check of \(check.begun)"
+                )
+            } else if decision.result == .revoked {
+                revokedCount += 1
+                #expect(ended[check.key] != nil, "a key that counts was refused")
+            } else {
+                #expect(decision.result == .unavailable)
+            }
+        }
+    }
+
+    private mutating func timePasses() {
+        driver.tick(afterMilliseconds: UInt64.random(in: 0...30, using: &generator))
+        takeAnswers()
+        #expect(waiting.values.allSatisfy { driver.now.monotonic < $0.deadline })
+    }
+
+    // MARK: The store and the way to it
+
+    private mutating func storeWorks() {
+        let count = min(toStore.count, Int.random(in: 0...20, using: &generator))
+        fromStore += Array(driver.store.answer(Array(toStore.prefix(count))).utf8)
+        toStore.removeFirst(count)
+    }
+
+    private mutating func bytesArrive() {
+        let count = min(fromStore.count, Int.random(in: 0...8000, using: &generator))
+        guard count > 0 else { return }
+        let bytes = Array(fromStore.prefix(count))
+        fromStore.removeFirst(count)
+        driver.received(bytes)
+    }
+}
+
+/// SplitMix64: the same numbers in every run.
+private struct SeededGenerator: RandomNumberGenerator {
+    private var state: UInt64
+
+    init(seed: UInt64) {
+        state = seed
+    }
+
+    mutating func next() -> UInt64 {
+        state &+= 0x9E37_79B9_7F4A_7C15
+        var value = state
+        value = (value ^ (value >> 30)) &* 0xBF58_476D_1CE4_E5B9
+        value = (value ^ (value >> 27)) &* 0x94D0_49BB_1331_11EB
+        return value ^ (value >> 31)
+    }
+}
