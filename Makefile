@@ -10,9 +10,11 @@ SWIFT   ?= swift
 PYTHON  := /usr/bin/python3
 
 # The runtime is linked in, so that neither file needs Swift where it is installed.
-SWIFT_RELEASE := $(SWIFT) build --configuration release --static-swift-stdlib
-SWIFT_PRODUCTS := .build/release
-INSTALL       := scripts/install-file
+RELEASE   := $(SWIFT) build --configuration release --static-swift-stdlib
+PRODUCTS  := .build/release
+INSTALL   := scripts/install-file
+FUZZ      := $(PRODUCTS)/latchkey-fuzz
+FUZZ_SEED := $(if $(SEED),--seed $(SEED))
 
 executable := bin/latchkey
 library    := lib/latchkey/liblatchkey.so
@@ -26,10 +28,10 @@ help: ## List what can be made
 
 build: ## Build the executable, the library and the nginx module into build/
 	@scripts/require-swift $(SWIFT)
-	$(SWIFT_RELEASE) --product LatchkeyABI
-	$(SWIFT_RELEASE) --product latchkey
-	$(INSTALL) --strip $(SWIFT_PRODUCTS)/libLatchkeyABI.so build/$(library)
-	$(INSTALL) --strip $(SWIFT_PRODUCTS)/latchkey build/$(executable)
+	$(RELEASE) --product LatchkeyABI
+	$(RELEASE) --product latchkey
+	$(INSTALL) --strip $(PRODUCTS)/libLatchkeyABI.so build/$(library)
+	$(INSTALL) --strip $(PRODUCTS)/latchkey build/$(executable)
 	scripts/build-module $(prefix)/$(library) build/$(module)
 
 up: ## Start the demonstration on 127.0.0.1:8080 (PORT=) and make a key
@@ -50,11 +52,13 @@ test: build ## Run every test but the slow ones (fuzz, valgrind)
 lint: ## Check the format and the style of all sources
 	scripts/lint
 
-fuzz: ## Feed INPUTS= generated inputs each to the parsers of keys and replies (SEED=)
+fuzz: ## Feed each parser with INPUTS= generated inputs; SEED= repeats a run
 	@scripts/require-swift $(SWIFT)
-	$(SWIFT_RELEASE) --product latchkey-fuzz
-	$(SWIFT_PRODUCTS)/latchkey-fuzz keys --inputs $(INPUTS) $(if $(SEED),--seed $(SEED))
-	$(SWIFT_PRODUCTS)/latchkey-fuzz replies --inputs $(INPUTS) $(if $(SEED),--seed $(SEED))
+	$(RELEASE) --product latchkey-fuzz
+	$(FUZZ) keys --inputs $(INPUTS) $(FUZZ_SEED)
+	$(FUZZ) replies --inputs $(INPUTS) $(FUZZ_SEED)
+	$(FUZZ) records --inputs $(INPUTS) $(FUZZ_SEED)
+	$(FUZZ) configuration --inputs $$(($(INPUTS) / 10)) $(FUZZ_SEED)
 
 valgrind: build ## Run an nginx worker under valgrind through aborts, timeouts and reloads
 	$(PYTHON) -m pytest Tests/EndToEnd/test_valgrind.py

@@ -34,7 +34,7 @@ extern "C" {
 #ifdef __clang__
 #pragma clang assume_nonnull begin
 #define LATCHKEY_NULLABLE _Nullable
-#define LATCHKEY_NONNULL _Nonnull
+#define LATCHKEY_NONNULL  _Nonnull
 #else
 #define LATCHKEY_NULLABLE
 #define LATCHKEY_NONNULL
@@ -45,7 +45,7 @@ extern "C" {
 
 /* Longest organization name, and a locator's fixed length, in bytes. */
 #define LATCHKEY_ORGANIZATION_MAX 64
-#define LATCHKEY_LOCATOR_LENGTH 14
+#define LATCHKEY_LOCATOR_LENGTH   14
 
 /* Longest endpoint ("unix:" and a path, or host:port), without the final 0. */
 #define LATCHKEY_ENDPOINT_MAX 255
@@ -66,8 +66,8 @@ uint32_t latchkey_abi_version(void);
 
 /* The time of an event, by both clocks that decisions need. */
 typedef struct {
-    uint64_t boottime_ns;  /* CLOCK_BOOTTIME, read for this call: leases and deadlines */
-    int64_t unix_ms;       /* milliseconds since 1970 UTC: expiry and last use */
+    uint64_t boottime_ns; /* CLOCK_BOOTTIME, read for this call: leases and deadlines */
+    int64_t unix_ms;      /* milliseconds since 1970 UTC: expiry and last use */
 } latchkey_time;
 
 
@@ -80,7 +80,7 @@ typedef struct {
 
 /* Why a configuration is refused. */
 typedef struct {
-    size_t directive;  /* index of the directive at fault; their count if none is */
+    size_t directive; /* index of the directive at fault; their count if none is */
     char message[LATCHKEY_MESSAGE_MAX + 1];
 } latchkey_fault;
 
@@ -124,17 +124,17 @@ void latchkey_gateway_free(latchkey_gateway *LATCHKEY_NULLABLE gateway);
 
 typedef enum {
     LATCHKEY_ALLOWED = 0,
-    LATCHKEY_MISSING = 1,      /* for the proxy's own use: there is no credential */
-    LATCHKEY_AMBIGUOUS = 2,    /* for the proxy's own use: there is more than one */
+    LATCHKEY_MISSING = 1,   /* for the proxy's own use: there is no credential */
+    LATCHKEY_AMBIGUOUS = 2, /* for the proxy's own use: there is more than one */
     LATCHKEY_MALFORMED = 3,
-    LATCHKEY_FORGED = 4,       /* well formed, and never issued here */
-    LATCHKEY_REVOKED = 5,      /* issued here, and replaced or revoked since */
+    LATCHKEY_FORGED = 4,  /* well formed, and never issued here */
+    LATCHKEY_REVOKED = 5, /* issued here, and replaced or revoked since */
     LATCHKEY_EXPIRED = 6,
-    LATCHKEY_UNAVAILABLE = 7   /* the store cannot answer, or its record cannot be trusted */
+    LATCHKEY_UNAVAILABLE = 7 /* the store cannot answer, or its record cannot be trusted */
 } latchkey_result;
 
 typedef enum {
-    LATCHKEY_SOURCE_NONE = 0,  /* decided from the key alone, or not decided by a record */
+    LATCHKEY_SOURCE_NONE = 0, /* decided from the key alone, or not decided by a record */
     LATCHKEY_SOURCE_CACHE = 1,
     LATCHKEY_SOURCE_STORE = 2,
     LATCHKEY_SOURCE_GRACE = 3
@@ -147,7 +147,7 @@ typedef struct {
     uint8_t organization_length;
     uint8_t locator_length;
     char organization[LATCHKEY_ORGANIZATION_MAX];
-    char locator[LATCHKEY_LOCATOR_LENGTH];  /* set only where the key was issued here */
+    char locator[LATCHKEY_LOCATOR_LENGTH]; /* set only where the key was issued here */
 } latchkey_decision;
 
 /*
@@ -175,16 +175,16 @@ size_t latchkey_checks_waiting(const latchkey_gateway *gateway);
 
 
 typedef enum {
-    LATCHKEY_LINK_OPEN = 1,   /* connect link to endpoint, then latchkey_link_opened() or _closed() */
-    LATCHKEY_LINK_CLOSE = 2,  /* close link; no latchkey_link_closed() is expected */
-    LATCHKEY_LINK_WRITE = 3   /* bytes wait in latchkey_link_output() */
+    LATCHKEY_LINK_OPEN = 1,  /* connect link to endpoint, then latchkey_link_opened() or _closed() */
+    LATCHKEY_LINK_CLOSE = 2, /* close link; no latchkey_link_closed() is expected */
+    LATCHKEY_LINK_WRITE = 3  /* bytes wait in latchkey_link_output() */
 } latchkey_link_action;
 
 /* What the gateway asks to be done with one of its connections to the store. */
 typedef struct {
-    uint32_t link;  /* small number, reused: an index for the caller's table */
+    uint32_t link; /* small number, reused: an index for the caller's table */
     latchkey_link_action action;
-    char endpoint[LATCHKEY_ENDPOINT_MAX + 1];  /* with LATCHKEY_LINK_OPEN only */
+    char endpoint[LATCHKEY_ENDPOINT_MAX + 1]; /* with LATCHKEY_LINK_OPEN only */
 } latchkey_link_order;
 
 /* Number of links a gateway may use at once: link numbers are below it. */

@@ -251,7 +251,7 @@ ngx_int_t ngx_http_latchkey_links_wait(ngx_http_latchkey_worker_t *worker,
 ngx_int_t ngx_http_latchkey_resolve_endpoints(ngx_conf_t *cf,
     ngx_http_latchkey_main_conf_t *lmcf, u_char *lines, size_t length);
 ngx_int_t ngx_http_latchkey_find_endpoint(ngx_http_latchkey_main_conf_t *lmcf,
-    const char *text, ngx_pool_t *pool, ngx_http_latchkey_endpoint_t *endpoint);
+    const char *name, ngx_pool_t *pool, ngx_http_latchkey_endpoint_t *endpoint);
 
 /* library */
 

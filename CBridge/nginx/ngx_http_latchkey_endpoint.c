@@ -9,9 +9,10 @@
 
 
 static ngx_int_t ngx_http_latchkey_add_endpoint(ngx_conf_t *cf,
-    ngx_http_latchkey_main_conf_t *lmcf, u_char *text, size_t length);
+    ngx_http_latchkey_main_conf_t *lmcf, ngx_str_t *text);
 static char *ngx_http_latchkey_parse_endpoint(ngx_pool_t *pool,
-    ngx_http_latchkey_endpoint_t *endpoint, ngx_uint_t resolve);
+    ngx_str_t *text, ngx_uint_t resolve,
+    ngx_http_latchkey_endpoint_t *endpoint);
 
 
 ngx_int_t
@@ -19,6 +20,7 @@ ngx_http_latchkey_resolve_endpoints(ngx_conf_t *cf,
     ngx_http_latchkey_main_conf_t *lmcf, u_char *lines, size_t length)
 {
     u_char *p, *end, *next;
+    ngx_str_t text;
 
     end = lines + length;
 
@@ -29,9 +31,10 @@ ngx_http_latchkey_resolve_endpoints(ngx_conf_t *cf,
             next = end;
         }
 
-        if (next != p
-            && ngx_http_latchkey_add_endpoint(cf, lmcf, p, next - p) != NGX_OK)
-        {
+        text.data = p;
+        text.len = next - p;
+
+        if (ngx_http_latchkey_add_endpoint(cf, lmcf, &text) != NGX_OK) {
             return NGX_ERROR;
         }
     }
@@ -42,7 +45,7 @@ ngx_http_latchkey_resolve_endpoints(ngx_conf_t *cf,
 
 static ngx_int_t
 ngx_http_latchkey_add_endpoint(ngx_conf_t *cf,
-    ngx_http_latchkey_main_conf_t *lmcf, u_char *text, size_t length)
+    ngx_http_latchkey_main_conf_t *lmcf, ngx_str_t *text)
 {
     char *error;
     u_char message[LATCHKEY_MESSAGE_MAX + 1], *p;
@@ -54,24 +57,14 @@ ngx_http_latchkey_add_endpoint(ngx_conf_t *cf,
         return NGX_ERROR;
     }
 
-    /* the addresses refer to their text, which ends with a 0 for the log */
-
-    endpoint->text.len = length;
-    endpoint->text.data = ngx_pcalloc(cf->pool, length + 1);
-    if (endpoint->text.data == NULL) {
-        return NGX_ERROR;
-    }
-
-    ngx_memcpy(endpoint->text.data, text, length);
-
-    error = ngx_http_latchkey_parse_endpoint(cf->pool, endpoint, 1);
+    error = ngx_http_latchkey_parse_endpoint(cf->pool, text, 1, endpoint);
 
     if (error == NULL) {
         return NGX_OK;
     }
 
     p = ngx_snprintf(message, LATCHKEY_MESSAGE_MAX, "%s in the store \"%V\"",
-        error, &endpoint->text);
+        error, text);
     *p = '\0';
 
     index = ngx_http_latchkey_setting_index(lmcf, "latchkey_store");
@@ -85,37 +78,33 @@ ngx_http_latchkey_add_endpoint(ngx_conf_t *cf,
 
 ngx_int_t
 ngx_http_latchkey_find_endpoint(ngx_http_latchkey_main_conf_t *lmcf,
-    const char *text, ngx_pool_t *pool, ngx_http_latchkey_endpoint_t *endpoint)
+    const char *name, ngx_pool_t *pool, ngx_http_latchkey_endpoint_t *endpoint)
 {
-    size_t length;
+    char *error;
+    ngx_str_t text;
     ngx_uint_t i;
     ngx_http_latchkey_endpoint_t *known;
 
-    length = ngx_strlen(text);
+    text.len = ngx_strlen(name);
+    text.data = (u_char *) name;
+
     known = lmcf->endpoints.elts;
 
     for (i = 0; i < lmcf->endpoints.nelts; i++) {
 
-        if (known[i].text.len == length
-            && ngx_strncmp(known[i].text.data, text, length) == 0)
+        if (known[i].text.len == text.len
+            && ngx_strncmp(known[i].text.data, text.data, text.len) == 0)
         {
             *endpoint = known[i];
             return NGX_OK;
         }
     }
 
-    endpoint->text.len = length;
-    endpoint->text.data = ngx_pcalloc(pool, length + 1);
-    if (endpoint->text.data == NULL) {
-        return NGX_ERROR;
-    }
+    error = ngx_http_latchkey_parse_endpoint(pool, &text, 0, endpoint);
 
-    ngx_memcpy(endpoint->text.data, text, length);
-
-    if (ngx_http_latchkey_parse_endpoint(pool, endpoint, 0) != NULL) {
+    if (error) {
         ngx_log_error(NGX_LOG_ERR, pool->log, 0,
-            "latchkey: \"%V\" is not an address to connect to",
-            &endpoint->text);
+            "latchkey: %s in the store \"%V\"", error, &text);
         return NGX_ERROR;
     }
 
@@ -126,14 +115,23 @@ ngx_http_latchkey_find_endpoint(ngx_http_latchkey_main_conf_t *lmcf,
 /* Returns what is wrong, or NULL. */
 
 static char *
-ngx_http_latchkey_parse_endpoint(ngx_pool_t *pool,
-    ngx_http_latchkey_endpoint_t *endpoint, ngx_uint_t resolve)
+ngx_http_latchkey_parse_endpoint(ngx_pool_t *pool, ngx_str_t *text,
+    ngx_uint_t resolve, ngx_http_latchkey_endpoint_t *endpoint)
 {
     ngx_url_t u;
 
     ngx_memzero(&u, sizeof(ngx_url_t));
 
-    u.url = endpoint->text;
+    /* the addresses go on to refer to their text, which must end with a 0 */
+
+    u.url.len = text->len;
+    u.url.data = ngx_pcalloc(pool, text->len + 1);
+    if (u.url.data == NULL) {
+        return "no memory";
+    }
+
+    ngx_memcpy(u.url.data, text->data, text->len);
+
     u.no_resolve = !resolve;
 
     if (ngx_parse_url(pool, &u) != NGX_OK) {
@@ -144,6 +142,7 @@ ngx_http_latchkey_parse_endpoint(ngx_pool_t *pool,
         return "host not found";
     }
 
+    endpoint->text = u.url;
     endpoint->addrs = u.addrs;
     endpoint->naddrs = u.naddrs;
 

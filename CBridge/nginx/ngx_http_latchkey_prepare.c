@@ -36,6 +36,7 @@ static ngx_int_t ngx_http_latchkey_read_report(ngx_fd_t fd,
     ngx_http_latchkey_report_t *report);
 static ngx_int_t ngx_http_latchkey_keep_report(ngx_conf_t *cf,
     ngx_http_latchkey_main_conf_t *lmcf, ngx_http_latchkey_report_t *report);
+static void ngx_http_latchkey_free_report(ngx_http_latchkey_report_t *report);
 static void ngx_http_latchkey_wipe_secrets(void *data);
 
 
@@ -56,8 +57,7 @@ ngx_http_latchkey_prepare(ngx_conf_t *cf, ngx_http_latchkey_main_conf_t *lmcf)
         rc = ngx_http_latchkey_keep_report(cf, lmcf, report);
     }
 
-    ngx_explicit_memzero(report, sizeof(ngx_http_latchkey_report_t));
-    ngx_free(report);
+    ngx_http_latchkey_free_report(report);
 
     return rc;
 }
@@ -81,6 +81,7 @@ ngx_http_latchkey_ask_child(ngx_conf_t *cf, ngx_http_latchkey_main_conf_t *lmcf,
     if (pid == 0) {
         ngx_http_latchkey_make_report(lmcf, report);
         ngx_http_latchkey_write_report(fd[1], report);
+        ngx_http_latchkey_free_report(report);
         _exit(0);
     }
 
@@ -252,6 +253,14 @@ ngx_http_latchkey_keep_report(ngx_conf_t *cf,
 
     return ngx_http_latchkey_resolve_endpoints(cf, lmcf, report->endpoints,
         report->endpoints_length);
+}
+
+
+static void
+ngx_http_latchkey_free_report(ngx_http_latchkey_report_t *report)
+{
+    ngx_explicit_memzero(report, sizeof(ngx_http_latchkey_report_t));
+    ngx_free(report);
 }
 
 

@@ -1,7 +1,8 @@
 import Keyring
 import RedisClient
 
-/// Why something was not done, and the exit code that says so (those of sysexits.h where there is one).
+/// Why something was not done, and the exit code that says so (those of sysexits.h where there is
+/// one).
 public struct AdministrationError: Error, Equatable, Sendable {
     /// What kind of failure it is.
     public enum Kind: Int32, Sendable {

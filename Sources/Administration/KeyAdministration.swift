@@ -34,7 +34,8 @@ public final class KeyAdministration {
 // MARK: - What can be done
 
 extension KeyAdministration {
-    /// Adds an organization without a key. Returns `false` where it is there already, with the same owner.
+    /// Adds an organization without a key. Returns `false` where it is there already, with the same
+    /// owner.
     public func addOrganization(_ organization: Organization, owner: Principal)
         throws(AdministrationError) -> Bool
     {
@@ -71,7 +72,8 @@ extension KeyAdministration {
         )
     }
 
-    /// Makes a key and invalidates the one before it, at once or after the grace. The text is to be shown once.
+    /// Makes a key and invalidates the one before it, at once or after the grace. The text is to be
+    /// shown once.
     ///
     /// - Parameters:
     ///   - span: After how many milliseconds the key expires.

@@ -11,8 +11,8 @@ public struct KeyStatus: Sendable {
     /// Since when a new key is due; `nil` where none is.
     public let rotationDueSince: UnixTime?
 
-    /// - Parameter use: When any of the organization's keys was last used: one before the active key was made is
-    ///   not its own.
+    /// - Parameter use: When any of the organization's keys was last used: one before the active
+    ///   key was made is not its own.
     init(_ record: KeyRecord, use: UnixTime?, rotateAfterMilliseconds: UInt64?, now: UnixTime) {
         self.record = record
         lastUse = record.key.flatMap { key in use.flatMap { $0 < key.createdAt ? nil : $0 } }

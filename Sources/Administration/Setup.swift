@@ -11,7 +11,8 @@ public struct Setup {
 
     /// - Parameters:
     ///   - configurationFile: Where the configuration is to be.
-    ///   - pepperFile: Where the pepper is, or is to be; beside the configuration where nothing is said.
+    ///   - pepperFile: Where the pepper is, or is to be; beside the configuration where nothing is
+    ///     said.
     ///   - store: The store's URL.
     ///   - account: Who sets it up, and may add organizations from then on.
     public init(configurationFile: String, pepperFile: String?, store: String, account: Principal) {

@@ -12,7 +12,8 @@ final class SocketTransport {
 
     private let descriptor: Int32
 
-    /// What is being written, between `written` and `filled`; wiped as it goes, since it may hold a password.
+    /// What is being written, between `written` and `filled`; wiped as it goes, since it may hold a
+    /// password.
     private let buffer = UnsafeMutableBufferPointer<UInt8>.allocate(capacity: 16_384)
     private var written = 0
     private var filled = 0
@@ -35,7 +36,8 @@ final class SocketTransport {
         buffer.deallocate()
     }
 
-    /// Waits until bytes can be read, or written where that is wanted. Returns `false` at the deadline.
+    /// Waits until bytes can be read, or written where that is wanted. Returns `false` at the
+    /// deadline.
     func wait(toWrite: Bool, until deadline: MonotonicTime) throws(Failure) -> Bool {
         try Self.wait(descriptor, Int16(POLLIN) | (toWrite ? Int16(POLLOUT) : 0), deadline)
     }
@@ -47,7 +49,8 @@ final class SocketTransport {
         )
     }
 
-    /// Writes what `fill` gives until it gives nothing. Returns `false` when the socket takes no more.
+    /// Writes what `fill` gives until it gives nothing. Returns `false` when the socket takes no
+    /// more.
     func write(_ fill: (UnsafeMutableRawBufferPointer) -> Int) throws(Failure) -> Bool {
         let flags = Int32(MSG_DONTWAIT) | Int32(MSG_NOSIGNAL)
         while true {

@@ -10,7 +10,8 @@ public final class StoreConnection {
         case unreachable(String)
         /// The account may not use the store's socket.
         case notPermitted(String)
-        /// The connection was lost after commands were sent: they may or may not have been carried out.
+        /// The connection was lost after commands were sent: they may or may not have been carried
+        /// out.
         case interrupted(String)
     }
 

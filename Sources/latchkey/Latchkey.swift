@@ -42,7 +42,8 @@ struct Latchkey: ParsableCommand {
     }
 }
 
-/// A command that ends with one line on standard error and an exit code where it cannot do its work.
+/// A command that ends with one line on standard error and an exit code where it cannot do its
+/// work.
 protocol LatchkeyCommand: ParsableCommand {
     func perform() throws(AdministrationError)
 }

@@ -49,12 +49,14 @@ struct TimeSpanArgument: ExpressibleByArgument {
 }
 
 extension Organization: ExpressibleByArgument {
+    /// An organization as it is named on the command line.
     public init?(argument: String) {
         self.init(argument)
     }
 }
 
 extension Principal: ExpressibleByArgument {
+    /// A principal as it is named on the command line.
     public init?(argument: String) {
         self.init(argument)
     }

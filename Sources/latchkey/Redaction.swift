@@ -3,8 +3,8 @@ enum Redaction {
     /// Characters of a key behind its locator.
     private static let secretLength = 46
 
-    /// The text with `…` for every run of letters and digits that is long enough to be the secret part of a key
-    /// and stands behind an underscore.
+    /// The text with `…` for every run of letters and digits that is long enough to be the secret
+    /// part of a key and stands behind an underscore.
     static func redacting(_ text: String) -> String {
         var redacted = ""
         var run = ""

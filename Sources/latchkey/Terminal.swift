@@ -37,7 +37,8 @@ enum Terminal {
         }
     }
 
-    /// Reads a key from standard input, up to the end of the line; on a terminal without showing it.
+    /// Reads a key from standard input, up to the end of the line; on a terminal without showing
+    /// it.
     static func readSecret() throws(AdministrationError) -> SecretBytes {
         let isTerminal = isatty(STDIN_FILENO) != 0
         var settings = termios()

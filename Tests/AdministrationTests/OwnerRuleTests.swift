@@ -8,14 +8,21 @@ import Testing
     static let alice = Principal("alice")!
     static let root = Principal("root")!
 
-    static func caller(_ account: String, as name: String? = nil) throws(AdministrationError) -> Caller {
+    static func caller(_ account: String, as name: String? = nil) throws(AdministrationError)
+        -> Caller
+    {
         try Caller(
-            account: Principal(account)!, as: name.flatMap { Principal($0) }, operators: ["root", "ops"])
+            account: Principal(account)!,
+            as: name.flatMap { Principal($0) },
+            operators: ["root", "ops"]
+        )
     }
 
     /// What a caller gets from an action on an organization that alice owns, or that is not there.
     static func kind(
-        _ action: OwnerRule.Action, _ caller: Caller, isThere: Bool = true
+        _ action: OwnerRule.Action,
+        _ caller: Caller,
+        isThere: Bool = true
     ) -> AdministrationError.Kind? {
         do throws(AdministrationError) {
             try OwnerRule.check(action, on: organization, owner: isThere ? alice : nil, by: caller)
@@ -49,7 +56,7 @@ import Testing
         #expect(throws: Never.self) { try Self.caller("bob", as: "bob") }
     }
 
-    @Test func `to those who are no operators it makes no difference whether an organization exists`() throws {
+    @Test func `to others it makes no difference whether an organization exists`() throws {
         let bob = try Self.caller("bob")
         for action in [OwnerRule.Action.generate, .revoke, .status] {
             let there = #expect(throws: AdministrationError.self) {

@@ -250,7 +250,7 @@ def test_a_fault_of_the_pepper_names_the_directive(gate):
 
 
 def test_a_pepper_that_only_root_may_read_serves_workers_of_another_account(sandboxes):
-    gate = sandboxes(user="nobody", workers=1)
+    gate = sandboxes(user="nobody nogroup", workers=1)
     key = gate.key()
 
     assert stat.S_IMODE(gate.pepper_file.stat().st_mode) == 0o600

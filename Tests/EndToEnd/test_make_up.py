@@ -8,6 +8,7 @@ import subprocess
 
 import pytest
 
+from harness import processes
 from harness.artefacts import IS_ROOT
 from harness.executable import KEY, NOT_PERMITTED
 from harness.key_forge import secret_of
@@ -174,7 +175,7 @@ def test_down_stops_both_and_keeps_what_was_stored(checkout, demonstration):
 
     checkout.must_make("down")
 
-    assert not any(os.path.exists(f"/proc/{pid}") for pid in pids)
+    assert not any(map(processes.is_alive, pids))
     checkout.must_make("down")
     demonstration.up()
     assert demonstration.ask(key=key)[0] == 200

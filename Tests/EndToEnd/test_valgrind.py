@@ -2,6 +2,7 @@
 
 import re
 import time
+from pathlib import Path
 
 import pytest
 
@@ -19,6 +20,7 @@ VALGRIND = (
     "--leak-check=full",
     "--show-leak-kinds=definite",
     "--errors-for-leak-kinds=definite",
+    f"--suppressions={Path(__file__).parent / 'valgrind.supp'}",
     NGINX,
 )
 

@@ -133,6 +133,14 @@ struct RESPDecoderTests {
         #expect(filled == Decoded(replies: [], failure: .tooLong))
     }
 
+    @Test func `a reply that was too long is not believed when it ends after all`() throws {
+        let decoder = try #require(RESPDecoder(replyLengthMax: 100))
+        decoder.feed("$200\r\n" + String(repeating: "x", count: 150))
+        #expect(throws: RESPDecoder.Failure.tooLong) { try decoder.next() }
+        decoder.feed(String(repeating: "x", count: 50) + "\r\n+OK\r\n")
+        #expect(throws: RESPDecoder.Failure.tooLong) { try decoder.next() }
+    }
+
     @Test func `a line without an end is refused in the end`() {
         for start in ["+", "-", ":", "$", "*"] {
             let stream = start + String(repeating: "1", count: 10_000)

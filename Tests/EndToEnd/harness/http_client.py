@@ -7,6 +7,8 @@ import socket
 import termios
 from dataclasses import dataclass
 
+from harness.polling import wait_until
+
 TIMEOUT = 30
 
 
@@ -73,7 +75,15 @@ class Connection:
     def __init__(self, path):
         self.socket = socket.socket(socket.AF_UNIX)
         self.socket.settimeout(TIMEOUT)
-        self.socket.connect(str(path))
+        wait_until(lambda: self.is_connected_to(path), "nginx has room for a connection", seconds=TIMEOUT)
+
+    def is_connected_to(self, path):
+        """Connects, unless a slow worker has not taken those who came before."""
+        try:
+            self.socket.connect(str(path))
+        except BlockingIOError:
+            return False
+        return True
 
     def __enter__(self):
         return self

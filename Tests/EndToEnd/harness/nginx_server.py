@@ -72,7 +72,7 @@ class NginxServer:
     """Serves `server` on the unix socket gate.sock of its folder."""
 
     def __init__(self, folder, settings, server, http="", main="", workers=2,
-                 user="root", library=LIBRARY, module=MODULE, program=(NGINX,)):
+                 user="root root", library=LIBRARY, module=MODULE, program=(NGINX,)):
         self.folder = folder
         self.program = program
         self.workers_wanted = workers

@@ -139,7 +139,7 @@ class Sandbox:
     def files_with_secrets(self):
         """Files that hold a key's secret or the pepper, the pepper's own file aside."""
         secrets = [secret_of(key).encode() for key in self.latchkey.keys + self.forged_keys]
-        if self.pepper_file.exists():
+        if self.pepper_file.is_file():
             secrets += self.pepper_file.read_bytes().split()
         files = [path for path in self.folder.rglob("*") if path.is_file() and path != self.pepper_file]
         return [fault for path in files for fault in self.secrets_in(path, secrets)]

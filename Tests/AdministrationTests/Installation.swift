@@ -1,0 +1,110 @@
+import Glibc
+import KeyFormat
+import Keyring
+import RedisClient
+
+@testable import Administration
+
+/// A store of its own, a pepper and a configuration, and whoever works with them.
+struct Installation: Sendable {
+    static let acme = Organization("acme")!
+    static let alice = Principal("alice")!
+
+    let redis: RedisServer
+    private let settings: [Directive]
+
+    init(settings: [Directive] = []) throws {
+        redis = try RedisServer()
+        let pepperFile = "\(redis.folder)/pepper"
+        var file = try NewFile(pepperFile, mode: 0o600)
+        try PepperRing.makeContents().withSpan { contents throws(AdministrationError) in
+            try file.keep(contents)
+        }
+        self.settings =
+            [Directive(name: "latchkey_pepper_file", values: [pepperFile])] + settings
+    }
+
+    /// What an account may do, as itself or as somebody else.
+    func administration(
+        _ account: String = "alice",
+        as principal: String? = nil,
+        through proxy: CuttingProxy? = nil
+    ) throws -> KeyAdministration {
+        let store = "unix:\(proxy?.path ?? redis.socket)"
+        let configuration = try Configuration(
+            settings + [Directive(name: "latchkey_store", values: [store])]
+        )
+        let caller = try Caller(
+            account: Principal(account)!,
+            as: principal.flatMap { Principal($0) },
+            operators: configuration.operators
+        )
+        return try KeyAdministration(configuration, caller: caller)
+    }
+
+    /// Adds acme for alice, with a key where one is wanted; returns the key.
+    @discardableResult
+    func addAcme(withKey: Bool = true) throws -> String {
+        _ = try administration("root").addOrganization(Self.acme, owner: Self.alice)
+        return withKey ? try generate() : ""
+    }
+
+    /// A new key of acme.
+    @discardableResult
+    func generate(expiresIn span: UInt64? = nil, grace: UInt64 = 0) throws -> String {
+        try administration().generate(
+            for: Self.acme,
+            expiresInMilliseconds: span,
+            graceMilliseconds: grace
+        ).string
+    }
+
+    /// What the executable says of a key.
+    func verification(of key: String) throws -> KeyVerification {
+        try administration().verify(Array(key.utf8).span)
+    }
+
+    /// The name of acme's record in the store, or of another key of the store that belongs to it.
+    func storeKey(_ kind: String = "record") -> String {
+        "latchkey:\(kind):{\(Self.acme.locator)}"
+    }
+
+    /// The fields of acme's record as they are stored.
+    func fields() throws -> [String: String] {
+        guard case .array(let texts) = try redis("HGETALL", storeKey()) else { return [:] }
+        let words = texts.map(\.string)
+        return Dictionary(
+            uniqueKeysWithValues: stride(from: 0, to: words.count, by: 2).map {
+                (words[$0], words[$0 + 1])
+            }
+        )
+    }
+}
+
+/// The kind of failure that something ends with; `nil` where it does not fail.
+func failure(_ body: () throws -> Void) -> AdministrationError.Kind? {
+    do {
+        try body()
+        return nil
+    } catch {
+        return (error as? AdministrationError)?.kind
+    }
+}
+
+extension SecretBytes {
+    /// The text, which only tests may hold outside of `SecretBytes`.
+    var string: String {
+        withSpan { span in String(decoding: span.indices.map { span[$0] }, as: UTF8.self) }
+    }
+}
+
+extension RedisReply {
+    /// The text of a reply that is one, and nothing for others.
+    var string: String {
+        switch self {
+        case .bulk(let text), .status(let text), .error(let text):
+            String(decoding: text, as: UTF8.self)
+        default: ""
+        }
+    }
+}

@@ -1,0 +1,45 @@
+import Glibc
+import Keyring
+import Testing
+
+@testable import Administration
+
+/// Secrets that cannot be used.
+struct PermissionTests {
+    private let folder = TemporaryFolder()
+
+    private func refusal(of pepper: String) throws -> AdministrationError {
+        let configuration = try Configuration([
+            Directive(name: "latchkey_pepper_file", values: [pepper])
+        ])
+        let alice = Principal("alice")!
+        let caller = try Caller(account: alice, as: nil, operators: [])
+        let error = #expect(throws: AdministrationError.self) {
+            try KeyAdministration(configuration, caller: caller)
+        }
+        return try #require(error)
+    }
+
+    @Test func `a pepper that is missing is a matter of the configuration`() throws {
+        let refusal = try self.refusal(of: "\(folder.path)/none")
+        #expect(refusal.kind == .configuration)
+        #expect(refusal.message.contains("\(folder.path)/none does not exist"))
+    }
+
+    @Test func `a pepper that is too short is a matter of the configuration, and not shown`()
+        throws
+    {
+        let path = try folder.write("abcdef0123456789\n", to: "pepper")
+        let refusal = try self.refusal(of: path)
+        #expect(refusal.kind == .configuration)
+        #expect(!refusal.message.contains("abcdef0123456789"))
+    }
+
+    @Test func `a pepper that others may use is refused`() throws {
+        let path = try folder.write(String(repeating: "0a", count: 32), to: "pepper")
+        chmod(path, 0o604)
+        let refusal = try self.refusal(of: path)
+        #expect(refusal.kind == .configuration)
+        #expect(refusal.message.contains("chmod"))
+    }
+}

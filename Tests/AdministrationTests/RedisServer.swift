@@ -1,0 +1,66 @@
+import Glibc
+import RedisClient
+
+@testable import Administration
+
+/// A real Redis of a test's own, in a temporary folder that also holds the test's other files.
+final class RedisServer: Sendable {
+    struct NotStarted: Error {}
+
+    private let temporary = TemporaryFolder()
+    private let process: pid_t
+
+    var folder: String { temporary.path }
+
+    /// Where it listens.
+    var socket: String { "\(folder)/redis.sock" }
+
+    init() throws {
+        process = try Self.spawn([
+            "redis-server", "--port", "0", "--unixsocket", "\(temporary.path)/redis.sock",
+            "--unixsocketperm", "600", "--dir", temporary.path,
+            "--logfile", "\(temporary.path)/redis.log", "--save", "",
+        ])
+        try waitUntilReady()
+    }
+
+    deinit {
+        kill(process, SIGKILL)
+        waitpid(process, nil, 0)
+    }
+
+    /// Sends a command and returns its reply.
+    @discardableResult
+    func callAsFunction(_ arguments: String...) throws -> RedisReply {
+        var command = RedisCommand()
+        for argument in arguments { command.append(argument) }
+        return try connect().execute([command])[0]
+    }
+
+    /// A new connection.
+    func connect() throws -> StoreConnection {
+        StoreConnection(.standalone(try StoreURL("unix:\(socket)")), credentials: nil)
+    }
+
+    /// Stops the process, so that it answers nothing until it goes on.
+    func freeze() { kill(process, SIGSTOP) }
+
+    func thaw() { kill(process, SIGCONT) }
+
+    private func waitUntilReady() throws {
+        let deadline = SystemClock.monotonicTime().advanced(byMilliseconds: 10_000)
+        while (try? self("PING")) == nil {
+            guard SystemClock.monotonicTime() < deadline else { throw NotStarted() }
+            usleep(5000)
+        }
+    }
+
+    private static func spawn(_ arguments: [String]) throws -> pid_t {
+        var process: pid_t = 0
+        var pointers = arguments.map { strdup($0) } + [nil]
+        defer { for pointer in pointers { free(pointer) } }
+        guard posix_spawnp(&process, arguments[0], nil, nil, &pointers, environ) == 0
+        else { throw NotStarted() }
+        return process
+    }
+}
