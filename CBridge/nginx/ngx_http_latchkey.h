@@ -219,8 +219,6 @@ ngx_int_t ngx_http_latchkey_refuse(ngx_http_request_t *r,
 
 /* variable */
 
-extern ngx_str_t ngx_http_latchkey_result_names[];
-
 ngx_int_t ngx_http_latchkey_add_variables(ngx_conf_t *cf);
 
 /* worker */

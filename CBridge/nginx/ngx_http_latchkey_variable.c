@@ -21,7 +21,7 @@ static ngx_str_t ngx_http_latchkey_variable_text(
     const latchkey_decision *decision, uintptr_t data);
 
 
-ngx_str_t ngx_http_latchkey_result_names[] = {
+static ngx_str_t ngx_http_latchkey_result_names[] = {
     [LATCHKEY_ALLOWED] = ngx_string("allowed"),
     [LATCHKEY_MISSING] = ngx_string("missing"),
     [LATCHKEY_AMBIGUOUS] = ngx_string("ambiguous"),

@@ -24,9 +24,13 @@ public final class Gatekeeper {
         case write
     }
 
-    private enum Mark {
-        case read(PendingChecks.ReadID)
-        case uses
+    /// What a command is for. A number and not an enum, because the compiler tells apart cases of the
+    /// link's events by bits that a case without a payload leaves unset: memory checkers object.
+    private struct Mark: Equatable {
+        let read: PendingChecks.ReadID
+
+        /// No read: last uses.
+        static let uses = Mark(read: -1)
     }
 
     /// Checks that may wait for the store; more than a worker has connections.
@@ -163,7 +167,7 @@ extension Gatekeeper {
     private func sendReads(_ now: MonotonicTime) {
         guard link.isReady, pending.hasUnsent else { return }
         for read in pending.takeUnsent()
-        where !link.send(KeyCommands.read(read.locator), mark: .read(read.id), now: now) {
+        where !link.send(KeyCommands.read(read.locator), mark: Mark(read: read.id), now: now) {
             giveUp(pending.finish(read.id))
         }
     }
@@ -173,8 +177,8 @@ extension Gatekeeper {
             switch event {
             case .ready:
                 log.note(.storeReady, now.monotonic, "connected to the store at \(endpoint)")
-            case .reply(.read(let id), let reply): takeRecord(reply, read: id, now)
-            case .reply(.uses, let reply): takeUsesReply(reply, now)
+            case .reply(let mark, let reply) where mark == .uses: takeUsesReply(reply, now)
+            case .reply(let mark, let reply): takeRecord(reply, read: mark.read, now)
             case .lost(let failure, let unanswered): takeLoss(failure, unanswered, now)
             }
         }
@@ -199,7 +203,7 @@ extension Gatekeeper {
     private func takeLoss(_ failure: LinkFailure, _ unanswered: [Mark], _ now: ClockReading) {
         isWriteOrdered = false
         log.note(.storeLost, now.monotonic, "the store at \(endpoint): \(failure)")
-        for case .read(let id) in unanswered { pending.resend(id) }
+        for mark in unanswered where mark != .uses { pending.resend(mark.read) }
         usage.resend(now.monotonic)
         if !link.isBeingMade(now.monotonic) { giveUp(pending.takeAll()) }
     }

@@ -89,6 +89,7 @@ def run_through(gate):
     gate.redis.thaw()
 
     # Something else in the place of the store.
+    gate.expect(r"connect\(\) to unix:")
     gate.redis.stop()
     gate.redis.socket.unlink(missing_ok=True)
     for reply in (b"garbage\r\n", array(bulk(b"x")), b"*1\r\n" * 1000, b"$99999999999\r\n", None):
