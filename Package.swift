@@ -66,7 +66,7 @@ let package = Package(
         .testTarget(name: "RedisClientTests", dependencies: ["RedisClient"]),
         .testTarget(name: "KeyringTests", dependencies: ["Keyring"]),
         .testTarget(name: "GatewayTests", dependencies: ["Gateway"]),
-        .testTarget(name: "AdministrationTests", dependencies: ["Administration"]),
+        .testTarget(name: "AdministrationTests", dependencies: ["Administration", "latchkey"]),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -38,14 +38,20 @@ public struct AdministrationError: Error, Equatable, Sendable {
 }
 
 extension AdministrationError {
-    init(_ fault: RecordFault, _ organization: Organization) {
-        if case .unreadable(let error) = fault, error.code == "NOPERM" {
-            self.init(
-                .notPermitted,
-                "the store does not let this program read records: \(error.message)"
-            )
-        } else {
-            self.init(.data, "the record of \(organization) \(fault); nothing was done")
+    /// - Parameter subject: Which record it is.
+    init(_ fault: RecordFault, _ subject: String) {
+        guard case .unreadable(let error) = fault, error.code != "WRONGTYPE" else {
+            self.init(.data, "\(subject) \(fault)")
+            return
+        }
+        self.init(error.code == "NOPERM" ? .notPermitted : .store, "\(subject) \(fault)")
+    }
+
+    init(_ fault: StoreConnection.Fault) {
+        switch fault {
+        case .unreachable(let text), .interrupted(let text): self.init(.store, text)
+        case .notPermitted(let text):
+            self.init(.notPermitted, "this account is not permitted to manage keys: \(text)")
         }
     }
 
@@ -56,7 +62,7 @@ extension AdministrationError {
                 "this account is not permitted to manage keys: \(fault.message)"
             )
         } else {
-            self.init(.configuration, "\(fault.directive): \(fault.message)")
+            self.init(.configuration, fault.message)
         }
     }
 

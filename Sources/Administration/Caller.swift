@@ -16,12 +16,16 @@ public struct Caller: Equatable, Sendable {
     ///
     /// - Parameters:
     ///   - name: The principal named with `--as`.
+    ///   - isRoot: Whether the account is root by its number, whatever it is called.
     ///   - operators: Accounts that may act for others.
-    public init(account: Principal, as name: Principal?, operators: Set<String>)
-        throws(AdministrationError)
-    {
+    public init(
+        account: Principal,
+        isRoot: Bool = false,
+        as name: Principal?,
+        operators: Set<String>
+    ) throws(AdministrationError) {
         self.account = account
-        isOperator = operators.contains(account.name)
+        isOperator = isRoot || operators.contains(account.name)
         guard let name, name != account else {
             principal = account
             return

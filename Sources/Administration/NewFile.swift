@@ -40,6 +40,16 @@ public struct NewFile: ~Copyable {
 
 /// Writing that notices when it fails.
 public enum Output {
+    /// Whether a descriptor takes bytes: it was opened for writing, and a pipe has a reader.
+    public static func isOpen(_ descriptor: Int32) -> Bool {
+        let flags = fcntl(descriptor, F_GETFL)
+        var state = pollfd(fd: descriptor, events: 0, revents: 0)
+        guard flags >= 0, flags & O_ACCMODE != O_RDONLY, poll(&state, 1, 0) >= 0 else {
+            return false
+        }
+        return state.revents & Int16(POLLERR) == 0
+    }
+
     /// Writes all bytes. Returns `false`, with the reason in `errno`, where that is not possible.
     public static func write(_ bytes: Span<UInt8>, to descriptor: Int32) -> Bool {
         bytes.withUnsafeBytes { bytes in

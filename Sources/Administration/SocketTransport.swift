@@ -3,11 +3,18 @@ import RedisClient
 
 /// A socket that is waited for with a deadline.
 final class SocketTransport {
-    /// The number of a system error.
-    struct Failure: Error {
-        let number: Int32
+    /// Why it cannot be used.
+    enum Failure: Error, Equatable {
+        case system(errno: Int32)
+        /// The number of an error of getaddrinfo().
+        case name(Int32)
 
-        var description: String { String(cString: strerror(number)) }
+        var description: String {
+            switch self {
+            case .system(let number): String(cString: strerror(number))
+            case .name(let number): String(cString: gai_strerror(number))
+            }
+        }
     }
 
     private let descriptor: Int32
@@ -75,7 +82,7 @@ final class SocketTransport {
     private static func transferred(_ result: Int) throws(Failure) -> Int? {
         if result >= 0 { return result }
         if errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR { return nil }
-        throw Failure(number: errno)
+        throw .system(errno: errno)
     }
 
     private static func wait(
@@ -90,7 +97,7 @@ final class SocketTransport {
             let milliseconds = (deadline.nanoseconds - now.nanoseconds) / 1_000_000 + 1
             let result = poll(&descriptors, 1, Int32(min(milliseconds, 60_000)))
             if result > 0 { return true }
-            if result < 0, errno != EINTR { throw Failure(number: errno) }
+            if result < 0, errno != EINTR { throw .system(errno: errno) }
         }
     }
 }
@@ -106,7 +113,7 @@ extension SocketTransport {
             storage.copyBytes(from: path.utf8)
             return true
         }
-        guard fits else { throw Failure(number: ENAMETOOLONG) }
+        guard fits else { throw .system(errno: ENAMETOOLONG) }
         return try withUnsafeBytes(of: &address) { bytes throws(Failure) in
             try connect(family: AF_UNIX, bytes, deadline)
         }
@@ -120,11 +127,10 @@ extension SocketTransport {
         var hints = addrinfo()
         hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
         var list: UnsafeMutablePointer<addrinfo>?
-        guard getaddrinfo(host, String(port), &hints, &list) == 0 else {
-            throw Failure(number: EHOSTUNREACH)
-        }
+        let result = getaddrinfo(host, String(port), &hints, &list)
+        guard result == 0 else { throw .name(result) }
         defer { freeaddrinfo(list) }
-        var failure = Failure(number: EHOSTUNREACH)
+        var failure = Failure.system(errno: EHOSTUNREACH)
         var next = list
         while let entry = next?.pointee {
             do throws(Failure) {
@@ -148,13 +154,13 @@ extension SocketTransport {
     ) throws(Failure) -> Int32 {
         let type = Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue)
         let descriptor = socket(family, type, 0)
-        guard descriptor >= 0 else { throw Failure(number: errno) }
+        guard descriptor >= 0 else { throw .system(errno: errno) }
         do throws(Failure) {
             let target = address.baseAddress?.assumingMemoryBound(to: sockaddr.self)
             if Glibc.connect(descriptor, target, socklen_t(address.count)) != 0 {
-                guard errno == EINPROGRESS else { throw Failure(number: errno) }
+                guard errno == EINPROGRESS else { throw .system(errno: errno) }
                 guard try wait(descriptor, Int16(POLLOUT), deadline) else {
-                    throw Failure(number: ETIMEDOUT)
+                    throw .system(errno: ETIMEDOUT)
                 }
                 try throwError(of: descriptor)
             }
@@ -169,7 +175,7 @@ extension SocketTransport {
         var number: Int32 = 0
         var length = socklen_t(MemoryLayout<Int32>.size)
         guard getsockopt(descriptor, SOL_SOCKET, SO_ERROR, &number, &length) == 0
-        else { throw Failure(number: errno) }
-        guard number == 0 else { throw Failure(number: number) }
+        else { throw .system(errno: errno) }
+        guard number == 0 else { throw .system(errno: number) }
     }
 }

@@ -38,8 +38,18 @@ public final class StoreConnection {
         }
     }
 
+    /// Whether there is a connection, as far as is known.
+    var isReady: Bool { link.isReady }
+
     /// Sends commands in one go and waits for all their replies, in the commands' order.
-    public func execute(_ commands: [RedisCommand]) throws(Fault) -> [RedisReply] {
+    ///
+    /// - Parameter onSameConnection: Whether they are of no use on another connection than the one
+    ///   that carried the commands before.
+    public func execute(
+        _ commands: [RedisCommand],
+        onSameConnection: Bool = false
+    ) throws(Fault) -> [RedisReply] {
+        if onSameConnection, !link.isReady { throw .unreachable(description(.disconnected)) }
         try becomeReady()
         var replies = [RedisReply?](repeating: nil, count: commands.count)
         for (index, command) in commands.enumerated() {
@@ -59,7 +69,7 @@ public final class StoreConnection {
     private func becomeReady() throws(Fault) {
         while !link.isReady {
             guard case .lost(let failure, _) = nextEvent() else { continue }
-            if socketFailure?.number == EACCES { throw .notPermitted(description(failure)) }
+            if socketFailure == .system(errno: EACCES) { throw .notPermitted(description(failure)) }
             throw .unreachable(description(failure))
         }
     }
@@ -105,7 +115,7 @@ public final class StoreConnection {
         try withUnsafeTemporaryAllocation(byteCount: 16_384, alignment: 1) {
             buffer throws(SocketTransport.Failure) in
             guard let count = try transport.read(into: buffer) else { return }
-            guard count > 0 else { throw .init(number: ECONNRESET) }
+            guard count > 0 else { throw .system(errno: ECONNRESET) }
             link.received(
                 UnsafeRawBufferPointer(rebasing: buffer[..<count]),
                 SystemClock.monotonicTime()

@@ -24,8 +24,9 @@ public final class Gatekeeper {
         case write
     }
 
-    /// What a command is for. A number and not an enum, because the compiler tells apart cases of the
-    /// link's events by bits that a case without a payload leaves unset: memory checkers object.
+    /// What a command is for. A number and not an enum, because the compiler tells apart cases of
+    /// the link's events by bits that a case without a payload leaves unset: memory checkers
+    /// object.
     private struct Mark: Equatable {
         let read: PendingChecks.ReadID
 

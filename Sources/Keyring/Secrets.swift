@@ -25,7 +25,7 @@ public enum Secrets {
         } catch {
             throw SecretFault(
                 "latchkey_pepper_file",
-                "the pepper file \(configuration.pepperFile) \(error)"
+                "latchkey_pepper_file names \(configuration.pepperFile), which \(error)"
             )
         }
     }
@@ -45,7 +45,7 @@ public enum Secrets {
         guard let credentials else {
             throw SecretFault(
                 "latchkey_store_auth",
-                "its file must hold a user and a password, with a space between"
+                "latchkey_store_auth names a file that must hold a user, a space and a password"
             )
         }
         return credentials
@@ -68,7 +68,7 @@ public enum Secrets {
         } catch {
             throw SecretFault(
                 directive,
-                "\(path) \(error)",
+                "\(directive) names \(path), which \(error)",
                 isForeign: error == .notPermitted(ownedByCaller: false)
             )
         }

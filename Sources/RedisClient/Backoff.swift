@@ -16,7 +16,8 @@ struct Backoff {
         failures = 0
     }
 
-    /// A connection that held for longer than the longest pause was no failure, even if it was idle.
+    /// A connection that held for longer than the longest pause was no failure, even if it was
+    /// idle.
     mutating func connectionEnded(readySince start: MonotonicTime, _ now: MonotonicTime) {
         let pauseMax = Self.firstPauseMilliseconds << Self.doublingsMax
         if start.advanced(byMilliseconds: pauseMax) < now { reset() }

@@ -1,7 +1,8 @@
 /// Bytes that wait to be written to a connection. What has been taken is wiped: it may hold a
 /// password.
 struct OutputBuffer {
-    /// Room for what begins a connection, so that a password is never moved, which would leave a copy.
+    /// Room for what begins a connection, so that a password is never moved, which would leave a
+    /// copy.
     private static let capacity = 4096
 
     /// Taken bytes that are kept before the rest is moved to the front.

@@ -40,10 +40,14 @@ struct Generate: LatchkeyCommand {
         if status.record.key != nil { try Terminal.confirm(warning(status), yes: yes) }
         if let output {
             var file = try NewFile(output, mode: 0o600)
-            let key = try generate(administration)
+            let key = try generate(administration, replacing: status)
             try deliver(key) { line throws(AdministrationError) in try file.keep(line) }
         } else {
-            try deliver(try generate(administration)) { line throws(AdministrationError) in
+            guard Output.isOpen(STDOUT_FILENO) else {
+                throw AdministrationError(.output, "nobody reads standard output; nothing was done")
+            }
+            try deliver(try generate(administration, replacing: status)) {
+                line throws(AdministrationError) in
                 guard Output.write(line, to: STDOUT_FILENO) else {
                     throw AdministrationError(.output, String(cString: strerror(errno)))
                 }
@@ -58,14 +62,16 @@ struct Generate: LatchkeyCommand {
 
     private func warning(_ status: KeyStatus) -> String {
         let when = grace == nil ? "This at once invalidates" : "This replaces"
-        return "\(when) the key of \(organization), last used: \(TimeText.ago(status.lastUse))."
+        return "\(when) the key of \(organization), last used: \(TimeText.lastUse(status.lastUse))."
     }
 
-    private func generate(_ administration: KeyAdministration) throws(AdministrationError)
-        -> SecretBytes
-    {
+    private func generate(
+        _ administration: KeyAdministration,
+        replacing status: KeyStatus
+    ) throws(AdministrationError) -> SecretBytes {
         try administration.generate(
             for: organization,
+            replacing: yes ? nil : status,
             expiresInMilliseconds: expiresIn?.milliseconds,
             graceMilliseconds: grace?.milliseconds ?? 0
         )

@@ -1,6 +1,7 @@
 import Administration
 import ArgumentParser
 import CLinux
+import Glibc
 import Keyring
 
 /// Which configuration.
@@ -29,6 +30,7 @@ struct CallerOptions: ParsableArguments {
         let configuration = try Configuration(file: configurationOption.file)
         let caller = try Caller(
             account: Caller.currentAccount(),
+            isRoot: getuid() == 0,
             as: principal,
             operators: configuration.operators
         )

@@ -11,5 +11,14 @@ enum Process {
         _ = linux_forbid_dumps()
         umask(0o077)
         signal(SIGPIPE, SIG_IGN)
+        occupyStandardDescriptors()
+    }
+
+    /// Puts something useless where standard input, output or error is closed: otherwise the
+    /// connection to the store would get that number, and a key be written into it.
+    private static func occupyStandardDescriptors() {
+        for descriptor in STDIN_FILENO...STDERR_FILENO where fcntl(descriptor, F_GETFD) < 0 {
+            _ = open("/dev/null", descriptor == STDIN_FILENO ? O_WRONLY : O_RDONLY)
+        }
     }
 }

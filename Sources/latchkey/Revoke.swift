@@ -25,12 +25,12 @@ struct Revoke: LatchkeyCommand {
         let administration = try options.administration()
         let status = try administration.status(of: organization, for: .revoke)
         guard status.record.key != nil else { return Terminal.say("\(organization) has no key.") }
-        let lastUse = TimeText.ago(status.lastUse)
+        let lastUse = TimeText.lastUse(status.lastUse)
         try Terminal.confirm(
             "This deletes the key of \(organization) for good, last used: \(lastUse).",
             yes: yes
         )
-        guard let since = try administration.revoke(organization) else {
+        guard let since = try administration.revoke(organization, asIn: yes ? nil : status) else {
             return Terminal.say("\(organization) has no key any more.")
         }
         Terminal.say("Revoked. No gateway accepts the key since \(TimeText.timeOfDay(since)) UTC.")

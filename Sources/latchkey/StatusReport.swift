@@ -10,12 +10,12 @@ enum StatusReport {
         }
         lines += [
             ("Status", "Active"),
-            ("Last used", TimeText.ago(status.lastUse, now: now)),
+            ("Last used", TimeText.lastUse(status.lastUse, now: now)),
             ("Created", "\(TimeText.ago(key.createdAt, now: now)), by \(key.createdBy)"),
             ("Expires", key.expiresAt.map { TimeText.expiry($0, now: now) } ?? "Not by itself"),
         ]
-        if let previous = status.record.previous, now < previous.until {
-            lines.append(("Key before", "goes on until \(TimeText.rfc3339(previous.until))"))
+        if let until = status.previousUntil {
+            lines.append(("Key before", "goes on until \(TimeText.rfc3339(until))"))
         }
         if let due = status.rotationDueSince {
             lines.append(
@@ -27,16 +27,16 @@ enum StatusReport {
 
     static func json(_ status: KeyStatus) -> String {
         let key = status.record.key
-        let until = status.record.previous?.until
+        let lastUse: UnixTime? = if case .at(let time) = status.lastUse { time } else { nil }
         return JSONText.object([
             ("organization", JSONText.string(status.record.organization.name)),
             ("status", JSONText.string(key == nil ? "none" : "active")),
             ("locator", JSONText.string(status.record.organization.locator.description)),
-            ("last_used_at", time(status.lastUse)),
+            ("last_used_at", time(lastUse)),
             ("created_at", time(key?.createdAt)),
             ("created_by", key.map { JSONText.string($0.createdBy.name) } ?? "null"),
             ("expires_at", time(key?.expiresAt)),
-            ("previous_key_until", time(until)),
+            ("previous_key_until", time(status.previousUntil)),
             ("rotation_due", status.rotationDueSince == nil ? "false" : "true"),
         ]) + "\n"
     }

@@ -8,10 +8,19 @@ enum TimeText {
         ("day", 86_400_000), ("hour", 3_600_000), ("minute", 60_000), ("second", 1000),
     ]
 
-    /// `3 minutes ago`, `just now`, or `Never` where there is no such moment.
-    static func ago(_ time: UnixTime?, now: UnixTime = SystemClock.unixTime()) -> String {
-        guard let time else { return "Never" }
-        return span(now.milliseconds - time.milliseconds).map { "\($0) ago" } ?? "just now"
+    /// `3 minutes ago`, `Never`, or that it is not known.
+    static func lastUse(_ use: KeyStatus.LastUse, now: UnixTime = SystemClock.unixTime()) -> String
+    {
+        switch use {
+        case .never: "Never"
+        case .at(let time): ago(time, now: now)
+        case .unknown: "Unknown: the store did not say"
+        }
+    }
+
+    /// `3 minutes ago` or `just now`.
+    static func ago(_ time: UnixTime, now: UnixTime) -> String {
+        span(now.milliseconds - time.milliseconds).map { "\($0) ago" } ?? "just now"
     }
 
     /// `in 3 days`, or `3 days ago: requests with it are refused`.

@@ -42,6 +42,17 @@ struct Installation: Sendable {
         return try KeyAdministration(configuration, caller: caller)
     }
 
+    /// The records, without anybody's rights.
+    func recordStore() throws -> RecordStore {
+        let pepper = try SecretFile.read("\(redis.folder)/pepper")
+        let seal = RecordSeal(peppers: try PepperRing(contents: pepper))
+        let url = try StoreURL("unix:\(redis.socket)")
+        return RecordStore(.standalone(url), credentials: nil, seal: seal)
+    }
+
+    /// The name of the store's key with the last uses of acme.
+    var used: String { "latchkey:used:{\("\(Self.acme.locator)".prefix(1))}" }
+
     /// Adds acme for alice, with a key where one is wanted; returns the key.
     @discardableResult
     func addAcme(withKey: Bool = true) throws -> String {

@@ -7,35 +7,14 @@ import pytest
 from harness.http2_client import Http2Connection
 from harness.http_client import bearer
 from harness.polling import wait_until
-from harness.sandbox import SERVER, Sandbox
-
-HTTP2 = SERVER + """
-    }
-
-    server {
-        listen unix:h2.sock http2;
-""" + SERVER + """
-        location /grpc {
-            latchkey on;
-            grpc_set_header X-Organization $latchkey_organization;
-            grpc_set_header X-Result $latchkey_result;
-            grpc_pass grpc://unix:grpc.sock;
-        }
-    }
-
-    server {
-        listen unix:grpc.sock http2;
-        location / {
-            return 200 '$uri organization=$http_x_organization result=$http_x_result\\n';
-        }
-"""
+from harness.sandbox import HTTP2_SERVER, Sandbox
 
 STREAMS = 50
 
 
 @pytest.fixture(scope="module")
 def gate():
-    with Sandbox(server=HTTP2, workers=1, settings="latchkey_timeout 2s;") as sandbox:
+    with Sandbox(server=HTTP2_SERVER, workers=1, settings="latchkey_timeout 2s;") as sandbox:
         yield sandbox
 
 

@@ -53,24 +53,3 @@ def test_uninstall_removes_what_was_installed(usr, checkout):
     checkout.must_make("uninstall", f"DESTDIR={usr.parent}")
 
     assert files(usr) == {"bin/other"}
-
-
-def test_under_another_prefix_the_module_finds_its_library_by_itself(checkout, sandboxes):
-    prefix = checkout.folder / "opt"
-    checkout.must_make("build", f"prefix={prefix}")
-    checkout.must_make("install", f"prefix={prefix}")
-
-    gate = sandboxes(library=None, module=prefix / "lib/nginx/modules/ngx_http_latchkey_module.so")
-
-    assert gate.status_of(gate.key()) == 200
-    assert gate.request().status == 401
-
-
-def test_what_was_built_for_another_prefix_is_not_installed(checkout, tmp_path):
-    checkout.must_make("build", f"prefix={checkout.folder / 'opt'}")
-
-    result = checkout.make("install", f"DESTDIR={tmp_path}")
-
-    assert result.returncode != 0
-    assert "make build" in result.stderr
-    assert files(tmp_path) == set()

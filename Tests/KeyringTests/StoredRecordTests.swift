@@ -6,7 +6,6 @@ import Testing
 
 struct StoredRecordTests {
     private let example: Example
-    private let locator = Example.organization.locator
 
     init() throws {
         example = try Example()

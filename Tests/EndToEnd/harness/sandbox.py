@@ -41,6 +41,28 @@ SERVER = """
         }
 """
 
+# The same on h2.sock in HTTP/2, and an API of gRPC's kind.
+HTTP2_SERVER = SERVER + """
+    }
+
+    server {
+        listen unix:h2.sock http2;
+""" + SERVER + """
+        location /grpc {
+            latchkey on;
+            grpc_set_header X-Organization $latchkey_organization;
+            grpc_set_header X-Result $latchkey_result;
+            grpc_pass grpc://unix:grpc.sock;
+        }
+    }
+
+    server {
+        listen unix:grpc.sock http2;
+        location / {
+            return 200 '$uri organization=$http_x_organization result=$http_x_result\\n';
+        }
+"""
+
 
 class Sandbox:
     """Everything is started when it is made, and examined when it is closed."""

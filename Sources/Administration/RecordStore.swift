@@ -1,0 +1,179 @@
+import KeyFormat
+import Keyring
+import RedisClient
+
+/// The records in the store: reads them, and changes one unless somebody else is faster.
+final class RecordStore {
+    /// How often a change is tried again because somebody else was faster.
+    private static let attemptsMax = 16
+
+    private let topology: Topology
+    private let credentials: RedisCredentials?
+    private let seal: RecordSeal
+    private var connection: StoreConnection
+
+    /// Connects with the first thing to do.
+    init(_ topology: Topology, credentials: RedisCredentials?, seal: RecordSeal) {
+        self.topology = topology
+        self.credentials = credentials
+        self.seal = seal
+        connection = StoreConnection(topology, credentials: credentials)
+    }
+
+    /// Sends commands that may be repeated. Where a connection that had been idle turns out to be
+    /// lost, they go out once more on a new one.
+    func read(_ commands: [RedisCommand]) throws(AdministrationError) -> [RedisReply] {
+        let wasIdle = connection.isReady
+        do throws(StoreConnection.Fault) {
+            do throws(StoreConnection.Fault) {
+                return try connection.execute(commands)
+            } catch {
+                guard wasIdle, case .interrupted = error else { throw error }
+                renewConnection()
+                return try connection.execute(commands)
+            }
+        } catch {
+            throw AdministrationError(error)
+        }
+    }
+
+    /// The record of an organization, proven; `nil` where there is none.
+    func record(of organization: Organization) throws(AdministrationError) -> KeyRecord? {
+        try record(try read([KeyCommands.read(organization.locator)])[0], organization)
+    }
+
+    /// The record in the reply to ``KeyCommands/read(_:)``, proven; `nil` where there is none.
+    func record(
+        _ reply: RedisReply,
+        _ organization: Organization
+    ) throws(AdministrationError) -> KeyRecord? {
+        do throws(RecordFault) {
+            let stored = try StoredRecord(reply)
+            return stored.isAbsent ? nil : try stored.record(at: organization.locator, seal: seal)
+        } catch {
+            throw AdministrationError(error, "the record of \(organization)")
+        }
+    }
+
+    /// Writes the successor of a record, worked out anew whenever somebody else was faster.
+    ///
+    /// Where the connection is lost before the store has answered, what is stored tells whether the
+    /// change was made. If not, it is tried once more: that also touches the record that the lost
+    /// transaction watches, so that it cannot be carried out later on.
+    ///
+    /// - Parameter successor: Gets what is stored; returns `nil` where nothing is to be done.
+    /// - Returns: What was written, and when the store had confirmed it; `nil` where nothing was.
+    func change(
+        _ organization: Organization,
+        _ audit: AuditEntry,
+        _ successor: (KeyRecord?) throws(AdministrationError) -> KeyRecord?
+    ) throws(AdministrationError) -> (record: KeyRecord, confirmedAt: UnixTime)? {
+        var doubtful: KeyRecord?
+        for _ in 0..<Self.attemptsMax {
+            let stored = try watch(organization, doubtful)
+            if let doubtful, stored == doubtful { return (doubtful, SystemClock.unixTime()) }
+            guard let next = try successor(stored) else { return nil }
+            switch try write(next, audit) {
+            case .written: return (next, SystemClock.unixTime())
+            case .overtaken: break
+            case .unknown(let reason):
+                guard doubtful == nil else { throw Self.unconfirmed(organization, reason) }
+                doubtful = next
+                renewConnection()
+            }
+        }
+        let reason = "others keep changing the record of \(organization)"
+        guard doubtful == nil else { throw Self.unconfirmed(organization, reason) }
+        throw AdministrationError(.store, "\(reason); nothing was done: try again")
+    }
+
+    private func renewConnection() {
+        connection = StoreConnection(topology, credentials: credentials)
+    }
+}
+
+// MARK: - One attempt
+
+extension RecordStore {
+    private enum Attempt {
+        case written
+        /// Somebody else was faster.
+        case overtaken
+        /// It may or may not have been written.
+        case unknown(String)
+    }
+
+    /// Reads a record that is about to be written.
+    ///
+    /// - Parameter doubtful: What an earlier attempt may have written.
+    private func watch(
+        _ organization: Organization,
+        _ doubtful: KeyRecord?
+    ) throws(AdministrationError) -> KeyRecord? {
+        guard let doubtful else { return try watch(organization) }
+        do throws(AdministrationError) {
+            let stored = try watch(organization)
+            if let stored, stored.version > doubtful.version, stored != doubtful {
+                throw AdministrationError(.data, "others have changed the record since")
+            }
+            return stored
+        } catch {
+            throw Self.unconfirmed(organization, error.message)
+        }
+    }
+
+    private func watch(_ organization: Organization) throws(AdministrationError) -> KeyRecord? {
+        let locator = organization.locator
+        let replies = try read([KeyCommands.watch(locator), KeyCommands.read(locator)])
+        // Unwatched, two changes at a time would leave a record that nobody believes.
+        if let error = replies[0].failure { throw AdministrationError(error) }
+        return try record(replies[1], organization)
+    }
+
+    private func write(_ record: KeyRecord, _ audit: AuditEntry) throws(AdministrationError)
+        -> Attempt
+    {
+        let commands = KeyCommands.write(record, seal: seal, audit: audit)
+        // MULTI goes alone: were it refused, what is behind it would be carried out one by one.
+        if let error = try transact(commands.prefix(1))[0].failure {
+            throw AdministrationError(error)
+        }
+        let replies: [RedisReply]
+        do throws(StoreConnection.Fault) {
+            replies = try connection.execute(Array(commands.dropFirst()), onSameConnection: true)
+        } catch {
+            guard case .interrupted(let reason) = error else { throw AdministrationError(error) }
+            return .unknown(reason)
+        }
+        // EXEC only says that something was refused, the command itself says what.
+        if let error = replies.dropLast().lazy.compactMap(\.failure).first {
+            throw AdministrationError(error)
+        }
+        switch WriteOutcome(replies.last ?? .null, version: record.version) {
+        case .written: return .written
+        case .overtaken: return .overtaken
+        case .refused(let error): throw AdministrationError(error)
+        case .unknown: return .unknown("the store did not confirm the whole change")
+        }
+    }
+
+    private func transact(_ commands: some Collection<RedisCommand>) throws(AdministrationError)
+        -> [RedisReply]
+    {
+        do throws(StoreConnection.Fault) {
+            return try connection.execute(Array(commands), onSameConnection: true)
+        } catch {
+            throw AdministrationError(error)
+        }
+    }
+
+    private static func unconfirmed(_ organization: Organization, _ reason: String)
+        -> AdministrationError
+    {
+        AdministrationError(
+            .unconfirmed,
+            "it is not known whether the record of \(organization) was changed: \(reason); "
+                + "see \"latchkey status \(organization)\" when the store is back"
+        )
+    }
+}

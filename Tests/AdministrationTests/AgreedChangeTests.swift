@@ -1,0 +1,70 @@
+import Keyring
+import Testing
+
+@testable import Administration
+
+/// What was asked about is what is done.
+struct AgreedChangeTests {
+    private let acme = Installation.acme
+
+    @Test func `a key that was made after the question is neither replaced nor revoked`() throws {
+        let installation = try Installation()
+        try installation.addAcme()
+        let alice = try installation.administration()
+        let seen = try alice.status(of: acme)
+        let key = try installation.generate()
+        #expect(failure { _ = try alice.generate(for: acme, replacing: seen) } == .data)
+        #expect(failure { _ = try alice.revoke(acme, asIn: seen) } == .data)
+        #expect(try installation.verification(of: key) == .issued(.valid(acme)))
+    }
+
+    @Test func `a first key of which nobody was told is not replaced either`() throws {
+        let installation = try Installation()
+        try installation.addAcme(withKey: false)
+        let alice = try installation.administration()
+        let seen = try alice.status(of: acme)
+        let key = try installation.generate()
+        #expect(failure { _ = try alice.generate(for: acme, replacing: seen) } == .data)
+        #expect(try installation.verification(of: key) == .issued(.valid(acme)))
+    }
+
+    @Test func `what has not changed since is replaced and revoked`() throws {
+        let installation = try Installation()
+        try installation.addAcme()
+        let alice = try installation.administration()
+        _ = try alice.generate(for: acme, replacing: try alice.status(of: acme))
+        #expect(try alice.revoke(acme, asIn: try alice.status(of: acme)) != nil)
+    }
+
+    @Test func `a change that was overtaken is worked out anew from what is stored`() throws {
+        let installation = try Installation()
+        try installation.addAcme(withKey: false)
+        let store = try installation.recordStore()
+        var seen: [UInt64] = []
+        let audit = AuditEntry(.revoke, by: Installation.alice, account: Installation.alice)
+        let change = try store.change(acme, audit) { record throws(AdministrationError) in
+            let version = record?.version ?? 0
+            if seen.isEmpty { #expect(throws: Never.self) { try installation.generate() } }
+            seen.append(version)
+            return record?.revokingKey(at: SystemClock.unixTime())
+        }
+        #expect(seen == [1, 2])
+        #expect(change?.record.version == 3)
+        #expect(try installation.administration().status(of: acme).record.state == .revoked)
+    }
+
+    @Test func `who is overtaken again and again gives up`() throws {
+        let installation = try Installation()
+        try installation.addAcme(withKey: false)
+        let store = try installation.recordStore()
+        let audit = AuditEntry(.revoke, by: Installation.alice, account: Installation.alice)
+        let refusal = failure {
+            _ = try store.change(acme, audit) { record throws(AdministrationError) in
+                #expect(throws: Never.self) { try installation.generate() }
+                return record?.revokingKey(at: SystemClock.unixTime())
+            }
+        }
+        #expect(refusal == .store)
+        #expect(try installation.administration().status(of: acme).record.state == .active)
+    }
+}

@@ -1,0 +1,49 @@
+import Keyring
+import Testing
+
+@testable import Administration
+
+/// Transactions of which it is not known at first whether they were carried out.
+struct LostTransactionTests {
+    private let acme = Installation.acme
+
+    @Test func `a transaction that never arrived is tried once more`() throws {
+        let installation = try Installation()
+        let old = try installation.addAcme()
+        let proxy = try CuttingProxy(installation.redis, [.before])
+        let new = try installation.administration(through: proxy).generate(for: acme).string
+        #expect(try installation.verification(of: old) == .issued(.revoked))
+        #expect(try installation.verification(of: new) == .issued(.valid(acme)))
+        #expect(try installation.fields()["version"] == "3")
+    }
+
+    @Test func `what is lost twice is told as not known`() throws {
+        let installation = try Installation()
+        let key = try installation.addAcme()
+        let proxy = try CuttingProxy(installation.redis, [.before, .before])
+        let alice = try installation.administration(through: proxy)
+        #expect(failure { _ = try alice.revoke(acme) } == .unconfirmed)
+        #expect(try installation.verification(of: key) == .issued(.valid(acme)))
+    }
+
+    @Test func `a change that is not whole is told as made where the record is as it should be`()
+        throws
+    {
+        let installation = try Installation()
+        try installation.addAcme(withKey: false)
+        try installation.redis("DEL", installation.storeKey("audit"))
+        try installation.redis("SET", installation.storeKey("audit"), "text")
+        let key = try installation.generate()
+        #expect(try installation.verification(of: key) == .issued(.valid(acme)))
+    }
+
+    @Test func `a connection that was closed while somebody thought is made anew`() throws {
+        let installation = try Installation()
+        let key = try installation.addAcme()
+        let alice = try installation.administration()
+        let seen = try alice.status(of: acme)
+        try installation.redis("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+        #expect(try alice.revoke(acme, asIn: seen) != nil)
+        #expect(try installation.verification(of: key) == .issued(.revoked))
+    }
+}

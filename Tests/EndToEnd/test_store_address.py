@@ -1,0 +1,183 @@
+"""Where the store is, and as whom the two programs come to it."""
+
+import pytest
+
+from harness.executable import CONFIGURATION, DONE, NOT_PERMITTED, STORE_UNREACHABLE
+from harness.key_forge import locator, record_key, used_key
+from harness.polling import wait_until
+from harness.sandbox import OWNER
+
+# The least that each program needs.
+GATEWAY_RULES = ["%R~latchkey:record:*", "%W~latchkey:used:*", "-@all", "+hmget", "+zadd", "+ping", "+select"]
+ADMIN_RULES = [
+    "%RW~latchkey:record:*", "%RW~latchkey:audit:*", "%R~latchkey:used:*", "-@all",
+    *("+hmget", "+watch", "+unwatch", "+multi", "+exec", "+hincrby", "+hset", "+hdel", "+xadd", "+zscore", "+ping"),
+    *("+select", "+role", "+wait", "+publish"),
+]
+
+GATEWAY_PASSWORD = "gateway-password-1"
+ADMIN_PASSWORD = "admin-password-2"
+
+
+def write_credentials(sandbox, name, text, mode=0o600):
+    path = sandbox.folder / name
+    path.write_text(text)
+    path.chmod(mode)
+    return path
+
+
+def protect(sandbox):
+    """Gives each program an account of its own, and takes the rights of all others."""
+    users = {"gateway": (GATEWAY_PASSWORD, GATEWAY_RULES), "admin": (ADMIN_PASSWORD, ADMIN_RULES)}
+    for name, (password, rules) in users.items():
+        sandbox.redis.cli("ACL", "SETUSER", name, "reset", "on", f">{password}", "resetchannels", *rules)
+        write_credentials(sandbox, f"{name}.auth", f"{name} {password}\n")
+    sandbox.redis.cli("ACL", "SETUSER", "default", "-hmget", "-zadd", "-multi", "-hset", "-watch")
+    sandbox.add_settings(
+        f"latchkey_store_auth gateway={sandbox.folder}/gateway.auth admin={sandbox.folder}/admin.auth;"
+    )
+
+
+@pytest.mark.parametrize("tcp", [False, True], ids=["unix", "tcp"])
+def test_each_program_comes_with_its_own_user_and_password(sandboxes, tcp):
+    sandbox = sandboxes(start=False, workers=1, tcp=tcp)
+    protect(sandbox)
+    sandbox.nginx.start()
+
+    key = sandbox.key()
+    assert sandbox.status_of(key) == 200
+    wait_until(lambda: sandbox.redis.cli("ZSCORE", used_key("acme"), locator("acme")), "the use is recorded")
+    assert sandbox.latchkey.verify(key).code == DONE
+    assert "Active" in sandbox.latchkey.status("acme", as_=OWNER)
+    sandbox.latchkey.must("revoke", "acme", "--yes", as_=OWNER)
+    assert sandbox.status_of(key) == 401
+
+    users = {field.partition("=")[2] for line in sandbox.redis.clients() for field in line.split() if field.startswith("user=")}
+    assert users == {"gateway"}
+
+
+def test_passwords_are_in_no_log_and_no_message(sandboxes):
+    sandbox = sandboxes(start=False, workers=1)
+    key = sandbox.key()
+    protect(sandbox)
+    write_credentials(sandbox, "gateway.auth", "gateway wrong-password-3\n")
+    write_credentials(sandbox, "admin.auth", "admin wrong-password-4\n")
+    sandbox.nginx.start()
+
+    assert sandbox.status_of(key) == 503
+    result = sandbox.latchkey.run("status", "acme", as_=OWNER)
+
+    assert result.code in (STORE_UNREACHABLE, NOT_PERMITTED)
+    assert "password" not in result.one_line().replace("username-password", "").replace("user or password", "")
+    log = wait_until(lambda: sandbox.nginx.lines("[error]"), "the refusal is logged")
+    assert not any(f"password-{number}" in line for number in (1, 2, 3, 4) for line in [*log, result.err])
+
+
+def test_a_password_that_is_put_right_is_taken_after_a_reload(sandboxes):
+    sandbox = sandboxes(start=False, workers=1)
+    key = sandbox.key()
+    protect(sandbox)
+    write_credentials(sandbox, "gateway.auth", "gateway wrong-password-3\n")
+    sandbox.nginx.start()
+    assert sandbox.status_of(key) == 503
+
+    write_credentials(sandbox, "gateway.auth", f"gateway {GATEWAY_PASSWORD}\n")
+    sandbox.nginx.reload()
+
+    wait_until(lambda: sandbox.status_of(key) == 200, "the gateway is let in")
+
+
+def test_a_gateway_without_the_right_to_read_answers_503_and_says_why(sandboxes):
+    sandbox = sandboxes(start=False, workers=1)
+    protect(sandbox)
+    key = sandbox.key()
+    sandbox.redis.cli("ACL", "SETUSER", "gateway", "-hmget")
+    sandbox.nginx.start()
+
+    assert sandbox.status_of(key) == 503
+    assert any("NOPERM" in line for line in sandbox.nginx.lines("[error]"))
+
+
+WRONG_FILES = {
+    "nothing": "",
+    "one word": "gateway\n",
+    "three words": "gateway pass word\n",
+    "two lines": "gateway password\nother password\n",
+}
+
+
+@pytest.mark.parametrize("name", WRONG_FILES)
+def test_a_file_without_user_and_password_is_refused(sandboxes, name):
+    sandbox = sandboxes(start=False)
+    sandbox.expect("latchkey_store_auth")
+    file = write_credentials(sandbox, "wrong.auth", WRONG_FILES[name])
+    sandbox.add_settings(f"latchkey_store_auth gateway={file} admin={file};")
+
+    code, output = sandbox.nginx.test()
+    result = sandbox.latchkey.run("status", "acme", as_=OWNER)
+
+    assert code != 0 and "latchkey_store_auth" in output
+    assert result.code == CONFIGURATION
+    assert result.one_line()
+
+
+@pytest.mark.parametrize("mode", [0o644, 0o604])
+def test_a_password_that_others_may_read_is_refused(sandboxes, mode):
+    sandbox = sandboxes(start=False)
+    sandbox.expect("chmod")
+    file = write_credentials(sandbox, "open.auth", "gateway password\n", mode)
+    sandbox.add_settings(f"latchkey_store_auth gateway={file} admin={file};")
+
+    code, output = sandbox.nginx.test()
+
+    assert code != 0 and str(file) in output
+    assert sandbox.latchkey.run("status", "acme", as_=OWNER).code == CONFIGURATION
+
+
+# Addresses
+
+
+def test_a_database_is_selected(sandboxes):
+    sandbox = sandboxes(tcp=True, start=False, workers=1)
+    sandbox.add_settings(f"latchkey_store {sandbox.redis.url}/7;")
+    sandbox.nginx.start()
+
+    key = sandbox.key()
+
+    assert sandbox.status_of(key) == 200
+    assert sandbox.redis.cli("EXISTS", record_key("acme")) == "0"
+    assert sandbox.redis.cli("-n", "7", "EXISTS", record_key("acme")) == "1"
+
+
+def test_a_database_that_is_not_there_is_told(sandboxes):
+    sandbox = sandboxes(tcp=True, start=False, workers=1)
+    sandbox.add_settings(f"latchkey_store {sandbox.redis.url}/99;")
+    sandbox.nginx.start()
+
+    assert sandbox.request(key=sandbox.forge().issued("acme")).status == 503
+    result = sandbox.latchkey.run("status", "acme", as_=OWNER)
+    assert result.code == STORE_UNREACHABLE
+    assert "DB index" in result.one_line()
+
+
+def test_of_the_addresses_of_a_name_the_one_that_answers_is_used(sandboxes):
+    """localhost may be ::1 first, where this Redis does not listen."""
+    sandbox = sandboxes(tcp=True, start=False, workers=1)
+    sandbox.add_settings(f"latchkey_store redis://localhost:{sandbox.redis.port};")
+    sandbox.nginx.start()
+
+    key = sandbox.key()
+
+    wait_until(lambda: sandbox.status_of(key) == 200, "the right address is found")
+
+
+def test_a_name_that_nobody_has_is_refused_by_nginx(sandboxes):
+    sandbox = sandboxes(start=False)
+    sandbox.expect("store.invalid")
+    sandbox.add_settings("latchkey_store redis://store.invalid;")
+
+    code, output = sandbox.nginx.test()
+
+    assert code != 0
+    assert "store.invalid" in output
+    assert sandbox.latchkey.run("status", "acme", as_=OWNER).code == STORE_UNREACHABLE
