@@ -23,7 +23,7 @@ struct PermissionTests {
     @Test func `a pepper that is missing is a matter of the configuration`() throws {
         let refusal = try self.refusal(of: "\(folder.path)/none")
         #expect(refusal.kind == .configuration)
-        #expect(refusal.message.contains("\(folder.path)/none does not exist"))
+        #expect(refusal.message.contains("\(folder.path)/none, which does not exist"))
     }
 
     @Test func `a pepper that is too short is a matter of the configuration, and not shown`()
