@@ -31,8 +31,7 @@ def lead_a_life(sandbox):
 def test_neither_the_store_nor_a_log_holds_a_key_after_a_full_life(sandbox):
     lead_a_life(sandbox)
     sandbox.latchkey.must("revoke", "acme", "--yes", as_=OWNER)
-    sandbox.redis.cli("BGREWRITEAOF")
-    sandbox.redis.cli("SAVE")
+    sandbox.redis.rewrite()
 
     assert sandbox.files_with_secrets() == []
 

@@ -9,6 +9,7 @@ from harness.executable import STORE_UNREACHABLE
 from harness.http_client import bearer
 from harness.load import at_once
 from harness.polling import wait_until
+from harness.redis_server import NO_SOCKET
 from harness.sandbox import OWNER
 
 # What a loaded machine may add to a deadline, in seconds.
@@ -113,10 +114,6 @@ def test_a_store_that_was_killed_and_is_started_again_is_found_within_two_second
     assert gate.nginx.workers() == workers
 
 
-# nginx's own word for a socket that is not there.
-NO_SOCKET = r"\[crit\] .* connect\(\) to unix:.*/redis\.sock failed \(2: "
-
-
 def test_a_gateway_may_be_started_before_its_store(gate):
     gate.expect(NO_SOCKET)
     key = gate.key()
@@ -154,8 +151,7 @@ def test_a_store_that_loads_its_data_is_waited_for(sandboxes):
     key = gate.key()
     for number in range(100):
         gate.redis.cli("SET", f"other:{number}", "x" * 2000)
-    gate.redis.cli("BGREWRITEAOF")
-    wait_until(lambda: gate.redis.statistic("aof_rewrite_in_progress") == 0, "the file is rewritten")
+    gate.redis.rewrite()
     gate.redis.kill()
 
     gate.redis.start()

@@ -7,6 +7,7 @@ from harness.http_client import bearer
 from harness.key_forge import record_key
 from harness.load import at_once
 from harness.polling import wait_until
+from harness.redis_server import NO_SOCKET
 from harness.sandbox import Sandbox
 
 HUGE = 1 << 40
@@ -59,6 +60,7 @@ def gate_and_key():
         key = sandbox.key("acme")
         sandbox.redis.stop()
         sandbox.redis.socket.unlink(missing_ok=True)
+        sandbox.expect(NO_SOCKET)
         yield sandbox, key
 
 
@@ -87,6 +89,7 @@ def test_a_strange_record_lets_nobody_in_and_ends_no_worker(gate_and_key, name):
 
 def test_a_reply_that_comes_byte_by_byte_is_put_together(sandboxes):
     gate = sandboxes(workers=1, settings="latchkey_timeout 10s;")
+    gate.expect(NO_SOCKET)
     key = gate.key("acme")
     record = gate.redis.hash(record_key("acme"))
     gate.redis.stop()

@@ -8,6 +8,10 @@ from harness import processes
 from harness.polling import wait_until
 
 
+# nginx's own word for a unix socket that is not there, while no server listens.
+NO_SOCKET = r"\[crit\] .* connect\(\) to unix:.*/redis\.sock failed \(2: "
+
+
 def free_port():
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
@@ -63,6 +67,12 @@ class RedisServer:
     def end_connections(self):
         """Cuts off all clients but the one that asks."""
         return int(self.cli("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"))
+
+    def rewrite(self):
+        """Writes the append-only file and a snapshot anew, and waits until no other is being written."""
+        self.cli("BGREWRITEAOF")
+        wait_until(lambda: not self.statistic("aof_rewrite_in_progress"), "the file is rewritten")
+        self.cli("SAVE")
 
     def run(self, *command):
         address = ["-p", str(self.port)] if self.port else ["-s", str(self.socket)]
