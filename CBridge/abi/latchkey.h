@@ -41,7 +41,7 @@ extern "C" {
 #endif
 
 /* Changes with every incompatible change of this file. */
-#define LATCHKEY_ABI_VERSION 1
+#define LATCHKEY_ABI_VERSION 2
 
 /* Longest organization name, and a locator's fixed length, in bytes. */
 #define LATCHKEY_ORGANIZATION_MAX 64
@@ -110,13 +110,19 @@ size_t latchkey_endpoints(const latchkey_directive *directives, size_t directive
 /* One worker's gatekeeper. */
 typedef struct latchkey_gateway latchkey_gateway;
 
+/* Under what name the fleet knows a worker. */
+typedef struct {
+    const char *host; /* the machine's name, with a 0 behind it */
+    uint32_t pid;
+} latchkey_process;
+
 /*
  * Makes a gateway from the same directives that latchkey_prepare() checked, and
  * the bytes that it wrote.  The caller owns the gateway and ends it with
  * latchkey_gateway_free().  Returns NULL after writing fault.
  */
 latchkey_gateway *LATCHKEY_NULLABLE latchkey_gateway_new(const latchkey_directive *directives, size_t directive_count,
-    const uint8_t *secrets, size_t secrets_length, latchkey_time now, latchkey_fault *fault);
+    const uint8_t *secrets, size_t secrets_length, latchkey_process process, latchkey_fault *fault);
 
 /* Ends a gateway and wipes its secrets.  NULL is ignored. */
 void latchkey_gateway_free(latchkey_gateway *LATCHKEY_NULLABLE gateway);
@@ -134,10 +140,10 @@ typedef enum {
 } latchkey_result;
 
 typedef enum {
-    LATCHKEY_SOURCE_NONE = 0, /* decided from the key alone, or not decided by a record */
-    LATCHKEY_SOURCE_CACHE = 1,
+    LATCHKEY_SOURCE_NONE = 0,  /* decided from the key alone, or not decided by a record */
+    LATCHKEY_SOURCE_CACHE = 1, /* known from before, and the store would have told of a change */
     LATCHKEY_SOURCE_STORE = 2,
-    LATCHKEY_SOURCE_GRACE = 3
+    LATCHKEY_SOURCE_GRACE = 3 /* known from before, and the store cannot be reached */
 } latchkey_source;
 
 /* The answer to a check.  Texts have no final 0; a length of 0 means unknown. */
@@ -148,6 +154,10 @@ typedef struct {
     uint8_t locator_length;
     char organization[LATCHKEY_ORGANIZATION_MAX];
     char locator[LATCHKEY_LOCATOR_LENGTH]; /* set only where the key was issued here */
+
+    /* for latchkey_stream_open() alone, where the key is allowed */
+    uint64_t key;
+    int64_t key_until_ms;
 } latchkey_decision;
 
 /*
@@ -172,6 +182,31 @@ bool latchkey_check_next(latchkey_gateway *gateway, void *LATCHKEY_NULLABLE *LAT
 
 /* Number of checks that wait for the store. */
 size_t latchkey_checks_waiting(const latchkey_gateway *gateway);
+
+
+/*
+ * Tells that a request which was let in is open, so that it can be ended with
+ * its key.  decision is the one that allowed it; call this in the same turn of
+ * the event loop in which the decision was handed out, before any other call
+ * that takes bytes or time.  request is a mark of the caller's, handed back by
+ * latchkey_stream_next() and never dereferenced.
+ *
+ * Returns a stream, never 0, to be closed with latchkey_stream_close() when the
+ * request has ended.
+ */
+uint64_t latchkey_stream_open(latchkey_gateway *gateway, void *LATCHKEY_NULLABLE request,
+    const latchkey_decision *decision);
+
+/* Forgets an open request.  Unknown streams are ignored. */
+void latchkey_stream_close(latchkey_gateway *gateway, uint64_t stream);
+
+/*
+ * Hands out one open request whose key has been replaced, revoked or has
+ * expired: the caller ends it.  Its stream is closed with that; closing it again
+ * does no harm.  Returns false when there is none.  Call it until then, after
+ * every call that takes bytes or time.
+ */
+bool latchkey_stream_next(latchkey_gateway *gateway, void *LATCHKEY_NULLABLE *LATCHKEY_NONNULL request);
 
 
 typedef enum {
@@ -224,8 +259,10 @@ size_t latchkey_link_output(latchkey_gateway *gateway, uint32_t link,
 uint64_t latchkey_tick(latchkey_gateway *gateway, latchkey_time now);
 
 /*
- * Puts what is still to be recorded (last uses) into the output.  Call it before
- * the worker ends, then carry out orders until latchkey_settled().
+ * Ends the gateway's trust in what it knows, and puts what is still to be
+ * recorded (last uses, that the worker has left) into the output.  Call it when
+ * no request will be checked any more, then carry out orders until
+ * latchkey_settled().
  */
 void latchkey_finish(latchkey_gateway *gateway, latchkey_time now);
 

@@ -8,6 +8,8 @@ public struct Configuration: Sendable {
 
     /// How a check relates to the store.
     public enum Consistency: String, Sendable {
+        /// A check is decided by what is known, while the store would tell of any change.
+        case leased
         /// Every check reads the store.
         case strict
     }
@@ -23,13 +25,29 @@ public struct Configuration: Sendable {
     /// `latchkey_prefix`
     public private(set) var prefix = KeyPrefix.standard
     /// `latchkey_consistency`
-    public private(set) var consistency = Consistency.strict
+    public private(set) var consistency = Consistency.leased
+    /// `latchkey_outage_grace`, in milliseconds.
+    public private(set) var graceMilliseconds: UInt64 = 0
+    /// `latchkey_cache_size`: records that a worker keeps.
+    public private(set) var cacheSize = 100_000
     /// `latchkey_timeout`, in milliseconds.
     public private(set) var timeoutMilliseconds: UInt64 = 500
     /// `latchkey_operators`: the accounts that may act as somebody else, besides root.
     public private(set) var operators: Set<String> = ["root"]
     /// `latchkey_rotate_after`, in milliseconds.
     public private(set) var rotateAfterMilliseconds: UInt64?
+
+    /// `latchkey_lease`, in milliseconds.
+    private var configuredLeaseMilliseconds: UInt64 = 1000
+
+    /// Longest time for which a worker trusts what it knows without hearing from the store, in
+    /// milliseconds: nothing for strict consistency.
+    public var leaseMilliseconds: UInt64 {
+        switch consistency {
+        case .leased: configuredLeaseMilliseconds
+        case .strict: 0
+        }
+    }
 
     /// Reads directives. Those that are nginx's own business are passed over.
     public init(_ directives: [Directive]) throws(ConfigurationFault) {
@@ -46,7 +64,7 @@ public struct Configuration: Sendable {
 
     /// What may stand in the same file for nginx, and says nothing about the store.
     private static let locationDirectives: Set = [
-        "latchkey_credential", "latchkey_realm", "latchkey_verify",
+        "latchkey_credential", "latchkey_end_streams", "latchkey_realm", "latchkey_verify",
     ]
 
     private mutating func read(_ directive: Directive) throws(ConfigurationFault) {
@@ -59,6 +77,9 @@ public struct Configuration: Sendable {
         case "latchkey_pepper_file": pepperFile = try directive.path()
         case "latchkey_prefix": prefix = try directive.prefix()
         case "latchkey_consistency": consistency = try directive.consistency()
+        case "latchkey_lease": configuredLeaseMilliseconds = try directive.time(50...3_600_000)
+        case "latchkey_outage_grace": graceMilliseconds = try directive.time(0...604_800_000)
+        case "latchkey_cache_size": cacheSize = try directive.count(1...10_000_000)
         case "latchkey_timeout": timeoutMilliseconds = try directive.time(1...60_000)
         case "latchkey_operators": operators = Set(try directive.accounts()).union(["root"])
         case "latchkey_rotate_after": rotateAfterMilliseconds = try directive.time(1...UInt64.max)
@@ -137,7 +158,7 @@ extension Directive {
 
     fileprivate func consistency() throws(ConfigurationFault) -> Configuration.Consistency {
         guard let consistency = Configuration.Consistency(rawValue: try value()) else {
-            throw fault("takes strict, the only mode of this version")
+            throw fault("takes leased or strict")
         }
         return consistency
     }
@@ -150,6 +171,16 @@ extension Directive {
             )
         }
         return span
+    }
+
+    fileprivate func count(_ range: ClosedRange<UInt64>) throws(ConfigurationFault) -> Int {
+        let text = try value()
+        guard let number = DecimalNumber.value(of: text.utf8), range.contains(number) else {
+            throw fault(
+                "takes a number from \(range.lowerBound) to \(range.upperBound), not \"\(text)\""
+            )
+        }
+        return Int(number)
     }
 
     fileprivate func accounts() throws(ConfigurationFault) -> [String] {

@@ -1,19 +1,35 @@
 import KeyFormat
 
 /// The name of an organization: 1 to 64 of `A-Z a-z 0-9 . _ -`.
-public struct Organization: Hashable, Sendable, CustomStringConvertible {
+///
+/// The name is held in place, without a reference, so that a check can hand it on at no cost.
+public struct Organization: Sendable {
     /// Longest name in bytes.
     public static let lengthMax = 64
 
-    /// The name.
-    public let name: String
+    /// A name's bytes, with zeros behind them.
+    public typealias Storage = InlineArray<64, UInt8>
+
+    /// The name, with zeros behind it.
+    public let storage: Storage
+
+    /// Length of the name in bytes.
+    public let length: Int
+
+    /// A name as it was taken from an organization.
+    public init(storage: Storage, length: Int) {
+        self.storage = storage
+        self.length = min(max(length, 0), Self.lengthMax)
+    }
 
     /// An organization, or `nil` where the text is no name of one.
     public init?(_ name: some Collection<UInt8>) {
         guard (1...Self.lengthMax).contains(name.count), name.allSatisfy(Self.isAllowed) else {
             return nil
         }
-        self.name = String(decoding: name, as: UTF8.self)
+        var storage = Storage(repeating: 0)
+        for (index, byte) in name.enumerated() { storage[index] = byte }
+        self.init(storage: storage, length: name.count)
     }
 
     /// An organization, or `nil` where the text is no name of one.
@@ -21,11 +37,13 @@ public struct Organization: Hashable, Sendable, CustomStringConvertible {
         self.init(name.utf8)
     }
 
-    /// The locator of the organization's record and keys.
-    public var locator: Locator { Locator(organization: name.utf8) }
-
     /// The name.
-    public var description: String { name }
+    public var name: String {
+        String(decoding: (0..<length).map { storage[$0] }, as: UTF8.self)
+    }
+
+    /// The locator of the organization's record and keys.
+    public var locator: Locator { Locator(organization: (0..<length).map { storage[$0] }) }
 
     private static func isAllowed(_ byte: UInt8) -> Bool {
         switch byte {
@@ -36,4 +54,20 @@ public struct Organization: Hashable, Sendable, CustomStringConvertible {
         default: false
         }
     }
+}
+
+extension Organization: Hashable, CustomStringConvertible {
+    /// Names are compared byte by byte.
+    public static func == (left: Organization, right: Organization) -> Bool {
+        left.length == right.length
+            && (0..<left.length).allSatisfy { left.storage[$0] == right.storage[$0] }
+    }
+
+    /// Feeds the name.
+    public func hash(into hasher: inout Hasher) {
+        for index in 0..<length { hasher.combine(storage[index]) }
+    }
+
+    /// The name.
+    public var description: String { name }
 }

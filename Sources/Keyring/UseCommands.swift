@@ -40,7 +40,8 @@ public enum UseCommands {
 }
 
 extension Locator {
-    fileprivate var text: [UInt8] {
+    /// The digits, as an argument of a command.
+    var text: [UInt8] {
         var text: [UInt8] = []
         append(to: &text)
         return text

@@ -5,12 +5,26 @@ enum HandshakeStep {
     /// Proves that a server is there and has loaded its data: a stopped one still accepts
     /// connections.
     case ping
+    /// Asks for the connection's own number, to which changes of keys are then sent.
+    case identify
+    case track(prefix: String, connection: Int64)
+    case subscribe(channel: String)
 
-    static func steps(_ credentials: RedisCredentials?, database: Int) -> [HandshakeStep] {
+    static func steps(_ settings: LinkSettings) -> [HandshakeStep] {
         var steps: [HandshakeStep] = []
-        if let credentials { steps.append(.authenticate(credentials)) }
-        if database != 0 { steps.append(.select(database: database)) }
-        return steps + [.ping]
+        if let credentials = settings.credentials { steps.append(.authenticate(credentials)) }
+        if settings.database != 0 { steps.append(.select(database: settings.database)) }
+        steps.append(.ping)
+        if settings.subscription != nil { steps.append(.identify) }
+        return steps
+    }
+
+    /// The steps that a reply makes possible.
+    func following(_ reply: RedisReply, _ subscription: Subscription?) -> [HandshakeStep] {
+        guard case .identify = self, case .integer(let connection) = reply, let subscription
+        else { return [] }
+        return [.track(prefix: subscription.trackedPrefix, connection: connection)]
+            + subscription.channels.map { .subscribe(channel: $0) }
     }
 
     /// Returns `false` when there is no memory.
@@ -21,17 +35,36 @@ enum HandshakeStep {
             return true
         case .select(let database): return output.append(RedisCommand("SELECT", String(database)))
         case .ping: return output.append(RedisCommand("PING"))
+        case .identify: return output.append(RedisCommand("CLIENT", "ID"))
+        case .track(let prefix, let connection):
+            return output.append(
+                RedisCommand(
+                    "CLIENT", "TRACKING", "ON", "REDIRECT", String(connection), "BCAST", "PREFIX",
+                    prefix
+                )
+            )
+        case .subscribe(let channel): return output.append(RedisCommand("SUBSCRIBE", channel))
         }
     }
 
     /// Why the link cannot go on after a reply, or `nil` where it can.
     func failure(_ reply: RedisReply) -> LinkFailure? {
         if let error = reply.failure { return .refused(error) }
+        return isAnswered(by: reply) ? nil : .notRedis
+    }
+
+    private func isAnswered(by reply: RedisReply) -> Bool {
         switch self {
-        case .authenticate, .select: return reply.isOK ? nil : .notRedis
+        case .authenticate, .select, .track: return reply.isOK
         case .ping:
-            if case .status(let text) = reply, text.elementsEqual("PONG".utf8) { return nil }
-            return .notRedis
+            if case .status(let text) = reply { return text.elementsEqual("PONG".utf8) }
+            return false
+        case .identify: if case .integer = reply { return true } else { return false }
+        case .subscribe(let channel):
+            guard case .array(let elements) = reply, elements.count == 3,
+                case .bulk(let kind) = elements[0], case .bulk(let name) = elements[1]
+            else { return false }
+            return kind.elementsEqual("subscribe".utf8) && name.elementsEqual(channel.utf8)
         }
     }
 }

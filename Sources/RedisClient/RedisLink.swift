@@ -10,19 +10,7 @@ import DequeModule
 /// `Mark` is the owner's note on a command, given back with its reply.
 public final class RedisLink<Mark> {
     /// What a link needs to know of its server.
-    public struct Settings {
-        let database: Int
-        let credentials: RedisCredentials?
-        let timeoutMilliseconds: UInt64
-
-        /// - Parameter timeoutMilliseconds: Longest wait for a connection, and for the reply to a
-        ///   command.
-        public init(database: Int, credentials: RedisCredentials?, timeoutMilliseconds: UInt64) {
-            self.database = database
-            self.credentials = credentials
-            self.timeoutMilliseconds = timeoutMilliseconds
-        }
-    }
+    public typealias Settings = LinkSettings
 
     /// What the owner is to do with the connection.
     public enum Order: Equatable, Sendable {
@@ -35,6 +23,8 @@ public final class RedisLink<Mark> {
         /// Commands may be sent.
         case ready
         case reply(Mark, RedisReply)
+        /// Came without being asked for, to a link that listens.
+        case publication(Publication)
         /// The connection is gone; these commands may or may not have been carried out.
         case lost(LinkFailure, unanswered: [Mark])
     }
@@ -111,10 +101,7 @@ extension RedisLink {
         guard let decoder = RESPDecoder() else { return fail(.noMemory, now) }
         self.decoder = decoder
         state = .handshaking
-        for step in HandshakeStep.steps(settings.credentials, database: settings.database) {
-            guard step.append(to: &output) else { return fail(.noMemory, now) }
-            expect(.handshake(step), now)
-        }
+        _ = begin(HandshakeStep.steps(settings), now)
     }
 
     /// The connection could not be made, or was lost.
@@ -134,6 +121,12 @@ extension RedisLink {
                 return fail(.protocolError(error), now)
             }
         }
+    }
+
+    /// The owner has found that what came cannot be true: a new connection is made.
+    public func abandon(_ failure: LinkFailure, _ now: MonotonicTime) {
+        guard decoder != nil else { return }
+        fail(failure, now)
     }
 
     /// Time has passed: a due connection is asked for, an overdue one given up.
@@ -169,13 +162,30 @@ extension RedisLink {
         expected.append((expectation, now.advanced(byMilliseconds: settings.timeoutMilliseconds)))
     }
 
+    /// Returns `false` where the link had to be given up.
+    private func begin(_ steps: [HandshakeStep], _ now: MonotonicTime) -> Bool {
+        for step in steps {
+            guard step.append(to: &output) else {
+                fail(.noMemory, now)
+                return false
+            }
+            expect(.handshake(step), now)
+        }
+        return true
+    }
+
     private func take(_ reply: RedisReply, _ now: MonotonicTime) {
+        if settings.subscription != nil, let publication = Publication(reply) {
+            events.append(.publication(publication))
+            return
+        }
         switch expected.popFirst()?.expectation {
         case .command(let mark):
             backoff.reset()
             events.append(.reply(mark, reply))
         case .handshake(let step):
             if let failure = step.failure(reply) { return fail(failure, now) }
+            guard begin(step.following(reply, settings.subscription), now) else { return }
             if expected.isEmpty {
                 state = .ready(since: now)
                 events.append(.ready)

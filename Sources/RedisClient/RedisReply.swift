@@ -33,13 +33,25 @@ public struct RedisError: Error, Equatable, Sendable {
     private static let lengthMax = 160
 
     init(_ text: ArraySlice<UInt8>) {
-        let printable = text.prefix(Self.lengthMax).map {
-            (0x20...0x7E).contains($0) ? $0 : UInt8(ascii: "?")
-        }
+        let printable = Self.printableBytes(text)
         let quoted = printable.firstIndex {
             $0 == UInt8(ascii: "'") || $0 == UInt8(ascii: "`") || $0 == UInt8(ascii: "\"")
         }
         message = String(decoding: printable[..<(quoted ?? printable.endIndex)], as: UTF8.self)
         code = String(decoding: printable.prefix { $0 != 0x20 }, as: UTF8.self)
+    }
+
+    /// An error that Redis did not give, in its form: a reply that is not what was asked.
+    public init(_ text: String) {
+        self.init(ArraySlice(text.utf8))
+    }
+
+    /// A text of the store's, fit to be shown and logged: printable ASCII, shortened.
+    public static func printable(_ text: ArraySlice<UInt8>) -> String {
+        String(decoding: printableBytes(text), as: UTF8.self)
+    }
+
+    private static func printableBytes(_ text: ArraySlice<UInt8>) -> [UInt8] {
+        text.prefix(lengthMax).map { (0x20...0x7E).contains($0) ? $0 : UInt8(ascii: "?") }
     }
 }

@@ -1,6 +1,7 @@
 import Administration
 import ArgumentParser
 import Glibc
+import Keyring
 
 @main
 struct Latchkey: ParsableCommand {
@@ -15,7 +16,7 @@ struct Latchkey: ParsableCommand {
               latchkey org add acme --owner alice
               latchkey generate acme                (as alice)
             """,
-        version: "0.1.0",
+        version: Release.version,
         subcommands: [Init.self, Org.self, Generate.self, Revoke.self, Status.self, Verify.self]
     )
 

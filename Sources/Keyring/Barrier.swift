@@ -1,0 +1,81 @@
+import RedisClient
+
+/// The barrier behind a change: a word that is sent after the change to all workers, and comes to
+/// each behind the news of the change. Whoever confirms it has forgotten what was before.
+public enum Barrier {
+    /// The channel on which it is sent.
+    public static let channel = "latchkey:barrier"
+
+    /// How long confirmations are kept, in seconds.
+    private static let secondsKept = "60"
+
+    /// Names one change.
+    public struct Nonce: Hashable, Sendable, CustomStringConvertible {
+        private static let length = 32
+
+        /// 32 hexadecimal digits.
+        public let description: String
+
+        /// A new name from a generator.
+        public init(using generator: inout some RandomNumberGenerator) {
+            description = [generator.next() as UInt64, generator.next()]
+                .map { GatewayEntry.ID($0).description }.joined()
+        }
+
+        /// A name as it came over the channel. `nil` for anything else.
+        public init?(_ text: some Collection<UInt8>) {
+            guard text.count == Self.length, text.allSatisfy(Self.isDigit) else { return nil }
+            description = String(decoding: text, as: UTF8.self)
+        }
+
+        private static func isDigit(_ byte: UInt8) -> Bool {
+            (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte)
+                || (UInt8(ascii: "a")...UInt8(ascii: "f")).contains(byte)
+        }
+    }
+
+    /// Sends the word. To be sent only after the reply to the change has come: together with the
+    /// change it would arrive before the news.
+    public static func publish(_ nonce: Nonce) -> RedisCommand {
+        RedisCommand("PUBLISH", channel, nonce.description)
+    }
+
+    /// A worker's confirmation.
+    public static func confirm(_ nonce: Nonce, by worker: GatewayEntry.ID) -> [RedisCommand] {
+        let key = Keyspace.confirmations(nonce)
+        var confirm = RedisCommand("RPUSH")
+        confirm.append(key)
+        confirm.append(worker.description)
+        var expire = RedisCommand("EXPIRE")
+        expire.append(key)
+        expire.append(secondsKept)
+        return [confirm, expire]
+    }
+
+    /// Waits for a confirmation; its reply is for ``confirmations(_:)``.
+    public static func awaitConfirmation(_ nonce: Nonce, milliseconds: UInt64) -> RedisCommand {
+        var command = RedisCommand("BLPOP")
+        command.append(Keyspace.confirmations(nonce))
+        let fraction = String(milliseconds % 1000)
+        let zeros = String(repeating: "0", count: 3 - fraction.utf8.count)
+        command.append("\(milliseconds / 1000).\(zeros)\(fraction)")
+        return command
+    }
+
+    /// Takes confirmations that are there; its reply is for ``confirmations(_:)``.
+    public static func takeConfirmations(_ nonce: Nonce) -> RedisCommand {
+        var command = RedisCommand("LPOP")
+        command.append(Keyspace.confirmations(nonce))
+        command.append("1000")
+        return command
+    }
+
+    /// The workers that a reply names: none where nothing has come.
+    public static func confirmations(_ reply: RedisReply) -> [GatewayEntry.ID] {
+        guard case .array(let elements) = reply else { return [] }
+        return elements.compactMap { element in
+            guard case .bulk(let text) = element else { return nil }
+            return GatewayEntry.ID(text)
+        }
+    }
+}

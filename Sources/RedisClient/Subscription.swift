@@ -1,0 +1,55 @@
+/// What a connection listens to: changes of keys, and channels.
+///
+/// Such a connection takes no commands but PING.
+public struct Subscription: Sendable {
+    /// The channel on which Redis tells of changed keys.
+    static let invalidationChannel = "__redis__:invalidate"
+
+    let trackedPrefix: String
+    let channels: [String]
+
+    /// Listens to the changes of all keys with a prefix, and to channels.
+    public init(trackedPrefix: String, channels: [String]) {
+        self.trackedPrefix = trackedPrefix
+        self.channels = [Self.invalidationChannel] + channels
+    }
+}
+
+/// What came to a connection that listens.
+public enum Publication: Equatable, Sendable {
+    /// Keys that were changed or removed: their names.
+    case changed([ArraySlice<UInt8>])
+    /// Any key may have been changed: the database was emptied, or somebody else than Redis speaks
+    /// on its channel.
+    case anyChanged
+    /// A message on another channel.
+    case message(channel: String, text: ArraySlice<UInt8>)
+    /// Something on another channel that is no message of a text.
+    case unreadable
+
+    /// Takes a reply that was pushed; `nil` where it answers a command.
+    init?(_ reply: RedisReply) {
+        guard case .array(let elements) = reply, elements.count == 3,
+            case .bulk(let kind) = elements[0], kind.elementsEqual("message".utf8),
+            case .bulk(let channel) = elements[1]
+        else { return nil }
+        if channel.elementsEqual(Subscription.invalidationChannel.utf8) {
+            self = Self.keys(elements[2]).map(Publication.changed) ?? .anyChanged
+        } else if case .bulk(let text) = elements[2] {
+            self = .message(channel: String(decoding: channel, as: UTF8.self), text: text)
+        } else {
+            self = .unreadable
+        }
+    }
+
+    private static func keys(_ reply: RedisReply) -> [ArraySlice<UInt8>]? {
+        guard case .array(let elements) = reply else { return nil }
+        var keys: [ArraySlice<UInt8>] = []
+        keys.reserveCapacity(elements.count)
+        for element in elements {
+            guard case .bulk(let key) = element else { return nil }
+            keys.append(key)
+        }
+        return keys
+    }
+}
