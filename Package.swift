@@ -35,7 +35,9 @@ let package = Package(
         .target(name: "Keyring", dependencies: ["KeyFormat", "RedisClient"]),
         .target(
             name: "Gateway",
-            dependencies: ["Keyring", .product(name: "DequeModule", package: "swift-collections")]
+            dependencies: ["Keyring", .product(name: "DequeModule", package: "swift-collections")],
+            // Lets the simulation leave obligations out. No build that is installed has it.
+            swiftSettings: [.define("CANARIES", .when(configuration: .debug))]
         ),
         .target(
             name: "LatchkeyABI",

@@ -60,7 +60,7 @@ public final class StoreConnection {
             switch nextEvent() {
             case .reply(let index, let reply): replies[index] = reply
             case .lost(let failure, _): throw .interrupted(description(failure))
-            case .ready: break
+            case .ready, .publication: break
             }
         }
         return replies.compactMap { $0 }

@@ -21,7 +21,25 @@ public struct Decision: Equatable, Sendable {
     public enum Source: Equatable, Sendable {
         /// From the text alone, or from nowhere.
         case none
+        /// From what is known; the store would have told of a change.
+        case cache
         case store
+        /// From what is known, while the store cannot be reached.
+        case grace
+    }
+
+    /// What an open stream depends on.
+    public struct StreamKey: Equatable, Sendable {
+        /// Tells the key from others of its organization.
+        public let mark: UInt64
+        /// When the key ends by itself.
+        public let until: UnixTime?
+
+        /// A key that let a request in.
+        public init(mark: UInt64, until: UnixTime?) {
+            self.mark = mark
+            self.until = until
+        }
     }
 
     /// What was found.
@@ -32,26 +50,52 @@ public struct Decision: Equatable, Sendable {
     public let organization: Organization?
     /// The key's locator, where the key was issued here.
     public let locator: Locator?
+    /// What the request depends on while it is open, where it is allowed.
+    public let streamKey: StreamKey?
+
+    private init(
+        _ result: Result,
+        _ source: Source,
+        _ locator: Locator?,
+        organization: Organization? = nil,
+        streamKey: StreamKey? = nil
+    ) {
+        self.result = result
+        self.source = source
+        self.locator = locator
+        self.organization = organization
+        self.streamKey = streamKey
+    }
 
     /// The store was not asked.
-    static func fromText(_ result: Result) -> Decision {
-        Decision(result: result, source: .none, organization: nil, locator: nil)
-    }
+    static func fromText(_ result: Result) -> Decision { Decision(result, .none, nil) }
 
     /// The store did not answer.
     static func unavailable(_ locator: Locator) -> Decision {
-        Decision(result: .unavailable, source: .none, organization: nil, locator: locator)
+        Decision(.unavailable, .none, locator)
     }
 
-    /// The store's record was compared.
-    static func fromStore(_ standing: KeyStanding, _ locator: Locator) -> Decision {
-        switch standing {
+    /// A key was compared with those that count.
+    @inline(__always)
+    static func compared(
+        _ key: KeyVerifier.IssuedKey,
+        with keys: AcceptedKeys?,
+        from source: Source,
+        at now: UnixTime
+    ) -> Decision {
+        switch KeyStanding(of: key.verifier, in: keys, at: now) {
         case .valid(let organization):
-            Decision(result: .allowed, source: .store, organization: organization, locator: locator)
-        case .revoked:
-            Decision(result: .revoked, source: .store, organization: nil, locator: locator)
-        case .expired:
-            Decision(result: .expired, source: .store, organization: nil, locator: locator)
+            let isActive = keys?.active.verifier == key.verifier
+            let until = isActive ? keys?.active.until : keys?.previous?.until
+            return Decision(
+                .allowed,
+                source,
+                key.locator,
+                organization: organization,
+                streamKey: StreamKey(mark: key.verifier.mark, until: until)
+            )
+        case .revoked: return Decision(.revoked, source, key.locator)
+        case .expired: return Decision(.expired, source, key.locator)
         }
     }
 }

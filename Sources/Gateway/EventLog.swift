@@ -22,15 +22,19 @@ public struct EventLog {
     enum Kind: Int, CaseIterable {
         case storeLost
         case storeReady
+        case newsLost
+        case newsReady
+        case entryRefused
+        case confirmationRefused
         case recordRefused
         case usesRefused
         case tooManyChecks
 
         var level: Level {
             switch self {
-            case .storeReady: .notice
-            case .usesRefused, .tooManyChecks: .warning
-            case .storeLost, .recordRefused: .error
+            case .storeReady, .newsReady: .notice
+            case .usesRefused, .tooManyChecks, .confirmationRefused: .warning
+            case .storeLost, .newsLost, .recordRefused, .entryRefused: .error
             }
         }
     }

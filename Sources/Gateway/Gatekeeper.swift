@@ -5,9 +5,10 @@ import RedisClient
 
 /// One worker's gatekeeper: says of each credential whether it opens the gate.
 ///
-/// Strict: a key that was not issued here is refused without the store, and every other check reads
-/// the store. It does no I/O and reads no clock: the owner tells what happened and when, carries
-/// out ``nextOrder(_:)`` and hands out ``nextDecision()`` after each call that takes bytes or time.
+/// A key that was not issued here is refused without the store. What is known of a record decides
+/// while the lease holds; every other check reads the store. It does no I/O and reads no clock: the
+/// owner tells what happened and when, carries out ``nextOrder(_:)`` and hands out
+/// ``nextDecision()`` and ``nextEndedStream()`` after each call that takes bytes or time.
 public final class Gatekeeper {
     /// What a check came to at once.
     public enum Admission {
@@ -16,22 +17,18 @@ public final class Gatekeeper {
         case waiting(ticket: UInt64)
     }
 
-    /// What is to be done with a connection to the store.
-    public enum LinkOrder: Equatable, Sendable {
-        case open(Endpoint)
-        case close
-        /// Bytes wait in ``takeOutput(link:into:)``.
-        case write
-    }
+    /// Under what name the fleet knows the worker.
+    public struct Identity: Sendable {
+        let id: GatewayEntry.ID
+        let host: String
+        let processID: UInt64
 
-    /// What a command is for. A number and not an enum, because the compiler tells apart cases of
-    /// the link's events by bits that a case without a payload leaves unset: memory checkers
-    /// object.
-    private struct Mark: Equatable {
-        let read: PendingChecks.ReadID
-
-        /// No read: last uses.
-        static let uses = Mark(read: -1)
+        /// - Parameter number: A random number that no other worker has.
+        public init(number: UInt64, host: String, processID: UInt64) {
+            id = GatewayEntry.ID(number)
+            self.host = host
+            self.processID = processID
+        }
     }
 
     /// Checks that may wait for the store; more than a worker has connections.
@@ -40,33 +37,80 @@ public final class Gatekeeper {
     /// Organizations of which a last use may wait to be sent.
     private static let usesMax = 65_536
 
-    private let timeoutMilliseconds: UInt64
-    private let verifier: KeyVerifier
-    private let seal: RecordSeal
-    private let endpoint: Endpoint
-    private let link: RedisLink<Mark>
-    private var isWriteOrdered = false
-    private var pending = PendingChecks(countMax: waitingMax)
-    private var decided: Deque<(check: PendingChecks.Check, decision: Decision)> = []
-    private var usage = UsageRecorder(countMax: usesMax)
-    private var log = EventLog()
+    let configuration: Configuration
+    let identity: Identity
+    let verifier: KeyVerifier
+    let seal: RecordSeal
+    let endpoint: Endpoint
 
-    /// A gatekeeper that asks for its connection at its first tick.
-    public init(_ configuration: Configuration, secrets: GatewaySecrets) {
-        timeoutMilliseconds = configuration.timeoutMilliseconds
+    /// For what is asked and written.
+    var data: StoreLink
+    /// For what is told: changes of records, and barriers.
+    var news: StoreLink
+
+    let cache: RecordCache
+    var lease: Lease
+    var heartbeats: Heartbeats
+    var keptReads = KeptReads()
+    var pending = PendingChecks(countMax: waitingMax)
+    var decided: Deque<(check: PendingChecks.Check, decision: Decision)> = []
+    var streams = OpenStreams()
+    var streamsDue = MonotonicTime.origin
+    var usage = UsageRecorder(countMax: usesMax)
+    var refusals = RefusalRecorder()
+    var log = EventLog()
+    var isEnding = false
+    var obligations = Obligations()
+
+    #if CANARIES
+        /// The clock as it was at the last tick, for the canary that decides by it.
+        var staleClock = MonotonicTime.origin
+
+        /// Leaves an obligation out.
+        func omit(_ obligation: Obligation) {
+            obligations.omitted = obligation
+            lease.trustsUnregistered = obligation == .trustsOnlyRegistered
+            pending.joinsSent = obligation == .joinsOnlyUnsent
+        }
+    #endif
+
+    /// A gatekeeper that asks for its connections at its first tick.
+    public init(_ configuration: Configuration, secrets: GatewaySecrets, identity: Identity) {
+        self.configuration = configuration
+        self.identity = identity
         verifier = KeyVerifier(prefix: configuration.prefix, peppers: secrets.peppers)
         seal = RecordSeal(peppers: secrets.peppers)
         switch configuration.topology {
         case .standalone(let url):
             endpoint = url.endpoint
-            link = RedisLink(
-                .init(
-                    database: url.database,
-                    credentials: secrets.credentials,
-                    timeoutMilliseconds: configuration.timeoutMilliseconds
-                )
-            )
+            data = StoreLink(Self.settings(url, configuration, secrets))
+            news = StoreLink(Self.settings(url, configuration, secrets, Self.subscription))
         }
+        cache = RecordCache(countMax: configuration.cacheSize)
+        lease = Lease(
+            leaseMilliseconds: configuration.leaseMilliseconds,
+            graceMilliseconds: configuration.graceMilliseconds
+        )
+        heartbeats = Heartbeats(leaseMilliseconds: configuration.leaseMilliseconds)
+    }
+
+    private static let subscription = Subscription(
+        trackedPrefix: Keyspace.recordPrefix,
+        channels: [Barrier.channel]
+    )
+
+    private static func settings(
+        _ url: StoreURL,
+        _ configuration: Configuration,
+        _ secrets: GatewaySecrets,
+        _ subscription: Subscription? = nil
+    ) -> LinkSettings {
+        LinkSettings(
+            database: url.database,
+            credentials: secrets.credentials,
+            timeoutMilliseconds: configuration.timeoutMilliseconds,
+            subscription: subscription
+        )
     }
 }
 
@@ -78,7 +122,7 @@ extension Gatekeeper {
         switch verifier.verdict(on: credential) {
         case .malformed: .decided(.fromText(.malformed))
         case .forged: .decided(.fromText(.forged))
-        case .issued(let key): askStore(key, request, now)
+        case .issued(let key): check(key, request, now)
         }
     }
 
@@ -96,13 +140,33 @@ extension Gatekeeper {
     /// Number of checks that wait for the store.
     public var waitingCount: Int { pending.count }
 
+    private func check(_ key: KeyVerifier.IssuedKey, _ request: UInt, _ now: ClockReading)
+        -> Admission
+    {
+        if isTrusted(now.monotonic), let known = cache.knowledge(of: key.locator) {
+            return .decided(decide(key, known, from: .cache, now))
+        }
+        return askStore(key, request, now)
+    }
+
+    private func isTrusted(_ now: MonotonicTime) -> Bool {
+        #if CANARIES
+            if !obligations.keeps(.lease) { return true }
+            if !obligations.keeps(.freshClock) { return staleClock < lease.trustedUntil }
+        #endif
+        return now < lease.trustedUntil
+    }
+
     private func askStore(_ key: KeyVerifier.IssuedKey, _ request: UInt, _ now: ClockReading)
         -> Admission
     {
-        guard link.isReady || link.isBeingMade(now.monotonic) else {
-            return .decided(.unavailable(key.locator))
+        if !data.link.isReady {
+            if let decision = decideWithoutStore(key, now) { return .decided(decision) }
+            guard data.link.isBeingMade(now.monotonic) else {
+                return .decided(.unavailable(key.locator))
+            }
         }
-        let deadline = now.monotonic.advanced(byMilliseconds: timeoutMilliseconds)
+        let deadline = now.monotonic.advanced(byMilliseconds: configuration.timeoutMilliseconds)
         guard let ticket = pending.add(request: request, key: key, deadline: deadline) else {
             log.note(.tooManyChecks, now.monotonic, "too many checks wait for the store")
             return .decided(.unavailable(key.locator))
@@ -110,145 +174,111 @@ extension Gatekeeper {
         return .waiting(ticket: ticket.number)
     }
 
-    private func giveUp(_ checks: [PendingChecks.Check]) {
-        for check in checks { decided.append((check, .unavailable(check.key.locator))) }
+    /// By what is known, where the store cannot be asked and that is not too long ago.
+    private func decideWithoutStore(_ key: KeyVerifier.IssuedKey, _ now: ClockReading) -> Decision?
+    {
+        guard now.monotonic < lease.knownUntil, let known = cache.knowledge(of: key.locator)
+        else { return nil }
+        return decide(key, known, from: lease.isInGrace(now.monotonic) ? .grace : .cache, now)
+    }
+
+    private func decide(
+        _ key: KeyVerifier.IssuedKey,
+        _ known: RecordCache.Knowledge,
+        from source: Decision.Source,
+        _ now: ClockReading
+    ) -> Decision {
+        let decision = Decision.compared(key, with: known.keys, from: source, at: now.unix)
+        switch decision.result {
+        case .allowed: cache.noteUse(known.slot, at: now.unix)
+        case .revoked: refusals.record(key.locator, at: now.unix)
+        default: break
+        }
+        return decision
+    }
+
+    /// Answers checks that the store has not answered in time.
+    func giveUp(_ checks: [PendingChecks.Check], _ now: ClockReading) {
+        for check in checks {
+            let decision = decideWithoutStore(check.key, now)
+            decided.append((check, decision ?? .unavailable(check.key.locator)))
+        }
     }
 }
 
-// MARK: - The link
+// MARK: - Open requests
 
 extension Gatekeeper {
-    /// The next thing to do with a connection. Called at the end of a turn of the event loop, this
-    /// is where all reads of the turn are put into one write.
-    public func nextOrder(_ now: ClockReading) -> (link: UInt32, order: LinkOrder)? {
-        sendReads(now.monotonic)
-        switch link.nextOrder() {
-        case .open: return (0, .open(endpoint))
-        case .close: return (0, .close)
-        case nil: break
-        }
-        guard link.hasOutput, !isWriteOrdered else { return nil }
-        isWriteOrdered = true
-        return (0, .write)
+    /// Notes that a request which was let in is open. Returns its stream, never 0.
+    public func openStream(_ request: UInt, _ locator: Locator, _ key: Decision.StreamKey) -> UInt64
+    {
+        let handle = streams.open(request, locator, key: key.mark, until: key.until)
+        // News may have come between the store's answer and this.
+        if lease.hears, !cache.knows(locator) { streams.doubt(locator) }
+        return handle.number
     }
 
-    /// Moves bytes that are to be written into a buffer; returns their number.
-    public func takeOutput(link number: UInt32, into buffer: UnsafeMutableRawBufferPointer) -> Int {
-        guard number == 0 else { return 0 }
-        let count = link.takeOutput(into: buffer)
-        if !link.hasOutput { isWriteOrdered = false }
-        return count
+    /// Forgets an open request; unknown streams do no harm.
+    public func closeStream(_ stream: UInt64) {
+        streams.close(OpenStreams.Handle(number: stream))
     }
 
-    /// The connection has been made.
-    public func linkOpened(_ number: UInt32, at now: ClockReading) {
-        guard number == 0 else { return }
-        link.opened(now.monotonic)
-        takeEvents(now)
-    }
-
-    /// The connection could not be made, or was lost.
-    public func linkClosed(_ number: UInt32, at now: ClockReading) {
-        guard number == 0 else { return }
-        link.closed(now.monotonic)
-        takeEvents(now)
-    }
-
-    /// Bytes have come.
-    public func linkReceived(
-        _ number: UInt32,
-        _ bytes: UnsafeRawBufferPointer,
-        at now: ClockReading
-    ) {
-        guard number == 0 else { return }
-        link.received(bytes, now.monotonic)
-        takeEvents(now)
-    }
-
-    private func sendReads(_ now: MonotonicTime) {
-        guard link.isReady, pending.hasUnsent else { return }
-        for read in pending.takeUnsent()
-        where !link.send(KeyCommands.read(read.locator), mark: Mark(read: read.id), now: now) {
-            giveUp(pending.finish(read.id))
-        }
-    }
-
-    private func takeEvents(_ now: ClockReading) {
-        while let event = link.nextEvent() {
-            switch event {
-            case .ready:
-                log.note(.storeReady, now.monotonic, "connected to the store at \(endpoint)")
-            case .reply(let mark, let reply) where mark == .uses: takeUsesReply(reply, now)
-            case .reply(let mark, let reply): takeRecord(reply, read: mark.read, now)
-            case .lost(let failure, let unanswered): takeLoss(failure, unanswered, now)
-            }
-        }
-    }
-
-    private func takeRecord(_ reply: RedisReply, read: PendingChecks.ReadID, _ now: ClockReading) {
-        let checks = pending.finish(read)
-        guard let locator = checks.first?.key.locator else { return }
-        do throws(RecordFault) {
-            let record = try StoredRecord(reply).activeRecord(at: locator, seal: seal)
-            for check in checks {
-                let standing = KeyStanding(of: check.key.verifier, in: record, at: now.unix)
-                if case .valid = standing { usage.record(locator, at: now) }
-                decided.append((check, .fromStore(standing, locator)))
-            }
-        } catch {
-            log.note(.recordRefused, now.monotonic, "the record of locator \(locator) \(error)")
-            giveUp(checks)
-        }
-    }
-
-    private func takeLoss(_ failure: LinkFailure, _ unanswered: [Mark], _ now: ClockReading) {
-        isWriteOrdered = false
-        log.note(.storeLost, now.monotonic, "the store at \(endpoint): \(failure)")
-        for mark in unanswered where mark != .uses { pending.resend(mark.read) }
-        usage.resend(now.monotonic)
-        if !link.isBeingMade(now.monotonic) { giveUp(pending.takeAll()) }
-    }
-}
-
-// MARK: - Last uses
-
-extension Gatekeeper {
-    /// Puts all last uses into the output, however young they are.
-    public func finish(_ now: ClockReading) {
-        usage.hurry(now.monotonic)
-        sendUses(now.monotonic)
-    }
-
-    /// Whether the store has confirmed all that was written to it.
-    public var isSettled: Bool { usage.isEmpty && link.isIdle }
-
-    private func sendUses(_ now: MonotonicTime) {
-        guard link.isReady else { return }
-        for command in usage.takeBatch() where !link.send(command, mark: .uses, now: now) {
-            usage.resend(now)
-        }
-    }
-
-    private func takeUsesReply(_ reply: RedisReply, _ now: ClockReading) {
-        if let error = reply.failure {
-            log.note(.usesRefused, now.monotonic, "last uses were not recorded: \(error.message)")
-        }
-        usage.answered()
-    }
+    /// The next open request whose key has ended.
+    public func nextEndedStream() -> UInt? { streams.nextEnded() }
 }
 
 // MARK: - Time
 
 extension Gatekeeper {
+    /// How often open requests are looked through for keys that have expired.
+    private static let streamsPauseMilliseconds: UInt64 = 250
+
     /// Lets time pass. Returns when to call again.
     public func tick(_ now: ClockReading) -> MonotonicTime {
-        link.tick(now.monotonic)
+        #if CANARIES
+            staleClock = now.monotonic
+        #endif
+        data.link.tick(now.monotonic)
+        news.link.tick(now.monotonic)
         takeEvents(now)
-        giveUp(pending.takeOverdue(now.monotonic))
-        if usage.deadline <= now.monotonic { sendUses(now.monotonic) }
-        return min(link.deadline, pending.deadline, link.isReady ? usage.deadline : .never)
+        giveUp(pending.takeOverdue(now.monotonic), now)
+        endExpiredStreams(now)
+        sendHeartbeats(now)
+        sendUses(now.monotonic)
+        return nextDeadline
+    }
+
+    /// Ends all trust in what is known, and puts into the output what the store is still to hear:
+    /// all last uses, however young they are, and that this worker has left.
+    public func finish(_ now: ClockReading) {
+        isEnding = true
+        lease.registeredNoMore()
+        usage.hurry(now.monotonic)
+        refusals.hurry(now.monotonic)
+        sendUses(now.monotonic)
+        withdrawEntry(now.monotonic)
+    }
+
+    /// Whether the store has confirmed all that was written to it.
+    public var isSettled: Bool {
+        usage.isEmpty && refusals.isEmpty && cache.usesCount == 0 && data.link.isIdle
     }
 
     /// The next line for the error log.
     public func nextLogLine() -> EventLog.Line? { log.next() }
+
+    private var nextDeadline: MonotonicTime {
+        var next = min(data.link.deadline, news.link.deadline, pending.deadline)
+        if streams.hasLimited { next = min(next, streamsDue) }
+        if isEnding { return next }
+        if data.link.isReady { next = min(next, heartbeats.nextEntry) }
+        if news.link.isReady { next = min(next, heartbeats.nextPing) }
+        return next
+    }
+
+    private func endExpiredStreams(_ now: ClockReading) {
+        guard streams.hasLimited, streamsDue <= now.monotonic else { return }
+        streamsDue = now.monotonic.advanced(byMilliseconds: Self.streamsPauseMilliseconds)
+        streams.endExpired(at: now.unix)
+    }
 }

@@ -5,7 +5,8 @@ import RedisClient
 /// Checks that wait for the store, and the reads that will answer them.
 ///
 /// Checks of one organization share a read that has not been sent; a read that is under way is
-/// never joined, because its answer may be older than the check.
+/// never joined, because its answer may be older than the check. A read may also be wanted for its
+/// own sake: then it goes on when nobody waits for it.
 struct PendingChecks {
     /// A check that waits.
     struct Check {
@@ -32,6 +33,7 @@ struct PendingChecks {
     private struct Read {
         let locator: Locator
         var tickets: [Ticket]
+        var isWanted = false
     }
 
     private let countMax: Int
@@ -46,6 +48,11 @@ struct PendingChecks {
     /// Number of checks that wait.
     private(set) var count = 0
 
+    #if CANARIES
+        /// Joins reads that are under way.
+        var joinsSent = false
+    #endif
+
     init(countMax: Int) {
         self.countMax = countMax
     }
@@ -57,12 +64,27 @@ struct PendingChecks {
         guard count < countMax else { return nil }
         let ticket = occupySlot(request, key)
         deadlines.append((ticket, deadline))
+        #if CANARIES
+            if joinsSent, let read = reads.firstIndex(where: { $0?.locator == key.locator }) {
+                reads[read]?.tickets.append(ticket)
+                return ticket
+            }
+        #endif
         if let read = unsentByLocator[key.locator] {
             reads[read]?.tickets.append(ticket)
         } else {
             enqueue(Read(locator: key.locator, tickets: [ticket]))
         }
         return ticket
+    }
+
+    /// Adds a read that is wanted for its own sake.
+    mutating func want(_ locator: Locator) {
+        if let read = unsentByLocator[locator] {
+            reads[read]?.isWanted = true
+        } else {
+            enqueue(Read(locator: locator, tickets: [], isWanted: true))
+        }
     }
 
     /// Forgets a check; returns it where it still waited.
@@ -90,7 +112,7 @@ struct PendingChecks {
         }
         return unsent.compactMap { id in
             guard let read = reads[id] else { return nil }
-            guard read.tickets.contains(where: isWaiting) else {
+            guard read.isWanted || read.tickets.contains(where: isWaiting) else {
                 discard(id)
                 return nil
             }
@@ -98,13 +120,13 @@ struct PendingChecks {
         }
     }
 
-    /// Ends a read; returns the checks that it answers.
-    mutating func finish(_ id: ReadID) -> [Check] {
-        guard reads.indices.contains(id), let read = reads[id] else { return [] }
+    /// Ends a read; returns what was read, and the checks that it answers.
+    mutating func finish(_ id: ReadID) -> (locator: Locator, checks: [Check])? {
+        guard reads.indices.contains(id), let read = reads[id] else { return nil }
         discard(id)
         let checks = read.tickets.compactMap { remove($0) }
         dropPastDeadlines()
-        return checks
+        return (read.locator, checks)
     }
 
     /// Takes back a read whose answer was lost: it is to be sent again.
@@ -116,6 +138,7 @@ struct PendingChecks {
             return
         }
         reads[other]?.tickets += read.tickets
+        if read.isWanted { reads[other]?.isWanted = true }
         discard(id)
     }
 
@@ -129,14 +152,14 @@ struct PendingChecks {
         return overdue
     }
 
-    /// Ends all checks.
+    /// Ends all checks; no read is under way. Wanted reads go on.
     mutating func takeAll() -> [Check] {
-        defer {
-            unsent.removeAll()
-            unsentByLocator.removeAll()
-            reads.removeAll()
-            freeReads.removeAll()
-        }
+        let wanted = reads.compactMap { $0?.isWanted == true ? $0?.locator : nil }
+        unsent.removeAll()
+        unsentByLocator.removeAll()
+        reads.removeAll()
+        freeReads.removeAll()
+        for locator in wanted { want(locator) }
         return takeOverdue(.never)
     }
 

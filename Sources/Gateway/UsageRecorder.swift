@@ -4,15 +4,23 @@ import RedisClient
 
 /// Collects last uses, so that the store hears of them in batches and a request never waits for
 /// one.
+///
+/// Uses of records that the cache keeps are noted there, at no cost; here are the others, and the
+/// batch that is under way.
 struct UsageRecorder {
     /// How long a use may wait before it is sent.
     private static let pauseMilliseconds: UInt64 = 1000
+
+    /// Uses that are sent at a time: the next go out when these are answered.
+    private static let batchMax = 1000
 
     private let countMax: Int
     private var waiting: [Locator: UnixTime] = [:]
     private var sent: [Locator: UnixTime] = [:]
     private var repliesExpected = 0
-    private var due = MonotonicTime.never
+
+    /// When the next batch may be sent.
+    private(set) var due = MonotonicTime.origin
 
     /// - Parameter countMax: Organizations of which a use may wait; uses of others are dropped
     ///   until the next batch.
@@ -20,29 +28,31 @@ struct UsageRecorder {
         self.countMax = countMax
     }
 
-    /// Whether the store knows of all uses.
+    /// Whether the store knows of all uses that were recorded here.
     var isEmpty: Bool { waiting.isEmpty && sent.isEmpty }
 
-    /// When a batch is to be sent.
-    var deadline: MonotonicTime { sent.isEmpty ? due : .never }
-
     /// Notes a use.
-    mutating func record(_ locator: Locator, at now: ClockReading) {
-        if waiting.isEmpty { due = now.monotonic.advanced(byMilliseconds: Self.pauseMilliseconds) }
+    mutating func record(_ locator: Locator, at now: UnixTime) {
         guard waiting.count < countMax || waiting[locator] != nil else { return }
-        waiting[locator] = now.unix
+        waiting[locator] = max(now, waiting[locator] ?? now)
     }
 
     /// Makes the uses that wait due at once: the worker ends.
     mutating func hurry(_ now: MonotonicTime) {
-        if !waiting.isEmpty { due = now }
+        due = now
     }
 
-    /// The commands of the next batch. One batch is under way at a time.
-    mutating func takeBatch() -> [RedisCommand] {
-        guard sent.isEmpty, !waiting.isEmpty else { return [] }
-        swap(&sent, &waiting)
-        due = .never
+    /// The commands of the next batch, if one is due. One batch is under way at a time.
+    mutating func takeBatch(_ cache: RecordCache, _ now: MonotonicTime) -> [RedisCommand] {
+        guard due <= now, sent.isEmpty else { return [] }
+        while sent.count < Self.batchMax, let (locator, time) = waiting.popFirst() {
+            sent[locator] = time
+        }
+        cache.takeUses(Self.batchMax - sent.count) { use in
+            sent[use.locator] = max(use.at, sent[use.locator] ?? use.at)
+        }
+        let isMore = !waiting.isEmpty || cache.usesCount > 0
+        if !isMore { due = now.advanced(byMilliseconds: Self.pauseMilliseconds) }
         let commands = UseCommands.record(sent)
         repliesExpected = commands.count
         return commands

@@ -54,6 +54,13 @@ public struct Locator: Hashable, Sendable {
         }
     }
 
+    /// A number for tables, in which all digits take part. Locators are as good as random, so
+    /// nobody can choose many that collide.
+    public var tableHash: UInt64 {
+        let mixed = (head ^ tail &* 0x9E37_79B9_7F4A_7C15) &* 0xD6E8_FEB8_6659_FD93
+        return mixed ^ mixed >> 32
+    }
+
     /// Appends the digits to a text.
     public func append(to text: inout [UInt8]) {
         let digits = ascii

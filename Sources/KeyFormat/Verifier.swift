@@ -4,6 +4,9 @@
 public struct Verifier: Sendable {
     private var words: InlineArray<3, UInt64>
 
+    /// No key's verifier: a place to be written to.
+    public static let none = Verifier(Digest())
+
     init(_ authenticator: Digest) {
         words = authenticator.last192Bits
     }
@@ -13,6 +16,9 @@ public struct Verifier: Sendable {
         words = InlineArray(repeating: 0)
         guard Hexadecimal.decode(text, into: &words) else { return nil }
     }
+
+    /// Tells the few keys of one organization apart; no key can be made or checked with it.
+    public var mark: UInt64 { words[0] }
 
     /// The verifier as 48 hexadecimal digits.
     public var hexadecimal: [UInt8] { Hexadecimal.encode(words) }

@@ -8,21 +8,25 @@ public enum KeyStanding: Equatable, Sendable {
     case revoked
     case expired
 
-    /// Compares a key with the record that ``StoredRecord/activeRecord(at:seal:)`` found.
-    public init(of verifier: Verifier, in record: KeyRecord?, at now: UnixTime) {
-        guard let record, let key = record.key else {
+    /// Compares a key with those that count.
+    public init(of verifier: Verifier, in keys: AcceptedKeys?, at now: UnixTime) {
+        guard let keys else {
             self = .revoked
             return
         }
-        if key.verifier == verifier {
-            let isExpired = key.expiresAt.map { $0 <= now } ?? false
-            self = isExpired ? .expired : .valid(record.organization)
-        } else if let previous = record.previous, previous.verifier == verifier,
-            now < previous.until
+        if keys.active.verifier == verifier {
+            self = keys.active.counts(at: now) ? .valid(keys.organization) : .expired
+        } else if let previous = keys.previous, previous.verifier == verifier,
+            previous.counts(at: now)
         {
-            self = .valid(record.organization)
+            self = .valid(keys.organization)
         } else {
             self = .revoked
         }
+    }
+
+    /// Compares a key with the record that ``StoredRecord/activeRecord(at:seal:)`` found.
+    public init(of verifier: Verifier, in record: KeyRecord?, at now: UnixTime) {
+        self.init(of: verifier, in: record.flatMap { AcceptedKeys($0) }, at: now)
     }
 }

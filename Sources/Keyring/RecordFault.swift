@@ -12,6 +12,8 @@ public enum RecordFault: Error, Equatable, Sendable {
     case misplaced
     /// It was not written by an executable that has one of our peppers, or was altered since.
     case seal
+    /// A later version of it has been seen: somebody has put an earlier one back.
+    case outdated
 }
 
 extension RecordFault: CustomStringConvertible {
@@ -22,6 +24,8 @@ extension RecordFault: CustomStringConvertible {
         case .unexpectedReply: "was answered with something else"
         case .field(let field): "has no valid field \(field.name)"
         case .misplaced: "belongs to another organization"
+        case .outdated:
+            "is an earlier version than one that was seen: was a backup put back? then reload nginx"
         case .seal: "was altered, or sealed with another pepper (mac does not match)"
         }
     }

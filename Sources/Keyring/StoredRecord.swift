@@ -35,6 +35,11 @@ public struct StoredRecord: Sendable {
         return try record(at: locator, seal: seal)
     }
 
+    /// The record's version, where the seal proves it.
+    public func provenVersion(at locator: Locator, seal: RecordSeal) -> UInt64? {
+        try? record(at: locator, seal: seal).version
+    }
+
     /// What the record says of itself.
     func state() throws(RecordFault) -> KeyRecord.State {
         guard let text = self[.state], let state = KeyRecord.State(stored: text) else {

@@ -49,13 +49,18 @@ public func latchkey_checks_waiting(_ gateway: OpaquePointer) -> Int {
 extension latchkey_decision {
     fileprivate mutating func set(_ decision: Decision) {
         result = latchkey_result(decision.result)
-        source = decision.source == .store ? LATCHKEY_SOURCE_STORE : LATCHKEY_SOURCE_NONE
+        source = latchkey_source(decision.source)
         organization_length = 0
         locator_length = 0
         if let organization = decision.organization {
-            organization_length = withUnsafeMutableBytes(of: &self.organization) { buffer in
-                Self.copy(organization.name.utf8, to: buffer)
+            organization_length = UInt8(organization.length)
+            withUnsafeMutableBytes(of: &self.organization) { buffer in
+                withUnsafeBytes(of: organization.storage) { buffer.copyMemory(from: $0) }
             }
+        }
+        if let streamKey = decision.streamKey {
+            key = streamKey.mark
+            key_until_ms = streamKey.until?.milliseconds ?? .max
         }
         if let digits = decision.locator?.ascii {
             locator_length = UInt8(digits.count)
@@ -64,16 +69,16 @@ extension latchkey_decision {
             }
         }
     }
+}
 
-    private static func copy(_ text: String.UTF8View, to buffer: UnsafeMutableRawBufferPointer)
-        -> UInt8
-    {
-        var length = 0
-        for byte in text.prefix(buffer.count) {
-            buffer[length] = byte
-            length += 1
+extension latchkey_source {
+    fileprivate init(_ source: Decision.Source) {
+        switch source {
+        case .none: self = LATCHKEY_SOURCE_NONE
+        case .cache: self = LATCHKEY_SOURCE_CACHE
+        case .store: self = LATCHKEY_SOURCE_STORE
+        case .grace: self = LATCHKEY_SOURCE_GRACE
         }
-        return UInt8(length)
     }
 }
 

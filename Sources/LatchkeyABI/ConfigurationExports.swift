@@ -55,7 +55,7 @@ public func latchkey_gateway_new(
     _ directive_count: Int,
     _ secrets: UnsafePointer<UInt8>,
     _ secrets_length: Int,
-    _ now: latchkey_time,
+    _ process: latchkey_process,
     _ fault: UnsafeMutablePointer<latchkey_fault>
 ) -> OpaquePointer? {
     let list = DirectiveList(directives, directive_count)
@@ -65,7 +65,15 @@ public func latchkey_gateway_new(
             copying: UnsafeBufferPointer(start: secrets, count: secrets_length).span
         )
         return OpaquePointer(
-            Gatekeeper(configuration, secrets: try list.secrets(packed, configuration))
+            Gatekeeper(
+                configuration,
+                secrets: try list.secrets(packed, configuration),
+                identity: .init(
+                    number: UInt64.random(in: .min ... .max),
+                    host: String(cString: process.host),
+                    processID: UInt64(process.pid)
+                )
+            )
         )
     } catch {
         list.write(error, to: fault)

@@ -5,6 +5,9 @@ public struct MonotonicTime: Comparable, Hashable, Sendable {
     /// Later than every moment that occurs.
     public static let never = MonotonicTime(nanoseconds: .max)
 
+    /// The clock's origin: no event that occurs is earlier.
+    public static let origin = MonotonicTime(nanoseconds: 0)
+
     /// Nanoseconds since the origin.
     public var nanoseconds: UInt64
 

@@ -1,0 +1,228 @@
+import KeyFormat
+import Keyring
+import RedisClient
+
+/// What the gatekeeper asks of the store, and what it makes of the answers.
+extension Gatekeeper {
+    /// What is to be done with a connection to the store.
+    public enum LinkOrder: Equatable, Sendable {
+        case open(Endpoint)
+        case close
+        /// Bytes wait in ``takeOutput(link:into:)``.
+        case write
+    }
+
+    /// The numbers of the connections.
+    static let dataNumber: UInt32 = 0
+    static let newsNumber: UInt32 = 1
+
+    /// The next thing to do with a connection. Called at the end of a turn of the event loop, this
+    /// is where all reads of the turn are put into one write.
+    public func nextOrder(_ now: ClockReading) -> (link: UInt32, order: LinkOrder)? {
+        sendReads(now.monotonic)
+        if let order = data.nextOrder() { return (Self.dataNumber, linkOrder(order)) }
+        if let order = news.nextOrder() { return (Self.newsNumber, linkOrder(order)) }
+        return nil
+    }
+
+    /// Moves bytes that are to be written into a buffer; returns their number.
+    public func takeOutput(link number: UInt32, into buffer: UnsafeMutableRawBufferPointer) -> Int {
+        switch number {
+        case Self.dataNumber: data.takeOutput(into: buffer)
+        case Self.newsNumber: news.takeOutput(into: buffer)
+        default: 0
+        }
+    }
+
+    /// The connection has been made.
+    public func linkOpened(_ number: UInt32, at now: ClockReading) {
+        link(number)?.opened(now.monotonic)
+        takeEvents(now)
+    }
+
+    /// The connection could not be made, or was lost.
+    public func linkClosed(_ number: UInt32, at now: ClockReading) {
+        link(number)?.closed(now.monotonic)
+        takeEvents(now)
+    }
+
+    /// Bytes have come.
+    public func linkReceived(
+        _ number: UInt32,
+        _ bytes: UnsafeRawBufferPointer,
+        at now: ClockReading
+    ) {
+        link(number)?.received(bytes, now.monotonic)
+        takeEvents(now)
+    }
+
+    private func link(_ number: UInt32) -> RedisLink<CommandMark>? {
+        switch number {
+        case Self.dataNumber: data.link
+        case Self.newsNumber: news.link
+        default: nil
+        }
+    }
+
+    private func linkOrder(_ order: StoreLink.Order) -> LinkOrder {
+        switch order {
+        case .open: .open(endpoint)
+        case .close: .close
+        case .write: .write
+        }
+    }
+
+    func takeEvents(_ now: ClockReading) {
+        while let event = data.link.nextEvent() { takeDataEvent(event, now) }
+        #if CANARIES
+            if !obligations.keeps(.streamInOrder) { return takeAnswersBeforeNews(now) }
+        #endif
+        while let event = news.link.nextEvent() { takeNewsEvent(event, now) }
+    }
+
+    #if CANARIES
+        private func takeAnswersBeforeNews(_ now: ClockReading) {
+            var changes: [RedisLink<CommandMark>.Event] = []
+            while let event = news.link.nextEvent() {
+                if case .publication(.changed) = event {
+                    changes.append(event)
+                } else {
+                    takeNewsEvent(event, now)
+                }
+            }
+            for event in changes { takeNewsEvent(event, now) }
+        }
+    #endif
+}
+
+// MARK: - Asking
+
+extension Gatekeeper {
+    private func sendReads(_ now: MonotonicTime) {
+        guard data.link.isReady else { return }
+        if streams.hasDoubts { for locator in streams.takeDoubts() { pending.want(locator) } }
+        guard pending.hasUnsent else { return }
+        for read in pending.takeUnsent() {
+            let mark = CommandMark(purpose: .read, number: UInt64(read.id), sentAt: now)
+            guard data.link.send(KeyCommands.read(read.locator), mark: mark, now: now) else {
+                pending.resend(read.id)
+                continue
+            }
+            keptReads.sent(read.id, read.locator, mayKeep: mayKeepReads)
+        }
+    }
+
+    private var mayKeepReads: Bool {
+        #if CANARIES
+            if !obligations.keeps(.keptOnlyWhileListening) { return true }
+            if !obligations.keeps(.nothingKnownOfBeforeRegistration) { return lease.hears }
+        #endif
+        return lease.mayKeep
+    }
+
+    func sendUses(_ now: MonotonicTime) {
+        guard data.link.isReady else { return }
+        for command in usage.takeBatch(cache, now)
+        where !data.link.send(command, mark: CommandMark(purpose: .uses), now: now) {
+            usage.resend(now)
+        }
+        for command in refusals.takeBatch(now) {
+            _ = data.link.send(command, mark: CommandMark(purpose: .refusals), now: now)
+        }
+    }
+}
+
+// MARK: - Answers
+
+extension Gatekeeper {
+    private func takeDataEvent(_ event: RedisLink<CommandMark>.Event, _ now: ClockReading) {
+        switch event {
+        case .ready:
+            log.note(.storeReady, now.monotonic, "connected to the store at \(endpoint)")
+            heartbeats.hurryEntry(now.monotonic)
+        case .reply(let mark, let reply): takeReply(mark, reply, now)
+        case .lost(let failure, let unanswered): takeLoss(failure, unanswered, now)
+        case .publication: break
+        }
+    }
+
+    private func takeReply(_ mark: CommandMark, _ reply: RedisReply, _ now: ClockReading) {
+        switch mark.purpose {
+        case .read: takeRecord(reply, read: Int(truncatingIfNeeded: mark.number), now)
+        case .uses:
+            noteRefusal(reply, .usesRefused, "last uses were not recorded", now)
+            usage.answered()
+        case .refusals: noteRefusal(reply, .usesRefused, "refused uses were not recorded", now)
+        case .entry: takeEntryReply(reply, mark, now)
+        case .confirmation:
+            noteRefusal(reply, .confirmationRefused, "a change could not be confirmed", now)
+        case .ping: break
+        }
+    }
+
+    private func noteRefusal(
+        _ reply: RedisReply,
+        _ kind: EventLog.Kind,
+        _ text: String,
+        _ now: ClockReading
+    ) {
+        guard let error = reply.failure else { return }
+        log.note(kind, now.monotonic, "\(text): \(error.message)")
+    }
+
+    private func takeRecord(_ reply: RedisReply, read: PendingChecks.ReadID, _ now: ClockReading) {
+        guard let (locator, checks) = pending.finish(read) else { return }
+        let mayKeep = keptReads.answered(read, locator)
+        do throws(RecordFault) {
+            let stored = try StoredRecord(reply)
+            let record = try stored.activeRecord(at: locator, seal: seal)
+            let version = record?.version ?? stored.provenVersion(at: locator, seal: seal)
+            if let version, version < cache.version(of: locator) { throw RecordFault.outdated }
+            let keys = record.flatMap { AcceptedKeys($0) }
+            learn(keys, version, locator, mayKeep)
+            for check in checks { decide(check, keys, now) }
+            streams.settle(locator, keys, at: now.unix)
+        } catch {
+            cache.forget(locator)
+            log.note(.recordRefused, now.monotonic, "the record of locator \(locator) \(error)")
+            for check in checks { decided.append((check, .unavailable(locator))) }
+        }
+    }
+
+    /// What may not be kept is at least remembered to be different from what is known.
+    private func learn(
+        _ keys: AcceptedKeys?,
+        _ version: UInt64?,
+        _ locator: Locator,
+        _ mayKeep: Bool
+    ) {
+        guard !mayKeep else {
+            let lostUse = cache.keep(keys, version: version, for: locator)
+            if let lostUse { usage.record(lostUse.locator, at: lostUse.at) }
+            return
+        }
+        if version != cache.version(of: locator) { cache.forget(locator) }
+    }
+
+    private func decide(_ check: PendingChecks.Check, _ keys: AcceptedKeys?, _ now: ClockReading) {
+        let decision = Decision.compared(check.key, with: keys, from: .store, at: now.unix)
+        switch decision.result {
+        case .allowed: usage.record(check.key.locator, at: now.unix)
+        case .revoked: refusals.record(check.key.locator, at: now.unix)
+        default: break
+        }
+        decided.append((check, decision))
+    }
+
+    private func takeLoss(_ failure: LinkFailure, _ unanswered: [CommandMark], _ now: ClockReading)
+    {
+        data.lost()
+        keptReads.overtakeAll()
+        log.note(.storeLost, now.monotonic, "the store at \(endpoint): \(failure)")
+        for mark in unanswered where mark.purpose == .read {
+            pending.resend(Int(truncatingIfNeeded: mark.number))
+        }
+        usage.resend(now.monotonic)
+        if !data.link.isBeingMade(now.monotonic) { giveUp(pending.takeAll(), now) }
+    }
+}

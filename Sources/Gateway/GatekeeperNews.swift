@@ -1,0 +1,151 @@
+import KeyFormat
+import Keyring
+import RedisClient
+
+/// What the gatekeeper is told without asking, and what it tells the fleet of itself.
+extension Gatekeeper {
+    func takeNewsEvent(_ event: RedisLink<CommandMark>.Event, _ now: ClockReading) {
+        switch event {
+        case .ready: beginListening(now)
+        case .publication(let publication): takePublication(publication, now)
+        case .reply(let mark, let reply): takePong(mark, reply, now)
+        case .lost(let failure, _): endListening(failure, now)
+        }
+    }
+
+    private func beginListening(_ now: ClockReading) {
+        log.note(.newsReady, now.monotonic, "the store at \(endpoint) tells of changes")
+        if obligations.keeps(.nothingKnownOfBefore) { cache.forgetAll() }
+        if obligations.keeps(.readAfterListening) { keptReads.overtakeAll() }
+        lease.listens()
+        streams.doubtAll()
+        heartbeats.hurryPing(now.monotonic)
+    }
+
+    private func endListening(_ failure: LinkFailure, _ now: ClockReading) {
+        news.lost()
+        lease.listensNoMore()
+        if obligations.keeps(.readAfterListening) { keptReads.overtakeAll() }
+        log.note(
+            .newsLost,
+            now.monotonic,
+            "the store at \(endpoint) does not tell of changes: \(failure)"
+        )
+    }
+
+    private func takePublication(_ publication: Publication, _ now: ClockReading) {
+        switch publication {
+        case .changed(let keys):
+            for key in keys { if let locator = Keyspace.locator(ofRecord: key) { forget(locator) } }
+        case .anyChanged: forgetAll(now)
+        case .message(Barrier.channel, let text):
+            if let nonce = Barrier.Nonce(text) { confirm(nonce, now.monotonic) }
+        case .message, .unreadable: break
+        }
+    }
+
+    private func forget(_ locator: Locator) {
+        cache.forget(locator)
+        if obligations.keeps(.racingReplyIsNotKept) { keptReads.overtake(locator) }
+        streams.doubt(locator)
+    }
+
+    /// The list of gateways may be gone with the records.
+    private func forgetAll(_ now: ClockReading) {
+        cache.forgetAll()
+        keptReads.overtakeAll()
+        lease.registeredNoMore()
+        streams.doubtAll()
+        heartbeats.voidEntries(now.monotonic)
+    }
+
+    /// The changes before the barrier have been taken, in order: nothing of before them is known.
+    private func confirm(_ nonce: Barrier.Nonce, _ now: MonotonicTime) {
+        for command in Barrier.confirm(nonce, by: identity.id) {
+            _ = data.link.send(command, mark: CommandMark(purpose: .confirmation), now: now)
+        }
+    }
+}
+
+// MARK: - Heartbeats
+
+extension Gatekeeper {
+    func sendHeartbeats(_ now: ClockReading) {
+        guard !isEnding else { return }
+        if news.link.isReady, let number = heartbeats.takePing(now.monotonic) {
+            let mark = CommandMark(purpose: .ping, number: number, sentAt: now.monotonic)
+            _ = news.link.send(RedisCommand("PING", String(number)), mark: mark, now: now.monotonic)
+        }
+        if data.link.isReady, let number = heartbeats.takeEntry(now.monotonic) {
+            let mark = CommandMark(purpose: .entry, number: number, sentAt: now.monotonic)
+            _ = data.link.send(FleetCommands.register(entry(now)), mark: mark, now: now.monotonic)
+        }
+    }
+
+    /// An answer that is not that of its heartbeat shows that the connection cannot be trusted; an
+    /// error renews nothing.
+    private func takePong(_ mark: CommandMark, _ reply: RedisReply, _ now: ClockReading) {
+        guard reply.failure == nil else { return }
+        guard Self.isPong(reply, number: mark.number) else {
+            news.link.abandon(.unasked, now.monotonic)
+            takeEvents(now)
+            return
+        }
+        lease.heard(heartbeatTime(mark, now.monotonic))
+    }
+
+    /// The moment from which an answered heartbeat renews the lease.
+    private func heartbeatTime(_ mark: CommandMark, _ now: MonotonicTime) -> MonotonicTime {
+        #if CANARIES
+            if !obligations.keeps(.leaseCountsFromSending) { return now }
+            if !obligations.keeps(.heartbeatIsMatched) { return heartbeats.lastPingAt }
+        #endif
+        return mark.sentAt
+    }
+
+    private static func isPong(_ reply: RedisReply, number: UInt64) -> Bool {
+        guard case .array(let elements) = reply, elements.count == 2,
+            case .bulk(let kind) = elements[0], case .bulk(let text) = elements[1]
+        else { return false }
+        return kind.elementsEqual("pong".utf8) && text.elementsEqual(String(number).utf8)
+    }
+
+    func takeEntryReply(_ reply: RedisReply, _ mark: CommandMark, _ now: ClockReading) {
+        guard !isEnding, heartbeats.counts(entry: mark.number) else { return }
+        switch Registration(reply) {
+        case .renewed where lease.isRegistered: break
+        case .added, .renewed:
+            if obligations.keeps(.nothingKnownOfBeforeRegistration) {
+                cache.forgetAll()
+                keptReads.overtakeAll()
+            }
+        case .refused(let error):
+            log.note(
+                .entryRefused,
+                now.monotonic,
+                "this worker is not in the list of gateways, so every check reads the store: "
+                    + (error?.message ?? "an unexpected answer")
+            )
+            return
+        }
+        lease.registered(mark.sentAt)
+    }
+
+    func withdrawEntry(_ now: MonotonicTime) {
+        let mark = CommandMark(purpose: .confirmation)
+        _ = data.link.send(FleetCommands.withdraw(identity.id), mark: mark, now: now)
+    }
+
+    private func entry(_ now: ClockReading) -> GatewayEntry {
+        GatewayEntry(
+            id: identity.id,
+            host: identity.host,
+            processID: identity.processID,
+            version: Release.version,
+            leaseMilliseconds: configuration.leaseMilliseconds,
+            graceMilliseconds: configuration.graceMilliseconds,
+            heartbeatAt: now.unix,
+            recordsCached: UInt64(cache.count)
+        )
+    }
+}

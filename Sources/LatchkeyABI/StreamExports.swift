@@ -1,0 +1,49 @@
+// The names, and what they do, are those of latchkey.h.
+// swift-format-ignore-file: AlwaysUseLowerCamelCase, AllPublicDeclarationsHaveDocumentation
+
+import CLatchkeyABI
+import Gateway
+import KeyFormat
+import Keyring
+
+@_cdecl("latchkey_stream_open") @implementation
+public func latchkey_stream_open(
+    _ gateway: OpaquePointer,
+    _ request: UnsafeMutableRawPointer?,
+    _ decision: UnsafePointer<latchkey_decision>
+) -> UInt64 {
+    guard let locator = decision.pointee.locatorValue else { return .max }
+    let until = decision.pointee.key_until_ms
+    return gateway.gatekeeper.openStream(
+        UInt(bitPattern: request),
+        locator,
+        Decision.StreamKey(
+            mark: decision.pointee.key,
+            until: until == .max ? nil : UnixTime(milliseconds: until)
+        )
+    )
+}
+
+@_cdecl("latchkey_stream_close") @implementation
+public func latchkey_stream_close(_ gateway: OpaquePointer, _ stream: UInt64) {
+    gateway.gatekeeper.closeStream(stream)
+}
+
+@_cdecl("latchkey_stream_next") @implementation
+public func latchkey_stream_next(
+    _ gateway: OpaquePointer,
+    _ request: UnsafeMutablePointer<UnsafeMutableRawPointer?>
+) -> Bool {
+    guard let ended = gateway.gatekeeper.nextEndedStream() else { return false }
+    request.pointee = UnsafeMutableRawPointer(bitPattern: ended)
+    return true
+}
+
+extension latchkey_decision {
+    /// The locator that was handed out with the decision.
+    fileprivate var locatorValue: Locator? {
+        withUnsafeBytes(of: locator) { bytes in
+            Locator(ascii: Span(_unsafeBytes: bytes))
+        }
+    }
+}
