@@ -58,6 +58,7 @@ fuzz: ## Feed each parser with INPUTS= generated inputs; SEED= repeats a run
 	$(FUZZ) keys --inputs $(INPUTS) $(FUZZ_SEED)
 	$(FUZZ) replies --inputs $(INPUTS) $(FUZZ_SEED)
 	$(FUZZ) records --inputs $(INPUTS) $(FUZZ_SEED)
+	$(FUZZ) gateway --inputs $(INPUTS) $(FUZZ_SEED)
 	$(FUZZ) configuration --inputs $$(($(INPUTS) / 10)) $(FUZZ_SEED)
 
 valgrind: build ## Run an nginx worker under valgrind through aborts, timeouts and reloads

@@ -13,6 +13,9 @@
 #ifndef GRACE
 #define GRACE 0
 #endif
+#ifndef IN_FLIGHT
+#define IN_FLIGHT 2           /* pings and heartbeats that may be on their way at a time */
+#endif
 #define LAPSED (LEASE + GRACE)
 
 mtype = { TRACK, SUBSCRIBE, SUBSCRIBED, REFUSED, PING, PONG, INVALIDATE, NONCE,       /* invalidation link */
@@ -110,13 +113,17 @@ inline connectI() {
 }
 
 inline takeSubscribed() {
-#ifndef DROP_SUBSCRIBED
+#ifdef DROP_SUBSCRIBED
+  skip
+#else
   standing = 1;
 # ifndef DROP_FORGET_AT_NEW_LINK
   cached = 0;
 # endif
 # if !defined(DROP_READ_AFTER_SUBSCRIBED) && !defined(DROP_IN_FLIGHT)
   uncacheable = reading
+# else
+  skip
 # endif
 #endif
 }
@@ -225,7 +232,11 @@ active proctype Model() provided (OLD_IS_LEFT)
   :: d_step { unsent ->
        unsent = 0; printf("store: end of turn\n");
        if :: tracking && subscribed -> fromStoreI!INVALIDATE(LAPSED) :: else fi }
+#ifdef DROP_BROADCAST_FIRST
+  :: d_step { revoker == WRITTEN ->
+#else
   :: d_step { revoker == WRITTEN && !unsent ->
+#endif
        revoker = REPLIED; replyAge = 0; printf("revoker has the write's reply\n") }
 #ifdef DROP_WAIT_FROM_REPLY
   /* It counts from when it sent the write, which is any time ago. */
@@ -323,7 +334,7 @@ active proctype Model() provided (OLD_IS_LEFT)
   :: d_step { good && !reading && !cached && nfull(toStoreD) ->
        reading = 1; uncacheable = !(MAY_CACHE); toStoreD!READ(LAPSED); printf("worker reads; may be kept: %d\n", MAY_CACHE) }
 #ifndef DROP_REGISTRATION
-  :: d_step { heartbeats < 2 && nfull(toStoreD) ->
+  :: d_step { heartbeats < IN_FLIGHT && nfull(toStoreD) ->
        heartbeats++; toStoreD!HEARTBEAT(0); printf("worker sends a heartbeat\n");
 # ifdef DROP_REGISTRATION_ACKNOWLEDGED
        if :: heartbeatAge == LAPSED -> newSession() :: else fi;
@@ -331,7 +342,7 @@ active proctype Model() provided (OLD_IS_LEFT)
 # endif
      }
 #endif
-  :: d_step { standing && pings < 2 && nfull(toStoreI) -> pings++; toStoreI!PING(0); printf("worker sends a ping\n") }
+  :: d_step { standing && pings < IN_FLIGHT && nfull(toStoreI) -> pings++; toStoreI!PING(0); printf("worker sends a ping\n") }
 
   /* ---- Links are lost, or given up ---- */
   :: d_step { true ->
@@ -347,6 +358,15 @@ active proctype Model() provided (OLD_IS_LEFT)
        heartbeats = 0; reading = 0; uncacheable = 0 }
 
   /* ---- A request comes ---- */
+#if defined(REACHED_ASKING)
+  :: cached && TRUSTED && revoker == ASKING -> assert(false)
+#elif defined(REACHED_GRACE)
+  :: cached && TRUSTED && !standing && pingAge >= LEASE && revoker == ASKING -> assert(false)
+#elif defined(REACHED_ANSWER)
+  :: reading && revoker == DONE && acknowledged -> assert(false)
+#elif defined(REACHED_PRUNED)
+  :: cached && known && !registered -> assert(false)
+#endif
   :: cached && TRUSTED && revoker == DONE ->
        printf("a request is let in from the cache\n");
        assert(false)
