@@ -95,7 +95,9 @@ ngx_http_latchkey_init_worker(ngx_cycle_t *cycle,
 
     lmcf->worker = worker;
 
-    ngx_http_latchkey_post_turn(worker);
+    /* the event loop would wait for an event before it ran the others */
+
+    ngx_post_event(&worker->turn, &ngx_posted_next_events);
 
     return NGX_OK;
 
