@@ -60,8 +60,10 @@ struct ConfirmationTests {
 
     @Test func `a list of workers that is none leaves a change unconfirmed`() throws {
         try installation.redis("SET", "latchkey:gateways", "text")
-        guard case .unconfirmed(.fleetUnknown(let reason))
-            = try installation.administration().revoke(acme)
+        guard
+            case .unconfirmed(.fleetUnknown(let reason)) = try installation.administration().revoke(
+                acme
+            )
         else {
             Issue.record("another end")
             return

@@ -95,7 +95,9 @@ struct ReportTests {
     @Test func `programs read refused uses as a number and a time`() {
         let json = StatusReport.json(status(.init(count: 14, lastAt: now)))
         #expect(
-            json.hasSuffix(#","refused_uses":14,"last_refused_at":"2026-09-21T14:13:20.000Z"}"# + "\n")
+            json.hasSuffix(
+                #","refused_uses":14,"last_refused_at":"2026-09-21T14:13:20.000Z"}"# + "\n"
+            )
         )
         #expect(
             StatusReport.json(status(nil)).hasSuffix(
