@@ -32,9 +32,28 @@ struct RefusedCommandTests {
     @Test func `the rights that the documents name are enough for everything`() throws {
         let installation = try Installation()
         try installation.redis(
-            "ACL", "SETUSER", "default", "resetkeys", "~latchkey:*", "resetchannels",
-            "&latchkey:barrier", "-@all", "+ping", "+watch", "+multi", "+exec", "+hmget", "+hset",
-            "+hdel", "+hincrby", "+hgetall", "+xadd", "+zscore", "+publish", "+blpop", "+lpop"
+            "ACL",
+            "SETUSER",
+            "default",
+            "resetkeys",
+            "~latchkey:*",
+            "resetchannels",
+            "&latchkey:barrier",
+            "-@all",
+            "+ping",
+            "+watch",
+            "+multi",
+            "+exec",
+            "+hmget",
+            "+hset",
+            "+hdel",
+            "+hincrby",
+            "+hgetall",
+            "+xadd",
+            "+zscore",
+            "+publish",
+            "+blpop",
+            "+lpop"
         )
         try installation.addAcme()
         let silent = StandInWorker.entry(1, lease: 50)
