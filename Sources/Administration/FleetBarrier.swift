@@ -22,6 +22,7 @@ struct FleetBarrier {
     private let store: PatientStore
     private let nonce: Barrier.Nonce
     private var workers: [GatewayEntry] = []
+    private var readAt: MonotonicTime
     private var confirmed: Set<GatewayEntry.ID> = []
     private var isAnnounced = false
     private var isInterrupted = false
@@ -31,12 +32,14 @@ struct FleetBarrier {
     init(_ store: PatientStore, nonce: Barrier.Nonce) {
         self.store = store
         self.nonce = nonce
+        readAt = store.start
     }
 
     /// Returns when no worker trusts what was before.
     mutating func run() throws(ChangeConfirmation.Doubt) -> FleetAnswer {
         let fleet = try readFleet()
         workers = fleet.entries
+        readAt = store.clock.monotonic
         waitForAll()
         let answer = answer(unreadable: fleet.unreadable)
         guard answer.isComplete else { throw .gateways(answer) }
@@ -74,12 +77,15 @@ struct FleetBarrier {
 
     private var unconfirmed: [GatewayEntry] { workers.filter { !confirmed.contains($0.id) } }
 
-    /// When a worker cannot trust any more what it had heard before the change, whatever it hears
-    /// or does not hear since; its lease began before the reply to the change at the latest.
+    /// When a worker cannot trust any more what it had heard before the change.
+    ///
+    /// It is counted from the reading of its entry, which is hardly later than the reply to the
+    /// change. So an entry that is still the same by then is that of a worker which has not been
+    /// heard of for as long as it may trust anything, and can be taken out.
     private func trustEnd(of worker: GatewayEntry) -> MonotonicTime {
         let trust = worker.trustMilliseconds
         let (span, overflow) = trust.addingReportingOverflow(trust / 50 + Self.marginMilliseconds)
-        return overflow ? .never : store.start.advanced(byMilliseconds: span)
+        return overflow ? .never : readAt.advanced(byMilliseconds: span)
     }
 
     private func answer(unreadable: [String]) -> FleetAnswer {

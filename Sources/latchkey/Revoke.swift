@@ -6,9 +6,11 @@ struct Revoke: LatchkeyCommand {
     static let configuration = CommandConfiguration(
         abstract: "Delete the key for good.",
         discussion: """
-            Requests with it are refused from then on. There is no undo. Waits until every gateway has
-            confirmed, which takes milliseconds; a silent one, until its lease has ended. Where one
-            may accept the key for longer than 30 seconds, that is told, and the exit code is 75.
+            Requests with it are refused from then on. There is no undo.
+
+            Waits until every gateway has confirmed, which takes milliseconds; for a
+            silent one, until its lease has ended. Where one may accept the key for
+            longer than 30 seconds, that is told, and the exit code is 75.
 
             Examples:
               latchkey revoke acme
