@@ -22,6 +22,7 @@ struct FleetBarrier {
     private let store: PatientStore
     private let nonce: Barrier.Nonce
     private var workers: [GatewayEntry] = []
+    private var silent: SilentWorkers?
     private var readAt: MonotonicTime
     private var confirmed: Set<GatewayEntry.ID> = []
     private var isAnnounced = false
@@ -46,15 +47,16 @@ struct FleetBarrier {
         return answer
     }
 
-    private func readFleet() throws(ChangeConfirmation.Doubt) -> Fleet {
-        let reply: RedisReply
+    private mutating func readFleet() throws(ChangeConfirmation.Doubt) -> Fleet {
+        let replies: [RedisReply]
         do throws(StoreConnection.Fault) {
-            reply = try store.execute([FleetCommands.read()])[0]
+            replies = try store.execute([FleetCommands.read()] + SilentWorkers.read())
         } catch {
             throw .fleetUnknown(AdministrationError(error).message)
         }
+        silent = SilentWorkers(replies[1], clock: replies[2])
         do throws(RedisError) {
-            return try Fleet(reply)
+            return try Fleet(replies[0])
         } catch {
             throw .fleetUnknown(error.message)
         }
@@ -82,10 +84,18 @@ struct FleetBarrier {
     /// It is counted from the reading of its entry, which is hardly later than the reply to the
     /// change. So an entry that is still the same by then is that of a worker which has not been
     /// heard of for as long as it may trust anything, and can be taken out.
+    ///
+    /// Whose entry was the same before, when somebody else waited in vain, may have ended already.
     private func trustEnd(of worker: GatewayEntry) -> MonotonicTime {
         let trust = worker.trustMilliseconds
         let (span, overflow) = trust.addingReportingOverflow(trust / 50 + Self.marginMilliseconds)
+        if silent?.hasEnded(worker, after: overflow ? .max : span) == true { return readAt }
         return overflow ? .never : readAt.advanced(byMilliseconds: span)
+    }
+
+    /// What is to be written so that the next one to wait knows of those who stayed silent.
+    func note(_ answer: FleetAnswer) -> RedisCommand? {
+        silent?.note(answer.doubtful.map(\.entry))
     }
 
     private func answer(unreadable: [String]) -> FleetAnswer {

@@ -51,6 +51,36 @@ struct FleetBarrierTests {
         #expect(!fleet.isRegistered(silent))
     }
 
+    @Test func `a worker that is silent for longer than anybody waits is taken out in the end`()
+        throws
+    {
+        let dead = fleet.worker(1, lease: 1000, grace: 3_600_000)
+        #expect(fleet.doubt(try fleet.revoke())?.doubtful.map(\.entry) == [dead])
+        fleet.clock.advance(byMilliseconds: 3_600_000)
+        #expect(fleet.doubt(try fleet.revoke())?.doubtful.map(\.entry) == [dead])
+        fleet.clock.advance(byMilliseconds: 80_000)
+        #expect(fleet.expired(try fleet.revoke()) == [dead])
+        #expect(!fleet.isRegistered(dead))
+        #expect(fleet.store.hashes["latchkey:gateways:silent"]?.isEmpty ?? true)
+    }
+
+    @Test func `a worker that was silent and has been heard of since is waited for anew`() throws {
+        fleet.worker(1, lease: 1000, grace: 3_600_000)
+        _ = try fleet.revoke()
+        fleet.clock.advance(byMilliseconds: 3_700_000)
+        let alive = fleet.worker(1, lease: 1000, grace: 3_600_000, cached: 1)
+        #expect(fleet.doubt(try fleet.revoke())?.doubtful.map(\.entry) == [alive])
+        #expect(fleet.isRegistered(alive))
+    }
+
+    @Test func `revoking again what was not confirmed asks the gateways again`() throws {
+        let silent = fleet.worker(1, lease: 1000, grace: 60_000)
+        #expect(fleet.doubt(try fleet.revoke())?.doubtful.map(\.entry) == [silent])
+        #expect(fleet.doubt(try fleet.revoke())?.doubtful.map(\.entry) == [silent])
+        fleet.store.onPublication = { _ in [silent.id.description] }
+        #expect(fleet.expired(try fleet.revoke()) == [])
+    }
+
     @Test func `the next change does not wait for a worker that was taken out`() throws {
         fleet.worker(1)
         _ = try fleet.revoke()

@@ -96,6 +96,9 @@ extension SimulatedStore {
         case "BLPOP": return waitAndPop(words)
         case "LPOP": return pop(words[1])
         case "XADD": return text("1-1")
+        case "TIME":
+            let time = clock.unix.milliseconds
+            return .array([text(String(time / 1000)), text(String(time % 1000 * 1000))])
         default: return .null
         }
         return .status(bytes("OK"))
