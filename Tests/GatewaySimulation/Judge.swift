@@ -12,9 +12,32 @@ final class Judge {
     /// Whether nothing goes wrong in this world, so that nothing may be unavailable either.
     let isCalm: Bool
 
-    private(set) var allowedCount = 0
-    private(set) var revokedCount = 0
-    private(set) var cachedCount = 0
+    private(set) var counts = Counts()
+
+    /// What was decided, and how often: a world in which nothing happens proves nothing.
+    struct Counts {
+        var allowed: [Decision.Source: Int] = [:]
+        var revoked = 0
+        var expired = 0
+        var unavailable = 0
+        var madeUp = 0
+        var endedRequests = 0
+
+        /// Whether everything has happened at least once.
+        var isRich: Bool {
+            [.cache, .store, .grace].allSatisfy { allowed[$0, default: 0] > 0 } && revoked > 0
+                && expired > 0 && unavailable > 0 && madeUp > 0 && endedRequests > 0
+        }
+
+        static func += (left: inout Counts, right: Counts) {
+            left.allowed.merge(right.allowed, uniquingKeysWith: +)
+            left.revoked += right.revoked
+            left.expired += right.expired
+            left.unavailable += right.unavailable
+            left.madeUp += right.madeUp
+            left.endedRequests += right.endedRequests
+        }
+    }
 
     init(_ timeline: Timeline, isCalm: Bool) {
         self.timeline = timeline
@@ -35,6 +58,7 @@ final class Judge {
         }
         timeline.tell("\(worker): \(describe(check)) is \(decision.result), \(decision.source)")
         guard case .issued(let key) = check.credential else {
+            counts.madeUp += 1
             if decision.result != .forged, decision.result != .malformed {
                 timeline.broke("\(worker): a made-up key is \(decision.result)")
             }
@@ -44,11 +68,13 @@ final class Judge {
         case .allowed: judgeAllowed(decision, key, check, made, worker)
         case .revoked: judgeRevoked(decision, key, check, made, worker)
         case .expired:
+            counts.expired += 1
             let window = window(of: decision.source, check, made, worker)
             if !ledger.wasExpired(key, in: window, at: made.unix) {
                 timeline.broke("\(worker): \(ledger.name(key)) is expired, and is not")
             }
         case .unavailable:
+            counts.unavailable += 1
             if isCalm, worker.hasBeenReady {
                 timeline.broke("\(worker): unavailable, though nothing goes wrong")
             }
@@ -88,8 +114,7 @@ extension Judge {
         _ made: Check.Made,
         _ worker: SimulatedWorker
     ) {
-        allowedCount += 1
-        if decision.source == .cache { cachedCount += 1 }
+        counts.allowed[decision.source, default: 0] += 1
         let name = ledger.name(key)
         if decision.organization?.name != ledger.keys[key].organization {
             timeline.broke("\(worker): \(name) opens another organization")
@@ -134,7 +159,7 @@ extension Judge {
         _ made: Check.Made,
         _ worker: SimulatedWorker
     ) {
-        revokedCount += 1
+        counts.revoked += 1
         var window = window(of: decision.source, check, made, worker)
         if let confirmedAt = ledger.keys[key].confirmedAt, confirmedAt < check.begunAt {
             window = max(window.lowerBound, confirmedAt)...window.upperBound
@@ -150,18 +175,23 @@ extension Judge {
 extension Judge {
     /// A worker ends an open request.
     func judgeEnd(of request: OpenRequest, by worker: SimulatedWorker) {
+        counts.endedRequests += 1
         let unix = worker.now.unix
         if !ledger.wasRefused(request.key, in: request.since...timeline.now, at: unix) {
             timeline.broke("\(worker): a request with \(ledger.name(request.key)) is ended, and counts")
         }
     }
 
+    /// A worker looks for keys that have ended by themselves several times a second.
+    private static let expiryMilliseconds: Int64 = 300
+
     /// All has been calm for long enough.
     func judgeOpen(_ request: OpenRequest, at worker: SimulatedWorker) {
         let key = ledger.keys[request.key]
         guard !ledger.isOutdated(key.organization) else { return }
         let now = timeline.now...timeline.now
-        if !ledger.wasAccepted(request.key, in: now, at: worker.now.unix) {
+        let unix = worker.now.unix.milliseconds - Self.expiryMilliseconds
+        if !ledger.wasAccepted(request.key, in: now, at: UnixTime(milliseconds: unix)) {
             timeline.broke("\(worker): a request with \(ledger.name(request.key)) is still open")
         }
     }

@@ -38,13 +38,15 @@ struct Ledger {
         let version: UInt64
         /// The active key, then the one before it.
         let accepted: [Acceptance]
+
+        var isRevoked: Bool { version > 0 && accepted.isEmpty }
     }
 
     private(set) var keys: [Key] = []
 
-    /// Whoever empties the store empties the list of gateways. Until then nobody knows who trusts
-    /// what was before, and nothing that is confirmed is held to be promised.
-    var listIsKnownFrom: Nanoseconds = 0
+    /// When somebody last emptied the store, and with it the list of gateways; and until when nobody
+    /// knows who trusts what was before.
+    private var emptied: (at: Nanoseconds, until: Nanoseconds) = (0, 0)
 
     private var numbers: [String: Int] = [:]
     private var histories: [String: [Moment]] = [:]
@@ -102,19 +104,30 @@ extension Ledger {
         histories[organization] = history(organization) + [moment]
     }
 
+    /// The store is emptied.
+    ///
+    /// - Parameter span: For how long any worker may trust what it knew.
+    mutating func empty(at now: Nanoseconds, trustedFor span: Nanoseconds) {
+        emptied = (now, now + span)
+    }
+
     /// A change is confirmed: of the keys that were before it, only those that it lets in go on.
+    /// Returns whether there was a change, or nothing to be changed.
     mutating func confirm(_ organization: String, by author: Client, at now: Nanoseconds, _ step: Int)
         -> Bool
     {
         let history = history(organization)
-        guard let index = history.lastIndex(where: { $0.author == author }) else { return false }
-        guard history[index].from >= listIsKnownFrom else { return true }
-        // What somebody else has put back since is nobody's promise.
-        let putBack = Set(
-            history[index...].filter { $0.author == .stranger }.flatMap { $0.accepted.map(\.key) }
-        )
+        let change = history.lastIndex { $0.author == author }
+        guard let index = change ?? history.lastIndex(where: { $0.isRevoked }) else { return false }
+        let putBack = history[index...].filter { $0.author == .stranger && $0.version > 0 }
+        // Where the list was lost, and nobody could see that, nothing is held to be promised.
+        let isListKnown =
+            history[index].from >= emptied.until
+            || history[index].from < emptied.at && putBack.isEmpty
+        guard isListKnown else { return true }
+        // What somebody else has put back since is nobody's promise either.
         let before = Set(history[..<index].flatMap { $0.accepted.map(\.key) })
-        for key in before.subtracting(putBack) {
+        for key in before.subtracting(putBack.flatMap { $0.accepted.map(\.key) }) {
             let acceptance = history[index].accepted.first { $0.key == key }
             if let acceptance, acceptance.until == nil { continue }
             keys[key].end = End(step: step, until: acceptance?.until)

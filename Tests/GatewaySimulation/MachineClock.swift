@@ -29,6 +29,11 @@ struct MachineClock {
         )
     }
 
+    /// The right time, as the store's machine has it.
+    static func unixMicroseconds(at time: Nanoseconds) -> UInt64 {
+        UInt64(unixStart) * 1000 + time / 1000
+    }
+
     /// The first moment of the world's time at which the monotonic clock has reached a reading.
     func time(of moment: MonotonicTime) -> Nanoseconds {
         guard moment != .never else { return .max }

@@ -23,6 +23,7 @@ final class ModelRedis {
     private var lastSession = 0
     private var isTurnDue = false
     private var loadedAt: Nanoseconds = 0
+    private var entriesRefusedUntil: Nanoseconds = 0
 
     var data = Dataset()
     var changedKeys: [String] = []
@@ -38,6 +39,11 @@ final class ModelRedis {
     }
 
     var isLoading: Bool { timeline.now < loadedAt }
+
+    /// Whether somebody has taken the gateways the right to write their entries.
+    var refusesEntries: Bool { timeline.now < entriesRefusedUntil }
+
+    func refuseEntries(for span: Nanoseconds) { entriesRefusedUntil = timeline.now + span }
 
     func session(_ number: Int) -> Session? { sessions.first { $0.number == number } }
 }

@@ -8,6 +8,9 @@ extension ModelRedis {
             session.transaction = nil
             return session.answer(.error("LOADING Redis is loading the dataset in memory"))
         }
+        if refusesEntries, command.starts(with: ["HSET", "latchkey:gateways"]) {
+            return session.answer(.error("NOPERM this user has no permissions to run this"))
+        }
         if session.isSubscribed { return carryOutWhileSubscribed(command, session) }
         switch command[0] {
         case "MULTI":
@@ -73,6 +76,9 @@ extension ModelRedis {
         switch (command[0], command.dropFirst().first) {
         case ("AUTH", _), ("SELECT", _): return .ok
         case ("PING", let payload): return payload.map { .bulk($0) } ?? .status("PONG")
+        case ("TIME", _):
+            let time = MachineClock.unixMicroseconds(at: timeline.now)
+            return .array([.bulk(String(time / 1_000_000)), .bulk(String(time % 1_000_000))])
         case ("CLIENT", "ID"): return .integer(session.number)
         case ("CLIENT", "TRACKING"): return track(command, session)
         default: return nil

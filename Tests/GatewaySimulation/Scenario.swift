@@ -27,7 +27,7 @@ struct Scenario {
     var stallMax: Nanoseconds
     var workerDelayMax: Nanoseconds
 
-    init(seed: UInt64) {
+    init(seed: UInt64, flaw: Flaw? = nil) {
         var chance = Chance(seed: seed &+ 1 << 32)
         self.seed = seed
         isStrict = chance.percent(20)
@@ -43,12 +43,13 @@ struct Scenario {
         faultPause = chance.number(lease / 4...lease * 2)
         faultLength = lease + (chance.percent(50) ? .milliseconds(graceMilliseconds) : 0)
         changePause = chance.number(lease / 4...lease * 2)
-        length = lease * chance.number(8...20)
+        length = lease * chance.number(6...14)
         isLocal = chance.percent(25)
         delayMax = chance.percent(50) ? .microseconds(200) : chance.number(100_000...5_000_000)
         stallMax = faults.isEmpty || chance.percent(30) ? 0 : chance.number(lease / 20...lease)
         let isSlow = !faults.isEmpty && chance.percent(30)
         workerDelayMax = isSlow ? chance.number(1_000_000...lease / 5) : .microseconds(200)
+        if let flaw { favour(flaw, &chance) }
     }
 
     /// Whether nothing goes wrong, and nothing takes long.
@@ -80,6 +81,8 @@ enum Fault: CaseIterable {
     case putBack
     /// Somebody else speaks on the channels of changes and barriers.
     case speakOutOfTurn
+    /// The store does not let gateways write their entries for a while.
+    case refuseEntries
 }
 
 /// What goes wrong together.
@@ -101,7 +104,7 @@ private enum Mix: CaseIterable {
         case .stops: [.stopWorker, .stopWorker, .stopStore, .stall]
         case .restarts: [.restartStore, .cut, .stall]
         case .halfOpen: [.halfOpen, .partition, .stall]
-        case .fleet: [.replaceWorker, .reloadWorker, .stopWorker, .stall]
+        case .fleet: [.replaceWorker, .reloadWorker, .stopWorker, .refuseEntries, .stall]
         case .emptied: [.emptyStore, .stall, .cut, .replaceWorker]
         case .tampered: [.putBack, .speakOutOfTurn, .stall, .replaceWorker]
         case .anything:

@@ -52,8 +52,8 @@ final class SimulatedWorker {
     private(set) var requests: [UInt: OpenRequest] = [:]
     private var checks: [UInt: Check] = [:]
     private var lastRequest: UInt = 0
-    private(set) var answersCount = 0
-    private(set) var lastDecision: Decision?
+    /// The last decision about each key.
+    var decisions: [Int: Decision] = [:]
 
     private var links = [Link(), Link()]
     private var happenings: [Happening] = []
@@ -428,9 +428,8 @@ extension SimulatedWorker {
     }
 
     private func answer(_ request: UInt, _ decision: Decision, _ check: Check) {
-        answersCount += 1
-        lastDecision = decision
         judge.judge(decision, check, by: self)
+        if case .issued(let key) = check.credential { decisions[key] = decision }
         guard decision.result == .allowed, let locator = decision.locator,
             let key = decision.streamKey, case .issued(let number) = check.credential,
             habits.staysOpen(&timeline.chance)

@@ -23,6 +23,9 @@ final class World {
     var counts = Counts()
     var copies: [RecordCopy] = []
 
+    /// Of each organization, a key that was issued here and of which the store has never heard.
+    var strayKeys: [String: Int] = [:]
+
     init(_ scenario: Scenario, story: Story = Story(), flaw: Flaw? = nil) throws {
         self.scenario = scenario
         self.flaw = flaw
@@ -138,13 +141,10 @@ extension World {
             let text = judge.ledger.keys[key].text
         else { return }
         for round in 0..<2 {
-            let answers = worker.answersCount
+            worker.decisions[key] = nil
             worker.notice(.request(.issued(key), text))
-            timeline.run(until: timeline.now + .milliseconds(600)) {
-                worker.answersCount > answers
-            }
-            guard let decision = worker.lastDecision, worker.answersCount > answers,
-                decision.result == .allowed
+            timeline.run(until: timeline.now + .milliseconds(600)) { worker.decisions[key] != nil }
+            guard let decision = worker.decisions[key], decision.result == .allowed
             else { return timeline.broke("\(worker): a valid key is not allowed in a calm world") }
             if round > 0, !scenario.isStrict, decision.source != .cache {
                 timeline.broke("\(worker): nothing is trusted in a calm world")

@@ -42,6 +42,7 @@ extension World {
         case .emptyStore: emptyStore(for: span)
         case .putBack: putBack()
         case .speakOutOfTurn: speakOutOfTurn()
+        case .refuseEntries: store.refuseEntries(for: span)
         }
     }
 
@@ -81,7 +82,7 @@ extension World {
         store.onCommand = { [unowned self] client, command in
             if case .worker(let number) = client { judge.noteServed(number) }
             if command[0] == "FLUSHALL" {
-                judge.ledger.listIsKnownFrom = timeline.now + trustSpan + trustSpan / 50
+                judge.ledger.empty(at: timeline.now, trustedFor: trustSpan + trustSpan / 50)
             }
             if command[0] == "HMGET", names[command[1]] == nil {
                 timeline.broke("G5: \(client) asks for \(command[1])")

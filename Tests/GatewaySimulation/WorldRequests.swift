@@ -107,13 +107,20 @@ extension World {
     }
 
     private func strayKey(for organization: Organization) -> SimulatedWorker.Happening {
-        let text = secrets.strayKey(for: organization)
-        let verifier = secrets.verifier(of: text) ?? ""
-        return .request(.issued(judge.ledger.number(of: verifier, organization.name)), text)
+        let number: Int
+        if let known = strayKeys[organization.name] {
+            number = known
+        } else {
+            let text = secrets.strayKey(for: organization)
+            number = judge.ledger.number(of: secrets.verifier(of: text) ?? "", organization.name)
+            judge.ledger.tell(text, of: number)
+            strayKeys[organization.name] = number
+        }
+        return .request(.issued(number), judge.ledger.keys[number].text ?? [])
     }
 
     private func damagedKey(for organization: Organization) -> [UInt8] {
-        var text = secrets.strayKey(for: organization)
+        var text = secrets.forgedKey(for: organization)
         let index = timeline.chance.number(0...text.count - 1)
         text[index] = text[index] == UInt8(ascii: "x") ? UInt8(ascii: "y") : UInt8(ascii: "x")
         return text
