@@ -6,6 +6,7 @@
  *   setting     the directives that the executable reads too, kept as written
  *   prepare     a configuration checked by the library, in a child process
  *   request     a request identified, suspended, resumed, let in or refused
+ *   stream      a request that was let in, ended with its key
  *   credential  where a key may stand in a request
  *   search      the key found there
  *   refusal     the answer to a request that is not let in
@@ -83,6 +84,7 @@ typedef struct {
     ngx_flag_t enable;
     ngx_array_t *credentials; /* of ngx_http_latchkey_credential_t */
     ngx_str_t realm;
+    ngx_flag_t end_streams;
 
     unsigned verify:1;  /* of this location alone: not inherited */
     unsigned checked:1; /* enabled, or verify */
@@ -109,6 +111,9 @@ struct ngx_http_latchkey_ctx_s {
     uint64_t ticket; /* while pending */
     ngx_event_t resume;
 
+    uint64_t stream; /* while the request can be ended with its key */
+    ngx_event_t end;
+
     unsigned challenged:1; /* the headers of a refusal are in place */
 };
 
@@ -125,6 +130,9 @@ typedef struct {
     __typeof__(latchkey_check_cancel) *check_cancel;
     __typeof__(latchkey_check_next) *check_next;
     __typeof__(latchkey_checks_waiting) *checks_waiting;
+    __typeof__(latchkey_stream_open) *stream_open;
+    __typeof__(latchkey_stream_close) *stream_close;
+    __typeof__(latchkey_stream_next) *stream_next;
     __typeof__(latchkey_link_next) *link_next;
     __typeof__(latchkey_link_opened) *link_opened;
     __typeof__(latchkey_link_closed) *link_closed;
@@ -169,6 +177,7 @@ struct ngx_http_latchkey_worker_s {
 
     ngx_event_t turn;  /* posted: the gateway is settled when the turn ends */
     ngx_event_t timer; /* the gateway's next deadline */
+    uint64_t deadline; /* that the timer is set for */
 
     ngx_http_latchkey_link_t links[LATCHKEY_LINKS_MAX];
 };
@@ -195,10 +204,20 @@ ngx_int_t ngx_http_latchkey_prepare(ngx_conf_t *cf,
 ngx_http_latchkey_ctx_t *ngx_http_latchkey_get_ctx(ngx_http_request_t *r);
 void ngx_http_latchkey_decided(ngx_http_latchkey_ctx_t *ctx,
     const latchkey_decision *decision);
+void ngx_http_latchkey_cancel(void *data);
 ngx_int_t ngx_http_latchkey_preaccess_handler(ngx_http_request_t *r);
 ngx_int_t ngx_http_latchkey_access_handler(ngx_http_request_t *r);
 ngx_int_t ngx_http_latchkey_last_access_handler(ngx_http_request_t *r);
 ngx_int_t ngx_http_latchkey_verify_handler(ngx_http_request_t *r);
+
+/* stream */
+
+void ngx_http_latchkey_init_stream(ngx_http_latchkey_ctx_t *ctx);
+void ngx_http_latchkey_open_stream(ngx_http_latchkey_ctx_t *ctx);
+void ngx_http_latchkey_close_stream(ngx_http_latchkey_ctx_t *ctx);
+void ngx_http_latchkey_close_streams(ngx_http_request_t *r);
+ngx_uint_t ngx_http_latchkey_lacks_stream(ngx_http_latchkey_ctx_t *ctx);
+void ngx_http_latchkey_post_end(ngx_http_latchkey_ctx_t *ctx);
 
 /* credential */
 

@@ -62,7 +62,28 @@ static ngx_command_t ngx_http_latchkey_commands[] = {
         0,
         NULL },
 
+    { ngx_string("latchkey_lease"),
+        NGX_HTTP_MAIN_CONF | NGX_CONF_TAKE1,
+        ngx_http_latchkey_setting,
+        NGX_HTTP_MAIN_CONF_OFFSET,
+        0,
+        NULL },
+
+    { ngx_string("latchkey_outage_grace"),
+        NGX_HTTP_MAIN_CONF | NGX_CONF_TAKE1,
+        ngx_http_latchkey_setting,
+        NGX_HTTP_MAIN_CONF_OFFSET,
+        0,
+        NULL },
+
     { ngx_string("latchkey_timeout"),
+        NGX_HTTP_MAIN_CONF | NGX_CONF_TAKE1,
+        ngx_http_latchkey_setting,
+        NGX_HTTP_MAIN_CONF_OFFSET,
+        0,
+        NULL },
+
+    { ngx_string("latchkey_cache_size"),
         NGX_HTTP_MAIN_CONF | NGX_CONF_TAKE1,
         ngx_http_latchkey_setting,
         NGX_HTTP_MAIN_CONF_OFFSET,
@@ -120,6 +141,14 @@ static ngx_command_t ngx_http_latchkey_commands[] = {
         NGX_HTTP_LOC_CONF_OFFSET,
         offsetof(ngx_http_latchkey_loc_conf_t, realm),
         &ngx_http_latchkey_realm_post },
+
+    { ngx_string("latchkey_end_streams"),
+        NGX_HTTP_MAIN_CONF | NGX_HTTP_SRV_CONF | NGX_HTTP_LOC_CONF
+            | NGX_CONF_FLAG,
+        ngx_conf_set_flag_slot,
+        NGX_HTTP_LOC_CONF_OFFSET,
+        offsetof(ngx_http_latchkey_loc_conf_t, end_streams),
+        NULL },
 
     ngx_null_command
 };
@@ -251,6 +280,7 @@ ngx_http_latchkey_create_loc_conf(ngx_conf_t *cf)
 
     llcf->enable = NGX_CONF_UNSET;
     llcf->credentials = NGX_CONF_UNSET_PTR;
+    llcf->end_streams = NGX_CONF_UNSET;
 
     return llcf;
 }
@@ -268,6 +298,7 @@ ngx_http_latchkey_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_ptr_value(conf->credentials, prev->credentials,
         &ngx_http_latchkey_default_credentials);
     ngx_conf_merge_str_value(conf->realm, prev->realm, "api");
+    ngx_conf_merge_value(conf->end_streams, prev->end_streams, 1);
 
     if (conf->enable || conf->verify) {
         conf->checked = 1;

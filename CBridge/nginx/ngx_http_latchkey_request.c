@@ -18,7 +18,6 @@ static ngx_http_latchkey_ctx_t *ngx_http_latchkey_create_ctx(
 static ngx_int_t ngx_http_latchkey_suspend(ngx_http_request_t *r,
     ngx_http_latchkey_ctx_t *ctx);
 static void ngx_http_latchkey_resume_handler(ngx_event_t *ev);
-static void ngx_http_latchkey_cancel(void *data);
 static ngx_int_t ngx_http_latchkey_end(ngx_http_request_t *r, ngx_int_t rc);
 
 
@@ -30,6 +29,10 @@ ngx_http_latchkey_preaccess_handler(ngx_http_request_t *r)
     ngx_http_latchkey_loc_conf_t *llcf;
 
     llcf = ngx_http_get_module_loc_conf(r, ngx_http_latchkey_module);
+
+    if (!llcf->end_streams) {
+        ngx_http_latchkey_close_streams(r);
+    }
 
     if (!llcf->checked) {
         return NGX_DECLINED;
@@ -161,14 +164,21 @@ ngx_http_latchkey_check(ngx_http_request_t *r,
         return NGX_AGAIN;
     }
 
-    /* an internal redirect asks again: the client still sent the same key */
+    /*
+     * an internal redirect asks again: the client still sent the same key, but
+     * a stream can only be opened together with a decision
+     */
 
     if (ctx->state == NGX_HTTP_LATCHKEY_DECIDED
-        && ctx->credentials == llcf->credentials)
+        && ctx->credentials == llcf->credentials
+        && !ngx_http_latchkey_lacks_stream(ctx))
     {
         return NGX_OK;
     }
 
+    ngx_http_latchkey_close_stream(ctx);
+
+    ctx->state = NGX_HTTP_LATCHKEY_UNCHECKED;
     ctx->credentials = llcf->credentials;
 
     rc = ngx_http_latchkey_identify(r, ctx);
@@ -228,7 +238,13 @@ ngx_http_latchkey_identify(ngx_http_request_t *r, ngx_http_latchkey_ctx_t *ctx)
 
     ctx->worker = lmcf->worker;
 
-    return ngx_http_latchkey_begin_check(ctx->worker, ctx, &value);
+    if (ngx_http_latchkey_begin_check(ctx->worker, ctx, &value) != NGX_OK) {
+        return NGX_AGAIN;
+    }
+
+    ngx_http_latchkey_open_stream(ctx);
+
+    return NGX_OK;
 }
 
 
@@ -271,10 +287,13 @@ static ngx_http_latchkey_ctx_t *
 ngx_http_latchkey_create_ctx(ngx_http_request_t *r)
 {
     ngx_pool_cleanup_t *cln;
+    ngx_http_cleanup_t *hcln;
     ngx_http_latchkey_ctx_t *ctx;
 
+    hcln = ngx_http_cleanup_add(r, 0);
     cln = ngx_pool_cleanup_add(r->pool, sizeof(ngx_http_latchkey_ctx_t));
-    if (cln == NULL) {
+
+    if (hcln == NULL || cln == NULL) {
         return NULL;
     }
 
@@ -286,6 +305,11 @@ ngx_http_latchkey_create_ctx(ngx_http_request_t *r)
     ctx->resume.data = ctx;
     ctx->resume.log = r->connection->log;
     ctx->resume.handler = ngx_http_latchkey_resume_handler;
+
+    ngx_http_latchkey_init_stream(ctx);
+
+    hcln->handler = ngx_http_latchkey_cancel;
+    hcln->data = ctx;
 
     cln->handler = ngx_http_latchkey_cancel;
 
@@ -301,17 +325,8 @@ static ngx_int_t
 ngx_http_latchkey_suspend(ngx_http_request_t *r, ngx_http_latchkey_ctx_t *ctx)
 {
     ngx_event_t *rev;
-    ngx_http_cleanup_t *cln;
 
     ctx->state = NGX_HTTP_LATCHKEY_PENDING;
-
-    cln = ngx_http_cleanup_add(r, 0);
-    if (cln == NULL) {
-        goto failed;
-    }
-
-    cln->handler = ngx_http_latchkey_cancel;
-    cln->data = ctx;
 
     rev = r->connection->read;
 
@@ -319,19 +334,14 @@ ngx_http_latchkey_suspend(ngx_http_request_t *r, ngx_http_latchkey_ctx_t *ctx)
         ngx_post_event(rev, &ngx_posted_events);
 
     } else if (ngx_handle_read_event(rev, 0) != NGX_OK) {
-        goto failed;
+        ngx_http_latchkey_cancel(ctx);
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
     r->read_event_handler = ngx_http_test_reading;
     r->write_event_handler = ngx_http_request_empty_handler;
 
     return NGX_AGAIN;
-
-failed:
-
-    ngx_http_latchkey_cancel(ctx);
-
-    return NGX_HTTP_INTERNAL_SERVER_ERROR;
 }
 
 
@@ -343,6 +353,8 @@ ngx_http_latchkey_decided(ngx_http_latchkey_ctx_t *ctx,
 {
     ctx->decision = *decision;
     ctx->state = NGX_HTTP_LATCHKEY_DECIDED;
+
+    ngx_http_latchkey_open_stream(ctx);
 
     ngx_post_event(&ctx->resume, &ngx_posted_events);
 }
@@ -372,7 +384,7 @@ ngx_http_latchkey_resume_handler(ngx_event_t *ev)
 
 /* Runs when the request ends, and once more when its pool is destroyed. */
 
-static void
+void
 ngx_http_latchkey_cancel(void *data)
 {
     ngx_http_latchkey_ctx_t *ctx = data;
@@ -385,6 +397,8 @@ ngx_http_latchkey_cancel(void *data)
     if (ctx->resume.posted) {
         ngx_delete_posted_event(&ctx->resume);
     }
+
+    ngx_http_latchkey_close_stream(ctx);
 }
 
 

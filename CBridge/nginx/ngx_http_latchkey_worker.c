@@ -46,8 +46,10 @@ ngx_int_t
 ngx_http_latchkey_init_worker(ngx_cycle_t *cycle,
     ngx_http_latchkey_main_conf_t *lmcf)
 {
+    u_char host[NGX_MAXHOSTNAMELEN];
     uint32_t i;
     latchkey_fault fault;
+    latchkey_process process;
     ngx_http_latchkey_worker_t *worker;
 
     worker = ngx_pcalloc(cycle->pool, sizeof(ngx_http_latchkey_worker_t));
@@ -66,9 +68,14 @@ ngx_http_latchkey_init_worker(ngx_cycle_t *cycle,
         goto failed;
     }
 
+    ngx_cpystrn(host, cycle->hostname.data, cycle->hostname.len + 1);
+
+    process.host = (char *) host;
+    process.pid = (uint32_t) ngx_pid;
+
     worker->gateway = worker->library.gateway_new(lmcf->directives.elts,
         lmcf->directives.nelts, lmcf->secrets.data, lmcf->secrets.len,
-        ngx_http_latchkey_now(), &fault);
+        process, &fault);
 
     if (worker->gateway == NULL) {
         goto failed;
@@ -127,7 +134,10 @@ ngx_http_latchkey_exit_worker(ngx_http_latchkey_worker_t *worker)
 }
 
 
-/* Returns NGX_OK if the decision is there, NGX_AGAIN if it comes later. */
+/*
+ * Returns NGX_OK if the decision is there, NGX_AGAIN if it comes later.  In
+ * either case the gateway may have got something to do, and a nearer deadline.
+ */
 
 ngx_int_t
 ngx_http_latchkey_begin_check(ngx_http_latchkey_worker_t *worker,
@@ -137,13 +147,9 @@ ngx_http_latchkey_begin_check(ngx_http_latchkey_worker_t *worker,
         credential->data, credential->len, ngx_http_latchkey_now(),
         &ctx->decision);
 
-    if (ctx->ticket == 0) {
-        return NGX_OK;
-    }
-
     ngx_http_latchkey_post_turn(worker);
 
-    return NGX_AGAIN;
+    return ctx->ticket ? NGX_AGAIN : NGX_OK;
 }
 
 
@@ -240,6 +246,10 @@ ngx_http_latchkey_hand_out(ngx_http_latchkey_worker_t *worker)
     while (worker->library.check_next(worker->gateway, &request, &decision)) {
         ngx_http_latchkey_decided(request, &decision);
     }
+
+    while (worker->library.stream_next(worker->gateway, &request)) {
+        ngx_http_latchkey_post_end(request);
+    }
 }
 
 
@@ -310,9 +320,19 @@ ngx_http_latchkey_set_timer(ngx_http_latchkey_worker_t *worker,
 {
     uint64_t now, delay;
 
-    /* ngx_add_timer() would keep an armed timer if the change is small */
+    /* a graceful exit waits for requests, but not for pings and reconnects */
+
+    worker->timer.cancelable =
+        (worker->library.checks_waiting(worker->gateway) == 0);
 
     if (worker->timer.timer_set) {
+
+        if (worker->deadline == deadline) {
+            return;
+        }
+
+        /* ngx_add_timer() would keep an armed timer if the change is small */
+
         ngx_del_timer(&worker->timer);
     }
 
@@ -320,13 +340,10 @@ ngx_http_latchkey_set_timer(ngx_http_latchkey_worker_t *worker,
         return;
     }
 
+    worker->deadline = deadline;
+
     now = ngx_http_latchkey_now().boottime_ns;
     delay = (deadline > now) ? (deadline - now) / 1000000 + 1 : 1;
-
-    /* a graceful exit waits for requests, but not for pings and reconnects */
-
-    worker->timer.cancelable =
-        (worker->library.checks_waiting(worker->gateway) == 0);
 
     ngx_add_timer(&worker->timer,
         (ngx_msec_t) ngx_min(delay, NGX_HTTP_LATCHKEY_TIMER_MAX));

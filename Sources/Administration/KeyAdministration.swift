@@ -9,22 +9,54 @@ public struct KeyAdministration {
     private let peppers: PepperRing
     private let seal: RecordSeal
     private let store: RecordStore
+    private let settlement: ChangeSettlement
+    private let clock: any WaitingClock
 
     /// Reads the secrets that the configuration names; connects with the first thing to do.
     public init(_ configuration: Configuration, caller: Caller) throws(AdministrationError) {
-        self.configuration = configuration
-        self.caller = caller
-        let credentials: RedisCredentials?
+        let peppers: PepperRing
         do throws(SecretFault) {
             peppers = try Secrets.peppers(try Secrets.pepperContents(configuration), configuration)
-            credentials = try configuration.adminCredentialsFile.map { path throws(SecretFault) in
-                try Secrets.credentials(try Secrets.credentialsContents(path))
-            }
         } catch {
             throw AdministrationError(error)
         }
+        self.init(
+            configuration,
+            caller: caller,
+            peppers: peppers,
+            channel: try StoreConnection(admin: configuration),
+            clock: SystemClock()
+        )
+    }
+
+    /// Works with whatever store and clock.
+    ///
+    /// - Parameter makeNonce: Names a change to the gateways; no name may come twice.
+    init(
+        _ configuration: Configuration,
+        caller: Caller,
+        peppers: PepperRing,
+        channel: any StoreChannel,
+        clock: any WaitingClock,
+        makeNonce: @escaping () -> Barrier.Nonce = Self.randomNonce
+    ) {
+        self.configuration = configuration
+        self.caller = caller
+        self.peppers = peppers
+        self.clock = clock
         seal = RecordSeal(peppers: peppers)
-        store = RecordStore(configuration.topology, credentials: credentials, seal: seal)
+        store = RecordStore(channel, clock: clock, seal: seal)
+        settlement = ChangeSettlement(
+            store,
+            channel: channel,
+            clock: clock,
+            makeNonce: makeNonce
+        )
+    }
+
+    private static func randomNonce() -> Barrier.Nonce {
+        var generator = SystemRandomNumberGenerator()
+        return Barrier.Nonce(using: &generator)
     }
 }
 
@@ -59,42 +91,48 @@ extension KeyAdministration {
         for action: OwnerRule.Action = .status
     ) throws(AdministrationError) -> KeyStatus {
         let locator = organization.locator
-        let replies = try store.read([KeyCommands.read(locator), UseCommands.read(locator)])
+        let replies = try store.read(
+            [KeyCommands.read(locator), UseCommands.read(locator)] + RefusalCommands.read(locator)
+        )
         let record = try store.record(replies[0], organization)
         try check(record, organization, action)
-        guard let record else {
-            throw AdministrationError(.data, "there is no organization \(organization)")
-        }
+        guard let record else { throw Self.noOrganization(organization) }
         return KeyStatus(
             record,
             use: replies[1],
+            refusedUses: RefusalCommands.refusedUses(replies[2], replies[3]),
             rotateAfterMilliseconds: configuration.rotateAfterMilliseconds,
-            now: SystemClock.unixTime()
+            now: clock.unix
         )
     }
 
     /// Makes a key and invalidates the one before it, at once or after the grace. The text is to be
     /// shown once.
     ///
+    /// From the moment on at which the key is stored nothing is thrown: whatever is not known of it
+    /// is told beside the key.
+    ///
     /// - Parameters:
     ///   - seen: What the owner agreed to replace; `nil` for whatever is there.
     ///   - span: After how many milliseconds the key expires.
     ///   - grace: For how many milliseconds the key before goes on.
+    ///   - waiting: Whether to wait until every gateway knows of it.
     public func generate(
         for organization: Organization,
         replacing seen: KeyStatus? = nil,
         expiresInMilliseconds span: UInt64? = nil,
-        graceMilliseconds grace: UInt64 = 0
-    ) throws(AdministrationError) -> SecretBytes {
+        graceMilliseconds grace: UInt64 = 0,
+        waiting: Waiting = .untilConfirmed
+    ) throws(AdministrationError) -> GeneratedKey {
         let minted = KeyMint(prefix: configuration.prefix, pepper: peppers.current).mint(
             for: organization.locator
         )
         let verifier = minted.verifier
-        _ = try store.change(organization, audit(.generate)) {
+        let change = try store.change(organization, audit(.generate)) {
             existing throws(AdministrationError) in
             try check(existing, organization, .generate)
             try check(existing, isAsIn: seen)
-            let now = SystemClock.unixTime()
+            let now = clock.unix
             let key = KeyRecord.Key(
                 verifier: verifier,
                 createdAt: now,
@@ -103,27 +141,31 @@ extension KeyAdministration {
             )
             return existing?.replacingKey(with: key, graceMilliseconds: grace)
         }
-        return minted.takeText()
+        guard let change else { throw Self.noOrganization(organization) }
+        return GeneratedKey(
+            text: minted.takeText(),
+            confirmation: settlement.confirmation(of: change, waiting)
+        )
     }
 
-    /// Revokes the key. Returns since when no gateway accepts it, or `nil` where there was none.
+    /// Revokes the key. Returns what the gateways said to it, or `nil` where there was no key.
     ///
-    /// - Parameter seen: What the owner agreed to revoke; `nil` for whatever is there.
-    public func revoke(_ organization: Organization, asIn seen: KeyStatus? = nil)
-        throws(AdministrationError) -> UnixTime?
-    {
-        var revoked: KeyRecord.Key?
+    /// - Parameters:
+    ///   - seen: What the owner agreed to revoke; `nil` for whatever is there.
+    ///   - waiting: Whether to wait until no gateway accepts the key.
+    public func revoke(
+        _ organization: Organization,
+        asIn seen: KeyStatus? = nil,
+        waiting: Waiting = .untilConfirmed
+    ) throws(AdministrationError) -> ChangeConfirmation? {
         let change = try store.change(organization, audit(.revoke)) {
             existing throws(AdministrationError) in
             try check(existing, organization, .revoke)
-            guard let existing, let key = existing.key else { return nil }
+            guard let existing, existing.key != nil else { return nil }
             try check(existing, isAsIn: seen)
-            revoked = key
-            return existing.revokingKey(at: SystemClock.unixTime())
+            return existing.revokingKey(at: clock.unix)
         }
-        guard let change, let revoked else { return nil }
-        try confirmRevocation(of: revoked, organization)
-        return change.confirmedAt
+        return change.map { settlement.confirmation(of: $0, waiting) }
     }
 
     /// What a gateway would say of a key.
@@ -136,13 +178,22 @@ extension KeyAdministration {
             do throws(RecordFault) {
                 let record = try StoredRecord(reply).activeRecord(at: key.locator, seal: seal)
                 return .issued(
-                    KeyStanding(of: key.verifier, in: record, at: SystemClock.unixTime())
+                    KeyStanding(of: key.verifier, in: record, at: clock.unix)
                 )
             } catch {
                 throw AdministrationError(error, "the record of locator \(key.locator)")
             }
         }
     }
+}
+
+/// A new key, to be handed over in any case: it is stored already.
+public struct GeneratedKey: ~Copyable {
+    /// The whole key, wiped when let go.
+    public let text: SecretBytes
+
+    /// What the gateways said to it.
+    public let confirmation: ChangeConfirmation
 }
 
 /// What a gateway would say of a key.
@@ -176,25 +227,7 @@ extension KeyAdministration {
         AuditEntry(action, by: caller.principal, account: caller.account)
     }
 
-    /// Reads back that a key is gone.
-    private func confirmRevocation(of key: KeyRecord.Key, _ organization: Organization)
-        throws(AdministrationError)
-    {
-        let stored: KeyRecord?
-        do throws(AdministrationError) {
-            stored = try store.record(of: organization)
-        } catch {
-            throw AdministrationError(
-                .unconfirmed,
-                "the key of \(organization) was revoked, but that could not be read back: "
-                    + error.message
-            )
-        }
-        guard stored?.key != key else {
-            throw AdministrationError(
-                .unconfirmed,
-                "the key of \(organization) was revoked, but the store has it again: revoke it anew"
-            )
-        }
+    private static func noOrganization(_ organization: Organization) -> AdministrationError {
+        AdministrationError(.data, "there is no organization \(organization)")
     }
 }

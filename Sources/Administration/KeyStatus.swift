@@ -17,16 +17,27 @@ public struct KeyStatus: Sendable {
     /// When the active key last let a request in.
     public let lastUse: LastUse
 
+    /// Uses of earlier keys, which were refused; `nil` where none are known.
+    public let refusedUses: RefusedUses?
+
     /// Until when the key before goes on; `nil` where it does not.
     public let previousUntil: UnixTime?
 
     /// Since when a new key is due; `nil` where none is.
     public let rotationDueSince: UnixTime?
 
-    /// - Parameter use: The reply to ``UseCommands/read(_:)``, which is about all of the
-    ///   organization's keys: a use before the active key was made is not its own.
-    init(_ record: KeyRecord, use: RedisReply, rotateAfterMilliseconds: UInt64?, now: UnixTime) {
+    /// - Parameters:
+    ///   - use: The reply to ``UseCommands/read(_:)``, which is about all of the organization's
+    ///     keys: a use before the active key was made is not its own.
+    init(
+        _ record: KeyRecord,
+        use: RedisReply,
+        refusedUses: RefusedUses?,
+        rotateAfterMilliseconds: UInt64?,
+        now: UnixTime
+    ) {
         self.record = record
+        self.refusedUses = refusedUses
         lastUse = LastUse(use, since: record.key?.createdAt)
         previousUntil = record.previous.flatMap { now < $0.until ? $0.until : nil }
         rotationDueSince = record.key.flatMap { key in

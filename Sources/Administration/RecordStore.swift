@@ -7,39 +7,31 @@ final class RecordStore {
     /// How often a change is tried again because somebody else was faster.
     private static let attemptsMax = 16
 
-    private let topology: Topology
-    private let credentials: RedisCredentials?
+    private let channel: any StoreChannel
+    private let clock: any WaitingClock
     private let seal: RecordSeal
-    private var connection: StoreConnection
 
-    /// Connects with the first thing to do.
-    init(_ topology: Topology, credentials: RedisCredentials?, seal: RecordSeal) {
-        self.topology = topology
-        self.credentials = credentials
+    init(_ channel: any StoreChannel, clock: any WaitingClock, seal: RecordSeal) {
+        self.channel = channel
+        self.clock = clock
         self.seal = seal
-        connection = StoreConnection(topology, credentials: credentials)
     }
 
     /// Sends commands that may be repeated. Where a connection that had been idle turns out to be
     /// lost, they go out once more on a new one.
     func read(_ commands: [RedisCommand]) throws(AdministrationError) -> [RedisReply] {
-        let wasIdle = connection.isReady
+        let wasIdle = channel.isReady
         do throws(StoreConnection.Fault) {
             do throws(StoreConnection.Fault) {
-                return try connection.execute(commands)
+                return try channel.execute(commands)
             } catch {
                 guard wasIdle, case .interrupted = error else { throw error }
-                renewConnection()
-                return try connection.execute(commands)
+                channel.renew()
+                return try channel.execute(commands)
             }
         } catch {
             throw AdministrationError(error)
         }
-    }
-
-    /// The record of an organization, proven; `nil` where there is none.
-    func record(of organization: Organization) throws(AdministrationError) -> KeyRecord? {
-        try record(try read([KeyCommands.read(organization.locator)])[0], organization)
     }
 
     /// The record in the reply to ``KeyCommands/read(_:)``, proven; `nil` where there is none.
@@ -62,24 +54,26 @@ final class RecordStore {
     /// transaction watches, so that it cannot be carried out later on.
     ///
     /// - Parameter successor: Gets what is stored; returns `nil` where nothing is to be done.
-    /// - Returns: What was written, and when the store had confirmed it; `nil` where nothing was.
+    /// - Returns: What was written; `nil` where nothing was.
     func change(
         _ organization: Organization,
         _ audit: AuditEntry,
         _ successor: (KeyRecord?) throws(AdministrationError) -> KeyRecord?
-    ) throws(AdministrationError) -> (record: KeyRecord, confirmedAt: UnixTime)? {
-        var doubtful: KeyRecord?
+    ) throws(AdministrationError) -> RecordChange? {
+        var doubtful: (before: KeyRecord?, record: KeyRecord)?
         for _ in 0..<Self.attemptsMax {
-            let stored = try watch(organization, doubtful)
-            if let doubtful, stored == doubtful { return (doubtful, SystemClock.unixTime()) }
+            let stored = try watch(organization, doubtful?.record)
+            if let doubtful, stored == doubtful.record {
+                return change(from: doubtful.before, to: doubtful.record)
+            }
             guard let next = try successor(stored) else { return nil }
             switch try write(next, audit) {
-            case .written: return (next, SystemClock.unixTime())
+            case .written: return change(from: stored, to: next)
             case .overtaken: break
             case .unknown(let reason):
                 guard doubtful == nil else { throw Self.unconfirmed(organization, reason) }
-                doubtful = next
-                renewConnection()
+                doubtful = (stored, next)
+                channel.renew()
             }
         }
         let reason = "others keep changing the record of \(organization)"
@@ -87,8 +81,9 @@ final class RecordStore {
         throw AdministrationError(.store, "\(reason); nothing was done: try again")
     }
 
-    private func renewConnection() {
-        connection = StoreConnection(topology, credentials: credentials)
+    /// To be called as soon as the store's reply has arrived.
+    private func change(from before: KeyRecord?, to record: KeyRecord) -> RecordChange {
+        RecordChange(before: before, record: record, repliedAt: clock.monotonic)
     }
 }
 
@@ -140,7 +135,7 @@ extension RecordStore {
         }
         let replies: [RedisReply]
         do throws(StoreConnection.Fault) {
-            replies = try connection.execute(Array(commands.dropFirst()), onSameConnection: true)
+            replies = try channel.execute(Array(commands.dropFirst()), onSameConnection: true)
         } catch {
             guard case .interrupted(let reason) = error else { throw AdministrationError(error) }
             return .unknown(reason)
@@ -161,7 +156,7 @@ extension RecordStore {
         -> [RedisReply]
     {
         do throws(StoreConnection.Fault) {
-            return try connection.execute(Array(commands), onSameConnection: true)
+            return try channel.execute(Array(commands), onSameConnection: true)
         } catch {
             throw AdministrationError(error)
         }

@@ -3,7 +3,7 @@ import Keyring
 import RedisClient
 
 /// Moves a ``RedisLink`` with a socket, and waits for it.
-public final class StoreConnection {
+public final class StoreConnection: StoreChannel {
     /// Why there are no replies.
     public enum Fault: Error, Equatable, Sendable {
         /// No connection could be made; nothing was sent.
@@ -19,7 +19,8 @@ public final class StoreConnection {
     private static let timeoutMilliseconds: UInt64 = 5000
 
     private let endpoint: Endpoint
-    private let link: RedisLink<Int>
+    private let settings: LinkSettings
+    private var link: RedisLink<Int>
     private var transport: SocketTransport?
     private var socketFailure: SocketTransport.Failure?
 
@@ -28,14 +29,26 @@ public final class StoreConnection {
         switch topology {
         case .standalone(let url):
             endpoint = url.endpoint
-            link = RedisLink(
-                .init(
-                    database: url.database,
-                    credentials: credentials,
-                    timeoutMilliseconds: Self.timeoutMilliseconds
-                )
+            settings = LinkSettings(
+                database: url.database,
+                credentials: credentials,
+                timeoutMilliseconds: Self.timeoutMilliseconds
             )
         }
+        link = RedisLink(settings)
+    }
+
+    /// A connection with the user and password that the configuration names for the executable.
+    convenience init(admin configuration: Configuration) throws(AdministrationError) {
+        let credentials: RedisCredentials?
+        do throws(SecretFault) {
+            credentials = try configuration.adminCredentialsFile.map { path throws(SecretFault) in
+                try Secrets.credentials(try Secrets.credentialsContents(path))
+            }
+        } catch {
+            throw AdministrationError(error)
+        }
+        self.init(configuration.topology, credentials: credentials)
     }
 
     /// Whether there is a connection, as far as is known.
@@ -47,7 +60,7 @@ public final class StoreConnection {
     ///   that carried the commands before.
     public func execute(
         _ commands: [RedisCommand],
-        onSameConnection: Bool = false
+        onSameConnection: Bool
     ) throws(Fault) -> [RedisReply] {
         if onSameConnection, !link.isReady { throw .unreachable(description(.disconnected)) }
         try becomeReady()
@@ -64,6 +77,13 @@ public final class StoreConnection {
             }
         }
         return replies.compactMap { $0 }
+    }
+
+    /// Closes the connection; the next commands make a new one, without a pause.
+    func renew() {
+        transport = nil
+        socketFailure = nil
+        link = RedisLink(settings)
     }
 
     private func becomeReady() throws(Fault) {
@@ -101,7 +121,7 @@ public final class StoreConnection {
     }
 
     private func move() {
-        guard let transport else { return }
+        guard let transport else { return SystemClock.sleep(until: link.deadline) }
         do throws(SocketTransport.Failure) {
             let isBlocked = try !transport.write { link.takeOutput(into: $0) }
             guard try transport.wait(toWrite: isBlocked, until: link.deadline) else { return }

@@ -3,7 +3,10 @@ import Keyring
 import RedisClient
 
 /// The machine's clocks.
-public enum SystemClock {
+public struct SystemClock: WaitingClock {
+    /// Longest sleep in one go, in seconds: whoever sleeps looks at the clock again anyway.
+    private static let sleepMax: UInt64 = 3600
+
     /// Milliseconds since 1970 UTC, as the machine's clock has them.
     public static func unixTime() -> UnixTime {
         let time = read(CLOCK_REALTIME)
@@ -17,9 +20,23 @@ public enum SystemClock {
         )
     }
 
+    static func sleep(until moment: MonotonicTime) {
+        let now = monotonicTime()
+        guard now < moment else { return }
+        let span = min(moment.nanoseconds - now.nanoseconds, sleepMax * 1_000_000_000)
+        var time = timespec()
+        time.tv_sec = time_t(span / 1_000_000_000)
+        time.tv_nsec = Int(span % 1_000_000_000)
+        nanosleep(&time, nil)
+    }
+
     private static func read(_ clock: clockid_t) -> timespec {
         var time = timespec()
         clock_gettime(clock, &time)
         return time
     }
+
+    var monotonic: MonotonicTime { Self.monotonicTime() }
+    var unix: UnixTime { Self.unixTime() }
+    func sleep(until moment: MonotonicTime) { Self.sleep(until: moment) }
 }

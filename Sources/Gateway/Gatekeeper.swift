@@ -260,8 +260,10 @@ extension Gatekeeper {
     }
 
     /// Whether the store has confirmed all that was written to it.
-    public var isSettled: Bool {
-        usage.isEmpty && refusals.isEmpty && cache.usesCount == 0 && data.link.isIdle
+    public var isSettled: Bool { usage.isEmpty && !hasUsesToSend && data.link.isIdle }
+
+    private var hasUsesToSend: Bool {
+        usage.isWaiting || cache.usesCount > 0 || !refusals.isEmpty
     }
 
     /// The next line for the error log.
@@ -270,10 +272,10 @@ extension Gatekeeper {
     private var nextDeadline: MonotonicTime {
         var next = min(data.link.deadline, news.link.deadline, pending.deadline)
         if streams.hasLimited { next = min(next, streamsDue) }
-        if isEnding { return next }
-        if data.link.isReady { next = min(next, heartbeats.nextEntry) }
-        if news.link.isReady { next = min(next, heartbeats.nextPing) }
-        return next
+        if data.link.isReady, hasUsesToSend { next = min(next, usage.due) }
+        guard news.link.isReady, !isEnding else { return next }
+        next = min(next, heartbeats.nextPing)
+        return data.link.isReady ? min(next, heartbeats.nextEntry) : next
     }
 
     private func endExpiredStreams(_ now: ClockReading) {

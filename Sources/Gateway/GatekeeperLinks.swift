@@ -139,7 +139,7 @@ extension Gatekeeper {
         switch event {
         case .ready:
             log.note(.storeReady, now.monotonic, "connected to the store at \(endpoint)")
-            heartbeats.hurryEntry(now.monotonic)
+            heartbeats.hurry(now.monotonic)
         case .reply(let mark, let reply): takeReply(mark, reply, now)
         case .lost(let failure, let unanswered): takeLoss(failure, unanswered, now)
         case .publication: break

@@ -19,7 +19,7 @@ extension Gatekeeper {
         if obligations.keeps(.readAfterListening) { keptReads.overtakeAll() }
         lease.listens()
         streams.doubtAll()
-        heartbeats.hurryPing(now.monotonic)
+        heartbeats.hurry(now.monotonic)
     }
 
     private func endListening(_ failure: LinkFailure, _ now: ClockReading) {
@@ -70,9 +70,11 @@ extension Gatekeeper {
 // MARK: - Heartbeats
 
 extension Gatekeeper {
+    /// A worker that is told nothing keeps no entry fresh: it trusts nothing for which others would
+    /// have to wait.
     func sendHeartbeats(_ now: ClockReading) {
-        guard !isEnding else { return }
-        if news.link.isReady, let number = heartbeats.takePing(now.monotonic) {
+        guard !isEnding, news.link.isReady else { return }
+        if let number = heartbeats.takePing(now.monotonic) {
             let mark = CommandMark(purpose: .ping, number: number, sentAt: now.monotonic)
             _ = news.link.send(RedisCommand("PING", String(number)), mark: mark, now: now.monotonic)
         }
@@ -132,6 +134,7 @@ extension Gatekeeper {
     }
 
     func withdrawEntry(_ now: MonotonicTime) {
+        guard heartbeats.hasWritten else { return }
         let mark = CommandMark(purpose: .confirmation)
         _ = data.link.send(FleetCommands.withdraw(identity.id), mark: mark, now: now)
     }

@@ -49,14 +49,17 @@ struct Heartbeats {
         return lastEntry
     }
 
+    /// Whether there may be an entry.
+    var hasWritten: Bool { lastEntry > 0 }
+
     /// Whether an entry was written after all that is known to have removed it.
     func counts(entry number: UInt64) -> Bool { number > lastVoidEntry }
 
-    /// A new connection hears of changes.
-    mutating func hurryPing(_ now: MonotonicTime) { nextPing = now }
-
-    /// The entry is to be written at once.
-    mutating func hurryEntry(_ now: MonotonicTime) { nextEntry = now }
+    /// Both are due at once: a connection is new.
+    mutating func hurry(_ now: MonotonicTime) {
+        nextPing = now
+        nextEntry = now
+    }
 
     /// All entries that were written may be gone, those too whose answers are still to come.
     mutating func voidEntries(_ now: MonotonicTime) {

@@ -31,6 +31,9 @@ struct UsageRecorder {
     /// Whether the store knows of all uses that were recorded here.
     var isEmpty: Bool { waiting.isEmpty && sent.isEmpty }
 
+    /// Whether uses wait for the next batch.
+    var isWaiting: Bool { sent.isEmpty && !waiting.isEmpty }
+
     /// Notes a use.
     mutating func record(_ locator: Locator, at now: UnixTime) {
         guard waiting.count < countMax || waiting[locator] != nil else { return }

@@ -39,7 +39,13 @@ enum HandshakeStep {
         case .track(let prefix, let connection):
             return output.append(
                 RedisCommand(
-                    "CLIENT", "TRACKING", "ON", "REDIRECT", String(connection), "BCAST", "PREFIX",
+                    "CLIENT",
+                    "TRACKING",
+                    "ON",
+                    "REDIRECT",
+                    String(connection),
+                    "BCAST",
+                    "PREFIX",
                     prefix
                 )
             )

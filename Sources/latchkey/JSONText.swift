@@ -4,6 +4,10 @@ enum JSONText {
         "{" + members.map { "\(string($0.name)):\($0.value)" }.joined(separator: ",") + "}"
     }
 
+    static func array(_ elements: [String]) -> String {
+        "[" + elements.joined(separator: ",") + "]"
+    }
+
     static func string(_ text: String) -> String {
         var quoted = "\""
         for scalar in text.unicodeScalars {

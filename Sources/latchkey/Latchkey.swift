@@ -17,7 +17,10 @@ struct Latchkey: ParsableCommand {
               latchkey generate acme                (as alice)
             """,
         version: Release.version,
-        subcommands: [Init.self, Org.self, Generate.self, Revoke.self, Status.self, Verify.self]
+        subcommands: [
+            Init.self, Org.self, Generate.self, Revoke.self, Status.self, Verify.self,
+            Gateways.self,
+        ]
     )
 
     static func main() {

@@ -6,10 +6,13 @@ struct Revoke: LatchkeyCommand {
     static let configuration = CommandConfiguration(
         abstract: "Delete the key for good.",
         discussion: """
-            Requests with it are refused from then on. There is no undo.
+            Requests with it are refused from then on. There is no undo. Waits until every gateway has
+            confirmed, which takes milliseconds; a silent one, until its lease has ended. Where one
+            may accept the key for longer than 30 seconds, that is told, and the exit code is 75.
 
-            Example:
+            Examples:
               latchkey revoke acme
+              latchkey revoke acme --yes --no-wait
             """
     )
 
@@ -18,6 +21,8 @@ struct Revoke: LatchkeyCommand {
 
     @Flag(help: "Do not ask.")
     var yes = false
+
+    @OptionGroup var waiting: WaitingOptions
 
     @OptionGroup var options: CallerOptions
 
@@ -30,9 +35,39 @@ struct Revoke: LatchkeyCommand {
             "This deletes the key of \(organization) for good, last used: \(lastUse).",
             yes: yes
         )
-        guard let since = try administration.revoke(organization, asIn: yes ? nil : status) else {
+        try Interruption.heldBack { () throws(AdministrationError) in
+            try revoke(administration, status)
+        }
+    }
+
+    private func revoke(_ administration: KeyAdministration, _ status: KeyStatus)
+        throws(AdministrationError)
+    {
+        let confirmation = try waiting.run { waiting throws(AdministrationError) in
+            try administration.revoke(organization, asIn: yes ? nil : status, waiting: waiting)
+        }
+        guard let confirmation else {
             return Terminal.say("\(organization) has no key any more.")
         }
-        Terminal.say("Revoked. No gateway accepts the key since \(TimeText.timeOfDay(since)) UTC.")
+        try tell(confirmation)
+    }
+
+    private func tell(_ confirmation: ChangeConfirmation) throws(AdministrationError) {
+        switch confirmation {
+        case .confirmed(let since, let answer):
+            Terminal.say(ConfirmationText.notes(answer))
+            Terminal.say(
+                "Revoked. No gateway accepts the key since \(TimeText.timeOfDay(since)) UTC."
+            )
+        case .notAwaited:
+            Terminal.say("Revoked. Gateways are told at once; not waited for their confirmation.")
+        case .unconfirmed(let doubt):
+            throw ConfirmationText.doubt(
+                doubt,
+                change: "the key of \(organization) was revoked",
+                key: "it",
+                remedy: "revoke it anew"
+            )
+        }
     }
 }

@@ -6,7 +6,8 @@ enum StatusReport {
     static func text(_ status: KeyStatus, now: UnixTime = SystemClock.unixTime()) -> String {
         var lines = [("Organization", status.record.organization.name)]
         guard let key = status.record.key else {
-            return table(lines + [("Status", "No API key generated")])
+            lines.append(("Status", "No API key generated"))
+            return table(lines + refused(status.refusedUses, now))
         }
         lines += [
             ("Status", "Active"),
@@ -22,7 +23,14 @@ enum StatusReport {
                 ("Rotation", "due since \(TimeText.rfc3339(due)): run \"latchkey generate\"")
             )
         }
-        return table(lines)
+        return table(lines + refused(status.refusedUses, now))
+    }
+
+    private static func refused(_ uses: RefusedUses?, _ now: UnixTime) -> [(String, String)] {
+        guard let uses else { return [] }
+        let ago = TimeText.ago(uses.lastAt, now: now)
+        let times = uses.count == 1 ? "once, \(ago)" : "\(uses.count) times, last \(ago)"
+        return [("Refused", "Earlier keys were refused \(times)")]
     }
 
     static func json(_ status: KeyStatus) -> String {
@@ -38,6 +46,8 @@ enum StatusReport {
             ("expires_at", time(key?.expiresAt)),
             ("previous_key_until", time(status.previousUntil)),
             ("rotation_due", status.rotationDueSince == nil ? "false" : "true"),
+            ("refused_uses", String(status.refusedUses?.count ?? 0)),
+            ("last_refused_at", time(status.refusedUses?.lastAt)),
         ]) + "\n"
     }
 

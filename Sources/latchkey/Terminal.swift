@@ -12,6 +12,11 @@ enum Terminal {
         _ = Output.write(Array((Redaction.redacting(line) + "\n").utf8).span, to: STDERR_FILENO)
     }
 
+    /// Tells something that takes several lines, or none.
+    static func say(_ lines: [String]) {
+        for line in lines { say(line) }
+    }
+
     /// Writes a result.
     static func write(_ text: String) throws(AdministrationError) {
         guard Output.write(Array(text.utf8).span, to: STDOUT_FILENO) else {

@@ -47,6 +47,21 @@ enum TimeText {
             "\(padded(parts.tm_hour, 2)):\(padded(parts.tm_min, 2)):\(padded(parts.tm_sec, 2)).\(milliseconds)"
     }
 
+    /// `1s`, `500ms`, `1h30m`: as nginx writes spans.
+    static func span(milliseconds: UInt64) -> String {
+        var rest = milliseconds
+        var text = ""
+        for (name, unit) in nginxUnits where rest >= unit {
+            text += "\(rest / unit)\(name)"
+            rest %= unit
+        }
+        return text.isEmpty ? "0s" : text
+    }
+
+    private static let nginxUnits: [(String, UInt64)] = [
+        ("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1000), ("ms", 1),
+    ]
+
     private static func span(_ milliseconds: Int64) -> String? {
         guard let unit = units.first(where: { $0.milliseconds <= milliseconds }) else { return nil }
         let count = milliseconds / unit.milliseconds

@@ -33,7 +33,6 @@ struct CheckTests {
         #expect(driver.output().isEmpty)
         #expect(driver.answers().isEmpty)
         #expect(driver.gatekeeper.waitingCount == 0)
-        #expect(driver.tick() == .never)
     }
 
     @Test func `bytes of any length and content are malformed`() {

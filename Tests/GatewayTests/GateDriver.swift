@@ -10,7 +10,14 @@ import Testing
 final class GateDriver {
     typealias Answer = (request: UInt, decision: Decision)
 
+    /// The numbers of the connections.
+    static let data: UInt32 = 0
+    static let news: UInt32 = 1
+
     let gatekeeper: Gatekeeper
+
+    /// Whether the store tells of changes; otherwise that connection is refused.
+    let hearsNews: Bool
     let mint: KeyMint
     let seal: RecordSeal
     var store = TestStore()
@@ -19,7 +26,12 @@ final class GateDriver {
         unix: UnixTime(milliseconds: 1_790_000_000_000)
     )
 
-    init(_ directives: String = "", pepper: String = String(repeating: "0a", count: 32)) throws {
+    init(
+        _ directives: String = "latchkey_consistency strict;",
+        pepper: String = String(repeating: "0a", count: 32),
+        hearsNews: Bool = false
+    ) throws {
+        self.hearsNews = hearsNews
         let folder = try TemporaryFolder()
         let file = try folder.file("pepper", pepper)
         let text = "latchkey_pepper_file \(file); \(directives)"
@@ -27,27 +39,43 @@ final class GateDriver {
         let packed = try GatewaySecrets.pack(configuration)
         gatekeeper = Gatekeeper(
             configuration,
-            secrets: try GatewaySecrets(packed: packed, configuration)
+            secrets: try GatewaySecrets(packed: packed, configuration),
+            identity: .init(number: 0xABCD, host: "web-1", processID: 4711)
         )
         let peppers = try PepperRing(contents: SecretBytes(copying: Array(pepper.utf8).span))
         mint = KeyMint(prefix: configuration.prefix, pepper: peppers.current)
         seal = RecordSeal(peppers: peppers)
     }
 
-    /// A gatekeeper whose link is ready, with nothing left to be looked at.
+    /// A strict gatekeeper whose link is ready, with nothing left to be looked at.
     static func connected(_ directives: String = "") throws -> GateDriver {
-        let driver = try GateDriver(directives)
+        let driver = try GateDriver("latchkey_consistency strict; " + directives)
         driver.connect()
         return driver
     }
 
-    /// Opens the link and lets the store answer the handshake; forgets what that brought about.
-    func connect() {
+    /// A gatekeeper that hears of changes, and has its lease.
+    static func leased(_ directives: String = "") throws -> GateDriver {
+        let driver = try GateDriver(directives, hearsNews: true)
+        driver.connect()
+        driver.connect(GateDriver.news)
+        driver.beat()
+        return driver
+    }
+
+    /// Opens a link and lets the store answer the handshake; forgets what that brought about.
+    func connect(_ link: UInt32 = data) {
         tick()
         _ = turn()
-        gatekeeper.linkOpened(0, at: now)
+        gatekeeper.linkOpened(link, at: now)
         serve()
         _ = logLines()
+    }
+
+    /// Lets a heartbeat go out and be answered.
+    func beat() {
+        tick()
+        serve()
     }
 }
 
@@ -127,22 +155,33 @@ extension GateDriver {
     func turn() -> Turn {
         var turn = Turn()
         while let (link, order) = gatekeeper.nextOrder(now) {
-            #expect(link == 0)
-            switch order {
-            case .open(let endpoint): turn.opened.append(endpoint)
-            case .close: turn.closed += 1
-            case .write: turn.writes.append(TestStore.commands(in: output()))
+            switch (link, order) {
+            case (Self.data, .open(let endpoint)): turn.opened.append(endpoint)
+            case (Self.data, .close): turn.closed += 1
+            case (Self.data, .write): turn.writes.append(TestStore.commands(in: output()))
+            case (Self.news, .open): openNews(&turn)
+            case (Self.news, .close): turn.newsClosed += 1
+            case (Self.news, .write): turn.news += TestStore.commands(in: output(link: Self.news))
+            default: Issue.record("there is no link \(link)")
             }
         }
         return turn
     }
 
+    private func openNews(_ turn: inout Turn) {
+        if hearsNews {
+            turn.newsOpened += 1
+        } else {
+            gatekeeper.linkClosed(Self.news, at: now)
+        }
+    }
+
     /// Bytes that wait, taken in pieces of a length.
-    func output(pieceLength: Int = 65_536) -> [UInt8] {
+    func output(pieceLength: Int = 65_536, link: UInt32 = data) -> [UInt8] {
         var output: [UInt8] = []
         var buffer = [UInt8](repeating: 0, count: pieceLength)
         while case let count = buffer.withUnsafeMutableBytes({
-            gatekeeper.takeOutput(link: 0, into: $0)
+            gatekeeper.takeOutput(link: link, into: $0)
         }),
             count > 0
         {
@@ -151,19 +190,31 @@ extension GateDriver {
         return output
     }
 
-    func received(_ text: String) {
-        received(Array(text.utf8))
+    func received(_ text: String, link: UInt32 = data) {
+        received(Array(text.utf8), link: link)
     }
 
-    func received(_ bytes: [UInt8]) {
-        bytes.withUnsafeBytes { gatekeeper.linkReceived(0, $0, at: now) }
+    func received(_ bytes: [UInt8], link: UInt32 = data) {
+        bytes.withUnsafeBytes { gatekeeper.linkReceived(link, $0, at: now) }
     }
 
     /// Ends the turn, and lets the store answer until nothing is asked any more.
     func serve() {
-        while case let commands = turn().commands, !commands.isEmpty {
-            received(store.answer(commands))
+        while case let turn = turn(), !turn.commands.isEmpty || !turn.news.isEmpty {
+            received(store.answer(turn.commands))
+            received(store.answer(turn.news, isListening: true), link: Self.news)
         }
+    }
+
+    /// Lets the store tell that records have changed.
+    func tellChange(_ names: String...) {
+        let keys = names.map { "latchkey:record:{\(Organization($0)!.locator)}" }
+        received(TestStore.message("__redis__:invalidate", TestStore.texts(keys)), link: Self.news)
+    }
+
+    /// Lets the store tell something on a channel.
+    func tell(_ channel: String, _ text: String) {
+        received(TestStore.message(channel, TestStore.bulk(text)), link: Self.news)
     }
 
     func answers() -> [Answer] {
@@ -190,7 +241,7 @@ extension GateDriver {
     func logLines() -> [EventLog.Line] {
         var lines: [EventLog.Line] = []
         while let line = gatekeeper.nextLogLine() { lines.append(line) }
-        return lines
+        return hearsNews ? lines : lines.filter { !$0.text.contains("of changes") }
     }
 }
 
@@ -199,6 +250,10 @@ struct Turn {
     var opened: [Endpoint] = []
     var closed = 0
     var writes: [[[String]]] = []
+    /// What was written on the connection that hears of changes.
+    var news: [[String]] = []
+    var newsOpened = 0
+    var newsClosed = 0
 
     /// The commands of all writes.
     var commands: [[String]] { writes.flatMap { $0 } }
@@ -206,7 +261,7 @@ struct Turn {
     /// The keys that were read.
     var reads: [String] { commands.filter { $0[0] == "HMGET" }.map { $0[1] } }
 
-    var isEmpty: Bool { opened.isEmpty && closed == 0 && writes.isEmpty }
+    var isEmpty: Bool { opened.isEmpty && closed == 0 && writes.isEmpty && news.isEmpty }
 }
 
 /// A folder that is removed with its last user.

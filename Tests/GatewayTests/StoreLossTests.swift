@@ -10,14 +10,18 @@ struct StoreLossTests {
     private let endpoint = Endpoint.tcp(host: "127.0.0.1", port: 6379)
 
     @Test func `the store that is configured is connected to`() throws {
-        let driver = try GateDriver("latchkey_store unix:/run/redis.sock;")
+        let driver = try GateDriver(
+            "latchkey_consistency strict; latchkey_store unix:/run/redis.sock;"
+        )
         driver.tick()
         #expect(driver.turn().opened == [.unix(path: "/run/redis.sock")])
         #expect(driver.turn().isEmpty)
     }
 
     @Test func `checks that begin before the link is ready wait for it`() throws {
-        let driver = try GateDriver("latchkey_store redis://127.0.0.1/3;")
+        let driver = try GateDriver(
+            "latchkey_consistency strict; latchkey_store redis://127.0.0.1/3;"
+        )
         let key = driver.generate("acme")
         driver.check(key, request: 1)
         driver.tick()
@@ -38,7 +42,7 @@ struct StoreLossTests {
         driver.check(driver.generate("acme"), request: 1)
         let deadline = driver.now.monotonic.advanced(byMilliseconds: 200)
         _ = driver.turn()
-        #expect(driver.tick() == deadline)
+        #expect(driver.tick() <= deadline)
         driver.tick(afterMilliseconds: 199)
         #expect(driver.answers().isEmpty)
         driver.tick(afterMilliseconds: 1)
@@ -52,7 +56,7 @@ struct StoreLossTests {
     }
 
     @Test func `a check that waits for the link is unavailable in time, too`() throws {
-        let driver = try GateDriver("latchkey_timeout 200ms;")
+        let driver = try GateDriver("latchkey_consistency strict; latchkey_timeout 200ms;")
         driver.tick()
         driver.advance(milliseconds: 100)
         driver.check(driver.generate("acme"), request: 1)
@@ -266,7 +270,7 @@ struct StoreLossTests {
         let driver = try GateDriver.connected()
         driver.check(driver.generate("acme"), request: 1)
         let turn = driver.turn()
-        for link: UInt32 in [1, 15, 16, .max] {
+        for link: UInt32 in [2, 15, 16, .max] {
             driver.gatekeeper.linkOpened(link, at: driver.now)
             driver.gatekeeper.linkClosed(link, at: driver.now)
             Array("x".utf8).withUnsafeBytes {

@@ -51,7 +51,7 @@ private struct World {
     private(set) var revokedCount = 0
 
     init(seed: UInt64) throws {
-        driver = try GateDriver("latchkey_timeout 200ms;")
+        driver = try GateDriver("latchkey_consistency strict; latchkey_timeout 200ms;")
         generator = SeededGenerator(seed: seed)
         for name in Self.names { generate(name) }
     }
@@ -131,7 +131,11 @@ private struct World {
     }
 
     private mutating func carryOutOrders() {
-        while let (_, order) = driver.gatekeeper.nextOrder(driver.now) {
+        while let (link, order) = driver.gatekeeper.nextOrder(driver.now) {
+            guard link == GateDriver.data else {
+                driver.gatekeeper.linkClosed(link, at: driver.now)
+                continue
+            }
             switch order {
             case .open: connect()
             case .close: disconnect()
@@ -204,22 +208,5 @@ private struct World {
         let bytes = Array(fromStore.prefix(count))
         fromStore.removeFirst(count)
         driver.received(bytes)
-    }
-}
-
-/// SplitMix64: the same numbers in every run.
-private struct SeededGenerator: RandomNumberGenerator {
-    private var state: UInt64
-
-    init(seed: UInt64) {
-        state = seed
-    }
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var value = state
-        value = (value ^ (value >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        value = (value ^ (value >> 27)) &* 0x94D0_49BB_1331_11EB
-        return value ^ (value >> 31)
     }
 }

@@ -6,6 +6,8 @@ import RedisClient
 struct TestStore {
     private(set) var hashes: [String: [String: String]] = [:]
     private(set) var lastUses: [String: String] = [:]
+    private(set) var counts: [String: Int] = [:]
+    private(set) var lists: [String: [String]] = [:]
 
     /// Reads commands as Redis does: arrays of bulk strings.
     static func commands(in bytes: [UInt8]) -> [[String]] {
@@ -22,10 +24,24 @@ struct TestStore {
         return commands
     }
 
-    mutating func answer(_ commands: [[String]]) -> String {
+    mutating func answer(_ commands: [[String]], isListening: Bool = false) -> String {
         var answers = ""
-        for command in commands { answers += answer(command) }
+        for command in commands {
+            answers += isListening ? answerListener(command) : answer(command)
+        }
         return answers
+    }
+
+    /// What a connection is answered that listens, or is about to.
+    private func answerListener(_ command: [String]) -> String {
+        switch command[0] {
+        case "CLIENT": return command[1] == "ID" ? ":7\r\n" : "+OK\r\n"
+        case "SUBSCRIBE":
+            return "*3\r\n" + Self.bulk("subscribe") + Self.bulk(command[1]) + ":1\r\n"
+        case "PING":
+            return command.count == 1 ? "+PONG\r\n" : Self.texts(["pong", command[1]])
+        default: return "+OK\r\n"
+        }
     }
 
     mutating func answer(_ command: [String]) -> String {
@@ -34,6 +50,13 @@ struct TestStore {
         case "AUTH", "SELECT": return "+OK\r\n"
         case "HMGET": return Self.array(command[2...].map { Self.bulk(hashes[command[1]]?[$0]) })
         case "ZADD": return raise(command)
+        case "RPUSH":
+            lists[command[1], default: []].append(command[2])
+            return ":1\r\n"
+        case "ZINCRBY":
+            counts[command[3], default: 0] += Int(command[2])!
+            return Self.bulk(String(counts[command[3]]!))
+        case "EXPIRE": return ":1\r\n"
         default: return change(command)
         }
     }
@@ -52,6 +75,11 @@ struct TestStore {
         hashes["latchkey:record:{\(organization.locator)}"]?[field] = text
     }
 
+    /// Empties the list of gateways, as somebody might who takes a worker for dead.
+    mutating func removeGateways() {
+        hashes["latchkey:gateways"] = nil
+    }
+
     mutating func removeAll() {
         hashes = [:]
     }
@@ -63,10 +91,12 @@ struct TestStore {
             hashes[command[1], default: [:]][command[2]] = String(number)
             return ":\(number)\r\n"
         case "HSET":
+            var added = 0
             for index in stride(from: 2, to: command.count, by: 2) {
+                if hashes[command[1]]?[command[index]] == nil { added += 1 }
                 hashes[command[1], default: [:]][command[index]] = command[index + 1]
             }
-            return ":0\r\n"
+            return ":\(added)\r\n"
         case "HDEL":
             for field in command[2...] { hashes[command[1]]?[field] = nil }
             return ":0\r\n"
@@ -83,7 +113,15 @@ struct TestStore {
         return ":0\r\n"
     }
 
-    private static func bulk(_ text: String?) -> String {
+    /// What a listener is told.
+    static func message(_ channel: String, _ content: String) -> String {
+        "*3\r\n" + bulk("message") + bulk(channel) + content
+    }
+
+    /// An array of texts.
+    static func texts(_ texts: [String]) -> String { array(texts.map { bulk($0) }) }
+
+    static func bulk(_ text: String?) -> String {
         text.map { "$\($0.utf8.count)\r\n\($0)\r\n" } ?? "$-1\r\n"
     }
 

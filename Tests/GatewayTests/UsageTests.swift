@@ -17,10 +17,11 @@ struct UsageTests {
     private func uses(_ turn: Turn) -> [[String]] { turn.commands.filter { $0[0] == "ZADD" } }
 
     @Test func `a use is sent within a second, and not before`() {
+        driver.tick()
         let key = driver.generate("acme")
         let time = driver.now
         #expect(driver.result(key) == .allowed)
-        #expect(driver.tick() == time.monotonic.advanced(byMilliseconds: 1000))
+        #expect(driver.tick() <= time.monotonic.advanced(byMilliseconds: 1000))
         driver.tick(afterMilliseconds: 999)
         #expect(driver.turn().isEmpty)
         driver.tick(afterMilliseconds: 1)
@@ -32,7 +33,6 @@ struct UsageTests {
         )
         driver.received(driver.store.answer(turn.commands))
         #expect(driver.gatekeeper.isSettled)
-        #expect(driver.tick() == .never)
     }
 
     @Test func `many uses of an organization are one, the last`() {
@@ -59,8 +59,7 @@ struct UsageTests {
         driver.store.alter(Organization("acme")!, "mac", "0")
         #expect(driver.result(key) == .unavailable)
         driver.tick(afterMilliseconds: 1000)
-        #expect(driver.turn().isEmpty)
-        #expect(driver.gatekeeper.isSettled)
+        #expect(driver.turn().commands.allSatisfy { !$0[1].hasPrefix("latchkey:used:") })
     }
 
     @Test func `uses of many organizations go out in one write, a command a shard`() {
@@ -187,7 +186,7 @@ struct UsageTests {
         driver.check(driver.generate("acme"), request: 1)
         let turn = driver.turn()
         #expect(!driver.gatekeeper.isSettled)
-        driver.store.removeAll()
+        driver.store.alter(Organization("acme")!, "mac", "0")
         driver.received(driver.store.answer(turn.commands))
         #expect(driver.gatekeeper.isSettled)
     }
@@ -195,9 +194,11 @@ struct UsageTests {
     @Test func `organizations above the limit are recorded with the next batch`() {
         var recorder = UsageRecorder(countMax: 2)
         let locators = ["a", "b", "c"].map { Organization($0)!.locator }
-        for locator in locators { recorder.record(locator, at: driver.now) }
-        recorder.record(locators[0], at: driver.now)
-        let batch = recorder.takeBatch().flatMap(\.arguments).map {
+        for locator in locators { recorder.record(locator, at: driver.now.unix) }
+        recorder.record(locators[0], at: driver.now.unix)
+        let batch = recorder.takeBatch(RecordCache(countMax: 1), driver.now.monotonic).flatMap(
+            \.arguments
+        ).map {
             String(decoding: $0, as: UTF8.self)
         }
         #expect(batch.contains("\(locators[0])"))

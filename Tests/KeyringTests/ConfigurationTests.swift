@@ -25,7 +25,10 @@ struct ConfigurationTests {
         #expect(configuration.adminCredentialsFile == nil)
         #expect(configuration.pepperFile == "/etc/latchkey/pepper")
         #expect(configuration.prefix == .standard)
-        #expect(configuration.consistency == .strict)
+        #expect(configuration.consistency == .leased)
+        #expect(configuration.leaseMilliseconds == 1000)
+        #expect(configuration.graceMilliseconds == 0)
+        #expect(configuration.cacheSize == 100_000)
         #expect(configuration.timeoutMilliseconds == 500)
         #expect(configuration.operators == ["root"])
         #expect(configuration.rotateAfterMilliseconds == nil)
@@ -38,7 +41,10 @@ struct ConfigurationTests {
             latchkey_store_auth  gateway=/etc/latchkey/gateway admin=/etc/latchkey/admin;
             latchkey_pepper_file "/etc/my pepper";
             latchkey_prefix      acme_live;
-            latchkey_consistency strict;
+            latchkey_consistency leased;
+            latchkey_lease       2500ms;
+            latchkey_outage_grace 10m;
+            latchkey_cache_size  1000000;
             latchkey_timeout     2s;
             latchkey_operators   ops deploy;
             latchkey_rotate_after 90d;
@@ -50,9 +56,28 @@ struct ConfigurationTests {
         #expect(configuration.adminCredentialsFile == "/etc/latchkey/admin")
         #expect(configuration.pepperFile == "/etc/my pepper")
         #expect(configuration.prefix == KeyPrefix("acme_live".utf8))
+        #expect(configuration.leaseMilliseconds == 2500)
+        #expect(configuration.graceMilliseconds == 600_000)
+        #expect(configuration.cacheSize == 1_000_000)
         #expect(configuration.timeoutMilliseconds == 2000)
         #expect(configuration.operators == ["root", "ops", "deploy"])
         #expect(configuration.rotateAfterMilliseconds == 7_776_000_000)
+    }
+
+    @Test func `strict consistency has no lease, whatever is said of one`() throws {
+        let configuration = try configuration("latchkey_consistency strict; latchkey_lease 5s;")
+        #expect(configuration.consistency == .strict)
+        #expect(configuration.leaseMilliseconds == 0)
+    }
+
+    @Test(arguments: [
+        "latchkey_consistency eventual;", "latchkey_lease 49ms;", "latchkey_lease 2h;",
+        "latchkey_lease 0;", "latchkey_lease -1s;", "latchkey_outage_grace 8d;",
+        "latchkey_cache_size 0;", "latchkey_cache_size 10000001;", "latchkey_cache_size 1k;",
+        "latchkey_cache_size -1;", "latchkey_cache_size 99999999999999999999;",
+    ])
+    func `values out of their bounds are refused`(text: String) {
+        #expect(throws: ConfigurationFault.self) { try configuration(text) }
     }
 
     @Test func `one of the two credentials files is enough`() throws {

@@ -7,6 +7,7 @@ final class LinkDriver {
     enum Event: Equatable {
         case ready
         case reply(Int, RedisReply)
+        case publication(Publication)
         case lost(LinkFailure, unanswered: [Int])
     }
 
@@ -17,7 +18,8 @@ final class LinkDriver {
         database: Int = 0,
         user: String? = nil,
         password: String = "",
-        timeoutMilliseconds: UInt64 = 500
+        timeoutMilliseconds: UInt64 = 500,
+        subscription: Subscription? = nil
     ) {
         let credentials = user.flatMap { user in
             RedisCredentials(user: Array(user.utf8).span, password: Array(password.utf8).span)
@@ -26,7 +28,8 @@ final class LinkDriver {
             .init(
                 database: database,
                 credentials: credentials,
-                timeoutMilliseconds: timeoutMilliseconds
+                timeoutMilliseconds: timeoutMilliseconds,
+                subscription: subscription
             )
         )
     }
@@ -84,6 +87,7 @@ final class LinkDriver {
             switch event {
             case .ready: events.append(.ready)
             case .reply(let mark, let reply): events.append(.reply(mark, reply))
+            case .publication(let publication): events.append(.publication(publication))
             case .lost(let failure, let unanswered):
                 events.append(.lost(failure, unanswered: unanswered))
             }

@@ -1,0 +1,175 @@
+
+/*
+ * Requests that were let in and are still open: WebSockets, event streams, long
+ * downloads and uploads.  The gateway knows each by its ctx, and hands back
+ * those whose key is no longer good: they are ended, whatever they are doing.
+ */
+
+#include "ngx_http_latchkey.h"
+
+
+static ngx_uint_t ngx_http_latchkey_may_be_ended(ngx_http_request_t *r);
+static void ngx_http_latchkey_end_handler(ngx_event_t *ev);
+
+
+void
+ngx_http_latchkey_init_stream(ngx_http_latchkey_ctx_t *ctx)
+{
+    ctx->end.data = ctx;
+    ctx->end.log = ctx->request->connection->log;
+    ctx->end.handler = ngx_http_latchkey_end_handler;
+}
+
+
+/*
+ * A decision has just been made.  The gateway wants to be told within this turn
+ * of the event loop: between the decision and a later stream a revocation would
+ * be missed.
+ */
+
+void
+ngx_http_latchkey_open_stream(ngx_http_latchkey_ctx_t *ctx)
+{
+    ngx_http_latchkey_worker_t *worker;
+
+    if (ctx->decision.result != LATCHKEY_ALLOWED
+        || !ngx_http_latchkey_may_be_ended(ctx->request))
+    {
+        return;
+    }
+
+    worker = ctx->worker;
+
+    ctx->stream = worker->library.stream_open(worker->gateway, ctx,
+        &ctx->decision);
+}
+
+
+/* Whatever happens to its key from here on, the request is not ended. */
+
+void
+ngx_http_latchkey_close_stream(ngx_http_latchkey_ctx_t *ctx)
+{
+    ngx_http_latchkey_worker_t *worker;
+
+    if (ctx->stream) {
+        worker = ctx->worker;
+        worker->library.stream_close(worker->gateway, ctx->stream);
+        ctx->stream = 0;
+    }
+
+    if (ctx->end.posted) {
+        ngx_delete_posted_event(&ctx->end);
+    }
+}
+
+
+/*
+ * A request has come into a location that wants it left alone.  Where it came
+ * from, it may have opened a stream, and so may its subrequests.
+ */
+
+void
+ngx_http_latchkey_close_streams(ngx_http_request_t *r)
+{
+    ngx_pool_cleanup_t *cln;
+    ngx_http_latchkey_ctx_t *ctx;
+
+    for (cln = r->pool->cleanup; cln; cln = cln->next) {
+
+        if (cln->handler != ngx_http_latchkey_cancel) {
+            continue;
+        }
+
+        ctx = cln->data;
+
+        if (ctx->request == r || r == r->main) {
+            ngx_http_latchkey_close_stream(ctx);
+        }
+    }
+}
+
+
+/*
+ * An internal redirect may have brought an allowed request here from where it
+ * was to be left alone.
+ */
+
+ngx_uint_t
+ngx_http_latchkey_lacks_stream(ngx_http_latchkey_ctx_t *ctx)
+{
+    return ctx->decision.result == LATCHKEY_ALLOWED
+        && ctx->stream == 0
+        && !ctx->end.posted
+        && ngx_http_latchkey_may_be_ended(ctx->request);
+}
+
+
+/* The gateway has closed the stream; the request ends by itself, see below. */
+
+void
+ngx_http_latchkey_post_end(ngx_http_latchkey_ctx_t *ctx)
+{
+    ctx->stream = 0;
+
+    ngx_post_event(&ctx->end, &ngx_posted_events);
+}
+
+
+/* To end a subrequest is to end its main request: both have a say. */
+
+static ngx_uint_t
+ngx_http_latchkey_may_be_ended(ngx_http_request_t *r)
+{
+    ngx_http_latchkey_loc_conf_t *llcf, *mlcf;
+
+    llcf = ngx_http_get_module_loc_conf(r, ngx_http_latchkey_module);
+    mlcf = ngx_http_get_module_loc_conf(r->main, ngx_http_latchkey_module);
+
+    return llcf->end_streams && mlcf->end_streams;
+}
+
+
+static void
+ngx_http_latchkey_end_handler(ngx_event_t *ev)
+{
+    ngx_connection_t *c;
+    ngx_http_request_t *r;
+    ngx_http_latchkey_ctx_t *ctx;
+
+#if (NGX_HTTP_V2)
+    ngx_connection_t *h2;
+#endif
+
+    ctx = ev->data;
+    r = ctx->request->main;
+    c = r->connection;
+
+#if (NGX_HTTP_V2)
+    h2 = r->stream ? r->stream->connection->connection : NULL;
+#endif
+
+    ngx_http_set_log_request(c->log, r);
+
+    ngx_log_error(NGX_LOG_INFO, c->log, 0,
+        "latchkey: the request is ended, because its key was replaced, "
+        "revoked or has expired");
+
+    /* the cleanup of an upstream gives up a reference, and it may be the last */
+
+    r->main->count++;
+
+    ngx_http_finalize_request(r, NGX_HTTP_CLOSE);
+
+    ngx_http_run_posted_requests(c);
+
+#if (NGX_HTTP_V2)
+
+    /* RST_STREAM would stay queued until another stream has something to send */
+
+    if (h2) {
+        ngx_post_event(h2->write, &ngx_posted_events);
+    }
+
+#endif
+}

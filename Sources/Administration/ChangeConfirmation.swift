@@ -1,0 +1,56 @@
+import Keyring
+
+/// What is known of a change that the store has made: whether it holds at all gateways.
+public enum ChangeConfirmation: Equatable, Sendable {
+    /// No gateway accepts a key that the change ended, since then; and the store still has the
+    /// change.
+    case confirmed(since: UnixTime, FleetAnswer)
+
+    /// It was not waited for.
+    case notAwaited
+
+    /// It cannot be said.
+    case unconfirmed(Doubt)
+
+    /// Why it cannot be said that a change holds at all gateways.
+    public enum Doubt: Error, Equatable, Sendable {
+        /// Nobody knows which gateways there are, for this reason.
+        case fleetUnknown(String)
+        /// Some gateways may still trust what was before.
+        case gateways(FleetAnswer)
+        /// No gateway trusts what was before, but the record could not be read back, for this
+        /// reason.
+        case notReadBack(String)
+        /// What was read back is not what was written.
+        case undone
+    }
+}
+
+/// What the gateways' workers said to a change.
+public struct FleetAnswer: Equatable, Sendable {
+    /// A worker that did not confirm.
+    public struct Doubtful: Equatable, Sendable {
+        /// What it said of itself.
+        public let entry: GatewayEntry
+        /// Until when it may accept what was before.
+        public let until: UnixTime
+    }
+
+    /// Workers that did not confirm, and that cannot trust what was before any more.
+    public internal(set) var expired: [GatewayEntry] = []
+
+    /// Workers that did not confirm, and that may trust what was before.
+    public internal(set) var doubtful: [Doubtful] = []
+
+    /// Names of entries that say nothing of their workers.
+    public internal(set) var unreadable: [String] = []
+
+    /// Whether the wait was ended from outside.
+    public internal(set) var isInterrupted = false
+
+    /// Why the store could not be asked at last, if it could not.
+    public internal(set) var fault: String?
+
+    /// Whether no worker trusts what was before.
+    var isComplete: Bool { doubtful.isEmpty && unreadable.isEmpty }
+}

@@ -1,0 +1,140 @@
+import Keyring
+import RedisClient
+
+/// Waits until no gateway trusts what was before a change: until each worker has confirmed that the
+/// news has come to it, or its lease is over.
+///
+/// The order is all. The workers are read only after the store's reply to the change, so that whoever
+/// is not among them begins with what is stored now. The word goes out only after that, so that it
+/// comes to each worker behind the news.
+struct FleetBarrier {
+    /// Longest wait in milliseconds, from the change on.
+    static let waitMilliseconds: UInt64 = 30_000
+
+    /// Clocks may run apart by one in a hundred, in either direction: a lease is given two in a
+    /// hundred more, and this many milliseconds.
+    static let marginMilliseconds: UInt64 = 20
+
+    /// After so long without a confirmation the word goes out again: a worker that has just
+    /// connected anew missed the one before. Shorter than any reply may take.
+    private static let roundMilliseconds: UInt64 = 100
+
+    private let store: PatientStore
+    private let nonce: Barrier.Nonce
+    private var workers: [GatewayEntry] = []
+    private var confirmed: Set<GatewayEntry.ID> = []
+    private var isAnnounced = false
+    private var isInterrupted = false
+    private var fault: String?
+
+    /// - Parameter store: Whose start is the moment at which the reply to the change had arrived.
+    init(_ store: PatientStore, nonce: Barrier.Nonce) {
+        self.store = store
+        self.nonce = nonce
+    }
+
+    /// Returns when no worker trusts what was before.
+    mutating func run() throws(ChangeConfirmation.Doubt) -> FleetAnswer {
+        let fleet = try readFleet()
+        workers = fleet.entries
+        waitForAll()
+        let answer = answer(unreadable: fleet.unreadable)
+        guard answer.isComplete else { throw .gateways(answer) }
+        return answer
+    }
+
+    private func readFleet() throws(ChangeConfirmation.Doubt) -> Fleet {
+        let reply: RedisReply
+        do throws(StoreConnection.Fault) {
+            reply = try store.execute([FleetCommands.read()])[0]
+        } catch {
+            throw .fleetUnknown(AdministrationError(error).message)
+        }
+        do throws(RedisError) {
+            return try Fleet(reply)
+        } catch {
+            throw .fleetUnknown(error.message)
+        }
+    }
+
+    private mutating func waitForAll() {
+        while true {
+            let now = store.clock.monotonic
+            let pending = unconfirmed.filter { now < trustEnd(of: $0) }
+            guard !pending.isEmpty, now < store.deadline else { return }
+            let ends = pending.map(trustEnd)
+            guard store.isWanted(pending: pending, of: workers.count, until: ends.max() ?? now)
+            else {
+                isInterrupted = true
+                return
+            }
+            round(until: min(ends.min() ?? now, store.deadline))
+        }
+    }
+
+    private var unconfirmed: [GatewayEntry] { workers.filter { !confirmed.contains($0.id) } }
+
+    /// When a worker cannot trust any more what it had heard before the change, whatever it hears
+    /// or does not hear since; its lease began before the reply to the change at the latest.
+    private func trustEnd(of worker: GatewayEntry) -> MonotonicTime {
+        let trust = worker.trustMilliseconds
+        let (span, overflow) = trust.addingReportingOverflow(trust / 50 + Self.marginMilliseconds)
+        return overflow ? .never : store.start.advanced(byMilliseconds: span)
+    }
+
+    private func answer(unreadable: [String]) -> FleetAnswer {
+        let (now, time) = (store.clock.monotonic, store.clock.unix)
+        var answer = FleetAnswer()
+        for worker in unconfirmed {
+            let end = trustEnd(of: worker)
+            if end <= now {
+                answer.expired.append(worker)
+            } else {
+                let until = time.advanced(byMilliseconds: now.milliseconds(until: end))
+                answer.doubtful.append(.init(entry: worker, until: until))
+            }
+        }
+        answer.unreadable = unreadable
+        answer.isInterrupted = isInterrupted
+        answer.fault = fault
+        return answer
+    }
+}
+
+// MARK: - One round
+
+extension FleetBarrier {
+    /// Sends the word where it has to go out, and waits for a confirmation.
+    private mutating func round(until end: MonotonicTime) {
+        let now = store.clock.monotonic
+        let end = min(end, now.advanced(byMilliseconds: Self.roundMilliseconds))
+        do throws(StoreConnection.Fault) {
+            try listen(milliseconds: max(1, now.milliseconds(until: end)))
+            // Where the store answers with an error, it does so at once.
+            if fault != nil { store.clock.sleep(until: end) }
+        } catch {
+            fault = AdministrationError(error).message
+            isAnnounced = false
+            store.reconnect(before: end)
+        }
+    }
+
+    private mutating func listen(milliseconds: UInt64) throws(StoreConnection.Fault) {
+        var commands = isAnnounced ? [] : [Barrier.publish(nonce)]
+        commands.append(Barrier.awaitConfirmation(nonce, milliseconds: milliseconds))
+        let hasNews = take(try store.channel.execute(commands))
+        isAnnounced = hasNews
+        // The others' are there by now, or nearly.
+        if hasNews, !unconfirmed.isEmpty {
+            _ = take(try store.channel.execute([Barrier.takeConfirmations(nonce)]))
+        }
+    }
+
+    /// Returns whether a confirmation has come.
+    private mutating func take(_ replies: [RedisReply]) -> Bool {
+        let names = replies.flatMap(Barrier.confirmations)
+        confirmed.formUnion(names)
+        fault = replies.lazy.compactMap(\.failure).first?.message
+        return !names.isEmpty
+    }
+}

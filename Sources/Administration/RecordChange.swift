@@ -1,0 +1,34 @@
+import KeyFormat
+import Keyring
+import RedisClient
+
+/// A change of a record that the store has made.
+struct RecordChange {
+    /// What was stored before; `nil` where there was nothing.
+    let before: KeyRecord?
+
+    /// What was written.
+    let record: KeyRecord
+
+    /// When the store's reply had arrived: from then on no gateway hears anything else from it.
+    let repliedAt: MonotonicTime
+
+    /// Whether what is stored now bears the change out: it is what was written, or what others made
+    /// of it later; and no key that the change ended is in it.
+    func isBorneOut(by stored: KeyRecord?) -> Bool {
+        guard let stored else { return record.key == nil }
+        if stored == record || stored.key == nil && record.key == nil { return true }
+        return record.version < stored.version && !stored.verifiers.contains(where: hasEnded)
+    }
+
+    private func hasEnded(_ verifier: Verifier) -> Bool {
+        before?.verifiers.contains(verifier) == true && !record.verifiers.contains(verifier)
+    }
+}
+
+extension KeyRecord {
+    /// Of each key that the record lets in.
+    fileprivate var verifiers: [Verifier] {
+        [key?.verifier, previous?.verifier].compactMap { $0 }
+    }
+}

@@ -1,0 +1,77 @@
+import Administration
+import Keyring
+
+/// What gateways said to a change, as it is told.
+enum ConfirmationText {
+    /// Most gateways that one line names.
+    private static let namesMax = 8
+
+    /// `Waiting for 1 of 4 gateways: web-1 (process 4711), at most 0.8 s`
+    static func progress(_ wait: FleetWait) -> String {
+        let tenths = wait.remainingMilliseconds / 100
+        let limit = "at most \(tenths / 10).\(tenths % 10) s"
+        guard let first = wait.pending.first else { return "Waiting for the store, \(limit)" }
+        let others = wait.pending.count - 1
+        let names = others == 0 ? name(first) : "\(name(first)) and \(others) more"
+        return "Waiting for \(wait.pending.count) of \(wait.workers) gateways: \(names), \(limit)"
+    }
+
+    /// A line for each gateway that was waited out.
+    static func notes(_ answer: FleetAnswer) -> [String] {
+        answer.expired.map { "\(name($0)) did not confirm; its lease has ended." }
+    }
+
+    /// Why it is not known that a change holds everywhere.
+    ///
+    /// - Parameters:
+    ///   - change: What was done, as the beginning of a sentence.
+    ///   - key: Which key may still be accepted.
+    ///   - remedy: What to do where the change is not there any more.
+    static func doubt(
+        _ doubt: ChangeConfirmation.Doubt,
+        change: String,
+        key: String,
+        remedy: String
+    ) -> AdministrationError {
+        let reason =
+            switch doubt {
+            case .fleetUnknown(let reason):
+                "it is not known which gateways may still accept \(key), nor until when: \(reason)"
+            case .gateways(let answer): reason(answer, key)
+            case .notReadBack(let reason): "that could not be read back: \(reason)"
+            case .undone: "the store does not have it so any more: \(remedy)"
+            }
+        return AdministrationError(.unconfirmed, "\(change), but \(reason)")
+    }
+
+    private static func reason(_ answer: FleetAnswer, _ key: String) -> String {
+        var reasons: [String] = []
+        if !answer.doubtful.isEmpty { reasons.append(doubtful(answer.doubtful, key)) }
+        if !answer.unreadable.isEmpty {
+            reasons.append(
+                "until when \(key) may be accepted is not known of gateways with unreadable entries: "
+                    + list(answer.unreadable)
+            )
+        }
+        if let fault = answer.fault { reasons.append(fault) }
+        let wait = answer.isInterrupted ? "the wait was interrupted: " : ""
+        return wait + reasons.joined(separator: "; ")
+    }
+
+    /// Those that may accept the key for longest come first.
+    private static func doubtful(_ gateways: [FleetAnswer.Doubtful], _ key: String) -> String {
+        let sorted = gateways.sorted { $1.until < $0.until }
+        let names = sorted.map { "\(name($0.entry)) until \(TimeText.rfc3339($0.until))" }
+        return "gateways that did not confirm may accept \(key): \(list(names))"
+    }
+
+    private static func list(_ names: [String]) -> String {
+        let rest = names.count - namesMax
+        let named = names.prefix(namesMax).joined(separator: ", ")
+        return rest > 0 ? "\(named) and \(rest) more" : named
+    }
+
+    private static func name(_ gateway: GatewayEntry) -> String {
+        "\(gateway.host) (process \(gateway.processID))"
+    }
+}

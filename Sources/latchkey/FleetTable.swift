@@ -1,0 +1,52 @@
+import Administration
+import Keyring
+
+/// The gateways as they are shown.
+enum FleetTable {
+    private static let header = [
+        "HOST", "PROCESS", "VERSION", "LEASE", "GRACE", "HEARTBEAT", "CACHED",
+    ]
+
+    static func text(_ fleet: Fleet, now: UnixTime = SystemClock.unixTime()) -> String {
+        guard !fleet.entries.isEmpty else {
+            return fleet.unreadable.isEmpty ? "No gateway is running.\n" : ""
+        }
+        let rows = [header] + fleet.entries.map { row($0, now) }
+        let widths = header.indices.map { column in rows.map { $0[column].count }.max() ?? 0 }
+        return rows.map { line($0, widths) + "\n" }.joined()
+    }
+
+    static func json(_ fleet: Fleet) -> String {
+        JSONText.array(fleet.entries.map(object)) + "\n"
+    }
+
+    private static func row(_ gateway: GatewayEntry, _ now: UnixTime) -> [String] {
+        [
+            gateway.host, String(gateway.processID), gateway.version,
+            TimeText.span(milliseconds: gateway.leaseMilliseconds),
+            TimeText.span(milliseconds: gateway.graceMilliseconds),
+            TimeText.ago(gateway.heartbeatAt, now: now), String(gateway.recordsCached),
+        ]
+    }
+
+    /// Two blanks between columns, none at the end of the line.
+    private static func line(_ cells: [String], _ widths: [Int]) -> String {
+        let padded = zip(cells, widths).dropLast().map { cell, width in
+            cell + String(repeating: " ", count: width - cell.count + 2)
+        }
+        return padded.joined() + (cells.last ?? "")
+    }
+
+    private static func object(_ gateway: GatewayEntry) -> String {
+        JSONText.object([
+            ("id", JSONText.string(gateway.id.description)),
+            ("host", JSONText.string(gateway.host)),
+            ("pid", String(gateway.processID)),
+            ("version", JSONText.string(gateway.version)),
+            ("lease_ms", String(gateway.leaseMilliseconds)),
+            ("grace_ms", String(gateway.graceMilliseconds)),
+            ("heartbeat_at", JSONText.string(TimeText.rfc3339(gateway.heartbeatAt))),
+            ("cached_records", String(gateway.recordsCached)),
+        ])
+    }
+}

@@ -1,0 +1,29 @@
+import Administration
+import ArgumentParser
+import Keyring
+
+struct Gateways: LatchkeyCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "List the gateways that run: those that a change waits for.",
+        discussion: """
+            Each line is one worker of nginx. One that has died stays until a change has waited for
+            its lease.
+
+            Example:
+              latchkey gateways --json
+            """
+    )
+
+    @Flag(help: "For programs: an array of JSON objects, times as RFC 3339.")
+    var json = false
+
+    @OptionGroup var configurationOption: ConfigurationOption
+
+    func perform() throws(AdministrationError) {
+        let fleet = try Fleet(of: try Configuration(file: configurationOption.file))
+        for name in fleet.unreadable {
+            Terminal.say("latchkey: the entry \(name) of latchkey:gateways cannot be read")
+        }
+        try Terminal.write(json ? FleetTable.json(fleet) : FleetTable.text(fleet))
+    }
+}

@@ -1,0 +1,32 @@
+import Administration
+import Glibc
+
+/// The signals with which people and supervisors end a process.
+enum Interruption {
+    private static let numbers = [SIGINT, SIGTERM]
+
+    /// Whether one has come since they are held back.
+    static var isPending: Bool {
+        var pending = sigset_t()
+        sigpending(&pending)
+        return numbers.contains { sigismember(&pending, $0) == 1 }
+    }
+
+    /// Holds them back, so that what has begun comes to its end. Those that came meanwhile have had
+    /// their effect by then, or come too late.
+    static func heldBack(_ body: () throws(AdministrationError) -> Void)
+        throws(AdministrationError)
+    {
+        var signals = sigset_t()
+        var earlier = sigset_t()
+        sigemptyset(&signals)
+        for number in numbers { sigaddset(&signals, number) }
+        sigprocmask(SIG_BLOCK, &signals, &earlier)
+        defer {
+            var noTime = timespec()
+            while sigtimedwait(&signals, nil, &noTime) > 0 {}
+            sigprocmask(SIG_SETMASK, &earlier, nil)
+        }
+        try body()
+    }
+}

@@ -1,0 +1,210 @@
+import KeyFormat
+import Keyring
+import RedisClient
+import Testing
+
+@testable import Gateway
+
+/// Requests that are open end with their key, and with nothing else.
+struct OpenStreamTests {
+    private let driver: GateDriver
+
+    init() throws {
+        driver = try GateDriver.leased()
+    }
+
+    /// Lets a request in with a key, and leaves it open.
+    @discardableResult
+    private func open(_ key: [UInt8], _ request: UInt) -> UInt64 {
+        var decision = driver.check(key, request: request).decision
+        if decision == nil {
+            driver.serve()
+            decision = driver.answers().first { $0.request == request }?.decision
+        }
+        guard let decision, let locator = decision.locator, let streamKey = decision.streamKey
+        else {
+            Issue.record("the request was not let in")
+            return 0
+        }
+        return driver.gatekeeper.openStream(request, locator, streamKey)
+    }
+
+    private func ended() -> Set<UInt> {
+        driver.serve()
+        var ended: Set<UInt> = []
+        while let request = driver.gatekeeper.nextEndedStream() {
+            #expect(ended.insert(request).inserted)
+        }
+        return ended
+    }
+
+    @Test func `a revoked key's requests are ended once the change is told`() {
+        let key = driver.generate("acme")
+        for request: UInt in 1...3 { open(key, request) }
+        driver.revoke("acme")
+        #expect(ended().isEmpty)
+        driver.tellChange("acme")
+        #expect(ended() == [1, 2, 3])
+        driver.tellChange("acme")
+        #expect(ended().isEmpty)
+    }
+
+    @Test func `a replaced key's requests are ended, its successor's go on`() {
+        let old = driver.generate("acme")
+        open(old, 1)
+        let new = driver.generate("acme")
+        driver.tellChange("acme")
+        open(new, 2)
+        #expect(ended() == [1])
+    }
+
+    @Test func `requests of other organizations go on`() {
+        let names = (0..<200).map { "org-\($0)" }
+        for (index, name) in names.enumerated() { open(driver.generate(name), UInt(index + 1)) }
+        driver.revoke("org-7")
+        driver.tellChange("org-7")
+        #expect(ended() == [8])
+    }
+
+    @Test func `a change that ends no key ends no request`() {
+        let key = driver.generate("acme")
+        open(key, 1)
+        driver.tellChange("acme")
+        #expect(ended().isEmpty)
+    }
+
+    @Test func `an expired key's requests are ended`() {
+        open(driver.generate("acme", expiresIn: 1000), 1)
+        open(driver.generate("umbrella"), 2)
+        driver.tick(afterMilliseconds: 999)
+        #expect(ended().isEmpty)
+        #expect(driver.tick() <= driver.now.monotonic.advanced(byMilliseconds: 250))
+        driver.tick(afterMilliseconds: 251)
+        #expect(ended() == [1])
+    }
+
+    @Test func `a replaced key that goes on for a while keeps its requests for that while`() {
+        let old = driver.generate("acme")
+        open(old, 1)
+        _ = driver.generate("acme", graceMilliseconds: 2000)
+        driver.tellChange("acme")
+        #expect(ended().isEmpty)
+        driver.tick(afterMilliseconds: 1900)
+        #expect(ended().isEmpty)
+        driver.tick(afterMilliseconds: 400)
+        #expect(ended() == [1])
+    }
+
+    @Test func `a request that has ended is not ended again`() {
+        let key = driver.generate("acme")
+        let stream = open(key, 1)
+        open(key, 2)
+        driver.gatekeeper.closeStream(stream)
+        driver.revoke("acme")
+        driver.tellChange("acme")
+        #expect(ended() == [2])
+    }
+
+    @Test func `a request that ends before its end was told is not told`() {
+        let key = driver.generate("acme")
+        let stream = open(key, 1)
+        driver.revoke("acme")
+        driver.tellChange("acme")
+        driver.serve()
+        driver.gatekeeper.closeStream(stream)
+        #expect(driver.gatekeeper.nextEndedStream() == nil)
+        driver.gatekeeper.closeStream(stream)
+        let other = driver.generate("umbrella")
+        let again = open(other, 2)
+        #expect(again != stream)
+        driver.gatekeeper.closeStream(stream)
+        driver.revoke("umbrella")
+        driver.tellChange("umbrella")
+        #expect(ended() == [2])
+    }
+
+    @Test func `a key that is revoked between the store's answer and the opening is noticed`() {
+        let key = driver.generate("acme")
+        driver.check(key, request: 1)
+        let answer = driver.store.answer(driver.turn().commands)
+        driver.received(answer)
+        driver.revoke("acme")
+        driver.tellChange("acme")
+        let decision = driver.answers().first?.decision
+        #expect(decision?.result == .allowed)
+        _ = driver.gatekeeper.openStream(1, decision!.locator!, decision!.streamKey!)
+        #expect(ended() == [1])
+    }
+
+    @Test
+    func `a key that is revoked while no news are heard ends its requests when they are back`() {
+        let key = driver.generate("acme")
+        open(key, 1)
+        let other = driver.generate("umbrella")
+        open(other, 2)
+        driver.gatekeeper.linkClosed(GateDriver.news, at: driver.now)
+        driver.revoke("acme")
+        #expect(ended().isEmpty)
+        driver.connect(GateDriver.news)
+        #expect(ended() == [1])
+    }
+
+    @Test func `a read for open requests that is lost with its link is made again`() {
+        let key = driver.generate("acme")
+        open(key, 1)
+        driver.revoke("acme")
+        driver.tellChange("acme")
+        #expect(driver.turn().reads.count == 1)
+        driver.gatekeeper.linkClosed(GateDriver.data, at: driver.now)
+        for _ in 0..<3 {
+            driver.tick(afterMilliseconds: 100)
+            _ = driver.turn()
+            driver.gatekeeper.linkClosed(GateDriver.data, at: driver.now)
+        }
+        driver.tick(afterMilliseconds: 800)
+        _ = driver.turn()
+        driver.gatekeeper.linkOpened(GateDriver.data, at: driver.now)
+        #expect(ended() == [1])
+    }
+
+    @Test func `when all records are removed all requests are ended`() {
+        open(driver.generate("acme"), 1)
+        open(driver.generate("umbrella"), 2)
+        driver.store.removeAll()
+        driver.received(TestStore.message("__redis__:invalidate", "*-1\r\n"), link: GateDriver.news)
+        #expect(ended() == [1, 2])
+    }
+
+    @Test func `a strict gatekeeper ends requests too`() throws {
+        let driver = try GateDriver.leased("latchkey_consistency strict;")
+        let key = driver.generate("acme")
+        driver.check(key, request: 1)
+        driver.serve()
+        let decision = try #require(driver.answers().first?.decision)
+        _ = driver.gatekeeper.openStream(1, decision.locator!, decision.streamKey!)
+        #expect(driver.turn().reads.isEmpty)
+        driver.revoke("acme")
+        driver.tellChange("acme")
+        driver.serve()
+        #expect(driver.gatekeeper.nextEndedStream() == 1)
+    }
+
+    @Test func `streams are opened and closed in any order`() {
+        var generator = SystemRandomNumberGenerator()
+        let keys = (0..<5).map { driver.generate("org-\($0)") }
+        var open: [UInt: UInt64] = [:]
+        for request: UInt in 1...2000 {
+            let key = keys.randomElement(using: &generator)!
+            open[request] = self.open(key, request)
+            if let (request, stream) = open.randomElement(using: &generator), request % 3 != 0 {
+                driver.gatekeeper.closeStream(stream)
+                open[request] = nil
+            }
+        }
+        for name in 0..<5 {
+            driver.revoke("org-\(name)")
+            driver.tellChange("org-\(name)")
+        }
+        #expect(ended() == Set(open.keys))
+    }
+}

@@ -1,0 +1,134 @@
+import KeyFormat
+import Keyring
+import RedisClient
+import Testing
+
+@testable import Gateway
+
+/// What a gatekeeper does by what it knows when the store cannot be reached.
+struct OutageTests {
+    private func cutOff(_ driver: GateDriver) {
+        driver.gatekeeper.linkClosed(GateDriver.data, at: driver.now)
+        driver.gatekeeper.linkClosed(GateDriver.news, at: driver.now)
+    }
+
+    /// Lets time pass while all connections are refused.
+    private func advance(_ driver: GateDriver, milliseconds: UInt64) {
+        for _ in 0..<milliseconds {
+            driver.tick(afterMilliseconds: 1)
+            let turn = driver.turn()
+            if !turn.opened.isEmpty {
+                driver.gatekeeper.linkClosed(GateDriver.data, at: driver.now)
+            }
+            if turn.newsOpened > 0 {
+                driver.gatekeeper.linkClosed(GateDriver.news, at: driver.now)
+            }
+        }
+        _ = driver.answers()
+    }
+
+    private func decision(_ driver: GateDriver, _ key: [UInt8]) -> Decision? {
+        let check = driver.check(key, request: 1)
+        driver.gatekeeper.cancel(ticket: check.ticket)
+        return check.decision
+    }
+
+    @Test func `known keys pass for the rest of the lease, then for the grace, then nobody`() throws
+    {
+        let driver = try GateDriver.leased("latchkey_outage_grace 3s;")
+        let key = driver.generate("acme")
+        let unknown = driver.generate("umbrella")
+        #expect(driver.result(key) == .allowed)
+        cutOff(driver)
+        advance(driver, milliseconds: 990)
+        #expect(decision(driver, key)?.result == .allowed)
+        #expect(decision(driver, key)?.source == .cache)
+        #expect(decision(driver, unknown)?.result ?? .unavailable == .unavailable)
+        advance(driver, milliseconds: 100)
+        #expect(decision(driver, key)?.result == .allowed)
+        #expect(decision(driver, key)?.source == .grace)
+        advance(driver, milliseconds: 2920)
+        for key in [key, unknown] {
+            #expect(decision(driver, key)?.result ?? .unavailable == .unavailable)
+        }
+    }
+
+    @Test func `without a grace nobody passes after the lease`() throws {
+        let driver = try GateDriver.leased()
+        let key = driver.generate("acme")
+        #expect(driver.result(key) == .allowed)
+        cutOff(driver)
+        advance(driver, milliseconds: 990)
+        #expect(decision(driver, key)?.source == .cache)
+        advance(driver, milliseconds: 20)
+        #expect(decision(driver, key)?.result ?? .unavailable == .unavailable)
+    }
+
+    @Test func `a strict gatekeeper lets known keys in for its grace alone`() throws {
+        let driver = try GateDriver.leased("latchkey_consistency strict; latchkey_outage_grace 1s;")
+        let key = driver.generate("acme")
+        #expect(driver.result(key) == .allowed)
+        #expect(decision(driver, key) == nil)
+        cutOff(driver)
+        #expect(decision(driver, key)?.source == .grace)
+        advance(driver, milliseconds: 1010)
+        #expect(decision(driver, key)?.result ?? .unavailable == .unavailable)
+    }
+
+    @Test func `a check that the store does not answer is decided by what is known`() throws {
+        let driver = try GateDriver.leased("latchkey_lease 100ms; latchkey_outage_grace 3s;")
+        let key = driver.generate("acme")
+        #expect(driver.result(key) == .allowed)
+        driver.advance(milliseconds: 100)
+        driver.check(key, request: 1)
+        _ = driver.turn()
+        driver.tick(afterMilliseconds: 500)
+        let decision = try #require(driver.answers().first?.decision)
+        #expect(decision.result == .allowed)
+        #expect(decision.source == .grace)
+    }
+
+    @Test func `a change that was told before the outage counts in it`() throws {
+        let driver = try GateDriver.leased("latchkey_outage_grace 3s;")
+        let key = driver.generate("acme")
+        #expect(driver.result(key) == .allowed)
+        driver.revoke("acme")
+        driver.tellChange("acme")
+        cutOff(driver)
+        advance(driver, milliseconds: 100)
+        #expect(decision(driver, key)?.result ?? .unavailable == .unavailable)
+    }
+
+    @Test func `a change that was read without news counts in the outage that follows`() throws {
+        let driver = try GateDriver.leased("latchkey_outage_grace 3s;")
+        let key = driver.generate("acme")
+        #expect(driver.result(key) == .allowed)
+        driver.gatekeeper.linkClosed(GateDriver.news, at: driver.now)
+        driver.revoke("acme")
+        #expect(driver.result(key) == .revoked)
+        cutOff(driver)
+        advance(driver, milliseconds: 100)
+        #expect(decision(driver, key)?.result ?? .unavailable == .unavailable)
+    }
+
+    @Test func `an expired key does not pass in an outage`() throws {
+        let driver = try GateDriver.leased("latchkey_outage_grace 3s;")
+        let key = driver.generate("acme", expiresIn: 500)
+        #expect(driver.result(key) == .allowed)
+        cutOff(driver)
+        advance(driver, milliseconds: 500)
+        #expect(decision(driver, key)?.result == .expired)
+    }
+
+    @Test func `after the outage the store decides again`() throws {
+        let driver = try GateDriver.leased("latchkey_outage_grace 3s;")
+        let key = driver.generate("acme")
+        #expect(driver.result(key) == .allowed)
+        cutOff(driver)
+        driver.revoke("acme")
+        driver.connect(GateDriver.data)
+        driver.connect(GateDriver.news)
+        driver.beat()
+        #expect(driver.result(key) == .revoked)
+    }
+}

@@ -1,0 +1,144 @@
+import KeyFormat
+import Keyring
+import Testing
+
+@testable import Gateway
+
+struct RecordCacheTests {
+    private let pepper = Pepper(SecretBytes(copying: [UInt8](repeating: 7, count: 32).span))!
+
+    private func organization(_ number: Int) -> Organization { Organization("org-\(number)")! }
+
+    private func keys(_ number: Int, until: Int64? = nil) -> AcceptedKeys {
+        AcceptedKeys(
+            organization: organization(number),
+            active: .init(
+                verifier: KeyMint(prefix: .standard, pepper: pepper)
+                    .mint(for: organization(number).locator).verifier,
+                until: until.map { UnixTime(milliseconds: $0) }
+            ),
+            previous: nil
+        )
+    }
+
+    @Test func `what is kept is known, as it was`() {
+        let cache = RecordCache(countMax: 10)
+        let kept = (0..<10).map { keys($0, until: $0.isMultiple(of: 2) ? Int64($0) : nil) }
+        for (number, keys) in kept.enumerated() {
+            cache.keep(keys, version: 1, for: organization(number).locator)
+        }
+        for (number, keys) in kept.enumerated() {
+            #expect(cache.knowledge(of: organization(number).locator)?.keys == keys)
+        }
+        #expect(cache.knowledge(of: organization(10).locator) == nil)
+        #expect(cache.count == 10)
+    }
+
+    @Test func `an organization without a key is known, too`() {
+        let cache = RecordCache(countMax: 2)
+        cache.keep(keys(1), version: 1, for: organization(1).locator)
+        cache.keep(nil, version: 2, for: organization(1).locator)
+        #expect(cache.knows(organization(1).locator))
+        #expect(cache.knowledge(of: organization(1).locator)?.keys == nil)
+    }
+
+    @Test func `the key before is kept with its end`() {
+        let cache = RecordCache(countMax: 2)
+        let first = keys(1).active
+        let both = AcceptedKeys(
+            organization: organization(1),
+            active: keys(1).active,
+            previous: .init(verifier: first.verifier, until: UnixTime(milliseconds: 5))
+        )
+        cache.keep(both, version: 1, for: organization(1).locator)
+        #expect(cache.knowledge(of: organization(1).locator)?.keys == both)
+        cache.keep(keys(1), version: 2, for: organization(1).locator)
+        #expect(cache.knowledge(of: organization(1).locator)?.keys?.previous == nil)
+    }
+
+    @Test func `what is forgotten leaves its version behind`() {
+        let cache = RecordCache(countMax: 2)
+        cache.keep(keys(1), version: 7, for: organization(1).locator)
+        cache.keep(nil, version: nil, for: organization(1).locator)
+        cache.forget(organization(1).locator)
+        cache.forget(organization(2).locator)
+        #expect(!cache.knows(organization(1).locator))
+        #expect(cache.version(of: organization(1).locator) == 7)
+        #expect(cache.version(of: organization(2).locator) == 0)
+    }
+
+    @Test func `a full cache gives up what was not visited`() {
+        let cache = RecordCache(countMax: 100)
+        for number in 0..<100 {
+            cache.keep(keys(number), version: 1, for: organization(number).locator)
+        }
+        for number in 0..<50 { _ = cache.knowledge(of: organization(number).locator) }
+        for number in 100..<150 {
+            cache.keep(keys(number), version: 1, for: organization(number).locator)
+        }
+        for number in 0..<50 { #expect(cache.knows(organization(number).locator)) }
+        for number in 50..<100 { #expect(!cache.knows(organization(number).locator)) }
+        for number in 100..<150 { #expect(cache.knows(organization(number).locator)) }
+        #expect(cache.count == 100)
+    }
+
+    @Test(arguments: [1, 2, 3, 17, 256])
+    func `it never knows anything but what was kept last`(countMax: Int) {
+        let seed = UInt64.random(in: .min ... .max)
+        var generator = SeededGenerator(seed: seed)
+        let cache = RecordCache(countMax: countMax)
+        let all = (0..<300).map { keys($0) }
+        var model: [Int: AcceptedKeys?] = [:]
+        for _ in 0..<20_000 {
+            let number = Int.random(in: 0..<300, using: &generator)
+            let locator = organization(number).locator
+            switch Int.random(in: 0..<100, using: &generator) {
+            case 0..<40:
+                let keys = Bool.random(using: &generator) ? all[number] : nil
+                cache.keep(keys, version: nil, for: locator)
+                model[number] = .some(keys)
+                #expect(cache.knows(locator), "seed \(seed)")
+            case 40..<55:
+                cache.forget(locator)
+                model[number] = nil
+            case 55:
+                cache.forgetAll()
+                model = [:]
+            default:
+                guard let known = cache.knowledge(of: locator) else { continue }
+                #expect(model[number] == .some(known.keys), "seed \(seed)")
+            }
+            #expect(cache.count <= countMax, "seed \(seed)")
+        }
+    }
+
+    @Test func `uses are taken once, at most so many at a time, and survive their record`() {
+        let cache = RecordCache(countMax: 10)
+        var uses: [Locator: UnixTime] = [:]
+        func take(_ count: Int) -> Int {
+            let before = uses.count
+            cache.takeUses(count) { uses[$0.locator] = $0.at }
+            return uses.count - before
+        }
+        for number in 0..<10 {
+            let locator = organization(number).locator
+            cache.keep(keys(number), version: 1, for: locator)
+            let slot = cache.knowledge(of: locator)!.slot
+            for time in 1...3 { cache.noteUse(slot, at: UnixTime(milliseconds: Int64(time))) }
+        }
+        #expect(cache.usesCount == 10)
+        #expect(take(4) == 4)
+        #expect(take(100) == 6)
+        #expect(take(100) == 0)
+        #expect(uses.values.allSatisfy { $0 == UnixTime(milliseconds: 3) })
+
+        let locator = organization(0).locator
+        cache.noteUse(cache.knowledge(of: locator)!.slot, at: UnixTime(milliseconds: 9))
+        let lost = (10..<30).compactMap {
+            cache.keep(keys($0), version: 1, for: organization($0).locator)
+        }
+        #expect(lost.map(\.locator) == [locator])
+        #expect(lost.map(\.at) == [UnixTime(milliseconds: 9)])
+        #expect(cache.usesCount == 0)
+    }
+}

@@ -1,0 +1,195 @@
+import RedisClient
+import Testing
+
+@testable import Keyring
+
+struct FleetTests {
+    private let entry = GatewayEntry(
+        id: .init(0xABCD),
+        host: "web-1",
+        processID: 4711,
+        version: "1.2.3",
+        leaseMilliseconds: 1000,
+        graceMilliseconds: 5000,
+        heartbeatAt: UnixTime(milliseconds: 1_790_000_000_000),
+        recordsCached: 12
+    )
+
+    private func bulk(_ text: String) -> RedisReply { .bulk(ArraySlice(text.utf8)) }
+
+    private func fleet(_ fields: [(String, String)]) throws -> Fleet {
+        try Fleet(.array(fields.flatMap { [bulk($0.0), bulk($0.1)] }))
+    }
+
+    @Test func `a worker writes its own field`() {
+        #expect(
+            FleetCommands.register(entry).texts == [
+                "HSET", "latchkey:gateways", "000000000000abcd",
+                "host=web-1 pid=4711 version=1.2.3 lease=1000 grace=5000 heartbeat=1790000000000 "
+                    + "cached=12",
+            ]
+        )
+        #expect(
+            FleetCommands.withdraw(entry.id).texts == [
+                "HDEL", "latchkey:gateways", "000000000000abcd",
+            ]
+        )
+    }
+
+    @Test func `what was written is read back`() throws {
+        let fleet = try fleet([("000000000000abcd", entry.text)])
+        #expect(fleet.entries == [entry])
+        #expect(fleet.unreadable.isEmpty)
+        #expect(fleet.entries.first?.trustMilliseconds == 6000)
+    }
+
+    @Test func `words of a later version are passed over`() throws {
+        #expect(try fleet([("000000000000abcd", entry.text + " zone=b")]).entries == [entry])
+    }
+
+    @Test(arguments: [
+        "", "garbage", "host=web-1", "host=a pid=1 version=1 lease=x grace=0 heartbeat=1 cached=0",
+        "host=a pid=1 version=1 lease=-1 grace=0 heartbeat=1 cached=0",
+        "host=a pid=1 version=1 lease=1 grace=0 heartbeat=999999999999999999 cached=0",
+        "host=a pid=1 version=1 lease=99999999999999999999 grace=0 heartbeat=1 cached=0",
+    ])
+    func `a field that cannot be read is named, not passed over`(text: String) throws {
+        let fleet = try fleet([("000000000000abcd", text), ("\u{1B}[31m", entry.text)])
+        #expect(fleet.entries.isEmpty)
+        #expect(fleet.unreadable == ["000000000000abcd", "?[31m"].sorted())
+    }
+
+    @Test func `an absurd lease does not overflow`() throws {
+        let text =
+            "host=a pid=1 version=1 lease=9999999999999999999 grace=9999999999999999999 "
+            + "heartbeat=1 cached=0"
+        #expect(try fleet([("a", text)]).entries.first?.trustMilliseconds == .max)
+    }
+
+    @Test func `replies that are no list are refused`() {
+        for reply in [RedisReply.null, .integer(1), .array([.null]), .array([.null, .null])] {
+            #expect(throws: RedisError.self) { try Fleet(reply) }
+        }
+        #expect(throws: RedisError.self) { try Fleet(.error(ArraySlice("NOPERM no".utf8))) }
+    }
+
+    @Test func `a host's name is kept plain`() {
+        let host = "web 1\n=\u{1B}ä" + String(repeating: "x", count: 100)
+        let entry = GatewayEntry(
+            id: .init(1),
+            host: host,
+            processID: 1,
+            version: "",
+            leaseMilliseconds: 0,
+            graceMilliseconds: 0,
+            heartbeatAt: UnixTime(milliseconds: 0),
+            recordsCached: 0
+        )
+        #expect(entry.host.utf8.count == 64)
+        #expect(!entry.host.contains { " \n=\u{1B}ä".contains($0) })
+        #expect(GatewayEntry(field: Array("1".utf8), value: ArraySlice(entry.text.utf8)) != nil)
+    }
+
+    @Test func `the answer tells whether the entry had been there`() {
+        #expect(Registration(.integer(1)) == .added)
+        #expect(Registration(.integer(0)) == .renewed)
+        #expect(Registration(.null) == .refused(nil))
+        #expect(Registration(.integer(2)) == .refused(nil))
+    }
+}
+
+struct BarrierTests {
+    private var nonce: Barrier.Nonce {
+        var generator = SystemRandomNumberGenerator()
+        return Barrier.Nonce(using: &generator)
+    }
+
+    @Test func `a nonce comes back as it was sent, and is never the same`() {
+        let sent = nonce
+        #expect(Barrier.Nonce(sent.description.utf8) == sent)
+        #expect(sent != nonce)
+        #expect(Barrier.publish(sent).texts == ["PUBLISH", "latchkey:barrier", "\(sent)"])
+    }
+
+    @Test(arguments: [
+        "", "0", String(repeating: "g", count: 32), String(repeating: "0", count: 33),
+    ])
+    func `what is no nonce is none`(text: String) {
+        #expect(Barrier.Nonce(text.utf8) == nil)
+    }
+
+    @Test func `a worker confirms under its own name, for a while`() {
+        let nonce = nonce
+        #expect(
+            Barrier.confirm(nonce, by: .init(1)).map(\.texts) == [
+                ["RPUSH", "latchkey:ack:\(nonce)", "0000000000000001"],
+                ["EXPIRE", "latchkey:ack:\(nonce)", "60"],
+            ]
+        )
+    }
+
+    @Test func `confirmations are waited for and taken`() {
+        let nonce = nonce
+        #expect(
+            Barrier.awaitConfirmation(nonce, milliseconds: 1050).texts == [
+                "BLPOP", "latchkey:ack:\(nonce)", "1.050",
+            ]
+        )
+        #expect(
+            Barrier.takeConfirmations(nonce).texts == ["LPOP", "latchkey:ack:\(nonce)", "1000"]
+        )
+    }
+
+    @Test func `only names of workers are taken for confirmations`() {
+        let names = RedisReply.array([
+            .bulk(ArraySlice("0000000000000001".utf8)), .bulk(ArraySlice("no name".utf8)), .null,
+        ])
+        #expect(Barrier.confirmations(names) == [.init(1)])
+        #expect(Barrier.confirmations(.null).isEmpty)
+        #expect(Barrier.confirmations(.array([])).isEmpty)
+    }
+}
+
+struct RefusedUsesTests {
+    private let acme = Organization("acme")!.locator
+
+    @Test func `refused uses are added up, and the last one is kept`() {
+        let refused = RefusedUses(count: 14, lastAt: UnixTime(milliseconds: 1_790_000_000_000))
+        #expect(
+            RefusalCommands.record(refused, of: acme).map(\.texts) == [
+                ["ZINCRBY", "latchkey:refused:{R}", "14", "\(acme)"],
+                ["ZADD", "latchkey:refused_at:{R}", "GT", "1790000000000", "\(acme)"],
+            ]
+        )
+    }
+
+    @Test func `what is stored is read back, and nothing else is believed`() {
+        func bulk(_ text: String) -> RedisReply { .bulk(ArraySlice(text.utf8)) }
+        let read = RefusalCommands.refusedUses(bulk("14"), bulk("1790000000000"))
+        #expect(read?.count == 14)
+        #expect(read?.lastAt == UnixTime(milliseconds: 1_790_000_000_000))
+        for count in [RedisReply.null, bulk("0"), bulk("-3"), bulk("1e5"), bulk("x"), .integer(3)] {
+            #expect(RefusalCommands.refusedUses(count, bulk("1790000000000")) == nil)
+        }
+        #expect(RefusalCommands.refusedUses(bulk("14"), .null) == nil)
+    }
+}
+
+struct RecordNameTests {
+    private let acme = Organization("acme")!.locator
+
+    @Test func `the key of a record tells its locator`() {
+        let key = "latchkey:record:{\(acme)}"
+        #expect(Keyspace.locator(ofRecord: ArraySlice(key.utf8)) == acme)
+        #expect(Keyspace.locator(ofRecord: ArraySlice(("xx" + key).utf8).dropFirst(2)) == acme)
+    }
+
+    @Test(arguments: [
+        "", "latchkey:record:", "latchkey:record:{}", "latchkey:record:{R7MHCgA7bVutv6",
+        "latchkey:record:{R7MHCgA7bVutv6}}", "latchkey:record:[R7MHCgA7bVutv6]",
+        "latchkey:record:{R7MHCgA7bVut-6}", "latchkey:audit:{R7MHCgA7bVutv6} ",
+    ])
+    func `other names tell none`(key: String) {
+        #expect(Keyspace.locator(ofRecord: ArraySlice(key.utf8)) == nil)
+    }
+}
