@@ -85,6 +85,10 @@ class Latchkey:
     def status_json(self, organization, as_=None):
         return json.loads(self.must("status", organization, "--json", as_=as_))
 
+    def gateways(self):
+        """The list of gateways, as programs get it."""
+        return json.loads(self.must("gateways", "--json"))
+
     def verify(self, key):
         return self.run("verify", stdin=key + "\n")
 

@@ -1,5 +1,6 @@
 """A gateway with its store and its executable, in a folder of their own."""
 
+import itertools
 import re
 import shutil
 import tempfile
@@ -8,7 +9,7 @@ from pathlib import Path
 from harness import http_client
 from harness.artefacts import CALLER, IS_ROOT
 from harness.executable import DONE, Latchkey
-from harness.key_forge import KeyForge, secret_of
+from harness.key_forge import KeyForge, record_key, secret_of
 from harness.nginx_server import NginxServer
 from harness.polling import wait_until
 from harness.redis_server import RedisServer
@@ -142,13 +143,23 @@ class Sandbox:
         self.add(organization, owner)
         return self.latchkey.generate(organization, *options, as_=owner)
 
+    def keys_of(self, organizations):
+        """A key of each of many organizations, whose records are written at once."""
+        forge = self.forge()
+        keys = {name: self.latchkey.remember(forge.issued(name)) for name in organizations}
+        self.redis.feed(
+            ["HSET", record_key(name), *itertools.chain(*forge.record(name, key).items())] for name, key in keys.items()
+        )
+        return keys
+
     def forge(self, prefix="lk"):
         return KeyForge(self.pepper_file.read_text().split()[0], prefix)
 
-    def request(self, target="/api", headers=(), key=None, **options):
+    def request(self, target="/api", headers=(), key=None, at=None, **options):
+        """A request to the gateway, or to one of several."""
         if key is not None:
             headers = [*headers, *http_client.bearer(key)]
-        return http_client.request(self.nginx.gate, target, headers, **options)
+        return http_client.request((at or self.nginx).gate, target, headers, **options)
 
     def status_of(self, key, target="/api"):
         return self.request(target, key=key).status
@@ -160,9 +171,10 @@ class Sandbox:
         return result
 
     def warm(self, *keys):
-        """Waits until the one worker knows the records of keys, and may trust what it knows."""
+        """Waits until the one worker of each gateway knows the records of keys, and may trust what it knows."""
         for key in keys:
-            wait_until(lambda: self.request(key=key).source == "cache", "the key is answered from the cache")
+            for gateway in self.gateways:
+                wait_until(lambda: self.request(key=key, at=gateway).source == "cache", "the cache answers")
 
     def entries(self):
         """What the store knows of the gateways' workers: the words of each entry."""
@@ -179,8 +191,8 @@ class Sandbox:
 
         wait_until(registered, "all workers are registered, and no other")
 
-    def connect(self):
-        return http_client.Connection(self.nginx.gate)
+    def connect(self, at=None):
+        return http_client.Connection((at or self.nginx).gate)
 
     # The end
 
