@@ -6,13 +6,25 @@ import pytest
 
 from harness.http_client import bearer
 from harness.key_forge import locator, used_key
+from harness.modes import LEASED, STRICT
 from harness.polling import wait_until
 from harness.sandbox import OWNER
 
 
+@pytest.fixture(params=[LEASED, STRICT])
+def gate(request, sandboxes):
+    return sandboxes(workers=1, consistency=request.param)
+
+
 @pytest.fixture
-def gate(sandboxes):
-    return sandboxes(workers=1)
+def known(sandboxes):
+    """A gateway whose cache knows a key, and that key; all its uses so far are recorded."""
+    gate = sandboxes(workers=1)
+    key = gate.key()
+    gate.warm(key)
+    warmed = now()
+    wait_until(lambda: last_use(gate) and gate.entries() and idle_since(gate, warmed), "the uses are recorded")
+    return gate, key
 
 
 def now():
