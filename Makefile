@@ -20,7 +20,7 @@ executable := bin/latchkey
 library    := lib/latchkey/liblatchkey.so
 module     := lib/nginx/modules/ngx_http_latchkey_module.so
 
-.PHONY: help build up down test lint fuzz valgrind install uninstall clean
+.PHONY: help build up down test lint fuzz valgrind bench model install uninstall clean
 .DEFAULT_GOAL := help
 
 help: ## List what can be made
@@ -58,10 +58,19 @@ fuzz: ## Feed each parser with INPUTS= generated inputs; SEED= repeats a run
 	$(FUZZ) keys --inputs $(INPUTS) $(FUZZ_SEED)
 	$(FUZZ) replies --inputs $(INPUTS) $(FUZZ_SEED)
 	$(FUZZ) records --inputs $(INPUTS) $(FUZZ_SEED)
+	$(FUZZ) gateway --inputs $(INPUTS) $(FUZZ_SEED)
 	$(FUZZ) configuration --inputs $$(($(INPUTS) / 10)) $(FUZZ_SEED)
 
 valgrind: build ## Run an nginx worker under valgrind through aborts, timeouts and reloads
 	$(PYTHON) -m pytest Tests/EndToEnd/test_valgrind.py
+
+bench: build ## Measure what a check costs: instructions, allocations, memory
+	$(PYTHON) Benchmarks/check_cost.py
+	$(PYTHON) Benchmarks/memory.py
+
+model: ## Check the protocol of leases and barriers exhaustively (needs spin)
+	scripts/install-packages model
+	scripts/check-model
 
 install: ## Install what was built (DESTDIR=, prefix=/usr)
 	@grep -sqF '$(prefix)/$(library)' build/$(module) || \

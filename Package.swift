@@ -56,7 +56,7 @@ let package = Package(
 
         .executableTarget(
             name: "latchkey-fuzz",
-            dependencies: ["KeyFormat", "RedisClient", "Keyring"],
+            dependencies: ["KeyFormat", "RedisClient", "Keyring", "Gateway"],
             path: "Tests/Fuzz"
         ),
         .testTarget(

@@ -254,7 +254,9 @@ size_t latchkey_link_output(latchkey_gateway *gateway, uint32_t link,
 /*
  * Lets time pass: overdue checks are answered, dead links given up, due work is
  * begun.  Returns the boottime_ns at which to call again, or LATCHKEY_NEVER.
- * Any other call may bring that time forward: ask again after each.
+ * Any other call may bring that time forward, so ask again after each; but not
+ * latchkey_check_begin() that decided at once, and not latchkey_stream_open()
+ * for such a decision.
  */
 uint64_t latchkey_tick(latchkey_gateway *gateway, latchkey_time now);
 

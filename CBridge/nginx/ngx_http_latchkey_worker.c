@@ -95,7 +95,9 @@ ngx_http_latchkey_init_worker(ngx_cycle_t *cycle,
 
     lmcf->worker = worker;
 
-    ngx_http_latchkey_post_turn(worker);
+    /* the event loop would wait for an event before it ran the others */
+
+    ngx_post_event(&worker->turn, &ngx_posted_next_events);
 
     return NGX_OK;
 
@@ -135,8 +137,8 @@ ngx_http_latchkey_exit_worker(ngx_http_latchkey_worker_t *worker)
 
 
 /*
- * Returns NGX_OK if the decision is there, NGX_AGAIN if it comes later.  In
- * either case the gateway may have got something to do, and a nearer deadline.
+ * Returns NGX_OK if the decision is there, NGX_AGAIN if it comes later.  Only
+ * then the gateway has got something to do in this turn.
  */
 
 ngx_int_t
@@ -147,9 +149,13 @@ ngx_http_latchkey_begin_check(ngx_http_latchkey_worker_t *worker,
         credential->data, credential->len, ngx_http_latchkey_now(),
         &ctx->decision);
 
+    if (ctx->ticket == 0) {
+        return NGX_OK;
+    }
+
     ngx_http_latchkey_post_turn(worker);
 
-    return ctx->ticket ? NGX_AGAIN : NGX_OK;
+    return NGX_AGAIN;
 }
 
 

@@ -38,8 +38,9 @@ struct ChangeSettlement {
             FleetPruning(channel).remove(answer.expired)
             return .confirmed(since: since, answer)
         } catch {
-            if case .gateways(let answer) = error, !answer.isInterrupted {
-                FleetPruning(channel).remove(answer.expired)
+            if case .gateways(let answer) = error {
+                if let note = barrier.note(answer) { _ = try? channel.execute([note]) }
+                if !answer.isInterrupted { FleetPruning(channel).remove(answer.expired) }
             }
             return .unconfirmed(error)
         }

@@ -22,6 +22,8 @@ struct FleetBarrier {
     private let store: PatientStore
     private let nonce: Barrier.Nonce
     private var workers: [GatewayEntry] = []
+    private var silent: SilentWorkers?
+    private var readAt: MonotonicTime
     private var confirmed: Set<GatewayEntry.ID> = []
     private var isAnnounced = false
     private var isInterrupted = false
@@ -31,27 +33,30 @@ struct FleetBarrier {
     init(_ store: PatientStore, nonce: Barrier.Nonce) {
         self.store = store
         self.nonce = nonce
+        readAt = store.start
     }
 
     /// Returns when no worker trusts what was before.
     mutating func run() throws(ChangeConfirmation.Doubt) -> FleetAnswer {
         let fleet = try readFleet()
         workers = fleet.entries
+        readAt = store.clock.monotonic
         waitForAll()
         let answer = answer(unreadable: fleet.unreadable)
         guard answer.isComplete else { throw .gateways(answer) }
         return answer
     }
 
-    private func readFleet() throws(ChangeConfirmation.Doubt) -> Fleet {
-        let reply: RedisReply
+    private mutating func readFleet() throws(ChangeConfirmation.Doubt) -> Fleet {
+        let replies: [RedisReply]
         do throws(StoreConnection.Fault) {
-            reply = try store.execute([FleetCommands.read()])[0]
+            replies = try store.execute([FleetCommands.read()] + SilentWorkers.read())
         } catch {
             throw .fleetUnknown(AdministrationError(error).message)
         }
+        silent = SilentWorkers(replies[1], clock: replies[2])
         do throws(RedisError) {
-            return try Fleet(reply)
+            return try Fleet(replies[0])
         } catch {
             throw .fleetUnknown(error.message)
         }
@@ -74,12 +79,23 @@ struct FleetBarrier {
 
     private var unconfirmed: [GatewayEntry] { workers.filter { !confirmed.contains($0.id) } }
 
-    /// When a worker cannot trust any more what it had heard before the change, whatever it hears
-    /// or does not hear since; its lease began before the reply to the change at the latest.
+    /// When a worker cannot trust any more what it had heard before the change.
+    ///
+    /// It is counted from the reading of its entry, which is hardly later than the reply to the
+    /// change. So an entry that is still the same by then is that of a worker which has not been
+    /// heard of for as long as it may trust anything, and can be taken out.
+    ///
+    /// Whose entry was the same before, when somebody else waited in vain, may have ended already.
     private func trustEnd(of worker: GatewayEntry) -> MonotonicTime {
         let trust = worker.trustMilliseconds
         let (span, overflow) = trust.addingReportingOverflow(trust / 50 + Self.marginMilliseconds)
-        return overflow ? .never : store.start.advanced(byMilliseconds: span)
+        if silent?.hasEnded(worker, after: overflow ? .max : span) == true { return readAt }
+        return overflow ? .never : readAt.advanced(byMilliseconds: span)
+    }
+
+    /// What is to be written so that the next one to wait knows of those who stayed silent.
+    func note(_ answer: FleetAnswer) -> RedisCommand? {
+        silent?.note(answer.doubtful.map(\.entry))
     }
 
     private func answer(unreadable: [String]) -> FleetAnswer {

@@ -33,7 +33,9 @@ struct FleetPruning {
         guard !unchanged.isEmpty else { return true }
         // MULTI goes alone: were it refused, what is behind it would be carried out one by one.
         guard try transact([RedisCommand("MULTI")])[0].isOK else { return true }
-        let removal = unchanged.map { FleetCommands.withdraw($0.id) } + [RedisCommand("EXEC")]
+        let removal =
+            unchanged.flatMap { [FleetCommands.withdraw($0.id), SilentWorkers.forget($0.id)] }
+            + [RedisCommand("EXEC")]
         return try transact(removal).last != .null
     }
 

@@ -148,7 +148,10 @@ extension KeyAdministration {
         )
     }
 
-    /// Revokes the key. Returns what the gateways said to it, or `nil` where there was no key.
+    /// Revokes the key. Returns what the gateways said to it, or `nil` where there was never a key.
+    ///
+    /// Where the key was revoked before, that may not have been confirmed everywhere: so the gateways
+    /// are asked again.
     ///
     /// - Parameters:
     ///   - seen: What the owner agreed to revoke; `nil` for whatever is there.
@@ -158,14 +161,23 @@ extension KeyAdministration {
         asIn seen: KeyStatus? = nil,
         waiting: Waiting = .untilConfirmed
     ) throws(AdministrationError) -> ChangeConfirmation? {
+        var stored: KeyRecord?
         let change = try store.change(organization, audit(.revoke)) {
             existing throws(AdministrationError) in
             try check(existing, organization, .revoke)
+            stored = existing
             guard let existing, existing.key != nil else { return nil }
             try check(existing, isAsIn: seen)
             return existing.revokingKey(at: clock.unix)
         }
-        return change.map { settlement.confirmation(of: $0, waiting) }
+        return (change ?? earlierRevocation(stored)).map {
+            settlement.confirmation(of: $0, waiting)
+        }
+    }
+
+    private func earlierRevocation(_ stored: KeyRecord?) -> RecordChange? {
+        guard let stored, stored.revokedAt != nil else { return nil }
+        return RecordChange(before: stored, record: stored, repliedAt: clock.monotonic)
     }
 
     /// What a gateway would say of a key.

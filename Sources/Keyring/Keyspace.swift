@@ -29,6 +29,9 @@ public enum Keyspace {
     /// The hash with an entry for each gateway's worker.
     static let gateways = Array("latchkey:gateways".utf8)
 
+    /// The hash with what the entries of silent workers were.
+    static let silentWorkers = Array("latchkey:gateways:silent".utf8)
+
     /// The list of the workers that have confirmed a change.
     static func confirmations(_ nonce: Barrier.Nonce) -> [UInt8] {
         Array("latchkey:ack:\(nonce)".utf8)

@@ -6,8 +6,8 @@ struct Gateways: LatchkeyCommand {
     static let configuration = CommandConfiguration(
         abstract: "List the gateways that run: those that a change waits for.",
         discussion: """
-            Each line is one worker of nginx. One that has died stays until a change has waited for
-            its lease.
+            Each line is one worker of nginx. One that was killed stays until a change
+            has waited for its lease.
 
             Example:
               latchkey gateways --json

@@ -8,9 +8,10 @@ struct Generate: LatchkeyCommand {
     static let configuration = CommandConfiguration(
         abstract: "Make a new key, and invalidate the one before it.",
         discussion: """
-            The key alone goes to standard output, once; it cannot be shown again. That is when every
-            gateway knows of it, or cannot accept the one before any more. Where that cannot be said
-            within 30 seconds, the key is handed over all the same, and the exit code is 75.
+            The key alone goes to standard output, once; it cannot be shown again.
+            By then every gateway knows of it, or cannot accept the one before any
+            more. Where that cannot be said within 30 seconds, the key is handed over
+            all the same, and the exit code is 75.
 
             Examples:
               latchkey generate acme | vault kv put -mount=secret acme key=-

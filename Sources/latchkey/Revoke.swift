@@ -6,9 +6,11 @@ struct Revoke: LatchkeyCommand {
     static let configuration = CommandConfiguration(
         abstract: "Delete the key for good.",
         discussion: """
-            Requests with it are refused from then on. There is no undo. Waits until every gateway has
-            confirmed, which takes milliseconds; a silent one, until its lease has ended. Where one
-            may accept the key for longer than 30 seconds, that is told, and the exit code is 75.
+            Requests with it are refused from then on. There is no undo.
+
+            Waits until every gateway has confirmed, which takes milliseconds; for a
+            silent one, until its lease has ended. Where one may accept the key for
+            longer than 30 seconds, that is told, and the exit code is 75.
 
             Examples:
               latchkey revoke acme
@@ -29,12 +31,13 @@ struct Revoke: LatchkeyCommand {
     func perform() throws(AdministrationError) {
         let administration = try options.administration()
         let status = try administration.status(of: organization, for: .revoke)
-        guard status.record.key != nil else { return Terminal.say("\(organization) has no key.") }
-        let lastUse = TimeText.lastUse(status.lastUse)
-        try Terminal.confirm(
-            "This deletes the key of \(organization) for good, last used: \(lastUse).",
-            yes: yes
-        )
+        if status.record.key != nil {
+            let lastUse = TimeText.lastUse(status.lastUse)
+            try Terminal.confirm(
+                "This deletes the key of \(organization) for good, last used: \(lastUse).",
+                yes: yes
+            )
+        }
         try Interruption.heldBack { () throws(AdministrationError) in
             try revoke(administration, status)
         }
@@ -46,14 +49,18 @@ struct Revoke: LatchkeyCommand {
         let confirmation = try waiting.run { waiting throws(AdministrationError) in
             try administration.revoke(organization, asIn: yes ? nil : status, waiting: waiting)
         }
-        guard let confirmation else {
-            return Terminal.say("\(organization) has no key any more.")
-        }
-        try tell(confirmation)
+        try tell(confirmation, hadKey: status.record.key != nil)
     }
 
-    private func tell(_ confirmation: ChangeConfirmation) throws(AdministrationError) {
+    private func tell(_ confirmation: ChangeConfirmation?, hadKey: Bool)
+        throws(AdministrationError)
+    {
         switch confirmation {
+        case nil: Terminal.say("\(organization) has no key.")
+        case .confirmed(_, let answer) where !hadKey:
+            Terminal.say(ConfirmationText.notes(answer))
+            Terminal.say("\(organization) has no key.")
+        case .notAwaited where !hadKey: Terminal.say("\(organization) has no key.")
         case .confirmed(let since, let answer):
             Terminal.say(ConfirmationText.notes(answer))
             Terminal.say(

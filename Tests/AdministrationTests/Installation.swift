@@ -47,7 +47,8 @@ struct Installation: Sendable {
         let pepper = try SecretFile.read("\(redis.folder)/pepper")
         let seal = RecordSeal(peppers: try PepperRing(contents: pepper))
         let url = try StoreURL("unix:\(redis.socket)")
-        return RecordStore(.standalone(url), credentials: nil, seal: seal)
+        let connection = StoreConnection(.standalone(url), credentials: nil)
+        return RecordStore(connection, clock: SystemClock(), seal: seal)
     }
 
     /// The name of the store's key with the last uses of acme.
@@ -67,7 +68,7 @@ struct Installation: Sendable {
             for: Self.acme,
             expiresInMilliseconds: span,
             graceMilliseconds: grace
-        ).string
+        ).text.string
     }
 
     /// What the executable says of a key.

@@ -11,7 +11,7 @@ struct LostTransactionTests {
         let installation = try Installation()
         let old = try installation.addAcme()
         let proxy = try CuttingProxy(installation.redis, [.before])
-        let new = try installation.administration(through: proxy).generate(for: acme).string
+        let new = try installation.administration(through: proxy).generate(for: acme).text.string
         #expect(try installation.verification(of: old) == .issued(.revoked))
         #expect(try installation.verification(of: new) == .issued(.valid(acme)))
         #expect(try installation.fields()["version"] == "3")

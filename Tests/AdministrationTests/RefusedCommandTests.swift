@@ -29,6 +29,45 @@ struct RefusedCommandTests {
         #expect(try installation.fields() == before)
     }
 
+    @Test func `the rights that the documents name are enough for everything`() throws {
+        let installation = try Installation()
+        try installation.redis(
+            "ACL",
+            "SETUSER",
+            "default",
+            "resetkeys",
+            "~latchkey:*",
+            "resetchannels",
+            "&latchkey:barrier",
+            "-@all",
+            "+ping",
+            "+watch",
+            "+multi",
+            "+exec",
+            "+hmget",
+            "+hset",
+            "+hdel",
+            "+hincrby",
+            "+hgetall",
+            "+xadd",
+            "+zscore",
+            "+publish",
+            "+blpop",
+            "+lpop"
+        )
+        try installation.addAcme()
+        let silent = StandInWorker.entry(1, lease: 50)
+        try StandInWorker.register(silent, installation.redis)
+        guard case .confirmed(_, let answer) = try installation.administration().revoke(acme) else {
+            Issue.record("not confirmed")
+            return
+        }
+        #expect(answer == FleetAnswer(expired: [silent]))
+        let fleet = try Fleet(through: installation.redis.connect())
+        #expect(fleet.entries.isEmpty)
+        #expect(try installation.administration().status(of: acme).lastUse == .never)
+    }
+
     @Test func `without the right to read, nothing is known of the record`() throws {
         let installation = try Installation()
         let key = try installation.addAcme()

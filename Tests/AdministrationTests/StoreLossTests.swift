@@ -100,7 +100,7 @@ struct StoreLossTests {
             for: Installation.acme,
             expiresInMilliseconds: nil,
             graceMilliseconds: 0
-        ).string
+        ).text.string
     }
 
     private func text(_ number: Int) -> String { String(repeating: "x", count: 37 * number % 5000) }

@@ -7,7 +7,8 @@ import Glibc
 @main
 struct LatchkeyFuzz {
     static let usage = """
-        Usage: latchkey-fuzz keys|replies|records|configuration [--inputs N] [--seed S] [--first I]
+        Usage: latchkey-fuzz keys|replies|records|configuration|gateway
+                            [--inputs N] [--seed S] [--first I]
 
           --inputs N  how many inputs (default 1000000)
           --seed S    the same inputs as another run (default: another seed each time)
@@ -26,6 +27,7 @@ struct LatchkeyFuzz {
             case .replies: try run(ReplyFuzz(), options)
             case .records: try run(RecordFuzz(), options)
             case .configuration: try run(ConfigurationFuzz(), options)
+            case .gateway: try run(GatewayFuzz(), options)
             }
         } catch {
             print("\(options.target): \(error)")

@@ -122,24 +122,7 @@ struct RecordFuzz: FuzzTarget {
             }
             history.append(record)
         }
-        return history.map(fields)
-    }
-
-    /// A record as it is written to the store.
-    private func fields(_ record: KeyRecord) -> Fields {
-        let owner = record.owner
-        let audit = AuditEntry(.generate, by: owner, account: owner)
-        var texts = ["version": Array("\(record.version)".utf8)]
-        for command in KeyCommands.write(record, seal: seal, audit: audit) {
-            let arguments = command.arguments
-            guard arguments[0].elementsEqual("HSET".utf8) else { continue }
-            for index in stride(from: 2, to: arguments.count, by: 2) {
-                texts[String(decoding: arguments[index], as: UTF8.self)] = Array(
-                    arguments[index + 1]
-                )
-            }
-        }
-        return RecordField.allCases.map { texts[$0.name] }
+        return history.map { storedFields($0, seal) }
     }
 
     private func alter(_ fields: inout Fields, _ random: inout SplitMix) {
@@ -169,4 +152,18 @@ struct RecordFuzz: FuzzTarget {
     private func lowercase(_ byte: UInt8) -> UInt8 {
         (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains(byte) ? byte | 0x20 : byte
     }
+}
+
+/// A record as it is written to the store.
+func storedFields(_ record: KeyRecord, _ seal: RecordSeal) -> [[UInt8]?] {
+    let audit = AuditEntry(.generate, by: record.owner, account: record.owner)
+    var texts = ["version": Array("\(record.version)".utf8)]
+    for command in KeyCommands.write(record, seal: seal, audit: audit) {
+        let arguments = command.arguments
+        guard arguments[0].elementsEqual("HSET".utf8) else { continue }
+        for index in stride(from: 2, to: arguments.count, by: 2) {
+            texts[String(decoding: arguments[index], as: UTF8.self)] = Array(arguments[index + 1])
+        }
+    }
+    return RecordField.allCases.map { texts[$0.name] }
 }

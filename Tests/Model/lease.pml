@@ -2,7 +2,7 @@
  *
  * One key, one worker that caches it, one store, one revoker; and a pruner, which is the end of somebody else's revoke.
  * Anything between two of them may take any time, and either link may be lost at any moment, any number of times.
- * -DDROP_… takes one obligation away; README.md lists them.
+ * -DDROP_… takes one obligation away, -DREACHED_… asks whether the model comes to what it is about; README.md lists them.
  *
  * Time is kept as ages in ticks. An age of LAPSED or more says no more than LAPSED does, so ages stop there: the states
  * are few, and the time is without end. A message that carries a time carries the age of its sending; others carry LAPSED.
@@ -13,6 +13,10 @@
 #ifndef GRACE
 #define GRACE 0
 #endif
+#ifndef IN_FLIGHT
+#define IN_FLIGHT 2           /* pings and heartbeats that may be on their way at a time */
+#endif
+/* Grace counts always here, and not only while the link does not stand: more than a worker does. */
 #define LAPSED (LEASE + GRACE)
 
 mtype = { TRACK, SUBSCRIBE, SUBSCRIBED, REFUSED, PING, PONG, INVALIDATE, NONCE,       /* invalidation link */
@@ -30,7 +34,15 @@ bit tracking = 0;             /* for the invalidation link of now */
 bit subscribed = 0;
 bit unsent = 0;               /* the invalidation goes out at the end of the server's turn */
 bit registered = 0;           /* the worker's field in the registry */
-bit straggler = 0;            /* a heartbeat of a lost data link, which may yet arrive */
+bit straggler = 0;            /* a heartbeat of a lost data link, which may yet arrive; others' arrival does nothing */
+
+#ifdef RESTART
+byte uptime = LAPSED;
+bit deadI = 0, deadD = 0;     /* links of the server that was; the worker learns of it at any time */
+#else
+#define deadI 0
+#define deadD 0
+#endif
 
 /* ---- The worker ---- */
 bit standing = 0;             /* the invalidation link is acknowledged */
@@ -47,7 +59,7 @@ mtype = { IDLE, LISTED_EARLY, WRITTEN, REPLIED, ASKING, DONE };
 mtype revoker = IDLE;
 byte replyAge = 0;            /* of the write's reply */
 bit listed = 0;               /* the worker was in the registry when the revoker read it */
-bit acknowledged = 0;         /* the worker has answered the nonce */
+bit acknowledged = 0;         /* the worker has answered the nonce: at once, as it can only be later */
 
 /* ---- The pruner ---- */
 bit pruning = 0;
@@ -60,12 +72,8 @@ inline tidy() { m = 0; a = 0; n = 0 }
 
 #ifdef DROP_FRESH_CLOCK
 byte unnoticed = 0;           /* ticks since the worker has looked at its clock */
-#define NOTICED 0
-#else
-#define NOTICED 1
 #endif
 
-#define PINGED (pingAge < LAPSED)
 #if defined(DROP_REGISTRATION) || defined(DROP_REGISTRATION_LEASE)
 #define HEARD 1
 #else
@@ -74,7 +82,7 @@ byte unnoticed = 0;           /* ticks since the worker has looked at its clock 
 #ifdef DROP_LEASE
 #define TRUSTED (pingAge <= LAPSED)
 #else
-#define TRUSTED (PINGED && HEARD)
+#define TRUSTED (pingAge < LAPSED && HEARD)
 #endif
 
 #if defined(DROP_REGISTRATION) || defined(DROP_REGISTERED_FIRST)
@@ -103,6 +111,9 @@ inline newSession() { cached = 0; uncacheable = reading }
 inline connectI() {
   discard(toStoreI); discard(fromStoreI);
   tracking = 0; subscribed = 0; pings = 0; standing = 0;
+#ifdef RESTART
+  deadI = 0;
+#endif
   toStoreI!TRACK(LAPSED); toStoreI!SUBSCRIBE(LAPSED);
 #ifdef DROP_SUBSCRIBED
   standing = 1; newSession()
@@ -110,13 +121,17 @@ inline connectI() {
 }
 
 inline takeSubscribed() {
-#ifndef DROP_SUBSCRIBED
+#ifdef DROP_SUBSCRIBED
+  skip
+#else
   standing = 1;
 # ifndef DROP_FORGET_AT_NEW_LINK
   cached = 0;
 # endif
 # if !defined(DROP_READ_AFTER_SUBSCRIBED) && !defined(DROP_IN_FLIGHT)
   uncacheable = reading
+# else
+  skip
 # endif
 #endif
 }
@@ -184,8 +199,8 @@ inline register() {
 #endif
 }
 
-/* When the record is revoked and nothing that says otherwise is left, nothing can go wrong any more. */
-#define OLD_IS_LEFT (good || cached || fromStoreD??[ACTIVE])
+/* Once the record is revoked and nothing that says otherwise is left, nothing can go wrong any more. */
+#define OLD_IS_LEFT (good || cached || fromStoreD??[ACTIVE,_])
 
 active proctype Model() provided (OLD_IS_LEFT)
 {
@@ -197,6 +212,9 @@ active proctype Model() provided (OLD_IS_LEFT)
        messagesOlder(toStoreI); messagesOlder(fromStoreI); messagesOlder(toStoreD); messagesOlder(fromStoreD);
        if :: revoker != IDLE -> older(replyAge) :: else fi;
        if :: pruning -> older(listAge) :: else fi;
+#ifdef RESTART
+       older(uptime);
+#endif
 #ifdef DROP_FRESH_CLOCK
        older(unnoticed);
 #else
@@ -225,7 +243,11 @@ active proctype Model() provided (OLD_IS_LEFT)
   :: d_step { unsent ->
        unsent = 0; printf("store: end of turn\n");
        if :: tracking && subscribed -> fromStoreI!INVALIDATE(LAPSED) :: else fi }
+#ifdef DROP_BROADCAST_FIRST
+  :: d_step { revoker == WRITTEN ->
+#else
   :: d_step { revoker == WRITTEN && !unsent ->
+#endif
        revoker = REPLIED; replyAge = 0; printf("revoker has the write's reply\n") }
 #ifdef DROP_WAIT_FROM_REPLY
   /* It counts from when it sent the write, which is any time ago. */
@@ -235,10 +257,14 @@ active proctype Model() provided (OLD_IS_LEFT)
 #ifndef DROP_LIST_AFTER_WRITE
        listed = registered; printf("revoker reads the registry: %d\n", listed);
 #endif
+#ifdef WAITS_AFTER_RESTART
+       /* A server this young may have forgotten who was registered. */
+       if :: uptime < LAPSED -> listed = 1 :: else fi;
+#endif
        if :: listed -> revoker = ASKING :: else -> revoker = DONE; printf("revoker exits: nobody is registered\n") fi }
 #ifndef DROP_NONCE_AFTER_REPLY
   /* Again and again, for links that are new. One on its way is enough. */
-  :: d_step { revoker == ASKING && subscribed && !fromStoreI??[NONCE] -> fromStoreI!NONCE(LAPSED); printf("store: nonce published\n") }
+  :: d_step { revoker == ASKING && subscribed && !fromStoreI??[NONCE,_] -> fromStoreI!NONCE(LAPSED); printf("store: nonce published\n") }
 #endif
   :: d_step { revoker == ASKING && acknowledged -> revoker = DONE; printf("revoker exits: the worker has answered\n") }
 #ifdef DROP_WAIT
@@ -260,7 +286,7 @@ active proctype Model() provided (OLD_IS_LEFT)
   :: d_step { pruning && listAge == LAPSED -> registered = 0; pruning = 0; listAge = 0; printf("pruner removes the worker's field\n") }
 
   /* ---- The store takes a command ---- */
-  :: d_step { nempty(toStoreD) && nfull(fromStoreD) ->
+  :: d_step { !deadD && nempty(toStoreD) && nfull(fromStoreD) ->
        toStoreD?m,a;
        if
        :: m == READ ->
@@ -274,17 +300,27 @@ active proctype Model() provided (OLD_IS_LEFT)
        fi;
        tidy() }
   :: d_step { straggler -> straggler = 0; register(); printf("store takes the heartbeat of a lost link\n") }
-  :: d_step { nempty(toStoreI) && nfull(fromStoreI) ->
+  :: d_step { !deadI && nempty(toStoreI) && nfull(fromStoreI) ->
        toStoreI?m,a;
        if
        :: m == TRACK -> tracking = 1; printf("store: tracking is on\n")
-              :: m == SUBSCRIBE -> subscribed = 1; printf("store: subscribed\n");
+       :: m == SUBSCRIBE -> subscribed = 1; printf("store: subscribed\n");
             if :: tracking -> fromStoreI!SUBSCRIBED(LAPSED) :: else -> fromStoreI!REFUSED(LAPSED) fi
        :: m == PING -> fromStoreI!PONG(a); printf("store answers the ping sent %d ago\n", a)
        fi;
        tidy() }
+  :: d_step { !deadI && toStoreI?[TRACK,_] -> toStoreI?TRACK,_; printf("store: tracking is refused\n") }
 
-  :: d_step { toStoreI?[TRACK,_] -> toStoreI?TRACK,_; printf("store: tracking is refused\n") }
+#ifdef RESTART
+  :: d_step { !unsent ->
+       printf("the store's server is started anew\n");
+       discard(toStoreI); discard(toStoreD);
+       deadI = 1; deadD = 1; tracking = 0; subscribed = 0; straggler = 0; uptime = 0;
+# ifdef DROP_REGISTRY_LASTS
+       registered = 0; pruning = 0; listAge = 0
+# endif
+     }
+#endif
 
   /* ---- The worker takes a message ---- */
   :: d_step { nempty(fromStoreD) ->
@@ -320,10 +356,12 @@ active proctype Model() provided (OLD_IS_LEFT)
 #endif
 
   /* ---- The worker sends ---- */
-  :: d_step { good && !reading && !cached && nfull(toStoreD) ->
-       reading = 1; uncacheable = !(MAY_CACHE); toStoreD!READ(LAPSED); printf("worker reads; may be kept: %d\n", MAY_CACHE) }
+  /* Also what is cached, as it may have lapsed. After the revoke a read finds nothing that could do harm. */
+  :: d_step { good && !reading && nfull(toStoreD) ->
+       reading = 1; uncacheable = !(MAY_CACHE); toStoreD!READ(LAPSED);
+       printf("worker reads; may be kept: %d\n", MAY_CACHE) }
 #ifndef DROP_REGISTRATION
-  :: d_step { heartbeats < 2 && nfull(toStoreD) ->
+  :: d_step { heartbeats < IN_FLIGHT && nfull(toStoreD) ->
        heartbeats++; toStoreD!HEARTBEAT(0); printf("worker sends a heartbeat\n");
 # ifdef DROP_REGISTRATION_ACKNOWLEDGED
        if :: heartbeatAge == LAPSED -> newSession() :: else fi;
@@ -331,9 +369,9 @@ active proctype Model() provided (OLD_IS_LEFT)
 # endif
      }
 #endif
-  :: d_step { standing && pings < 2 && nfull(toStoreI) -> pings++; toStoreI!PING(0); printf("worker sends a ping\n") }
+  :: d_step { standing && pings < IN_FLIGHT && nfull(toStoreI) -> pings++; toStoreI!PING(0); printf("worker sends a ping\n") }
 
-  /* ---- Links are lost, or given up ---- */
+  /* ---- Links are lost, or given up; messages go missing from the end, as the server's side may be gone before ---- */
   :: d_step { true ->
        printf("invalidation link is lost\n");
 #ifndef DROP_IN_FLIGHT
@@ -344,13 +382,25 @@ active proctype Model() provided (OLD_IS_LEFT)
        printf("data link is lost\n");
        straggler = (straggler || toStoreD??[HEARTBEAT,_]);
        discard(toStoreD); discard(fromStoreD);
+#ifdef RESTART
+       deadD = 0;
+#endif
        heartbeats = 0; reading = 0; uncacheable = 0 }
 
   /* ---- A request comes ---- */
+#if defined(REACHED_ASKING)
+  :: cached && TRUSTED && revoker == ASKING -> assert(false)
+#elif defined(REACHED_GRACE)
+  :: cached && TRUSTED && !standing && pingAge >= LEASE && revoker == ASKING -> assert(false)
+#elif defined(REACHED_ANSWER)
+  :: reading && revoker == DONE && acknowledged -> assert(false)
+#elif defined(REACHED_PRUNED)
+  :: cached && known && !registered -> assert(false)
+#endif
   :: cached && TRUSTED && revoker == DONE ->
        printf("a request is let in from the cache\n");
        assert(false)
-#ifdef DROP_JOIN_UNSENT
+#ifdef DROP_UNSENT
   :: reading && revoker == DONE && fromStoreD??[ACTIVE,_] ->
        printf("a request joins the read that is on its way, and is let in\n");
        assert(false)

@@ -75,7 +75,7 @@ class SharedStream:
 def read_response(source, method):
     with http.client.HTTPResponse(source, method=method) as response:
         response.begin()
-        body = response.read().decode()
+        body = response.read().decode(errors="replace")
         return Response(response.status, tuple(response.getheaders()), body)
 
 

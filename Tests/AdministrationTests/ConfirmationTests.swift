@@ -1,0 +1,110 @@
+import Keyring
+import RedisClient
+import Testing
+
+@testable import Administration
+
+/// Changes that stand-ins for workers confirm, through a real Redis.
+struct ConfirmationTests {
+    private let acme = Installation.acme
+    private let installation: Installation
+
+    init() throws {
+        installation = try Installation()
+        try installation.addAcme()
+    }
+
+    private func expectConfirmed(
+        _ confirmation: ChangeConfirmation?,
+        waitedOut: [GatewayEntry] = []
+    ) {
+        guard case .confirmed(_, let answer) = confirmation else {
+            Issue.record("not confirmed: \(String(describing: confirmation))")
+            return
+        }
+        #expect(answer == FleetAnswer(expired: waitedOut))
+    }
+
+    private func isRegistered(_ entry: GatewayEntry) throws -> Bool {
+        try installation.redis("HEXISTS", "latchkey:gateways", entry.id.description) == .integer(1)
+    }
+
+    @Test func `what all workers confirm is confirmed, and they stay listed`() throws {
+        let workers = try (1...8).map {
+            try StandInWorker(installation.redis, $0, lease: 3_600_000)
+        }
+        expectConfirmed(try installation.administration().revoke(acme))
+        expectConfirmed(try installation.administration().generate(for: acme).confirmation)
+        for worker in workers { #expect(try isRegistered(worker.entry)) }
+    }
+
+    @Test func `a worker that confirms only the second word is enough`() throws {
+        _ = try StandInWorker(installation.redis, 1, lease: 3_600_000, missing: 1)
+        expectConfirmed(try installation.administration().revoke(acme))
+    }
+
+    @Test func `a silent worker is waited out and taken out`() throws {
+        _ = try StandInWorker(installation.redis, 1, lease: 3_600_000)
+        let silent = StandInWorker.entry(2, lease: 50)
+        try StandInWorker.register(silent, installation.redis)
+        expectConfirmed(try installation.administration().revoke(acme), waitedOut: [silent])
+        #expect(try !isRegistered(silent))
+    }
+
+    @Test func `an entry that cannot be read leaves a change unconfirmed`() throws {
+        try installation.redis("HSET", "latchkey:gateways", "who", "knows")
+        let key = try installation.administration().generate(for: acme)
+        #expect(key.confirmation == .unconfirmed(.gateways(FleetAnswer(unreadable: ["who"]))))
+        #expect(try installation.verification(of: key.text.string) == .issued(.valid(acme)))
+    }
+
+    @Test func `a list of workers that is none leaves a change unconfirmed`() throws {
+        try installation.redis("SET", "latchkey:gateways", "text")
+        guard
+            case .unconfirmed(.fleetUnknown(let reason)) = try installation.administration().revoke(
+                acme
+            )
+        else {
+            Issue.record("another end")
+            return
+        }
+        #expect(reason.contains("WRONGTYPE"))
+    }
+
+    @Test func `a connection that is cut while a worker is waited for is made anew`() throws {
+        let worker = try StandInWorker(installation.redis, 1, lease: 3_600_000, missing: 2)
+        var cuts = 0
+        let waiting = Waiting.whileTrue { _ in
+            cuts += 1
+            if cuts == 2 {
+                #expect(throws: Never.self) {
+                    try installation.redis("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+                }
+            }
+            return true
+        }
+        expectConfirmed(try installation.administration().revoke(acme, waiting: waiting))
+        #expect(try isRegistered(worker.entry))
+    }
+
+    @Test func `the list of gateways needs no owner and no pepper`() throws {
+        let url = "unix:\(installation.redis.socket)"
+        let configuration = try Configuration([Directive(name: "latchkey_store", values: [url])])
+        #expect(try Fleet(of: configuration).entries.isEmpty)
+        let entries = (1...3).map { StandInWorker.entry($0) }
+        for entry in entries.reversed() { try StandInWorker.register(entry, installation.redis) }
+        #expect(try Fleet(of: configuration).entries == entries)
+        try installation.redis("ACL", "SETUSER", "default", "-hgetall")
+        #expect(failure { _ = try Fleet(of: configuration) } == .notPermitted)
+    }
+
+    @Test func `refused uses of earlier keys are told`() throws {
+        #expect(try installation.administration().status(of: acme).refusedUses == nil)
+        let time = UnixTime(milliseconds: 1_790_000_000_000)
+        let uses = RefusedUses(count: 14, lastAt: time)
+        _ = try installation.redis.connect().execute(
+            RefusalCommands.record(uses, of: acme.locator)
+        )
+        #expect(try installation.administration().status(of: acme).refusedUses == uses)
+    }
+}

@@ -1,0 +1,107 @@
+import Glibc
+import Keyring
+import Testing
+
+@testable import Administration
+@testable import latchkey
+
+/// What is said of a change that gateways were asked to confirm.
+struct ConfirmationTextTests {
+    private let time = UnixTime(milliseconds: 1_790_000_000_000)
+
+    private func entry(_ number: UInt64) -> GatewayEntry { StandInWorker.entry(number) }
+
+    private func message(_ doubt: ChangeConfirmation.Doubt) -> String {
+        let error = ConfirmationText.doubt(
+            doubt,
+            change: "the key of acme was revoked",
+            key: "it",
+            remedy: "revoke it anew"
+        )
+        #expect(error.kind.rawValue == 75)
+        return error.message
+    }
+
+    private func message(_ answer: FleetAnswer) -> String { message(.gateways(answer)) }
+
+    @Test func `the wait is told in a line`() {
+        let one = FleetWait(
+            pending: [entry(1)],
+            workers: 4,
+            elapsedMilliseconds: 250,
+            remainingMilliseconds: 850
+        )
+        #expect(
+            ConfirmationText.progress(one)
+                == "Waiting for 1 of 4 gateways: web-1 (process 4711), at most 0.8 s"
+        )
+        let several = FleetWait(
+            pending: [entry(1), entry(2), entry(3)],
+            workers: 4,
+            elapsedMilliseconds: 250,
+            remainingMilliseconds: 29_750
+        )
+        #expect(
+            ConfirmationText.progress(several)
+                == "Waiting for 3 of 4 gateways: web-1 (process 4711) and 2 more, at most 29.7 s"
+        )
+        let none = FleetWait(
+            pending: [],
+            workers: 0,
+            elapsedMilliseconds: 250,
+            remainingMilliseconds: 1000
+        )
+        #expect(ConfirmationText.progress(none) == "Waiting for the store, at most 1.0 s")
+    }
+
+    @Test func `who was waited out is told`() {
+        #expect(
+            ConfirmationText.notes(FleetAnswer(expired: [entry(1)]))
+                == ["web-1 (process 4711) did not confirm; its lease has ended."]
+        )
+    }
+
+    @Test func `who may accept the key is told with the time, the longest first`() {
+        let answer = FleetAnswer(doubtful: [
+            .init(entry: entry(1), until: time),
+            .init(entry: entry(2), until: time.advanced(byMilliseconds: 60_000)),
+        ])
+        #expect(
+            message(answer) == "the key of acme was revoked, but gateways that did not confirm may "
+                + "accept it: web-2 (process 4712) until 2026-09-21T14:14:20.000Z, "
+                + "web-1 (process 4711) until 2026-09-21T14:13:20.000Z"
+        )
+    }
+
+    @Test func `of many gateways some are named`() {
+        let answer = FleetAnswer(
+            doubtful: (1...100).map { .init(entry: entry($0), until: time) }
+        )
+        #expect(message(answer).hasSuffix(" and 92 more"))
+    }
+
+    @Test func `everything else that is in doubt is told with its reason`() {
+        #expect(message(FleetAnswer(unreadable: ["who"])).hasSuffix("unreadable entries: who"))
+        #expect(
+            message(FleetAnswer(unreadable: ["who"], fault: "the store is gone"))
+                .hasSuffix("who; the store is gone")
+        )
+        #expect(message(FleetAnswer(isInterrupted: true)).contains("the wait was interrupted"))
+        #expect(message(.fleetUnknown("it is down")).hasSuffix("until when: it is down"))
+        #expect(message(.notReadBack("it is down")).hasSuffix("read back: it is down"))
+        #expect(message(.undone).hasSuffix("revoke it anew"))
+    }
+
+    @Test func `a signal that comes while signals are held back is seen, and does nothing else`()
+        throws
+    {
+        for number in [SIGINT, SIGTERM] {
+            try Interruption.heldBack { () throws(AdministrationError) in
+                #expect(!Interruption.isPending)
+                raise(number)
+                #expect(Interruption.isPending)
+            }
+            #expect(!Interruption.isPending)
+        }
+    }
+}

@@ -1,0 +1,108 @@
+import Administration
+import KeyFormat
+import Keyring
+import Testing
+
+@testable import Administration
+@testable import latchkey
+
+/// What is shown of gateways and of refused uses.
+struct ReportTests {
+    private let now = UnixTime(milliseconds: 1_790_000_000_000)
+
+    private func entry(_ number: UInt64, host: String = "web-1") -> GatewayEntry {
+        GatewayEntry(
+            id: GatewayEntry.ID(number),
+            host: host,
+            processID: 4710 + number,
+            version: "0.2.0",
+            leaseMilliseconds: 1000,
+            graceMilliseconds: 90_000,
+            heartbeatAt: UnixTime(milliseconds: now.milliseconds - 3000),
+            recordsCached: number * 1000
+        )
+    }
+
+    private func fleet(_ entries: [GatewayEntry], unreadable: [String] = []) throws -> Fleet {
+        let clock = SimulatedClock()
+        let store = SimulatedStore(clock)
+        for entry in entries {
+            let words = FleetCommands.register(entry).arguments.map {
+                String(decoding: $0, as: UTF8.self)
+            }
+            store.write(words[1], words[2], words[3])
+        }
+        for name in unreadable { store.write("latchkey:gateways", name, "") }
+        return try Fleet(through: store)
+    }
+
+    @Test func `gateways are listed in columns`() throws {
+        let fleet = try fleet([entry(1), entry(20, host: "balancer-west")])
+        #expect(
+            FleetTable.text(fleet, now: now) == """
+                HOST           PROCESS  VERSION  LEASE  GRACE  HEARTBEAT      CACHED
+                balancer-west  4730     0.2.0    1s     1m30s  3 seconds ago  20000
+                web-1          4711     0.2.0    1s     1m30s  3 seconds ago  1000
+
+                """
+        )
+    }
+
+    @Test func `programs read gateways as an array`() throws {
+        let fleet = try fleet([entry(1)])
+        let members =
+            #""id":"0000000000000001","host":"web-1","pid":4711,"version":"0.2.0","lease_ms":1000,"#
+            + #""grace_ms":90000,"heartbeat_at":"2026-09-21T14:13:17.000Z","cached_records":1000"#
+        #expect(FleetTable.json(fleet) == "[{\(members)}]\n")
+    }
+
+    @Test func `that no gateway runs is said only where none does`() throws {
+        #expect(FleetTable.text(try fleet([])) == "No gateway is running.\n")
+        #expect(FleetTable.json(try fleet([])) == "[]\n")
+        #expect(FleetTable.text(try fleet([], unreadable: ["who"])) == "")
+        #expect(FleetTable.json(try fleet([], unreadable: ["who"])) == "[]\n")
+    }
+
+    @Test(arguments: [
+        (0, "0s"), (1, "1ms"), (500, "500ms"), (1000, "1s"), (90_000, "1m30s"),
+        (5_400_000, "1h30m"), (604_800_000, "7d"), (86_400_001, "1d1ms"),
+    ])
+    func `spans are told as nginx writes them`(milliseconds: UInt64, text: String) {
+        #expect(TimeText.span(milliseconds: milliseconds) == text)
+    }
+
+    private func status(_ uses: RefusedUses?) -> KeyStatus {
+        KeyStatus(
+            KeyRecord(organization: Installation.acme, owner: Installation.alice),
+            use: .null,
+            refusedUses: uses,
+            rotateAfterMilliseconds: nil,
+            now: now
+        )
+    }
+
+    @Test func `refused uses have a line where there are any`() {
+        let time = UnixTime(milliseconds: now.milliseconds - 120_000)
+        let line = "Refused:      Earlier keys were refused "
+        func text(_ uses: RefusedUses?) -> String { StatusReport.text(status(uses), now: now) }
+        #expect(!text(nil).contains("Refused"))
+        #expect(text(.init(count: 1, lastAt: time)).hasSuffix(line + "once, 2 minutes ago\n"))
+        #expect(
+            text(.init(count: 14, lastAt: time)).hasSuffix(line + "14 times, last 2 minutes ago\n")
+        )
+    }
+
+    @Test func `programs read refused uses as a number and a time`() {
+        let json = StatusReport.json(status(.init(count: 14, lastAt: now)))
+        #expect(
+            json.hasSuffix(
+                #","refused_uses":14,"last_refused_at":"2026-09-21T14:13:20.000Z"}"# + "\n"
+            )
+        )
+        #expect(
+            StatusReport.json(status(nil)).hasSuffix(
+                #","refused_uses":0,"last_refused_at":null}"# + "\n"
+            )
+        )
+    }
+}

@@ -1,0 +1,85 @@
+import KeyFormat
+import Keyring
+import RedisClient
+
+@testable import Administration
+
+/// acme of alice with a key, in a simulated store, and workers that have entries there.
+struct SimulatedFleet {
+    static let registry = "latchkey:gateways"
+
+    let clock: SimulatedClock
+    let store: SimulatedStore
+    let administration: KeyAdministration
+
+    init() throws {
+        let clock = SimulatedClock()
+        let store = SimulatedStore(clock)
+        let peppers = try PepperRing(contents: PepperRing.makeContents())
+        var number: UInt64 = 0
+        func who(_ account: String) throws -> KeyAdministration {
+            KeyAdministration(
+                try Configuration([]),
+                caller: try Caller(account: Principal(account)!, as: nil, operators: ["root"]),
+                peppers: peppers,
+                channel: store,
+                clock: clock,
+                makeNonce: {
+                    number += 1
+                    return Barrier.Nonce(String(repeating: "\(number % 10)", count: 32).utf8)!
+                }
+            )
+        }
+        let root = try who("root")
+        _ = try root.addOrganization(Installation.acme, owner: Installation.alice)
+        (self.clock, self.store, administration) = (clock, store, try who("alice"))
+        _ = try administration.generate(for: Installation.acme)
+    }
+
+    /// A worker that has an entry.
+    @discardableResult
+    func worker(
+        _ number: UInt64,
+        lease: UInt64 = 1000,
+        grace: UInt64 = 0,
+        cached: UInt64 = 0
+    ) -> GatewayEntry {
+        let entry = GatewayEntry(
+            id: GatewayEntry.ID(number),
+            host: "web-\(number)",
+            processID: 4710 + number,
+            version: "0.2.0",
+            leaseMilliseconds: lease,
+            graceMilliseconds: grace,
+            heartbeatAt: UnixTime(milliseconds: 1_790_000_000_000),
+            recordsCached: cached
+        )
+        let words = FleetCommands.register(entry).arguments.map {
+            String(decoding: $0, as: UTF8.self)
+        }
+        store.write(Self.registry, words[2], words[3])
+        return entry
+    }
+
+    /// Whether a worker has an entry.
+    func isRegistered(_ worker: GatewayEntry) -> Bool {
+        store.hashes[Self.registry]?[worker.id.description] != nil
+    }
+
+    /// The name of the store's key with acme's record.
+    var record: String { "latchkey:record:{\(Installation.acme.locator)}" }
+
+    func revoke(_ waiting: Waiting = .untilConfirmed) throws -> ChangeConfirmation? {
+        try administration.revoke(Installation.acme, waiting: waiting)
+    }
+
+    /// Who was waited out, where a change was confirmed; `nil` where it was not.
+    func expired(_ confirmation: ChangeConfirmation?) -> [GatewayEntry]? {
+        if case .confirmed(_, let answer) = confirmation { answer.expired } else { nil }
+    }
+
+    /// What is in doubt, where a change was not confirmed because of gateways.
+    func doubt(_ confirmation: ChangeConfirmation?) -> FleetAnswer? {
+        if case .unconfirmed(.gateways(let answer)) = confirmation { answer } else { nil }
+    }
+}

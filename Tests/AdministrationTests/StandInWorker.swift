@@ -1,0 +1,82 @@
+import Foundation
+import Keyring
+import RedisClient
+
+@testable import Administration
+
+/// Stands in for a gateway's worker: listens for the word and confirms it.
+///
+/// It listens from the end of its making on, until Redis ends; it does not keep Redis from that.
+final class StandInWorker: Sendable {
+    struct NotListening: Error {}
+
+    let entry: GatewayEntry
+
+    /// - Parameters:
+    ///   - lease: In milliseconds.
+    ///   - misses: How many words it does not hear at first.
+    init(_ redis: RedisServer, _ number: UInt64, lease: UInt64 = 1000, missing misses: Int = 0)
+        throws
+    {
+        let entry = Self.entry(number, lease: lease)
+        self.entry = entry
+        try Self.register(entry, redis)
+        let deadline = SystemClock.monotonicTime().advanced(byMilliseconds: 10_000)
+        let transport = try SocketTransport(.unix(path: redis.socket), deadline: deadline)
+        var request = Array("SUBSCRIBE latchkey:barrier\r\n".utf8)
+        _ = try transport.write { buffer in
+            defer { request = [] }
+            buffer.copyBytes(from: request)
+            return request.count
+        }
+        guard try !Self.receive(transport).isEmpty else { throw NotListening() }
+        let listening = Listening(transport)
+        let store = Topology.standalone(try StoreURL("unix:\(redis.socket)"))
+        Thread.detachNewThread {
+            var words = 0
+            while let text = try? Self.receive(listening.transport), !text.isEmpty {
+                let nonces = text.split { $0 == 0x0D || $0 == 0x0A }
+                    .compactMap { Barrier.Nonce($0) }
+                words += nonces.count
+                guard misses < words, let nonce = nonces.last else { continue }
+                let connection = StoreConnection(store, credentials: nil)
+                _ = try? connection.execute(Barrier.confirm(nonce, by: entry.id))
+            }
+        }
+    }
+
+    /// A transport that one thread alone uses, after another has made it.
+    private final class Listening: @unchecked Sendable {
+        let transport: SocketTransport
+        init(_ transport: SocketTransport) { self.transport = transport }
+    }
+
+    /// What a worker says of itself.
+    static func entry(_ number: UInt64, lease: UInt64 = 1000) -> GatewayEntry {
+        GatewayEntry(
+            id: GatewayEntry.ID(number),
+            host: "web-\(number)",
+            processID: 4710 + number,
+            version: "0.2.0",
+            leaseMilliseconds: lease,
+            graceMilliseconds: 0,
+            heartbeatAt: SystemClock.unixTime(),
+            recordsCached: 3
+        )
+    }
+
+    static func register(_ entry: GatewayEntry, _ redis: RedisServer) throws {
+        _ = try redis.connect().execute([FleetCommands.register(entry)])
+    }
+
+    /// What comes next; nothing where the connection is closed.
+    private static func receive(_ transport: SocketTransport) throws -> [UInt8] {
+        let never = MonotonicTime.never
+        return try withUnsafeTemporaryAllocation(byteCount: 4096, alignment: 1) { buffer in
+            while try transport.wait(toWrite: false, until: never) {
+                if let count = try transport.read(into: buffer) { return Array(buffer[..<count]) }
+            }
+            return []
+        }
+    }
+}

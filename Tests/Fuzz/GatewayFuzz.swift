@@ -1,0 +1,281 @@
+import Gateway
+import KeyFormat
+import Keyring
+import RedisClient
+
+/// A gatekeeper whose connections say anything, and are lost at any moment: nobody is let in whose
+/// key was never issued, no decision is made twice, and nothing traps.
+struct GatewayFuzz: FuzzTarget {
+    private let gatekeeper: Gatekeeper
+    private let seal: RecordSeal
+    private let keys: [[UInt8]]
+    private let verifiers: [Verifier]
+    private let acme = Organization("acme")!
+    private let mutations = Mutations(words: [
+        "\r\n", "*3\r\n", "*-1\r\n", "$-1\r\n", "+OK\r\n", "+PONG\r\n", ":1\r\n", ":0\r\n",
+        "-ERR x\r\n", "$7\r\nmessage\r\n", "$4\r\npong\r\n", "$20\r\n__redis__:invalidate\r\n",
+        "$16\r\nlatchkey:barrier\r\n", "*1\r\n", "1", "-",
+    ])
+
+    private var now = ClockReading(
+        monotonic: MonotonicTime(nanoseconds: 1_000_000_000),
+        unix: UnixTime(milliseconds: 1_790_000_000_000)
+    )
+    private var incoming: [[UInt8]] = [[], []]
+    private var isOpen = [false, false]
+    private var record: KeyRecord
+    private var fields: [[UInt8]?]
+    private var lastRequest: UInt = 0
+    private var waiting: [UInt: (ticket: UInt64, key: [UInt8])] = [:]
+    private var streams: [UInt: UInt64] = [:]
+    private var known = 0
+    private var read = 0
+    private var refused = 0
+    private var unavailable = 0
+    private var ended = 0
+    private var losses = 0
+
+    init() throws {
+        var random = SplitMix(seed: 3)
+        let pepper = hexadecimal(random.bytes(count: 32))
+        let configuration = try Configuration(
+            ConfigurationFile.directives(
+                in: Array("latchkey_timeout 200ms; latchkey_cache_size 2;".utf8)
+            )
+        )
+        let packed = [0, UInt8(pepper.count)] + pepper
+        gatekeeper = Gatekeeper(
+            configuration,
+            secrets: try GatewaySecrets(
+                packed: SecretBytes(copying: packed.span),
+                configuration
+            ),
+            identity: .init(number: 1, host: "fuzz", processID: 1)
+        )
+        let ring = try PepperRing(contents: SecretBytes(copying: pepper.span))
+        var issued: [[UInt8]] = []
+        var verifiers: [Verifier] = []
+        for _ in 0..<2 {
+            let minted = KeyMint(prefix: .standard, pepper: ring.current).mint(for: acme.locator)
+            issued.append(minted.text.withSpan { text in text.indices.map { text[$0] } })
+            verifiers.append(minted.verifier)
+        }
+        keys = issued
+        self.verifiers = verifiers
+        seal = RecordSeal(peppers: ring)
+        record = KeyRecord(organization: acme, owner: Principal("alice")!)
+        fields = storedFields(record, seal)
+    }
+
+    var outcomes: [Int] { [known, read, refused, unavailable, ended, losses] }
+
+    var tally: String {
+        "\(known) known, \(read) read, \(refused) refused, \(unavailable) unavailable, "
+            + "\(ended) streams ended, \(losses) links lost"
+    }
+
+    mutating func run(_ random: inout SplitMix) throws {
+        switch random.below(100) {
+        case 0..<30: try check(&random)
+        case 30..<55: carryOut(&random)
+        case 55..<80: deliver(&random)
+        case 80..<86: tell(&random)
+        case 86..<96: pass(milliseconds: UInt64(random.below(80)))
+        case 96: lose(random.below(2))
+        case 97: closeStream(&random)
+        case 98: cancel(&random)
+        default: change(&random)
+        }
+        try takeDecisions()
+        try takeEnded()
+    }
+}
+
+// MARK: - The proxy
+
+extension GatewayFuzz {
+    private mutating func check(_ random: inout SplitMix) throws {
+        var key = random.element(keys)
+        if random.once(in: 4) { mutations.apply(to: &key, &random) }
+        lastRequest += 1
+        switch gatekeeper.check(key.span, request: lastRequest, at: now) {
+        case .decided(let decision): try take(lastRequest, key, decision)
+        case .waiting(let ticket): waiting[lastRequest] = (ticket, key)
+        }
+    }
+
+    private mutating func cancel(_ random: inout SplitMix) {
+        gatekeeper.cancel(ticket: random.next())
+        guard let (request, check) = waiting.first else { return }
+        gatekeeper.cancel(ticket: check.ticket)
+        waiting[request] = nil
+    }
+
+    private mutating func takeDecisions() throws {
+        while let (request, decision) = gatekeeper.nextDecision() {
+            guard let check = waiting.removeValue(forKey: request) else {
+                throw Violation("a request is decided that does not wait", [])
+            }
+            try take(request, check.key, decision)
+        }
+    }
+
+    private mutating func take(_ request: UInt, _ key: [UInt8], _ decision: Decision) throws {
+        switch decision.result {
+        case .allowed:
+            guard keys.contains(key), decision.organization == acme else {
+                throw Violation("a key is let in that was never issued", key)
+            }
+            if decision.source == .store { read += 1 } else { known += 1 }
+            openStream(request, decision)
+        case .unavailable: unavailable += 1
+        default: refused += 1
+        }
+    }
+
+    private mutating func openStream(_ request: UInt, _ decision: Decision) {
+        guard streams.count < 64, let locator = decision.locator, let key = decision.streamKey
+        else { return }
+        streams[request] = gatekeeper.openStream(request, locator, key)
+    }
+
+    private mutating func closeStream(_ random: inout SplitMix) {
+        gatekeeper.closeStream(random.next())
+        guard let (request, stream) = streams.first else { return }
+        gatekeeper.closeStream(stream)
+        streams[request] = nil
+    }
+
+    private mutating func takeEnded() throws {
+        while let request = gatekeeper.nextEndedStream() {
+            guard streams.removeValue(forKey: request) != nil else {
+                throw Violation("a request is ended that is not open", [])
+            }
+            ended += 1
+        }
+        while gatekeeper.nextLogLine() != nil {}
+    }
+
+    private mutating func pass(milliseconds: UInt64) {
+        now = ClockReading(
+            monotonic: now.monotonic.advanced(byMilliseconds: milliseconds),
+            unix: now.unix.advanced(byMilliseconds: milliseconds)
+        )
+        _ = gatekeeper.tick(now)
+    }
+}
+
+// MARK: - The store and the way to it
+
+extension GatewayFuzz {
+    private mutating func carryOut(_ random: inout SplitMix) {
+        _ = gatekeeper.tick(now)
+        for _ in 0..<16 {
+            guard let (number, order) = gatekeeper.nextOrder(now) else { return }
+            let link = Int(number)
+            switch order {
+            case .open where random.once(in: 10): gatekeeper.linkClosed(number, at: now)
+            case .open:
+                isOpen[link] = true
+                gatekeeper.linkOpened(number, at: now)
+            case .close: forget(link)
+            case .write: answer(link)
+            }
+        }
+    }
+
+    private mutating func answer(_ link: Int) {
+        var output: [UInt8] = []
+        withUnsafeTemporaryAllocation(byteCount: 4096, alignment: 1) { buffer in
+            while case let count = gatekeeper.takeOutput(link: UInt32(link), into: buffer),
+                count > 0
+            {
+                output += buffer[..<count]
+            }
+        }
+        for command in Self.commands(output) { incoming[link] += reply(to: command) }
+    }
+
+    private func reply(to words: [String]) -> [UInt8] {
+        switch words[0] {
+        case "PING" where words.count == 2: Array("*2\r\n$4\r\npong\r\n".utf8) + Self.bulk(words[1])
+        case "PING": Array("+PONG\r\n".utf8)
+        case "CLIENT": Array((words[1] == "ID" ? ":7\r\n" : "+OK\r\n").utf8)
+        case "SUBSCRIBE":
+            Array("*3\r\n$9\r\nsubscribe\r\n".utf8) + Self.bulk(words[1]) + Array(":1\r\n".utf8)
+        case "HMGET":
+            Array("*\(fields.count)\r\n".utf8)
+                + fields.flatMap { $0.map { Self.bulk($0) } ?? Array("$-1\r\n".utf8) }
+        default: Array(":0\r\n".utf8)
+        }
+    }
+
+    private mutating func deliver(_ random: inout SplitMix) {
+        let link = random.below(2)
+        guard isOpen[link], !incoming[link].isEmpty else { return }
+        if random.once(in: 60) { mutations.apply(to: &incoming[link], &random) }
+        let count = min(incoming[link].count, 1 + random.below(4000))
+        let bytes = Array(incoming[link].prefix(count))
+        incoming[link].removeFirst(count)
+        bytes.withUnsafeBytes { gatekeeper.linkReceived(UInt32(link), $0, at: now) }
+    }
+
+    private mutating func tell(_ random: inout SplitMix) {
+        let key = "latchkey:record:{\(acme.locator)}"
+        let channel = random.once(in: 3) ? "latchkey:barrier" : "__redis__:invalidate"
+        let content = random.element([
+            Array("*1\r\n".utf8) + Self.bulk(key), Array("*1\r\n".utf8) + Self.bulk(key),
+            Array("*-1\r\n".utf8), Self.bulk(String(repeating: "0", count: 32)),
+        ])
+        incoming[1] += Array("*3\r\n$7\r\nmessage\r\n".utf8) + Self.bulk(channel) + content
+    }
+
+    private mutating func lose(_ link: Int) {
+        guard isOpen[link] else { return }
+        forget(link)
+        losses += 1
+        gatekeeper.linkClosed(UInt32(link), at: now)
+    }
+
+    private mutating func forget(_ link: Int) {
+        isOpen[link] = false
+        incoming[link] = []
+    }
+
+    private static func bulk(_ text: String) -> [UInt8] { bulk(Array(text.utf8)) }
+
+    private static func bulk(_ text: [UInt8]) -> [UInt8] {
+        Array("$\(text.count)\r\n".utf8) + text + Array("\r\n".utf8)
+    }
+
+    private static func commands(_ bytes: [UInt8]) -> [[String]] {
+        let lines = String(decoding: bytes, as: UTF8.self).split(separator: "\r\n")
+        var commands: [[String]] = []
+        var index = 0
+        while index < lines.count, let count = Int(lines[index].dropFirst()) {
+            commands.append((0..<count).map { String(lines[index + 2 + 2 * $0]) })
+            index += 1 + 2 * count
+        }
+        return commands
+    }
+
+    /// Makes a key, or revokes the one that is there; now and then what was before is put back.
+    private mutating func change(_ random: inout SplitMix) {
+        let before = fields
+        if random.once(in: 3) {
+            record = record.revokingKey(at: now.unix)
+        } else {
+            let key = KeyRecord.Key(
+                verifier: random.element(verifiers),
+                createdAt: now.unix,
+                createdBy: record.owner,
+                expiresAt: random.once(in: 4) ? now.unix.advanced(byMilliseconds: 500) : nil
+            )
+            record = record.replacingKey(
+                with: key,
+                graceMilliseconds: random.once(in: 2) ? 300 : 0
+            )
+        }
+        fields = random.once(in: 10) ? before : storedFields(record, seal)
+    }
+}
