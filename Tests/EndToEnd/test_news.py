@@ -1,4 +1,7 @@
-"""Whatever is done to a record that a worker knows, the worker is told of, and asks again."""
+"""Whatever is done to a record that a worker knows, the worker is told of, and asks again.
+
+What is done to single fields is in test_tampering.py.
+"""
 
 import pytest
 
@@ -54,60 +57,6 @@ def test_a_record_that_is_taken_away_lets_nobody_in(gate, key, name):
         gate.redis.cli(*command)
 
     assert comes_to(gate, key, "revoked")
-
-
-ALTERATIONS = {
-    "organization": "umbrella",
-    "owner": "mallory",
-    "version": "99",
-    "state": "on",
-    "verifier": "ab" * 24,
-    "created_at": "1",
-    "created_by": "mallory",
-    "expires_at": "9999999999999",
-    "previous_verifier": "ab" * 24,
-    "previous_until": "9999999999999",
-    "revoked_at": "1",
-    "mac": "00" * 32,
-}
-
-
-@pytest.mark.parametrize("field", ALTERATIONS)
-def test_a_record_that_is_altered_is_not_believed(gate, key, field):
-    gate.redis.cli("HSET", RECORD, field, ALTERATIONS[field])
-
-    assert comes_to(gate, key, "unavailable")
-    assert any(locator("acme") in line for line in gate.nginx.lines("[error]"))
-
-
-OTHERS = {
-    "HDEL": [["HDEL", RECORD, "mac"]],
-    "SET": [["SET", RECORD, "text"]],
-    "COPY": [["COPY", record_key("umbrella"), RECORD, "REPLACE"]],
-    "MULTI": [["EVAL", "redis.call('DEL', KEYS[1]); return redis.call('RPUSH', KEYS[1], 'x')", "1", RECORD]],
-}
-
-
-@pytest.mark.parametrize("name", OTHERS)
-def test_something_else_in_the_place_of_a_record_is_not_believed(gate, key, name):
-    other = gate.key("umbrella")
-    gate.warm(other)
-    for command in OTHERS[name]:
-        gate.redis.cli(*command)
-
-    assert comes_to(gate, key, "unavailable")
-    assert gate.request(key=other).source == "cache"
-
-
-def test_a_record_that_is_put_right_again_is_believed_again(gate, key):
-    owner = gate.redis.hash(RECORD)["owner"]
-    gate.redis.cli("HSET", RECORD, "owner", "mallory")
-    assert comes_to(gate, key, "unavailable")
-
-    gate.redis.cli("HSET", RECORD, "owner", owner)
-
-    assert comes_to(gate, key, "allowed")
-    gate.warm(key)
 
 
 def test_a_record_that_is_moved_away_and_back_is_believed_again(gate, key):

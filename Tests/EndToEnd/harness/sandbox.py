@@ -10,6 +10,7 @@ from harness import http_client
 from harness.artefacts import CALLER, IS_ROOT
 from harness.executable import DONE, Latchkey
 from harness.key_forge import KeyForge, record_key, secret_of
+from harness.modes import LEASED, STRICT
 from harness.nginx_server import NginxServer
 from harness.polling import wait_until
 from harness.redis_server import RedisServer
@@ -85,6 +86,7 @@ class Sandbox:
         self.pepper_file = self.folder / "pepper"
         self.latchkey = Latchkey(self.config)
         self.forged_keys = []
+        self.consistency = consistency or LEASED
         self.gateways = []
         self.proxy = StoreProxy(self.folder / "proxy.sock", self.redis) if proxied else None
         Sandbox.live.append(self)
@@ -171,10 +173,11 @@ class Sandbox:
         return result
 
     def warm(self, *keys):
-        """Waits until the one worker of each gateway knows the records of keys, and may trust what it knows."""
+        """Waits until the one worker of each gateway knows what it may of keys, and trusts that."""
+        source = {LEASED: "cache", STRICT: "store"}[self.consistency]
         for key in keys:
             for gateway in self.gateways:
-                wait_until(lambda: self.request(key=key, at=gateway).source == "cache", "the cache answers")
+                wait_until(lambda: self.request(key=key, at=gateway).source == source, f"the {source} answers")
 
     def entries(self):
         """What the store knows of the gateways' workers: the words of each entry."""
