@@ -10,6 +10,10 @@
 
 static ngx_uint_t ngx_http_latchkey_may_be_ended(ngx_http_request_t *r);
 static void ngx_http_latchkey_end_handler(ngx_event_t *ev);
+#if (NGX_HTTP_V2)
+static void ngx_http_latchkey_send_reset(ngx_http_request_t *r);
+static void ngx_http_latchkey_wake_up(void *data);
+#endif
 
 
 void
@@ -137,17 +141,9 @@ ngx_http_latchkey_end_handler(ngx_event_t *ev)
     ngx_http_request_t *r;
     ngx_http_latchkey_ctx_t *ctx;
 
-#if (NGX_HTTP_V2)
-    ngx_connection_t *h2;
-#endif
-
     ctx = ev->data;
     r = ctx->request->main;
     c = r->connection;
-
-#if (NGX_HTTP_V2)
-    h2 = r->stream ? r->stream->connection->connection : NULL;
-#endif
 
     ngx_http_set_log_request(c->log, r);
 
@@ -155,21 +151,53 @@ ngx_http_latchkey_end_handler(ngx_event_t *ev)
         "latchkey: the request is ended, because its key was replaced, "
         "revoked or has expired");
 
+#if (NGX_HTTP_V2)
+    ngx_http_latchkey_send_reset(r);
+#endif
+
     /* the cleanup of an upstream gives up a reference, and it may be the last */
 
-    r->main->count++;
+    r->count++;
 
     ngx_http_finalize_request(r, NGX_HTTP_CLOSE);
 
     ngx_http_run_posted_requests(c);
+}
+
 
 #if (NGX_HTTP_V2)
 
-    /* RST_STREAM would stay queued until another stream has something to send */
+/*
+ * nginx queues the RST_STREAM of a stream that it closes, and would send it with
+ * the next frame of another stream.  It closes it at once, unless a thread works
+ * for the request: so the connection is woken up when the pool is destroyed.
+ */
 
-    if (h2) {
-        ngx_post_event(h2->write, &ngx_posted_events);
+static void
+ngx_http_latchkey_send_reset(ngx_http_request_t *r)
+{
+    ngx_pool_cleanup_t *cln;
+
+    if (r->stream == NULL) {
+        return;
     }
 
-#endif
+    cln = ngx_pool_cleanup_add(r->pool, 0);
+    if (cln == NULL) {
+        return;
+    }
+
+    cln->handler = ngx_http_latchkey_wake_up;
+    cln->data = r->stream->connection->connection->write;
 }
+
+
+static void
+ngx_http_latchkey_wake_up(void *data)
+{
+    ngx_event_t *wev = data;
+
+    ngx_post_event(wev, &ngx_posted_events);
+}
+
+#endif
