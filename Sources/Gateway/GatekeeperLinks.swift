@@ -81,16 +81,22 @@ extension Gatekeeper {
     }
 
     #if CANARIES
+        /// Changes are put off until answers and barriers that came behind them have been taken, and
+        /// until more has come.
         private func takeAnswersBeforeNews(_ now: ClockReading) {
-            var changes: [RedisLink<CommandMark>.Event] = []
-            while let event = news.link.nextEvent() {
-                if case .publication(.changed) = event {
-                    changes.append(event)
+            guard let first = news.link.nextEvent() else { return }
+            let changes = changesPutOff
+            changesPutOff = []
+            var event: RedisLink<CommandMark>.Event? = first
+            while let next = event {
+                if case .publication(.changed) = next {
+                    changesPutOff.append(next)
                 } else {
-                    takeNewsEvent(event, now)
+                    takeNewsEvent(next, now)
                 }
+                event = news.link.nextEvent()
             }
-            for event in changes { takeNewsEvent(event, now) }
+            for change in changes { takeNewsEvent(change, now) }
         }
     #endif
 }

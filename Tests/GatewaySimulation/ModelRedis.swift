@@ -66,9 +66,10 @@ extension ModelRedis {
         wake()
     }
 
-    /// CLIENT KILL: closes a connection; what was sent before still arrives.
-    func kill(_ session: Session) {
+    /// CLIENT KILL: closes a connection; what was sent before still arrives, unless it is lost.
+    func kill(_ session: Session, isLost: Bool = false) {
         sessions.removeAll { $0 === session }
+        if isLost { session.wire.down.loseAll() }
         session.wire.closeByServer()
     }
 

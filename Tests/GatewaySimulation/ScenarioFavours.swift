@@ -13,8 +13,21 @@ extension Scenario {
         faultLength = lease * 2
         changePause = lease / 2
         stallMax = lease * 2
+        stallPercent = 2
         length = lease * 14
         workerDelayMax = .microseconds(200)
+    }
+
+    /// Workers are silent for longer than they are waited for, are taken out of the list, and come
+    /// back.
+    mutating func favourSilence(_ chance: inout Chance) {
+        favourLateNews(&chance)
+        graceMilliseconds = chance.percent(70) ? 0 : chance.number(1...100)
+        timeoutMilliseconds = 500
+        changePause = .milliseconds(leaseMilliseconds / 3)
+        faultLength = .milliseconds(2 * (leaseMilliseconds + graceMilliseconds))
+        length = .milliseconds(leaseMilliseconds * 14)
+        administrators = 3
     }
 
     mutating func favour(_ flaw: Flaw, _ chance: inout Chance) {
@@ -33,10 +46,12 @@ extension Scenario {
         case .listReadTooEarly:
             // A worker begins while a record is being changed, and nobody else is waited for.
             (workers, organizations) = (1, 1)
-            faults = [.reloadWorker, .stall]
+            faults = [.reloadWorker, .lateNews]
             delayMax = .milliseconds(5)
-            faultPause /= 2
-        case .barrierWithChange: faults = [.stall]
+            faultPause = .milliseconds(leaseMilliseconds / 2)
+            faultLength = faultPause
+            requestPause = .milliseconds(3)
+        case .barrierWithChange: faults = [.lateNews]
         case .silentNotWaitedOut: faults = [.stall, .partition, .halfOpen]
         case .graceNotWaitedFor:
             graceMilliseconds = leaseMilliseconds * 4
@@ -52,16 +67,24 @@ extension Scenario {
                 // An answer is late, and the news behind it are later still.
                 favourLateNews(&chance)
                 timeoutMilliseconds = 500
-                faults = [.stall]
+                faults = [.lateNews]
+                faultLength = .milliseconds(leaseMilliseconds)
             case .readAfterListening:
                 // A reply is late, and meanwhile the connection for news is made anew.
                 favourLateNews(&chance)
-                faults = [.cut, .closeByStore, .stall, .closeByStore]
+                organizations = 1
+                timeoutMilliseconds = 500
+                faults = [.lateNews, .overrun, .lateAnswers]
+                faultPause /= 2
+                changePause /= 2
+                requestPause = .milliseconds(leaseMilliseconds / 2)
                 delayMax = .milliseconds(5)
             case .trustsOnlyRegistered, .nothingKnownOfBeforeRegistration:
                 // The fleet does not know of a worker, and news come late to it.
                 favourLateNews(&chance)
-                faults = [.refuseEntries, .replaceWorker, .stall, .stall]
+                faults = [.refuseEntries, .reloadWorker, .lateNews]
+                faultLength = .milliseconds(leaseMilliseconds)
+                changePause /= 2
             default: break
             }
         }

@@ -15,16 +15,18 @@ extension World {
         }
     }
 
-    /// Keys are changed again and again.
+    /// Keys are changed again and again, most of them while they are in use.
     func awaitChange() {
         guard !isEnding else { return }
         timeline.after(timeline.chance.span(mean: scenario.changePause)) { [self] in
             awaitChange()
-            // While one waits, another one may begin; it ends before.
-            guard !isEnding, counts.changesUnderWay < 2,
-                let organization = timeline.chance.element(of: organizations)
-            else { return }
-            change(organization, isHurried: timeline.chance.percent(15))
+            guard let organization = timeline.chance.element(of: organizations) else { return }
+            for place in places { place.running?.notice(activeKey(of: organization)) }
+            timeline.after(timeline.chance.span(mean: scenario.changePause / 4)) { [self] in
+                // While one waits, another one may begin; it ends before.
+                guard !isEnding, counts.changesUnderWay < scenario.administrators else { return }
+                change(organization, isHurried: timeline.chance.percent(15))
+            }
         }
     }
 
@@ -35,20 +37,25 @@ extension World {
     func change(_ organization: Organization, isHurried: Bool) {
         counts.changesUnderWay += 1
         defer { counts.changesUnderWay -= 1 }
+        let before = judge.ledger.latest(organization.name).accepted.first?.key
         withAdministration(of: organization) { administration, client in
             if judge.ledger.latest(organization.name).version == 0 {
                 try add(organization, administration)
             }
             let waiting = waiting(isHurried)
             let hasKey = !judge.ledger.latest(organization.name).accepted.isEmpty
-            if hasKey, timeline.chance.percent(40) {
+            if hasKey, timeline.chance.percent(30) {
                 timeline.tell("\(client) revokes the key of \(organization)")
-                settle(try administration.revoke(organization, waiting: waiting), organization, client)
+                settle(
+                    try administration.revoke(organization, waiting: waiting),
+                    organization,
+                    client
+                )
             } else {
                 try generate(organization, administration, client, waiting)
             }
         }
-        presentEndedKeys(of: organization)
+        if let before { present(before) }
     }
 
     private func waiting(_ isHurried: Bool) -> Waiting {

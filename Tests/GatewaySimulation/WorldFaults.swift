@@ -13,7 +13,9 @@ extension World {
         guard !isEnding, !scenario.faults.isEmpty else { return }
         timeline.after(timeline.chance.span(mean: scenario.faultPause)) { [self] in
             awaitFault()
-            guard !isEnding, let fault = timeline.chance.element(of: scenario.faults) else { return }
+            guard !isEnding, let fault = timeline.chance.element(of: scenario.faults) else {
+                return
+            }
             happen(fault)
         }
     }
@@ -28,6 +30,13 @@ extension World {
         case .halfOpen: if let wire = network.wire() { network.halfOpen(wire) }
         case .closeByStore:
             if let session = timeline.chance.element(of: store.sessions) { store.kill(session) }
+        case .lateNews:
+            if let pipe = newsSession?.wire.down {
+                pipe.hold(until: timeline.now + span, isInMiddle: timeline.chance.percent(50))
+            }
+        case .lateAnswers:
+            if let wire = dataSession?.wire { wire.down.hold(until: timeline.now + span) }
+        case .overrun: if let session = newsSession { store.kill(session, isLost: true) }
         case .partition:
             if let worker = place.worker { network.part(.worker(worker.number), for: span) }
         case .stopWorker: place.worker?.stop(for: span)
@@ -38,12 +47,26 @@ extension World {
             store.die(isHeard: timeline.chance.percent(70))
             timeline.after(span) { [self] in store.start() }
         case .replaceWorker: replaceWorker(at: place, after: span)
-        case .reloadWorker: reloadWorker(at: place)
+        case .reloadWorker: reloadWorker(at: place, after: span)
         case .emptyStore: emptyStore(for: span)
         case .putBack: putBack()
         case .speakOutOfTurn: speakOutOfTurn()
         case .refuseEntries: store.refuseEntries(for: span)
         }
+    }
+
+    /// Any connection on which news are told.
+    private var newsSession: Session? {
+        timeline.chance.element(of: store.sessions.filter(\.isSubscribed))
+    }
+
+    /// Any connection on which a worker asks.
+    private var dataSession: Session? {
+        timeline.chance.element(
+            of: store.sessions.filter {
+                if case .worker = $0.wire.client { !$0.isSubscribed } else { false }
+            }
+        )
     }
 
     private func replaceWorker(at place: Place, after span: Nanoseconds) {
@@ -54,11 +77,15 @@ extension World {
         }
     }
 
-    /// The new worker begins before the old one has ended, as after `nginx -s reload`.
-    private func reloadWorker(at place: Place) {
+    /// The new worker begins before the old one has ended, as after `nginx -s reload`, or some time
+    /// later.
+    private func reloadWorker(at place: Place, after span: Nanoseconds) {
         guard let worker = place.running else { return }
         worker.retire()
-        startWorker(at: place)
+        if timeline.chance.percent(50) { return startWorker(at: place) }
+        timeline.after(span) { [self] in
+            if place.worker === worker { startWorker(at: place) }
+        }
     }
 }
 

@@ -44,7 +44,7 @@ extension World {
     /// Requests come again and again.
     func awaitRequest(at place: Place) {
         guard !isEnding else { return }
-        timeline.after(timeline.chance.span(mean: leaseSpan / 6)) { [self] in
+        timeline.after(timeline.chance.span(mean: scenario.requestPause)) { [self] in
             request(at: place)
             awaitRequest(at: place)
         }
@@ -59,15 +59,13 @@ extension World {
         }
     }
 
-    /// Requests with keys that a change has ended come to all workers, at once and for a while.
-    func presentEndedKeys(of organization: Organization) {
+    /// Requests with a key that a change has ended come to all workers, at once and for a while.
+    func present(_ key: Int) {
+        guard let text = judge.ledger.keys[key].text else { return }
         for place in places {
-            for round in 0..<4 {
+            for round in 0..<3 {
                 let span = round == 0 ? 0 : timeline.chance.span(mean: trustSpan / 3)
-                timeline.after(span) { [self] in
-                    guard let request = endedKey(of: organization) else { return }
-                    place.running?.notice(request)
-                }
+                timeline.after(span) { place.running?.notice(.request(.issued(key), text)) }
             }
         }
     }
@@ -91,7 +89,7 @@ extension World {
         }
     }
 
-    private func activeKey(of organization: Organization) -> SimulatedWorker.Happening {
+    func activeKey(of organization: Organization) -> SimulatedWorker.Happening {
         guard let key = judge.ledger.latest(organization.name).accepted.first?.key,
             let text = judge.ledger.keys[key].text
         else { return strayKey(for: organization) }
