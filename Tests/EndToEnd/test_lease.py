@@ -4,6 +4,7 @@ import time
 
 import pytest
 
+from harness import processes
 from harness.http_client import bearer
 from harness.key_forge import record_key
 from harness.load import at_once
@@ -263,6 +264,35 @@ def test_news_that_are_lost_without_a_word_let_nobody_in_once_the_command_has_en
     gate.proxy.silence(listens=True)
 
     gate.latchkey.must(command, "acme", "--yes", as_=OWNER)
+
+    assert gate.request(key=key).result == "revoked"
+
+
+@pytest.mark.parametrize("command", ["revoke", "generate"])
+def test_a_worker_that_hears_again_knows_nothing_of_before(sandboxes, command):
+    """Nobody asks between the loss of the news and the next connection: nothing else makes it look."""
+    gate = make(sandboxes, proxied=True)
+    key, other = gate.key(), gate.key("umbrella")
+    gate.warm(key)
+    gate.proxy.silence(listens=True)
+
+    gate.latchkey.must(command, "acme", "--yes", as_=OWNER)
+    gate.warm(other)
+
+    assert gate.request(key=key).result == "revoked"
+
+
+def test_news_that_were_told_to_a_worker_that_stood_still_and_then_lost_are_not_missed(gate):
+    key, other = gate.key(), gate.key("umbrella")
+    gate.warm(key)
+    worker = gate.nginx.worker()
+    processes.freeze(worker)
+    gate.redis.cli("CLIENT", "KILL", "TYPE", "pubsub")
+    gate.revoke("acme", "--no-wait")
+    processes.thaw(worker)
+
+    wait_until(lambda: gate.redis.cli("CLIENT", "LIST", "TYPE", "pubsub"), "the worker hears again")
+    gate.warm(other)
 
     assert gate.request(key=key).result == "revoked"
 
