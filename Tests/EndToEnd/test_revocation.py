@@ -11,7 +11,6 @@ from harness.executable import DONE, NOT_CONFIRMED, KEY
 from harness.http_client import bearer
 from harness.key_forge import record_key
 from harness.modes import in_both_modes
-from harness.news_witness import NewsWitness
 from harness.polling import wait_until
 from harness.revocations import Revocations
 from harness.sandbox import OWNER
@@ -52,12 +51,13 @@ def waited_out(pid):
 
 @in_both_modes
 def test_no_request_that_begins_after_the_end_of_a_command_is_accepted_from_clients_that_never_stop(fleet):
-    with NewsWitness(fleet.redis) as witness, Revocations(fleet, CONNECTIONS, witness=witness) as revocations:
+    with Revocations(fleet, CONNECTIONS) as revocations:
         for number in range(REVOCATIONS):
             revocations.end(["revoke", "generate"][number % 2])
+        ends = revocations.finish()
 
-    print("", revocations.ends.summary(), sep="\n")
-    assert revocations.ends.accepted_after_exit == []
+    print("", ends.summary(), sep="\n")
+    assert ends.accepted_after_exit == 0
 
 
 @in_both_modes
@@ -147,6 +147,42 @@ def test_who_does_not_want_to_wait_does_not_wait(pair):
     processes.thaw(worker)
     for gate in pair.gateways:
         wait_until(lambda: pair.request(key=key, at=gate).result == "revoked", "the gateway is told")
+
+
+def test_to_revoke_once_more_asks_the_gateways_again(pair):
+    key = known_by_all(pair)
+    worker = pair.gateways[1].worker()
+    processes.freeze(worker)
+    pair.revoke("acme", "--no-wait")
+
+    again = pair.revoke()
+
+    assert re.fullmatch(waited_out(worker) + r"acme has no key\.\n", again.err)
+    processes.thaw(worker)
+    assert {pair.request(key=key, at=gate).result for gate in pair.gateways} == {"revoked"}
+
+
+@pytest.mark.skipif("LONG" not in os.environ, reason="takes a minute: LONG=1")
+def test_a_worker_with_a_long_grace_that_was_killed_costs_changes_thirty_seconds_until_its_grace_is_over(sandboxes):
+    pair = sandboxes(gateways=2, workers=1, settings="latchkey_outage_grace 40s;")
+    pair.expect("exited on signal 9")
+    pair.wait_for_entries()
+    known_by_all(pair)
+    dead = pair.gateways[1].worker()
+    processes.kill(dead)
+    wait_until(lambda: dead not in pair.gateways[1].workers() and pair.gateways[1].workers(), "another takes its place")
+
+    first = pair.latchkey.run("revoke", "acme", "--yes", as_=OWNER)
+
+    assert first.code == NOT_CONFIRMED
+    until = re.search(rf" \(process {dead}\) until (\S+)", first.err)[1].rstrip(".;")
+    left = (datetime.fromisoformat(until) - datetime.now(timezone.utc)).total_seconds()
+    assert 0 < left < 15
+    wait_until(lambda: datetime.now(timezone.utc) > datetime.fromisoformat(until), "its grace is over", seconds=60)
+    second = pair.revoke()
+    assert re.match(waited_out(dead), second.err)
+    assert second.ended - second.began < 5
+    pair.wait_for_entries()
 
 
 # Where it cannot be known
