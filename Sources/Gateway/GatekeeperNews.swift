@@ -61,6 +61,7 @@ extension Gatekeeper {
 
     /// The changes before the barrier have been taken, in order: nothing of before them is known.
     private func confirm(_ nonce: Barrier.Nonce, _ now: MonotonicTime) {
+        guard lease.hears else { return }
         for command in Barrier.confirm(nonce, by: identity.id) {
             _ = data.link.send(command, mark: CommandMark(purpose: .confirmation), now: now)
         }
@@ -115,7 +116,7 @@ extension Gatekeeper {
     func takeEntryReply(_ reply: RedisReply, _ mark: CommandMark, _ now: ClockReading) {
         guard !isEnding, heartbeats.counts(entry: mark.number) else { return }
         switch Registration(reply) {
-        case .renewed where lease.isRegistered: break
+        case .renewed where !lease.hasLapsed(now.monotonic): break
         case .added, .renewed:
             if obligations.keeps(.nothingKnownOfBeforeRegistration) {
                 cache.forgetAll()

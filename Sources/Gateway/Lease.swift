@@ -34,6 +34,15 @@ struct Lease {
     /// who keeps it.
     var mayKeep: Bool { isListening && isRegistered }
 
+    /// Whether the entry may have been taken out and written anew since it was last confirmed, while
+    /// nobody who changed a record waited for this worker: whoever takes an entry out has seen it
+    /// unchanged for as long as its worker may trust anything.
+    func hasLapsed(_ now: MonotonicTime) -> Bool {
+        guard isRegistered, let registeredAt else { return true }
+        return registeredAt.advanced(byMilliseconds: leaseMilliseconds)
+            .advanced(byMilliseconds: graceMilliseconds) <= now
+    }
+
     /// Whether changes are told.
     var hears: Bool { isListening }
 

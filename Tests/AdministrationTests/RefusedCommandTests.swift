@@ -52,7 +52,7 @@ struct RefusedCommandTests {
             "+xadd",
             "+zscore",
             "+publish",
-            "+blpop",
+            "+blpop", "+time",
             "+lpop"
         )
         try installation.addAcme()

@@ -77,6 +77,24 @@ struct FleetMembershipTests {
         #expect(known(driver, key)?.source == .cache)
     }
 
+    @Test func `an entry that was not confirmed for a lease makes everything be forgotten`() throws
+    {
+        let driver = try GateDriver.leased("latchkey_timeout 5s;")
+        let key = driver.generate("acme")
+        #expect(driver.result(key) == .allowed)
+        driver.tick(afterMilliseconds: 250)
+        let turn = driver.turn()
+        for _ in 0..<3 {
+            driver.tick(afterMilliseconds: 250)
+            driver.received(
+                driver.store.answer(driver.turn().news, isListening: true),
+                link: GateDriver.news
+            )
+        }
+        driver.received(driver.store.answer(turn.commands))
+        #expect(known(driver, key) == nil)
+    }
+
     @Test func `an entry that was written before everything was removed does not count`() throws {
         let driver = try GateDriver.leased()
         let key = driver.generate("acme")
@@ -170,14 +188,12 @@ struct FleetMembershipTests {
         let driver = try GateDriver.leased()
         let key = driver.generate("acme")
         #expect(driver.result(key) == .allowed)
-        driver.tick(afterMilliseconds: 1000)
-        driver.serve()
+        driver.beat(times: 4)
         driver.advance(milliseconds: 10)
         #expect(known(driver, key)?.source == .cache)
         let last = driver.now.unix.milliseconds
         #expect(!driver.gatekeeper.isSettled)
-        driver.tick(afterMilliseconds: 1000)
-        driver.serve()
+        driver.beat(times: 4)
         #expect(driver.store.lastUses["\(Organization("acme")!.locator)"] == "\(last)")
     }
 }

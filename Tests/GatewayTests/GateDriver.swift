@@ -77,6 +77,14 @@ final class GateDriver {
         tick()
         serve()
     }
+
+    /// Lets time pass with its heartbeats, four a second.
+    func beat(times: Int) {
+        for _ in 0..<times {
+            tick(afterMilliseconds: 250)
+            serve()
+        }
+    }
 }
 
 // MARK: - Keys and records

@@ -264,7 +264,8 @@ active proctype Model() provided (OLD_IS_LEFT)
        if :: listed -> revoker = ASKING :: else -> revoker = DONE; printf("revoker exits: nobody is registered\n") fi }
 #ifndef DROP_NONCE_AFTER_REPLY
   /* Again and again, for links that are new. One on its way is enough. */
-  :: d_step { revoker == ASKING && subscribed && !fromStoreI??[NONCE,_] -> fromStoreI!NONCE(LAPSED); printf("store: nonce published\n") }
+  :: d_step { revoker == ASKING && subscribed && !fromStoreI??[NONCE,_] ->
+       fromStoreI!NONCE(LAPSED); printf("store: nonce published\n") }
 #endif
   :: d_step { revoker == ASKING && acknowledged -> revoker = DONE; printf("revoker exits: the worker has answered\n") }
 #ifdef DROP_WAIT
@@ -283,7 +284,8 @@ active proctype Model() provided (OLD_IS_LEFT)
   /* It counts from its write's reply, which is any time before. */
   :: d_step { pruning && listAge == 0 -> listAge = LAPSED; printf("pruner's own write was replied to that long ago\n") }
 #endif
-  :: d_step { pruning && listAge == LAPSED -> registered = 0; pruning = 0; listAge = 0; printf("pruner removes the worker's field\n") }
+  :: d_step { pruning && listAge == LAPSED ->
+       registered = 0; pruning = 0; listAge = 0; printf("pruner removes the worker's field\n") }
 
   /* ---- The store takes a command ---- */
   :: d_step { !deadD && nempty(toStoreD) && nfull(fromStoreD) ->

@@ -64,7 +64,8 @@ active proctype Model()
   :: d_step { !good && !exited -> exited = 1; printf("revoker has the reply, and exits\n") }
 
   /* ---- The store ---- */
-  :: d_step { nempty(toStore) -> toStore?number; fromStore!number,good; printf("store takes read %d: good %d\n", number, good); tidy() }
+  :: d_step { nempty(toStore) ->
+       toStore?number; fromStore!number,good; printf("store takes read %d: good %d\n", number, good); tidy() }
 
   /* ---- Requests ---- */
   :: d_step { SOME_IDLE -> come(sent) }
