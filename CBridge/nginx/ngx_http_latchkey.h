@@ -5,6 +5,7 @@
  *   module      directives, phases and the hooks of a process
  *   setting     the directives that the executable reads too, kept as written
  *   prepare     a configuration checked by the library, in a child process
+ *   mode        what a location does with the result of a check
  *   request     a request identified, suspended, resumed, let in or refused
  *   stream      a request that was let in, ended with its key
  *   credential  where a key may stand in a request
@@ -33,6 +34,17 @@
 typedef struct ngx_http_latchkey_ctx_s ngx_http_latchkey_ctx_t;
 typedef struct ngx_http_latchkey_link_s ngx_http_latchkey_link_t;
 typedef struct ngx_http_latchkey_worker_s ngx_http_latchkey_worker_t;
+
+
+/* What a location does with the result of a check. */
+
+typedef enum {
+    NGX_HTTP_LATCHKEY_OFF = 0,
+    NGX_HTTP_LATCHKEY_ON,
+    NGX_HTTP_LATCHKEY_OPTIONAL, /* a request without a key comes from nobody */
+    NGX_HTTP_LATCHKEY_DRY_RUN,  /* reports and refuses nothing */
+    NGX_HTTP_LATCHKEY_VARIABLE  /* of a location alone: one of the others */
+} ngx_http_latchkey_mode_e;
 
 
 /* A place where a key may stand. */
@@ -81,13 +93,14 @@ typedef struct {
 
 
 typedef struct {
-    ngx_flag_t enable;
-    ngx_array_t *credentials; /* of ngx_http_latchkey_credential_t */
+    ngx_uint_t mode;
+    ngx_http_complex_value_t *variable; /* that says the mode */
+    ngx_array_t *credentials;           /* of ngx_http_latchkey_credential_t */
     ngx_str_t realm;
     ngx_flag_t end_streams;
 
     unsigned verify:1;  /* of this location alone: not inherited */
-    unsigned checked:1; /* enabled, or verify */
+    unsigned checked:1; /* not off, or verify */
 } ngx_http_latchkey_loc_conf_t;
 
 
@@ -104,6 +117,11 @@ struct ngx_http_latchkey_ctx_s {
     ngx_http_request_t *request;
     ngx_http_latchkey_worker_t *worker;
     ngx_array_t *credentials; /* where its key was looked for */
+
+    /* where the request is, and what holds there */
+    ngx_http_latchkey_loc_conf_t *location;
+    ngx_uint_t uri_changes;
+    ngx_uint_t mode;
 
     ngx_http_latchkey_state_e state;
     latchkey_decision decision;
@@ -198,6 +216,17 @@ void ngx_http_latchkey_setting_error(ngx_conf_t *cf,
 
 ngx_int_t ngx_http_latchkey_prepare(ngx_conf_t *cf,
     ngx_http_latchkey_main_conf_t *lmcf);
+
+/* mode */
+
+char *ngx_http_latchkey_set_mode(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+void ngx_http_latchkey_merge_mode(ngx_http_latchkey_loc_conf_t *conf,
+    ngx_http_latchkey_loc_conf_t *prev);
+ngx_int_t ngx_http_latchkey_enter_location(ngx_http_request_t *r,
+    ngx_http_latchkey_loc_conf_t *llcf, ngx_http_latchkey_ctx_t *ctx);
+ngx_uint_t ngx_http_latchkey_is_refused(ngx_http_latchkey_ctx_t *ctx);
+ngx_uint_t ngx_http_latchkey_is_vouched_for(ngx_http_latchkey_ctx_t *ctx);
 
 /* request */
 

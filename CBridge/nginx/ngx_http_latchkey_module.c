@@ -113,10 +113,10 @@ static ngx_command_t ngx_http_latchkey_commands[] = {
 
     { ngx_string("latchkey"),
         NGX_HTTP_MAIN_CONF | NGX_HTTP_SRV_CONF | NGX_HTTP_LOC_CONF
-            | NGX_CONF_FLAG,
-        ngx_conf_set_flag_slot,
+            | NGX_CONF_TAKE1,
+        ngx_http_latchkey_set_mode,
         NGX_HTTP_LOC_CONF_OFFSET,
-        offsetof(ngx_http_latchkey_loc_conf_t, enable),
+        0,
         NULL },
 
     { ngx_string("latchkey_verify"),
@@ -273,12 +273,13 @@ ngx_http_latchkey_create_loc_conf(ngx_conf_t *cf)
     /*
      * set by ngx_pcalloc():
      *
+     *     llcf->variable = NULL;
      *     llcf->realm = { 0, NULL };
      *     llcf->verify = 0;
      *     llcf->checked = 0;
      */
 
-    llcf->enable = NGX_CONF_UNSET;
+    llcf->mode = NGX_CONF_UNSET_UINT;
     llcf->credentials = NGX_CONF_UNSET_PTR;
     llcf->end_streams = NGX_CONF_UNSET;
 
@@ -294,15 +295,13 @@ ngx_http_latchkey_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 
     ngx_http_latchkey_main_conf_t *lmcf;
 
-    ngx_conf_merge_value(conf->enable, prev->enable, 0);
+    ngx_http_latchkey_merge_mode(conf, prev);
     ngx_conf_merge_ptr_value(conf->credentials, prev->credentials,
         &ngx_http_latchkey_default_credentials);
     ngx_conf_merge_str_value(conf->realm, prev->realm, "api");
     ngx_conf_merge_value(conf->end_streams, prev->end_streams, 1);
 
-    if (conf->enable || conf->verify) {
-        conf->checked = 1;
-
+    if (conf->checked) {
         lmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_latchkey_module);
         lmcf->used = 1;
     }
