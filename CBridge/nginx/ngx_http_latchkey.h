@@ -11,6 +11,9 @@
  *   credential  where a key may stand in a request
  *   search      the key found there
  *   refusal     the answer to a request that is not let in
+ *   format      the words of that answer, in the format that is wanted
+ *   accept      whether a client names a media type
+ *   grpc        that answer to a gRPC call
  *   variable    $latchkey_organization and its like
  *   worker      a worker's gateway, driven once a turn of the event loop
  *   link        a connection to the store
@@ -64,6 +67,27 @@ typedef struct {
 } ngx_http_latchkey_credential_t;
 
 
+/* The format of a refusal's words. */
+
+typedef enum {
+    NGX_HTTP_LATCHKEY_PROBLEM = 0,
+    NGX_HTTP_LATCHKEY_GRAPHQL,
+    NGX_HTTP_LATCHKEY_PLAIN
+} ngx_http_latchkey_format_e;
+
+
+/* What a request is told that is not let in. */
+
+typedef struct {
+    ngx_uint_t status;
+    const char *title; /* of the status */
+    const char *code;  /* as GraphQL servers name it */
+    const char *grpc_status;
+    const char *detail; /* printable ASCII without quotes, backslashes and % */
+    const char *error;  /* what follows the realm in the challenge */
+} ngx_http_latchkey_refusal_t;
+
+
 /* Where a directive stands. */
 
 typedef struct {
@@ -97,6 +121,7 @@ typedef struct {
     ngx_http_complex_value_t *variable; /* that says the mode */
     ngx_array_t *credentials;           /* of ngx_http_latchkey_credential_t */
     ngx_str_t realm;
+    ngx_uint_t error_format;
     ngx_flag_t end_streams;
 
     unsigned verify:1;  /* of this location alone: not inherited */
@@ -264,6 +289,26 @@ ngx_int_t ngx_http_latchkey_find_credential(ngx_http_request_t *r,
 
 ngx_int_t ngx_http_latchkey_refuse(ngx_http_request_t *r,
     ngx_http_latchkey_ctx_t *ctx);
+ngx_table_elt_t *ngx_http_latchkey_push_header(ngx_http_request_t *r,
+    const char *key, const char *value);
+
+/* format */
+
+extern ngx_conf_enum_t ngx_http_latchkey_formats[];
+
+ngx_int_t ngx_http_latchkey_format(ngx_http_request_t *r,
+    const ngx_http_latchkey_refusal_t *refusal, ngx_str_t *type,
+    ngx_str_t *body);
+
+/* accept */
+
+ngx_uint_t ngx_http_latchkey_accepts(ngx_http_request_t *r, ngx_str_t *type);
+
+/* grpc */
+
+ngx_uint_t ngx_http_latchkey_is_grpc(ngx_http_request_t *r);
+ngx_int_t ngx_http_latchkey_send_grpc(ngx_http_request_t *r,
+    const ngx_http_latchkey_refusal_t *refusal);
 
 /* variable */
 

@@ -142,6 +142,14 @@ static ngx_command_t ngx_http_latchkey_commands[] = {
         offsetof(ngx_http_latchkey_loc_conf_t, realm),
         &ngx_http_latchkey_realm_post },
 
+    { ngx_string("latchkey_error_format"),
+        NGX_HTTP_MAIN_CONF | NGX_HTTP_SRV_CONF | NGX_HTTP_LOC_CONF
+            | NGX_CONF_TAKE1,
+        ngx_conf_set_enum_slot,
+        NGX_HTTP_LOC_CONF_OFFSET,
+        offsetof(ngx_http_latchkey_loc_conf_t, error_format),
+        ngx_http_latchkey_formats },
+
     { ngx_string("latchkey_end_streams"),
         NGX_HTTP_MAIN_CONF | NGX_HTTP_SRV_CONF | NGX_HTTP_LOC_CONF
             | NGX_CONF_FLAG,
@@ -281,6 +289,7 @@ ngx_http_latchkey_create_loc_conf(ngx_conf_t *cf)
 
     llcf->mode = NGX_CONF_UNSET_UINT;
     llcf->credentials = NGX_CONF_UNSET_PTR;
+    llcf->error_format = NGX_CONF_UNSET_UINT;
     llcf->end_streams = NGX_CONF_UNSET;
 
     return llcf;
@@ -299,6 +308,8 @@ ngx_http_latchkey_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_ptr_value(conf->credentials, prev->credentials,
         &ngx_http_latchkey_default_credentials);
     ngx_conf_merge_str_value(conf->realm, prev->realm, "api");
+    ngx_conf_merge_uint_value(conf->error_format, prev->error_format,
+        NGX_HTTP_LATCHKEY_PROBLEM);
     ngx_conf_merge_value(conf->end_streams, prev->end_streams, 1);
 
     if (conf->checked) {
