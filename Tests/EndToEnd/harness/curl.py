@@ -5,11 +5,11 @@ import subprocess
 from harness.http_client import Response
 
 
-def http2(path, target, headers=(), *options):
-    """One request; `options` are curl's own."""
+def http2(path, target, headers=()):
+    """One request."""
     result = subprocess.run(
         ["curl", "--silent", "--show-error", "--max-time", "30", "--http2-prior-knowledge", "--unix-socket", path,
-         "--config", "-", "--include", *options, f"http://gateway{target}"],
+         "--config", "-", "--include", f"http://gateway{target}"],
         input="\n".join(f'header = "{name}: {value}"' for name, value in headers),
         capture_output=True, text=True, timeout=60,
     )
