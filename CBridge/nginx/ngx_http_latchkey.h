@@ -6,6 +6,7 @@
  *   setting     the directives that the executable reads too, kept as written
  *   prepare     a configuration checked by the library, in a child process
  *   mode        what a location does with the result of a check
+ *   return      a warning of what no check comes before
  *   request     a request identified, suspended, resumed, let in or refused
  *   stream      a request that was let in, ended with its key
  *   credential  where a key may stand in a request
@@ -119,7 +120,9 @@ typedef struct {
 typedef struct {
     ngx_uint_t mode;
     ngx_http_complex_value_t *variable; /* that says the mode */
-    ngx_array_t *credentials;           /* of ngx_http_latchkey_credential_t */
+    ngx_http_latchkey_place_t place;    /* of what says the mode */
+    ngx_http_latchkey_place_t verify_place;
+    ngx_array_t *credentials; /* of ngx_http_latchkey_credential_t */
     ngx_str_t realm;
     ngx_uint_t error_format;
     ngx_flag_t end_streams;
@@ -228,6 +231,7 @@ struct ngx_http_latchkey_worker_s {
 
 /* setting */
 
+ngx_http_latchkey_place_t ngx_http_latchkey_here(ngx_conf_t *cf);
 char *ngx_http_latchkey_setting(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_http_latchkey_set_library(ngx_conf_t *cf, ngx_command_t *cmd,
@@ -252,6 +256,11 @@ ngx_int_t ngx_http_latchkey_enter_location(ngx_http_request_t *r,
     ngx_http_latchkey_loc_conf_t *llcf, ngx_http_latchkey_ctx_t *ctx);
 ngx_uint_t ngx_http_latchkey_is_refused(ngx_http_latchkey_ctx_t *ctx);
 ngx_uint_t ngx_http_latchkey_is_vouched_for(ngx_http_latchkey_ctx_t *ctx);
+
+/* return */
+
+void ngx_http_latchkey_warn_of_return(ngx_conf_t *cf,
+    ngx_http_latchkey_loc_conf_t *llcf, ngx_uint_t inherited);
 
 /* request */
 

@@ -39,6 +39,8 @@ ngx_http_latchkey_set_mode(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return "is duplicate";
     }
 
+    llcf->place = ngx_http_latchkey_here(cf);
+
     value = cf->args->elts;
 
     if (ngx_http_script_variables_count(&value[1]) == 0) {
@@ -88,6 +90,7 @@ ngx_http_latchkey_merge_mode(ngx_http_latchkey_loc_conf_t *conf,
         ngx_conf_merge_uint_value(conf->mode, prev->mode,
             NGX_HTTP_LATCHKEY_OFF);
         conf->variable = prev->variable;
+        conf->place = prev->place;
     }
 
     conf->checked = (conf->mode != NGX_HTTP_LATCHKEY_OFF || conf->verify);

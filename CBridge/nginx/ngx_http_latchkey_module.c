@@ -205,6 +205,7 @@ ngx_http_latchkey_set_verify(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     }
 
     llcf->verify = 1;
+    llcf->verify_place = ngx_http_latchkey_here(cf);
 
     clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
     clcf->handler = ngx_http_latchkey_verify_handler;
@@ -282,6 +283,8 @@ ngx_http_latchkey_create_loc_conf(ngx_conf_t *cf)
      * set by ngx_pcalloc():
      *
      *     llcf->variable = NULL;
+     *     llcf->place = { { 0, NULL }, 0 };
+     *     llcf->verify_place = { { 0, NULL }, 0 };
      *     llcf->realm = { 0, NULL };
      *     llcf->verify = 0;
      *     llcf->checked = 0;
@@ -302,9 +305,9 @@ ngx_http_latchkey_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_http_latchkey_loc_conf_t *prev = parent;
     ngx_http_latchkey_loc_conf_t *conf = child;
 
+    ngx_uint_t inherited;
     ngx_http_latchkey_main_conf_t *lmcf;
 
-    ngx_http_latchkey_merge_mode(conf, prev);
     ngx_conf_merge_ptr_value(conf->credentials, prev->credentials,
         &ngx_http_latchkey_default_credentials);
     ngx_conf_merge_str_value(conf->realm, prev->realm, "api");
@@ -312,7 +315,13 @@ ngx_http_latchkey_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
         NGX_HTTP_LATCHKEY_PROBLEM);
     ngx_conf_merge_value(conf->end_streams, prev->end_streams, 1);
 
+    inherited = (conf->mode == NGX_CONF_UNSET_UINT && !conf->verify);
+
+    ngx_http_latchkey_merge_mode(conf, prev);
+
     if (conf->checked) {
+        ngx_http_latchkey_warn_of_return(cf, conf, inherited);
+
         lmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_latchkey_module);
         lmcf->used = 1;
     }
