@@ -18,6 +18,7 @@ HTTP = """
     }
 
     map $uri $by_place {
+        volatile;
         ~/public off;
         default on;
     }
@@ -85,6 +86,11 @@ SERVER = """
             rewrite ^(/places)/public/moved(.*)$ $1/private$2 last;
             rewrite ^(/places)/private/moved(.*)$ $1/public$2 last;
             proxy_pass http://unix:api.sock;
+        }
+
+        location /again {
+            latchkey $by_place;
+            proxy_pass http://unix:elsewhere.sock;
         }
 
         location /from-on {
@@ -178,7 +184,22 @@ SERVER = """
 
         location /stream/from-on/ {
             latchkey on;
-            rewrite ^/stream/from-on/(.*)$ /stream/dry_run/$1;
+            try_files /none /stream/dry_run/events;
+        }
+    }
+
+    # Sends on what is public, and tells what is private.
+    server {
+        listen unix:elsewhere.sock;
+        access_log off;
+
+        location /again/public {
+            add_header X-Accel-Redirect /again/private;
+            return 204;
+        }
+
+        location / {
+            return 200 'private\\n';
         }
 """
 
@@ -367,6 +388,11 @@ def test_the_variable_is_asked_again_where_a_redirect_leads(gate, sent):
     assert gate.request("/places/private/x").status == 401
     assert gate.request("/places/public/moved/x").status == 401
     assert gate.request("/places/private/moved/x").status == 200
+
+
+def test_the_variable_is_asked_again_where_a_redirect_leads_back_to_its_location(gate, sent):
+    assert gate.request("/again/public").status == 401
+    assert gate.request("/again/public", sent["allowed"]).body == "private\n"
 
 
 def test_a_variable_cannot_take_back_what_another_location_has_refused(gate, sent):
