@@ -47,6 +47,7 @@ test: build ## Run every test but the slow ones (fuzz, valgrind)
 	$(SWIFT) build --build-tests
 	$(SWIFT) test --skip-build --disable-xctest
 	scripts/check-library build/$(library)
+	$(PYTHON) Benchmarks/check_cost.py
 	$(PYTHON) -m pytest Tests/EndToEnd
 
 lint: ## Check the format and the style of all sources

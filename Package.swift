@@ -68,6 +68,18 @@ let package = Package(
         .testTarget(name: "RedisClientTests", dependencies: ["RedisClient"]),
         .testTarget(name: "KeyringTests", dependencies: ["Keyring"]),
         .testTarget(name: "GatewayTests", dependencies: ["Gateway"]),
+        .testTarget(
+            name: "GatewaySimulation",
+            dependencies: [
+                "Gateway",
+                "Administration",
+                .product(name: "HeapModule", package: "swift-collections"),
+            ],
+            // Worlds are many: they are fast in every build.
+            swiftSettings: [
+                .define("CANARIES", .when(configuration: .debug)), .unsafeFlags(["-O"]),
+            ]
+        ),
         .testTarget(name: "AdministrationTests", dependencies: ["Administration", "latchkey"]),
     ],
     swiftLanguageModes: [.v6]

@@ -25,4 +25,4 @@ SERVER = """
 
 def gateway(settings="", **options):
     """One worker in front of nothing but nginx itself."""
-    return Sandbox(settings=settings, workers=1, server=SERVER, http="keepalive_requests 1000000;", **options)
+    return Sandbox(settings=settings, workers=1, server=SERVER, **options)

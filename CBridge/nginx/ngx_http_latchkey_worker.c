@@ -6,7 +6,7 @@
  * one event; it runs when the other events of the turn have run and settles the
  * gateway once: decisions go out to their requests, orders to the links.  So
  * the reads of all requests of a turn leave in one write, and no request is
- * resumed within a call of the library or of a link.
+ * resumed or ended within a call of the library or of a link.
  */
 
 #include "ngx_http_latchkey.h"

@@ -213,8 +213,8 @@ extension Gatekeeper {
     public func openStream(_ request: UInt, _ locator: Locator, _ key: Decision.StreamKey) -> UInt64
     {
         let handle = streams.open(request, locator, key: key.mark, until: key.until)
-        // News may have come between the store's answer and this.
-        if lease.hears, !cache.knows(locator) { streams.doubt(locator) }
+        // News, or a later answer, may have come between the store's answer and this.
+        if lease.hears, !cache.knows(locator, accepting: key) { streams.doubt(locator) }
         return handle.number
     }
 

@@ -92,6 +92,13 @@ extension RecordCache {
         slot(of: locator).map { marks[$0].contains(.known) } ?? false
     }
 
+    /// Whether a locator's record is known to let a key in, and for as long as it is said.
+    func knows(_ locator: Locator, accepting key: Decision.StreamKey) -> Bool {
+        guard let slot = slot(of: locator), marks[slot].contains(.known), let keys = keys(slot)
+        else { return false }
+        return keys.active.is(key) || keys.previous?.is(key) == true
+    }
+
     /// The latest proven version of a locator's record that is remembered; 0 where none is.
     func version(of locator: Locator) -> UInt64 {
         slot(of: locator).map { records[$0].version } ?? 0
@@ -216,5 +223,11 @@ extension RecordCache {
         marks[slot].remove(.used)
         usesCount -= 1
         return (records[slot].locator, UnixTime(milliseconds: records[slot].lastUse))
+    }
+}
+
+extension AcceptedKeys.Key {
+    fileprivate func `is`(_ key: Decision.StreamKey) -> Bool {
+        verifier.mark == key.mark && until == key.until
     }
 }

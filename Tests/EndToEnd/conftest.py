@@ -32,8 +32,9 @@ def pytest_runtest_makereport(item):
     if report.failed:
         report.longrepr = KEY.sub(r"\1…", report.longreprtext)
         for sandbox in Sandbox.live:
-            log = sandbox.nginx.error_log()[-LOG_LENGTH_SHOWN:]
-            report.sections.append((f"error log of {sandbox.folder}", log))
+            for gateway in sandbox.gateways:
+                log = gateway.error_log()[-LOG_LENGTH_SHOWN:]
+                report.sections.append((f"error log of {gateway.folder}", log))
 
 
 @pytest.fixture(scope="session")
@@ -51,6 +52,12 @@ def sandboxes():
 
 
 @pytest.fixture
-def sandbox(sandboxes):
+def consistency(request):
+    """How checks relate to the store, where a test does not choose: as they do by default."""
+    return getattr(request, "param", None)
+
+
+@pytest.fixture
+def sandbox(sandboxes, consistency):
     """A gateway as most tests want it."""
-    return sandboxes()
+    return sandboxes(consistency=consistency)

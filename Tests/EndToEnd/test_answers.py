@@ -5,6 +5,7 @@ import json
 import pytest
 
 from harness.key_forge import locator
+from harness.modes import LEASED, STRICT, in_both_modes
 from harness.polling import wait_until
 from harness.sandbox import SERVER, Sandbox
 
@@ -17,10 +18,19 @@ REALMS = SERVER + """
 """
 
 
-@pytest.fixture(scope="module")
-def gate():
-    with Sandbox(server=REALMS, workers=1) as sandbox:
+SOURCES = {LEASED: "cache", STRICT: "store"}
+
+
+@pytest.fixture(scope="module", params=[LEASED, STRICT])
+def gate(request):
+    with Sandbox(server=REALMS, workers=1, consistency=request.param) as sandbox:
         yield sandbox
+
+
+@pytest.fixture(scope="module")
+def source(gate):
+    """What answers a key that is not new to the worker."""
+    return SOURCES[gate.consistency]
 
 
 @pytest.fixture(scope="module")
@@ -30,6 +40,7 @@ def keys(gate):
     expired = gate.latchkey.generate("late", "--expires-in", "1s", as_="alice")
     revoked = gate.key("acme")
     allowed = gate.key("acme")
+    gate.warm(allowed)
     wait_until(lambda: gate.request(key=expired).result == "expired", "the key expires")
     forge = gate.forge()
     return {
@@ -49,7 +60,7 @@ def problem(title, status, detail):
 
 def described(answer):
     """All of an answer that may differ between two refusals."""
-    changing = {"date", "x-result", "connection"}
+    changing = {"date", "x-result", "x-source", "connection"}
     return answer.status, [pair for pair in answer.headers if pair[0].lower() not in changing], answer.body
 
 
@@ -105,8 +116,9 @@ def test_the_realm_can_be_named(gate):
     assert gate.request("/realm").header("WWW-Authenticate") == 'Bearer realm="partners of acme"'
 
 
-def test_a_store_that_cannot_be_reached_is_no_fault_of_the_key(sandboxes):
-    gate = sandboxes(workers=1)
+@in_both_modes
+def test_a_store_that_cannot_be_reached_is_no_fault_of_the_key(sandboxes, consistency):
+    gate = sandboxes(workers=1, consistency=consistency)
     key = gate.key()
     gate.redis.kill()
 
@@ -124,8 +136,9 @@ def not_allowed(answer):
     return answer if answer.status != 200 else None
 
 
-def test_without_the_store_no_key_is_taken_for_a_wrong_one(sandboxes):
-    gate = sandboxes(workers=1)
+@in_both_modes
+def test_without_the_store_no_key_is_taken_for_a_wrong_one(sandboxes, consistency):
+    gate = sandboxes(workers=1, consistency=consistency)
     key = gate.key()
     gate.redis.kill()
     wait_until(lambda: gate.status_of(key) == 503, "the store is missed")
@@ -147,18 +160,19 @@ def access_line(gate, uri, **request):
     )[0]
 
 
-def test_the_log_tells_who_came(gate, keys):
+def test_the_log_tells_who_came(gate, keys, source):
     line = access_line(gate, "/api/log/allowed", key=keys["allowed"])
 
-    assert line == f"GET /api/log/allowed 200 result=allowed organization=acme locator={locator('acme')} source=store"
+    locator_ = locator("acme")
+    assert line == f"GET /api/log/allowed 200 result=allowed organization=acme locator={locator_} source={source}"
 
 
 @pytest.mark.parametrize("result, organization", [("revoked", "acme"), ("expired", "late")])
-def test_the_log_tells_of_which_organization_an_earlier_key_is(gate, keys, result, organization):
+def test_the_log_tells_of_which_organization_an_earlier_key_is(gate, keys, source, result, organization):
     line = access_line(gate, f"/api/log/{result}", key=keys[result])
 
     assert line == (
-        f"GET /api/log/{result} 401 result={result} organization=- locator={locator(organization)} source=store"
+        f"GET /api/log/{result} 401 result={result} organization=- locator={locator(organization)} source={source}"
     )
 
 

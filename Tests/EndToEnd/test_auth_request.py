@@ -2,6 +2,7 @@
 
 import pytest
 
+from harness.modes import in_both_modes
 from harness.polling import wait_until
 from harness.sandbox import OWNER, SERVER, Sandbox
 
@@ -102,8 +103,9 @@ def test_an_internal_location_cannot_be_asked_from_outside(gate, key):
     assert gate.request("/check", key=key).status == 404
 
 
-def test_without_the_store_the_answer_is_never_a_401(sandboxes):
-    gate = sandboxes(workers=1, server=DIRECT)
+@in_both_modes
+def test_without_the_store_the_answer_is_never_a_401(sandboxes, consistency):
+    gate = sandboxes(workers=1, server=DIRECT, consistency=consistency)
     key = gate.key()
     gate.redis.kill()
 

@@ -80,7 +80,23 @@ WRONG_LINES = [
     "latchkey_prefix abcdefghijklm;",
     "latchkey_prefix lk_prod;",
     "latchkey_prefix lk-a;",
+    "latchkey_consistency;",
     "latchkey_consistency relaxed;",
+    "latchkey_consistency leased strict;",
+    "latchkey_lease;",
+    "latchkey_lease 0;",
+    "latchkey_lease 49ms;",
+    "latchkey_lease 61m;",
+    "latchkey_lease soon;",
+    "latchkey_outage_grace;",
+    "latchkey_outage_grace never;",
+    "latchkey_outage_grace 8d;",
+    "latchkey_cache_size;",
+    "latchkey_cache_size 0;",
+    "latchkey_cache_size -1;",
+    "latchkey_cache_size many;",
+    "latchkey_cache_size 10000001;",
+    "latchkey_cache_size 99999999999999999999;",
     "latchkey_timeout;",
     "latchkey_timeout 0;",
     "latchkey_timeout soon;",
@@ -119,13 +135,15 @@ def test_a_password_in_the_url_is_not_written_out(gate):
     assert not any("hunter2" in line for line in both_refuse(gate, line=1))
 
 
-@pytest.mark.parametrize("name", ["store", "pepper_file", "prefix", "timeout", "operators", "consistency", "rotate_after"])
+ONCE = {
+    "store": "redis://127.0.0.1:6379", "pepper_file": None, "prefix": "lk", "timeout": "1s", "operators": "root",
+    "consistency": "strict", "lease": "1s", "outage_grace": "10s", "cache_size": "1000", "rotate_after": "90d",
+}
+
+
+@pytest.mark.parametrize("name", ONCE)
 def test_a_directive_twice_is_refused(gate, name):
-    values = {
-        "store": "redis://127.0.0.1:6379", "pepper_file": gate.pepper_file, "prefix": "lk", "timeout": "1s",
-        "operators": "root", "consistency": "strict", "rotate_after": "90d",
-    }
-    line = f"latchkey_{name} {values[name]};"
+    line = f"latchkey_{name} {ONCE[name] or gate.pepper_file};"
     write(gate, line, line, *([] if name == "pepper_file" else [pepper(gate)]))
 
     for fault in both_refuse(gate, line=2):
@@ -164,6 +182,29 @@ def test_syntax_that_nginx_takes_is_taken_by_both(gate):
 
     nginx_accepts(gate)
     gate.key()
+
+
+RIGHT_LINES = [
+    "latchkey_consistency leased;",
+    "latchkey_consistency strict;",
+    "latchkey_lease 50ms;",
+    "latchkey_lease 1h;",
+    "latchkey_outage_grace 0;",
+    "latchkey_outage_grace 7d;",
+    "latchkey_cache_size 1;",
+    "latchkey_cache_size 10000000;",
+    "latchkey_end_streams off;",
+]
+
+
+@pytest.mark.parametrize("line", RIGHT_LINES)
+def test_the_bounds_of_values_are_taken_by_both(gate, line):
+    gate.add_settings(line)
+
+    nginx_accepts(gate)
+    key = gate.key()
+    gate.nginx.start()
+    assert gate.status_of(key) == 200
 
 
 # The pepper
@@ -335,6 +376,11 @@ WRONG_LOCATIONS = [
     "latchkey_realm '';",
     "latchkey_realm 'a \"b\"';",
     "latchkey_realm a; latchkey_realm b;",
+    "latchkey_end_streams;",
+    "latchkey_end_streams perhaps;",
+    "latchkey_end_streams on; latchkey_end_streams off;",
+    "latchkey_lease 1s;",
+    "latchkey_cache_size 10;",
     "latchkey_store redis://127.0.0.1:6379;",
 ]
 

@@ -1,4 +1,7 @@
-"""The check of HTTP/2 requests, gRPC's too."""
+"""The check of HTTP/2 requests, gRPC's too.
+
+Most of these checks have to wait for the store: hence strict consistency, where no gateway is told otherwise.
+"""
 
 import subprocess
 
@@ -6,6 +9,7 @@ import pytest
 
 from harness.http2_client import Http2Connection
 from harness.http_client import bearer
+from harness.modes import STRICT
 from harness.polling import wait_until
 from harness.sandbox import HTTP2_SERVER, Sandbox
 
@@ -14,7 +18,7 @@ STREAMS = 50
 
 @pytest.fixture(scope="module")
 def gate():
-    with Sandbox(server=HTTP2_SERVER, workers=1, settings="latchkey_timeout 2s;") as sandbox:
+    with Sandbox(server=HTTP2_SERVER, workers=1, settings="latchkey_timeout 2s;", consistency=STRICT) as sandbox:
         yield sandbox
 
 
@@ -78,6 +82,23 @@ def test_streams_of_one_connection_share_a_read(gate, key, connection):
 
     assert [status for status, _ in answers] == [200] * STREAMS
     assert gate.redis.calls("hmget") <= before + STREAMS / 2
+
+
+def test_streams_of_one_connection_are_answered_from_the_cache(sandboxes):
+    gate = sandboxes(server=HTTP2_SERVER, workers=1)
+    key, other = gate.key("acme"), gate.key("umbrella")
+    replaced = gate.key("hooli")
+    gate.warm(key, other, gate.key("hooli"))
+    before = gate.redis.calls("hmget")
+
+    with Http2Connection(gate.nginx.folder / "h2.sock") as connection:
+        targets = [(target, bearer(each)) for target in ("/api", "/checked", "/grpc") for each in (key, other, replaced)]
+        answers = connection.answers(connection.open(targets * 5))
+
+    assert [status for status, _ in answers] == [200, 200, 401] * 15
+    assert all("organization=acme " in body for _, body in answers[0::3])
+    assert all("organization=umbrella " in body for _, body in answers[1::3])
+    assert gate.redis.calls("hmget") == before
 
 
 def test_streams_that_are_given_up_while_they_wait_do_no_harm(gate, key, connection):

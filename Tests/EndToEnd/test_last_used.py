@@ -6,13 +6,14 @@ import pytest
 
 from harness.http_client import bearer
 from harness.key_forge import locator, used_key
+from harness.modes import LEASED, STRICT
 from harness.polling import wait_until
 from harness.sandbox import OWNER
 
 
-@pytest.fixture
-def gate(sandboxes):
-    return sandboxes(workers=1)
+@pytest.fixture(params=[LEASED, STRICT])
+def gate(request, sandboxes):
+    return sandboxes(workers=1, consistency=request.param)
 
 
 def now():
@@ -34,6 +35,16 @@ def test_a_use_is_known_within_a_few_seconds(gate):
 
     assert before - 1 <= last_use(gate) <= after + 1
     assert "Never" not in gate.latchkey.status("acme", as_=OWNER)
+
+
+def test_a_use_of_a_key_that_the_worker_knows_is_recorded(gate):
+    key = gate.key()
+    gate.warm(key)
+    before = now()
+
+    assert gate.status_of(key) == 200
+
+    wait_until(lambda: last_use(gate) >= before - 1, "the use is recorded")
 
 
 def test_many_uses_are_recorded_in_few_commands(gate):
@@ -87,6 +98,7 @@ def test_a_use_is_never_set_back(gate):
 
 def test_a_use_just_before_a_graceful_end_is_not_lost(gate):
     key = gate.key()
+    gate.warm(key)
     before = now()
 
     assert gate.status_of(key) == 200
@@ -98,6 +110,7 @@ def test_a_use_just_before_a_graceful_end_is_not_lost(gate):
 def test_a_use_just_before_a_reload_is_not_lost(gate):
     key = gate.key()
     for _ in range(5):
+        gate.warm(key)
         before = now()
         assert gate.status_of(key) == 200
         gate.nginx.reload()
@@ -106,6 +119,7 @@ def test_a_use_just_before_a_reload_is_not_lost(gate):
 
 def test_uses_during_an_outage_of_the_store_are_recorded_after_it(gate):
     key = gate.key()
+    gate.warm(key)
     before = now()
     assert gate.status_of(key) == 200
 

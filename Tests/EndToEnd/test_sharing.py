@@ -1,16 +1,20 @@
-"""What checks cost the store: one read an organization, and all reads of one turn in one write."""
+"""What checks cost the store: one read an organization, and all reads of one turn in one write.
+
+Under strict consistency; what a cache saves is in test_cache.py.
+"""
 
 import pytest
 
 from harness import processes
 from harness.http_client import bearer
+from harness.modes import STRICT
 
 CLIENTS = 20
 
 
 @pytest.fixture
 def gate(sandboxes):
-    return sandboxes(workers=1, settings="latchkey_timeout 10s;")
+    return sandboxes(workers=1, settings="latchkey_timeout 10s;", consistency=STRICT)
 
 
 def in_one_turn(gate, connections, keys):

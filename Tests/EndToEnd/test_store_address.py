@@ -1,18 +1,28 @@
 """Where the store is, and as whom the two programs come to it."""
 
+import re
+
 import pytest
 
-from harness.executable import CONFIGURATION, DONE, NOT_PERMITTED, STORE_UNREACHABLE
+from harness.artefacts import ROOT
+from harness.executable import CONFIGURATION, DONE, NOT_CONFIRMED, NOT_PERMITTED, STORE_UNREACHABLE
 from harness.key_forge import locator, record_key, used_key
 from harness.polling import wait_until
 from harness.sandbox import OWNER
 
 # The least that each program needs.
-GATEWAY_RULES = ["%R~latchkey:record:*", "%W~latchkey:used:*", "-@all", "+hmget", "+zadd", "+ping", "+select"]
+GATEWAY_RULES = [
+    "%R~latchkey:record:*", "%W~latchkey:used:*", "%RW~latchkey:refused:*", "%W~latchkey:refused_at:*",
+    "%W~latchkey:gateways", "%W~latchkey:ack:*", "&__redis__:invalidate", "&latchkey:barrier", "-@all",
+    *("+ping", "+select", "+hmget", "+hset", "+hdel", "+zadd", "+zincrby", "+rpush", "+expire"),
+    *("+client|id", "+client|tracking", "+subscribe"),
+]
 ADMIN_RULES = [
-    "%RW~latchkey:record:*", "%RW~latchkey:audit:*", "%R~latchkey:used:*", "-@all",
-    *("+hmget", "+watch", "+unwatch", "+multi", "+exec", "+hincrby", "+hset", "+hdel", "+xadd", "+zscore", "+ping"),
-    *("+select", "+role", "+wait", "+publish"),
+    "%RW~latchkey:record:*", "%RW~latchkey:audit:*", "%R~latchkey:used:*", "%R~latchkey:refused:*",
+    "%R~latchkey:refused_at:*", "%RW~latchkey:gateways", "%RW~latchkey:gateways:silent", "%RW~latchkey:ack:*",
+    "&latchkey:barrier", "-@all",
+    *("+ping", "+select", "+watch", "+multi", "+exec", "+hmget", "+hset", "+hdel", "+hincrby", "+hgetall"),
+    *("+xadd", "+zscore", "+publish", "+blpop", "+lpop", "+time"),
 ]
 
 GATEWAY_PASSWORD = "gateway-password-1"
@@ -26,9 +36,9 @@ def write_credentials(sandbox, name, text, mode=0o600):
     return path
 
 
-def protect(sandbox):
+def protect(sandbox, gateway_rules=GATEWAY_RULES, admin_rules=ADMIN_RULES):
     """Gives each program an account of its own, and takes the rights of all others."""
-    users = {"gateway": (GATEWAY_PASSWORD, GATEWAY_RULES), "admin": (ADMIN_PASSWORD, ADMIN_RULES)}
+    users = {"gateway": (GATEWAY_PASSWORD, gateway_rules), "admin": (ADMIN_PASSWORD, admin_rules)}
     for name, (password, rules) in users.items():
         sandbox.redis.cli("ACL", "SETUSER", name, "reset", "on", f">{password}", "resetchannels", *rules)
         write_credentials(sandbox, f"{name}.auth", f"{name} {password}\n")
@@ -38,20 +48,35 @@ def protect(sandbox):
     )
 
 
+def lead_a_life(sandbox):
+    """Does everything that needs a right of the store's."""
+    sandbox.wait_for_entries()
+    replaced = sandbox.key()
+    sandbox.warm(replaced)
+    wait_until(lambda: sandbox.redis.cli("ZSCORE", used_key("acme"), locator("acme")), "the use is recorded")
+    key = sandbox.key()
+    assert sandbox.status_of(replaced) == 401
+    wait_until(lambda: "refused once" in sandbox.latchkey.status("acme", as_=OWNER), "the refused use is counted")
+    assert sandbox.latchkey.verify(key).code == DONE
+    assert len(sandbox.latchkey.gateways()) == 1
+    assert sandbox.revoke().err.count("\n") == 1
+    assert sandbox.status_of(key) == 401
+
+
+def no_errors(sandbox):
+    """Whether Redis had nothing to refuse."""
+    return "NOPERM" not in sandbox.redis.cli("INFO", "errorstats")
+
+
 @pytest.mark.parametrize("tcp", [False, True], ids=["unix", "tcp"])
 def test_each_program_comes_with_its_own_user_and_password(sandboxes, tcp):
     sandbox = sandboxes(start=False, workers=1, tcp=tcp)
     protect(sandbox)
     sandbox.nginx.start()
 
-    key = sandbox.key()
-    assert sandbox.status_of(key) == 200
-    wait_until(lambda: sandbox.redis.cli("ZSCORE", used_key("acme"), locator("acme")), "the use is recorded")
-    assert sandbox.latchkey.verify(key).code == DONE
-    assert "Active" in sandbox.latchkey.status("acme", as_=OWNER)
-    sandbox.latchkey.must("revoke", "acme", "--yes", as_=OWNER)
-    assert sandbox.status_of(key) == 401
+    lead_a_life(sandbox)
 
+    assert no_errors(sandbox)
     users = {field.partition("=")[2] for line in sandbox.redis.clients() for field in line.split() if field.startswith("user=")}
     assert users == {"gateway"}
 
@@ -96,6 +121,81 @@ def test_a_gateway_without_the_right_to_read_answers_503_and_says_why(sandboxes)
 
     assert sandbox.status_of(key) == 503
     assert any("NOPERM" in line for line in sandbox.nginx.lines("[error]"))
+
+
+def documented_rules(file, user):
+    """The rights that a document gives to a user."""
+    text = (ROOT / file).read_text()
+    command = re.search(rf"^ACL SETUSER {user} (.*(?:\n +.*)*)", text, re.MULTILINE)[1]
+    return command.partition(">PASSWORD")[2].split()
+
+
+def test_the_rights_in_the_documents_are_enough(sandboxes):
+    sandbox = sandboxes(start=False, workers=1)
+    protect(sandbox, admin_rules=documented_rules("docs/EXECUTABLE.md", "latchkey-admin"))
+    sandbox.nginx.start()
+
+    lead_a_life(sandbox)
+
+    assert no_errors(sandbox)
+
+
+# What a gateway goes without where a right is missing, and what it says.
+LACKS = {
+    "-subscribe": "does not tell of changes",
+    "-client|tracking": "does not tell of changes",
+    "-client|id": "does not tell of changes",
+    "-hset": "not in the list of gateways",
+}
+
+
+@pytest.mark.parametrize("right", LACKS)
+def test_a_gateway_that_may_not_listen_or_enter_itself_reads_the_store_for_every_check(sandboxes, right):
+    sandbox = sandboxes(start=False, workers=1)
+    protect(sandbox, [*GATEWAY_RULES, right])
+    sandbox.nginx.start()
+    key = sandbox.key()
+
+    answers = [sandbox.request(key=key) for _ in range(10)]
+
+    assert {(answer.status, answer.source) for answer in answers} == {(200, "store")}
+    assert any("NOPERM" in line for line in sandbox.nginx.lines(LACKS[right]))
+    sandbox.revoke()
+    assert sandbox.request(key=key).result == "revoked"
+
+
+def test_a_gateway_that_may_not_confirm_is_waited_out_and_says_so(sandboxes):
+    sandbox = sandboxes(start=False, workers=1)
+    protect(sandbox, [*GATEWAY_RULES, "-rpush"])
+    sandbox.nginx.start()
+    key = sandbox.key()
+    sandbox.warm(key)
+
+    assert "did not confirm" in sandbox.revoke().err
+
+    assert sandbox.request(key=key).result == "revoked"
+    assert sandbox.nginx.lines("a change could not be confirmed: NOPERM")
+
+
+@pytest.mark.parametrize("right", ["-publish", "-blpop", "-hgetall", "&none"])
+def test_an_executable_that_may_not_ask_the_gateways_never_claims_too_much(sandboxes, right):
+    sandbox = sandboxes(start=False, workers=1)
+    rules = [rule for rule in ADMIN_RULES if right != "&none" or not rule.startswith("&")]
+    protect(sandbox, admin_rules=["resetchannels", *rules, *([] if right == "&none" else [right])])
+    sandbox.nginx.start()
+    sandbox.wait_for_entries()
+    sandbox.add("acme")
+    key = sandbox.latchkey.remember(sandbox.latchkey.run("generate", "acme", "--yes", as_=OWNER).out.strip())
+    sandbox.warm(key)
+
+    result = sandbox.latchkey.run("revoke", "acme", "--yes", as_=OWNER)
+
+    assert result.code in (DONE, NOT_CONFIRMED)
+    if result.code == DONE:
+        assert sandbox.request(key=key).result == "revoked"
+    else:
+        assert "NOPERM" in result.err
+        wait_until(lambda: sandbox.request(key=key).result == "revoked", "the gateway is told")
 
 
 WRONG_FILES = {

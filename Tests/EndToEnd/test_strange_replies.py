@@ -2,7 +2,7 @@
 
 import pytest
 
-from harness.fake_redis import PONG, RECORD_FIELDS, FakeRedis, array, bulk
+from harness.fake_redis import BARRIER, INVALIDATION, PONG, RECORD_FIELDS, FakeRedis, array, bulk, message
 from harness.http_client import bearer
 from harness.key_forge import record_key
 from harness.load import at_once
@@ -87,7 +87,9 @@ def test_a_strange_record_lets_nobody_in_and_ends_no_worker(gate_and_key, name):
     assert gate.nginx.worker() == worker
 
 
-def test_a_reply_that_comes_byte_by_byte_is_put_together(sandboxes):
+@pytest.fixture
+def gate_and_record(sandboxes):
+    """A gateway without its store, a key, and an answer to HMGET with the key's record."""
     gate = sandboxes(workers=1, settings="latchkey_timeout 10s;")
     gate.expect(NO_SOCKET)
     key = gate.key("acme")
@@ -99,9 +101,103 @@ def test_a_reply_that_comes_byte_by_byte_is_put_together(sandboxes):
         values = [record.get(name.decode()) for name in words[2:]]
         return array(*[b"$-1\r\n" if value is None else bulk(value.encode()) for value in values])
 
+    return gate, key, stored
+
+
+def test_a_reply_that_comes_byte_by_byte_is_put_together(gate_and_record):
+    gate, key, stored = gate_and_record
+
     with FakeRedis(gate.redis.socket, stored, byte_by_byte=True):
         wait_until(lambda: gate.status_of(key) == 200, "the gateway finds the stand-in")
         assert at_once(8, lambda: gate.request(key=key).body) == ["/api organization=acme result=allowed\n"] * 8
+
+
+# News
+
+
+def right_pong(number):
+    return array(bulk(b"pong"), bulk(number))
+
+
+def test_a_stand_in_that_does_all_that_is_wanted_is_believed(gate_and_record):
+    """So that the others below are not believed for what is strange about them."""
+    gate, key, stored = gate_and_record
+
+    with FakeRedis(gate.redis.socket, stored, pong=right_pong):
+        gate.warm(key)
+
+
+STRANGE_PONGS = {
+    "another number": lambda number: array(bulk(b"pong"), bulk(b"0" + number)),
+    "an earlier number": lambda number: array(bulk(b"pong"), bulk(b"%d" % (int(number) - 1))),
+    "no number": lambda number: PONG,
+    "an empty number": lambda number: array(bulk(b"pong"), bulk(b"")),
+    "a word for a number": lambda number: array(bulk(b"pong"), bulk(b"x" * 100_000)),
+    "an integer": lambda number: array(bulk(b"pong"), b":%s\r\n" % number),
+    "another word": lambda number: array(bulk(b"ping"), bulk(number)),
+    "three elements": lambda number: array(bulk(b"pong"), bulk(number), bulk(b"")),
+    "loading": lambda number: b"-LOADING Redis is loading the dataset in memory\r\n",
+    "nothing": lambda number: b"$-1\r\n",
+    "two answers": lambda number: right_pong(number) * 2,
+    "the end": lambda number: None,
+}
+
+
+@pytest.mark.parametrize("name", STRANGE_PONGS)
+def test_an_answer_to_a_heartbeat_that_is_none_renews_no_trust(gate_and_record, name):
+    gate, key, stored = gate_and_record
+    worker = gate.nginx.worker()
+
+    with FakeRedis(gate.redis.socket, stored, pong=STRANGE_PONGS[name]) as store:
+        wait_until(lambda: gate.status_of(key) == 200, "the gateway finds the stand-in")
+        seen = store.count(b"SUBSCRIBE")
+        wait_until(lambda: store.count(b"PING") > 12 or store.count(b"SUBSCRIBE") > seen, "heartbeats are answered")
+        if name != "two answers":
+            assert {gate.request(key=key).source for _ in range(50)} == {"store"}
+    assert gate.nginx.worker() == worker
+
+
+STRANGE_NEWS = {
+    "garbage": b"\x16\x03\x01 garbage\r\n",
+    "the end": None,
+    "a reply that nobody asked for": b"+OK\r\n",
+    "an error": b"-ERR something\r\n",
+    "nothing": b"$-1\r\n",
+    "a pong that nobody asked for": right_pong(b"1"),
+    "no key": message(INVALIDATION, array()),
+    "all keys": message(INVALIDATION, b"*-1\r\n"),
+    "a text for keys": message(INVALIDATION, bulk(b"latchkey:record:{x}")),
+    "numbers for keys": message(INVALIDATION, array(b":1\r\n", b":2\r\n")),
+    "arrays for keys": message(INVALIDATION, array(array(bulk(b"x")), array())),
+    "keys that are none": message(INVALIDATION, array(bulk(b""), bulk(b"\x00\xff"), bulk(b"latchkey:record:{}"))),
+    "a hundred thousand keys": message(INVALIDATION, array(*[bulk(b"latchkey:record:{%014d}" % n) for n in range(100_000)])),
+    "a huge key": b"*3\r\n$7\r\nmessage\r\n$20\r\n__redis__:invalidate\r\n*1\r\n$%d\r\n" % HUGE,
+    "a huge number of keys": b"*3\r\n$7\r\nmessage\r\n$20\r\n__redis__:invalidate\r\n*%d\r\n" % HUGE,
+    "half a message": b"*3\r\n$7\r\nmessage\r\n$20\r\n__redis__:inv",
+    "another channel": message(b"other", bulk(b"x")),
+    "a channel without a name": message(b"", bulk(b"")),
+    "no channel": array(bulk(b"message"), b"$-1\r\n", bulk(b"x")),
+    "a pattern": array(bulk(b"pmessage"), bulk(b"*"), bulk(INVALIDATION), bulk(b"x")),
+    "the end of a subscription": array(bulk(b"unsubscribe"), bulk(INVALIDATION), b":0\r\n"),
+    "a barrier of nothing": message(BARRIER, b"$-1\r\n"),
+    "a barrier of bytes": message(BARRIER, bulk(b"\x00\xff" * 16)),
+    "a barrier of keys": message(BARRIER, array(bulk(b"x"))),
+    "a thousand barriers": message(BARRIER, bulk(b"0123456789abcdef" * 2)) * 1000,
+    "a message of RESP3": b">3\r\n+message\r\n+x\r\n+y\r\n",
+}
+
+
+@pytest.mark.parametrize("name", STRANGE_NEWS)
+def test_strange_news_end_no_worker_and_fail_no_request(gate_and_record, name):
+    gate, key, stored = gate_and_record
+    worker = gate.nginx.worker()
+
+    with FakeRedis(gate.redis.socket, stored, pong=right_pong, news=STRANGE_NEWS[name]) as store:
+        wait_until(lambda: gate.status_of(key) == 200 and store.count(b"SUBSCRIBE") >= 2, "the gateway listens")
+        assert {gate.status_of(key) for _ in range(50)} == {200}
+        replaced = gate.forge().issued("acme")
+        assert {gate.request(key=replaced).result for _ in range(10)} == {"revoked"}
+    assert gate.nginx.worker() == worker
 
 
 STRANGE_PINGS = {

@@ -136,6 +136,37 @@ struct OpenStreamTests {
         #expect(ended() == [1])
     }
 
+    /// Two checks whose replies, from before a change and from behind it, come together when the news
+    /// have come already; the first one is let in and opened.
+    private func openBehindChange(_ key: [UInt8], _ change: () -> Void) {
+        driver.tellChange("acme")
+        driver.check(key, request: 1)
+        let before = driver.store.answer(driver.turn().commands)
+        change()
+        driver.tellChange("acme")
+        driver.check(key, request: 2)
+        driver.received(before + driver.store.answer(driver.turn().commands))
+        let decision = driver.answers().first?.decision
+        #expect(decision?.result == .allowed)
+        _ = driver.gatekeeper.openStream(1, decision!.locator!, decision!.streamKey!)
+    }
+
+    @Test func `a key whose end is known before its request is opened is noticed`() {
+        let key = driver.generate("acme")
+        openBehindChange(key) { driver.revoke("acme") }
+        #expect(ended() == [1])
+    }
+
+    @Test func `a key whose time is limited before its request is opened is noticed`() {
+        let key = driver.generate("acme")
+        openBehindChange(key) { _ = driver.generate("acme", graceMilliseconds: 2000) }
+        #expect(ended().isEmpty)
+        driver.tick(afterMilliseconds: 1900)
+        #expect(ended().isEmpty)
+        driver.tick(afterMilliseconds: 400)
+        #expect(ended() == [1])
+    }
+
     @Test
     func `a key that is revoked while no news are heard ends its requests when they are back`() {
         let key = driver.generate("acme")

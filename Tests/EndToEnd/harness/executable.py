@@ -5,7 +5,9 @@ import os
 import pty
 import pwd
 import re
+import signal
 import subprocess
+import time
 from dataclasses import dataclass
 
 from harness.artefacts import EXECUTABLE
@@ -19,6 +21,7 @@ NOT_VALID = 1
 USAGE = 64
 BAD_DATA = 65
 STORE_UNREACHABLE = 69
+NOT_CONFIRMED = 75
 NOT_PERMITTED = 77
 CONFIGURATION = 78
 
@@ -28,6 +31,8 @@ class Result:
     code: int
     out: str
     err: str
+    began: float = 0
+    ended: float = 0
 
     def one_line(self):
         """The one clear line on standard error that comes with a refusal."""
@@ -51,12 +56,11 @@ class Latchkey:
 
     def run(self, *arguments, as_=None, stdin="", account=None, timeout=60):
         """Runs a command, as another account where one is named."""
-        result = subprocess.run(
-            self.command(*arguments, as_=as_), input=stdin, capture_output=True, text=True,
-            timeout=timeout, env=clean_environment(), cwd="/", **identity(account),
-        )
-        self.keep_silent_about_keys(result.stderr)
-        return Result(result.returncode, result.stdout, result.stderr)
+        return self.start(*arguments, as_=as_, stdin=stdin, account=account).finish(timeout)
+
+    def start(self, *arguments, as_=None, stdin="", account=None):
+        """Begins a command, and goes on while it runs."""
+        return RunningCommand(self, self.command(*arguments, as_=as_), stdin, **identity(account))
 
     def must(self, *arguments, **options):
         """Runs a command that must succeed; returns its standard output."""
@@ -81,11 +85,45 @@ class Latchkey:
     def status_json(self, organization, as_=None):
         return json.loads(self.must("status", organization, "--json", as_=as_))
 
+    def gateways(self):
+        """The list of gateways, as programs get it."""
+        return json.loads(self.must("gateways", "--json"))
+
     def verify(self, key):
         return self.run("verify", stdin=key + "\n")
 
     def keep_silent_about_keys(self, text):
         assert not any(secret_of(key) in text for key in self.keys), "a key was written out"
+
+
+class RunningCommand:
+    """A command that was begun."""
+
+    def __init__(self, latchkey, command, stdin, **identity):
+        self.latchkey = latchkey
+        self.stdin = stdin
+        self.began = time.monotonic()
+        self.process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            env=clean_environment(), cwd="/", **identity,
+        )
+
+    def is_running(self):
+        return self.process.poll() is None
+
+    def interrupt(self):
+        self.process.send_signal(signal.SIGINT)
+
+    def finish(self, timeout=60):
+        """Waits for its end."""
+        try:
+            out, err = self.process.communicate(self.stdin, timeout)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            raise
+        ended = time.monotonic()
+        self.latchkey.keep_silent_about_keys(err)
+        return Result(self.process.returncode, out, err, self.began, ended)
 
 
 class Dialogue:

@@ -7,9 +7,16 @@ OK = b"+OK\r\n"
 PONG = b"+PONG\r\n"
 RECORD_FIELDS = 12
 
+INVALIDATION, BARRIER = b"__redis__:invalidate", b"latchkey:barrier"
+
 
 def bulk(text):
     return b"$%d\r\n%s\r\n" % (len(text), text)
+
+
+def message(channel, content):
+    """What a subscriber gets; the content is a reply as well."""
+    return array(bulk(b"message"), bulk(channel), content)
 
 
 def array(*elements):
@@ -20,14 +27,17 @@ class FakeRedis:
     """Answers HMGET with `record`, a function of the command's words, PING with `ping`, all else with OK.
 
     A reply of None ends the connection.  `greeting` is sent before anything was asked; with
-    `byte_by_byte` each byte of a reply is sent by itself.
+    `byte_by_byte` each byte of a reply is sent by itself.  With `pong`, a function of a number, it also does what a
+    gateway wants that listens to news: it answers its numbered PINGs so, and says `news` to who has subscribed.
     """
 
-    def __init__(self, path, record, ping=PONG, greeting=b"", byte_by_byte=False):
+    def __init__(self, path, record, ping=PONG, greeting=b"", byte_by_byte=False, pong=None, news=b""):
         self.path = path
         self.record = record
         self.ping = ping
         self.greeting = greeting
+        self.pong = pong
+        self.news = news
         self.piece_length = 1 if byte_by_byte else 1 << 24
         self.commands = []
         self.ended = False
@@ -80,6 +90,8 @@ class FakeRedis:
             shut(connection)
 
     def reply(self, words):
+        if self.pong and (reply := self.reply_to_gateway(words)) != b"":
+            return reply
         match words[0]:
             case b"PING":
                 return self.ping
@@ -89,6 +101,24 @@ class FakeRedis:
                 return b":0\r\n"
             case _:
                 return OK
+
+
+    def reply_to_gateway(self, words):
+        match words:
+            case [b"PING", number]:
+                return self.pong(number)
+            case [b"CLIENT", b"ID"]:
+                return b":7\r\n"
+            case [b"SUBSCRIBE", channel]:
+                subscribed = array(bulk(b"subscribe"), bulk(channel), b":1\r\n")
+                if channel != BARRIER:
+                    return subscribed
+                return None if self.news is None else subscribed + self.news
+            case [b"HSET", *_]:
+                return b":0\r\n" if self.count(b"HSET") > 1 else b":1\r\n"
+            case [b"RPUSH" | b"EXPIRE" | b"ZINCRBY", *_]:
+                return b":1\r\n"
+        return b""
 
 
 def read_command(stream):

@@ -32,6 +32,16 @@ class Response:
         """$latchkey_result, which the gateways of the tests show."""
         return self.header("X-Result")
 
+    @property
+    def source(self):
+        """$latchkey_source, too."""
+        return self.header("X-Source")
+
+    @property
+    def worker(self):
+        """The process that answered."""
+        return int(self.header("X-Worker"))
+
 
 def as_bytes(text):
     return text if isinstance(text, bytes) else text.encode()

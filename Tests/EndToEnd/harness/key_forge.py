@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 import random
+import time
 import zlib
 
 DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
@@ -46,6 +47,14 @@ def used_key(organization):
     return f"latchkey:used:{{{locator(organization)[0]}}}"
 
 
+# What a seal covers, in its order.
+SEALED_FIELDS = (
+    "organization", "owner", "version", "state", "verifier", "created_at", "created_by", "expires_at",
+    "previous_verifier", "previous_until", "revoked_at",
+)
+ABSENT = b"\xff" * 4
+
+
 class KeyForge:
     """Makes keys under a pepper (hexadecimal)."""
 
@@ -62,6 +71,21 @@ class KeyForge:
 
     def verifier(self, key):
         return self.digest(key[: -TAG_LENGTH - CHECKSUM_LENGTH])[8:].hex()
+
+    def record(self, organization, key, owner="alice"):
+        """The record of an organization with this active key, as the executable would write it."""
+        fields = {
+            "organization": organization, "owner": owner, "version": "2", "state": "active",
+            "verifier": self.verifier(key), "created_at": str(time.time_ns() // 1_000_000), "created_by": owner,
+        }
+        return {**fields, "mac": self.seal(fields)}
+
+    def seal(self, fields):
+        parts = [b"latchkey record\0"]
+        for name in SEALED_FIELDS:
+            text = fields.get(name)
+            parts.append(ABSENT if text is None else len(text).to_bytes(4, "big") + text.encode())
+        return hmac.new(self.pepper, b"".join(parts), hashlib.sha256).hexdigest()
 
     def body(self, organization, prefix=None):
         secret = base62(self.generator.getrandbits(256), SECRET_LENGTH)

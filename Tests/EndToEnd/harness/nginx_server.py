@@ -36,6 +36,9 @@ http {{
                         'source=$latchkey_source';
     access_log access.log decision;
     add_header X-Result $latchkey_result always;
+    add_header X-Source $latchkey_source always;
+    add_header X-Worker $pid always;
+    keepalive_requests 1000000;
     large_client_header_buffers 4 256k;
 
     client_body_temp_path temp-body;

@@ -12,6 +12,10 @@ from harness.polling import wait_until
 NO_SOCKET = r"\[crit\] .* connect\(\) to unix:.*/redis\.sock failed \(2: "
 
 
+def quoted(word):
+    return f'"{word}"'
+
+
 def free_port():
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
@@ -74,10 +78,13 @@ class RedisServer:
         wait_until(lambda: not self.statistic("aof_rewrite_in_progress"), "the file is rewritten")
         self.cli("SAVE")
 
+    @property
+    def address(self):
+        return ["-p", str(self.port)] if self.port else ["-s", str(self.socket)]
+
     def run(self, *command):
-        address = ["-p", str(self.port)] if self.port else ["-s", str(self.socket)]
         return subprocess.run(
-            ["redis-cli", *address, *map(str, command)],
+            ["redis-cli", *self.address, *map(str, command)],
             capture_output=True, text=True, timeout=30, stdin=subprocess.DEVNULL,
         )
 
@@ -86,6 +93,14 @@ class RedisServer:
         result = self.run("-e", *command)
         assert result.returncode == 0, f"redis-cli {command[0]}: {result.stdout}{result.stderr}"
         return result.stdout.removesuffix("\n")
+
+    def feed(self, commands):
+        """Carries out any number of commands at once."""
+        text = "".join(" ".join(map(quoted, words)) + "\n" for words in commands)
+        result = subprocess.run(
+            ["redis-cli", *self.address, "--pipe"], input=text, capture_output=True, text=True, timeout=300
+        )
+        assert result.returncode == 0 and "errors: 0," in result.stdout, result.stdout + result.stderr
 
     def hash(self, key):
         lines = self.cli("HGETALL", key).splitlines()

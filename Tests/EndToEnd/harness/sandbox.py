@@ -1,5 +1,6 @@
 """A gateway with its store and its executable, in a folder of their own."""
 
+import itertools
 import re
 import shutil
 import tempfile
@@ -7,10 +8,13 @@ from pathlib import Path
 
 from harness import http_client
 from harness.artefacts import CALLER, IS_ROOT
-from harness.executable import Latchkey
-from harness.key_forge import KeyForge, secret_of
+from harness.executable import DONE, Latchkey
+from harness.key_forge import KeyForge, record_key, secret_of
+from harness.modes import LEASED, STRICT
 from harness.nginx_server import NginxServer
+from harness.polling import wait_until
 from harness.redis_server import RedisServer
+from harness.store_proxy import StoreProxy
 
 OWNER = "alice"
 
@@ -65,11 +69,15 @@ HTTP2_SERVER = SERVER + """
 
 
 class Sandbox:
-    """Everything is started when it is made, and examined when it is closed."""
+    """Everything is started when it is made, and examined when it is closed.
+
+    With `proxied`, the gateways come to Redis through `proxy`; the executable does not.
+    """
 
     live = []
 
-    def __init__(self, tcp=False, settings="", start=True, redis_options=(), **nginx):
+    def __init__(self, tcp=False, settings="", start=True, redis_options=(), consistency=None, gateways=1,
+                 proxied=False, **nginx):
         self.folder = Path(tempfile.mkdtemp(prefix="latchkey-"))
         self.folder.chmod(0o755)  # other accounts may come as far as the executable does
         self.expected = []
@@ -78,22 +86,48 @@ class Sandbox:
         self.pepper_file = self.folder / "pepper"
         self.latchkey = Latchkey(self.config)
         self.forged_keys = []
+        self.consistency = consistency or LEASED
+        self.gateways = []
+        self.proxy = StoreProxy(self.folder / "proxy.sock", self.redis) if proxied else None
         Sandbox.live.append(self)
         try:
             self.redis.start()
-            self.make_configuration(settings)
-            self.nginx = NginxServer(self.folder / "nginx", self.config, **{"server": SERVER, **nginx})
+            self.make_configuration(settings, consistency)
+            for number in range(gateways):
+                self.add_gateway(number, **nginx)
+            if self.proxy:
+                self.proxy.start()
             if start:
-                self.nginx.start()
+                for gateway in self.gateways:
+                    gateway.start()
         except BaseException:
             self.end()
             raise
 
-    def make_configuration(self, settings):
+    def make_configuration(self, settings, consistency):
         self.latchkey.must("init", "--store", self.redis.url, "--pepper-file", self.pepper_file)
+        if consistency:
+            self.add_settings(f"latchkey_consistency {consistency};")
         self.add_settings(settings)
         if "latchkey_operators" not in settings:
             self.add_settings(OPERATORS)
+
+    def add_gateway(self, number, **nginx):
+        folder = self.folder / ("nginx" if number == 0 else f"nginx-{number}")
+        settings = self.config
+        if self.proxy:
+            settings = self.folder / "gateway.conf"
+            settings.write_text(re.sub("(?m)^(latchkey_store) .*;", rf"\1 {self.proxy.url};", self.config.read_text()))
+        self.gateways.append(NginxServer(folder, settings, **{"server": SERVER, **nginx}))
+
+    @property
+    def nginx(self):
+        """The gateway, or the first of them."""
+        return self.gateways[0]
+
+    @nginx.setter
+    def nginx(self, gateway):
+        self.gateways[0] = gateway
 
     def add_settings(self, settings):
         """Adds directives to the configuration file; each takes the place of an earlier one of its name."""
@@ -111,19 +145,57 @@ class Sandbox:
         self.add(organization, owner)
         return self.latchkey.generate(organization, *options, as_=owner)
 
+    def keys_of(self, organizations):
+        """A key of each of many organizations, whose records are written at once."""
+        forge = self.forge()
+        keys = {name: self.latchkey.remember(forge.issued(name)) for name in organizations}
+        self.redis.feed(
+            ["HSET", record_key(name), *itertools.chain(*forge.record(name, key).items())] for name, key in keys.items()
+        )
+        return keys
+
     def forge(self, prefix="lk"):
         return KeyForge(self.pepper_file.read_text().split()[0], prefix)
 
-    def request(self, target="/api", headers=(), key=None, **options):
+    def request(self, target="/api", headers=(), key=None, at=None, **options):
+        """A request to the gateway, or to one of several."""
         if key is not None:
             headers = [*headers, *http_client.bearer(key)]
-        return http_client.request(self.nginx.gate, target, headers, **options)
+        return http_client.request((at or self.nginx).gate, target, headers, **options)
 
     def status_of(self, key, target="/api"):
         return self.request(target, key=key).status
 
-    def connect(self):
-        return http_client.Connection(self.nginx.gate)
+    def revoke(self, organization="acme", *options, owner=OWNER):
+        """Revokes a key; returns what came of the command."""
+        result = self.latchkey.run("revoke", organization, "--yes", *options, as_=owner)
+        assert result.code == DONE, f"revoke ended with {result.code}: {result.err}"
+        return result
+
+    def warm(self, *keys):
+        """Waits until the one worker of each gateway knows what it may of keys, and trusts that."""
+        source = {LEASED: "cache", STRICT: "store"}[self.consistency]
+        for key in keys:
+            for gateway in self.gateways:
+                wait_until(lambda: self.request(key=key, at=gateway).source == source, f"the {source} answers")
+
+    def entries(self):
+        """What the store knows of the gateways' workers: the words of each entry."""
+        values = self.redis.hash("latchkey:gateways").values()
+        return [dict(word.split("=", 1) for word in value.split()) for value in values]
+
+    def workers(self):
+        return set().union(*(gateway.workers() for gateway in self.gateways))
+
+    def wait_for_entries(self):
+        """Waits until exactly the workers that live are registered."""
+        def registered():
+            return sorted(int(entry["pid"]) for entry in self.entries()) == sorted(self.workers())
+
+        wait_until(registered, "all workers are registered, and no other")
+
+    def connect(self, at=None):
+        return http_client.Connection((at or self.nginx).gate)
 
     # The end
 
@@ -137,10 +209,12 @@ class Sandbox:
         """Ends all and fails where something was wrong that the tests did not look at."""
         faults = []
         try:
-            if not self.nginx.stop():
-                faults.append("nginx does not end")
+            for gateway in self.gateways:
+                if not gateway.stop():
+                    faults.append("nginx does not end")
             self.redis.stop()
-            faults += self.nginx.grave_lines(self.expected)
+            for gateway in self.gateways:
+                faults += gateway.grave_lines(self.expected)
             faults += self.files_with_secrets()
         finally:
             self.end()
@@ -148,10 +222,12 @@ class Sandbox:
 
     def end(self):
         Sandbox.live.remove(self)
-        for process in (getattr(self, "nginx", None), self.redis):
-            if process and process.process and process.process.poll() is None:
-                process.process.kill()
-                process.process.wait()
+        for server in [*self.gateways, self.redis]:
+            if server.process and server.process.poll() is None:
+                server.process.kill()
+                server.process.wait()
+        if self.proxy:
+            self.proxy.stop()
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def expect(self, *marks):

@@ -1,0 +1,180 @@
+"""Keys that are ended while clients on all gateways go on using them: what was accepted, and for how long."""
+
+import time
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+
+from harness.executable import DONE, STORE_UNREACHABLE
+from harness.hammer import Hammer
+from harness.key_forge import audit_key, record_key
+from harness.polling import wait_until
+from harness.sandbox import OWNER
+
+SINCE = "since "
+
+# How many requests each client sends before and after the end of a key, at least.
+BEFORE, AFTER = 4, 8
+
+# How many requests that are all accepted show that nothing is wrong any more.
+CALM = 20
+
+
+def figures(spans):
+    """Median, 99th percentile and maximum of spans of time, in milliseconds."""
+    if not spans:
+        return "none"
+    spans = sorted(spans)
+    shown = (spans[len(spans) // 2], spans[min(len(spans) - 1, len(spans) * 99 // 100)], spans[-1])
+    return "median {:.2f} ms, p99 {:.2f} ms, max {:.2f} ms (n = {})".format(*(1000 * span for span in shown), len(spans))
+
+
+def told_since(result):
+    """The moment since which no gateway accepts the key, as the command says, by the monotonic clock."""
+    text = result.err.partition(SINCE)[2].partition(" UTC")[0]
+    told = datetime.strptime(text, "%H:%M:%S.%f").time()
+    today = datetime.now(timezone.utc)
+    return by_monotonic_clock(datetime.combine(today.date(), told, timezone.utc).timestamp())
+
+
+def by_monotonic_clock(timestamp):
+    return timestamp - time.time() + time.monotonic()
+
+
+@dataclass
+class Ends:
+    """What was seen of the ends of keys; all spans in seconds."""
+
+    requests: int = 0
+    accepted: int = 0
+    accepted_after_exit: int = 0
+    write_to_last_accepted: list = field(default_factory=list)
+    write_to_last_answered: list = field(default_factory=list)
+    write_to_exit: list = field(default_factory=list)
+    write_to_told: list = field(default_factory=list)
+    told_to_last_accepted: list = field(default_factory=list)
+    command: list = field(default_factory=list)
+
+    def summary(self):
+        late = [span for span in self.told_to_last_accepted if span > 0]
+        return "\n".join([
+            f"{len(self.command)} keys ended; {self.requests} requests with them, {self.accepted} accepted",
+            f"accepted though begun after the command's exit: {self.accepted_after_exit}",
+            f"write to the last accepted request's beginning: {figures(self.write_to_last_accepted)}",
+            f"write to the last accepted request's answer:    {figures(self.write_to_last_answered)}",
+            f"write to the command's exit:                    {figures(self.write_to_exit)}",
+            f"write to the moment that revoke tells:          {figures(self.write_to_told)}",
+            f"the command as a whole:                         {figures(self.command)}",
+            f"begun after the moment that revoke tells, and accepted, in {len(late)} rounds: {figures(late)}",
+        ])
+
+
+class Revocations:
+    """Ends a key again and again under the hands of its users, who use other keys in turn with it."""
+
+    def __init__(self, fleet, connections, *others, organization="acme", target="/api"):
+        self.fleet = fleet
+        self.organization = organization
+        self.others = others
+        self.record = record_key(organization)
+        self.clients = connections * len(fleet.gateways)
+        self.hammer = Hammer([gateway.gate for gateway in fleet.gateways], connections, target)
+        self.ends = Ends()
+        self.ended = {}
+
+    def __enter__(self):
+        self.hammer.__enter__()
+        self.key = self.fleet.key(self.organization)
+        return self
+
+    def __exit__(self, *error):
+        self.hammer.__exit__(*error)
+
+    def finish(self):
+        """What has come of it, the answers included that came late."""
+        self.hammer.report()
+        self.ends.accepted_after_exit = sum(self.is_too_late(answer) for answer in self.hammer.answers)
+        return self.ends
+
+    def is_too_late(self, answer):
+        """Whether a key was accepted in a request that began after the end of the command that ended the key."""
+        return answer.is_accepted and answer.key in self.ended and answer.began > self.ended[answer.key]
+
+    def answers(self, condition, what):
+        """Waits for answers to the current key so that a condition of all of them holds."""
+        number = self.hammer.number(self.key)
+        found = []
+
+        def enough():
+            found.extend(answer for answer in self.hammer.report() if answer.key == number)
+            return condition(found)
+
+        wait_until(enough, what, seconds=60)
+        return found
+
+    def calm_of(self, key, after):
+        """Lets clients ask until one key is accepted by all; returns since when it is, counted from a moment."""
+        number = self.hammer.number(key)
+        self.hammer.use(key)
+
+        def calm():
+            self.hammer.report()
+            answers = [answer for answer in self.hammer.answers if answer.key == number and answer.began > after]
+            refused = [index for index, answer in enumerate(answers) if not answer.is_accepted]
+            since = refused[-1] + 1 if refused else 0
+            return len(answers) - since >= CALM * self.clients and [answers[since].began - after]
+
+        return wait_until(calm, "all clients are answered well", seconds=60)[0]
+
+    def end(self, command, between=lambda running: None):
+        """Ends the key with a command, while something happens; goes on with the next one."""
+        self.hammer.use(self.key, *self.others)
+        before = self.answers(
+            lambda found: sum(answer.is_accepted for answer in found) >= BEFORE * self.clients, "the key is accepted"
+        )
+        result = self.carry_out(command, between)
+        after = self.answers(
+            lambda found: sum(answer.began > result.ended for answer in found) >= AFTER * self.clients,
+            "clients go on asking",
+        )
+        self.note(before + after, result)
+        self.key = self.next_key(command, result)
+        return result
+
+    def carry_out(self, command, between):
+        """Runs a command; once more where it says that the store could not be reached, and so that nothing was done."""
+        before = self.fleet.redis.hash(self.record)
+        running = self.fleet.latchkey.start(command, self.organization, "--yes", as_=OWNER)
+        between(running)
+        result = running.finish(120)
+        if result.code == STORE_UNREACHABLE:
+            assert self.fleet.redis.hash(self.record) == before
+            return self.carry_out(command, lambda running: None)
+        assert result.code == DONE, result.err
+        return result
+
+    def next_key(self, command, result):
+        if command == "generate":
+            return self.fleet.latchkey.remember(result.out.strip())
+        return self.fleet.latchkey.generate(self.organization, as_=OWNER)
+
+    def written_at(self):
+        """When Redis wrote the last change, by the number of its audit entry: a millisecond too early at most."""
+        number = self.fleet.redis.cli("XREVRANGE", audit_key(self.organization), "+", "-", "COUNT", "1").split()[0]
+        return by_monotonic_clock(int(number.partition("-")[0]) / 1000)
+
+    def note(self, answers, result):
+        ends = self.ends
+        accepted = [answer for answer in answers if answer.is_accepted]
+        ends.requests += len(answers)
+        ends.accepted += len(accepted)
+        self.ended[self.hammer.number(self.key)] = result.ended
+        ends.command.append(result.ended - result.began)
+        written = self.written_at()
+        last = max(answer.began for answer in accepted)
+        ends.write_to_last_accepted.append(last - written)
+        ends.write_to_last_answered.append(max(answer.ended for answer in accepted) - written)
+        ends.write_to_exit.append(result.ended - written)
+        if SINCE in result.err:
+            told = told_since(result)
+            ends.write_to_told.append(told - written)
+            ends.told_to_last_accepted.append(last - told)

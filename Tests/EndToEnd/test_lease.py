@@ -1,0 +1,333 @@
+"""How long a worker trusts what it knows when it hears nothing from the store, and what it does then."""
+
+import time
+
+import pytest
+
+from harness.http_client import bearer
+from harness.key_forge import record_key
+from harness.load import at_once
+from harness.polling import wait_until
+from harness.redis_server import NO_SOCKET
+from harness.sandbox import OWNER
+
+LEASE = 1.0
+GRACE = 2.0
+
+# What a loaded machine may add to a deadline.
+SLACK = 1.0
+
+
+def make(sandboxes, *settings, **options):
+    return sandboxes(workers=1, settings="\n".join(settings), **options)
+
+
+@pytest.fixture(params=[False, True], ids=["unix", "tcp"])
+def gate(request, sandboxes):
+    return make(sandboxes, tcp=request.param)
+
+
+@pytest.fixture
+def graceful(sandboxes):
+    return make(sandboxes, f"latchkey_outage_grace {int(GRACE)}s;")
+
+
+def outcomes_until_refused(gate, key):
+    """Asks until the answer is not 200: the sources of those before, in order, with the time of the last one."""
+    sources, last = [], 0
+    while True:
+        began = time.monotonic()
+        answer = gate.request(key=key)
+        if answer.status != 200:
+            assert (answer.status, answer.result) == (503, "unavailable")
+            return sources, last
+        last = began
+        if not sources or sources[-1] != answer.source:
+            sources.append(answer.source)
+
+
+# While all is well
+
+
+def test_the_lease_is_renewed_without_requests(gate):
+    key = gate.key()
+    gate.warm(key)
+    before = gate.redis.calls("hmget")
+
+    time.sleep(2 * LEASE)
+
+    assert gate.request(key=key).source == "cache"
+    assert gate.redis.calls("hmget") == before
+
+
+def test_a_short_lease_is_renewed_as_well(sandboxes):
+    gate = make(sandboxes, "latchkey_lease 100ms;")
+    key = gate.key()
+    gate.warm(key)
+    time.sleep(1)
+
+    gate.warm(key)
+
+
+# The store is gone
+
+
+def test_without_grace_a_known_key_is_accepted_for_the_lease_at_most(gate):
+    gate.expect(NO_SOCKET)
+    key = gate.key()
+    gate.warm(key)
+    gate.redis.kill()
+    killed = time.monotonic()
+
+    sources, last = outcomes_until_refused(gate, key)
+
+    assert sources == ["cache"]
+    assert last < killed + LEASE + SLACK
+    assert {gate.status_of(key) for _ in range(20)} == {503}
+
+
+def test_a_shorter_lease_is_shorter(sandboxes):
+    gate = make(sandboxes, "latchkey_lease 200ms;")
+    key = gate.key()
+    gate.warm(key)
+    gate.redis.kill()
+    killed = time.monotonic()
+
+    _, last = outcomes_until_refused(gate, key)
+
+    assert last < killed + 0.2 + SLACK
+
+
+def test_with_grace_a_known_key_is_accepted_for_the_grace_and_the_lease_at_most(graceful):
+    key = graceful.key()
+    graceful.warm(key)
+    graceful.redis.kill()
+    killed = time.monotonic()
+
+    sources, last = outcomes_until_refused(graceful, key)
+
+    assert sources == ["cache", "grace"]
+    assert killed + GRACE < last < killed + LEASE + GRACE + SLACK
+    assert {graceful.status_of(key) for _ in range(20)} == {503}
+
+
+def test_in_the_grace_nobody_is_let_in_who_was_not_before(graceful):
+    replaced = graceful.key()
+    key = graceful.key()
+    unknown = graceful.key("umbrella")
+    graceful.warm(key)
+    graceful.redis.kill()
+
+    wait_until(lambda: graceful.request(key=key).source == "grace", "the lease is over")
+
+    assert (graceful.request(key=unknown).status, graceful.request(key=unknown).result) == (503, "unavailable")
+    refused = graceful.request(key=replaced)
+    assert (refused.status, refused.result, refused.source) == (401, "revoked", "grace")
+    assert graceful.request(key=graceful.forge().made_up("acme")).result == "forged"
+    assert graceful.request(key=key).status == 200
+
+
+def test_a_key_expires_in_the_grace(sandboxes):
+    gate = make(sandboxes, "latchkey_outage_grace 1m;")
+    key = gate.key("acme", "--expires-in", "2s")
+    gate.warm(key)
+    gate.redis.kill()
+
+    wait_until(lambda: gate.request(key=key).result == "expired", "the key expires")
+
+    assert gate.status_of(key) == 401
+
+
+def test_the_store_is_found_again_in_the_grace_and_after_it(graceful):
+    graceful.expect(NO_SOCKET)
+    key = graceful.key()
+    graceful.warm(key)
+    for awaited in (lambda answer: answer.source == "grace", lambda answer: answer.status == 503):
+        graceful.redis.kill()
+        wait_until(lambda: awaited(graceful.request(key=key)), "the store is missed")
+
+        graceful.redis.start()
+
+        graceful.warm(key)
+
+
+def test_a_worker_that_never_reached_the_store_lets_nobody_in(sandboxes):
+    gate = make(sandboxes, "latchkey_outage_grace 1h;", start=False)
+    gate.expect(NO_SOCKET)
+    key = gate.key()
+    gate.redis.stop()
+
+    gate.nginx.start()
+
+    assert {gate.status_of(key) for _ in range(10)} == {503}
+
+
+# The store stands still
+
+
+def test_a_store_that_stands_still_delays_nobody_whose_key_is_known(sandboxes):
+    gate = make(sandboxes, "latchkey_outage_grace 1m;", "latchkey_timeout 5s;")
+    key = gate.key()
+    gate.warm(key)
+    gate.redis.freeze()
+
+    with gate.connect() as connection:
+        answers = [connection.request("/api", bearer(key)) for _ in range(100)]
+
+    gate.redis.thaw()
+    assert {(answer.status, answer.source) for answer in answers} == {(200, "cache")}
+
+
+def test_a_store_that_stands_still_for_longer_than_the_lease_costs_a_request_the_timeout_at_most(graceful):
+    key = graceful.key()
+    graceful.warm(key)
+    graceful.redis.freeze()
+
+    def in_time():
+        began = time.monotonic()
+        answer = graceful.request(key=key)
+        assert time.monotonic() - began < 0.5 + SLACK
+        return answer
+
+    wait_until(lambda: in_time().source == "grace", "the lease is over")
+    wait_until(lambda: in_time().status == 503, "the grace is over")
+
+    graceful.redis.thaw()
+    graceful.warm(key)
+
+
+def test_a_key_that_is_not_known_waits_for_the_store_while_known_ones_pass(sandboxes):
+    gate = make(sandboxes, "latchkey_timeout 20s;", "latchkey_lease 10s;")
+    known, unknown = gate.key(), gate.key("umbrella")
+    gate.warm(known)
+    gate.redis.freeze()
+
+    with gate.connect() as waiting, gate.connect() as other:
+        waiting.send("/api", bearer(unknown))
+        assert {other.request("/api", bearer(known)).source for _ in range(100)} == {"cache"}
+        gate.redis.thaw()
+        assert waiting.receive().body == "/api organization=umbrella result=allowed\n"
+
+
+# The connections to the store end
+
+
+@pytest.mark.parametrize("kind", ["normal", "pubsub"])
+def test_a_lost_connection_fails_no_request(gate, kind):
+    key = gate.key()
+    for _ in range(20):
+        gate.warm(key)
+        assert int(gate.redis.cli("CLIENT", "KILL", "TYPE", kind, "SKIPME", "yes")) > 0
+        assert gate.status_of(key) == 200
+
+
+def test_while_the_news_connection_is_away_the_store_is_read_for_every_check(sandboxes):
+    gate = make(sandboxes, proxied=True)
+    key = gate.key()
+    gate.warm(key)
+
+    gate.proxy.is_refusing = True
+    gate.proxy.cut(listens=True)
+    wait_until(lambda: gate.request(key=key).source == "store", "the loss is noticed")
+    before = gate.redis.calls("hmget")
+    answers = [gate.request(key=key) for _ in range(20)]
+
+    assert {(answer.status, answer.source) for answer in answers} == {(200, "store")}
+    assert gate.redis.calls("hmget") == before + 20
+    gate.proxy.is_refusing = False
+    gate.warm(key)
+
+
+@pytest.mark.parametrize("listens", [True, False], ids=["news", "data"])
+def test_a_connection_that_is_lost_without_a_word_is_given_up_and_made_anew(sandboxes, listens):
+    gate = make(sandboxes, proxied=True)
+    key = gate.key()
+    gate.warm(key)
+    (lost,) = gate.proxy.silence(listens)
+
+    def replaced():
+        assert gate.request(key=key).status in (200, 503)
+        return gate.proxy.open(listens)
+
+    wait_until(replaced, "another connection is made")
+    gate.warm(key)
+    assert lost.is_silent
+
+
+@pytest.mark.parametrize("command", ["revoke", "generate"])
+def test_news_that_are_lost_without_a_word_let_nobody_in_once_the_command_has_ended(sandboxes, command):
+    gate = make(sandboxes, proxied=True)
+    key = gate.key()
+    gate.warm(key)
+    gate.proxy.is_refusing = True
+    gate.proxy.silence(listens=True)
+
+    gate.latchkey.must(command, "acme", "--yes", as_=OWNER)
+
+    assert gate.request(key=key).result == "revoked"
+
+
+@pytest.mark.parametrize("command", ["revoke", "generate"])
+def test_a_gateway_that_is_cut_off_with_a_grace_is_waited_out(sandboxes, command):
+    gate = make(sandboxes, f"latchkey_outage_grace {int(GRACE)}s;", proxied=True)
+    key, other = gate.key(), gate.key("umbrella")
+    gate.warm(key, other)
+    gate.proxy.is_refusing = True
+    gate.proxy.cut(listens=True)
+    gate.proxy.cut(listens=False)
+    wait_until(lambda: gate.request(key=key).source == "grace", "the lease is over")
+
+    result = gate.latchkey.run(command, "acme", "--yes", as_=OWNER)
+
+    assert result.code == 0
+    assert f"process {gate.nginx.worker()}) did not confirm; its lease has ended." in result.err
+    assert {gate.status_of(each) for each in (key, other)} == {503}
+    gate.proxy.is_refusing = False
+    gate.warm(other)
+    assert gate.request(key=key).result == "revoked"
+
+
+# What the store takes no more
+
+
+def test_no_memory_for_writes_does_not_stop_checks(gate):
+    key = gate.key()
+    gate.warm(key)
+    gate.redis.cli("CONFIG", "SET", "maxmemory", "1")
+
+    wait_until(lambda: gate.request(key=key).source == "store", "the entry cannot be renewed")
+    assert {gate.status_of(key) for _ in range(20)} == {200}
+
+    gate.redis.cli("CONFIG", "SET", "maxmemory", "0")
+    gate.warm(key)
+
+
+def test_many_clients_in_an_outage_are_all_answered(graceful):
+    graceful.expect(NO_SOCKET)
+    key = graceful.key()
+    graceful.warm(key)
+    graceful.redis.kill()
+
+    outcomes = at_once(16, lambda: [graceful.status_of(key) for _ in range(20)])
+
+    assert {status for each in outcomes for status in each} == {200}
+    graceful.redis.start()
+    graceful.warm(key)
+
+
+def test_what_a_worker_remembers_of_versions_outlives_an_outage(gate):
+    """Somebody starts the store from an old copy."""
+    gate.expect(NO_SOCKET)
+    record = record_key("acme")
+    old = gate.key()
+    gate.redis.cli("COPY", record, "backup")
+    key = gate.key()
+    gate.warm(key)
+
+    gate.redis.cli("COPY", "backup", record, "REPLACE")
+    gate.redis.stop()
+    gate.redis.start()
+
+    wait_until(lambda: gate.nginx.lines("is an earlier version than one that was seen") or gate.status_of(old) == 200,
+               "the old record is read")
+    assert gate.request(key=old).result == "unavailable"

@@ -1,0 +1,400 @@
+"""Requests that stay open end with their key: WebSockets, event streams, downloads and uploads."""
+
+import time
+from contextlib import ExitStack
+
+import pytest
+
+from harness import processes
+from harness.http_client import bearer
+from harness.modes import in_both_modes
+from harness.polling import wait_until
+from harness.sandbox import OWNER
+from harness.streams import Http2Streams, OpenRequest, StreamingUpstream, WebSocket
+
+# An open request ends within a second of the command's end; the rest is for a loaded machine.
+PROMISE, SLACK = 1.0, 1.0
+
+MAP = """
+    map $http_upgrade $connection_upgrade {
+        default upgrade;
+        ''      close;
+    }
+"""
+
+PASS = """
+            proxy_pass http://unix:stream.sock;
+            proxy_http_version 1.1;
+            proxy_set_header Upgrade $http_upgrade;
+            proxy_set_header Connection $connection_upgrade;
+            proxy_buffering off;
+            proxy_request_buffering off;
+"""
+
+LOCATIONS = f"""
+        location /stream/ {{
+            latchkey on;
+{PASS}
+        }}
+
+        location /checked/ {{
+            auth_request /check;
+{PASS}
+        }}
+
+        location = /check {{
+            internal;
+            latchkey_verify;
+        }}
+
+        location /alone/ {{
+            latchkey on;
+            latchkey_end_streams off;
+{PASS}
+        }}
+
+        location /api {{
+            latchkey on;
+            proxy_pass http://unix:api.sock;
+        }}
+"""
+
+SERVER = LOCATIONS + """
+    }
+
+    server {
+        listen unix:h2.sock http2;
+""" + LOCATIONS
+
+
+class Streams:
+    """A gateway, a service behind it that keeps requests open, and the requests."""
+
+    def __init__(self, stack, gate):
+        self.stack = stack
+        self.gate = gate
+        self.upstream = stack.enter_context(StreamingUpstream(gate.nginx.folder / "stream.sock"))
+
+    def open(self, kind, key, place="stream"):
+        """Opens a request, and waits until it is passed on and answered as far as it will be."""
+        target = f"/{place}/{kind}"
+        seen = len(self.upstream.requests)
+        request = self.stack.enter_context(self.begin(kind, target, bearer(key)))
+        if kind == "upload":
+            request.socket.sendall(b"x" * 1000)
+        if kind in ("upload", "silence"):
+            wait_until(lambda: len(self.upstream.requests) > seen, "the request is passed on")
+        else:
+            assert request.status == (101 if kind == "websocket" else 200)
+        return request
+
+    def begin(self, kind, target, headers):
+        gate = self.gate.nginx.gate
+        match kind:
+            case "websocket":
+                return WebSocket(gate, target, headers)
+            case "upload":
+                return OpenRequest(gate, target, [*headers, ("Content-Length", "1000000")], method="POST")
+        return OpenRequest(gate, target, headers)
+
+    def connect_http2(self):
+        return self.stack.enter_context(Http2Streams(self.gate.nginx.folder / "h2.sock"))
+
+
+KINDS = ["websocket", "events", "download", "upload", "silence"]
+
+
+@pytest.fixture
+def open_streams(sandboxes):
+    """Makes a gateway for requests that stay open."""
+    with ExitStack() as stack:
+        yield lambda **options: Streams(stack, sandboxes(**{"workers": 1, "http": MAP, "server": SERVER, **options}))
+
+
+@pytest.fixture
+def streams(open_streams, consistency):
+    return open_streams(consistency=consistency)
+
+
+def go_on(request, kind):
+    if kind == "websocket":
+        assert request.echoes("still here")
+    elif kind == "upload":
+        request.socket.sendall(b"x" * 1000)
+        assert request.is_open()
+    elif kind == "silence":
+        assert request.is_open()
+    else:
+        assert request.read_next()
+
+
+def end(gate, command, *options, organization="acme"):
+    return gate.latchkey.run(command, organization, "--yes", *options, as_=OWNER)
+
+
+def ends(request, result):
+    """Whether an open request ends as soon after a command as is promised."""
+    assert result.code == 0, result.err
+    request.wait_until_closed(max(0.1, result.ended + PROMISE + SLACK - time.monotonic()))
+    return not request.is_complete()
+
+
+@in_both_modes
+@pytest.mark.parametrize("command", ["revoke", "generate"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_open_request_ends_with_its_key(streams, kind, command):
+    key = streams.gate.key()
+    request = streams.open(kind, key)
+    go_on(request, kind)
+
+    assert ends(request, end(streams.gate, command))
+
+    streams.upstream.wait_until_idle()
+    assert streams.gate.request(key=key).result == "revoked"
+    assert streams.gate.nginx.lines("the request is ended, because its key was replaced, revoked or has expired")
+
+
+@in_both_modes
+def test_a_request_that_was_let_in_by_a_subrequest_ends_with_its_key(streams):
+    request = streams.open("events", streams.gate.key(), place="checked")
+    go_on(request, "events")
+
+    assert ends(request, end(streams.gate, "revoke"))
+    streams.upstream.wait_until_idle()
+
+
+@in_both_modes
+def test_open_requests_of_others_go_on(streams):
+    gate = streams.gate
+    other = gate.key("umbrella")
+    revoked = [streams.open("websocket", gate.key()) for _ in range(3)]
+    others = {kind: streams.open(kind, other) for kind in KINDS}
+
+    result = end(gate, "revoke")
+
+    assert all(ends(request, result) for request in revoked[-1:])
+    for kind, request in others.items():
+        go_on(request, kind)
+    assert streams.open("websocket", other).echoes("another one")
+
+
+def test_all_open_requests_of_a_key_end(open_streams):
+    streams = open_streams(workers=2)
+    key, other = streams.gate.key(), streams.gate.key("umbrella")
+    requests = [streams.open("websocket", each) for _ in range(50) for each in (key, other)]
+
+    result = end(streams.gate, "revoke")
+
+    assert all(ends(request, result) for request in requests[::2])
+    assert all(request.echoes("still here") for request in requests[1::2])
+
+
+@in_both_modes
+def test_open_requests_with_the_next_key_go_on(streams):
+    old = streams.open("websocket", streams.gate.key())
+    new = streams.gate.key("acme", "--grace", "1h")
+    requests = [streams.open("websocket", new), streams.open("events", new)]
+
+    result = end(streams.gate, "generate", "--grace", "1h")
+
+    assert ends(old, result)
+    assert requests[0].echoes("still here") and requests[1].read_next()
+    result = end(streams.gate, "generate")
+    assert all(ends(request, result) for request in requests)
+
+
+# Ends that come by themselves
+
+
+@in_both_modes
+@pytest.mark.parametrize("kind", ["websocket", "events"])
+def test_an_open_request_ends_when_its_key_expires(streams, kind):
+    key = streams.gate.key("acme", "--expires-in", "1500ms")
+    request = streams.open(kind, key)
+    go_on(request, kind)
+
+    request.wait_until_closed()
+
+    assert streams.gate.request(key=key).result == "expired"
+    streams.upstream.wait_until_idle()
+
+
+@in_both_modes
+def test_an_open_request_goes_on_until_the_grace_of_its_key_is_over(streams):
+    gate = streams.gate
+    old = gate.key()
+    request = streams.open("websocket", old)
+
+    new = gate.key("acme", "--grace", "2s")
+
+    assert request.echoes("in the grace")
+    assert gate.status_of(old) == 200
+    request.wait_until_closed()
+    assert gate.status_of(old) == 401
+    assert gate.status_of(new) == 200
+
+
+def test_a_grace_that_is_taken_back_ends_open_requests(streams):
+    request = streams.open("websocket", streams.gate.key())
+    streams.gate.key("acme", "--grace", "1h")
+    assert request.echoes("in the grace")
+
+    assert ends(request, end(streams.gate, "revoke"))
+
+
+def test_an_open_request_ends_when_its_record_is_gone(streams):
+    request = streams.open("websocket", streams.gate.key())
+
+    streams.gate.redis.cli("FLUSHALL")
+
+    request.wait_until_closed()
+
+
+# What goes on
+
+
+@pytest.mark.parametrize("kind", ["websocket", "events"])
+def test_where_open_requests_are_left_alone_they_go_on(streams, kind):
+    key = streams.gate.key()
+    request = streams.open(kind, key, place="alone")
+    ended = streams.open("websocket", key)
+
+    assert ends(ended, end(streams.gate, "revoke"))
+
+    go_on(request, kind)
+    assert streams.gate.status_of(key, "/alone/other") == 401
+
+
+def test_requests_that_have_ended_are_forgotten(streams):
+    key = streams.gate.key()
+    for kind in KINDS * 3:
+        streams.open(kind, key).connection.close()
+    streams.upstream.wait_until_idle()
+
+    end(streams.gate, "revoke")
+
+    assert not streams.gate.nginx.lines("the request is ended")
+
+
+def test_open_requests_go_on_while_the_store_comes_and_goes(streams):
+    gate = streams.gate
+    key = gate.key()
+    requests = [streams.open("websocket", key) for _ in range(5)]
+
+    gate.redis.kill()
+    wait_until(lambda: gate.status_of(key) == 503, "the store is missed")
+    assert all(request.echoes("without the store") for request in requests)
+    gate.redis.start()
+    gate.warm(key)
+
+    assert all(request.echoes("with it again") for request in requests)
+
+
+# When news are late
+
+
+@in_both_modes
+def test_an_end_that_a_gateway_could_not_hear_of_comes_when_it_hears_again(open_streams, consistency):
+    streams = open_streams(proxied=True, consistency=consistency)
+    gate = streams.gate
+    key, other = gate.key(), gate.key("umbrella")
+    request, goes_on = streams.open("websocket", key), streams.open("websocket", other)
+    gate.proxy.is_refusing = True
+    gate.proxy.cut(listens=True)
+    gate.proxy.cut(listens=False)
+    assert end(gate, "revoke").code == 0
+    assert goes_on.echoes("still here")
+
+    gate.proxy.is_refusing = False
+
+    request.wait_until_closed()
+    assert goes_on.echoes("still here")
+
+
+def test_an_end_that_was_lost_without_a_word_comes_when_the_loss_is_noticed(open_streams):
+    streams = open_streams(proxied=True)
+    key, other = streams.gate.key(), streams.gate.key("umbrella")
+    request, goes_on = streams.open("websocket", key), streams.open("websocket", other)
+    streams.gate.proxy.silence(listens=True)
+
+    assert end(streams.gate, "revoke").code == 0
+
+    request.wait_until_closed()
+    assert goes_on.echoes("still here")
+
+
+def test_a_store_that_was_started_again_without_the_key_ends_its_requests(streams):
+    gate = streams.gate
+    request, goes_on = streams.open("websocket", gate.key()), streams.open("websocket", gate.key("umbrella"))
+    worker = gate.nginx.worker()
+    processes.freeze(worker)
+    end(gate, "revoke")
+    gate.redis.stop()
+    gate.redis.start()
+    processes.thaw(worker)
+
+    request.wait_until_closed()
+    assert goes_on.echoes("still here")
+
+
+def test_a_worker_that_stood_still_ends_requests_when_it_goes_on(streams):
+    gate = streams.gate
+    request = streams.open("websocket", gate.key())
+    processes.freeze(gate.nginx.worker())
+    assert end(gate, "revoke").code == 0
+
+    processes.thaw(gate.nginx.worker())
+
+    request.wait_until_closed(PROMISE + SLACK)
+
+
+@pytest.mark.parametrize("command", ["revoke", "generate"])
+def test_a_worker_that_was_told_to_end_ends_open_requests_with_their_key(streams, command):
+    gate = streams.gate
+    request, goes_on = streams.open("websocket", gate.key()), streams.open("websocket", gate.key("umbrella"))
+    worker = gate.nginx.worker()
+    gate.nginx.reload()
+    assert request.echoes("in the old worker") and goes_on.echoes("in the old worker")
+
+    assert ends(request, end(gate, command))
+
+    assert goes_on.echoes("still here")
+    assert processes.is_alive(worker)
+    end(gate, command, organization="umbrella")
+    wait_until(lambda: not processes.is_alive(worker), "the old worker has nothing to do any more")
+    gate.wait_for_entries()
+
+
+# HTTP/2
+
+
+@in_both_modes
+@pytest.mark.parametrize("command", ["revoke", "generate"])
+def test_a_stream_of_http_2_ends_with_its_key_and_the_others_go_on(streams, command):
+    gate = streams.gate
+    key, other = gate.key(), gate.key("umbrella")
+    connection = streams.connect_http2()
+    opened = connection.open([("/stream/events", bearer(each)) for each in (key, other) * 3])
+    assert connection.wait_for_answers(opened) == [200] * 6
+
+    result = end(gate, command)
+    connection.wait_for_resets(opened[::2])
+
+    assert time.monotonic() < result.ended + PROMISE + SLACK
+    for stream in opened[1::2]:
+        connection.wait_for_more(stream)
+    again = connection.open([("/api", bearer(other)), ("/api", bearer(key))])
+    assert connection.wait_for_answers(again) == [200, 401]
+    assert set(connection.resets) == set(opened[::2])
+
+
+def test_a_stream_of_http_2_that_is_left_alone_goes_on(streams):
+    key = streams.gate.key()
+    connection = streams.connect_http2()
+    alone, ended = connection.open([("/alone/events", bearer(key)), ("/stream/events", bearer(key))])
+    connection.wait_for_answers([alone, ended])
+
+    end(streams.gate, "revoke")
+    connection.wait_for_resets([ended])
+
+    connection.wait_for_more(alone)

@@ -1,0 +1,124 @@
+import RedisClient
+
+/// What lies between the clients and the store: all connections, and what may happen to them.
+final class Network {
+    private let timeline: Timeline
+    private let store: ModelRedis
+    private let weather: Weather
+
+    /// Whether connections are made within the call that asks for them, as with a socket of the same
+    /// machine.
+    private let isLocal: Bool
+
+    private var wires: [Wire] = []
+    private var partitions: [Client: Nanoseconds] = [:]
+
+    init(_ timeline: Timeline, _ store: ModelRedis, _ weather: Weather, isLocal: Bool) {
+        self.timeline = timeline
+        self.store = store
+        self.weather = weather
+        self.isLocal = isLocal
+    }
+
+    /// Begins to connect; what comes of it is told as an arrival.
+    func connect(_ client: Client) -> Wire {
+        wires.removeAll { $0.state == .closed || $0.state == .refused }
+        let wire = Wire(client, timeline, weather)
+        wires.append(wire)
+        guard partitions[client, default: 0] <= timeline.now else { return wire }
+        if isLocal {
+            arrive(wire)
+        } else {
+            timeline.after(weather.delay(&timeline.chance)) { [self] in arrive(wire) }
+        }
+        return wire
+    }
+
+    private func arrive(_ wire: Wire) {
+        guard wire.state == .connecting else { return }
+        if store.condition == .down {
+            wire.state = .refused
+        } else {
+            wire.state = .open
+            store.accept(wire)
+        }
+        wire.down.onArrival()
+    }
+}
+
+// MARK: - Strangers
+
+extension Network {
+    /// Somebody connects, says something to the store, and goes.
+    func say(_ commands: [RedisCommand]) {
+        var bytes: [UInt8] = []
+        for command in commands { _ = RESPEncoder.append(command, to: &bytes) }
+        let wire = connect(.stranger)
+        wire.down.onArrival = {
+            if wire.state == .open { wire.up.send(bytes) }
+            wire.close()
+        }
+        if wire.state != .connecting { wire.down.onArrival() }
+    }
+}
+
+// MARK: - What may happen
+
+extension Network {
+    /// Any connection that is open, of one client or of all.
+    func wire(of client: Client? = nil) -> Wire? {
+        let open = wires.filter { $0.state == .open && (client == nil || $0.client == client) }
+        return timeline.chance.element(of: open)
+    }
+
+    /// Bytes of one direction stay away for a while: they are sent again and again.
+    func stall(_ wire: Wire, for span: Nanoseconds) {
+        let pipe = timeline.chance.percent(50) ? wire.up : wire.down
+        pipe.hold(until: timeline.now + span)
+    }
+
+    /// In one direction, or in both, nothing arrives any more. Nobody is told.
+    func halfOpen(_ wire: Wire) {
+        let kind = timeline.chance.number(0...2)
+        if kind != 0 { wire.up.breakOff() }
+        if kind != 1 { wire.down.breakOff() }
+    }
+
+    /// The connection is gone. Either side hears of it at once, late, or never.
+    func cut(_ wire: Wire, within span: Nanoseconds) {
+        if let delay = noticeDelay(span) {
+            timeline.after(delay) { [store] in store.forget(wire) }
+        }
+        wire.up.breakOff()
+        guard let delay = noticeDelay(span) else { return wire.down.breakOff() }
+        wire.down.hold(until: timeline.now + delay)
+        wire.down.end()
+    }
+
+    private func noticeDelay(_ span: Nanoseconds) -> Nanoseconds? {
+        switch timeline.chance.number(0...3) {
+        case 0: nil
+        case 1: timeline.chance.span(mean: span)
+        default: 0
+        }
+    }
+
+    /// A client and the store do not reach each other for a while. What was sent arrives when that is
+    /// over, or the connections are broken and nobody is told.
+    func part(_ client: Client, for span: Nanoseconds) {
+        let end = timeline.now + span
+        partitions[client] = end
+        let breaks = timeline.chance.percent(50)
+        for wire in wires where wire.client == client && wire.state == .open {
+            for pipe in [wire.up, wire.down] {
+                if breaks { pipe.breakOff() } else { pipe.hold(until: end) }
+            }
+        }
+    }
+
+    /// From now on connections can be made, and nothing takes long. Those that were broken stay so.
+    func heal() {
+        weather.calmDown()
+        partitions = [:]
+    }
+}

@@ -1,0 +1,114 @@
+/// What kind of world it is: drawn from the seed.
+struct Scenario {
+    let seed: UInt64
+
+    var isStrict: Bool
+    var leaseMilliseconds: UInt64
+    var graceMilliseconds: UInt64
+    var timeoutMilliseconds: UInt64
+    var cacheSize: Int
+    /// Whether workers differ in lease and grace, as after a change of the configuration.
+    var isMixed: Bool
+
+    var workers: Int
+    var organizations: Int
+
+    /// What goes wrong, again and again, after pauses of about so long.
+    var faults: [Fault]
+    var faultPause: Nanoseconds
+
+    /// How long faults last, how long it is between two changes, how long all goes on.
+    var faultLength: Nanoseconds
+    var changePause: Nanoseconds
+    var length: Nanoseconds
+
+    var isLocal: Bool
+    var delayMax: Nanoseconds
+    var stallMax: Nanoseconds
+    var workerDelayMax: Nanoseconds
+
+    init(seed: UInt64, flaw: Flaw? = nil) {
+        var chance = Chance(seed: seed &+ 1 << 32)
+        self.seed = seed
+        isStrict = chance.percent(20)
+        leaseMilliseconds = chance.percent(50) ? chance.number(100...300) : chance.number(100...1000)
+        graceMilliseconds = chance.percent(50) ? 0 : chance.number(1...2000)
+        timeoutMilliseconds = chance.number(50...500)
+        cacheSize = chance.percent(25) ? chance.number(1...4) : chance.number(5...100)
+        isMixed = chance.percent(20)
+        workers = chance.number(1...4)
+        organizations = chance.number(1...6)
+        let lease = Nanoseconds.milliseconds(leaseMilliseconds)
+        faults = Mix.allCases.randomElement(using: &chance)!.faults(&chance)
+        faultPause = chance.number(lease / 4...lease * 2)
+        faultLength = lease + (chance.percent(50) ? .milliseconds(graceMilliseconds) : 0)
+        changePause = chance.number(lease / 4...lease * 2)
+        length = lease * chance.number(6...14)
+        isLocal = chance.percent(25)
+        delayMax = chance.percent(50) ? .microseconds(200) : chance.number(100_000...5_000_000)
+        stallMax = faults.isEmpty || chance.percent(30) ? 0 : chance.number(lease / 20...lease)
+        let isSlow = !faults.isEmpty && chance.percent(30)
+        workerDelayMax = isSlow ? chance.number(1_000_000...lease / 5) : .microseconds(200)
+        if let flaw { favour(flaw, &chance) }
+    }
+
+    /// Whether nothing goes wrong, and nothing takes long.
+    var isCalm: Bool { faults.isEmpty }
+}
+
+/// Something that goes wrong.
+enum Fault: CaseIterable {
+    /// Bytes of a connection stay away for a while.
+    case stall
+    /// A connection is gone; its ends hear of it, or not.
+    case cut
+    /// Nothing arrives in one direction of a connection, or in both, and nobody hears of it.
+    case halfOpen
+    /// The store closes a connection.
+    case closeByStore
+    /// A worker and the store do not reach each other for a while.
+    case partition
+    case stopWorker
+    case stopStore
+    case restartStore
+    /// A worker is killed, or its machine is; another one begins.
+    case replaceWorker
+    /// A worker ends as it should; another one begins.
+    case reloadWorker
+    /// Somebody empties the store; records come back later, or are made anew.
+    case emptyStore
+    /// Somebody puts an earlier record back.
+    case putBack
+    /// Somebody else speaks on the channels of changes and barriers.
+    case speakOutOfTurn
+    /// The store does not let gateways write their entries for a while.
+    case refuseEntries
+}
+
+/// What goes wrong together.
+private enum Mix: CaseIterable {
+    case calm
+    case lossy
+    case stops
+    case restarts
+    case halfOpen
+    case fleet
+    case emptied
+    case tampered
+    case anything
+
+    func faults(_ chance: inout Chance) -> [Fault] {
+        switch self {
+        case .calm: []
+        case .lossy: [.stall, .stall, .cut, .closeByStore]
+        case .stops: [.stopWorker, .stopWorker, .stopStore, .stall]
+        case .restarts: [.restartStore, .cut, .stall]
+        case .halfOpen: [.halfOpen, .partition, .stall]
+        case .fleet: [.replaceWorker, .reloadWorker, .stopWorker, .refuseEntries, .stall]
+        case .emptied: [.emptyStore, .stall, .cut, .replaceWorker]
+        case .tampered: [.putBack, .speakOutOfTurn, .stall, .replaceWorker]
+        case .anything:
+            (0..<5).map { _ in Fault.allCases.randomElement(using: &chance)! }
+        }
+    }
+}

@@ -1,0 +1,118 @@
+import Keyring
+import RedisClient
+
+@testable import Administration
+
+/// The executable's connection to the store. While it waits, the world goes on.
+final class SimulatedChannel: StoreChannel {
+    private static var settings: LinkSettings {
+        LinkSettings(database: 0, credentials: nil, timeoutMilliseconds: 5000)
+    }
+
+    private let client: Client
+    private let clock: MachineClock
+    private let timeline: Timeline
+    private let network: Network
+    private var link = RedisLink<Int>(settings)
+    private var wire: Wire?
+
+    init(_ client: Client, _ clock: MachineClock, _ timeline: Timeline, _ network: Network) {
+        self.client = client
+        self.clock = clock
+        self.timeline = timeline
+        self.network = network
+    }
+
+    deinit { wire?.close() }
+
+    var isReady: Bool { link.isReady }
+
+    func execute(
+        _ commands: [RedisCommand],
+        onSameConnection: Bool
+    ) throws(StoreConnection.Fault) -> [RedisReply] {
+        if onSameConnection, !link.isReady { throw .unreachable("not connected") }
+        while !link.isReady {
+            if case .lost(let failure, _) = try nextEvent() { throw .unreachable("\(failure)") }
+        }
+        for (index, command) in commands.enumerated() {
+            guard link.send(command, mark: index, now: now) else { throw .interrupted("no memory") }
+        }
+        var replies = [RedisReply?](repeating: nil, count: commands.count)
+        while replies.contains(where: { $0 == nil }) {
+            switch try nextEvent() {
+            case .reply(let index, let reply): replies[index] = reply
+            case .lost(let failure, _): throw .interrupted("\(failure)")
+            case .ready, .publication: break
+            }
+        }
+        return replies.compactMap { $0 }
+    }
+
+    func renew() {
+        wire?.close()
+        wire = nil
+        link = RedisLink(Self.settings)
+    }
+
+    private var now: MonotonicTime { clock.reading(at: timeline.now).monotonic }
+
+    private func nextEvent() throws(StoreConnection.Fault) -> RedisLink<Int>.Event {
+        while true {
+            if let event = link.nextEvent() { return event }
+            guard !timeline.isOver else { throw .interrupted("the world is over") }
+            link.tick(now)
+            switch link.nextOrder() {
+            case .open: wire = network.connect(client)
+            case .close:
+                wire?.close()
+                wire = nil
+            case nil: move()
+            }
+        }
+    }
+
+    /// Moves bytes, and lets the world go on until something arrives or nothing has for too long.
+    private func move() {
+        let end = clock.time(of: link.deadline)
+        guard let wire else { return timeline.run(until: end) }
+        switch wire.state {
+        case .connecting: timeline.run(until: end) { wire.state != .connecting }
+        case .refused: lose()
+        case .open, .closed:
+            link.opened(now)
+            write(to: wire)
+            timeline.run(until: end) { wire.down.hasArrivals }
+            wire.down.take().withUnsafeBytes { link.received($0, now) }
+            if wire.down.hasEnded { lose() }
+        }
+    }
+
+    private func write(to wire: Wire) {
+        var output: [UInt8] = []
+        var buffer = [UInt8](repeating: 0, count: 4096)
+        while case let count = buffer.withUnsafeMutableBytes({ link.takeOutput(into: $0) }),
+            count > 0
+        {
+            output += buffer.prefix(count)
+        }
+        if !output.isEmpty { wire.up.send(output) }
+    }
+
+    private func lose() {
+        wire?.close()
+        wire = nil
+        link.closed(now)
+    }
+}
+
+/// The clock of the administrator's machine. Whoever sleeps lets the world go on.
+struct SimulatedClock: WaitingClock {
+    let clock: MachineClock
+    let timeline: Timeline
+
+    var monotonic: MonotonicTime { clock.reading(at: timeline.now).monotonic }
+    var unix: UnixTime { clock.reading(at: timeline.now).unix }
+
+    func sleep(until moment: MonotonicTime) { timeline.run(until: clock.time(of: moment)) }
+}

@@ -1,0 +1,59 @@
+import Foundation
+import Testing
+
+/// The real gatekeeper and the real procedure of a change, in worlds where anything may go wrong.
+///
+/// `SEEDS=n` runs so many worlds; `SEED=n` runs one and tells its whole story, with the flaw that
+/// `FLAW=` names.
+struct SimulationTests {
+    private static let partsCount: UInt64 = 8
+    private static let count = Seeds.number("SEEDS") ?? 2000
+
+    @Test(.enabled(if: Seeds.number("SEED") == nil), arguments: 0..<partsCount)
+    func `every promise holds in every world`(part: UInt64) throws {
+        var counts = Judge.Counts()
+        for seed in stride(from: part, to: Self.count, by: Int(Self.partsCount)) {
+            let world = try World(Scenario(seed: seed))
+            world.run()
+            counts += world.judge.counts
+            guard let violation = world.timeline.story.violation else { continue }
+            Issue.record("seed \(seed): \(violation)\n\(try Seeds.story(of: seed))")
+            return
+        }
+        #expect(counts.isRich)
+    }
+
+    @Test(.enabled(if: Seeds.number("SEED") != nil))
+    func `one world is told`() throws {
+        let seed = try #require(Seeds.number("SEED"))
+        let story = Story(isTold: true, linesMax: .max / 2)
+        let flaw = ProcessInfo.processInfo.environment["FLAW"].flatMap { Flaw(named: $0) }
+        let control = ProcessInfo.processInfo.environment["CONTROL"] != nil
+        let world = try World(
+            Scenario(seed: seed, flaw: flaw), story: story, flaw: control ? nil : flaw)
+        world.run()
+        print(story.text)
+        #expect(story.violation == nil)
+    }
+
+    @Test(arguments: 0..<20 as Range<UInt64>)
+    func `the same seed makes the same world`(seed: UInt64) throws {
+        let worlds = try (0..<2).map { _ in try World(Scenario(seed: seed)) }
+        for world in worlds { world.run() }
+        #expect(worlds[0].timeline.fingerprint == worlds[1].timeline.fingerprint)
+    }
+}
+
+/// What the environment says about seeds.
+enum Seeds {
+    static func number(_ name: String) -> UInt64? {
+        ProcessInfo.processInfo.environment[name].flatMap { UInt64($0) }
+    }
+
+    /// The end of a world's story.
+    static func story(of seed: UInt64, flaw: Flaw? = nil) throws -> String {
+        let story = Story(isTold: true, linesMax: 60)
+        try World(Scenario(seed: seed, flaw: flaw), story: story, flaw: flaw).run()
+        return story.text
+    }
+}

@@ -1,0 +1,150 @@
+import Keyring
+import RedisClient
+
+@testable import Administration
+
+/// Administrators, who change keys with the real procedure.
+extension World {
+    private static let owner = Principal("owner")!
+
+    /// Gives an organization its first key, before anything else happens.
+    func begin(_ organization: Organization) {
+        withAdministration(of: organization) { administration, client in
+            try add(organization, administration)
+            try generate(organization, administration, client, .untilConfirmed)
+        }
+    }
+
+    /// Keys are changed again and again.
+    func awaitChange() {
+        guard !isEnding else { return }
+        timeline.after(timeline.chance.span(mean: scenario.changePause)) { [self] in
+            awaitChange()
+            // While one waits, another one may begin; it ends before.
+            guard !isEnding, counts.changesUnderWay < 2,
+                let organization = timeline.chance.element(of: organizations)
+            else { return }
+            change(organization, isHurried: timeline.chance.percent(15))
+        }
+    }
+
+    /// Generates or revokes a key.
+    ///
+    /// - Parameter isHurried: Whether the administrator may not wait for the gateways, or not to
+    ///   the end.
+    func change(_ organization: Organization, isHurried: Bool) {
+        counts.changesUnderWay += 1
+        defer { counts.changesUnderWay -= 1 }
+        withAdministration(of: organization) { administration, client in
+            if judge.ledger.latest(organization.name).version == 0 {
+                try add(organization, administration)
+            }
+            let waiting = waiting(isHurried)
+            let hasKey = !judge.ledger.latest(organization.name).accepted.isEmpty
+            if hasKey, timeline.chance.percent(40) {
+                timeline.tell("\(client) revokes the key of \(organization)")
+                settle(try administration.revoke(organization, waiting: waiting), organization, client)
+            } else {
+                try generate(organization, administration, client, waiting)
+            }
+        }
+        presentEndedKeys(of: organization)
+    }
+
+    private func waiting(_ isHurried: Bool) -> Waiting {
+        guard isHurried else { return .whileTrue { [timeline] _ in !timeline.isOver } }
+        guard timeline.chance.percent(50) else { return .none }
+        return .whileTrue { [timeline] _ in !timeline.isOver && timeline.chance.percent(70) }
+    }
+
+    private func withAdministration(
+        of organization: Organization,
+        _ body: (KeyAdministration, Client) throws -> Void
+    ) {
+        counts.clients += 1
+        let client = Client.administrator(counts.clients)
+        do {
+            let configuration = try configuration(
+                lease: scenario.leaseMilliseconds,
+                grace: scenario.graceMilliseconds
+            )
+            let nonce = Barrier.Nonce(using: &timeline.chance)
+            let (channel, clock) = administratorTools(client, nonce)
+            let administration = KeyAdministration(
+                configuration,
+                caller: try Caller(
+                    account: Self.owner,
+                    as: nil,
+                    operators: configuration.operators
+                ),
+                peppers: secrets.peppers,
+                channel: channel,
+                clock: clock,
+                makeNonce: { nonce }
+            )
+            try body(administration, client)
+        } catch {
+            counts.unconfirmed += 1
+            timeline.tell("\(client): \(error)")
+        }
+    }
+
+    private func administratorTools(_ client: Client, _ nonce: Barrier.Nonce) -> (
+        any StoreChannel, any WaitingClock
+    ) {
+        let channel = SimulatedChannel(client, administratorClock, timeline, network)
+        let clock = SimulatedClock(clock: administratorClock, timeline: timeline)
+        return (channel, clock)
+    }
+
+    private func add(_ organization: Organization, _ administration: KeyAdministration) throws {
+        _ = try administration.addOrganization(organization, owner: Self.owner)
+    }
+
+    private func generate(
+        _ organization: Organization,
+        _ administration: KeyAdministration,
+        _ client: Client,
+        _ waiting: Waiting
+    ) throws {
+        let lease = scenario.leaseMilliseconds
+        let expires = timeline.chance.percent(15) ? timeline.chance.number(1...4 * lease) : nil
+        let grace = timeline.chance.percent(25) ? timeline.chance.number(1...2 * lease) : 0
+        timeline.tell("\(client) generates a key for \(organization), grace \(grace) ms")
+        let key = try administration.generate(
+            for: organization,
+            expiresInMilliseconds: expires,
+            graceMilliseconds: grace,
+            waiting: waiting
+        )
+        let text = WorldSecrets.bytes(key.text)
+        let number = judge.ledger.number(of: secrets.verifier(of: text) ?? "", organization.name)
+        judge.ledger.tell(text, of: number)
+        timeline.tell("\(client) has \(judge.ledger.name(number))")
+        settle(key.confirmation, organization, client)
+    }
+
+    /// What the procedure has said holds from now on.
+    private func settle(
+        _ confirmation: ChangeConfirmation?,
+        _ organization: Organization,
+        _ client: Client
+    ) {
+        guard let confirmation, case .confirmed(_, let answer) = confirmation else {
+            counts.unconfirmed += 1
+            return timeline.tell("\(client): \(confirmation.map { "\($0)" } ?? "there was no key")")
+        }
+        counts.confirmed += 1
+        timeline.tell("\(client): confirmed, \(answer.expired.count) waited out")
+        if scenario.isCalm, isEnding, !scenario.isStrict, !answer.expired.isEmpty {
+            timeline.broke("\(client): a worker does not confirm in a calm world")
+        }
+        let isMade = judge.ledger.confirm(
+            organization.name,
+            by: client,
+            at: timeline.now,
+            timeline.step
+        )
+        if !isMade { timeline.broke("\(client): a change is confirmed that was not made") }
+    }
+}

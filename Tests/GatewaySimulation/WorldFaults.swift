@@ -1,0 +1,134 @@
+import Keyring
+import RedisClient
+
+/// A record as the store had it at some time.
+struct RecordCopy {
+    let key: String
+    let hash: [String: String]
+}
+
+/// What goes wrong.
+extension World {
+    func awaitFault() {
+        guard !isEnding, !scenario.faults.isEmpty else { return }
+        timeline.after(timeline.chance.span(mean: scenario.faultPause)) { [self] in
+            awaitFault()
+            guard !isEnding, let fault = timeline.chance.element(of: scenario.faults) else { return }
+            happen(fault)
+        }
+    }
+
+    private func happen(_ fault: Fault) {
+        let span = timeline.chance.span(mean: scenario.faultLength)
+        timeline.tell("fault: \(fault), \(span / 1_000_000) ms")
+        let place = timeline.chance.element(of: places)!
+        switch fault {
+        case .stall: if let wire = network.wire() { network.stall(wire, for: span) }
+        case .cut: if let wire = network.wire() { network.cut(wire, within: span) }
+        case .halfOpen: if let wire = network.wire() { network.halfOpen(wire) }
+        case .closeByStore:
+            if let session = timeline.chance.element(of: store.sessions) { store.kill(session) }
+        case .partition:
+            if let worker = place.worker { network.part(.worker(worker.number), for: span) }
+        case .stopWorker: place.worker?.stop(for: span)
+        case .stopStore:
+            store.pause()
+            timeline.after(span) { [self] in store.resume() }
+        case .restartStore:
+            store.die(isHeard: timeline.chance.percent(70))
+            timeline.after(span) { [self] in store.start() }
+        case .replaceWorker: replaceWorker(at: place, after: span)
+        case .reloadWorker: reloadWorker(at: place)
+        case .emptyStore: emptyStore(for: span)
+        case .putBack: putBack()
+        case .speakOutOfTurn: speakOutOfTurn()
+        case .refuseEntries: store.refuseEntries(for: span)
+        }
+    }
+
+    private func replaceWorker(at place: Place, after span: Nanoseconds) {
+        guard let worker = place.running else { return }
+        worker.die(isHeard: timeline.chance.percent(70))
+        timeline.after(timeline.chance.percent(70) ? 0 : span) { [self] in
+            if place.worker === worker { startWorker(at: place) }
+        }
+    }
+
+    /// The new worker begins before the old one has ended, as after `nginx -s reload`.
+    private func reloadWorker(at place: Place) {
+        guard let worker = place.running else { return }
+        worker.retire()
+        startWorker(at: place)
+    }
+}
+
+// MARK: - What others do to the store
+
+extension World {
+    /// Learns of all that the store does.
+    func watchStore() {
+        let names = Dictionary(
+            uniqueKeysWithValues: organizations.map { ("latchkey:record:{\($0.locator)}", $0.name) }
+        )
+        store.onRecord = { [unowned self] key, client in
+            guard let name = names[key] else { return }
+            let hash = store.data.hashes[key]
+            if let hash, timeline.chance.percent(30) { keepCopy(RecordCopy(key: key, hash: hash)) }
+            judge.ledger.note(hash, of: name, at: timeline.now, by: client)
+            let now = judge.ledger.latest(name)
+            timeline.tell("\(name) is at version \(now.version) by \(client)")
+            if client == .stranger { judge.ledger.withdrawPromises(of: now) }
+        }
+        store.onCommand = { [unowned self] client, command in
+            if case .worker(let number) = client { judge.noteServed(number) }
+            if command[0] == "FLUSHALL" {
+                judge.ledger.empty(at: timeline.now, trustedFor: trustSpan + trustSpan / 50)
+            }
+            if command[0] == "HMGET", names[command[1]] == nil {
+                timeline.broke("G5: \(client) asks for \(command[1])")
+            }
+        }
+    }
+
+    private func keepCopy(_ copy: RecordCopy) {
+        copies.append(copy)
+        if copies.count > 8 { copies.removeFirst() }
+    }
+
+    /// FLUSHALL. The records come back from a copy after a while, or somebody makes them anew.
+    private func emptyStore(for span: Nanoseconds) {
+        let records = store.data.hashes.filter { $0.key.hasPrefix("latchkey:record:") }
+            .sorted { $0.key < $1.key }.map { RecordCopy(key: $0.key, hash: $0.value) }
+        let comesBack = timeline.chance.percent(50)
+        network.say([RedisCommand("FLUSHALL")])
+        if comesBack {
+            timeline.after(timeline.chance.percent(50) ? 0 : span) { [self] in
+                records.forEach(write)
+            }
+        }
+    }
+
+    private func putBack() {
+        if let copy = timeline.chance.element(of: copies) { write(copy) }
+    }
+
+    private func write(_ copy: RecordCopy) {
+        var set = RedisCommand("HSET", copy.key)
+        for (field, value) in copy.hash.sorted(by: { $0.key < $1.key }) {
+            set.append(field)
+            set.append(value)
+        }
+        network.say(
+            [RedisCommand("MULTI"), RedisCommand("DEL", copy.key), set, RedisCommand("EXEC")]
+        )
+    }
+
+    private func speakOutOfTurn() {
+        let isChange = timeline.chance.percent(50)
+        let nonce = Barrier.Nonce(using: &timeline.chance)
+        let text = timeline.chance.percent(50) ? nonce.description : "hello"
+        network.say(
+            [RedisCommand("PUBLISH", isChange ? ModelRedis.invalidations : Barrier.channel, text)]
+        )
+    }
+}
