@@ -113,10 +113,10 @@ static ngx_command_t ngx_http_latchkey_commands[] = {
 
     { ngx_string("latchkey"),
         NGX_HTTP_MAIN_CONF | NGX_HTTP_SRV_CONF | NGX_HTTP_LOC_CONF
-            | NGX_CONF_FLAG,
-        ngx_conf_set_flag_slot,
+            | NGX_CONF_TAKE1,
+        ngx_http_latchkey_set_mode,
         NGX_HTTP_LOC_CONF_OFFSET,
-        offsetof(ngx_http_latchkey_loc_conf_t, enable),
+        0,
         NULL },
 
     { ngx_string("latchkey_verify"),
@@ -141,6 +141,14 @@ static ngx_command_t ngx_http_latchkey_commands[] = {
         NGX_HTTP_LOC_CONF_OFFSET,
         offsetof(ngx_http_latchkey_loc_conf_t, realm),
         &ngx_http_latchkey_realm_post },
+
+    { ngx_string("latchkey_error_format"),
+        NGX_HTTP_MAIN_CONF | NGX_HTTP_SRV_CONF | NGX_HTTP_LOC_CONF
+            | NGX_CONF_TAKE1,
+        ngx_conf_set_enum_slot,
+        NGX_HTTP_LOC_CONF_OFFSET,
+        offsetof(ngx_http_latchkey_loc_conf_t, error_format),
+        ngx_http_latchkey_formats },
 
     { ngx_string("latchkey_end_streams"),
         NGX_HTTP_MAIN_CONF | NGX_HTTP_SRV_CONF | NGX_HTTP_LOC_CONF
@@ -197,6 +205,7 @@ ngx_http_latchkey_set_verify(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     }
 
     llcf->verify = 1;
+    llcf->verify_place = ngx_http_latchkey_here(cf);
 
     clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
     clcf->handler = ngx_http_latchkey_verify_handler;
@@ -273,13 +282,17 @@ ngx_http_latchkey_create_loc_conf(ngx_conf_t *cf)
     /*
      * set by ngx_pcalloc():
      *
+     *     llcf->variable = NULL;
+     *     llcf->place = { { 0, NULL }, 0 };
+     *     llcf->verify_place = { { 0, NULL }, 0 };
      *     llcf->realm = { 0, NULL };
      *     llcf->verify = 0;
      *     llcf->checked = 0;
      */
 
-    llcf->enable = NGX_CONF_UNSET;
+    llcf->mode = NGX_CONF_UNSET_UINT;
     llcf->credentials = NGX_CONF_UNSET_PTR;
+    llcf->error_format = NGX_CONF_UNSET_UINT;
     llcf->end_streams = NGX_CONF_UNSET;
 
     return llcf;
@@ -292,16 +305,22 @@ ngx_http_latchkey_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_http_latchkey_loc_conf_t *prev = parent;
     ngx_http_latchkey_loc_conf_t *conf = child;
 
+    ngx_uint_t inherited;
     ngx_http_latchkey_main_conf_t *lmcf;
 
-    ngx_conf_merge_value(conf->enable, prev->enable, 0);
     ngx_conf_merge_ptr_value(conf->credentials, prev->credentials,
         &ngx_http_latchkey_default_credentials);
     ngx_conf_merge_str_value(conf->realm, prev->realm, "api");
+    ngx_conf_merge_uint_value(conf->error_format, prev->error_format,
+        NGX_HTTP_LATCHKEY_PROBLEM);
     ngx_conf_merge_value(conf->end_streams, prev->end_streams, 1);
 
-    if (conf->enable || conf->verify) {
-        conf->checked = 1;
+    inherited = (conf->mode == NGX_CONF_UNSET_UINT && !conf->verify);
+
+    ngx_http_latchkey_merge_mode(conf, prev);
+
+    if (conf->checked) {
+        ngx_http_latchkey_warn_of_return(cf, conf, inherited);
 
         lmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_latchkey_module);
         lmcf->used = 1;

@@ -89,7 +89,9 @@ ngx_http_latchkey_variable(ngx_http_request_t *r, ngx_http_variable_value_t *v,
 
     /* what the main request knows, a subrequest without a check knows too */
 
-    if (ctx == NULL && r != r->main) {
+    if (r != r->main
+        && (ctx == NULL || ctx->state == NGX_HTTP_LATCHKEY_UNCHECKED))
+    {
         ctx = ngx_http_latchkey_get_ctx(r->main);
     }
 
