@@ -7,9 +7,9 @@ import subprocess
 
 import pytest
 
+from harness.consistency import STRICT
 from harness.http2_client import Http2Connection
 from harness.http_client import bearer
-from harness.modes import STRICT
 from harness.polling import wait_until
 from harness.sandbox import HTTP2_SERVER, Sandbox
 

@@ -7,10 +7,10 @@ from datetime import datetime, timezone
 import pytest
 
 from harness import processes
+from harness.consistency import under_either_consistency
 from harness.executable import DONE, NOT_CONFIRMED, KEY
 from harness.http_client import bearer
 from harness.key_forge import record_key
-from harness.modes import in_both_modes
 from harness.polling import wait_until
 from harness.revocations import Revocations
 from harness.sandbox import OWNER
@@ -49,7 +49,7 @@ def waited_out(pid):
     return rf"\S+ \(process {pid}\) did not confirm; its lease has ended\.\n"
 
 
-@in_both_modes
+@under_either_consistency
 def test_no_request_that_begins_after_the_end_of_a_command_is_accepted_from_clients_that_never_stop(fleet):
     with Revocations(fleet, CONNECTIONS) as revocations:
         for number in range(REVOCATIONS):
@@ -60,7 +60,7 @@ def test_no_request_that_begins_after_the_end_of_a_command_is_accepted_from_clie
     assert ends.accepted_after_exit == 0
 
 
-@in_both_modes
+@under_either_consistency
 def test_revoke_says_since_when_no_gateway_accepts_the_key(fleet):
     fleet.key()
     before = datetime.now(timezone.utc)

@@ -9,10 +9,10 @@ import time
 import pytest
 
 from harness import processes
+from harness.consistency import STRICT
 from harness.executable import STORE_UNREACHABLE
 from harness.http_client import bearer
 from harness.load import at_once
-from harness.modes import STRICT
 from harness.polling import wait_until
 from harness.redis_server import NO_SOCKET
 from harness.sandbox import OWNER

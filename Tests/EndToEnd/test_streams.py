@@ -6,8 +6,8 @@ from contextlib import ExitStack
 import pytest
 
 from harness import processes
+from harness.consistency import under_either_consistency
 from harness.http_client import bearer
-from harness.modes import in_both_modes
 from harness.open_streams import KINDS, MAP, SERVER, Streams, go_on
 from harness.polling import wait_until
 from harness.sandbox import OWNER
@@ -39,7 +39,7 @@ def ends(request, result):
     return not request.is_complete()
 
 
-@in_both_modes
+@under_either_consistency
 @pytest.mark.parametrize("command", ["revoke", "generate"])
 @pytest.mark.parametrize("kind", KINDS)
 def test_an_open_request_ends_with_its_key(streams, kind, command):
@@ -54,7 +54,7 @@ def test_an_open_request_ends_with_its_key(streams, kind, command):
     assert streams.gate.nginx.lines("the request is ended, because its key was replaced, revoked or has expired")
 
 
-@in_both_modes
+@under_either_consistency
 def test_a_request_that_was_let_in_by_a_subrequest_ends_with_its_key(streams):
     request = streams.open("events", streams.gate.key(), place="checked")
     go_on(request, "events")
@@ -63,7 +63,7 @@ def test_a_request_that_was_let_in_by_a_subrequest_ends_with_its_key(streams):
     streams.upstream.wait_until_idle()
 
 
-@in_both_modes
+@under_either_consistency
 def test_open_requests_of_others_go_on(streams):
     gate = streams.gate
     other = gate.key("umbrella")
@@ -89,7 +89,7 @@ def test_all_open_requests_of_a_key_end(open_streams):
     assert all(request.echoes("still here") for request in requests[1::2])
 
 
-@in_both_modes
+@under_either_consistency
 def test_open_requests_with_the_next_key_go_on(streams):
     old = streams.open("websocket", streams.gate.key())
     new = streams.gate.key("acme", "--grace", "1h")
@@ -106,7 +106,7 @@ def test_open_requests_with_the_next_key_go_on(streams):
 # Ends that come by themselves
 
 
-@in_both_modes
+@under_either_consistency
 @pytest.mark.parametrize("kind", ["websocket", "events"])
 def test_an_open_request_ends_when_its_key_expires(streams, kind):
     key = streams.gate.key("acme", "--expires-in", "1500ms")
@@ -119,7 +119,7 @@ def test_an_open_request_ends_when_its_key_expires(streams, kind):
     streams.upstream.wait_until_idle()
 
 
-@in_both_modes
+@under_either_consistency
 def test_an_open_request_goes_on_until_the_grace_of_its_key_is_over(streams):
     gate = streams.gate
     old = gate.key()
@@ -193,7 +193,7 @@ def test_open_requests_go_on_while_the_store_comes_and_goes(streams):
 # When news are late
 
 
-@in_both_modes
+@under_either_consistency
 def test_an_end_that_a_gateway_could_not_hear_of_comes_when_it_hears_again(open_streams, consistency):
     streams = open_streams(proxied=True, consistency=consistency)
     gate = streams.gate
@@ -268,7 +268,7 @@ def test_a_worker_that_was_told_to_end_ends_open_requests_with_their_key(streams
 # HTTP/2
 
 
-@in_both_modes
+@under_either_consistency
 @pytest.mark.parametrize("command", ["revoke", "generate"])
 def test_a_stream_of_http_2_ends_with_its_key_and_the_others_go_on(streams, command):
     gate = streams.gate

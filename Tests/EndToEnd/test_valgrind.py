@@ -8,11 +8,11 @@ from pathlib import Path
 
 from harness import processes
 from harness.artefacts import LIBRARY, MODULE, NGINX
+from harness.consistency import LEASED, STRICT
 from harness.fake_redis import BARRIER, INVALIDATION, RECORD_FIELDS, FakeRedis, array, bulk, message
 from harness.http2_client import Http2Connection
 from harness.http_client import bearer
 from harness.load import at_once, steady_load
-from harness.modes import LEASED, STRICT
 from harness.open_streams import KINDS, MAP, SERVER, Streams
 from harness.polling import wait_until
 from harness.redis_server import NO_SOCKET

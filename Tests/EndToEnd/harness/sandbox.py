@@ -8,9 +8,9 @@ from pathlib import Path
 
 from harness import http_client
 from harness.artefacts import CALLER, IS_ROOT
+from harness.consistency import LEASED, STRICT
 from harness.executable import DONE, Latchkey
 from harness.key_forge import KeyForge, record_key, secret_of
-from harness.modes import LEASED, STRICT
 from harness.nginx_server import NginxServer
 from harness.polling import wait_until
 from harness.redis_server import RedisServer
