@@ -56,7 +56,7 @@ extension Gatekeeper {
         takeEvents(now)
     }
 
-    private func link(_ number: UInt32) -> RedisLink<CommandMark>? {
+    private func link(_ number: UInt32) -> RedisLink? {
         switch number {
         case Self.dataNumber: data.link
         case Self.newsNumber: news.link
@@ -82,9 +82,9 @@ extension Gatekeeper {
 
     #if CANARIES
         private func takeAnswersBeforeNews(_ now: ClockReading) {
-            var changes: [RedisLink<CommandMark>.Event] = []
+            var changes: [RedisLink.Event] = []
             while let event = news.link.nextEvent() {
-                if case .publication(.changed) = event {
+                if case .publication(let publication) = event, publication.kind == .changed {
                     changes.append(event)
                 } else {
                     takeNewsEvent(event, now)
@@ -135,7 +135,7 @@ extension Gatekeeper {
 // MARK: - Answers
 
 extension Gatekeeper {
-    private func takeDataEvent(_ event: RedisLink<CommandMark>.Event, _ now: ClockReading) {
+    private func takeDataEvent(_ event: RedisLink.Event, _ now: ClockReading) {
         switch event {
         case .ready:
             log.note(.storeReady, now.monotonic, "connected to the store at \(endpoint)")
@@ -156,7 +156,7 @@ extension Gatekeeper {
         case .entry: takeEntryReply(reply, mark, now)
         case .confirmation:
             noteRefusal(reply, .confirmationRefused, "a change could not be confirmed", now)
-        case .ping: break
+        case .ping, nil: break
         }
     }
 

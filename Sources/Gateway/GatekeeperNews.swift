@@ -4,7 +4,7 @@ import RedisClient
 
 /// What the gatekeeper is told without asking, and what it tells the fleet of itself.
 extension Gatekeeper {
-    func takeNewsEvent(_ event: RedisLink<CommandMark>.Event, _ now: ClockReading) {
+    func takeNewsEvent(_ event: RedisLink.Event, _ now: ClockReading) {
         switch event {
         case .ready: beginListening(now)
         case .publication(let publication): takePublication(publication, now)
@@ -34,12 +34,14 @@ extension Gatekeeper {
     }
 
     private func takePublication(_ publication: Publication, _ now: ClockReading) {
-        switch publication {
-        case .changed(let keys):
-            for key in keys { if let locator = Keyspace.locator(ofRecord: key) { forget(locator) } }
+        switch publication.kind {
+        case .changed:
+            for key in publication.keys {
+                if let locator = Keyspace.locator(ofRecord: key) { forget(locator) }
+            }
         case .anyChanged: forgetAll(now)
-        case .message(Barrier.channel, let text):
-            if let nonce = Barrier.Nonce(text) { confirm(nonce, now.monotonic) }
+        case .message where publication.channel == Barrier.channel:
+            if let nonce = Barrier.Nonce(publication.text) { confirm(nonce, now.monotonic) }
         case .message, .unreadable: break
         }
     }
