@@ -22,8 +22,6 @@ static ngx_int_t ngx_http_latchkey_push_headers(ngx_http_request_t *r,
     ngx_http_latchkey_refusal_t *refusal);
 static ngx_int_t ngx_http_latchkey_push_challenge(ngx_http_request_t *r,
     ngx_str_t *error);
-static ngx_table_elt_t *ngx_http_latchkey_push_header(ngx_http_request_t *r,
-    char *key, char *value);
 static ngx_uint_t ngx_http_latchkey_left_to_nginx(ngx_http_request_t *r,
     ngx_uint_t status);
 static ngx_int_t ngx_http_latchkey_send_problem(ngx_http_request_t *r,
@@ -177,8 +175,9 @@ ngx_http_latchkey_push_challenge(ngx_http_request_t *r, ngx_str_t *error)
 }
 
 
-static ngx_table_elt_t *
-ngx_http_latchkey_push_header(ngx_http_request_t *r, char *key, char *value)
+ngx_table_elt_t *
+ngx_http_latchkey_push_header(ngx_http_request_t *r, const char *key,
+    const char *value)
 {
     ngx_table_elt_t *h;
 
