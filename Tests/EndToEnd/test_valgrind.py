@@ -12,6 +12,7 @@ from harness.fake_redis import FakeRedis, array, bulk
 from harness.http2_client import Http2Connection
 from harness.http_client import bearer
 from harness.load import at_once, steady_load
+from harness.metrics import LOCATION, scrape
 from harness.polling import wait_until
 from harness.redis_server import NO_SOCKET
 from harness.sandbox import HTTP2_SERVER
@@ -38,7 +39,7 @@ FRAME = re.compile(r"^==\d+==\s+(at|by) 0x", re.MULTILINE)
 
 @pytest.fixture
 def gate(sandboxes):
-    return sandboxes(settings="latchkey_timeout 3s;", workers=1, server=HTTP2_SERVER, program=VALGRIND)
+    return sandboxes(settings="latchkey_timeout 3s;", workers=1, server=LOCATION + HTTP2_SERVER, program=VALGRIND)
 
 
 def abort_requests(gate, key, seconds):
@@ -67,6 +68,7 @@ def run_through(gate):
         for target in ("/api", "/checked", "/check"):
             assert gate.request(target, headers).status >= 400
     assert at_once(20, lambda: gate.status_of(key)) == [200] * 20
+    assert scrape(gate).value("checks_total", result="ambiguous", source="none") == 3
 
     # Aborts, while the store answers and while it does not.
     abort_requests(gate, key, SECONDS_OF_ABORTS / 2)
@@ -90,6 +92,7 @@ def run_through(gate):
     with steady_load(lambda: gate.request("/checked", key=key).status, clients=4) as load:
         for _ in range(5):
             old = gate.nginx.reload()
+            assert scrape(gate).value("checks_total", result="ambiguous", source="none") == 3
             wait_until(lambda: not old & gate.nginx.workers(), "the old worker ends", seconds=60)
     assert set(load.outcomes) == {200}
 
