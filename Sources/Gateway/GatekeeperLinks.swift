@@ -108,6 +108,7 @@ extension Gatekeeper {
                 pending.resend(read.id)
                 continue
             }
+            metrics.storeReads &+= 1
             keptReads.sent(read.id, read.locator, mayKeep: mayKeepReads)
         }
     }
@@ -138,6 +139,7 @@ extension Gatekeeper {
     private func takeDataEvent(_ event: RedisLink.Event, _ now: ClockReading) {
         switch event {
         case .ready:
+            metrics.data.made()
             log.note(.storeReady, now.monotonic, "connected to the store at \(endpoint)")
             heartbeats.hurry(now.monotonic)
         case .reply(let mark, let reply): takeReply(mark, reply, now)
@@ -185,7 +187,7 @@ extension Gatekeeper {
         } catch {
             cache.forget(locator)
             log.note(.recordRefused, now.monotonic, "the record of locator \(locator) \(error)")
-            for check in checks { decided.append((check, .unavailable(locator))) }
+            for check in checks { answer(check, .unavailable(locator), now) }
         }
     }
 
@@ -211,12 +213,13 @@ extension Gatekeeper {
         case .revoked: refusals.record(check.key.locator, at: now.unix)
         default: break
         }
-        decided.append((check, decision))
+        answer(check, decision, now)
     }
 
     private func takeLoss(_ failure: LinkFailure, _ unanswered: [CommandMark], _ now: ClockReading)
     {
         data.lost()
+        metrics.data.ended()
         keptReads.overtakeAll()
         log.note(.storeLost, now.monotonic, "the store at \(endpoint): \(failure)")
         for mark in unanswered where mark.purpose == .read {

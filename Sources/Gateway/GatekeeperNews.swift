@@ -14,6 +14,7 @@ extension Gatekeeper {
     }
 
     private func beginListening(_ now: ClockReading) {
+        metrics.news.made()
         log.note(.newsReady, now.monotonic, "the store at \(endpoint) tells of changes")
         if obligations.keeps(.nothingKnownOfBefore) { cache.forgetAll() }
         if obligations.keeps(.readAfterListening) { keptReads.overtakeAll() }
@@ -24,6 +25,7 @@ extension Gatekeeper {
 
     private func endListening(_ failure: LinkFailure, _ now: ClockReading) {
         news.lost()
+        metrics.news.ended()
         lease.listensNoMore()
         if obligations.keeps(.readAfterListening) { keptReads.overtakeAll() }
         log.note(
@@ -41,12 +43,13 @@ extension Gatekeeper {
             }
         case .anyChanged: forgetAll(now)
         case .message where publication.channel == Barrier.channel:
-            if let nonce = Barrier.Nonce(publication.text) { confirm(nonce, now.monotonic) }
+            if let nonce = Barrier.Nonce(publication.text) { confirm(nonce, now) }
         case .message, .unreadable: break
         }
     }
 
     private func forget(_ locator: Locator) {
+        metrics.invalidations &+= 1
         cache.forget(locator)
         if obligations.keeps(.racingReplyIsNotKept) { keptReads.overtake(locator) }
         streams.doubt(locator)
@@ -54,6 +57,7 @@ extension Gatekeeper {
 
     /// The list of gateways may be gone with the records.
     private func forgetAll(_ now: ClockReading) {
+        metrics.flushes &+= 1
         cache.forgetAll()
         keptReads.overtakeAll()
         lease.registeredNoMore()
@@ -62,10 +66,16 @@ extension Gatekeeper {
     }
 
     /// The changes before the barrier have been taken, in order: nothing of before them is known.
-    private func confirm(_ nonce: Barrier.Nonce, _ now: MonotonicTime) {
+    private func confirm(_ nonce: Barrier.Nonce, _ now: ClockReading) {
         guard lease.hears else { return }
+        let mark = CommandMark(purpose: .confirmation)
         for command in Barrier.confirm(nonce, by: identity.id) {
-            _ = data.link.send(command, mark: CommandMark(purpose: .confirmation), now: now)
+            guard data.link.send(command, mark: mark, now: now.monotonic) else { return }
+        }
+        guard confirmedChanges.insert(nonce) else { return }
+        metrics.barriersConfirmed &+= 1
+        if let delay = nonce.ageMilliseconds(at: now.unix) {
+            metrics.changeDelays.add(nanoseconds: delay * 1_000_000)
         }
     }
 }
