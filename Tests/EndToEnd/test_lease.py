@@ -23,9 +23,12 @@ def make(sandboxes, *settings, **options):
     return sandboxes(workers=1, settings="\n".join(settings), **options)
 
 
-@pytest.fixture(params=[False, True], ids=["unix", "tcp"])
-def gate(request, sandboxes):
-    return make(sandboxes, tcp=request.param)
+@pytest.fixture
+def gate(sandboxes):
+    return make(sandboxes)
+
+
+by_either_socket = pytest.mark.parametrize("tcp", [False, True], ids=["unix", "tcp"])
 
 
 @pytest.fixture
@@ -73,7 +76,9 @@ def test_a_short_lease_is_renewed_as_well(sandboxes):
 # The store is gone
 
 
-def test_without_grace_a_known_key_is_accepted_for_the_lease_at_most(gate):
+@by_either_socket
+def test_without_grace_a_known_key_is_accepted_for_the_lease_at_most(sandboxes, tcp):
+    gate = make(sandboxes, tcp=tcp)
     gate.expect(NO_SOCKET)
     key = gate.key()
     gate.warm(key)
@@ -213,8 +218,10 @@ def test_a_key_that_is_not_known_waits_for_the_store_while_known_ones_pass(sandb
 # The connections to the store end
 
 
+@by_either_socket
 @pytest.mark.parametrize("kind", ["normal", "pubsub"])
-def test_a_lost_connection_fails_no_request(gate, kind):
+def test_a_lost_connection_fails_no_request(sandboxes, kind, tcp):
+    gate = make(sandboxes, tcp=tcp)
     key = gate.key()
     for _ in range(20):
         gate.warm(key)

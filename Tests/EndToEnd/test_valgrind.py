@@ -5,7 +5,6 @@ import time
 from contextlib import ExitStack
 from pathlib import Path
 
-
 from harness import processes
 from harness.artefacts import LIBRARY, MODULE, NGINX
 from harness.consistency import LEASED, STRICT
@@ -166,7 +165,8 @@ def run_through_leased(gate, streams):
     gate.warm(key)
 
     # News of all records, and news that are none.
-    for command in (["-n", "5", "FLUSHDB"], ["PUBLISH", "__redis__:invalidate", "x"], ["PUBLISH", BARRIER.decode(), "x"]):
+    channels = [channel.decode() for channel in (INVALIDATION, BARRIER)]
+    for command in (["-n", "5", "FLUSHDB"], *(["PUBLISH", channel, "x"] for channel in channels)):
         gate.redis.cli(*command)
         gate.warm(key)
     goes_on = streams.open("websocket", key)
@@ -203,7 +203,7 @@ def run_through_leased(gate, streams):
                  message(BARRIER, bulk(b"0" * 32)) * 50, message(BARRIER, b"$-1\r\n"), None):
         with FakeRedis(gate.redis.socket, lambda words: absent, pong=lambda number: array(bulk(b"pong"), bulk(number)),
                        news=news) as store:
-            wait_until(lambda: gate.status_of(key) and store.count(b"SUBSCRIBE") >= 2, "the gateway listens", seconds=60)
+            wait_until(lambda: gate.status_of(key) and store.count(b"SUBSCRIBE") >= 2, "the gateway listens", 60)
             at_once(5, lambda: gate.status_of(key))
 
 

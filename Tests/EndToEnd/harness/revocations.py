@@ -25,7 +25,8 @@ def figures(spans):
         return "none"
     spans = sorted(spans)
     shown = (spans[len(spans) // 2], spans[min(len(spans) - 1, len(spans) * 99 // 100)], spans[-1])
-    return "median {:.2f} ms, p99 {:.2f} ms, max {:.2f} ms (n = {})".format(*(1000 * span for span in shown), len(spans))
+    median, p99, most = (f"{1000 * span:.2f} ms" for span in shown)
+    return f"median {median}, p99 {p99}, max {most} (n = {len(spans)})"
 
 
 def told_since(result):
