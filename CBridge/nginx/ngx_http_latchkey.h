@@ -17,6 +17,7 @@
  *   grpc        that answer to a gRPC call
  *   variable    $latchkey_organization and its like
  *   worker      a worker's gateway, driven once a turn of the event loop
+ *   metrics     what has been counted, over all workers
  *   link        a connection to the store
  *   endpoint    the addresses of the store
  *   library     liblatchkey.so, loaded by hand
@@ -112,8 +113,10 @@ typedef struct {
     ngx_str_t secrets; /* opaque, from latchkey_prepare() */
 
     ngx_http_latchkey_worker_t *worker; /* NULL: no key can be checked */
+    ngx_shm_zone_t *zone;               /* of what is counted */
 
-    unsigned used:1; /* keys are checked somewhere */
+    unsigned used:1;    /* keys are checked somewhere */
+    unsigned metrics:1; /* what is counted is shown somewhere */
 } ngx_http_latchkey_main_conf_t;
 
 
@@ -187,6 +190,7 @@ typedef struct {
     __typeof__(latchkey_tick) *tick;
     __typeof__(latchkey_finish) *finish;
     __typeof__(latchkey_settled) *settled;
+    __typeof__(latchkey_metrics_read) *metrics_read;
     __typeof__(latchkey_log_next) *log_next;
 } ngx_http_latchkey_library_t;
 
@@ -321,6 +325,9 @@ ngx_int_t ngx_http_latchkey_send_grpc(ngx_http_request_t *r,
 
 /* variable */
 
+extern ngx_str_t ngx_http_latchkey_result_names[];
+extern ngx_str_t ngx_http_latchkey_source_names[];
+
 ngx_int_t ngx_http_latchkey_add_variables(ngx_conf_t *cf);
 
 /* worker */
@@ -334,6 +341,20 @@ void ngx_http_latchkey_cancel_check(ngx_http_latchkey_worker_t *worker,
     ngx_http_latchkey_ctx_t *ctx);
 void ngx_http_latchkey_post_turn(ngx_http_latchkey_worker_t *worker);
 latchkey_time ngx_http_latchkey_now(void);
+
+/* metrics */
+
+char *ngx_http_latchkey_set_metrics(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+ngx_int_t ngx_http_latchkey_add_zone(ngx_conf_t *cf,
+    ngx_http_latchkey_main_conf_t *lmcf);
+void ngx_http_latchkey_init_metrics(ngx_cycle_t *cycle,
+    ngx_http_latchkey_main_conf_t *lmcf);
+void ngx_http_latchkey_exit_metrics(void);
+void ngx_http_latchkey_count_check(const latchkey_decision *decision);
+void ngx_http_latchkey_refresh_metrics(void);
+void ngx_http_latchkey_publish_metrics(void);
+ngx_int_t ngx_http_latchkey_metrics_handler(ngx_http_request_t *r);
 
 /* link */
 

@@ -158,6 +158,13 @@ static ngx_command_t ngx_http_latchkey_commands[] = {
         offsetof(ngx_http_latchkey_loc_conf_t, end_streams),
         NULL },
 
+    { ngx_string("latchkey_metrics"),
+        NGX_HTTP_LOC_CONF | NGX_CONF_NOARGS,
+        ngx_http_latchkey_set_metrics,
+        NGX_HTTP_MAIN_CONF_OFFSET,
+        0,
+        NULL },
+
     ngx_null_command
 };
 
@@ -339,6 +346,12 @@ ngx_http_latchkey_init(ngx_conf_t *cf)
 
     lmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_latchkey_module);
 
+    if ((lmcf->used || lmcf->metrics)
+        && ngx_http_latchkey_add_zone(cf, lmcf) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
     if (!lmcf->used) {
         return NGX_OK;
     }
@@ -401,6 +414,7 @@ ngx_http_latchkey_init_process(ngx_cycle_t *cycle)
         || ngx_process == NGX_PROCESS_SINGLE)
     {
         ngx_http_latchkey_init_worker(cycle, lmcf);
+        ngx_http_latchkey_init_metrics(cycle, lmcf);
     }
 
     /* the gateway has its own copy, and a cache manager has no use for any */
@@ -422,4 +436,6 @@ ngx_http_latchkey_exit_process(ngx_cycle_t *cycle)
         ngx_http_latchkey_exit_worker(lmcf->worker);
         lmcf->worker = NULL;
     }
+
+    ngx_http_latchkey_exit_metrics();
 }

@@ -244,6 +244,7 @@ ngx_http_latchkey_identify(ngx_http_request_t *r, ngx_http_latchkey_ctx_t *ctx)
 
     if (n != 1) {
         ctx->decision.result = (n == 0) ? LATCHKEY_MISSING : LATCHKEY_AMBIGUOUS;
+        ngx_http_latchkey_count_check(&ctx->decision);
         return NGX_OK;
     }
 
@@ -251,6 +252,7 @@ ngx_http_latchkey_identify(ngx_http_request_t *r, ngx_http_latchkey_ctx_t *ctx)
 
     if (lmcf->worker == NULL) {
         ctx->decision.result = LATCHKEY_UNAVAILABLE;
+        ngx_http_latchkey_count_check(&ctx->decision);
         return NGX_OK;
     }
 
@@ -260,6 +262,7 @@ ngx_http_latchkey_identify(ngx_http_request_t *r, ngx_http_latchkey_ctx_t *ctx)
         return NGX_AGAIN;
     }
 
+    ngx_http_latchkey_count_check(&ctx->decision);
     ngx_http_latchkey_open_stream(ctx);
 
     return NGX_OK;
@@ -372,6 +375,7 @@ ngx_http_latchkey_decided(ngx_http_latchkey_ctx_t *ctx,
     ctx->decision = *decision;
     ctx->state = NGX_HTTP_LATCHKEY_DECIDED;
 
+    ngx_http_latchkey_count_check(&ctx->decision);
     ngx_http_latchkey_open_stream(ctx);
 
     ngx_post_event(&ctx->resume, &ngx_posted_events);

@@ -56,7 +56,7 @@ extension Gatekeeper {
         takeEvents(now)
     }
 
-    private func link(_ number: UInt32) -> RedisLink<CommandMark>? {
+    private func link(_ number: UInt32) -> RedisLink? {
         switch number {
         case Self.dataNumber: data.link
         case Self.newsNumber: news.link
@@ -82,9 +82,9 @@ extension Gatekeeper {
 
     #if CANARIES
         private func takeAnswersBeforeNews(_ now: ClockReading) {
-            var changes: [RedisLink<CommandMark>.Event] = []
+            var changes: [RedisLink.Event] = []
             while let event = news.link.nextEvent() {
-                if case .publication(.changed) = event {
+                if case .publication(let publication) = event, publication.kind == .changed {
                     changes.append(event)
                 } else {
                     takeNewsEvent(event, now)
@@ -108,6 +108,7 @@ extension Gatekeeper {
                 pending.resend(read.id)
                 continue
             }
+            metrics.storeReads &+= 1
             keptReads.sent(read.id, read.locator, mayKeep: mayKeepReads)
         }
     }
@@ -135,9 +136,10 @@ extension Gatekeeper {
 // MARK: - Answers
 
 extension Gatekeeper {
-    private func takeDataEvent(_ event: RedisLink<CommandMark>.Event, _ now: ClockReading) {
+    private func takeDataEvent(_ event: RedisLink.Event, _ now: ClockReading) {
         switch event {
         case .ready:
+            metrics.data.made()
             log.note(.storeReady, now.monotonic, "connected to the store at \(endpoint)")
             heartbeats.hurry(now.monotonic)
         case .reply(let mark, let reply): takeReply(mark, reply, now)
@@ -156,7 +158,7 @@ extension Gatekeeper {
         case .entry: takeEntryReply(reply, mark, now)
         case .confirmation:
             noteRefusal(reply, .confirmationRefused, "a change could not be confirmed", now)
-        case .ping: break
+        case .ping, nil: break
         }
     }
 
@@ -185,7 +187,7 @@ extension Gatekeeper {
         } catch {
             cache.forget(locator)
             log.note(.recordRefused, now.monotonic, "the record of locator \(locator) \(error)")
-            for check in checks { decided.append((check, .unavailable(locator))) }
+            for check in checks { answer(check, .unavailable(locator), now) }
         }
     }
 
@@ -211,12 +213,13 @@ extension Gatekeeper {
         case .revoked: refusals.record(check.key.locator, at: now.unix)
         default: break
         }
-        decided.append((check, decision))
+        answer(check, decision, now)
     }
 
     private func takeLoss(_ failure: LinkFailure, _ unanswered: [CommandMark], _ now: ClockReading)
     {
         data.lost()
+        metrics.data.ended()
         keptReads.overtakeAll()
         log.note(.storeLost, now.monotonic, "the store at \(endpoint): \(failure)")
         for mark in unanswered where mark.purpose == .read {

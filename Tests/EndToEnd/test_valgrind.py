@@ -12,6 +12,7 @@ from harness.fake_redis import BARRIER, INVALIDATION, RECORD_FIELDS, FakeRedis, 
 from harness.http2_client import Http2Connection
 from harness.http_client import bearer
 from harness.load import at_once, steady_load
+from harness.metrics import LOCATION, scrape
 from harness.open_streams import KINDS, MAP, SERVER, Streams
 from harness.polling import wait_until
 from harness.redis_server import NO_SOCKET
@@ -74,6 +75,7 @@ def run_through_strict(gate):
         for target in ("/api", "/checked", "/check"):
             assert gate.request(target, headers).status >= 400
     assert at_once(20, lambda: gate.status_of(key)) == [200] * 20
+    assert scrape(gate).value("checks_total", result="ambiguous", source="none") == 2
 
     # Aborts, while the store answers and while it does not.
     abort_requests(gate, key, SECONDS_OF_ABORTS / 2)
@@ -97,6 +99,7 @@ def run_through_strict(gate):
     with steady_load(lambda: gate.request("/checked", key=key).status, clients=4) as load:
         for _ in range(5):
             old = gate.nginx.reload()
+            assert scrape(gate).value("checks_total", result="ambiguous", source="none") == 2
             wait_until(lambda: not old & gate.nginx.workers(), "the old worker ends", seconds=60)
     assert set(load.outcomes) == {200}
 
@@ -214,8 +217,8 @@ def errors_of_ours(folder):
 
 
 def test_a_worker_under_valgrind_has_no_error_under_strict_consistency(sandboxes):
-    settings = "latchkey_timeout 3s;"
-    gate = sandboxes(settings=settings, workers=1, server=HTTP2_SERVER, program=VALGRIND, consistency=STRICT)
+    gate = sandboxes(settings="latchkey_timeout 3s;", workers=1, server=LOCATION + HTTP2_SERVER, program=VALGRIND,
+                     consistency=STRICT)
     run_through_strict(gate)
     assert_clean(gate)
 

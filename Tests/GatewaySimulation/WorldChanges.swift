@@ -68,7 +68,7 @@ extension World {
                 lease: scenario.leaseMilliseconds,
                 grace: scenario.graceMilliseconds
             )
-            let nonce = Barrier.Nonce(using: &timeline.chance)
+            let nonce = Barrier.Nonce(at: UnixTime(milliseconds: 0), using: &timeline.chance)
             let (channel, clock) = administratorTools(client, nonce)
             let administration = KeyAdministration(
                 configuration,
@@ -80,7 +80,7 @@ extension World {
                 peppers: secrets.peppers,
                 channel: channel,
                 clock: clock,
-                makeNonce: { nonce }
+                makeNonce: { _ in nonce }
             )
             try body(administration, client)
         } catch {

@@ -125,7 +125,7 @@ extension World {
 
     private func speakOutOfTurn() {
         let isChange = timeline.chance.percent(50)
-        let nonce = Barrier.Nonce(using: &timeline.chance)
+        let nonce = Barrier.Nonce(at: UnixTime(milliseconds: 0), using: &timeline.chance)
         let text = timeline.chance.percent(50) ? nonce.description : "hello"
         network.say(
             [RedisCommand("PUBLISH", isChange ? ModelRedis.invalidations : Barrier.channel, text)]

@@ -46,6 +46,7 @@ class ExampleServer(NginxServer):
             ("modules/ngx_http_latchkey_module.so", MODULE, 1),
             ("/etc/latchkey/latchkey.conf", self.values["settings"], 1),
             ("listen 127.0.0.1:8080", f"listen unix:{self.folder}/gate.sock", 1),
+            ("listen 127.0.0.1:9145", f"listen unix:{self.folder}/metrics.sock", None),
             ("pass http://127.0.0.1:3000;", f"pass http://unix:{self.upstream};", None),
             ("pass grpc://127.0.0.1:50051;", f"pass grpc://unix:{self.upstream};", None),
             ("access_log /var/log/nginx/", f"access_log {self.folder}/", None),
