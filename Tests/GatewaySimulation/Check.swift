@@ -38,6 +38,7 @@ struct Check {
 struct OpenRequest {
     let key: Int
     let stream: UInt64
+    let openedAt: Nanoseconds
     /// The earliest moment of which the decision may speak.
     let since: Nanoseconds
 }

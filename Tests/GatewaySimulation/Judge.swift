@@ -196,6 +196,19 @@ extension Judge {
         }
     }
 
+    /// A worker has trusted what it knows for a while: what was told in that time has been heeded.
+    func judgeOpen(_ request: OpenRequest, at worker: SimulatedWorker, trustingSince: Nanoseconds) {
+        let organization = ledger.keys[request.key].organization
+        let latest = ledger.latest(organization)
+        guard !ledger.isOutdated(organization),
+            !latest.accepted.contains(where: { $0.key == request.key })
+        else { return }
+        let since = max(latest.from, trustingSince, request.openedAt)
+        if timeline.now - since > worker.readingSpan {
+            timeline.broke("\(worker): a request with \(ledger.name(request.key)) goes on")
+        }
+    }
+
     /// When a decision's truth may begin.
     func since(_ decision: Decision, _ check: Check, _ worker: SimulatedWorker) -> Nanoseconds {
         guard let made = check.decision else { return check.begunAt }

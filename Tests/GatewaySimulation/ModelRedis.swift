@@ -45,6 +45,13 @@ final class ModelRedis {
 
     func refuseEntries(for span: Nanoseconds) { entriesRefusedUntil = timeline.now + span }
 
+    /// All is as it should be.
+    func recover() {
+        entriesRefusedUntil = 0
+        resume()
+        start()
+    }
+
     func session(_ number: Int) -> Session? { sessions.first { $0.number == number } }
 }
 

@@ -49,6 +49,7 @@ struct Scenario {
         stallMax = faults.isEmpty || chance.percent(30) ? 0 : chance.number(lease / 20...lease)
         let isSlow = !faults.isEmpty && chance.percent(30)
         workerDelayMax = isSlow ? chance.number(1_000_000...lease / 5) : .microseconds(200)
+        if faults.contains(.stall), chance.percent(25) { favourLateNews(&chance) }
         if let flaw { favour(flaw, &chance) }
     }
 

@@ -1,35 +1,14 @@
 @testable import Gateway
 
-/// Worlds in which a flaw has its best chance to do harm. They are judged like all others.
+/// Worlds in which something has its best chance to do harm. They are judged like all others.
 extension Scenario {
-    mutating func favour(_ flaw: Flaw, _ chance: inout Chance) {
-        #if CANARIES
-            guard case .omission(let obligation) = flaw else { return }
-            switch obligation {
-            case .leaseCountsFromSending, .heartbeatIsMatched:
-                // An answer is late, and the news behind it are later still.
-                favourLateNews(&chance)
-            case .readAfterListening:
-                // A reply is late, and meanwhile the connection for news is made anew.
-                favourLateNews(&chance)
-                faults = [.cut, .closeByStore, .stall, .closeByStore]
-                delayMax = .milliseconds(5)
-            case .trustsOnlyRegistered:
-                // The fleet does not know of a worker, and news come late to it.
-                favourLateNews(&chance)
-                faults = [.refuseEntries, .replaceWorker, .stall, .stall]
-            default: break
-            }
-        #endif
-    }
-
-    private mutating func favourLateNews(_ chance: inout Chance) {
+    /// News come late, again and again, and changes come fast.
+    mutating func favourLateNews(_ chance: inout Chance) {
         isStrict = false
         leaseMilliseconds = chance.number(100...200)
-        graceMilliseconds = 0
-        timeoutMilliseconds = 500
+        graceMilliseconds = chance.percent(50) ? 0 : chance.number(1...200)
+        timeoutMilliseconds = chance.number(100...500)
         let lease = Nanoseconds.milliseconds(leaseMilliseconds)
-        faults = [.stall]
         faultPause = lease / 4
         faultLength = lease * 2
         changePause = lease / 2
@@ -37,4 +16,54 @@ extension Scenario {
         length = lease * 14
         workerDelayMax = .microseconds(200)
     }
+
+    mutating func favour(_ flaw: Flaw, _ chance: inout Chance) {
+        switch flaw {
+        case .procedure(let flaw): favour(flaw, &chance)
+        case .driver: break
+        #if CANARIES
+            case .omission(let obligation): favour(obligation, &chance)
+        #endif
+        }
+    }
+
+    private mutating func favour(_ flaw: Flaw.Procedure, _ chance: inout Chance) {
+        favourLateNews(&chance)
+        switch flaw {
+        case .listReadTooEarly:
+            // A worker begins while a record is being changed, and nobody else is waited for.
+            (workers, organizations) = (1, 1)
+            faults = [.reloadWorker, .stall]
+            delayMax = .milliseconds(5)
+            faultPause /= 2
+        case .barrierWithChange: faults = [.stall]
+        case .silentNotWaitedOut: faults = [.stall, .partition, .halfOpen]
+        case .graceNotWaitedFor:
+            graceMilliseconds = leaseMilliseconds * 4
+            faults = [.partition, .stall]
+        case .livingTakenOut: faults = [.partition, .stall, .stopWorker]
+        }
+    }
+
+    #if CANARIES
+        private mutating func favour(_ obligation: Obligation, _ chance: inout Chance) {
+            switch obligation {
+            case .leaseCountsFromSending, .heartbeatIsMatched:
+                // An answer is late, and the news behind it are later still.
+                favourLateNews(&chance)
+                timeoutMilliseconds = 500
+                faults = [.stall]
+            case .readAfterListening:
+                // A reply is late, and meanwhile the connection for news is made anew.
+                favourLateNews(&chance)
+                faults = [.cut, .closeByStore, .stall, .closeByStore]
+                delayMax = .milliseconds(5)
+            case .trustsOnlyRegistered, .nothingKnownOfBeforeRegistration:
+                // The fleet does not know of a worker, and news come late to it.
+                favourLateNews(&chance)
+                faults = [.refuseEntries, .replaceWorker, .stall, .stall]
+            default: break
+            }
+        }
+    #endif
 }

@@ -28,7 +28,7 @@ final class SimulatedWorker {
         case departure
     }
 
-    private struct Link {
+    struct Link {
         var wire: Wire?
         var isOpen = false
     }
@@ -43,25 +43,27 @@ final class SimulatedWorker {
     let timeline: Timeline
     let network: Network
     let judge: Judge
-    private let habits: WorkerHabits
-    private let flaw: Flaw?
-    private let locators: [String: Locator]
+    let habits: WorkerHabits
+    let flaw: Flaw?
+    let locators: [String: Locator]
 
-    private(set) var life = Life.running
+    var life = Life.running
     private(set) var hasBeenReady = false
-    private(set) var requests: [UInt: OpenRequest] = [:]
-    private var checks: [UInt: Check] = [:]
-    private var lastRequest: UInt = 0
+    var requests: [UInt: OpenRequest] = [:]
+    var checks: [UInt: Check] = [:]
+    var lastRequest: UInt = 0
     /// The last decision about each key.
     var decisions: [Int: Decision] = [:]
 
-    private var links = [Link(), Link()]
+    var links = [Link(), Link()]
     private var happenings: [Happening] = []
     private var isAwake = false
     private var stops = 0
     private var whenOn: (() -> Void)?
     private var timer = 0
-    private var remembered: [String: UInt64] = [:]
+    var trustedUntil: Nanoseconds = 0
+    var trustingSince: Nanoseconds = 0
+    var remembered: [String: UInt64] = [:]
 
     init(
         _ number: Int,
@@ -106,6 +108,11 @@ final class SimulatedWorker {
     /// The same, with the grace.
     var trustSpan: Nanoseconds {
         span(configuration.leaseMilliseconds + configuration.graceMilliseconds)
+    }
+
+    /// How long it may take at most, while it trusts what it knows, to read a record that has changed.
+    var readingSpan: Nanoseconds {
+        2 * leaseSpan + span(configuration.timeoutMilliseconds) + .milliseconds(300)
     }
 
     private func span(_ milliseconds: UInt64) -> Nanoseconds {
@@ -188,7 +195,7 @@ extension SimulatedWorker {
         wake()
     }
 
-    private func wake() {
+    func wake() {
         guard !isAwake else { return }
         isAwake = true
         timeline.after(habits.delay(&timeline.chance)) { [weak self] in self?.turn() }
@@ -242,6 +249,7 @@ extension SimulatedWorker {
         if gatekeeper.waitingCount != checks.count {
             timeline.broke("\(self): \(gatekeeper.waitingCount) checks wait for \(checks.count)")
         }
+        auditRequests()
         setTimer(deadline)
         if life == .retiring, checks.isEmpty {
             drain()
@@ -262,215 +270,4 @@ extension SimulatedWorker {
             wake()
         }
     }
-}
-
-// MARK: - Connections
-
-extension SimulatedWorker {
-    /// Returns whether there was an order.
-    private func obey() -> Bool {
-        var isBusy = false
-        while let (link, order) = gatekeeper.nextOrder(now) {
-            isBusy = true
-            switch order {
-            case .open(_): open(Int(link))
-            case .close: close(Int(link))
-            case .write: write(Int(link))
-            }
-        }
-        return isBusy
-    }
-
-    private func open(_ number: Int) {
-        close(number)
-        let wire = network.connect(.worker(self.number))
-        links[number].wire = wire
-        wire.down.onArrival = { [weak self] in self?.notice(.link(number)) }
-        if wire.state != .connecting { look(at: number) }
-    }
-
-    private func close(_ number: Int) {
-        guard let wire = links[number].wire else { return }
-        if flaw == .lateReplies, links[number].isOpen {
-            wire.down.onArrival = { [weak self, weak wire] in
-                if let wire { self?.takeLateReplies(wire, number) }
-            }
-            wire.up.end()
-        } else {
-            wire.close()
-        }
-        links[number] = Link()
-    }
-
-    /// What no driver may do: bytes of an earlier connection reach the new one.
-    private func takeLateReplies(_ wire: Wire, _ number: Int) {
-        let bytes = wire.down.take()
-        guard isAlive, links[number].isOpen, !bytes.isEmpty else { return }
-        bytes.withUnsafeBytes { gatekeeper.linkReceived(UInt32(number), $0, at: now) }
-        noteDecisions()
-        wake()
-    }
-
-    private func write(_ number: Int) {
-        var output: [UInt8] = []
-        var buffer = [UInt8](repeating: 0, count: 4096)
-        while case let count = buffer.withUnsafeMutableBytes({
-            gatekeeper.takeOutput(link: UInt32(number), into: $0)
-        }), count > 0 {
-            output += buffer.prefix(count)
-        }
-        links[number].wire?.up.send(output)
-    }
-
-    /// Something has arrived on a connection.
-    private func look(at number: Int) {
-        guard let wire = links[number].wire else { return }
-        if !links[number].isOpen {
-            guard wire.state != .connecting else { return }
-            guard wire.state == .open else { return lose(number) }
-            links[number].isOpen = true
-            gatekeeper.linkOpened(UInt32(number), at: now)
-        }
-        let bytes = wire.down.take()
-        if !bytes.isEmpty {
-            bytes.withUnsafeBytes { gatekeeper.linkReceived(UInt32(number), $0, at: now) }
-            noteDecisions()
-        }
-        if wire.down.hasEnded { lose(number) }
-    }
-
-    private func lose(_ number: Int) {
-        links[number].wire?.close()
-        links[number] = Link()
-        gatekeeper.linkClosed(UInt32(number), at: now)
-        noteDecisions()
-    }
-}
-
-// MARK: - Requests
-
-extension SimulatedWorker {
-    private func begin(_ credential: Credential, _ text: [UInt8]) {
-        guard life == .running else { return }
-        lastRequest += 1
-        var check = Check(
-            credential: credential,
-            begunAt: timeline.now,
-            begunStep: timeline.step,
-            begunUnix: now.unix,
-            deadline: now.monotonic.advanced(byMilliseconds: configuration.timeoutMilliseconds)
-        )
-        let before = Traffic(gatekeeper)
-        switch gatekeeper.check(text.span, request: lastRequest, at: now) {
-        case .decided(let decision):
-            check.decision = made(check)
-            answer(lastRequest, decision, check)
-        case .waiting(let ticket):
-            check.ticket = ticket
-            checks[lastRequest] = check
-        }
-        if case .madeUp = credential, Traffic(gatekeeper) != before {
-            timeline.broke("G5: \(self): a made-up key makes traffic")
-        }
-    }
-
-    private func abort() {
-        guard let (request, check) = checks.min(by: { $0.key < $1.key }) else { return }
-        gatekeeper.cancel(ticket: check.ticket)
-        checks[request] = nil
-    }
-
-    private func depart() {
-        guard let (request, open) = requests.min(by: { $0.key < $1.key }) else { return }
-        gatekeeper.closeStream(open.stream)
-        requests[request] = nil
-    }
-
-    /// Notes when decisions were made that are handed out at the end of the turn.
-    private func noteDecisions() {
-        for (decided, _) in gatekeeper.decided {
-            guard let check = checks[decided.request], check.decision == nil else { continue }
-            checks[decided.request]?.decision = made(check)
-        }
-        guard configuration.cacheSize >= locators.count else { return }
-        for (name, locator) in locators { remembered[name] = gatekeeper.cache.version(of: locator) }
-    }
-
-    private func made(_ check: Check) -> Check.Made {
-        var version: UInt64?
-        if case .issued(let key) = check.credential {
-            version = remembered[judge.ledger.keys[key].organization]
-        }
-        return Check.Made(
-            at: timeline.now,
-            unix: now.unix,
-            silence: judge.silence(of: self),
-            remembered: version
-        )
-    }
-
-    private func handOut() {
-        while let (request, decision) = gatekeeper.nextDecision() {
-            guard let check = checks.removeValue(forKey: request) else {
-                timeline.broke("\(self): a request is answered twice, or after it has gone")
-                continue
-            }
-            answer(request, decision, check)
-        }
-        while let request = gatekeeper.nextEndedStream() {
-            guard let open = requests.removeValue(forKey: request) else {
-                timeline.broke("\(self): a request is ended that is not open")
-                continue
-            }
-            timeline.tell("\(self): a request with \(judge.ledger.name(open.key)) is ended")
-            judge.judgeEnd(of: open, by: self)
-        }
-    }
-
-    private func answer(_ request: UInt, _ decision: Decision, _ check: Check) {
-        judge.judge(decision, check, by: self)
-        if case .issued(let key) = check.credential { decisions[key] = decision }
-        guard decision.result == .allowed, let locator = decision.locator,
-            let key = decision.streamKey, case .issued(let number) = check.credential,
-            habits.staysOpen(&timeline.chance)
-        else { return }
-        requests[request] = OpenRequest(
-            key: number,
-            stream: gatekeeper.openStream(request, locator, key),
-            since: judge.since(decision, check, self)
-        )
-    }
-}
-
-/// All of a gatekeeper from which bytes for the store may come.
-private struct Traffic: Equatable {
-    private let hasOutput: [Bool]
-    private let waiting: [Int]
-
-    init(_ gatekeeper: Gatekeeper) {
-        hasOutput = [
-            gatekeeper.data.link.hasOutput, gatekeeper.news.link.hasOutput,
-            gatekeeper.pending.hasUnsent, gatekeeper.usage.isEmpty, gatekeeper.refusals.isEmpty,
-            gatekeeper.streams.hasDoubts,
-        ]
-        waiting = [gatekeeper.waitingCount, gatekeeper.cache.usesCount, gatekeeper.cache.count]
-    }
-}
-
-/// How quick a worker's machine is, and what its clients like.
-final class WorkerHabits {
-    private var delayMax: Nanoseconds
-
-    init(delayMax: Nanoseconds) { self.delayMax = delayMax }
-
-    /// From now on it is quick.
-    func hurry() { delayMax = min(delayMax, .microseconds(200)) }
-
-    /// Between an event and the turn that takes it.
-    func delay(_ chance: inout Chance) -> Nanoseconds { chance.number(1000...delayMax) }
-
-    /// Whether other requests take time between two events of a turn.
-    func dawdles(_ chance: inout Chance) -> Bool { chance.percent(20) }
-
-    func staysOpen(_ chance: inout Chance) -> Bool { chance.percent(20) }
 }

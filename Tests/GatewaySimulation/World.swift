@@ -110,8 +110,7 @@ extension World {
     private func recover() {
         timeline.tell("the faults stop")
         network.heal()
-        store.resume()
-        store.start()
+        store.recover()
         for place in places {
             place.habits.hurry()
             timeline.run(until: .max) { place.worker?.isOn ?? true }

@@ -94,7 +94,12 @@ extension World {
     ) {
         let channel = SimulatedChannel(client, administratorClock, timeline, network)
         let clock = SimulatedClock(clock: administratorClock, timeline: timeline)
-        return (channel, clock)
+        guard case .procedure(let flaw) = flaw else { return (channel, clock) }
+        if flaw == .silentNotWaitedOut {
+            return (channel, HastyClock(clock: administratorClock, timeline: timeline))
+        }
+        let second = SimulatedChannel(client, administratorClock, timeline, network)
+        return (FlawedChannel(channel, second: second, flaw, nonce), clock)
     }
 
     private func add(_ organization: Organization, _ administration: KeyAdministration) throws {

@@ -79,6 +79,8 @@ extension World {
     private func credential() -> SimulatedWorker.Happening {
         let organization = timeline.chance.element(of: organizations)!
         switch timeline.chance.number(0...99) {
+        case 0..<5 where flaw == .driver(.madeUpWithPepper):
+            return .request(.madeUp, secrets.strayKey(for: organization))
         case 0..<5: return .request(.madeUp, secrets.forgedKey(for: organization))
         case 5..<8: return .request(.madeUp, damagedKey(for: organization))
         case 8..<12: return strayKey(for: organization)
