@@ -68,6 +68,9 @@ public final class Gatekeeper {
         /// The clock as it was at the last tick, for the canary that decides by it.
         var staleClock = MonotonicTime.origin
 
+        /// Changes that have come, for the canary that takes answers before them.
+        var changesPutOff: [RedisLink.Event] = []
+
         /// Leaves an obligation out.
         func omit(_ obligation: Obligation) {
             obligations.omitted = obligation

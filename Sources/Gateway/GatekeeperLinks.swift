@@ -81,16 +81,22 @@ extension Gatekeeper {
     }
 
     #if CANARIES
+        /// Changes are put off until answers and barriers that came behind them have been taken, and
+        /// until more has come.
         private func takeAnswersBeforeNews(_ now: ClockReading) {
-            var changes: [RedisLink.Event] = []
-            while let event = news.link.nextEvent() {
-                if case .publication(let publication) = event, publication.kind == .changed {
-                    changes.append(event)
+            guard let first = news.link.nextEvent() else { return }
+            let changes = changesPutOff
+            changesPutOff = []
+            var event: RedisLink.Event? = first
+            while let next = event {
+                if case .publication(let publication) = next, publication.kind == .changed {
+                    changesPutOff.append(next)
                 } else {
-                    takeNewsEvent(event, now)
+                    takeNewsEvent(next, now)
                 }
+                event = news.link.nextEvent()
             }
-            for event in changes { takeNewsEvent(event, now) }
+            for change in changes { takeNewsEvent(change, now) }
         }
     #endif
 }

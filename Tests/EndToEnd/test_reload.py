@@ -9,7 +9,7 @@ from harness.load import steady_load
 from harness.polling import wait_until
 from harness.sandbox import OWNER
 
-RELOADS = int(os.environ.get("RELOADS", 20))
+RELOADS = 50
 
 # Connections of a worker to the store: one on which it asks, and one on which it is told.
 LINKS = 2

@@ -34,7 +34,10 @@ extension Dataset {
         var added = 0
         var index = pairs.startIndex
         while index + 1 < pairs.endIndex {
-            let before = hashes[key, default: [:]].updateValue(pairs[index + 1], forKey: pairs[index])
+            let before = hashes[key, default: [:]].updateValue(
+                pairs[index + 1],
+                forKey: pairs[index]
+            )
             if before == nil { added += 1 }
             index += 2
         }

@@ -42,7 +42,8 @@ enum Flaw: Hashable, Sendable {
     }
 
     static var all: [Flaw] {
-        var all = Procedure.allCases.map { Flaw.procedure($0) } + Driver.allCases.map { .driver($0) }
+        var all =
+            Procedure.allCases.map { Flaw.procedure($0) } + Driver.allCases.map { .driver($0) }
         #if CANARIES
             all += Obligation.allCases.map { .omission($0) }
         #endif

@@ -178,7 +178,9 @@ extension Judge {
         counts.endedRequests += 1
         let unix = worker.now.unix
         if !ledger.wasRefused(request.key, in: request.since...timeline.now, at: unix) {
-            timeline.broke("\(worker): a request with \(ledger.name(request.key)) is ended, and counts")
+            timeline.broke(
+                "\(worker): a request with \(ledger.name(request.key)) is ended, and counts"
+            )
         }
     }
 

@@ -113,7 +113,12 @@ extension Ledger {
 
     /// A change is confirmed: of the keys that were before it, only those that it lets in go on.
     /// Returns whether there was a change, or nothing to be changed.
-    mutating func confirm(_ organization: String, by author: Client, at now: Nanoseconds, _ step: Int)
+    mutating func confirm(
+        _ organization: String,
+        by author: Client,
+        at now: Nanoseconds,
+        _ step: Int
+    )
         -> Bool
     {
         let history = history(organization)

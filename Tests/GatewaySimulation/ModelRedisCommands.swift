@@ -44,7 +44,8 @@ extension ModelRedis {
 
     private func carryOutWhileSubscribed(_ command: [String], _ session: Session) {
         switch command[0] {
-        case "PING": session.answer(.array([.bulk("pong"), .bulk(command.dropFirst().first ?? "")]))
+        case "PING":
+            session.answer(.array([.bulk("pong"), .bulk(command.dropFirst().first ?? "")]))
         case "SUBSCRIBE": subscribe(command, session)
         default: session.answer(.error("ERR Can't execute '\(command[0])' in this context"))
         }
@@ -86,7 +87,8 @@ extension ModelRedis {
     }
 
     private func track(_ command: [String], _ session: Session) -> Reply {
-        guard command.count == 8, command[2...3] == ["ON", "REDIRECT"], let target = Int(command[4]),
+        guard command.count == 8, command[2...3] == ["ON", "REDIRECT"],
+            let target = Int(command[4]),
             command[5...6] == ["BCAST", "PREFIX"]
         else { return .error("ERR syntax error") }
         guard self.session(target) != nil else {

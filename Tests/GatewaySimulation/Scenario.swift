@@ -22,16 +22,24 @@ struct Scenario {
     var changePause: Nanoseconds
     var length: Nanoseconds
 
+    /// How many administrators may change something at a time.
+    var administrators = 2
+
     var isLocal: Bool
     var delayMax: Nanoseconds
     var stallMax: Nanoseconds
+    var stallPercent = 2
     var workerDelayMax: Nanoseconds
 
-    init(seed: UInt64, flaw: Flaw? = nil) {
+    /// - Parameters:
+    ///   - flaw: What is to have its best chance to do harm.
+    ///   - mix: What goes wrong; drawn as well where it is not given.
+    init(seed: UInt64, flaw: Flaw? = nil, mix: Mix? = nil) {
         var chance = Chance(seed: seed &+ 1 << 32)
         self.seed = seed
         isStrict = chance.percent(20)
-        leaseMilliseconds = chance.percent(50) ? chance.number(100...300) : chance.number(100...1000)
+        leaseMilliseconds =
+            chance.percent(50) ? chance.number(100...300) : chance.number(100...1000)
         graceMilliseconds = chance.percent(50) ? 0 : chance.number(1...2000)
         timeoutMilliseconds = chance.number(50...500)
         cacheSize = chance.percent(25) ? chance.number(1...4) : chance.number(5...100)
@@ -39,7 +47,8 @@ struct Scenario {
         workers = chance.number(1...4)
         organizations = chance.number(1...6)
         let lease = Nanoseconds.milliseconds(leaseMilliseconds)
-        faults = Mix.allCases.randomElement(using: &chance)!.faults(&chance)
+        let drawn = Mix.allCases.randomElement(using: &chance)!
+        faults = (mix ?? drawn).faults(&chance)
         faultPause = chance.number(lease / 4...lease * 2)
         faultLength = lease + (chance.percent(50) ? .milliseconds(graceMilliseconds) : 0)
         changePause = chance.number(lease / 4...lease * 2)
@@ -49,7 +58,9 @@ struct Scenario {
         stallMax = faults.isEmpty || chance.percent(30) ? 0 : chance.number(lease / 20...lease)
         let isSlow = !faults.isEmpty && chance.percent(30)
         workerDelayMax = isSlow ? chance.number(1_000_000...lease / 5) : .microseconds(200)
-        if faults.contains(.stall), chance.percent(25) { favourLateNews(&chance) }
+        if (mix ?? drawn) == .lateNews { favourLateNews(&chance) }
+        if faults.contains(.emptyStore), chance.percent(50) { favourLateNews(&chance) }
+        if (mix ?? drawn) == .silence { favourSilence(&chance) }
         if let flaw { favour(flaw, &chance) }
     }
 
@@ -67,6 +78,10 @@ enum Fault: CaseIterable {
     case halfOpen
     /// The store closes a connection.
     case closeByStore
+    /// News stay away for a while.
+    case lateNews
+    /// The store closes a connection for news because too much has piled up.
+    case overrun
     /// A worker and the store do not reach each other for a while.
     case partition
     case stopWorker
@@ -87,10 +102,12 @@ enum Fault: CaseIterable {
 }
 
 /// What goes wrong together.
-private enum Mix: CaseIterable {
+enum Mix: String, CaseIterable {
     case calm
     case lossy
+    case lateNews
     case stops
+    case silence
     case restarts
     case halfOpen
     case fleet
@@ -101,8 +118,10 @@ private enum Mix: CaseIterable {
     func faults(_ chance: inout Chance) -> [Fault] {
         switch self {
         case .calm: []
-        case .lossy: [.stall, .stall, .cut, .closeByStore]
+        case .lossy: [.stall, .stall, .cut, .closeByStore, .overrun]
+        case .lateNews: [.lateNews, .lateNews, .stall, .overrun]
         case .stops: [.stopWorker, .stopWorker, .stopStore, .stall]
+        case .silence: [.stopWorker, .stall, .stall, .stall, .cut]
         case .restarts: [.restartStore, .cut, .stall]
         case .halfOpen: [.halfOpen, .partition, .stall]
         case .fleet: [.replaceWorker, .reloadWorker, .stopWorker, .refuseEntries, .stall]

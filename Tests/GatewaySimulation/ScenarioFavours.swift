@@ -17,6 +17,18 @@ extension Scenario {
         workerDelayMax = .microseconds(200)
     }
 
+    /// Workers are silent for longer than they are waited for, are taken out of the list, and come
+    /// back.
+    mutating func favourSilence(_ chance: inout Chance) {
+        favourLateNews(&chance)
+        graceMilliseconds = chance.percent(70) ? 0 : chance.number(1...100)
+        timeoutMilliseconds = 500
+        changePause = .milliseconds(leaseMilliseconds / 3)
+        faultLength = .milliseconds(2 * (leaseMilliseconds + graceMilliseconds))
+        length = .milliseconds(leaseMilliseconds * 14)
+        administrators = 3
+    }
+
     mutating func favour(_ flaw: Flaw, _ chance: inout Chance) {
         switch flaw {
         case .procedure(let flaw): favour(flaw, &chance)
@@ -36,7 +48,10 @@ extension Scenario {
             faults = [.reloadWorker, .stall]
             delayMax = .milliseconds(5)
             faultPause /= 2
-        case .barrierWithChange: faults = [.stall]
+        case .barrierWithChange:
+            // The news come some time behind the barrier.
+            stallPercent = 10
+            faults = [.stall]
         case .silentNotWaitedOut: faults = [.stall, .partition, .halfOpen]
         case .graceNotWaitedFor:
             graceMilliseconds = leaseMilliseconds * 4
@@ -52,16 +67,21 @@ extension Scenario {
                 // An answer is late, and the news behind it are later still.
                 favourLateNews(&chance)
                 timeoutMilliseconds = 500
-                faults = [.stall]
+                faults = [.lateNews]
+                faultLength = .milliseconds(leaseMilliseconds)
             case .readAfterListening:
                 // A reply is late, and meanwhile the connection for news is made anew.
                 favourLateNews(&chance)
-                faults = [.cut, .closeByStore, .stall, .closeByStore]
+                timeoutMilliseconds = 500
+                stallPercent = 10
+                faults = [.overrun]
+                faultPause /= 2
+                changePause /= 2
                 delayMax = .milliseconds(5)
             case .trustsOnlyRegistered, .nothingKnownOfBeforeRegistration:
                 // The fleet does not know of a worker, and news come late to it.
                 favourLateNews(&chance)
-                faults = [.refuseEntries, .replaceWorker, .stall, .stall]
+                faults = [.refuseEntries, .reloadWorker, .lateNews]
             default: break
             }
         }

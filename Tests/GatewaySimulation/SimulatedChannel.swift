@@ -36,7 +36,9 @@ final class SimulatedChannel: StoreChannel {
             if case .lost(let failure, _) = try nextEvent() { throw .unreachable("\(failure)") }
         }
         for (index, command) in commands.enumerated() {
-            guard link.send(command, mark: CommandMark(number: UInt64(index)), now: now) else { throw .interrupted("no memory") }
+            guard link.send(command, mark: CommandMark(number: UInt64(index)), now: now) else {
+                throw .interrupted("no memory")
+            }
         }
         var replies = [RedisReply?](repeating: nil, count: commands.count)
         while replies.contains(where: { $0 == nil }) {

@@ -57,8 +57,8 @@ final class Timeline {
     /// event: whoever waits for something lets the others go on.
     func run(until end: Nanoseconds, unless isDone: () -> Bool = { false }) {
         while !isOver, !isDone() {
-            guard let next = events.min else { return story.broke("nothing happens", at: now) }
-            guard next.at <= end else {
+            guard let next = events.min, next.at <= end else {
+                if end == .max { return story.broke("nothing happens any more", at: now) }
                 now = max(now, end)
                 return
             }

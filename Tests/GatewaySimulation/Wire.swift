@@ -123,14 +123,16 @@ final class Weather {
     private let delayMax: Nanoseconds
     /// Now and then up to this long; 0 where never.
     private var stallMax: Nanoseconds
+    private let stallPercent: Int
 
-    init(delayMax: Nanoseconds, stallMax: Nanoseconds) {
+    init(delayMax: Nanoseconds, stallMax: Nanoseconds, stallPercent: Int = 2) {
         self.delayMax = delayMax
         self.stallMax = stallMax
+        self.stallPercent = stallPercent
     }
 
     func delay(_ chance: inout Chance) -> Nanoseconds {
-        if stallMax > 0, chance.percent(2) { return chance.span(mean: stallMax / 3) }
+        if stallMax > 0, chance.percent(stallPercent) { return chance.span(mean: stallMax / 3) }
         return chance.number(10_000...delayMax)
     }
 

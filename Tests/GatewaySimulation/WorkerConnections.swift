@@ -72,6 +72,7 @@ extension SimulatedWorker {
         if !bytes.isEmpty {
             bytes.withUnsafeBytes { gatekeeper.linkReceived(UInt32(number), $0, at: now) }
             noteDecisions()
+            noteVersions()
         }
         if wire.down.hasEnded { lose(number) }
     }

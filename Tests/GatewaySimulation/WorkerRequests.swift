@@ -46,6 +46,10 @@ extension SimulatedWorker {
             guard let check = checks[decided.request], check.decision == nil else { continue }
             checks[decided.request]?.decision = made(check)
         }
+    }
+
+    /// Notes what is remembered of records, where nothing is ever given up.
+    func noteVersions() {
         guard configuration.cacheSize >= locators.count else { return }
         for (name, locator) in locators { remembered[name] = gatekeeper.cache.version(of: locator) }
     }

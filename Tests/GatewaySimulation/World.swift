@@ -35,7 +35,11 @@ final class World {
         network = Network(
             timeline,
             store,
-            Weather(delayMax: scenario.delayMax, stallMax: scenario.stallMax),
+            Weather(
+                delayMax: scenario.delayMax,
+                stallMax: scenario.stallMax,
+                stallPercent: scenario.stallPercent
+            ),
             isLocal: scenario.isLocal
         )
         secrets = try WorldSecrets()

@@ -21,7 +21,7 @@ extension World {
         timeline.after(timeline.chance.span(mean: scenario.changePause)) { [self] in
             awaitChange()
             // While one waits, another one may begin; it ends before.
-            guard !isEnding, counts.changesUnderWay < 2,
+            guard !isEnding, counts.changesUnderWay < scenario.administrators,
                 let organization = timeline.chance.element(of: organizations)
             else { return }
             change(organization, isHurried: timeline.chance.percent(15))
@@ -35,6 +35,7 @@ extension World {
     func change(_ organization: Organization, isHurried: Bool) {
         counts.changesUnderWay += 1
         defer { counts.changesUnderWay -= 1 }
+        let before = judge.ledger.latest(organization.name).accepted.first?.key
         withAdministration(of: organization) { administration, client in
             if judge.ledger.latest(organization.name).version == 0 {
                 try add(organization, administration)
@@ -43,12 +44,16 @@ extension World {
             let hasKey = !judge.ledger.latest(organization.name).accepted.isEmpty
             if hasKey, timeline.chance.percent(40) {
                 timeline.tell("\(client) revokes the key of \(organization)")
-                settle(try administration.revoke(organization, waiting: waiting), organization, client)
+                settle(
+                    try administration.revoke(organization, waiting: waiting),
+                    organization,
+                    client
+                )
             } else {
                 try generate(organization, administration, client, waiting)
             }
         }
-        presentEndedKeys(of: organization)
+        if let before { present(before) }
     }
 
     private func waiting(_ isHurried: Bool) -> Waiting {

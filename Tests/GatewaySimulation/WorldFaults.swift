@@ -13,7 +13,9 @@ extension World {
         guard !isEnding, !scenario.faults.isEmpty else { return }
         timeline.after(timeline.chance.span(mean: scenario.faultPause)) { [self] in
             awaitFault()
-            guard !isEnding, let fault = timeline.chance.element(of: scenario.faults) else { return }
+            guard !isEnding, let fault = timeline.chance.element(of: scenario.faults) else {
+                return
+            }
             happen(fault)
         }
     }
@@ -28,6 +30,9 @@ extension World {
         case .halfOpen: if let wire = network.wire() { network.halfOpen(wire) }
         case .closeByStore:
             if let session = timeline.chance.element(of: store.sessions) { store.kill(session) }
+        case .lateNews:
+            if let session = newsSession { session.wire.down.hold(until: timeline.now + span) }
+        case .overrun: if let session = newsSession { store.kill(session) }
         case .partition:
             if let worker = place.worker { network.part(.worker(worker.number), for: span) }
         case .stopWorker: place.worker?.stop(for: span)
@@ -44,6 +49,11 @@ extension World {
         case .speakOutOfTurn: speakOutOfTurn()
         case .refuseEntries: store.refuseEntries(for: span)
         }
+    }
+
+    /// Any connection on which news are told.
+    private var newsSession: Session? {
+        timeline.chance.element(of: store.sessions.filter(\.isSubscribed))
     }
 
     private func replaceWorker(at place: Place, after span: Nanoseconds) {

@@ -59,15 +59,13 @@ extension World {
         }
     }
 
-    /// Requests with keys that a change has ended come to all workers, at once and for a while.
-    func presentEndedKeys(of organization: Organization) {
+    /// Requests with a key that a change has ended come to all workers, at once and for a while.
+    func present(_ key: Int) {
+        guard let text = judge.ledger.keys[key].text else { return }
         for place in places {
-            for round in 0..<4 {
+            for round in 0..<3 {
                 let span = round == 0 ? 0 : timeline.chance.span(mean: trustSpan / 3)
-                timeline.after(span) { [self] in
-                    guard let request = endedKey(of: organization) else { return }
-                    place.running?.notice(request)
-                }
+                timeline.after(span) { place.running?.notice(.request(.issued(key), text)) }
             }
         }
     }
