@@ -1,6 +1,5 @@
 """Reloads, upgrades of the configuration and graceful ends lose no request and no connection."""
 
-import os
 import signal
 
 from harness import processes
