@@ -9,7 +9,7 @@ struct ModelRedisTests {
 
     init() {
         store = ModelRedis(timeline)
-        let weather = Weather(delayMax: .microseconds(20), stallMax: 0)
+        let weather = Weather(delayMax: .microseconds(20), stallMax: 0, stallPercent: 0)
         network = Network(timeline, store, weather, isLocal: true)
     }
 

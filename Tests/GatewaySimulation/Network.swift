@@ -118,7 +118,7 @@ extension Network {
 
     /// From now on connections can be made, and nothing takes long. Those that were broken stay so.
     func heal() {
-        weather.calmDown()
+        weather.isCalm = true
         partitions = [:]
     }
 }

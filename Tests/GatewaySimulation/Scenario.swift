@@ -20,6 +20,7 @@ struct Scenario {
     /// How long faults last, how long it is between two changes, how long all goes on.
     var faultLength: Nanoseconds
     var changePause: Nanoseconds
+    var requestPause: Nanoseconds
     var length: Nanoseconds
 
     /// How many administrators may change something at a time.
@@ -28,7 +29,7 @@ struct Scenario {
     var isLocal: Bool
     var delayMax: Nanoseconds
     var stallMax: Nanoseconds
-    var stallPercent = 2
+    var stallPercent: Int
     var workerDelayMax: Nanoseconds
 
     /// - Parameters:
@@ -52,10 +53,12 @@ struct Scenario {
         faultPause = chance.number(lease / 4...lease * 2)
         faultLength = lease + (chance.percent(50) ? .milliseconds(graceMilliseconds) : 0)
         changePause = chance.number(lease / 4...lease * 2)
+        requestPause = lease / 6
         length = lease * chance.number(6...14)
         isLocal = chance.percent(25)
         delayMax = chance.percent(50) ? .microseconds(200) : chance.number(100_000...5_000_000)
-        stallMax = faults.isEmpty || chance.percent(30) ? 0 : chance.number(lease / 20...lease)
+        stallMax = chance.number(lease / 20...lease)
+        stallPercent = faults.isEmpty || chance.percent(30) ? 0 : 2
         let isSlow = !faults.isEmpty && chance.percent(30)
         workerDelayMax = isSlow ? chance.number(1_000_000...lease / 5) : .microseconds(200)
         if (mix ?? drawn) == .lateNews { favourLateNews(&chance) }
@@ -78,8 +81,10 @@ enum Fault: CaseIterable {
     case halfOpen
     /// The store closes a connection.
     case closeByStore
-    /// News stay away for a while.
+    /// News stay away for a while; they may break off in the middle of what was told at a time.
     case lateNews
+    /// Answers to a worker stay away for a while.
+    case lateAnswers
     /// The store closes a connection for news because too much has piled up.
     case overrun
     /// A worker and the store do not reach each other for a while.
@@ -119,7 +124,7 @@ enum Mix: String, CaseIterable {
         switch self {
         case .calm: []
         case .lossy: [.stall, .stall, .cut, .closeByStore, .overrun]
-        case .lateNews: [.lateNews, .lateNews, .stall, .overrun]
+        case .lateNews: [.lateNews, .lateNews, .lateAnswers, .overrun, .stall]
         case .stops: [.stopWorker, .stopWorker, .stopStore, .stall]
         case .silence: [.stopWorker, .stall, .stall, .stall, .cut]
         case .restarts: [.restartStore, .cut, .stall]

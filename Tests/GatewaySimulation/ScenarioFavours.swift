@@ -13,6 +13,7 @@ extension Scenario {
         faultLength = lease * 2
         changePause = lease / 2
         stallMax = lease * 2
+        stallPercent = 2
         length = lease * 14
         workerDelayMax = .microseconds(200)
     }
@@ -45,13 +46,11 @@ extension Scenario {
         case .listReadTooEarly:
             // A worker begins while a record is being changed, and nobody else is waited for.
             (workers, organizations) = (1, 1)
-            faults = [.reloadWorker, .stall]
+            faults = [.reloadWorker, .lateNews]
             delayMax = .milliseconds(5)
             faultPause /= 2
-        case .barrierWithChange:
-            // The news come some time behind the barrier.
-            stallPercent = 10
-            faults = [.stall]
+            requestPause = .milliseconds(3)
+        case .barrierWithChange: faults = [.lateNews]
         case .silentNotWaitedOut: faults = [.stall, .partition, .halfOpen]
         case .graceNotWaitedFor:
             graceMilliseconds = leaseMilliseconds * 4
@@ -72,16 +71,19 @@ extension Scenario {
             case .readAfterListening:
                 // A reply is late, and meanwhile the connection for news is made anew.
                 favourLateNews(&chance)
+                organizations = 1
                 timeoutMilliseconds = 500
-                stallPercent = 10
-                faults = [.overrun]
+                faults = [.overrun, .lateAnswers]
                 faultPause /= 2
                 changePause /= 2
+                requestPause = .milliseconds(5)
                 delayMax = .milliseconds(5)
             case .trustsOnlyRegistered, .nothingKnownOfBeforeRegistration:
                 // The fleet does not know of a worker, and news come late to it.
                 favourLateNews(&chance)
                 faults = [.refuseEntries, .reloadWorker, .lateNews]
+                faultLength = .milliseconds(leaseMilliseconds)
+                changePause /= 2
             default: break
             }
         }

@@ -6,6 +6,7 @@ final class Pipe {
     private let weather: Weather
     private var lastArrival: Nanoseconds = 0
     private var heldUntil: Nanoseconds = 0
+    private var heldFromMiddle: Nanoseconds?
     private var arrived: [UInt8] = []
 
     /// Whether the end has arrived: nothing comes behind it.
@@ -27,10 +28,12 @@ final class Pipe {
     func send(_ bytes: [UInt8]) {
         var rest = bytes[...]
         while !rest.isEmpty {
-            let isWhole = timeline.chance.percent(70)
+            let isWhole = heldFromMiddle == nil && timeline.chance.percent(70)
             let piece = rest.prefix(isWhole ? rest.count : timeline.chance.number(1...rest.count))
             rest = rest.dropFirst(piece.count)
             deliver { $0.arrived += piece }
+            if let heldFromMiddle { heldUntil = max(heldUntil, heldFromMiddle) }
+            heldFromMiddle = nil
         }
     }
 
@@ -60,8 +63,11 @@ final class Pipe {
         return Array(arrived.prefix(count))
     }
 
-    /// What is sent from now on arrives after a moment at the earliest.
-    func hold(until moment: Nanoseconds) { heldUntil = max(heldUntil, moment) }
+    /// What is sent from now on arrives after a moment at the earliest; the first part of what is sent
+    /// next may get through.
+    func hold(until moment: Nanoseconds, isInMiddle: Bool = false) {
+        if isInMiddle { heldFromMiddle = moment } else { heldUntil = max(heldUntil, moment) }
+    }
 
     /// Nothing arrives any more.
     func breakOff() { isBroken = true }
@@ -121,21 +127,21 @@ enum Client: Hashable {
 final class Weather {
     /// Most of the time at most this long.
     private let delayMax: Nanoseconds
-    /// Now and then up to this long; 0 where never.
-    private var stallMax: Nanoseconds
+    /// Now and then up to this long.
+    private let stallMax: Nanoseconds
     private let stallPercent: Int
 
-    init(delayMax: Nanoseconds, stallMax: Nanoseconds, stallPercent: Int = 2) {
+    /// Whether nothing takes long.
+    var isCalm = true
+
+    init(delayMax: Nanoseconds, stallMax: Nanoseconds, stallPercent: Int) {
         self.delayMax = delayMax
         self.stallMax = stallMax
         self.stallPercent = stallPercent
     }
 
     func delay(_ chance: inout Chance) -> Nanoseconds {
-        if stallMax > 0, chance.percent(stallPercent) { return chance.span(mean: stallMax / 3) }
+        if !isCalm, chance.percent(stallPercent) { return chance.span(mean: stallMax / 3) }
         return chance.number(10_000...delayMax)
     }
-
-    /// Nothing takes long any more.
-    func calmDown() { stallMax = 0 }
 }

@@ -13,6 +13,7 @@ final class World {
     let judge: Judge
     let store: ModelRedis
     let network: Network
+    private let weather: Weather
     let secrets: WorldSecrets
     let organizations: [Organization]
     let places: [Place]
@@ -32,16 +33,12 @@ final class World {
         timeline = Timeline(seed: scenario.seed, story: story)
         judge = Judge(timeline, isCalm: scenario.isCalm)
         store = ModelRedis(timeline)
-        network = Network(
-            timeline,
-            store,
-            Weather(
-                delayMax: scenario.delayMax,
-                stallMax: scenario.stallMax,
-                stallPercent: scenario.stallPercent
-            ),
-            isLocal: scenario.isLocal
+        weather = Weather(
+            delayMax: scenario.delayMax,
+            stallMax: scenario.stallMax,
+            stallPercent: scenario.stallPercent
         )
+        network = Network(timeline, store, weather, isLocal: scenario.isLocal)
         secrets = try WorldSecrets()
         organizations = Self.names.prefix(scenario.organizations).map { Organization($0)! }
         administratorClock = MachineClock(&timeline.chance)
@@ -88,11 +85,11 @@ extension World {
         timeline.tell("\(scenario)")
         for organization in organizations { begin(organization) }
         for place in places {
-            timeline.after(timeline.chance.span(mean: leaseSpan / 4)) { [self] in
-                startWorker(at: place)
-                awaitRequest(at: place)
-            }
+            startWorker(at: place)
+            awaitRequest(at: place)
         }
+        timeline.run(until: timeline.now + leaseSpan / 4)
+        weather.isCalm = false
         awaitChange()
         awaitFault()
         timeline.after(scenario.length) { [self] in isEnding = true }

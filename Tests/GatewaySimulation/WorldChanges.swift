@@ -15,16 +15,18 @@ extension World {
         }
     }
 
-    /// Keys are changed again and again.
+    /// Keys are changed again and again, most of them while they are in use.
     func awaitChange() {
         guard !isEnding else { return }
         timeline.after(timeline.chance.span(mean: scenario.changePause)) { [self] in
             awaitChange()
-            // While one waits, another one may begin; it ends before.
-            guard !isEnding, counts.changesUnderWay < scenario.administrators,
-                let organization = timeline.chance.element(of: organizations)
-            else { return }
-            change(organization, isHurried: timeline.chance.percent(15))
+            guard let organization = timeline.chance.element(of: organizations) else { return }
+            for place in places { place.running?.notice(activeKey(of: organization)) }
+            timeline.after(timeline.chance.span(mean: scenario.changePause / 4)) { [self] in
+                // While one waits, another one may begin; it ends before.
+                guard !isEnding, counts.changesUnderWay < scenario.administrators else { return }
+                change(organization, isHurried: timeline.chance.percent(15))
+            }
         }
     }
 
@@ -42,7 +44,7 @@ extension World {
             }
             let waiting = waiting(isHurried)
             let hasKey = !judge.ledger.latest(organization.name).accepted.isEmpty
-            if hasKey, timeline.chance.percent(40) {
+            if hasKey, timeline.chance.percent(30) {
                 timeline.tell("\(client) revokes the key of \(organization)")
                 settle(
                     try administration.revoke(organization, waiting: waiting),

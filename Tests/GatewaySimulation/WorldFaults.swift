@@ -31,7 +31,11 @@ extension World {
         case .closeByStore:
             if let session = timeline.chance.element(of: store.sessions) { store.kill(session) }
         case .lateNews:
-            if let session = newsSession { session.wire.down.hold(until: timeline.now + span) }
+            if let pipe = newsSession?.wire.down {
+                pipe.hold(until: timeline.now + span, isInMiddle: timeline.chance.percent(50))
+            }
+        case .lateAnswers:
+            if let wire = dataSession?.wire { wire.down.hold(until: timeline.now + span) }
         case .overrun: if let session = newsSession { store.kill(session) }
         case .partition:
             if let worker = place.worker { network.part(.worker(worker.number), for: span) }
@@ -54,6 +58,15 @@ extension World {
     /// Any connection on which news are told.
     private var newsSession: Session? {
         timeline.chance.element(of: store.sessions.filter(\.isSubscribed))
+    }
+
+    /// Any connection on which a worker asks.
+    private var dataSession: Session? {
+        timeline.chance.element(
+            of: store.sessions.filter {
+                if case .worker = $0.wire.client { !$0.isSubscribed } else { false }
+            }
+        )
     }
 
     private func replaceWorker(at place: Place, after span: Nanoseconds) {

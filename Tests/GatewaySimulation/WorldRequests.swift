@@ -44,7 +44,7 @@ extension World {
     /// Requests come again and again.
     func awaitRequest(at place: Place) {
         guard !isEnding else { return }
-        timeline.after(timeline.chance.span(mean: leaseSpan / 6)) { [self] in
+        timeline.after(timeline.chance.span(mean: scenario.requestPause)) { [self] in
             request(at: place)
             awaitRequest(at: place)
         }
@@ -89,7 +89,7 @@ extension World {
         }
     }
 
-    private func activeKey(of organization: Organization) -> SimulatedWorker.Happening {
+    func activeKey(of organization: Organization) -> SimulatedWorker.Happening {
         guard let key = judge.ledger.latest(organization.name).accepted.first?.key,
             let text = judge.ledger.keys[key].text
         else { return strayKey(for: organization) }
