@@ -132,7 +132,8 @@ def documented_rules(file, user):
 
 def test_the_rights_in_the_documents_are_enough(sandboxes):
     sandbox = sandboxes(start=False, workers=1)
-    protect(sandbox, admin_rules=documented_rules("docs/EXECUTABLE.md", "latchkey-admin"))
+    gateway = documented_rules("docs/NGINX.md", "latchkey-gateway")
+    protect(sandbox, gateway, documented_rules("docs/EXECUTABLE.md", "latchkey-admin"))
     sandbox.nginx.start()
 
     lead_a_life(sandbox)
