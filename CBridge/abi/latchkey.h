@@ -56,6 +56,9 @@ extern "C" {
 /* Most bytes that latchkey_prepare() hands over. */
 #define LATCHKEY_SECRETS_MAX 65536
 
+/* Buckets of a histogram. */
+#define LATCHKEY_HISTOGRAM_BUCKETS 17
+
 /* No deadline is set. */
 #define LATCHKEY_NEVER UINT64_MAX
 
@@ -270,6 +273,41 @@ void latchkey_finish(latchkey_gateway *gateway, latchkey_time now);
 
 /* Whether the store has confirmed all that was written to it. */
 bool latchkey_settled(const latchkey_gateway *gateway);
+
+
+/*
+ * Durations, counted by their length.  A bucket holds those that are at most as
+ * long as its bound and that are in no bucket before it.  The bounds are 100 us,
+ * then 2, 5, 10, 20, 50, ... times as long; the last bucket has none.
+ */
+typedef struct {
+    uint64_t counts[LATCHKEY_HISTOGRAM_BUCKETS];
+    uint64_t sum_ns;
+} latchkey_histogram;
+
+typedef struct {
+    /* since the gateway was made: these are only ever added to */
+    latchkey_histogram store_wait;   /* of checks that had to wait for the store */
+    latchkey_histogram change_delay; /* between a change and its confirmation here */
+    uint64_t store_reads;            /* records that were asked for */
+    uint64_t data_connections;       /* made: the link on which is asked and written */
+    uint64_t data_losses;            /* of those */
+    uint64_t news_connections;       /* made: the link on which changes are told */
+    uint64_t news_losses;
+    uint64_t invalidations;      /* records of which a change was told */
+    uint64_t flushes;            /* all records may have changed */
+    uint64_t barriers_confirmed; /* changes that this gateway has confirmed */
+    uint64_t cache_evictions;
+    uint64_t streams_ended; /* handed out by latchkey_stream_next() */
+
+    /* how it stands */
+    uint64_t cache_records;
+    uint64_t streams_open;
+    uint64_t trusted_until_ns; /* boottime_ns at which the lease ends; 0: nothing is trusted */
+} latchkey_metrics;
+
+/* Tells what a gateway has counted.  Costs no more than the copying. */
+void latchkey_metrics_read(const latchkey_gateway *gateway, latchkey_metrics *metrics);
 
 
 typedef enum {

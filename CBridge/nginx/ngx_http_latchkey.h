@@ -5,13 +5,19 @@
  *   module      directives, phases and the hooks of a process
  *   setting     the directives that the executable reads too, kept as written
  *   prepare     a configuration checked by the library, in a child process
+ *   mode        what a location does with the result of a check
+ *   return      a warning of what no check comes before
  *   request     a request identified, suspended, resumed, let in or refused
  *   stream      a request that was let in, ended with its key
  *   credential  where a key may stand in a request
  *   search      the key found there
  *   refusal     the answer to a request that is not let in
+ *   format      the words of that answer, in the format that is wanted
+ *   accept      whether a client names a media type
+ *   grpc        that answer to a gRPC call
  *   variable    $latchkey_organization and its like
  *   worker      a worker's gateway, driven once a turn of the event loop
+ *   metrics     what has been counted, over all workers
  *   link        a connection to the store
  *   endpoint    the addresses of the store
  *   library     liblatchkey.so, loaded by hand
@@ -35,6 +41,17 @@ typedef struct ngx_http_latchkey_link_s ngx_http_latchkey_link_t;
 typedef struct ngx_http_latchkey_worker_s ngx_http_latchkey_worker_t;
 
 
+/* What a location does with the result of a check. */
+
+typedef enum {
+    NGX_HTTP_LATCHKEY_OFF = 0,
+    NGX_HTTP_LATCHKEY_ON,
+    NGX_HTTP_LATCHKEY_OPTIONAL, /* a request without a key comes from nobody */
+    NGX_HTTP_LATCHKEY_DRY_RUN,  /* reports and refuses nothing */
+    NGX_HTTP_LATCHKEY_VARIABLE  /* of a location alone: one of the others */
+} ngx_http_latchkey_mode_e;
+
+
 /* A place where a key may stand. */
 
 typedef enum {
@@ -50,6 +67,27 @@ typedef struct {
     ngx_str_t header; /* that holds it; none for query */
     ngx_str_t name;   /* of a cookie or an argument */
 } ngx_http_latchkey_credential_t;
+
+
+/* The format of a refusal's words. */
+
+typedef enum {
+    NGX_HTTP_LATCHKEY_PROBLEM = 0,
+    NGX_HTTP_LATCHKEY_GRAPHQL,
+    NGX_HTTP_LATCHKEY_PLAIN
+} ngx_http_latchkey_format_e;
+
+
+/* What a request is told that is not let in. */
+
+typedef struct {
+    ngx_uint_t status;
+    const char *title; /* of the status */
+    const char *code;  /* as GraphQL servers name it */
+    const char *grpc_status;
+    const char *detail; /* printable ASCII without quotes, backslashes and % */
+    const char *error;  /* what follows the realm in the challenge */
+} ngx_http_latchkey_refusal_t;
 
 
 /* Where a directive stands. */
@@ -75,19 +113,25 @@ typedef struct {
     ngx_str_t secrets; /* opaque, from latchkey_prepare() */
 
     ngx_http_latchkey_worker_t *worker; /* NULL: no key can be checked */
+    ngx_shm_zone_t *zone;               /* of what is counted */
 
-    unsigned used:1; /* keys are checked somewhere */
+    unsigned used:1;    /* keys are checked somewhere */
+    unsigned metrics:1; /* what is counted is shown somewhere */
 } ngx_http_latchkey_main_conf_t;
 
 
 typedef struct {
-    ngx_flag_t enable;
+    ngx_uint_t mode;
+    ngx_http_complex_value_t *variable; /* that says the mode */
+    ngx_http_latchkey_place_t place;    /* of what says the mode */
+    ngx_http_latchkey_place_t verify_place;
     ngx_array_t *credentials; /* of ngx_http_latchkey_credential_t */
     ngx_str_t realm;
+    ngx_uint_t error_format;
     ngx_flag_t end_streams;
 
     unsigned verify:1;  /* of this location alone: not inherited */
-    unsigned checked:1; /* enabled, or verify */
+    unsigned checked:1; /* not off, or verify */
 } ngx_http_latchkey_loc_conf_t;
 
 
@@ -104,6 +148,11 @@ struct ngx_http_latchkey_ctx_s {
     ngx_http_request_t *request;
     ngx_http_latchkey_worker_t *worker;
     ngx_array_t *credentials; /* where its key was looked for */
+
+    /* where the request is, and what holds there */
+    ngx_http_latchkey_loc_conf_t *location;
+    ngx_uint_t uri_changes;
+    ngx_uint_t mode;
 
     ngx_http_latchkey_state_e state;
     latchkey_decision decision;
@@ -141,6 +190,7 @@ typedef struct {
     __typeof__(latchkey_tick) *tick;
     __typeof__(latchkey_finish) *finish;
     __typeof__(latchkey_settled) *settled;
+    __typeof__(latchkey_metrics_read) *metrics_read;
     __typeof__(latchkey_log_next) *log_next;
 } ngx_http_latchkey_library_t;
 
@@ -185,6 +235,7 @@ struct ngx_http_latchkey_worker_s {
 
 /* setting */
 
+ngx_http_latchkey_place_t ngx_http_latchkey_here(ngx_conf_t *cf);
 char *ngx_http_latchkey_setting(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_http_latchkey_set_library(ngx_conf_t *cf, ngx_command_t *cmd,
@@ -198,6 +249,22 @@ void ngx_http_latchkey_setting_error(ngx_conf_t *cf,
 
 ngx_int_t ngx_http_latchkey_prepare(ngx_conf_t *cf,
     ngx_http_latchkey_main_conf_t *lmcf);
+
+/* mode */
+
+char *ngx_http_latchkey_set_mode(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+void ngx_http_latchkey_merge_mode(ngx_http_latchkey_loc_conf_t *conf,
+    ngx_http_latchkey_loc_conf_t *prev);
+ngx_int_t ngx_http_latchkey_enter_location(ngx_http_request_t *r,
+    ngx_http_latchkey_loc_conf_t *llcf, ngx_http_latchkey_ctx_t *ctx);
+ngx_uint_t ngx_http_latchkey_is_refused(ngx_http_latchkey_ctx_t *ctx);
+ngx_uint_t ngx_http_latchkey_is_vouched_for(ngx_http_latchkey_ctx_t *ctx);
+
+/* return */
+
+void ngx_http_latchkey_warn_of_return(ngx_conf_t *cf,
+    ngx_http_latchkey_loc_conf_t *llcf, ngx_uint_t inherited);
 
 /* request */
 
@@ -235,8 +302,31 @@ ngx_int_t ngx_http_latchkey_find_credential(ngx_http_request_t *r,
 
 ngx_int_t ngx_http_latchkey_refuse(ngx_http_request_t *r,
     ngx_http_latchkey_ctx_t *ctx);
+ngx_table_elt_t *ngx_http_latchkey_push_header(ngx_http_request_t *r,
+    const char *key, const char *value);
+
+/* format */
+
+extern ngx_conf_enum_t ngx_http_latchkey_formats[];
+
+ngx_int_t ngx_http_latchkey_format(ngx_http_request_t *r,
+    const ngx_http_latchkey_refusal_t *refusal, ngx_str_t *type,
+    ngx_str_t *body);
+
+/* accept */
+
+ngx_uint_t ngx_http_latchkey_accepts(ngx_http_request_t *r, ngx_str_t *type);
+
+/* grpc */
+
+ngx_uint_t ngx_http_latchkey_is_grpc(ngx_http_request_t *r);
+ngx_int_t ngx_http_latchkey_send_grpc(ngx_http_request_t *r,
+    const ngx_http_latchkey_refusal_t *refusal);
 
 /* variable */
+
+extern ngx_str_t ngx_http_latchkey_result_names[];
+extern ngx_str_t ngx_http_latchkey_source_names[];
 
 ngx_int_t ngx_http_latchkey_add_variables(ngx_conf_t *cf);
 
@@ -251,6 +341,20 @@ void ngx_http_latchkey_cancel_check(ngx_http_latchkey_worker_t *worker,
     ngx_http_latchkey_ctx_t *ctx);
 void ngx_http_latchkey_post_turn(ngx_http_latchkey_worker_t *worker);
 latchkey_time ngx_http_latchkey_now(void);
+
+/* metrics */
+
+char *ngx_http_latchkey_set_metrics(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+ngx_int_t ngx_http_latchkey_add_zone(ngx_conf_t *cf,
+    ngx_http_latchkey_main_conf_t *lmcf);
+void ngx_http_latchkey_init_metrics(ngx_cycle_t *cycle,
+    ngx_http_latchkey_main_conf_t *lmcf);
+void ngx_http_latchkey_exit_metrics(void);
+void ngx_http_latchkey_count_check(const latchkey_decision *decision);
+void ngx_http_latchkey_refresh_metrics(void);
+void ngx_http_latchkey_publish_metrics(void);
+ngx_int_t ngx_http_latchkey_metrics_handler(ngx_http_request_t *r);
 
 /* link */
 

@@ -113,10 +113,10 @@ static ngx_command_t ngx_http_latchkey_commands[] = {
 
     { ngx_string("latchkey"),
         NGX_HTTP_MAIN_CONF | NGX_HTTP_SRV_CONF | NGX_HTTP_LOC_CONF
-            | NGX_CONF_FLAG,
-        ngx_conf_set_flag_slot,
+            | NGX_CONF_TAKE1,
+        ngx_http_latchkey_set_mode,
         NGX_HTTP_LOC_CONF_OFFSET,
-        offsetof(ngx_http_latchkey_loc_conf_t, enable),
+        0,
         NULL },
 
     { ngx_string("latchkey_verify"),
@@ -142,12 +142,27 @@ static ngx_command_t ngx_http_latchkey_commands[] = {
         offsetof(ngx_http_latchkey_loc_conf_t, realm),
         &ngx_http_latchkey_realm_post },
 
+    { ngx_string("latchkey_error_format"),
+        NGX_HTTP_MAIN_CONF | NGX_HTTP_SRV_CONF | NGX_HTTP_LOC_CONF
+            | NGX_CONF_TAKE1,
+        ngx_conf_set_enum_slot,
+        NGX_HTTP_LOC_CONF_OFFSET,
+        offsetof(ngx_http_latchkey_loc_conf_t, error_format),
+        ngx_http_latchkey_formats },
+
     { ngx_string("latchkey_end_streams"),
         NGX_HTTP_MAIN_CONF | NGX_HTTP_SRV_CONF | NGX_HTTP_LOC_CONF
             | NGX_CONF_FLAG,
         ngx_conf_set_flag_slot,
         NGX_HTTP_LOC_CONF_OFFSET,
         offsetof(ngx_http_latchkey_loc_conf_t, end_streams),
+        NULL },
+
+    { ngx_string("latchkey_metrics"),
+        NGX_HTTP_LOC_CONF | NGX_CONF_NOARGS,
+        ngx_http_latchkey_set_metrics,
+        NGX_HTTP_MAIN_CONF_OFFSET,
+        0,
         NULL },
 
     ngx_null_command
@@ -197,6 +212,7 @@ ngx_http_latchkey_set_verify(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     }
 
     llcf->verify = 1;
+    llcf->verify_place = ngx_http_latchkey_here(cf);
 
     clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
     clcf->handler = ngx_http_latchkey_verify_handler;
@@ -273,13 +289,17 @@ ngx_http_latchkey_create_loc_conf(ngx_conf_t *cf)
     /*
      * set by ngx_pcalloc():
      *
+     *     llcf->variable = NULL;
+     *     llcf->place = { { 0, NULL }, 0 };
+     *     llcf->verify_place = { { 0, NULL }, 0 };
      *     llcf->realm = { 0, NULL };
      *     llcf->verify = 0;
      *     llcf->checked = 0;
      */
 
-    llcf->enable = NGX_CONF_UNSET;
+    llcf->mode = NGX_CONF_UNSET_UINT;
     llcf->credentials = NGX_CONF_UNSET_PTR;
+    llcf->error_format = NGX_CONF_UNSET_UINT;
     llcf->end_streams = NGX_CONF_UNSET;
 
     return llcf;
@@ -292,16 +312,22 @@ ngx_http_latchkey_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_http_latchkey_loc_conf_t *prev = parent;
     ngx_http_latchkey_loc_conf_t *conf = child;
 
+    ngx_uint_t inherited;
     ngx_http_latchkey_main_conf_t *lmcf;
 
-    ngx_conf_merge_value(conf->enable, prev->enable, 0);
     ngx_conf_merge_ptr_value(conf->credentials, prev->credentials,
         &ngx_http_latchkey_default_credentials);
     ngx_conf_merge_str_value(conf->realm, prev->realm, "api");
+    ngx_conf_merge_uint_value(conf->error_format, prev->error_format,
+        NGX_HTTP_LATCHKEY_PROBLEM);
     ngx_conf_merge_value(conf->end_streams, prev->end_streams, 1);
 
-    if (conf->enable || conf->verify) {
-        conf->checked = 1;
+    inherited = (conf->mode == NGX_CONF_UNSET_UINT && !conf->verify);
+
+    ngx_http_latchkey_merge_mode(conf, prev);
+
+    if (conf->checked) {
+        ngx_http_latchkey_warn_of_return(cf, conf, inherited);
 
         lmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_latchkey_module);
         lmcf->used = 1;
@@ -319,6 +345,12 @@ ngx_http_latchkey_init(ngx_conf_t *cf)
     ngx_http_latchkey_main_conf_t *lmcf;
 
     lmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_latchkey_module);
+
+    if ((lmcf->used || lmcf->metrics)
+        && ngx_http_latchkey_add_zone(cf, lmcf) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
 
     if (!lmcf->used) {
         return NGX_OK;
@@ -382,6 +414,7 @@ ngx_http_latchkey_init_process(ngx_cycle_t *cycle)
         || ngx_process == NGX_PROCESS_SINGLE)
     {
         ngx_http_latchkey_init_worker(cycle, lmcf);
+        ngx_http_latchkey_init_metrics(cycle, lmcf);
     }
 
     /* the gateway has its own copy, and a cache manager has no use for any */
@@ -403,4 +436,6 @@ ngx_http_latchkey_exit_process(ngx_cycle_t *cycle)
         ngx_http_latchkey_exit_worker(lmcf->worker);
         lmcf->worker = NULL;
     }
+
+    ngx_http_latchkey_exit_metrics();
 }

@@ -1,69 +1,65 @@
 
 /*
  * The answer to a request that is not let in: status, challenge (RFC 6750) and
- * problem document (RFC 9457).  A key that is malformed, forged, revoked or
- * expired gets one and the same answer: which of them it is concerns the
- * operator, not whoever holds the key.
+ * some words.  A key that is malformed, forged, revoked or expired gets one and
+ * the same answer: which of them it is concerns the operator, not whoever holds
+ * the key.
  */
 
 #include "ngx_http_latchkey.h"
 
 
-typedef struct {
-    ngx_uint_t status;
-    ngx_str_t error; /* what follows the realm in the challenge */
-    ngx_str_t problem;
-} ngx_http_latchkey_refusal_t;
-
-
-static ngx_http_latchkey_refusal_t *ngx_http_latchkey_find_refusal(
+static const ngx_http_latchkey_refusal_t *ngx_http_latchkey_find_refusal(
     latchkey_result result);
 static ngx_int_t ngx_http_latchkey_push_headers(ngx_http_request_t *r,
-    ngx_http_latchkey_refusal_t *refusal);
+    const ngx_http_latchkey_refusal_t *refusal);
 static ngx_int_t ngx_http_latchkey_push_challenge(ngx_http_request_t *r,
-    ngx_str_t *error);
-static ngx_table_elt_t *ngx_http_latchkey_push_header(ngx_http_request_t *r,
-    char *key, char *value);
+    const char *error);
 static ngx_uint_t ngx_http_latchkey_left_to_nginx(ngx_http_request_t *r,
     ngx_uint_t status);
-static ngx_int_t ngx_http_latchkey_send_problem(ngx_http_request_t *r,
-    ngx_uint_t status, ngx_str_t *problem);
+static ngx_int_t ngx_http_latchkey_send_refusal(ngx_http_request_t *r,
+    ngx_uint_t status, const ngx_http_latchkey_refusal_t *refusal);
 
 
-#define ngx_http_latchkey_problem(title, status, detail)            \
-    ngx_string("{\"type\":\"about:blank\",\"title\":\"" title "\"," \
-               "\"status\":" #status ",\"detail\":\"" detail "\"}\n")
-
-
-static ngx_http_latchkey_refusal_t ngx_http_latchkey_missing = {
-    NGX_HTTP_UNAUTHORIZED,
-    ngx_null_string,
-    ngx_http_latchkey_problem("Unauthorized", 401, "An API key is required.")
+static const ngx_http_latchkey_refusal_t ngx_http_latchkey_missing = {
+    .status = NGX_HTTP_UNAUTHORIZED,
+    .title = "Unauthorized",
+    .code = "UNAUTHENTICATED",
+    .detail = "An API key is required.",
+    .grpc_status = "16",
+    .error = ""
 };
 
 
-static ngx_http_latchkey_refusal_t ngx_http_latchkey_ambiguous = {
-    NGX_HTTP_BAD_REQUEST,
-    ngx_string(", error=\"invalid_request\", "
-               "error_description=\"More than one API key was sent\""),
-    ngx_http_latchkey_problem("Bad Request", 400,
-        "More than one API key was sent.")
+static const ngx_http_latchkey_refusal_t ngx_http_latchkey_ambiguous = {
+    .status = NGX_HTTP_BAD_REQUEST,
+    .title = "Bad Request",
+    .code = "BAD_REQUEST",
+    .detail = "More than one API key was sent.",
+    .grpc_status = "16",
+    .error = ", error=\"invalid_request\", "
+             "error_description=\"More than one API key was sent\""
 };
 
 
-static ngx_http_latchkey_refusal_t ngx_http_latchkey_invalid = {
-    NGX_HTTP_UNAUTHORIZED,
-    ngx_string(", error=\"invalid_token\", "
-               "error_description=\"The API key is not valid\""),
-    ngx_http_latchkey_problem("Unauthorized", 401, "The API key is not valid.")
+static const ngx_http_latchkey_refusal_t ngx_http_latchkey_invalid = {
+    .status = NGX_HTTP_UNAUTHORIZED,
+    .title = "Unauthorized",
+    .code = "UNAUTHENTICATED",
+    .detail = "The API key is not valid.",
+    .grpc_status = "16",
+    .error = ", error=\"invalid_token\", "
+             "error_description=\"The API key is not valid\""
 };
 
 
-static ngx_http_latchkey_refusal_t ngx_http_latchkey_unavailable = {
-    NGX_HTTP_SERVICE_UNAVAILABLE,
-    ngx_null_string,
-    ngx_http_latchkey_problem("Service Unavailable", 503,
-        "API keys cannot be checked at the moment.")
+static const ngx_http_latchkey_refusal_t ngx_http_latchkey_unavailable = {
+    .status = NGX_HTTP_SERVICE_UNAVAILABLE,
+    .title = "Service Unavailable",
+    .code = "SERVICE_UNAVAILABLE",
+    .detail = "API keys cannot be checked at the moment.",
+    .grpc_status = "14",
+    .error = ""
 };
 
 
@@ -73,7 +69,7 @@ ngx_int_t
 ngx_http_latchkey_refuse(ngx_http_request_t *r, ngx_http_latchkey_ctx_t *ctx)
 {
     ngx_uint_t status;
-    ngx_http_latchkey_refusal_t *refusal;
+    const ngx_http_latchkey_refusal_t *refusal;
 
     refusal = ngx_http_latchkey_find_refusal(ctx->decision.result);
     status = refusal->status;
@@ -98,11 +94,26 @@ ngx_http_latchkey_refuse(ngx_http_request_t *r, ngx_http_latchkey_ctx_t *ctx)
         return status;
     }
 
-    return ngx_http_latchkey_send_problem(r, status, &refusal->problem);
+    /* an error page set its own headers, and no client need send a body */
+
+    r->expect_tested = 1;
+
+    ngx_http_clear_accept_ranges(r);
+    ngx_http_clear_last_modified(r);
+    ngx_http_clear_content_length(r);
+    ngx_http_clear_etag(r);
+
+    r->headers_out.content_type_lowcase = NULL;
+
+    if (ngx_http_latchkey_is_grpc(r)) {
+        return ngx_http_latchkey_send_grpc(r, refusal);
+    }
+
+    return ngx_http_latchkey_send_refusal(r, status, refusal);
 }
 
 
-static ngx_http_latchkey_refusal_t *
+static const ngx_http_latchkey_refusal_t *
 ngx_http_latchkey_find_refusal(latchkey_result result)
 {
     switch (result) {
@@ -124,14 +135,14 @@ ngx_http_latchkey_find_refusal(latchkey_result result)
 
 static ngx_int_t
 ngx_http_latchkey_push_headers(ngx_http_request_t *r,
-    ngx_http_latchkey_refusal_t *refusal)
+    const ngx_http_latchkey_refusal_t *refusal)
 {
     if (ngx_http_latchkey_push_header(r, "Cache-Control", "no-store") == NULL) {
         return NGX_ERROR;
     }
 
     if (refusal->status != NGX_HTTP_SERVICE_UNAVAILABLE) {
-        return ngx_http_latchkey_push_challenge(r, &refusal->error);
+        return ngx_http_latchkey_push_challenge(r, refusal->error);
     }
 
     if (ngx_http_latchkey_push_header(r, "Retry-After", "1") == NULL) {
@@ -143,7 +154,7 @@ ngx_http_latchkey_push_headers(ngx_http_request_t *r,
 
 
 static ngx_int_t
-ngx_http_latchkey_push_challenge(ngx_http_request_t *r, ngx_str_t *error)
+ngx_http_latchkey_push_challenge(ngx_http_request_t *r, const char *error)
 {
     u_char *p;
     size_t len;
@@ -152,14 +163,14 @@ ngx_http_latchkey_push_challenge(ngx_http_request_t *r, ngx_str_t *error)
 
     llcf = ngx_http_get_module_loc_conf(r, ngx_http_latchkey_module);
 
-    len = sizeof("Bearer realm=\"\"") + llcf->realm.len + error->len;
+    len = sizeof("Bearer realm=\"\"") + llcf->realm.len + ngx_strlen(error);
 
     p = ngx_pnalloc(r->pool, len);
     if (p == NULL) {
         return NGX_ERROR;
     }
 
-    ngx_sprintf(p, "Bearer realm=\"%V\"%V%Z", &llcf->realm, error);
+    ngx_sprintf(p, "Bearer realm=\"%V\"%s%Z", &llcf->realm, error);
 
     h = ngx_http_latchkey_push_header(r, "WWW-Authenticate", (char *) p);
     if (h == NULL) {
@@ -177,8 +188,9 @@ ngx_http_latchkey_push_challenge(ngx_http_request_t *r, ngx_str_t *error)
 }
 
 
-static ngx_table_elt_t *
-ngx_http_latchkey_push_header(ngx_http_request_t *r, char *key, char *value)
+ngx_table_elt_t *
+ngx_http_latchkey_push_header(ngx_http_request_t *r, const char *key,
+    const char *value)
 {
     ngx_table_elt_t *h;
 
@@ -241,27 +253,19 @@ ngx_http_latchkey_left_to_nginx(ngx_http_request_t *r, ngx_uint_t status)
 
 
 static ngx_int_t
-ngx_http_latchkey_send_problem(ngx_http_request_t *r, ngx_uint_t status,
-    ngx_str_t *problem)
+ngx_http_latchkey_send_refusal(ngx_http_request_t *r, ngx_uint_t status,
+    const ngx_http_latchkey_refusal_t *refusal)
 {
+    ngx_str_t type;
     ngx_http_complex_value_t cv;
 
-    static ngx_str_t type = ngx_string("application/problem+json");
-
     ngx_memzero(&cv, sizeof(ngx_http_complex_value_t));
-    cv.value = *problem;
 
-    /* an error page set its own status, and its client need not send a body */
+    if (ngx_http_latchkey_format(r, refusal, &type, &cv.value) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
 
     r->err_status = status;
-    r->expect_tested = 1;
-
-    ngx_http_clear_accept_ranges(r);
-    ngx_http_clear_last_modified(r);
-    ngx_http_clear_content_length(r);
-    ngx_http_clear_etag(r);
-
-    r->headers_out.content_type_lowcase = NULL;
 
     return ngx_http_send_response(r, status, &type, &cv);
 }

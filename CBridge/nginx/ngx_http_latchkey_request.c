@@ -66,8 +66,8 @@ ngx_http_latchkey_access_handler(ngx_http_request_t *r)
         return rc;
     }
 
-    if (ctx->decision.result == LATCHKEY_ALLOWED) {
-        return NGX_OK;
+    if (!ngx_http_latchkey_is_refused(ctx)) {
+        return ngx_http_latchkey_is_vouched_for(ctx) ? NGX_OK : NGX_DECLINED;
     }
 
     clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
@@ -107,7 +107,7 @@ ngx_http_latchkey_last_access_handler(ngx_http_request_t *r)
 
     ctx = ngx_http_latchkey_get_ctx(r);
 
-    if (ctx == NULL || ctx->decision.result == LATCHKEY_ALLOWED) {
+    if (ctx == NULL || !ngx_http_latchkey_is_refused(ctx)) {
         return NGX_DECLINED;
     }
 
@@ -128,19 +128,25 @@ ngx_http_latchkey_verify_handler(ngx_http_request_t *r)
 
     ctx = ngx_http_latchkey_get_ctx(r);
 
-    if (ctx == NULL || ctx->state != NGX_HTTP_LATCHKEY_DECIDED) {
+    if (ctx == NULL
+        || (ctx->state != NGX_HTTP_LATCHKEY_DECIDED
+            && ctx->mode != NGX_HTTP_LATCHKEY_OFF))
+    {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    if (ctx->decision.result == LATCHKEY_ALLOWED) {
-        return NGX_HTTP_NO_CONTENT;
+    if (ngx_http_latchkey_is_refused(ctx)) {
+        return ngx_http_latchkey_refuse(r, ctx);
     }
 
-    return ngx_http_latchkey_refuse(r, ctx);
+    return NGX_HTTP_NO_CONTENT;
 }
 
 
-/* Returns NGX_OK once there is a decision, NGX_AGAIN while it is awaited. */
+/*
+ * Returns NGX_OK once there is a decision, or none is wanted; NGX_AGAIN while it
+ * is awaited.
+ */
 
 static ngx_int_t
 ngx_http_latchkey_check(ngx_http_request_t *r,
@@ -162,6 +168,18 @@ ngx_http_latchkey_check(ngx_http_request_t *r,
 
     if (ctx->state == NGX_HTTP_LATCHKEY_PENDING) {
         return NGX_AGAIN;
+    }
+
+    if (ngx_http_latchkey_enter_location(r, llcf, ctx) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (ctx->mode == NGX_HTTP_LATCHKEY_OFF) {
+        return NGX_OK;
+    }
+
+    if (ctx->mode == NGX_HTTP_LATCHKEY_DRY_RUN) {
+        ngx_http_latchkey_close_stream(ctx);
     }
 
     /*
@@ -226,6 +244,7 @@ ngx_http_latchkey_identify(ngx_http_request_t *r, ngx_http_latchkey_ctx_t *ctx)
 
     if (n != 1) {
         ctx->decision.result = (n == 0) ? LATCHKEY_MISSING : LATCHKEY_AMBIGUOUS;
+        ngx_http_latchkey_count_check(&ctx->decision);
         return NGX_OK;
     }
 
@@ -233,6 +252,7 @@ ngx_http_latchkey_identify(ngx_http_request_t *r, ngx_http_latchkey_ctx_t *ctx)
 
     if (lmcf->worker == NULL) {
         ctx->decision.result = LATCHKEY_UNAVAILABLE;
+        ngx_http_latchkey_count_check(&ctx->decision);
         return NGX_OK;
     }
 
@@ -242,6 +262,7 @@ ngx_http_latchkey_identify(ngx_http_request_t *r, ngx_http_latchkey_ctx_t *ctx)
         return NGX_AGAIN;
     }
 
+    ngx_http_latchkey_count_check(&ctx->decision);
     ngx_http_latchkey_open_stream(ctx);
 
     return NGX_OK;
@@ -354,6 +375,7 @@ ngx_http_latchkey_decided(ngx_http_latchkey_ctx_t *ctx,
     ctx->decision = *decision;
     ctx->state = NGX_HTTP_LATCHKEY_DECIDED;
 
+    ngx_http_latchkey_count_check(&ctx->decision);
     ngx_http_latchkey_open_stream(ctx);
 
     ngx_post_event(&ctx->resume, &ngx_posted_events);

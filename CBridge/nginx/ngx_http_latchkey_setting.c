@@ -44,10 +44,23 @@ ngx_http_latchkey_setting(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     directive->values = values;
     directive->value_count = n;
 
-    place->file = cf->conf_file->file.name;
-    place->line = cf->conf_file->line;
+    *place = ngx_http_latchkey_here(cf);
 
     return NGX_CONF_OK;
+}
+
+
+/* Where the directive stands that is being read. */
+
+ngx_http_latchkey_place_t
+ngx_http_latchkey_here(ngx_conf_t *cf)
+{
+    ngx_http_latchkey_place_t place;
+
+    place.file = cf->conf_file->file.name;
+    place.line = cf->conf_file->line;
+
+    return place;
 }
 
 

@@ -8,7 +8,7 @@
 #include "ngx_http_latchkey.h"
 
 
-static ngx_uint_t ngx_http_latchkey_may_be_ended(ngx_http_request_t *r);
+static ngx_uint_t ngx_http_latchkey_may_be_ended(ngx_http_latchkey_ctx_t *ctx);
 static void ngx_http_latchkey_end_handler(ngx_event_t *ev);
 #if (NGX_HTTP_V2)
 static void ngx_http_latchkey_send_reset(ngx_http_request_t *r);
@@ -37,7 +37,7 @@ ngx_http_latchkey_open_stream(ngx_http_latchkey_ctx_t *ctx)
     ngx_http_latchkey_worker_t *worker;
 
     if (ctx->decision.result != LATCHKEY_ALLOWED
-        || !ngx_http_latchkey_may_be_ended(ctx->request))
+        || !ngx_http_latchkey_may_be_ended(ctx))
     {
         return;
     }
@@ -105,7 +105,7 @@ ngx_http_latchkey_lacks_stream(ngx_http_latchkey_ctx_t *ctx)
     return ctx->decision.result == LATCHKEY_ALLOWED
         && ctx->stream == 0
         && !ctx->end.posted
-        && ngx_http_latchkey_may_be_ended(ctx->request);
+        && ngx_http_latchkey_may_be_ended(ctx);
 }
 
 
@@ -120,17 +120,24 @@ ngx_http_latchkey_post_end(ngx_http_latchkey_ctx_t *ctx)
 }
 
 
-/* To end a subrequest is to end its main request: both have a say. */
+/*
+ * To end a subrequest is to end its main request: both have a say.  A dry run
+ * refuses nothing, and ends nothing either.
+ */
 
 static ngx_uint_t
-ngx_http_latchkey_may_be_ended(ngx_http_request_t *r)
+ngx_http_latchkey_may_be_ended(ngx_http_latchkey_ctx_t *ctx)
 {
+    ngx_http_request_t *r;
     ngx_http_latchkey_loc_conf_t *llcf, *mlcf;
+
+    r = ctx->request;
 
     llcf = ngx_http_get_module_loc_conf(r, ngx_http_latchkey_module);
     mlcf = ngx_http_get_module_loc_conf(r->main, ngx_http_latchkey_module);
 
-    return llcf->end_streams && mlcf->end_streams;
+    return ctx->mode != NGX_HTTP_LATCHKEY_DRY_RUN
+        && llcf->end_streams && mlcf->end_streams;
 }
 
 

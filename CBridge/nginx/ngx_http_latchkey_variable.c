@@ -21,7 +21,7 @@ static ngx_str_t ngx_http_latchkey_variable_text(
     const latchkey_decision *decision, uintptr_t data);
 
 
-static ngx_str_t ngx_http_latchkey_result_names[] = {
+ngx_str_t ngx_http_latchkey_result_names[] = {
     [LATCHKEY_ALLOWED] = ngx_string("allowed"),
     [LATCHKEY_MISSING] = ngx_string("missing"),
     [LATCHKEY_AMBIGUOUS] = ngx_string("ambiguous"),
@@ -33,7 +33,7 @@ static ngx_str_t ngx_http_latchkey_result_names[] = {
 };
 
 
-static ngx_str_t ngx_http_latchkey_source_names[] = {
+ngx_str_t ngx_http_latchkey_source_names[] = {
     [LATCHKEY_SOURCE_NONE] = ngx_null_string,
     [LATCHKEY_SOURCE_CACHE] = ngx_string("cache"),
     [LATCHKEY_SOURCE_STORE] = ngx_string("store"),
@@ -89,7 +89,9 @@ ngx_http_latchkey_variable(ngx_http_request_t *r, ngx_http_variable_value_t *v,
 
     /* what the main request knows, a subrequest without a check knows too */
 
-    if (ctx == NULL && r != r->main) {
+    if (r != r->main
+        && (ctx == NULL || ctx->state == NGX_HTTP_LATCHKEY_UNCHECKED))
+    {
         ctx = ngx_http_latchkey_get_ctx(r->main);
     }
 

@@ -131,6 +131,8 @@ ngx_http_latchkey_exit_worker(ngx_http_latchkey_worker_t *worker)
         ngx_del_timer(&worker->timer);
     }
 
+    ngx_http_latchkey_publish_metrics();
+
     worker->library.gateway_free(worker->gateway);
     worker->gateway = NULL;
 }
@@ -239,6 +241,7 @@ ngx_http_latchkey_settle(ngx_http_latchkey_worker_t *worker)
     }
 
     ngx_http_latchkey_log(worker);
+    ngx_http_latchkey_refresh_metrics();
     ngx_http_latchkey_set_timer(worker, deadline);
 }
 

@@ -6,13 +6,13 @@ struct ChangeSettlement {
     private let records: RecordStore
     private let channel: any StoreChannel
     private let clock: any WaitingClock
-    private let makeNonce: () -> Barrier.Nonce
+    private let makeNonce: (UnixTime) -> Barrier.Nonce
 
     init(
         _ records: RecordStore,
         channel: any StoreChannel,
         clock: any WaitingClock,
-        makeNonce: @escaping () -> Barrier.Nonce
+        makeNonce: @escaping (UnixTime) -> Barrier.Nonce
     ) {
         self.records = records
         self.channel = channel
@@ -30,7 +30,7 @@ struct ChangeSettlement {
             forMilliseconds: FleetBarrier.waitMilliseconds,
             goesOn: goesOn
         )
-        var barrier = FleetBarrier(patient, nonce: makeNonce())
+        var barrier = FleetBarrier(patient, nonce: makeNonce(clock.unix))
         do throws(ChangeConfirmation.Doubt) {
             let answer = try barrier.run()
             let since = clock.unix

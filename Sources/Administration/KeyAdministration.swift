@@ -31,14 +31,15 @@ public struct KeyAdministration {
 
     /// Works with whatever store and clock.
     ///
-    /// - Parameter makeNonce: Names a change to the gateways; no name may come twice.
+    /// - Parameter makeNonce: Names a change that was just made to the gateways; no name may come
+    ///   twice.
     init(
         _ configuration: Configuration,
         caller: Caller,
         peppers: PepperRing,
         channel: any StoreChannel,
         clock: any WaitingClock,
-        makeNonce: @escaping () -> Barrier.Nonce = Self.randomNonce
+        makeNonce: @escaping (UnixTime) -> Barrier.Nonce = Self.randomNonce
     ) {
         self.configuration = configuration
         self.caller = caller
@@ -54,9 +55,9 @@ public struct KeyAdministration {
         )
     }
 
-    private static func randomNonce() -> Barrier.Nonce {
+    private static func randomNonce(_ time: UnixTime) -> Barrier.Nonce {
         var generator = SystemRandomNumberGenerator()
-        return Barrier.Nonce(using: &generator)
+        return Barrier.Nonce(at: time, using: &generator)
     }
 }
 

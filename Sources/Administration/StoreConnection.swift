@@ -20,7 +20,7 @@ public final class StoreConnection: StoreChannel {
 
     private let endpoint: Endpoint
     private let settings: LinkSettings
-    private var link: RedisLink<Int>
+    private var link: RedisLink
     private var transport: SocketTransport?
     private var socketFailure: SocketTransport.Failure?
 
@@ -66,12 +66,17 @@ public final class StoreConnection: StoreChannel {
         try becomeReady()
         var replies = [RedisReply?](repeating: nil, count: commands.count)
         for (index, command) in commands.enumerated() {
-            guard link.send(command, mark: index, now: SystemClock.monotonicTime())
+            guard
+                link.send(
+                    command,
+                    mark: CommandMark(number: UInt64(index)),
+                    now: SystemClock.monotonicTime()
+                )
             else { throw .interrupted("out of memory") }
         }
         while replies.contains(where: { $0 == nil }) {
             switch nextEvent() {
-            case .reply(let index, let reply): replies[index] = reply
+            case .reply(let mark, let reply): replies[Int(mark.number)] = reply
             case .lost(let failure, _): throw .interrupted(description(failure))
             case .ready, .publication: break
             }
@@ -99,7 +104,7 @@ public final class StoreConnection: StoreChannel {
         return "the store at \(endpoint): \(reason ?? failure.description)"
     }
 
-    private func nextEvent() -> RedisLink<Int>.Event {
+    private func nextEvent() -> RedisLink.Event {
         while true {
             if let event = link.nextEvent() { return event }
             link.tick(SystemClock.monotonicTime())

@@ -59,6 +59,8 @@ public final class Gatekeeper {
     var usage = UsageRecorder(countMax: usesMax)
     var refusals = RefusalRecorder()
     var log = EventLog()
+    var metrics = GatewayMetrics()
+    var confirmedChanges = ConfirmedChanges()
     var isEnding = false
     var obligations = Obligations()
 
@@ -67,7 +69,7 @@ public final class Gatekeeper {
         var staleClock = MonotonicTime.origin
 
         /// Changes that have come, for the canary that takes answers before them.
-        var changesPutOff: [RedisLink<CommandMark>.Event] = []
+        var changesPutOff: [RedisLink.Event] = []
 
         /// Leaves an obligation out.
         func omit(_ obligation: Obligation) {
@@ -170,7 +172,14 @@ extension Gatekeeper {
             }
         }
         let deadline = now.monotonic.advanced(byMilliseconds: configuration.timeoutMilliseconds)
-        guard let ticket = pending.add(request: request, key: key, deadline: deadline) else {
+        guard
+            let ticket = pending.add(
+                request: request,
+                key: key,
+                at: now.monotonic,
+                deadline: deadline
+            )
+        else {
             log.note(.tooManyChecks, now.monotonic, "too many checks wait for the store")
             return .decided(.unavailable(key.locator))
         }
@@ -204,8 +213,14 @@ extension Gatekeeper {
     func giveUp(_ checks: [PendingChecks.Check], _ now: ClockReading) {
         for check in checks {
             let decision = decideWithoutStore(check.key, now)
-            decided.append((check, decision ?? .unavailable(check.key.locator)))
+            answer(check, decision ?? .unavailable(check.key.locator), now)
         }
+    }
+
+    /// Ends the wait of a check.
+    func answer(_ check: PendingChecks.Check, _ decision: Decision, _ now: ClockReading) {
+        metrics.storeWaits.add(from: check.since, to: now.monotonic)
+        decided.append((check, decision))
     }
 }
 
@@ -227,7 +242,11 @@ extension Gatekeeper {
     }
 
     /// The next open request whose key has ended.
-    public func nextEndedStream() -> UInt? { streams.nextEnded() }
+    public func nextEndedStream() -> UInt? {
+        let request = streams.nextEnded()
+        if request != nil { metrics.streamsEnded &+= 1 }
+        return request
+    }
 }
 
 // MARK: - Time
@@ -267,6 +286,16 @@ extension Gatekeeper {
 
     private var hasUsesToSend: Bool {
         usage.isWaiting || cache.usesCount > 0 || !refusals.isEmpty
+    }
+
+    /// What has been counted, and how things stand.
+    public func readMetrics() -> GatewayMetrics {
+        var metrics = metrics
+        metrics.cacheEvictions = cache.evictionCount
+        metrics.cacheRecords = UInt64(cache.count)
+        metrics.streamsOpen = UInt64(streams.count)
+        metrics.trustedUntil = lease.trustedUntil
+        return metrics
     }
 
     /// The next line for the error log.

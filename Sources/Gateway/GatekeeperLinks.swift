@@ -56,7 +56,7 @@ extension Gatekeeper {
         takeEvents(now)
     }
 
-    private func link(_ number: UInt32) -> RedisLink<CommandMark>? {
+    private func link(_ number: UInt32) -> RedisLink? {
         switch number {
         case Self.dataNumber: data.link
         case Self.newsNumber: news.link
@@ -87,9 +87,9 @@ extension Gatekeeper {
             guard let first = news.link.nextEvent() else { return }
             let changes = changesPutOff
             changesPutOff = []
-            var event: RedisLink<CommandMark>.Event? = first
+            var event: RedisLink.Event? = first
             while let next = event {
-                if case .publication(.changed) = next {
+                if case .publication(let publication) = next, publication.kind == .changed {
                     changesPutOff.append(next)
                 } else {
                     takeNewsEvent(next, now)
@@ -114,6 +114,7 @@ extension Gatekeeper {
                 pending.resend(read.id)
                 continue
             }
+            metrics.storeReads &+= 1
             keptReads.sent(read.id, read.locator, mayKeep: mayKeepReads)
         }
     }
@@ -141,9 +142,10 @@ extension Gatekeeper {
 // MARK: - Answers
 
 extension Gatekeeper {
-    private func takeDataEvent(_ event: RedisLink<CommandMark>.Event, _ now: ClockReading) {
+    private func takeDataEvent(_ event: RedisLink.Event, _ now: ClockReading) {
         switch event {
         case .ready:
+            metrics.data.made()
             log.note(.storeReady, now.monotonic, "connected to the store at \(endpoint)")
             heartbeats.hurry(now.monotonic)
         case .reply(let mark, let reply): takeReply(mark, reply, now)
@@ -162,7 +164,7 @@ extension Gatekeeper {
         case .entry: takeEntryReply(reply, mark, now)
         case .confirmation:
             noteRefusal(reply, .confirmationRefused, "a change could not be confirmed", now)
-        case .ping: break
+        case .ping, nil: break
         }
     }
 
@@ -191,7 +193,7 @@ extension Gatekeeper {
         } catch {
             cache.forget(locator)
             log.note(.recordRefused, now.monotonic, "the record of locator \(locator) \(error)")
-            for check in checks { decided.append((check, .unavailable(locator))) }
+            for check in checks { answer(check, .unavailable(locator), now) }
         }
     }
 
@@ -217,12 +219,13 @@ extension Gatekeeper {
         case .revoked: refusals.record(check.key.locator, at: now.unix)
         default: break
         }
-        decided.append((check, decision))
+        answer(check, decision, now)
     }
 
     private func takeLoss(_ failure: LinkFailure, _ unanswered: [CommandMark], _ now: ClockReading)
     {
         data.lost()
+        metrics.data.ended()
         keptReads.overtakeAll()
         log.note(.storeLost, now.monotonic, "the store at \(endpoint): \(failure)")
         for mark in unanswered where mark.purpose == .read {

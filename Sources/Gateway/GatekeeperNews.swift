@@ -4,7 +4,7 @@ import RedisClient
 
 /// What the gatekeeper is told without asking, and what it tells the fleet of itself.
 extension Gatekeeper {
-    func takeNewsEvent(_ event: RedisLink<CommandMark>.Event, _ now: ClockReading) {
+    func takeNewsEvent(_ event: RedisLink.Event, _ now: ClockReading) {
         switch event {
         case .ready: beginListening(now)
         case .publication(let publication): takePublication(publication, now)
@@ -14,6 +14,7 @@ extension Gatekeeper {
     }
 
     private func beginListening(_ now: ClockReading) {
+        metrics.news.made()
         log.note(.newsReady, now.monotonic, "the store at \(endpoint) tells of changes")
         if obligations.keeps(.nothingKnownOfBefore) { cache.forgetAll() }
         if obligations.keeps(.readAfterListening) { keptReads.overtakeAll() }
@@ -24,6 +25,7 @@ extension Gatekeeper {
 
     private func endListening(_ failure: LinkFailure, _ now: ClockReading) {
         news.lost()
+        metrics.news.ended()
         lease.listensNoMore()
         if obligations.keeps(.readAfterListening) { keptReads.overtakeAll() }
         log.note(
@@ -34,17 +36,20 @@ extension Gatekeeper {
     }
 
     private func takePublication(_ publication: Publication, _ now: ClockReading) {
-        switch publication {
-        case .changed(let keys):
-            for key in keys { if let locator = Keyspace.locator(ofRecord: key) { forget(locator) } }
+        switch publication.kind {
+        case .changed:
+            for key in publication.keys {
+                if let locator = Keyspace.locator(ofRecord: key) { forget(locator) }
+            }
         case .anyChanged: forgetAll(now)
-        case .message(Barrier.channel, let text):
-            if let nonce = Barrier.Nonce(text) { confirm(nonce, now.monotonic) }
+        case .message where publication.channel == Barrier.channel:
+            if let nonce = Barrier.Nonce(publication.text) { confirm(nonce, now) }
         case .message, .unreadable: break
         }
     }
 
     private func forget(_ locator: Locator) {
+        metrics.invalidations &+= 1
         cache.forget(locator)
         if obligations.keeps(.racingReplyIsNotKept) { keptReads.overtake(locator) }
         streams.doubt(locator)
@@ -52,6 +57,7 @@ extension Gatekeeper {
 
     /// The list of gateways may be gone with the records.
     private func forgetAll(_ now: ClockReading) {
+        metrics.flushes &+= 1
         cache.forgetAll()
         keptReads.overtakeAll()
         lease.registeredNoMore()
@@ -60,10 +66,16 @@ extension Gatekeeper {
     }
 
     /// The changes before the barrier have been taken, in order: nothing of before them is known.
-    private func confirm(_ nonce: Barrier.Nonce, _ now: MonotonicTime) {
+    private func confirm(_ nonce: Barrier.Nonce, _ now: ClockReading) {
         guard lease.hears else { return }
+        let mark = CommandMark(purpose: .confirmation)
         for command in Barrier.confirm(nonce, by: identity.id) {
-            _ = data.link.send(command, mark: CommandMark(purpose: .confirmation), now: now)
+            guard data.link.send(command, mark: mark, now: now.monotonic) else { return }
+        }
+        guard confirmedChanges.insert(nonce) else { return }
+        metrics.barriersConfirmed &+= 1
+        if let delay = nonce.ageMilliseconds(at: now.unix) {
+            metrics.changeDelays.add(nanoseconds: delay * 1_000_000)
         }
     }
 }

@@ -37,8 +37,11 @@ struct Lease {
     /// Whether the entry may have been taken out and written anew since it was last confirmed, while
     /// nobody who changed a record waited for this worker: whoever takes an entry out has seen it
     /// unchanged for as long as its worker may trust anything.
+    ///
+    /// Who trusts nothing has nothing to lose by it.
     func hasLapsed(_ now: MonotonicTime) -> Bool {
         guard isRegistered, let registeredAt else { return true }
+        guard leaseMilliseconds > 0 || graceMilliseconds > 0 else { return false }
         return registeredAt.advanced(byMilliseconds: leaseMilliseconds)
             .advanced(byMilliseconds: graceMilliseconds) <= now
     }

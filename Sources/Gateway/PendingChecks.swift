@@ -14,6 +14,8 @@ struct PendingChecks {
         let request: UInt
         let key: KeyVerifier.IssuedKey
         let ticket: Ticket
+        /// Since when it waits.
+        let since: MonotonicTime
     }
 
     /// Names a check: a slot, and how often the slot was used before.
@@ -59,10 +61,14 @@ struct PendingChecks {
 
     /// Lets a check wait; deadlines must not go back from call to call. `nil` when too many wait
     /// already.
-    mutating func add(request: UInt, key: KeyVerifier.IssuedKey, deadline: MonotonicTime) -> Ticket?
-    {
+    mutating func add(
+        request: UInt,
+        key: KeyVerifier.IssuedKey,
+        at now: MonotonicTime,
+        deadline: MonotonicTime
+    ) -> Ticket? {
         guard count < countMax else { return nil }
-        let ticket = occupySlot(request, key)
+        let ticket = occupySlot(request, key, now)
         deadlines.append((ticket, deadline))
         #if CANARIES
             if joinsSent, let read = reads.firstIndex(where: { $0?.locator == key.locator }) {
@@ -174,11 +180,15 @@ struct PendingChecks {
         while let first = deadlines.first, !isWaiting(first.ticket) { deadlines.removeFirst() }
     }
 
-    private mutating func occupySlot(_ request: UInt, _ key: KeyVerifier.IssuedKey) -> Ticket {
+    private mutating func occupySlot(
+        _ request: UInt,
+        _ key: KeyVerifier.IssuedKey,
+        _ now: MonotonicTime
+    ) -> Ticket {
         let slot = freeSlots.popLast() ?? slots.count
         if slot == slots.count { slots.append(Slot()) }
         let ticket = Ticket(slot: slot, generation: slots[slot].generation)
-        slots[slot].check = Check(request: request, key: key, ticket: ticket)
+        slots[slot].check = Check(request: request, key: key, ticket: ticket, since: now)
         count += 1
         return ticket
     }

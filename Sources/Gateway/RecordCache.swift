@@ -52,6 +52,9 @@ final class RecordCache {
     /// Number of records, known or remembered.
     private(set) var count = 0
 
+    /// Number of records that were given up for others.
+    private(set) var evictionCount: UInt64 = 0
+
     /// Number of last uses that have not been taken.
     private(set) var usesCount = 0
 
@@ -187,6 +190,7 @@ extension RecordCache {
             defer { marks[slot].remove(.visited) }
             return marks[slot].contains(.visited)
         }
+        evictionCount &+= 1
         index.remove(records[slot].locator) { records[$0].locator }
         previousKeys[slot] = nil
         return (slot, takeUse(slot))

@@ -1,10 +1,7 @@
 import RedisClient
 
-/// What a command of the gatekeeper's is for: its note on the command, given back with the reply.
-///
-/// Plain numbers, and no enum with payloads: the compiler tells cases of the link's events apart by
-/// bits that a case without a payload leaves unset, to which memory checkers object.
-struct CommandMark: Equatable {
+/// What the gatekeeper's commands are for.
+extension CommandMark {
     enum Purpose: UInt8 {
         case read
         case uses
@@ -14,11 +11,11 @@ struct CommandMark: Equatable {
         case confirmation
     }
 
-    let purpose: Purpose
-    /// The read, or the number of the PING.
-    var number: UInt64 = 0
-    /// When it was sent.
-    var sentAt = MonotonicTime.origin
+    init(purpose: Purpose, number: UInt64 = 0, sentAt: MonotonicTime = .origin) {
+        self.init(kind: purpose.rawValue, number: number, sentAt: sentAt)
+    }
+
+    var purpose: Purpose? { Purpose(rawValue: kind) }
 }
 
 /// One of the gatekeeper's connections, with the order that waits for it.
@@ -30,7 +27,7 @@ struct StoreLink {
         case write
     }
 
-    let link: RedisLink<CommandMark>
+    let link: RedisLink
     private var isWriteOrdered = false
 
     init(_ settings: LinkSettings) {

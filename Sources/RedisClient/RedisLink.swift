@@ -7,8 +7,8 @@ import DequeModule
 /// and each reply is matched to its command by order, so a connection on which anything went wrong
 /// is given up, and a new one is made, at first at once and then ever more slowly.
 ///
-/// `Mark` is the owner's note on a command, given back with its reply.
-public final class RedisLink<Mark> {
+/// Nothing here is generic: the compiler then knows the layout of each event.
+public final class RedisLink {
     /// What a link needs to know of its server.
     public typealias Settings = LinkSettings
 
@@ -19,14 +19,17 @@ public final class RedisLink<Mark> {
     }
 
     /// What has become of the link and of its commands.
+    ///
+    /// Each case has a payload: where one has none, the compiler tells it apart by bits that it
+    /// leaves unset elsewhere, to which memory checkers object.
     public enum Event {
-        /// Commands may be sent.
-        case ready
-        case reply(Mark, RedisReply)
+        /// Commands may be sent, since then.
+        case ready(since: MonotonicTime)
+        case reply(CommandMark, RedisReply)
         /// Came without being asked for, to a link that listens.
         case publication(Publication)
         /// The connection is gone; these commands may or may not have been carried out.
-        case lost(LinkFailure, unanswered: [Mark])
+        case lost(LinkFailure, unanswered: [CommandMark])
     }
 
     private enum State {
@@ -38,7 +41,7 @@ public final class RedisLink<Mark> {
 
     private enum Expectation {
         case handshake(HandshakeStep)
-        case command(Mark)
+        case command(CommandMark)
     }
 
     private let settings: Settings
@@ -85,7 +88,7 @@ public final class RedisLink<Mark> {
     }
 
     /// Sends a command. Returns `false`, having done nothing, where the link is not ready.
-    public func send(_ command: RedisCommand, mark: Mark, now: MonotonicTime) -> Bool {
+    public func send(_ command: RedisCommand, mark: CommandMark, now: MonotonicTime) -> Bool {
         guard isReady, output.append(command) else { return false }
         expect(.command(mark), now)
         return true
@@ -188,7 +191,7 @@ extension RedisLink {
             guard begin(step.following(reply, settings.subscription), now) else { return }
             if expected.isEmpty {
                 state = .ready(since: now)
-                events.append(.ready)
+                events.append(.ready(since: now))
             }
         case nil:
             fail(.unasked, now)

@@ -16,16 +16,58 @@ public struct Subscription: Sendable {
 }
 
 /// What came to a connection that listens.
-public enum Publication: Equatable, Sendable {
-    /// Keys that were changed or removed: their names.
-    case changed([ArraySlice<UInt8>])
-    /// Any key may have been changed: the database was emptied, or somebody else than Redis speaks
-    /// on its channel.
-    case anyChanged
+///
+/// Plain members, and no enum with payloads: see ``RedisLink/Event``.
+public struct Publication: Equatable, Sendable {
+    /// What it is.
+    public enum Kind: UInt8, Sendable {
+        /// Keys were changed or removed.
+        case changed
+        /// Any key may have been changed: the database was emptied, or somebody else than Redis
+        /// speaks on its channel.
+        case anyChanged
+        /// A message on another channel.
+        case message
+        /// Something on another channel that is no message of a text.
+        case unreadable
+    }
+
+    /// What it is.
+    public let kind: Kind
+    /// The names of the keys that were changed.
+    public let keys: [ArraySlice<UInt8>]
+    /// The channel of a message.
+    public let channel: String
+    /// The text of a message.
+    public let text: ArraySlice<UInt8>
+
+    private init(
+        _ kind: Kind,
+        keys: [ArraySlice<UInt8>] = [],
+        channel: String = "",
+        text: ArraySlice<UInt8> = []
+    ) {
+        self.kind = kind
+        self.keys = keys
+        self.channel = channel
+        self.text = text
+    }
+
+    /// Keys with these names were changed or removed.
+    public static func changed(_ keys: [ArraySlice<UInt8>]) -> Publication {
+        Publication(.changed, keys: keys)
+    }
+
+    /// Any key may have been changed.
+    public static var anyChanged: Publication { Publication(.anyChanged) }
+
     /// A message on another channel.
-    case message(channel: String, text: ArraySlice<UInt8>)
+    public static func message(channel: String, text: ArraySlice<UInt8>) -> Publication {
+        Publication(.message, channel: channel, text: text)
+    }
+
     /// Something on another channel that is no message of a text.
-    case unreadable
+    public static var unreadable: Publication { Publication(.unreadable) }
 
     /// Takes a reply that was pushed; `nil` where it answers a command.
     init?(_ reply: RedisReply) {
@@ -34,7 +76,7 @@ public enum Publication: Equatable, Sendable {
             case .bulk(let channel) = elements[1]
         else { return nil }
         if channel.elementsEqual(Subscription.invalidationChannel.utf8) {
-            self = Self.keys(elements[2]).map(Publication.changed) ?? .anyChanged
+            self = Self.keys(elements[2]).map(Self.changed) ?? .anyChanged
         } else if case .bulk(let text) = elements[2] {
             self = .message(channel: String(decoding: channel, as: UTF8.self), text: text)
         } else {

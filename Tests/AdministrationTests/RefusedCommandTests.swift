@@ -52,7 +52,8 @@ struct RefusedCommandTests {
             "+xadd",
             "+zscore",
             "+publish",
-            "+blpop", "+time",
+            "+blpop",
+            "+time",
             "+lpop"
         )
         try installation.addAcme()

@@ -24,7 +24,7 @@ struct SimulatedFleet {
                 peppers: peppers,
                 channel: store,
                 clock: clock,
-                makeNonce: {
+                makeNonce: { _ in
                     number += 1
                     return Barrier.Nonce(String(repeating: "\(number % 10)", count: 32).utf8)!
                 }

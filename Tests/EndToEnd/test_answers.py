@@ -4,8 +4,8 @@ import json
 
 import pytest
 
+from harness.consistency import LEASED, STRICT, under_either_consistency
 from harness.key_forge import locator
-from harness.modes import LEASED, STRICT, in_both_modes
 from harness.polling import wait_until
 from harness.sandbox import SERVER, Sandbox
 
@@ -116,7 +116,7 @@ def test_the_realm_can_be_named(gate):
     assert gate.request("/realm").header("WWW-Authenticate") == 'Bearer realm="partners of acme"'
 
 
-@in_both_modes
+@under_either_consistency
 def test_a_store_that_cannot_be_reached_is_no_fault_of_the_key(sandboxes, consistency):
     gate = sandboxes(workers=1, consistency=consistency)
     key = gate.key()
@@ -136,7 +136,7 @@ def not_allowed(answer):
     return answer if answer.status != 200 else None
 
 
-@in_both_modes
+@under_either_consistency
 def test_without_the_store_no_key_is_taken_for_a_wrong_one(sandboxes, consistency):
     gate = sandboxes(workers=1, consistency=consistency)
     key = gate.key()

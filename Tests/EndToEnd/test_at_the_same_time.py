@@ -2,10 +2,10 @@
 
 import time
 
+from harness.consistency import under_either_consistency
 from harness.executable import DONE
 from harness.key_forge import record_key
 from harness.load import at_once, steady_load
-from harness.modes import in_both_modes
 from harness.polling import wait_until
 from harness.sandbox import OWNER
 
@@ -35,7 +35,7 @@ def test_keys_made_and_revoked_at_the_same_time_leave_a_sound_record(sandbox):
     assert len(accepted) == ("Active" in status)
 
 
-@in_both_modes
+@under_either_consistency
 def test_no_request_that_begins_after_the_end_of_a_key_is_accepted(sandboxes, consistency):
     """What is promised of `generate` and `revoke`, seen from clients that never stop asking."""
     gate = sandboxes(workers=2, settings="latchkey_timeout 10s;", consistency=consistency)

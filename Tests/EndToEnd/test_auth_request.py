@@ -2,7 +2,7 @@
 
 import pytest
 
-from harness.modes import in_both_modes
+from harness.consistency import under_either_consistency
 from harness.polling import wait_until
 from harness.sandbox import OWNER, SERVER, Sandbox
 
@@ -103,7 +103,7 @@ def test_an_internal_location_cannot_be_asked_from_outside(gate, key):
     assert gate.request("/check", key=key).status == 404
 
 
-@in_both_modes
+@under_either_consistency
 def test_without_the_store_the_answer_is_never_a_401(sandboxes, consistency):
     gate = sandboxes(workers=1, server=DIRECT, consistency=consistency)
     key = gate.key()

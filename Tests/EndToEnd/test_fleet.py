@@ -7,8 +7,8 @@ from datetime import datetime, timezone
 import pytest
 
 from harness import processes
+from harness.consistency import under_either_consistency
 from harness.executable import STORE_UNREACHABLE
-from harness.modes import in_both_modes
 from harness.polling import wait_until
 from harness.redis_server import NO_SOCKET
 
@@ -29,7 +29,7 @@ def gate(sandboxes):
     return sandboxes(workers=1)
 
 
-@in_both_modes
+@under_either_consistency
 def test_every_worker_of_every_gateway_is_listed_before_anybody_asks_it(fleet, consistency):
     fleet.wait_for_entries()
 

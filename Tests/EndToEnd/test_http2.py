@@ -7,9 +7,9 @@ import subprocess
 
 import pytest
 
+from harness.consistency import STRICT
 from harness.http2_client import Http2Connection
 from harness.http_client import bearer
-from harness.modes import STRICT
 from harness.polling import wait_until
 from harness.sandbox import HTTP2_SERVER, Sandbox
 
@@ -92,8 +92,9 @@ def test_streams_of_one_connection_are_answered_from_the_cache(sandboxes):
     before = gate.redis.calls("hmget")
 
     with Http2Connection(gate.nginx.folder / "h2.sock") as connection:
-        targets = [(target, bearer(each)) for target in ("/api", "/checked", "/grpc") for each in (key, other, replaced)]
-        answers = connection.answers(connection.open(targets * 5))
+        keys = (key, other, replaced)
+        requests = [(target, bearer(each)) for target in ("/api", "/checked", "/grpc") for each in keys]
+        answers = connection.answers(connection.open(requests * 5))
 
     assert [status for status, _ in answers] == [200, 200, 401] * 15
     assert all("organization=acme " in body for _, body in answers[0::3])

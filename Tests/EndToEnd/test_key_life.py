@@ -3,14 +3,14 @@
 import pytest
 
 from harness.artefacts import CALLER
+from harness.consistency import under_either_consistency
 from harness.executable import BAD_DATA, DONE, KEY, NOT_PERMITTED, NOT_VALID, USAGE
 from harness.key_forge import audit_key, locator
-from harness.modes import in_both_modes
 from harness.polling import wait_until
 from harness.sandbox import OWNER
 
 
-@in_both_modes
+@under_either_consistency
 def test_a_key_opens_the_gate_and_names_its_organization_to_the_api(sandbox):
     key = sandbox.key("acme")
 
@@ -25,7 +25,7 @@ def test_a_key_names_the_locator_of_its_organization(sandbox):
     assert sandbox.key("acme").startswith(f"lk_{locator('acme')}_")
 
 
-@in_both_modes
+@under_either_consistency
 def test_a_key_of_one_organization_is_never_taken_for_another(sandbox):
     keys = {name: sandbox.key(name) for name in ("acme", "umbrella", "A.b_c-9", "x" * 64)}
 
@@ -33,7 +33,7 @@ def test_a_key_of_one_organization_is_never_taken_for_another(sandbox):
         assert sandbox.request(key=key).body == f"/api organization={name} result=allowed\n"
 
 
-@in_both_modes
+@under_either_consistency
 def test_a_new_key_ends_the_one_before_at_once(sandbox):
     old = sandbox.key()
     assert sandbox.status_of(old) == 200
@@ -45,7 +45,7 @@ def test_a_new_key_ends_the_one_before_at_once(sandbox):
     assert sandbox.status_of(new) == 200
 
 
-@in_both_modes
+@under_either_consistency
 def test_a_revoked_key_is_refused_at_once_and_for_good(sandbox):
     key = sandbox.key()
     assert sandbox.status_of(key) == 200
@@ -60,7 +60,7 @@ def test_a_revoked_key_is_refused_at_once_and_for_good(sandbox):
     assert sandbox.request(key=key).result == "revoked"
 
 
-@in_both_modes
+@under_either_consistency
 def test_a_revocation_of_one_organization_leaves_the_others_alone(sandbox):
     acme, umbrella = sandbox.key("acme"), sandbox.key("umbrella")
 
@@ -70,7 +70,7 @@ def test_a_revocation_of_one_organization_leaves_the_others_alone(sandbox):
     assert sandbox.status_of(umbrella) == 200
 
 
-@in_both_modes
+@under_either_consistency
 def test_the_status_tells_the_life_of_a_key(sandbox):
     sandbox.add()
     assert "No API key generated" in sandbox.latchkey.status("acme", as_=OWNER)
@@ -96,7 +96,7 @@ def test_the_key_is_alone_on_standard_output(sandbox):
     assert result.out.strip() not in result.err
 
 
-@in_both_modes
+@under_either_consistency
 def test_a_key_expires(sandbox):
     key = sandbox.key("acme", "--expires-in", "2s")
     assert sandbox.status_of(key) == 200
@@ -114,7 +114,7 @@ def test_an_expiry_far_away_leaves_a_key_alone(sandbox):
     assert "xpires" in sandbox.latchkey.status("acme", as_=OWNER)
 
 
-@in_both_modes
+@under_either_consistency
 def test_the_key_before_goes_on_for_the_grace_that_was_given(sandbox):
     old = sandbox.key()
     new = sandbox.key("acme", "--grace", "3s")
@@ -126,7 +126,7 @@ def test_the_key_before_goes_on_for_the_grace_that_was_given(sandbox):
     assert sandbox.status_of(new) == 200
 
 
-@in_both_modes
+@under_either_consistency
 def test_a_revocation_ends_the_grace_of_the_key_before(sandbox):
     old = sandbox.key()
     new = sandbox.key("acme", "--grace", "10m")
@@ -138,7 +138,7 @@ def test_a_revocation_ends_the_grace_of_the_key_before(sandbox):
     assert sandbox.status_of(new) == 401
 
 
-@in_both_modes
+@under_either_consistency
 def test_a_second_new_key_ends_the_grace_of_the_first(sandbox):
     first = sandbox.key()
     second = sandbox.key("acme", "--grace", "10m")
@@ -149,7 +149,7 @@ def test_a_second_new_key_ends_the_grace_of_the_first(sandbox):
     assert sandbox.status_of(third) == 200
 
 
-@in_both_modes
+@under_either_consistency
 def test_keys_under_an_old_pepper_go_on_while_it_is_in_the_file(sandbox):
     old = sandbox.key("acme")
     peppers = sandbox.pepper_file.read_text()

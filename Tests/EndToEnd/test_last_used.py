@@ -4,9 +4,9 @@ import time
 
 import pytest
 
+from harness.consistency import LEASED, STRICT
 from harness.http_client import bearer
 from harness.key_forge import locator, used_key
-from harness.modes import LEASED, STRICT
 from harness.polling import wait_until
 from harness.sandbox import OWNER
 

@@ -4,6 +4,7 @@ import time
 
 import pytest
 
+from harness import processes
 from harness.http_client import bearer
 from harness.key_forge import record_key
 from harness.load import at_once
@@ -22,9 +23,12 @@ def make(sandboxes, *settings, **options):
     return sandboxes(workers=1, settings="\n".join(settings), **options)
 
 
-@pytest.fixture(params=[False, True], ids=["unix", "tcp"])
-def gate(request, sandboxes):
-    return make(sandboxes, tcp=request.param)
+@pytest.fixture
+def gate(sandboxes):
+    return make(sandboxes)
+
+
+by_either_socket = pytest.mark.parametrize("tcp", [False, True], ids=["unix", "tcp"])
 
 
 @pytest.fixture
@@ -72,7 +76,9 @@ def test_a_short_lease_is_renewed_as_well(sandboxes):
 # The store is gone
 
 
-def test_without_grace_a_known_key_is_accepted_for_the_lease_at_most(gate):
+@by_either_socket
+def test_without_grace_a_known_key_is_accepted_for_the_lease_at_most(sandboxes, tcp):
+    gate = make(sandboxes, tcp=tcp)
     gate.expect(NO_SOCKET)
     key = gate.key()
     gate.warm(key)
@@ -212,8 +218,10 @@ def test_a_key_that_is_not_known_waits_for_the_store_while_known_ones_pass(sandb
 # The connections to the store end
 
 
+@by_either_socket
 @pytest.mark.parametrize("kind", ["normal", "pubsub"])
-def test_a_lost_connection_fails_no_request(gate, kind):
+def test_a_lost_connection_fails_no_request(sandboxes, kind, tcp):
+    gate = make(sandboxes, tcp=tcp)
     key = gate.key()
     for _ in range(20):
         gate.warm(key)
@@ -263,6 +271,35 @@ def test_news_that_are_lost_without_a_word_let_nobody_in_once_the_command_has_en
     gate.proxy.silence(listens=True)
 
     gate.latchkey.must(command, "acme", "--yes", as_=OWNER)
+
+    assert gate.request(key=key).result == "revoked"
+
+
+@pytest.mark.parametrize("command", ["revoke", "generate"])
+def test_a_worker_that_hears_again_knows_nothing_of_before(sandboxes, command):
+    """Nobody asks between the loss of the news and the next connection: nothing else makes it look."""
+    gate = make(sandboxes, proxied=True)
+    key, other = gate.key(), gate.key("umbrella")
+    gate.warm(key)
+    gate.proxy.silence(listens=True)
+
+    gate.latchkey.must(command, "acme", "--yes", as_=OWNER)
+    gate.warm(other)
+
+    assert gate.request(key=key).result == "revoked"
+
+
+def test_news_that_were_told_to_a_worker_that_stood_still_and_then_lost_are_not_missed(gate):
+    key, other = gate.key(), gate.key("umbrella")
+    gate.warm(key)
+    worker = gate.nginx.worker()
+    processes.freeze(worker)
+    gate.redis.cli("CLIENT", "KILL", "TYPE", "pubsub")
+    gate.revoke("acme", "--no-wait")
+    processes.thaw(worker)
+
+    wait_until(lambda: gate.redis.cli("CLIENT", "LIST", "TYPE", "pubsub"), "the worker hears again")
+    gate.warm(other)
 
     assert gate.request(key=key).result == "revoked"
 

@@ -2,8 +2,8 @@
 
 import pytest
 
+from harness.consistency import LEASED, STRICT
 from harness.http_client import bearer
-from harness.modes import LEASED, STRICT
 from harness.redis_server import NO_SOCKET
 
 COUNT = 10_000

@@ -4,8 +4,8 @@ from datetime import datetime, timezone
 
 import pytest
 
+from harness.consistency import under_either_consistency
 from harness.http_client import bearer
-from harness.modes import in_both_modes
 from harness.polling import wait_until
 from harness.sandbox import OWNER
 
@@ -26,7 +26,7 @@ def wait_for_count(gate, count, organization="acme"):
     wait_until(lambda: gate.latchkey.status_json(organization, as_=OWNER)["refused_uses"] == count, "all are counted")
 
 
-@in_both_modes
+@under_either_consistency
 def test_the_status_tells_how_often_earlier_keys_were_refused(gate):
     replaced = gate.key()
     key = gate.key()
@@ -51,7 +51,7 @@ def test_one_use_is_told_as_one(gate):
     assert "Earlier keys were refused once, " in gate.latchkey.status("acme", as_=OWNER)
 
 
-@in_both_modes
+@under_either_consistency
 def test_uses_of_a_revoked_key_are_counted_where_there_is_none_after_it(gate):
     key = gate.key()
     gate.revoke()

@@ -1,21 +1,20 @@
 """Reloads, upgrades of the configuration and graceful ends lose no request and no connection."""
 
-import os
 import signal
 
 from harness import processes
+from harness.consistency import STRICT, under_either_consistency
 from harness.load import steady_load
-from harness.modes import STRICT, in_both_modes
 from harness.polling import wait_until
 from harness.sandbox import OWNER
 
-RELOADS = int(os.environ.get("RELOADS", 20))
+RELOADS = 50
 
 # Connections of a worker to the store: one on which it asks, and one on which it is told.
 LINKS = 2
 
 
-@in_both_modes
+@under_either_consistency
 def test_reloads_under_load_fail_no_request_and_leak_no_connection(sandboxes, consistency):
     gate = sandboxes(settings="latchkey_timeout 10s;", workers=2, consistency=consistency)
     key = gate.key()
@@ -61,7 +60,7 @@ def test_a_reload_with_a_wrong_configuration_leaves_all_as_it_was(sandbox):
     assert sandbox.status_of(key) == 200
 
 
-@in_both_modes
+@under_either_consistency
 def test_a_worker_that_is_killed_is_replaced_by_one_that_checks(sandboxes, consistency):
     gate = sandboxes(workers=1, consistency=consistency)
     key = gate.key()
@@ -90,7 +89,7 @@ def test_a_reload_while_the_store_stands_still_loses_no_request_for_good(sandbox
     wait_until(lambda: gate.status_of(key) == 200, "the gateway finds the store again")
 
 
-@in_both_modes
+@under_either_consistency
 def test_a_revocation_between_reloads_holds(sandbox):
     key = sandbox.key()
     sandbox.nginx.reload()
@@ -102,7 +101,7 @@ def test_a_revocation_between_reloads_holds(sandbox):
     assert sandbox.status_of(key) == 401
 
 
-@in_both_modes
+@under_either_consistency
 def test_a_graceful_end_lets_a_waiting_check_finish(sandboxes, consistency):
     # Nothing is proxied here: an nginx that ends closes the API's socket, too.
     gate = sandboxes(settings="latchkey_timeout 20s;", workers=1, server="location /api { latchkey_verify; }",
@@ -122,7 +121,7 @@ def test_a_graceful_end_lets_a_waiting_check_finish(sandboxes, consistency):
     assert gate.nginx.process.returncode == 0
 
 
-@in_both_modes
+@under_either_consistency
 def test_a_fast_end_with_waiting_checks_is_clean(sandboxes, consistency):
     gate = sandboxes(settings="latchkey_timeout 20s;", workers=1, consistency=consistency)
     key = gate.key()

@@ -7,11 +7,10 @@ from datetime import datetime, timezone
 import pytest
 
 from harness import processes
+from harness.consistency import under_either_consistency
 from harness.executable import DONE, NOT_CONFIRMED, KEY
 from harness.http_client import bearer
 from harness.key_forge import record_key
-from harness.modes import in_both_modes
-from harness.news_witness import NewsWitness
 from harness.polling import wait_until
 from harness.revocations import Revocations
 from harness.sandbox import OWNER
@@ -50,17 +49,18 @@ def waited_out(pid):
     return rf"\S+ \(process {pid}\) did not confirm; its lease has ended\.\n"
 
 
-@in_both_modes
+@under_either_consistency
 def test_no_request_that_begins_after_the_end_of_a_command_is_accepted_from_clients_that_never_stop(fleet):
-    with NewsWitness(fleet.redis) as witness, Revocations(fleet, CONNECTIONS, witness=witness) as revocations:
+    with Revocations(fleet, CONNECTIONS) as revocations:
         for number in range(REVOCATIONS):
             revocations.end(["revoke", "generate"][number % 2])
+        ends = revocations.finish()
 
-    print("", revocations.ends.summary(), sep="\n")
-    assert revocations.ends.accepted_after_exit == []
+    print("", ends.summary(), sep="\n")
+    assert ends.accepted_after_exit == 0
 
 
-@in_both_modes
+@under_either_consistency
 def test_revoke_says_since_when_no_gateway_accepts_the_key(fleet):
     fleet.key()
     before = datetime.now(timezone.utc)
@@ -147,6 +147,19 @@ def test_who_does_not_want_to_wait_does_not_wait(pair):
     processes.thaw(worker)
     for gate in pair.gateways:
         wait_until(lambda: pair.request(key=key, at=gate).result == "revoked", "the gateway is told")
+
+
+def test_to_revoke_once_more_asks_the_gateways_again(pair):
+    key = known_by_all(pair)
+    worker = pair.gateways[1].worker()
+    processes.freeze(worker)
+    pair.revoke("acme", "--no-wait")
+
+    again = pair.revoke()
+
+    assert re.fullmatch(waited_out(worker) + r"acme has no key\.\n", again.err)
+    processes.thaw(worker)
+    assert {pair.request(key=key, at=gate).result for gate in pair.gateways} == {"revoked"}
 
 
 # Where it cannot be known

@@ -6,8 +6,8 @@ Under strict consistency; what a cache saves is in test_cache.py.
 import pytest
 
 from harness import processes
+from harness.consistency import STRICT
 from harness.http_client import bearer
-from harness.modes import STRICT
 
 CLIENTS = 20
 

@@ -1,7 +1,10 @@
 """Where the store is, and as whom the two programs come to it."""
 
+import re
+
 import pytest
 
+from harness.artefacts import ROOT
 from harness.executable import CONFIGURATION, DONE, NOT_CONFIRMED, NOT_PERMITTED, STORE_UNREACHABLE
 from harness.key_forge import locator, record_key, used_key
 from harness.polling import wait_until
@@ -118,6 +121,24 @@ def test_a_gateway_without_the_right_to_read_answers_503_and_says_why(sandboxes)
 
     assert sandbox.status_of(key) == 503
     assert any("NOPERM" in line for line in sandbox.nginx.lines("[error]"))
+
+
+def documented_rules(file, user):
+    """The rights that a document gives to a user."""
+    text = (ROOT / file).read_text()
+    command = re.search(rf"^ACL SETUSER {user} (.*(?:\n +.*)*)", text, re.MULTILINE)[1]
+    return command.partition(">PASSWORD")[2].split()
+
+
+def test_the_rights_in_the_documents_are_enough(sandboxes):
+    sandbox = sandboxes(start=False, workers=1)
+    gateway = documented_rules("docs/NGINX.md", "latchkey-gateway")
+    protect(sandbox, gateway, documented_rules("docs/EXECUTABLE.md", "latchkey-admin"))
+    sandbox.nginx.start()
+
+    lead_a_life(sandbox)
+
+    assert no_errors(sandbox)
 
 
 # What a gateway goes without where a right is missing, and what it says.

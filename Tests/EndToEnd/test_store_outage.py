@@ -9,10 +9,10 @@ import time
 import pytest
 
 from harness import processes
+from harness.consistency import STRICT
 from harness.executable import STORE_UNREACHABLE
 from harness.http_client import bearer
 from harness.load import at_once
-from harness.modes import STRICT
 from harness.polling import wait_until
 from harness.redis_server import NO_SOCKET
 from harness.sandbox import OWNER
@@ -152,7 +152,8 @@ def test_connections_that_the_store_ends_are_made_anew_and_no_request_fails(gate
 
 
 def test_a_store_that_loads_its_data_is_waited_for(sandboxes):
-    gate = sandboxes(workers=1, consistency=STRICT, redis_options=["--key-load-delay", "20000", "--loading-process-events-interval-bytes", "1024"])
+    slow = ["--key-load-delay", "20000", "--loading-process-events-interval-bytes", "1024"]
+    gate = sandboxes(workers=1, consistency=STRICT, redis_options=slow)
     key = gate.key()
     for number in range(100):
         gate.redis.cli("SET", f"other:{number}", "x" * 2000)

@@ -170,7 +170,7 @@ STRANGE_NEWS = {
     "numbers for keys": message(INVALIDATION, array(b":1\r\n", b":2\r\n")),
     "arrays for keys": message(INVALIDATION, array(array(bulk(b"x")), array())),
     "keys that are none": message(INVALIDATION, array(bulk(b""), bulk(b"\x00\xff"), bulk(b"latchkey:record:{}"))),
-    "a hundred thousand keys": message(INVALIDATION, array(*[bulk(b"latchkey:record:{%014d}" % n) for n in range(100_000)])),
+    "many keys": message(INVALIDATION, array(*[bulk(b"latchkey:record:{%014d}" % n) for n in range(100_000)])),
     "a huge key": b"*3\r\n$7\r\nmessage\r\n$20\r\n__redis__:invalidate\r\n*1\r\n$%d\r\n" % HUGE,
     "a huge number of keys": b"*3\r\n$7\r\nmessage\r\n$20\r\n__redis__:invalidate\r\n*%d\r\n" % HUGE,
     "half a message": b"*3\r\n$7\r\nmessage\r\n$20\r\n__redis__:inv",

@@ -6,102 +6,14 @@ from contextlib import ExitStack
 import pytest
 
 from harness import processes
+from harness.consistency import under_either_consistency
 from harness.http_client import bearer
-from harness.modes import in_both_modes
+from harness.open_streams import KINDS, MAP, SERVER, Streams, go_on
 from harness.polling import wait_until
 from harness.sandbox import OWNER
-from harness.streams import Http2Streams, OpenRequest, StreamingUpstream, WebSocket
 
 # An open request ends within a second of the command's end; the rest is for a loaded machine.
 PROMISE, SLACK = 1.0, 1.0
-
-MAP = """
-    map $http_upgrade $connection_upgrade {
-        default upgrade;
-        ''      close;
-    }
-"""
-
-PASS = """
-            proxy_pass http://unix:stream.sock;
-            proxy_http_version 1.1;
-            proxy_set_header Upgrade $http_upgrade;
-            proxy_set_header Connection $connection_upgrade;
-            proxy_buffering off;
-            proxy_request_buffering off;
-"""
-
-LOCATIONS = f"""
-        location /stream/ {{
-            latchkey on;
-{PASS}
-        }}
-
-        location /checked/ {{
-            auth_request /check;
-{PASS}
-        }}
-
-        location = /check {{
-            internal;
-            latchkey_verify;
-        }}
-
-        location /alone/ {{
-            latchkey on;
-            latchkey_end_streams off;
-{PASS}
-        }}
-
-        location /api {{
-            latchkey on;
-            proxy_pass http://unix:api.sock;
-        }}
-"""
-
-SERVER = LOCATIONS + """
-    }
-
-    server {
-        listen unix:h2.sock http2;
-""" + LOCATIONS
-
-
-class Streams:
-    """A gateway, a service behind it that keeps requests open, and the requests."""
-
-    def __init__(self, stack, gate):
-        self.stack = stack
-        self.gate = gate
-        self.upstream = stack.enter_context(StreamingUpstream(gate.nginx.folder / "stream.sock"))
-
-    def open(self, kind, key, place="stream"):
-        """Opens a request, and waits until it is passed on and answered as far as it will be."""
-        target = f"/{place}/{kind}"
-        seen = len(self.upstream.requests)
-        request = self.stack.enter_context(self.begin(kind, target, bearer(key)))
-        if kind == "upload":
-            request.socket.sendall(b"x" * 1000)
-        if kind in ("upload", "silence"):
-            wait_until(lambda: len(self.upstream.requests) > seen, "the request is passed on")
-        else:
-            assert request.status == (101 if kind == "websocket" else 200)
-        return request
-
-    def begin(self, kind, target, headers):
-        gate = self.gate.nginx.gate
-        match kind:
-            case "websocket":
-                return WebSocket(gate, target, headers)
-            case "upload":
-                return OpenRequest(gate, target, [*headers, ("Content-Length", "1000000")], method="POST")
-        return OpenRequest(gate, target, headers)
-
-    def connect_http2(self):
-        return self.stack.enter_context(Http2Streams(self.gate.nginx.folder / "h2.sock"))
-
-
-KINDS = ["websocket", "events", "download", "upload", "silence"]
 
 
 @pytest.fixture
@@ -116,18 +28,6 @@ def streams(open_streams, consistency):
     return open_streams(consistency=consistency)
 
 
-def go_on(request, kind):
-    if kind == "websocket":
-        assert request.echoes("still here")
-    elif kind == "upload":
-        request.socket.sendall(b"x" * 1000)
-        assert request.is_open()
-    elif kind == "silence":
-        assert request.is_open()
-    else:
-        assert request.read_next()
-
-
 def end(gate, command, *options, organization="acme"):
     return gate.latchkey.run(command, organization, "--yes", *options, as_=OWNER)
 
@@ -139,7 +39,7 @@ def ends(request, result):
     return not request.is_complete()
 
 
-@in_both_modes
+@under_either_consistency
 @pytest.mark.parametrize("command", ["revoke", "generate"])
 @pytest.mark.parametrize("kind", KINDS)
 def test_an_open_request_ends_with_its_key(streams, kind, command):
@@ -154,7 +54,7 @@ def test_an_open_request_ends_with_its_key(streams, kind, command):
     assert streams.gate.nginx.lines("the request is ended, because its key was replaced, revoked or has expired")
 
 
-@in_both_modes
+@under_either_consistency
 def test_a_request_that_was_let_in_by_a_subrequest_ends_with_its_key(streams):
     request = streams.open("events", streams.gate.key(), place="checked")
     go_on(request, "events")
@@ -163,7 +63,7 @@ def test_a_request_that_was_let_in_by_a_subrequest_ends_with_its_key(streams):
     streams.upstream.wait_until_idle()
 
 
-@in_both_modes
+@under_either_consistency
 def test_open_requests_of_others_go_on(streams):
     gate = streams.gate
     other = gate.key("umbrella")
@@ -189,7 +89,7 @@ def test_all_open_requests_of_a_key_end(open_streams):
     assert all(request.echoes("still here") for request in requests[1::2])
 
 
-@in_both_modes
+@under_either_consistency
 def test_open_requests_with_the_next_key_go_on(streams):
     old = streams.open("websocket", streams.gate.key())
     new = streams.gate.key("acme", "--grace", "1h")
@@ -206,7 +106,7 @@ def test_open_requests_with_the_next_key_go_on(streams):
 # Ends that come by themselves
 
 
-@in_both_modes
+@under_either_consistency
 @pytest.mark.parametrize("kind", ["websocket", "events"])
 def test_an_open_request_ends_when_its_key_expires(streams, kind):
     key = streams.gate.key("acme", "--expires-in", "1500ms")
@@ -219,7 +119,7 @@ def test_an_open_request_ends_when_its_key_expires(streams, kind):
     streams.upstream.wait_until_idle()
 
 
-@in_both_modes
+@under_either_consistency
 def test_an_open_request_goes_on_until_the_grace_of_its_key_is_over(streams):
     gate = streams.gate
     old = gate.key()
@@ -293,7 +193,7 @@ def test_open_requests_go_on_while_the_store_comes_and_goes(streams):
 # When news are late
 
 
-@in_both_modes
+@under_either_consistency
 def test_an_end_that_a_gateway_could_not_hear_of_comes_when_it_hears_again(open_streams, consistency):
     streams = open_streams(proxied=True, consistency=consistency)
     gate = streams.gate
@@ -368,7 +268,7 @@ def test_a_worker_that_was_told_to_end_ends_open_requests_with_their_key(streams
 # HTTP/2
 
 
-@in_both_modes
+@under_either_consistency
 @pytest.mark.parametrize("command", ["revoke", "generate"])
 def test_a_stream_of_http_2_ends_with_its_key_and_the_others_go_on(streams, command):
     gate = streams.gate

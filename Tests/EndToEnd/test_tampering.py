@@ -7,9 +7,9 @@ import time
 
 import pytest
 
+from harness.consistency import LEASED, STRICT
 from harness.executable import BAD_DATA, DONE, NOT_PERMITTED, NOT_VALID
 from harness.key_forge import locator, record_key
-from harness.modes import LEASED, STRICT
 from harness.polling import wait_until
 from harness.sandbox import OWNER
 

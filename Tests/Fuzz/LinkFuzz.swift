@@ -2,7 +2,7 @@ import RedisClient
 
 /// A link that is opened again and again and fed with harmed streams.
 struct LinkFuzz {
-    private let link = RedisLink<UInt64>(
+    private let link = RedisLink(
         .init(database: 1, credentials: nil, timeoutMilliseconds: 100)
     )
     private var now = MonotonicTime(nanoseconds: 0)
@@ -43,7 +43,10 @@ struct LinkFuzz {
 
     private mutating func send() {
         let isReady = link.isReady
-        guard link.send(RedisCommand("ECHO", "x"), mark: lastMark + 1, now: now), isReady else {
+        guard
+            link.send(RedisCommand("ECHO", "x"), mark: CommandMark(number: lastMark + 1), now: now),
+            isReady
+        else {
             return
         }
         lastMark += 1
@@ -66,13 +69,13 @@ struct LinkFuzz {
             switch event {
             case .ready, .publication: break
             case .reply(let mark, _):
-                guard mark == unanswered.first else {
+                guard mark.number == unanswered.first else {
                     throw Violation("a reply is out of order", stream)
                 }
                 unanswered.removeFirst()
                 answered += 1
             case .lost(_, let marks):
-                guard marks == unanswered else {
+                guard marks.map(\.number) == unanswered else {
                     throw Violation("a loss forgets commands", stream)
                 }
                 unanswered = []

@@ -13,7 +13,7 @@ final class SimulatedChannel: StoreChannel {
     private let clock: MachineClock
     private let timeline: Timeline
     private let network: Network
-    private var link = RedisLink<Int>(settings)
+    private var link = RedisLink(settings)
     private var wire: Wire?
 
     init(_ client: Client, _ clock: MachineClock, _ timeline: Timeline, _ network: Network) {
@@ -36,12 +36,14 @@ final class SimulatedChannel: StoreChannel {
             if case .lost(let failure, _) = try nextEvent() { throw .unreachable("\(failure)") }
         }
         for (index, command) in commands.enumerated() {
-            guard link.send(command, mark: index, now: now) else { throw .interrupted("no memory") }
+            guard link.send(command, mark: CommandMark(number: UInt64(index)), now: now) else {
+                throw .interrupted("no memory")
+            }
         }
         var replies = [RedisReply?](repeating: nil, count: commands.count)
         while replies.contains(where: { $0 == nil }) {
             switch try nextEvent() {
-            case .reply(let index, let reply): replies[index] = reply
+            case .reply(let mark, let reply): replies[Int(mark.number)] = reply
             case .lost(let failure, _): throw .interrupted("\(failure)")
             case .ready, .publication: break
             }
@@ -57,7 +59,7 @@ final class SimulatedChannel: StoreChannel {
 
     private var now: MonotonicTime { clock.reading(at: timeline.now).monotonic }
 
-    private func nextEvent() throws(StoreConnection.Fault) -> RedisLink<Int>.Event {
+    private func nextEvent() throws(StoreConnection.Fault) -> RedisLink.Event {
         while true {
             if let event = link.nextEvent() { return event }
             guard !timeline.isOver else { throw .interrupted("the world is over") }

@@ -75,7 +75,10 @@ extension World {
                 lease: scenario.leaseMilliseconds,
                 grace: scenario.graceMilliseconds
             )
-            let nonce = Barrier.Nonce(using: &timeline.chance)
+            let nonce = Barrier.Nonce(
+                at: administratorClock.reading(at: timeline.now).unix,
+                using: &timeline.chance
+            )
             let (channel, clock) = administratorTools(client, nonce)
             let administration = KeyAdministration(
                 configuration,
@@ -87,7 +90,7 @@ extension World {
                 peppers: secrets.peppers,
                 channel: channel,
                 clock: clock,
-                makeNonce: { nonce }
+                makeNonce: { _ in nonce }
             )
             try body(administration, client)
         } catch {

@@ -99,9 +99,13 @@ struct FleetTests {
 }
 
 struct BarrierTests {
-    private var nonce: Barrier.Nonce {
+    private let now = UnixTime(milliseconds: 1_790_000_000_000)
+
+    private var nonce: Barrier.Nonce { nonce(at: now) }
+
+    private func nonce(at time: UnixTime) -> Barrier.Nonce {
         var generator = SystemRandomNumberGenerator()
-        return Barrier.Nonce(using: &generator)
+        return Barrier.Nonce(at: time, using: &generator)
     }
 
     @Test func `a nonce comes back as it was sent, and is never the same`() {
@@ -109,6 +113,31 @@ struct BarrierTests {
         #expect(Barrier.Nonce(sent.description.utf8) == sent)
         #expect(sent != nonce)
         #expect(Barrier.publish(sent).texts == ["PUBLISH", "latchkey:barrier", "\(sent)"])
+    }
+
+    @Test func `a nonce begins with its time, in milliseconds since 1970`() {
+        #expect(nonce.description.hasPrefix("01a0c4506c00"))
+        #expect(nonce.description.utf8.count == 32)
+        let ends = Set((0..<100).map { _ in nonce.description.suffix(20) })
+        #expect(ends.count == 100)
+    }
+
+    @Test func `a nonce tells how old it is, and never less than nothing`() {
+        #expect(nonce.ageMilliseconds(at: now) == 0)
+        #expect(nonce.ageMilliseconds(at: now.advanced(byMilliseconds: 1234)) == 1234)
+        #expect(nonce(at: now.advanced(byMilliseconds: 1234)).ageMilliseconds(at: now) == 0)
+    }
+
+    @Test func `a nonce whose time cannot be true has no age`() {
+        let later = now.advanced(byMilliseconds: 3_600_000)
+        #expect(nonce.ageMilliseconds(at: later) == nil)
+        #expect(nonce(at: later).ageMilliseconds(at: now) == nil)
+        for text in [String(repeating: "0", count: 32), String(repeating: "f", count: 32)] {
+            #expect(Barrier.Nonce(text.utf8)?.ageMilliseconds(at: now) == nil)
+            #expect(
+                Barrier.Nonce(text.utf8)?.ageMilliseconds(at: UnixTime(milliseconds: .min)) == nil
+            )
+        }
     }
 
     @Test(arguments: [

@@ -11,7 +11,7 @@ final class LinkDriver {
         case lost(LinkFailure, unanswered: [Int])
     }
 
-    let link: RedisLink<Int>
+    let link: RedisLink
     private(set) var now = MonotonicTime(nanoseconds: 1_000_000_000)
 
     init(
@@ -72,11 +72,11 @@ final class LinkDriver {
     func send(_ command: String..., mark: Int) -> Bool {
         var redisCommand = RedisCommand()
         for argument in command { redisCommand.append(argument) }
-        return link.send(redisCommand, mark: mark, now: now)
+        return link.send(redisCommand, mark: CommandMark(number: UInt64(mark)), now: now)
     }
 
-    func orders() -> [RedisLink<Int>.Order] {
-        var orders: [RedisLink<Int>.Order] = []
+    func orders() -> [RedisLink.Order] {
+        var orders: [RedisLink.Order] = []
         while let order = link.nextOrder() { orders.append(order) }
         return orders
     }
@@ -86,10 +86,10 @@ final class LinkDriver {
         while let event = link.nextEvent() {
             switch event {
             case .ready: events.append(.ready)
-            case .reply(let mark, let reply): events.append(.reply(mark, reply))
+            case .reply(let mark, let reply): events.append(.reply(Int(mark.number), reply))
             case .publication(let publication): events.append(.publication(publication))
             case .lost(let failure, let unanswered):
-                events.append(.lost(failure, unanswered: unanswered))
+                events.append(.lost(failure, unanswered: unanswered.map { Int($0.number) }))
             }
         }
         return events

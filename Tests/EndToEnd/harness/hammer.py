@@ -21,7 +21,7 @@ BROKEN = 0
 HEAD_END = b"\r\n\r\n"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Answer:
     """What came of a request: its key and its gateway by number, and when it was sent and answered."""
 

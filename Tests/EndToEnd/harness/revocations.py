@@ -6,7 +6,7 @@ from datetime import datetime, timezone
 
 from harness.executable import DONE, STORE_UNREACHABLE
 from harness.hammer import Hammer
-from harness.key_forge import record_key
+from harness.key_forge import audit_key, record_key
 from harness.polling import wait_until
 from harness.sandbox import OWNER
 
@@ -25,7 +25,8 @@ def figures(spans):
         return "none"
     spans = sorted(spans)
     shown = (spans[len(spans) // 2], spans[min(len(spans) - 1, len(spans) * 99 // 100)], spans[-1])
-    return "median {:.2f} ms, p99 {:.2f} ms, max {:.2f} ms (n = {})".format(*(1000 * span for span in shown), len(spans))
+    median, p99, most = (f"{1000 * span:.2f} ms" for span in shown)
+    return f"median {median}, p99 {p99}, max {most} (n = {len(spans)})"
 
 
 def told_since(result):
@@ -33,8 +34,11 @@ def told_since(result):
     text = result.err.partition(SINCE)[2].partition(" UTC")[0]
     told = datetime.strptime(text, "%H:%M:%S.%f").time()
     today = datetime.now(timezone.utc)
-    moments = datetime.combine(today.date(), told, timezone.utc).timestamp()
-    return moments - time.time() + time.monotonic()
+    return by_monotonic_clock(datetime.combine(today.date(), told, timezone.utc).timestamp())
+
+
+def by_monotonic_clock(timestamp):
+    return timestamp - time.time() + time.monotonic()
 
 
 @dataclass
@@ -43,7 +47,7 @@ class Ends:
 
     requests: int = 0
     accepted: int = 0
-    accepted_after_exit: list = field(default_factory=list)
+    accepted_after_exit: int = 0
     write_to_last_accepted: list = field(default_factory=list)
     write_to_last_answered: list = field(default_factory=list)
     write_to_exit: list = field(default_factory=list)
@@ -55,7 +59,7 @@ class Ends:
         late = [span for span in self.told_to_last_accepted if span > 0]
         return "\n".join([
             f"{len(self.command)} keys ended; {self.requests} requests with them, {self.accepted} accepted",
-            f"accepted though begun after the command's exit: {len(self.accepted_after_exit)}",
+            f"accepted though begun after the command's exit: {self.accepted_after_exit}",
             f"write to the last accepted request's beginning: {figures(self.write_to_last_accepted)}",
             f"write to the last accepted request's answer:    {figures(self.write_to_last_answered)}",
             f"write to the command's exit:                    {figures(self.write_to_exit)}",
@@ -68,15 +72,15 @@ class Ends:
 class Revocations:
     """Ends a key again and again under the hands of its users, who use other keys in turn with it."""
 
-    def __init__(self, fleet, connections, *others, organization="acme", target="/api", witness=None):
+    def __init__(self, fleet, connections, *others, organization="acme", target="/api"):
         self.fleet = fleet
         self.organization = organization
         self.others = others
         self.record = record_key(organization)
         self.clients = connections * len(fleet.gateways)
         self.hammer = Hammer([gateway.gate for gateway in fleet.gateways], connections, target)
-        self.witness = witness
         self.ends = Ends()
+        self.ended = {}
 
     def __enter__(self):
         self.hammer.__enter__()
@@ -85,6 +89,16 @@ class Revocations:
 
     def __exit__(self, *error):
         self.hammer.__exit__(*error)
+
+    def finish(self):
+        """What has come of it, the answers included that came late."""
+        self.hammer.report()
+        self.ends.accepted_after_exit = sum(self.is_too_late(answer) for answer in self.hammer.answers)
+        return self.ends
+
+    def is_too_late(self, answer):
+        """Whether a key was accepted in a request that began after the end of the command that ended the key."""
+        return answer.is_accepted and answer.key in self.ended and answer.began > self.ended[answer.key]
 
     def answers(self, condition, what):
         """Waits for answers to the current key so that a condition of all of them holds."""
@@ -144,19 +158,19 @@ class Revocations:
             return self.fleet.latchkey.remember(result.out.strip())
         return self.fleet.latchkey.generate(self.organization, as_=OWNER)
 
+    def written_at(self):
+        """When Redis wrote the last change, by the number of its audit entry: a millisecond too early at most."""
+        number = self.fleet.redis.cli("XREVRANGE", audit_key(self.organization), "+", "-", "COUNT", "1").split()[0]
+        return by_monotonic_clock(int(number.partition("-")[0]) / 1000)
+
     def note(self, answers, result):
         ends = self.ends
         accepted = [answer for answer in answers if answer.is_accepted]
         ends.requests += len(answers)
         ends.accepted += len(accepted)
-        ends.accepted_after_exit += [answer for answer in accepted if answer.began > result.ended]
+        self.ended[self.hammer.number(self.key)] = result.ended
         ends.command.append(result.ended - result.began)
-        if self.witness:
-            self.note_times(accepted, result)
-
-    def note_times(self, accepted, result):
-        ends = self.ends
-        written = self.witness.time_of_change(self.record, after=result.began)
+        written = self.written_at()
         last = max(answer.began for answer in accepted)
         ends.write_to_last_accepted.append(last - written)
         ends.write_to_last_answered.append(max(answer.ended for answer in accepted) - written)

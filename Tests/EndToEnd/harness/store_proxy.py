@@ -60,11 +60,12 @@ class StoreProxy:
 
     async def end(self):
         self.listener.close()
-        for task in asyncio.all_tasks() - {asyncio.current_task()}:
+        tasks = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in tasks:
             task.cancel()
-        for passage in self.passages:
+        await asyncio.gather(*tasks, return_exceptions=True)
+        for passage in list(self.passages):
             passage.close()
-        await asyncio.sleep(0)
 
     def carry_out(self, work):
         return asyncio.run_coroutine_threadsafe(work, self.loop).result(20)

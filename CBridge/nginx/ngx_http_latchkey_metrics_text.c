@@ -1,0 +1,348 @@
+
+/*
+ * latchkey_metrics: what has been counted, as Prometheus reads it (text format
+ * 0.0.4).  No key and no organization has a place in it.
+ */
+
+#include "ngx_http_latchkey_metrics.h"
+
+
+/* Enough for all that is written here but the workers, and for one of those. */
+#define NGX_HTTP_LATCHKEY_TEXT_SIZE        16384
+#define NGX_HTTP_LATCHKEY_TEXT_WORKER_SIZE 128
+
+
+/* A number of latchkey_metrics; the help stands at the first of a name. */
+
+typedef struct {
+    const char *name;
+    const char *type;
+    const char *help;
+    const char *labels;
+    size_t offset;
+} ngx_http_latchkey_series_t;
+
+
+typedef struct {
+    u_char *pos;
+    u_char *last;
+} ngx_http_latchkey_text_t;
+
+
+static void ngx_http_latchkey_write_family(ngx_http_latchkey_text_t *text,
+    const char *name, const char *type, const char *help);
+static void ngx_http_latchkey_write_checks(ngx_http_latchkey_text_t *text,
+    const ngx_http_latchkey_summary_t *summary);
+static void ngx_http_latchkey_write_series(ngx_http_latchkey_text_t *text,
+    const latchkey_metrics *metrics);
+static void ngx_http_latchkey_write_histogram(ngx_http_latchkey_text_t *text,
+    const char *name, const char *help, const latchkey_histogram *histogram);
+static void ngx_http_latchkey_write_workers(ngx_http_latchkey_text_t *text,
+    const ngx_http_latchkey_summary_t *summary);
+static void ngx_http_latchkey_write_seconds(ngx_http_latchkey_text_t *text,
+    uint64_t ns);
+
+
+#define ngx_http_latchkey_write(text, ...) \
+    (text)->pos = ngx_slprintf((text)->pos, (text)->last, __VA_ARGS__)
+
+
+#define ngx_http_latchkey_series(name, type, help, labels, field) \
+    {                                                             \
+        name, type, help, labels,                                 \
+            offsetof(latchkey_metrics, field)                     \
+    }
+
+
+static const ngx_http_latchkey_series_t ngx_http_latchkey_all_series[] = {
+
+    ngx_http_latchkey_series("latchkey_store_reads_total", "counter",
+        "Records that the store was asked for.", "", store_reads),
+
+    ngx_http_latchkey_series("latchkey_store_connections_total", "counter",
+        "Connections to the store that were made.", "{link=\"data\"}",
+        data_connections),
+    ngx_http_latchkey_series("latchkey_store_connections_total", NULL,
+        NULL, "{link=\"news\"}", news_connections),
+
+    ngx_http_latchkey_series("latchkey_store_losses_total", "counter",
+        "Connections to the store that were lost.", "{link=\"data\"}",
+        data_losses),
+    ngx_http_latchkey_series("latchkey_store_losses_total", NULL,
+        NULL, "{link=\"news\"}", news_losses),
+
+    ngx_http_latchkey_series("latchkey_invalidations_total", "counter",
+        "Records of which the store told that they have changed.", "",
+        invalidations),
+
+    ngx_http_latchkey_series("latchkey_flushes_total", "counter",
+        "How often the store told that all records may have changed.", "",
+        flushes),
+
+    ngx_http_latchkey_series("latchkey_barriers_confirmed_total", "counter",
+        "Changes that were confirmed.", "", barriers_confirmed),
+
+    ngx_http_latchkey_series("latchkey_cache_evictions_total", "counter",
+        "Records that were given up for others.", "", cache_evictions),
+
+    ngx_http_latchkey_series("latchkey_streams_ended_total", "counter",
+        "Open requests that were ended with their key.", "", streams_ended),
+
+    ngx_http_latchkey_series("latchkey_cache_records", "gauge",
+        "Records that are kept.", "", cache_records),
+
+    ngx_http_latchkey_series("latchkey_streams_open", "gauge",
+        "Open requests that would be ended with their key.", "",
+        streams_open),
+
+    { NULL, NULL, NULL, NULL, 0 }
+};
+
+
+char *
+ngx_http_latchkey_set_metrics(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_latchkey_main_conf_t *lmcf = conf;
+
+    ngx_http_core_loc_conf_t *clcf;
+
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+
+    if (clcf->handler == ngx_http_latchkey_metrics_handler) {
+        return "is duplicate";
+    }
+
+    clcf->handler = ngx_http_latchkey_metrics_handler;
+
+    lmcf->metrics = 1;
+
+    return NGX_CONF_OK;
+}
+
+
+ngx_int_t
+ngx_http_latchkey_metrics_handler(ngx_http_request_t *r)
+{
+    ngx_http_complex_value_t cv;
+    ngx_http_latchkey_summary_t summary;
+    ngx_http_latchkey_main_conf_t *lmcf;
+
+    static ngx_str_t type =
+        ngx_string("text/plain; version=0.0.4; charset=utf-8");
+
+    if (!(r->method & (NGX_HTTP_GET | NGX_HTTP_HEAD))) {
+        return NGX_HTTP_NOT_ALLOWED;
+    }
+
+    lmcf = ngx_http_get_module_main_conf(r, ngx_http_latchkey_module);
+
+    ngx_http_latchkey_publish_metrics();
+    ngx_http_latchkey_sum_up(lmcf->zone, &summary);
+
+    ngx_memzero(&cv, sizeof(ngx_http_complex_value_t));
+
+    if (ngx_http_latchkey_metrics_text(r->pool, &summary, &cv.value) != NGX_OK
+        || ngx_http_latchkey_push_header(r, "Cache-Control", "no-store")
+            == NULL)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    return ngx_http_send_response(r, NGX_HTTP_OK, &type, &cv);
+}
+
+
+ngx_int_t
+ngx_http_latchkey_metrics_text(ngx_pool_t *pool,
+    const ngx_http_latchkey_summary_t *summary, ngx_str_t *value)
+{
+    size_t size;
+    ngx_http_latchkey_text_t text;
+
+    size = NGX_HTTP_LATCHKEY_TEXT_SIZE
+        + summary->nworkers * NGX_HTTP_LATCHKEY_TEXT_WORKER_SIZE;
+
+    value->data = ngx_pnalloc(pool, size);
+    if (value->data == NULL) {
+        return NGX_ERROR;
+    }
+
+    text.pos = value->data;
+    text.last = value->data + size;
+
+    ngx_http_latchkey_write_checks(&text, summary);
+
+    ngx_http_latchkey_write_histogram(&text, "latchkey_store_wait_seconds",
+        "How long checks waited for the store.",
+        &summary->metrics.store_wait);
+
+    ngx_http_latchkey_write_histogram(&text, "latchkey_change_delay_seconds",
+        "How long after a change it was confirmed.",
+        &summary->metrics.change_delay);
+
+    ngx_http_latchkey_write_series(&text, &summary->metrics);
+    ngx_http_latchkey_write_workers(&text, summary);
+
+    value->len = text.pos - value->data;
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_latchkey_write_family(ngx_http_latchkey_text_t *text,
+    const char *name, const char *type, const char *help)
+{
+    ngx_http_latchkey_write(text, "# HELP %s %s\n# TYPE %s %s\n",
+        name, help, name, type);
+}
+
+
+/*
+ * A series that may come to be is there from the start: only then its first
+ * count is an increase.
+ */
+
+static void
+ngx_http_latchkey_write_checks(ngx_http_latchkey_text_t *text,
+    const ngx_http_latchkey_summary_t *summary)
+{
+    uint64_t count;
+    ngx_str_t name;
+    ngx_uint_t result, source, by_record;
+
+    static ngx_str_t none = ngx_string("none");
+
+    ngx_http_latchkey_write_family(text, "latchkey_checks_total", "counter",
+        "Checks, by what was found and by where a record decided.");
+
+    for (result = 0; result < NGX_HTTP_LATCHKEY_RESULTS; result++) {
+
+        by_record = (result == LATCHKEY_ALLOWED || result == LATCHKEY_REVOKED
+            || result == LATCHKEY_EXPIRED);
+
+        for (source = 0; source < NGX_HTTP_LATCHKEY_SOURCES; source++) {
+            count = summary->checks[result][source];
+
+            if (count == 0
+                && by_record == (source == LATCHKEY_SOURCE_NONE))
+            {
+                continue;
+            }
+
+            name = (source == LATCHKEY_SOURCE_NONE)
+                ? none
+                : ngx_http_latchkey_source_names[source];
+
+            ngx_http_latchkey_write(text,
+                "latchkey_checks_total{result=\"%V\",source=\"%V\"} %uL\n",
+                &ngx_http_latchkey_result_names[result], &name, count);
+        }
+    }
+}
+
+
+static void
+ngx_http_latchkey_write_series(ngx_http_latchkey_text_t *text,
+    const latchkey_metrics *metrics)
+{
+    const uint64_t *value;
+    const ngx_http_latchkey_series_t *series;
+
+    for (series = ngx_http_latchkey_all_series; series->name; series++) {
+
+        if (series->help) {
+            ngx_http_latchkey_write_family(text, series->name, series->type,
+                series->help);
+        }
+
+        value = (const uint64_t *) ((const u_char *) metrics + series->offset);
+
+        ngx_http_latchkey_write(text, "%s%s %uL\n",
+            series->name, series->labels, *value);
+    }
+}
+
+
+static void
+ngx_http_latchkey_write_histogram(ngx_http_latchkey_text_t *text,
+    const char *name, const char *help, const latchkey_histogram *histogram)
+{
+    uint64_t bound, count;
+    ngx_uint_t i;
+
+    /* see latchkey_histogram: 1, 2, 5, 10, ... */
+
+    static const ngx_uint_t steps[] = { 1, 2, 5 };
+
+    ngx_http_latchkey_write_family(text, name, "histogram", help);
+
+    bound = 100000;
+    count = 0;
+
+    for (i = 0; i < LATCHKEY_HISTOGRAM_BUCKETS - 1; i++) {
+
+        if (i > 0 && i % 3 == 0) {
+            bound *= 10;
+        }
+
+        count += histogram->counts[i];
+
+        ngx_http_latchkey_write(text, "%s_bucket{le=\"", name);
+        ngx_http_latchkey_write_seconds(text, bound * steps[i % 3]);
+        ngx_http_latchkey_write(text, "\"} %uL\n", count);
+    }
+
+    count += histogram->counts[i];
+
+    ngx_http_latchkey_write(text, "%s_bucket{le=\"+Inf\"} %uL\n%s_sum ",
+        name, count, name);
+    ngx_http_latchkey_write_seconds(text, histogram->sum_ns);
+    ngx_http_latchkey_write(text, "\n%s_count %uL\n", name, count);
+}
+
+
+static void
+ngx_http_latchkey_write_workers(ngx_http_latchkey_text_t *text,
+    const ngx_http_latchkey_summary_t *summary)
+{
+    ngx_uint_t i;
+
+    ngx_http_latchkey_write_family(text, "latchkey_workers", "gauge",
+        "Workers that check keys.");
+    ngx_http_latchkey_write(text, "latchkey_workers %ui\n", summary->nworkers);
+
+    ngx_http_latchkey_write_family(text, "latchkey_lease_seconds", "gauge",
+        "How long a worker may still trust what it knows.");
+
+    for (i = 0; i < summary->nworkers; i++) {
+        ngx_http_latchkey_write(text, "latchkey_lease_seconds{pid=\"%P\"} ",
+            summary->workers[i].pid);
+        ngx_http_latchkey_write_seconds(text, summary->workers[i].lease_ns);
+        ngx_http_latchkey_write(text, "\n");
+    }
+}
+
+
+/* The shortest decimal number, as the labels of buckets have to be. */
+
+static void
+ngx_http_latchkey_write_seconds(ngx_http_latchkey_text_t *text, uint64_t ns)
+{
+    uint64_t rest;
+
+    rest = ns % 1000000000;
+
+    ngx_http_latchkey_write(text, "%uL", ns / 1000000000);
+
+    if (rest == 0) {
+        return;
+    }
+
+    ngx_http_latchkey_write(text, ".%09uL", rest);
+
+    while (rest % 10 == 0) {
+        rest /= 10;
+        text->pos--;
+    }
+}

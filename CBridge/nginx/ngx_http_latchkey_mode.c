@@ -1,0 +1,243 @@
+
+/*
+ * latchkey on | off | optional | dry_run | $variable: what a location does with
+ * the result of a check.  A variable is asked once for each location that a
+ * request passes, before its key is looked for, and the answer holds until the
+ * request leaves that location.
+ */
+
+#include "ngx_http_latchkey.h"
+
+
+static ngx_int_t ngx_http_latchkey_find_mode(ngx_str_t *name);
+static ngx_int_t ngx_http_latchkey_ask_variable(ngx_http_request_t *r,
+    ngx_http_latchkey_loc_conf_t *llcf);
+static void ngx_http_latchkey_log_unknown_mode(ngx_http_request_t *r,
+    ngx_http_latchkey_loc_conf_t *llcf);
+
+
+static ngx_conf_enum_t ngx_http_latchkey_modes[] = {
+    { ngx_string("off"), NGX_HTTP_LATCHKEY_OFF },
+    { ngx_string("on"), NGX_HTTP_LATCHKEY_ON },
+    { ngx_string("optional"), NGX_HTTP_LATCHKEY_OPTIONAL },
+    { ngx_string("dry_run"), NGX_HTTP_LATCHKEY_DRY_RUN },
+    { ngx_null_string, 0 }
+};
+
+
+char *
+ngx_http_latchkey_set_mode(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_latchkey_loc_conf_t *llcf = conf;
+
+    ngx_int_t mode;
+    ngx_str_t *value;
+    ngx_http_complex_value_t *variable;
+    ngx_http_compile_complex_value_t ccv;
+
+    if (llcf->mode != NGX_CONF_UNSET_UINT) {
+        return "is duplicate";
+    }
+
+    llcf->place = ngx_http_latchkey_here(cf);
+
+    value = cf->args->elts;
+
+    if (ngx_http_script_variables_count(&value[1]) == 0) {
+
+        mode = ngx_http_latchkey_find_mode(&value[1]);
+
+        if (mode == NGX_ERROR) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                "invalid value \"%V\": \"on\", \"off\", \"optional\", "
+                "\"dry_run\" or a variable is expected",
+                &value[1]);
+            return NGX_CONF_ERROR;
+        }
+
+        llcf->mode = mode;
+
+        return NGX_CONF_OK;
+    }
+
+    variable = ngx_palloc(cf->pool, sizeof(ngx_http_complex_value_t));
+    if (variable == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    ngx_memzero(&ccv, sizeof(ngx_http_compile_complex_value_t));
+
+    ccv.cf = cf;
+    ccv.value = &value[1];
+    ccv.complex_value = variable;
+
+    if (ngx_http_compile_complex_value(&ccv) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    llcf->mode = NGX_HTTP_LATCHKEY_VARIABLE;
+    llcf->variable = variable;
+
+    return NGX_CONF_OK;
+}
+
+
+void
+ngx_http_latchkey_merge_mode(ngx_http_latchkey_loc_conf_t *conf,
+    ngx_http_latchkey_loc_conf_t *prev)
+{
+    if (conf->mode == NGX_CONF_UNSET_UINT) {
+        ngx_conf_merge_uint_value(conf->mode, prev->mode,
+            NGX_HTTP_LATCHKEY_OFF);
+        conf->variable = prev->variable;
+        conf->place = prev->place;
+    }
+
+    conf->checked = (conf->mode != NGX_HTTP_LATCHKEY_OFF || conf->verify);
+}
+
+
+/* Finds out what holds for a request where it is now. */
+
+ngx_int_t
+ngx_http_latchkey_enter_location(ngx_http_request_t *r,
+    ngx_http_latchkey_loc_conf_t *llcf, ngx_http_latchkey_ctx_t *ctx)
+{
+    ngx_int_t mode;
+
+    /* each way into a location, an internal redirect too, counts down */
+
+    if (ctx->location == llcf && ctx->uri_changes == r->uri_changes) {
+        return NGX_OK;
+    }
+
+    mode = llcf->mode;
+
+    if (mode == NGX_HTTP_LATCHKEY_VARIABLE) {
+
+        mode = ngx_http_latchkey_ask_variable(r, llcf);
+
+        if (mode == NGX_ERROR) {
+            return NGX_ERROR;
+        }
+
+    } else if (mode == NGX_HTTP_LATCHKEY_OFF) {
+
+        /* latchkey_verify alone */
+
+        mode = NGX_HTTP_LATCHKEY_ON;
+    }
+
+    ctx->location = llcf;
+    ctx->uri_changes = r->uri_changes;
+    ctx->mode = mode;
+
+    return NGX_OK;
+}
+
+
+/* Whether a request is not to be let in, once what is to be checked is known. */
+
+ngx_uint_t
+ngx_http_latchkey_is_refused(ngx_http_latchkey_ctx_t *ctx)
+{
+    latchkey_result result;
+
+    result = ctx->decision.result;
+
+    switch (ctx->mode) {
+
+    case NGX_HTTP_LATCHKEY_OFF:
+    case NGX_HTTP_LATCHKEY_DRY_RUN:
+        return 0;
+
+    case NGX_HTTP_LATCHKEY_OPTIONAL:
+        return result != LATCHKEY_ALLOWED && result != LATCHKEY_MISSING;
+
+    default: /* NGX_HTTP_LATCHKEY_ON */
+        return result != LATCHKEY_ALLOWED;
+    }
+}
+
+
+/*
+ * Whether a valid key speaks for a request that is not refused.  Otherwise it is
+ * left to other modules: nobody's key, and none in a dry run, is enough for
+ * "satisfy any".
+ */
+
+ngx_uint_t
+ngx_http_latchkey_is_vouched_for(ngx_http_latchkey_ctx_t *ctx)
+{
+    return ctx->mode != NGX_HTTP_LATCHKEY_OFF
+        && ctx->mode != NGX_HTTP_LATCHKEY_DRY_RUN
+        && ctx->decision.result == LATCHKEY_ALLOWED;
+}
+
+
+static ngx_int_t
+ngx_http_latchkey_find_mode(ngx_str_t *name)
+{
+    ngx_conf_enum_t *mode;
+
+    for (mode = ngx_http_latchkey_modes; mode->name.len; mode++) {
+
+        if (mode->name.len == name->len
+            && ngx_strncmp(mode->name.data, name->data, name->len) == 0)
+        {
+            return mode->value;
+        }
+    }
+
+    return NGX_ERROR;
+}
+
+
+static ngx_int_t
+ngx_http_latchkey_ask_variable(ngx_http_request_t *r,
+    ngx_http_latchkey_loc_conf_t *llcf)
+{
+    ngx_int_t mode;
+    ngx_str_t value;
+
+    if (ngx_http_complex_value(r, llcf->variable, &value) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    mode = ngx_http_latchkey_find_mode(&value);
+
+    if (mode == NGX_ERROR) {
+        ngx_http_latchkey_log_unknown_mode(r, llcf);
+        return NGX_HTTP_LATCHKEY_ON;
+    }
+
+    return mode;
+}
+
+
+/*
+ * Shows neither the value nor, as the request's own log would, the request line:
+ * a key may stand in either.
+ */
+
+static void
+ngx_http_latchkey_log_unknown_mode(ngx_http_request_t *r,
+    ngx_http_latchkey_loc_conf_t *llcf)
+{
+    ngx_http_core_loc_conf_t *clcf;
+
+    static time_t logged;
+
+    if (logged == ngx_time()) {
+        return;
+    }
+
+    logged = ngx_time();
+
+    clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
+
+    ngx_log_error(NGX_LOG_ERR, clcf->error_log, 0,
+        "latchkey: \"%V\" is none of \"on\", \"off\", \"optional\" and "
+        "\"dry_run\" in location \"%V\": a key is asked for",
+        &llcf->variable->value, &clcf->name);
+}

@@ -1,0 +1,48 @@
+// The names, and what they do, are those of latchkey.h.
+// swift-format-ignore-file: AlwaysUseLowerCamelCase, AllPublicDeclarationsHaveDocumentation
+
+import CLatchkeyABI
+import Gateway
+
+@_cdecl("latchkey_metrics_read") @implementation
+public func latchkey_metrics_read(
+    _ gateway: OpaquePointer,
+    _ metrics: UnsafeMutablePointer<latchkey_metrics>
+) {
+    metrics.pointee = latchkey_metrics(gateway.gatekeeper.readMetrics())
+}
+
+extension latchkey_metrics {
+    fileprivate init(_ metrics: GatewayMetrics) {
+        self.init(
+            store_wait: latchkey_histogram(metrics.storeWaits),
+            change_delay: latchkey_histogram(metrics.changeDelays),
+            store_reads: metrics.storeReads,
+            data_connections: metrics.data.connections,
+            data_losses: metrics.data.losses,
+            news_connections: metrics.news.connections,
+            news_losses: metrics.news.losses,
+            invalidations: metrics.invalidations,
+            flushes: metrics.flushes,
+            barriers_confirmed: metrics.barriersConfirmed,
+            cache_evictions: metrics.cacheEvictions,
+            streams_ended: metrics.streamsEnded,
+            cache_records: metrics.cacheRecords,
+            streams_open: metrics.streamsOpen,
+            trusted_until_ns: metrics.trustedUntil.nanoseconds
+        )
+    }
+}
+
+extension latchkey_histogram {
+    fileprivate init(_ histogram: DurationHistogram) {
+        self.init()
+        sum_ns = histogram.sumNanoseconds
+        withUnsafeMutableBytes(of: &counts) { bytes in
+            let counts = bytes.bindMemory(to: UInt64.self)
+            for bucket in histogram.counts.indices where bucket < counts.count {
+                counts[bucket] = histogram.counts[bucket]
+            }
+        }
+    }
+}

@@ -1,0 +1,77 @@
+"""docs/OPERATIONS.md and the dashboard name the metrics that there are, in expressions that Prometheus understands."""
+
+import json
+import re
+import subprocess
+
+import pytest
+
+from harness.artefacts import ROOT
+from harness.metrics import LOCATION, scrape
+from harness.sandbox import Sandbox
+
+OPERATIONS = (ROOT / "docs/OPERATIONS.md").read_text()
+DASHBOARD = json.loads((ROOT / "docs/grafana-dashboard.json").read_text())
+
+# What a histogram is made of.
+PARTS = ("_bucket", "_sum", "_count")
+
+
+@pytest.fixture(scope="module")
+def families():
+    """The names that a gateway shows, with their kinds."""
+    with Sandbox(server=LOCATION, library=None, workers=1) as gate:
+        return dict(re.findall(r"^# TYPE (\S+) (\S+)$", scrape(gate).text, re.MULTILINE))
+
+
+def rows(heading):
+    """The rows of the table below a heading, each a list of cells."""
+    section = OPERATIONS.partition(heading)[2].partition("\n#")[0]
+    lines = [line for line in section.splitlines() if line.startswith("| `")]
+    return [[cell.strip().replace("\\|", "|") for cell in re.split(r"(?<!\\)\|", line)[1:-1]] for line in lines]
+
+
+def alerts():
+    return [expression.strip("`") for expression, _, _ in rows("### What to alert on")]
+
+
+def plots():
+    """The expressions of the dashboard, with values in the place of Grafana's variables."""
+    expressions = [target["expr"] for panel in DASHBOARD["panels"] for target in panel["targets"]]
+    return [each.replace("$__rate_interval", "1m").replace("$job", ".*") for each in expressions]
+
+
+def names(expression):
+    return set(re.findall(r"latchkey_\w+", expression))
+
+
+def family(name, families):
+    return next((name.removesuffix(part) for part in PARTS if name.removesuffix(part) in families), name)
+
+
+def test_the_table_has_each_metric_with_its_kind(families):
+    documented = {cells[0].strip("`").partition("{")[0]: cells[1] for cells in rows("## Metrics")}
+    assert documented == families
+
+
+@pytest.mark.parametrize("expressions", [alerts(), plots()], ids=["alerts", "dashboard"])
+def test_expressions_are_about_metrics_that_there_are(families, expressions, tmp_path):
+    assert len(expressions) > 10
+    for expression in expressions:
+        assert names(expression), expression
+        assert {family(name, families) for name in names(expression)} <= set(families)
+
+    rules = [{"record": f"rule:{number}", "expr": each} for number, each in enumerate(expressions)]
+    path = tmp_path / "rules.yml"
+    path.write_text(json.dumps({"groups": [{"name": "all", "rules": rules}]}))
+    result = subprocess.run(["promtool", "check", "rules", path], capture_output=True, text=True, timeout=60)
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
+def test_the_dashboard_shows_each_metric_once(families):
+    shown = {family(name, families) for expression in plots() for name in names(expression)}
+    assert shown == set(families)
+    ids = [panel["id"] for panel in DASHBOARD["panels"]]
+    assert len(set(ids)) == len(ids)
+    places = [(panel["gridPos"]["x"], panel["gridPos"]["y"]) for panel in DASHBOARD["panels"]]
+    assert len(set(places)) == len(places)
