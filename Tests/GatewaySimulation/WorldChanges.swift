@@ -75,10 +75,8 @@ extension World {
                 lease: scenario.leaseMilliseconds,
                 grace: scenario.graceMilliseconds
             )
-            let nonce = Barrier.Nonce(
-                at: administratorClock.reading(at: timeline.now).unix,
-                using: &timeline.chance
-            )
+            let now = administratorClock.reading(at: timeline.now)
+            let nonce = Barrier.Nonce(at: now.unix, using: &timeline.chance)
             let (channel, clock) = administratorTools(client, nonce)
             let administration = KeyAdministration(
                 configuration,

@@ -152,7 +152,8 @@ extension World {
 
     private func speakOutOfTurn() {
         let isChange = timeline.chance.percent(50)
-        let nonce = Barrier.Nonce(using: &timeline.chance)
+        let now = administratorClock.reading(at: timeline.now)
+        let nonce = Barrier.Nonce(at: now.unix, using: &timeline.chance)
         let text = timeline.chance.percent(50) ? nonce.description : "hello"
         network.say(
             [RedisCommand("PUBLISH", isChange ? ModelRedis.invalidations : Barrier.channel, text)]
