@@ -21,7 +21,7 @@ executable := bin/latchkey
 library    := lib/latchkey/liblatchkey.so
 module     := lib/nginx/modules/ngx_http_latchkey_module.so
 
-.PHONY: help build up down test lint fuzz valgrind slow simulate canaries bench model install uninstall clean
+.PHONY: help build up down test lint fuzz valgrind slow simulate bench model install uninstall clean
 .DEFAULT_GOAL := help
 
 help: ## List what can be made
@@ -44,9 +44,9 @@ up: ## Start the demonstration on 127.0.0.1:8080 (PORT=) and make a key
 down: ## Stop the demonstration; its data stay
 	scripts/demo/down
 
-test: build ## Run every test but those that take long (fuzz, slow, simulate, canaries, model)
+test: build ## Run every test but those that take long (fuzz, slow, simulate, model)
 	$(SWIFT) build --build-tests
-	$(SWIFT) test --skip-build --disable-xctest --skip CanaryTests
+	$(SWIFT) test --skip-build --disable-xctest
 	scripts/check-library build/$(library)
 	$(PYTHON) Benchmarks/check_cost.py
 	$(PYTHON) -m pytest Tests/EndToEnd
@@ -68,12 +68,6 @@ valgrind: build ## Run an nginx worker under valgrind through aborts, timeouts a
 
 slow: valgrind ## Run the tests that take minutes, that one included
 	$(PYTHON) -m pytest Tests/EndToEnd/test_long_grace.py
-
-canaries: ## Leave out each obligation in turn, and see that the simulation finds it
-	@scripts/require-swift $(SWIFT)
-	$(SWIFT) build --configuration release --build-tests --scratch-path .build/canaries \
-		-Xswiftc -enable-testing -Xswiftc -DCANARIES
-	.build/canaries/release/latchkeyPackageTests.xctest --testing-library swift-testing --filter CanaryTests
 
 simulate: ## Simulate gateways and a store through faults: SEEDS= worlds, or SEED= one with its story
 	@scripts/require-swift $(SWIFT)
