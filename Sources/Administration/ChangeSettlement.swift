@@ -33,7 +33,8 @@ struct ChangeSettlement {
         var barrier = FleetBarrier(patient, nonce: makeNonce(clock.unix))
         do throws(ChangeConfirmation.Doubt) {
             let answer = try barrier.run()
-            let since = clock.unix
+            // The clock is cut to milliseconds; what is promised must not begin before it holds.
+            let since = clock.unix.advanced(byMilliseconds: 1)
             try readBack(change, patient)
             FleetPruning(channel).remove(answer.expired)
             return .confirmed(since: since, answer)

@@ -21,7 +21,7 @@ struct FleetBarrierTests {
         let workers = (1...4).map { fleet.worker($0) }
         fleet.store.onPublication = { _ in workers.map(\.id.description) }
         let confirmation = try fleet.revoke()
-        #expect(confirmation == .confirmed(since: fleet.clock.unix, FleetAnswer()))
+        #expect(confirmation == .confirmed(since: fleet.heldSince, FleetAnswer()))
         #expect(fleet.clock.elapsedMilliseconds == 0)
         #expect(fleet.store.publications.count == 1)
     }
@@ -44,7 +44,7 @@ struct FleetBarrierTests {
         fleet.store.onPublication = { _ in [loud.id.description] }
         let confirmation = try fleet.revoke()
         #expect(
-            confirmation == .confirmed(since: fleet.clock.unix, FleetAnswer(expired: [silent]))
+            confirmation == .confirmed(since: fleet.heldSince, FleetAnswer(expired: [silent]))
         )
         #expect(fleet.clock.elapsedMilliseconds == 1040)
         #expect(fleet.isRegistered(loud))

@@ -95,7 +95,7 @@ struct FleetLossTests {
         let worker = fleet.worker(1)
         fleet.store.refused = [command]
         let answer = FleetAnswer(expired: [worker], fault: "NOPERM no right to \(command)")
-        #expect(try fleet.revoke() == .confirmed(since: fleet.clock.unix, answer))
+        #expect(try fleet.revoke() == .confirmed(since: fleet.heldSince, answer))
         #expect(fleet.store.calls.count < 100)
     }
 

@@ -69,6 +69,9 @@ struct SimulatedFleet {
     /// The name of the store's key with acme's record.
     var record: String { "latchkey:record:{\(Installation.acme.locator)}" }
 
+    /// The first whole millisecond from which on a change that is confirmed now is said to hold.
+    var heldSince: UnixTime { clock.unix.advanced(byMilliseconds: 1) }
+
     func revoke(_ waiting: Waiting = .untilConfirmed) throws -> ChangeConfirmation? {
         try administration.revoke(Installation.acme, waiting: waiting)
     }
