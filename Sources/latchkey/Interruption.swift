@@ -1,15 +1,27 @@
 import Administration
 import Glibc
 
-/// The signals with which people and supervisors end a process.
+/// The signals with which people, terminals and supervisors end a process.
 enum Interruption {
-    private static let numbers = [SIGINT, SIGTERM]
+    private static let numbers = [SIGINT, SIGTERM, SIGHUP]
 
     /// Whether one has come since they are held back.
     static var isPending: Bool {
         var pending = sigset_t()
         sigpending(&pending)
         return numbers.contains { sigismember(&pending, $0) == 1 }
+    }
+
+    /// From here on, until they are held back, whoever interrupts is told that nothing was done.
+    static func changesNothing() {
+        for number in numbers {
+            signal(number) { number in
+                let message: StaticString = "\nlatchkey: interrupted; nothing was done\n"
+                _ = write(STDERR_FILENO, message.utf8Start, message.utf8CodeUnitCount)
+                signal(number, SIG_DFL)
+                raise(number)
+            }
+        }
     }
 
     /// Holds them back, so that what has begun comes to its end. Those that came meanwhile have had
@@ -25,6 +37,7 @@ enum Interruption {
         defer {
             var noTime = timespec()
             while sigtimedwait(&signals, nil, &noTime) > 0 {}
+            for number in numbers { signal(number, SIG_DFL) }
             sigprocmask(SIG_SETMASK, &earlier, nil)
         }
         try body()

@@ -18,7 +18,7 @@ struct Latchkey: ParsableCommand {
             """,
         version: Release.version,
         subcommands: [
-            Init.self, Org.self, Generate.self, Revoke.self, Status.self, Verify.self,
+            Init.self, Org.self, Generate.self, Revoke.self, Status.self, Audit.self, Verify.self,
             Gateways.self,
         ]
     )

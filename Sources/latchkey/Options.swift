@@ -28,13 +28,16 @@ struct CallerOptions: ParsableArguments {
 
     func administration() throws(AdministrationError) -> KeyAdministration {
         let configuration = try Configuration(file: configurationOption.file)
-        let caller = try Caller(
+        return try KeyAdministration(configuration, caller: caller(configuration))
+    }
+
+    func caller(_ configuration: Configuration) -> Caller {
+        Caller(
             account: Caller.currentAccount(),
             isRoot: getuid() == 0,
             as: principal,
             operators: configuration.operators
         )
-        return try KeyAdministration(configuration, caller: caller)
     }
 }
 
