@@ -50,6 +50,7 @@ let package = Package(
             dependencies: [
                 "Administration",
                 "CLinux",
+                "CLatchkeyABI",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]
         ),

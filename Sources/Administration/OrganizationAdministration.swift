@@ -4,7 +4,9 @@ import RedisClient
 
 /// An organization as operators see it: nothing of its key.
 public struct OrganizationEntry: Equatable, Sendable {
+    /// Which organization.
     public let organization: Organization
+    /// Who owns it.
     public let owner: Principal
 }
 
@@ -49,7 +51,7 @@ extension KeyAdministration {
         try OwnerRule.check(.listOrganizations, on: nil, owner: nil, by: caller)
         var entries: [OrganizationEntry] = []
         var faults: [String] = []
-        try RecordListing(store).forEach { locator, reply in
+        try RecordListing(store).visit { locator, reply in
             do throws(RecordFault) {
                 let stored = try StoredRecord(reply)
                 guard !stored.isAbsent else { return }

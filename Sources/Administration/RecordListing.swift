@@ -11,7 +11,7 @@ struct RecordListing {
     }
 
     /// Hands over each record's locator and the reply to ``KeyCommands/read(_:)``.
-    func forEach(_ body: (Locator, RedisReply) throws(AdministrationError) -> Void)
+    func visit(_ body: (Locator, RedisReply) throws(AdministrationError) -> Void)
         throws(AdministrationError)
     {
         var scan = RecordScan()

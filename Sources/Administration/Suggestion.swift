@@ -57,7 +57,7 @@ extension KeyAdministration {
         else { return error }
         var names: [String] = []
         // Where the store does not list them, there is no suggestion.
-        try? RecordListing(store).forEach { locator, reply in
+        try? RecordListing(store).visit { locator, reply in
             guard let stored = try? StoredRecord(reply), !stored.isAbsent,
                 let record = try? stored.record(at: locator, seal: seal), !record.isRemoved,
                 caller.isOperator || record.owner == caller.principal
