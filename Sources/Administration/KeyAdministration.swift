@@ -252,6 +252,7 @@ extension OwnerRule.Action {
         case .removeOrganization: .remove
         case .exportRecords: .export
         case .importRecords: .import
+        case .sealRecords: .seal
         }
     }
 }

@@ -57,8 +57,11 @@ public struct NewFile: ~Copyable {
         }
     }
 
-    /// Gives the file to an account and a group, as far as that is allowed.
-    public func give(to user: uid_t, _ group: gid_t) { _ = fchown(descriptor, user, group) }
+    /// Gives the file to an account and a group. Whether that was allowed.
+    @discardableResult
+    public func give(to user: uid_t, _ group: gid_t) -> Bool {
+        fchown(descriptor, user, group) == 0
+    }
 
     /// Writes the whole contents, waits until they are on the disk, and keeps the file.
     public mutating func keep(_ contents: Span<UInt8>) throws(AdministrationError) {

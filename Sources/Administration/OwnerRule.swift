@@ -20,13 +20,15 @@ public enum OwnerRule {
         case removeOrganization
         case exportRecords
         case importRecords
+        case sealRecords
 
         /// Whether operators may do it, instead of the owner.
         var isOperators: Bool {
             switch self {
             case .status, .generate, .revoke, .audit: false
             case .auditRemovedOrganization, .addOrganization, .listOrganizations,
-                .transferOrganization, .removeOrganization, .exportRecords, .importRecords:
+                .transferOrganization, .removeOrganization, .exportRecords, .importRecords,
+                .sealRecords:
                 true
             }
         }
@@ -44,6 +46,7 @@ public enum OwnerRule {
             case .removeOrganization: "remove organizations"
             case .exportRecords: "export records"
             case .importRecords: "import records"
+            case .sealRecords: "seal records anew"
             }
         }
     }

@@ -10,6 +10,7 @@ public struct AuditEntry: Sendable {
         case remove
         case generate
         case revoke
+        case seal
         case `import`
         case status
         case audit

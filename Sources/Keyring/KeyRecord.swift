@@ -111,6 +111,19 @@ extension KeyRecord {
         )
     }
 
+    /// The same record once more, to be sealed with another pepper.
+    public func sealedAnew() -> KeyRecord {
+        KeyRecord(
+            organization: organization,
+            owner: owner,
+            version: version + 1,
+            key: key,
+            previous: previous,
+            revokedAt: revokedAt,
+            isRemoved: isRemoved
+        )
+    }
+
     /// The record of an organization that is not there any more. It has no key.
     public func removed(at now: UnixTime) -> KeyRecord {
         KeyRecord(

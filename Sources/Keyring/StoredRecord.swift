@@ -35,6 +35,9 @@ public struct StoredRecord: Sendable {
         return try record(at: locator, seal: seal)
     }
 
+    /// The place, from 0, of the pepper that sealed the record; `nil` where none of them did.
+    public func pepper(_ seal: RecordSeal) -> Int? { seal.pepper(of: self) }
+
     /// The record's version, where the seal proves it.
     public func provenVersion(at locator: Locator, seal: RecordSeal) -> UInt64? {
         try? record(at: locator, seal: seal).version

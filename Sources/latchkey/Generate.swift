@@ -28,7 +28,7 @@ struct Generate: LatchkeyCommand {
 
     @OptionGroup var terms: KeyTerms
 
-    @Option(help: "Write the key to this new file, for you alone to read.")
+    @Option(help: "Write the key to this new file, for you alone to read.", completion: .file())
     var output: String?
 
     @Flag(help: "Let that file take the place of one that is there.")

@@ -9,7 +9,8 @@ struct ConfigurationOption: ParsableArguments {
     @Option(
         name: .customLong("config"),
         help:
-            "The configuration file (default: $LATCHKEY_CONFIG, then /etc/latchkey/latchkey.conf)."
+            "The configuration file (default: $LATCHKEY_CONFIG, then /etc/latchkey/latchkey.conf).",
+        completion: .file()
     )
     var path: String?
 

@@ -10,6 +10,6 @@ struct Org: ParsableCommand {
               latchkey org add acme --owner alice
               latchkey org list
             """,
-        subcommands: [OrgAdd.self, OrgList.self, OrgTransfer.self, OrgRemove.self]
+        subcommands: [OrgAdd.self, OrgList.self, OrgTransfer.self, OrgRemove.self, OrgSeal.self]
     )
 }

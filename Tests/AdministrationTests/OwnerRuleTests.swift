@@ -50,6 +50,7 @@ import Testing
         .removeOrganization: operators,
         .exportRecords: operators,
         .importRecords: operators,
+        .sealRecords: operators,
     ]
 
     static func kind(

@@ -1,6 +1,7 @@
 """The doctor finds what is wrong, says what to do, and is content where all is well."""
 
 import json
+import os
 import re
 import shutil
 import time
@@ -108,6 +109,7 @@ PLANTED = {
     "operators": lambda gate: gate.add_settings("latchkey_operators root nobody-at-all;"),
     "store.role": be_replica,
     "store.persistence": lambda gate: gate.redis.cli("CONFIG", "SET", "appendonly", "no"),
+    "store.fsync": lambda gate: gate.redis.cli("CONFIG", "SET", "appendfsync", "no"),
     "store.memory": lambda gate: gate.redis.cli("CONFIG", "SET", "maxmemory-policy", "allkeys-lru"),
     "store.information": lambda gate: lack(gate, "admin", "+info"),
     "rights.admin": lambda gate: lack(gate, "admin", "+xadd"),
@@ -132,6 +134,65 @@ def test_a_fault_is_found(gate, check):
     found = examine(gate)
     assert check.strip() in found, found
     gate.folder.chmod(0o755)
+
+
+def report(sandbox):
+    """What the doctor says of all that it looked at."""
+    findings = json.loads(sandbox.latchkey.run("doctor", "--json").out)["findings"]
+    return {finding["check"]: (finding["level"], finding["text"]) for finding in findings}
+
+
+def test_what_redis_default_user_may_do_is_told_of_and_is_no_fault(gate):
+    found = report(gate)
+
+    for program in ("admin", "gateway"):
+        level, text = found[f"rights.{program}.excess"]
+        assert level == "note" and "delete" in text and "default user" in text
+
+
+def test_programs_with_the_documented_rights_may_do_nothing_else(gate):
+    acl.protect(gate)
+    gate.expect("NOPERM")
+
+    found = report(gate)
+
+    assert {found[f"rights.{program}.excess"][0] for program in acl.PROGRAMS} == {"ok"}
+
+
+EXCESS = {
+    "+get ~*": "read what is not Latchkey's", "+del ~*": "delete", "+config|get": "configuration", "+acl|whoami": "users",
+    "+lastsave": "administrators", "+eval": "scripts",
+}
+
+
+@pytest.mark.parametrize("program", acl.PROGRAMS)
+@pytest.mark.parametrize("right", EXCESS)
+def test_a_right_that_goes_too_far_is_told_of(gate, program, right):
+    acl.protect(gate, **{program: [*acl.rules(program), *right.split()]})
+    gate.expect("NOPERM")
+
+    level, text = report(gate)[f"rights.{program}.excess"]
+
+    assert level == "note"
+    assert EXCESS[right] in text
+    # Who may write to all keys may write to records, too.
+    assert text.count(",") == (program == "gateway" and "~*" in right)
+
+
+def test_a_gateway_that_may_change_records_is_told_of(gate):
+    acl.protect(gate, gateway=[*acl.rules("gateway"), "%W~latchkey:record:*", "+scan"])
+    gate.expect("NOPERM")
+
+    assert report(gate)["rights.gateway.excess"] == ("note", "the gateway may also: change records, list all keys")
+
+
+def test_the_age_of_the_pepper_is_told(gate):
+    day = 86_400
+    os.utime(gate.pepper_file, (time.time() - 3 * day - 60,) * 2)
+
+    level, text = report(gate)["pepper"]
+
+    assert level == "ok" and text.endswith("holds 1 pepper, written 3 days ago")
 
 
 def test_a_wrong_password_of_the_gateways_is_found(gate):

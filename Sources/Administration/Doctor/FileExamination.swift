@@ -17,10 +17,23 @@ struct FileExamination {
             let contents = try Secrets.pepperContents(configuration)
             let count = try Secrets.peppers(contents, configuration).peppers.count
             let name = configuration.pepperFile
-            return .ok("pepper", "\(name) holds \(count) pepper\(count == 1 ? "" : "s")")
+            return .ok(
+                "pepper",
+                "\(name) holds \(count) pepper\(count == 1 ? "" : "s")\(age(name))"
+            )
         } catch {
             return .fault("pepper", error.message, remedy(error))
         }
+    }
+
+    /// How long ago it was rotated, made or otherwise written.
+    private func age(_ file: String) -> String {
+        var status = stat()
+        guard stat(file, &status) == 0 else { return "" }
+        let seconds = SystemClock.unixTime().milliseconds / 1000 - Int64(status.st_mtim.tv_sec)
+        let days = max(0, seconds / 86_400)
+        return days == 0
+            ? ", written today" : ", written \(days) day\(days == 1 ? "" : "s") ago"
     }
 
     private func remedy(_ fault: SecretFault) -> String {

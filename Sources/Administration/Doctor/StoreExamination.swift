@@ -20,7 +20,10 @@ struct StoreExamination {
         do throws(AdministrationError) {
             connection = try StoreConnection(admin: configuration)
             do throws(StoreConnection.Fault) {
-                replies = try connection.execute([RedisCommand("TIME"), RedisCommand("INFO")])
+                replies = try connection.execute([
+                    RedisCommand("TIME"), RedisCommand("INFO"),
+                    RedisCommand("CONFIG", "GET", "appendfsync"),
+                ])
             } catch {
                 throw AdministrationError(error)
             }
@@ -36,10 +39,12 @@ struct StoreExamination {
         let clock = SilentWorkers.time(replies[0])
         return [.ok("store.reachable", "\(configuration.topology.endpoints[0]) answers")]
             + [self.clock(clock, before, SystemClock.unixTime())]
-            + information(replies[1])
+            + information(replies[1]) + synchronization(replies[2])
             + RightsExamination(configuration, connection).findings
+            + ExcessExamination(configuration).findings
             + FleetExamination(configuration, connection, clock: clock).findings
             + RecordExamination(configuration, connection).findings
+            + PepperExamination(configuration, connection).findings
     }
 
     private func clock(_ time: UnixTime?, _ before: UnixTime, _ after: UnixTime) -> Finding {
@@ -116,6 +121,24 @@ struct StoreExamination {
                 "it does not write changes to its disk as they come: a restart brings revoked keys back",
                 "appendonly yes"
             )
+    }
+
+    /// How soon changes are on the disk, where the user may see that.
+    private func synchronization(_ reply: RedisReply) -> [Finding] {
+        guard case .array(let pair) = reply, pair.count == 2, case .bulk(let text) = pair[1] else {
+            return []
+        }
+        let value = String(decoding: text, as: UTF8.self)
+        return [
+            value == "no"
+                ? .fault(
+                    "store.fsync",
+                    "it leaves it to the system when changes are on the disk: a crash of the machine "
+                        + "brings keys back that were revoked half a minute before",
+                    "appendfsync everysec, or always"
+                )
+                : .ok("store.fsync", "its disk is synchronized: appendfsync \(value)")
+        ]
     }
 
     private func disk(_ information: StoreInformation) -> Finding {
