@@ -74,7 +74,7 @@ valgrind: build ## Run an nginx worker under valgrind through aborts, timeouts a
 	$(PYTHON) -m pytest Tests/EndToEnd/test_valgrind.py
 
 slow: valgrind ## Run the tests that take minutes, that one included
-	$(PYTHON) -m pytest Tests/EndToEnd/test_long_grace.py
+	$(PYTHON) -m pytest Tests/EndToEnd/test_long_grace.py Tests/EndToEnd/test_hundred_thousand.py
 
 simulate: ## Simulate gateways and a store through faults: SEEDS= worlds, or SEED= one with its story
 	@scripts/require-swift $(SWIFT)

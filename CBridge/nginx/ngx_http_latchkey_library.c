@@ -16,7 +16,7 @@ typedef struct {
 
 
 #define ngx_http_latchkey_text_of(number) #number
-#define ngx_http_latchkey_text(number) ngx_http_latchkey_text_of(number)
+#define ngx_http_latchkey_text(number)    ngx_http_latchkey_text_of(number)
 
 /* what "latchkey doctor" finds in the file: the module cannot be loaded there */
 const char ngx_http_latchkey_interface[] =

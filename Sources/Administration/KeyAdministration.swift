@@ -5,10 +5,14 @@ import RedisClient
 /// Adds organizations, generates and revokes keys, tells their status: for those who may.
 public struct KeyAdministration {
     let configuration: Configuration
-    let caller: Caller
+    private(set) var caller: Caller
+
+    /// Whether a failure says which name may have been meant, which reads all records.
+    private(set) var suggestsNames = true
     let peppers: PepperRing
     let seal: RecordSeal
     let store: RecordStore
+    let channel: any StoreChannel
     let settlement: ChangeSettlement
     let clock: any WaitingClock
 
@@ -45,6 +49,7 @@ public struct KeyAdministration {
         self.caller = caller
         self.peppers = peppers
         self.clock = clock
+        self.channel = channel
         seal = RecordSeal(peppers: peppers)
         store = RecordStore(channel, clock: clock, seal: seal)
         settlement = ChangeSettlement(
@@ -58,6 +63,16 @@ public struct KeyAdministration {
     static func randomNonce(_ time: UnixTime) -> Barrier.Nonce {
         var generator = SystemRandomNumberGenerator()
         return Barrier.Nonce(at: time, using: &generator)
+    }
+}
+
+extension KeyAdministration {
+    /// The same account, acting as somebody else, for one of many organizations.
+    func acting(as principal: Principal) -> KeyAdministration {
+        var other = self
+        other.caller = caller.acting(as: principal)
+        other.suggestsNames = false
+        return other
     }
 }
 

@@ -74,9 +74,12 @@ public final class StoreConnection: StoreChannel {
                 )
             else { throw .interrupted("out of memory") }
         }
-        while replies.contains(where: { $0 == nil }) {
+        var count = 0
+        while count < replies.count {
             switch nextEvent() {
-            case .reply(let mark, let reply): replies[Int(mark.number)] = reply
+            case .reply(let mark, let reply):
+                replies[Int(mark.number)] = reply
+                count += 1
             case .lost(let failure, _): throw .interrupted(description(failure))
             case .ready, .publication: break
             }

@@ -52,7 +52,7 @@ extension KeyAdministration {
         _ organization: Organization,
         isThere: Bool
     ) -> AdministrationError {
-        guard !caller.isOperator || !isThere, caller.mayActAsNamed,
+        guard suggestsNames, !caller.isOperator || !isThere, caller.mayActAsNamed,
             error.kind == .data || error.kind == .notPermitted
         else { return error }
         var names: [String] = []

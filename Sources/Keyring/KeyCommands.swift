@@ -15,9 +15,12 @@ public enum KeyCommands {
 
     /// Makes the next ``write(_:seal:audit:)`` on this connection fail if the record changes before
     /// it.
-    public static func watch(_ locator: Locator) -> RedisCommand {
+    public static func watch(_ locator: Locator) -> RedisCommand { watch([locator]) }
+
+    /// The same for many records.
+    public static func watch(_ locators: [Locator]) -> RedisCommand {
         var command = RedisCommand("WATCH")
-        command.append(Keyspace.record(locator))
+        for locator in locators { command.append(Keyspace.record(locator)) }
         return command
     }
 

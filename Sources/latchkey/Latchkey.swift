@@ -19,7 +19,7 @@ struct Latchkey: ParsableCommand {
         version: Release.version,
         subcommands: [
             Init.self, Org.self, Generate.self, Revoke.self, Status.self, Audit.self, Verify.self,
-            Gateways.self, DoctorCommand.self, Scan.self,
+            Gateways.self, DoctorCommand.self, Scan.self, Export.self, Import.self,
         ]
     )
 

@@ -12,7 +12,7 @@ from harness.checkout import Checkout  # noqa: E402
 from harness.sandbox import Sandbox  # noqa: E402
 
 # They take minutes, and are run by `make slow`, which names them.
-collect_ignore = ["test_valgrind.py", "test_long_grace.py"]
+collect_ignore = ["test_valgrind.py", "test_long_grace.py", "test_hundred_thousand.py"]
 
 LOG_LENGTH_SHOWN = 4000
 
