@@ -1,5 +1,6 @@
 import Administration
 import ArgumentParser
+import Keyring
 
 struct Init: LatchkeyCommand {
     static let configuration = CommandConfiguration(
@@ -7,8 +8,13 @@ struct Init: LatchkeyCommand {
         discussion: """
             Overwrites nothing.
 
-            Example:
+            With --rotate-pepper, puts a new pepper before those that there are. New
+            keys are made with it; keys made before go on while theirs is in the file.
+            Gateways know it after a reload of nginx: reload all before the next change.
+
+            Examples:
               latchkey init --store unix:/run/redis/redis.sock
+              latchkey init --rotate-pepper && nginx -s reload
             """
     )
 
@@ -20,7 +26,21 @@ struct Init: LatchkeyCommand {
     @Option(help: "Where the pepper is to be (default: beside the configuration file).")
     var pepperFile: String?
 
+    @Flag(help: "Put a new pepper before those that there are.")
+    var rotatePepper = false
+
+    func validate() throws {
+        if rotatePepper, pepperFile != nil {
+            throw ValidationError("--rotate-pepper goes by the configuration: no --pepper-file.")
+        }
+    }
+
     func perform() throws(AdministrationError) {
+        guard !rotatePepper else {
+            let configuration = try Configuration(file: configurationOption.file)
+            for line in try PepperRotation(configuration).run() { Terminal.say(line) }
+            return
+        }
         let setup = Setup(
             configurationFile: configurationOption.file,
             pepperFile: pepperFile,

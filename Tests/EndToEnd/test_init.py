@@ -6,7 +6,8 @@ import subprocess
 
 import pytest
 
-from harness.executable import DONE
+from harness.executable import BAD_DATA, CONFIGURATION, DONE
+from harness.polling import wait_until
 from harness.sandbox import OWNER
 
 
@@ -62,3 +63,81 @@ def test_the_configuration_may_be_named_in_the_environment(gate):
     )
 
     assert (result.returncode, "No API key generated" in result.stdout) == (DONE, True)
+
+
+# Another pepper
+
+
+def rotate(sandbox):
+    return sandbox.latchkey.run("init", "--rotate-pepper")
+
+
+def test_a_new_pepper_comes_before_the_old_ones(sandbox):
+    old = sandbox.key("acme")
+    before = sandbox.pepper_file.read_text()
+    sandbox.pepper_file.chmod(0o640)
+
+    result = rotate(sandbox)
+
+    assert result.code == DONE
+    assert "reload nginx" in result.err
+    first, rest = sandbox.pepper_file.read_text().split("\n", 1)
+    assert re.fullmatch(r"[0-9a-f]{64}", first) and rest == before
+    assert stat.S_IMODE(sandbox.pepper_file.stat().st_mode) == 0o640
+    assert not [path for path in sandbox.folder.iterdir() if path.name.endswith(".new")]
+    assert not set(sandbox.pepper_file.read_text().split()) & set(result.err.split())
+
+    workers = sandbox.nginx.reload()
+    wait_until(lambda: not workers & sandbox.nginx.workers(), "the old workers end")
+    new = sandbox.key("umbrella")
+    assert [sandbox.status_of(key) for key in (old, new)] == [200, 200]
+    sandbox.revoke()
+    assert sandbox.status_of(old) == 401
+
+
+def test_peppers_are_eight_at_most(gate):
+    for _ in range(7):
+        assert rotate(gate).code == DONE
+    before = gate.pepper_file.read_text()
+
+    result = rotate(gate)
+
+    assert result.code == BAD_DATA
+    assert "take the last line out" in result.one_line()
+    assert gate.pepper_file.read_text() == before
+
+
+@pytest.mark.parametrize("contents", ["", "nonsense-62\n", "ab" * 31 + "\n"])
+def test_a_pepper_file_that_cannot_be_read_is_left_as_it_is(gate, contents):
+    gate.pepper_file.write_text(contents)
+
+    assert rotate(gate).code == CONFIGURATION
+    assert gate.pepper_file.read_text() == contents
+
+
+def test_where_the_pepper_is_lost_everything_begins_anew(sandbox):
+    key = sandbox.key("acme")
+    sandbox.pepper_file.unlink()
+
+    result = rotate(sandbox)
+
+    assert result.code == DONE
+    assert "No key made before works" in result.err
+    sandbox.nginx.reload()
+    wait_until(lambda: sandbox.request(key=key).result == "forged", "the new pepper counts")
+    assert sandbox.latchkey.run("generate", "acme", "--yes", as_=OWNER).code == BAD_DATA
+    sandbox.latchkey.must("org", "remove", "acme", "--yes")
+    assert sandbox.status_of(sandbox.key("acme")) == 200
+
+
+def test_a_full_disk_leaves_the_peppers_as_they_are(gate):
+    before = gate.pepper_file.read_text()
+
+    result = subprocess.run(
+        ["bash", "-c", 'ulimit -f 0; exec "$@"', "bash", *gate.latchkey.command("init", "--rotate-pepper")],
+        capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL,
+    )
+
+    assert result.returncode != DONE
+    assert gate.pepper_file.read_text() == before
+    assert not [path for path in gate.folder.iterdir() if path.name.endswith(".new")]
