@@ -21,6 +21,9 @@ executable := bin/latchkey
 library    := lib/latchkey/liblatchkey.so
 module     := lib/nginx/modules/ngx_http_latchkey_module.so
 
+completions := $(addprefix share/,bash-completion/completions/latchkey \
+	zsh/vendor-completions/_latchkey fish/vendor_completions.d/latchkey.fish)
+
 .PHONY: help build up down test lint fuzz valgrind slow simulate bench model install uninstall clean
 .DEFAULT_GOAL := help
 
@@ -34,6 +37,7 @@ build: ## Build the executable, the library and the nginx module into build/
 	$(INSTALL) --strip $(PRODUCTS)/libLatchkeyABI.so build/$(library)
 	$(INSTALL) --strip $(PRODUCTS)/latchkey build/$(executable)
 	scripts/build-module $(prefix)/$(library) build/$(module)
+	scripts/make-manual build/$(executable) build/share
 
 up: ## Start the demonstration on 127.0.0.1:8080 (PORT=) and make a key
 	@scripts/require-swift $(SWIFT)
@@ -88,9 +92,11 @@ install: ## Install what was built (DESTDIR=, prefix=/usr)
 	$(INSTALL) build/$(executable) $(DESTDIR)$(prefix)/$(executable)
 	$(INSTALL) build/$(library) $(DESTDIR)$(prefix)/$(library)
 	$(INSTALL) build/$(module) $(DESTDIR)$(prefix)/$(module)
+	scripts/install-share build/share $(DESTDIR)$(prefix)/share
 
 uninstall: ## Remove what was installed
-	rm -f $(addprefix $(DESTDIR)$(prefix)/,$(executable) $(library) $(module))
+	rm -f $(addprefix $(DESTDIR)$(prefix)/,$(executable) $(library) $(module) $(completions))
+	rm -f $(DESTDIR)$(prefix)/share/man/man1/latchkey.1 $(DESTDIR)$(prefix)/share/man/man1/latchkey-*.1
 
 clean: down ## Stop the demonstration and remove it, and all that was built
 	rm -rf build .build .latchkey

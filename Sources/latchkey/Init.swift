@@ -20,10 +20,21 @@ struct Init: LatchkeyCommand {
 
     @OptionGroup var configurationOption: ConfigurationOption
 
-    @Option(help: "Where the records are: redis://host:port/db or unix:/path.")
+    @Option(
+        help: ArgumentHelp(
+            "Where the records are: redis://host:port/db or unix:/path.",
+            valueName: "url"
+        )
+    )
     var store = "redis://127.0.0.1:6379"
 
-    @Option(help: "Where the pepper is to be (default: beside the configuration file).")
+    @Option(
+        help: ArgumentHelp(
+            "Where the pepper is to be (default: beside the configuration file).",
+            valueName: "file"
+        ),
+        completion: .file()
+    )
     var pepperFile: String?
 
     @Flag(help: "Put a new pepper before those that there are.")

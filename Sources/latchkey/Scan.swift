@@ -21,7 +21,10 @@ struct Scan: LatchkeyCommand {
             """
     )
 
-    @Argument(help: "Files and folders, or with --git repositories (- is standard input).")
+    @Argument(
+        help: "Files and folders, or with --git repositories (- is standard input).",
+        completion: .file()
+    )
     var paths: [String]
 
     @Flag(help: "Look through the history of git repositories.")
