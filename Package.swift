@@ -11,6 +11,13 @@ let selfContained: [LinkerSetting] = [
     ])
 ]
 
+/// What the library is made of has been run with checks of exclusive access in every test: a release
+/// does without them, because they are a good part of what a check of a key costs.
+let unchecked: SwiftSetting = .unsafeFlags(
+    ["-enforce-exclusivity=unchecked"],
+    .when(configuration: .release)
+)
+
 let package = Package(
     name: "latchkey",
     products: [
@@ -37,11 +44,12 @@ let package = Package(
             name: "Gateway",
             dependencies: ["Keyring", .product(name: "DequeModule", package: "swift-collections")],
             // Lets the simulation leave obligations out. No build that is installed has it.
-            swiftSettings: [.define("CANARIES", .when(configuration: .debug))]
+            swiftSettings: [.define("CANARIES", .when(configuration: .debug)), unchecked]
         ),
         .target(
             name: "LatchkeyABI",
             dependencies: ["CLatchkeyABI", "Gateway"],
+            swiftSettings: [unchecked],
             linkerSettings: selfContained
         ),
         .target(name: "Administration", dependencies: ["Keyring"]),

@@ -40,6 +40,7 @@ public final class Gatekeeper {
     let configuration: Configuration
     let identity: Identity
     let verifier: KeyVerifier
+    private let fingerprinter = Fingerprinter()
     let seal: RecordSeal
     let endpoint: Endpoint
 
@@ -124,10 +125,18 @@ public final class Gatekeeper {
 extension Gatekeeper {
     /// Begins a check. `request` is the caller's mark, given back by ``nextDecision()``.
     public func check(_ credential: Span<UInt8>, request: UInt, at now: ClockReading) -> Admission {
+        let isTrusted = isTrusted(now.monotonic)
+        if isTrusted, let decision = recognize(credential, now) { return .decided(decision) }
         switch verifier.verdict(on: credential) {
-        case .malformed: .decided(.fromText(.malformed))
-        case .forged: .decided(.fromText(.forged))
-        case .issued(let key): check(key, request, now)
+        case .malformed: return .decided(.fromText(.malformed))
+        case .forged: return .decided(.fromText(.forged))
+        case .issued(let key):
+            let fingerprint = fingerprinter.fingerprint(of: credential)
+            if isTrusted, let known = cache.knowledge(of: key.locator) {
+                cache.remember(fingerprint, of: key)
+                return .decided(decide(key, known, from: .cache, now))
+            }
+            return askStore(key, fingerprint, request, now)
         }
     }
 
@@ -145,13 +154,17 @@ extension Gatekeeper {
     /// Number of checks that wait for the store.
     public var waitingCount: Int { pending.count }
 
-    private func check(_ key: KeyVerifier.IssuedKey, _ request: UInt, _ now: ClockReading)
-        -> Admission
-    {
-        if isTrusted(now.monotonic), let known = cache.knowledge(of: key.locator) {
-            return .decided(decide(key, known, from: .cache, now))
-        }
-        return askStore(key, request, now)
+    /// A key that this worker has verified before needs no HMAC.
+    @inline(__always)
+    private func recognize(_ credential: Span<UInt8>, _ now: ClockReading) -> Decision? {
+        guard let locator = verifier.claimedLocator(in: credential),
+            let known = cache.recognize(
+                locator,
+                at: now.unix,
+                { fingerprinter.fingerprint(of: credential) }
+            )
+        else { return nil }
+        return .recognized(locator, known)
     }
 
     private func isTrusted(_ now: MonotonicTime) -> Bool {
@@ -162,9 +175,12 @@ extension Gatekeeper {
         return now < lease.trustedUntil
     }
 
-    private func askStore(_ key: KeyVerifier.IssuedKey, _ request: UInt, _ now: ClockReading)
-        -> Admission
-    {
+    private func askStore(
+        _ key: KeyVerifier.IssuedKey,
+        _ fingerprint: Fingerprint,
+        _ request: UInt,
+        _ now: ClockReading
+    ) -> Admission {
         if !data.link.isReady {
             if let decision = decideWithoutStore(key, now) { return .decided(decision) }
             guard data.link.isBeingMade(now.monotonic) else {
@@ -176,6 +192,7 @@ extension Gatekeeper {
             let ticket = pending.add(
                 request: request,
                 key: key,
+                fingerprint: fingerprint,
                 at: now.monotonic,
                 deadline: deadline
             )

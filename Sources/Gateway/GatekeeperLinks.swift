@@ -188,7 +188,10 @@ extension Gatekeeper {
             if let version, version < cache.version(of: locator) { throw RecordFault.outdated }
             let keys = record.flatMap { AcceptedKeys($0) }
             learn(keys, version, locator, mayKeep)
-            for check in checks { decide(check, keys, now) }
+            for check in checks {
+                if mayKeep { cache.remember(check.fingerprint, of: check.key) }
+                decide(check, keys, now)
+            }
             streams.settle(locator, keys, at: now.unix)
         } catch {
             cache.forget(locator)

@@ -13,6 +13,7 @@ struct PendingChecks {
         /// The caller's mark.
         let request: UInt
         let key: KeyVerifier.IssuedKey
+        let fingerprint: Fingerprint
         let ticket: Ticket
         /// Since when it waits.
         let since: MonotonicTime
@@ -64,11 +65,12 @@ struct PendingChecks {
     mutating func add(
         request: UInt,
         key: KeyVerifier.IssuedKey,
+        fingerprint: Fingerprint,
         at now: MonotonicTime,
         deadline: MonotonicTime
     ) -> Ticket? {
         guard count < countMax else { return nil }
-        let ticket = occupySlot(request, key, now)
+        let ticket = occupySlot(request, key, fingerprint, now)
         deadlines.append((ticket, deadline))
         #if CANARIES
             if joinsSent, let read = reads.firstIndex(where: { $0?.locator == key.locator }) {
@@ -183,12 +185,19 @@ struct PendingChecks {
     private mutating func occupySlot(
         _ request: UInt,
         _ key: KeyVerifier.IssuedKey,
+        _ fingerprint: Fingerprint,
         _ now: MonotonicTime
     ) -> Ticket {
         let slot = freeSlots.popLast() ?? slots.count
         if slot == slots.count { slots.append(Slot()) }
         let ticket = Ticket(slot: slot, generation: slots[slot].generation)
-        slots[slot].check = Check(request: request, key: key, ticket: ticket, since: now)
+        slots[slot].check = Check(
+            request: request,
+            key: key,
+            fingerprint: fingerprint,
+            ticket: ticket,
+            since: now
+        )
         count += 1
         return ticket
     }

@@ -7,15 +7,21 @@ import Keyring
 /// A record that has changed is not removed, only not known any more: its version is remembered, so
 /// that an earlier one that somebody puts back is recognised. Nothing here looks at a clock.
 final class RecordCache {
-    /// Two cache lines.
+    /// Two cache lines; what a key that is recognized does not need stands in the second one.
     private struct Record {
         var locator: Locator
-        var verifier: Verifier
-        var until: Int64
-        var version: UInt64
-        var lastUse: Int64
-        var organization: Organization.Storage
+        var fingerprint = Fingerprint.none
+        var until = never
+        var lastUse: Int64 = 0
+        var version: UInt64 = 0
+        var verifier = Verifier.none
+        var name = ShortName(repeating: 0)
+
+        static let alignment = 64
     }
+
+    /// Longer names stand elsewhere: they are few.
+    private typealias ShortName = InlineArray<48, UInt8>
 
     /// Apart from the records, so that all can be looked at or forgotten quickly.
     private struct Mark: OptionSet {
@@ -29,6 +35,11 @@ final class RecordCache {
         static let active = Mark(rawValue: 8)
         /// There is a key before that goes on for a while.
         static let previous = Mark(rawValue: 16)
+        /// The fingerprint is that of a text that was verified as the active key.
+        static let verified = Mark(rawValue: 32)
+
+        /// What a key needs to be let in by its fingerprint.
+        static let recognizable: Mark = [.known, .active, .verified]
     }
 
     /// What is known of an organization's keys.
@@ -46,6 +57,7 @@ final class RecordCache {
     private let marks: UnsafeMutablePointer<Mark>
     private let nameLengths: UnsafeMutablePointer<UInt8>
     private var previousKeys: [Int: AcceptedKeys.Key] = [:]
+    private var longNames: [Int: Organization] = [:]
     private var index: CacheIndex
     private var queue: EvictionQueue
 
@@ -65,7 +77,10 @@ final class RecordCache {
     ///   memory.
     init(countMax: Int) {
         self.countMax = max(countMax, 1)
-        records = .allocate(capacity: self.countMax)
+        records = UnsafeMutableRawPointer.allocate(
+            byteCount: self.countMax * MemoryLayout<Record>.stride,
+            alignment: Record.alignment
+        ).bindMemory(to: Record.self, capacity: self.countMax)
         marks = .allocate(capacity: self.countMax)
         nameLengths = .allocate(capacity: self.countMax)
         index = CacheIndex(countMax: self.countMax)
@@ -117,16 +132,66 @@ extension RecordCache {
         guard marks[slot].contains(.active) else { return nil }
         let until = records[slot].until
         return AcceptedKeys(
-            organization: Organization(
-                storage: records[slot].organization,
-                length: Int(nameLengths[slot])
-            ),
+            organization: organization(slot),
             active: .init(
                 verifier: records[slot].verifier,
                 until: until == Self.never ? nil : UnixTime(milliseconds: until)
             ),
             previous: marks[slot].contains(.previous) ? previousKeys[slot] : nil
         )
+    }
+
+    @inline(__always)
+    private func organization(_ slot: Int) -> Organization {
+        let length = Int(nameLengths[slot])
+        if length > ShortName.count, let organization = longNames[slot] { return organization }
+        var storage = Organization.Storage(repeating: 0)
+        withUnsafeMutableBytes(of: &storage) { storage in
+            withUnsafeBytes(of: records[slot].name) { storage.copyMemory(from: $0) }
+        }
+        return Organization(storage: storage, length: length)
+    }
+}
+
+// MARK: - Recognizing
+
+extension RecordCache {
+    /// A key that was verified before, and that counts.
+    struct Recognition {
+        let organization: Organization
+        let streamKey: Decision.StreamKey
+    }
+
+    /// Lets a key in by its fingerprint, and notes its use; `nil` where it has to be verified.
+    ///
+    /// - Parameter fingerprint: Is asked for only where it can help.
+    @inline(__always)
+    func recognize(_ locator: Locator, at now: UnixTime, _ fingerprint: () -> Fingerprint)
+        -> Recognition?
+    {
+        guard let slot = slot(of: locator), marks[slot].isSuperset(of: .recognizable),
+            now.milliseconds < records[slot].until, records[slot].fingerprint == fingerprint()
+        else { return nil }
+        if !marks[slot].contains(.visited) { marks[slot].insert(.visited) }
+        noteUse(slot, at: now)
+        let until = records[slot].until
+        return Recognition(
+            organization: organization(slot),
+            streamKey: .init(
+                mark: records[slot].verifier.mark,
+                until: until == Self.never ? nil : UnixTime(milliseconds: until)
+            )
+        )
+    }
+
+    /// A text was verified as a locator's key: it is recognized from now on, for as long as that is
+    /// the active key.
+    func remember(_ fingerprint: Fingerprint, of key: KeyVerifier.IssuedKey) {
+        guard let slot = slot(of: key.locator), marks[slot].contains(.active),
+            records[slot].verifier == key.verifier
+        else { return }
+        records[slot].fingerprint = fingerprint
+        marks[slot].insert(.verified)
     }
 }
 
@@ -144,6 +209,7 @@ extension RecordCache {
     func keep(_ keys: AcceptedKeys?, version: UInt64?, for locator: Locator) -> Use? {
         let (slot, lostUse) = slot(of: locator).map { ($0, nil) } ?? occupy(locator)
         records[slot].version = max(records[slot].version, version ?? 0)
+        if keys?.active.verifier != records[slot].verifier { marks[slot].remove(.verified) }
         marks[slot].subtract([.active, .previous])
         marks[slot].insert(.known)
         previousKeys[slot] = keys?.previous
@@ -151,9 +217,18 @@ extension RecordCache {
         marks[slot].insert(keys.previous == nil ? .active : [.active, .previous])
         records[slot].verifier = keys.active.verifier
         records[slot].until = keys.active.until?.milliseconds ?? Self.never
-        records[slot].organization = keys.organization.storage
-        nameLengths[slot] = UInt8(keys.organization.length)
+        setName(slot, keys.organization)
         return lostUse
+    }
+
+    private func setName(_ slot: Int, _ organization: Organization) {
+        nameLengths[slot] = UInt8(organization.length)
+        longNames[slot] = organization.length > ShortName.count ? organization : nil
+        withUnsafeBytes(of: organization.storage) { storage in
+            withUnsafeMutableBytes(of: &records[slot].name) { name in
+                name.copyMemory(from: UnsafeRawBufferPointer(rebasing: storage[..<name.count]))
+            }
+        }
     }
 
     /// What was known of a locator does not count any more.
@@ -170,14 +245,7 @@ extension RecordCache {
         let (slot, lostUse) = count < countMax ? (count, nil) : vacate()
         if slot == count { count += 1 }
         records.advanced(by: slot).initialize(
-            to: Record(
-                locator: locator,
-                verifier: .none,
-                until: Self.never,
-                version: 0,
-                lastUse: 0,
-                organization: Organization.Storage(repeating: 0)
-            )
+            to: Record(locator: locator)
         )
         marks.advanced(by: slot).initialize(to: [])
         index.insert(locator, slot: slot)
@@ -193,6 +261,7 @@ extension RecordCache {
         evictionCount &+= 1
         index.remove(records[slot].locator) { records[$0].locator }
         previousKeys[slot] = nil
+        longNames[slot] = nil
         return (slot, takeUse(slot))
     }
 }

@@ -42,6 +42,11 @@ public struct KeyVerifier {
         return .forged
     }
 
+    /// The locator that a text says it has, where it is as long as a key. It proves nothing.
+    public func claimedLocator(in text: Span<UInt8>) -> Locator? {
+        text.count == layout.length ? Locator(digits: text, at: layout.locatorStart) : nil
+    }
+
     private func wellFormedLocator(in text: Span<UInt8>) -> Locator? {
         guard text.count == layout.length, hasPrefix(text),
             text[layout.locatorStart - 1] == UInt8(ascii: "_"),

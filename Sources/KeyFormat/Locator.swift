@@ -8,9 +8,9 @@ public struct Locator: Hashable, Sendable {
     /// Number of digits.
     public static let length = 14
 
-    /// The first eight digits and the last six, as they stand in memory.
-    private let head: UInt64
-    private let tail: UInt64
+    /// The first eight digits and the last six, the first digit in the lowest byte.
+    @usableFromInline let head: UInt64
+    @usableFromInline let tail: UInt64
 
     /// The locator of an organization: the first 16 bytes of SHA-256 over a label and the name,
     /// big-endian, modulo 62 to the power of 14.
@@ -35,23 +35,38 @@ public struct Locator: Hashable, Sendable {
         self.init(digits: text, at: offset)
     }
 
+    /// The locator that stands at an offset of a text, whatever its bytes are: it proves nothing, and
+    /// is no locator where they are not base62. The text must reach that far.
     @inline(__always)
-    private init(digits: Span<UInt8>, at offset: Int) {
-        var head: UInt64 = 0
-        var tail: UInt64 = 0
-        for index in offset..<offset + 8 { head = head << 8 | UInt64(digits[index]) }
-        for index in offset + 8..<offset + Self.length { tail = tail << 8 | UInt64(digits[index]) }
-        self.head = head
-        self.tail = tail
+    init(digits text: Span<UInt8>, at offset: Int) {
+        (head, tail) = text.withUnsafeBytes { bytes in
+            let head = bytes.loadUnaligned(fromByteOffset: offset, as: UInt64.self)
+            let end = bytes.loadUnaligned(fromByteOffset: offset + Self.length - 8, as: UInt64.self)
+            return (UInt64(littleEndian: head), UInt64(littleEndian: end) >> 16)
+        }
     }
 
     /// The digits as ASCII.
     public var ascii: InlineArray<14, UInt8> {
         InlineArray { index in
-            index < 8
-                ? UInt8(truncatingIfNeeded: head >> (56 - 8 * UInt64(index)))
-                : UInt8(truncatingIfNeeded: tail >> (40 - 8 * UInt64(index - 8)))
+            UInt8(truncatingIfNeeded: (index < 8 ? head : tail) >> UInt64(8 * (index & 7)))
         }
+    }
+
+    /// Writes the digits as ASCII. There must be room for them.
+    @inlinable @inline(__always)
+    public func write(to text: UnsafeMutableRawPointer) {
+        text.storeBytes(of: head.littleEndian, as: UInt64.self)
+        text.storeBytes(
+            of: UInt32(truncatingIfNeeded: tail).littleEndian,
+            toByteOffset: 8,
+            as: UInt32.self
+        )
+        text.storeBytes(
+            of: UInt16(truncatingIfNeeded: tail >> 32).littleEndian,
+            toByteOffset: 12,
+            as: UInt16.self
+        )
     }
 
     /// A number for tables, in which all digits take part. Locators are as good as random, so
