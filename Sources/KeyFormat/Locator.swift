@@ -26,12 +26,9 @@ public struct Locator: Hashable, Sendable {
 
     /// The locator that is spelled at an offset of a text, or `nil` where there is none.
     public init?(ascii text: Span<UInt8>, at offset: Int = 0) {
-        guard offset >= 0, text.count - offset >= Self.length else { return nil }
-        var invalid: UInt8 = 0
-        for index in offset..<offset + Self.length {
-            invalid |= Base62.value(of: text[index]) & 0x80
-        }
-        guard invalid == 0 else { return nil }
+        guard offset >= 0, text.count - offset >= Self.length,
+            Base62.areDigits(text, offset..<offset + Self.length)
+        else { return nil }
         self.init(digits: text, at: offset)
     }
 
