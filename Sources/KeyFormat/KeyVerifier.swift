@@ -6,6 +6,12 @@ public struct KeyVerifier {
         public let locator: Locator
         /// To be compared with the record's.
         public let verifier: Verifier
+
+        /// A key that was found to be issued here before.
+        package init(locator: Locator, verifier: Verifier) {
+            self.locator = locator
+            self.verifier = verifier
+        }
     }
 
     /// What can be said of a text from the text alone.
