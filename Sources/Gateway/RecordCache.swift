@@ -71,6 +71,9 @@ final class RecordCache {
     /// Number of last uses that have not been taken.
     private(set) var usesCount = 0
 
+    /// Slots that are searched for uses at a time: others wait meanwhile.
+    private static let slotsMax = 65_536
+
     /// Where the search for uses goes on.
     private var usesPosition = 0
 
@@ -343,17 +346,21 @@ extension RecordCache {
         usesCount += 1
     }
 
-    /// Takes at most so many last uses.
-    func takeUses(_ countMax: Int, _ body: (Use) -> Void) {
-        var left = min(countMax, usesCount)
-        while left > 0 {
-            if usesPosition >= count { usesPosition = 0 }
+    /// Takes at most so many last uses, and goes on from there the next time. Returns whether the
+    /// end was reached: from then on it begins anew.
+    func takeUses(_ countMax: Int, _ body: (Use) -> Void) -> Bool {
+        let end = min(count, usesPosition + Self.slotsMax)
+        var left = countMax
+        while left > 0, usesCount > 0, usesPosition < end {
             if let use = takeUse(usesPosition) {
                 body(use)
                 left -= 1
             }
             usesPosition += 1
         }
+        guard usesCount == 0 || usesPosition >= count else { return false }
+        usesPosition = 0
+        return true
     }
 
     private func takeUse(_ slot: Int) -> Use? {
