@@ -21,10 +21,9 @@ executable := bin/latchkey
 library    := lib/latchkey/liblatchkey.so
 module     := lib/nginx/modules/ngx_http_latchkey_module.so
 
-# Under build/share and the prefix's share. Debian's zsh looks for what packages bring elsewhere.
-manual     := man/man1
-completion  = bash-completion/completions/latchkey zsh/$(zsh_place)/_latchkey fish/vendor_completions.d/latchkey.fish
-zsh_place   = $(if $(filter /usr,$(prefix)),vendor-completions,site-functions)
+# Debian's zsh looks into another folder for what packages bring.
+zsh         := zsh/$(if $(filter /usr,$(prefix)),vendor-completions,site-functions)/_latchkey
+completions := $(addprefix share/,bash-completion/completions/latchkey $(zsh) fish/vendor_completions.d/latchkey.fish)
 
 .PHONY: help build up down test lint fuzz valgrind slow simulate bench model install uninstall clean
 .DEFAULT_GOAL := help
@@ -39,8 +38,7 @@ build: ## Build executable, library, nginx module, manual and completions into b
 	$(INSTALL) --strip $(PRODUCTS)/libLatchkeyABI.so build/$(library)
 	$(INSTALL) --strip $(PRODUCTS)/latchkey build/$(executable)
 	scripts/build-module $(prefix)/$(library) build/$(module)
-	scripts/make-manual build/$(executable) build/share/$(manual)
-	scripts/make-completions build/$(executable) $(addprefix build/share/,$(completion))
+	scripts/make-manual build/$(executable) build/share $(zsh)
 
 up: ## Start the demonstration on 127.0.0.1:8080 (PORT=) and make a key
 	@scripts/require-swift $(SWIFT)
@@ -95,13 +93,11 @@ install: ## Install what was built (DESTDIR=, prefix=/usr)
 	$(INSTALL) build/$(executable) $(DESTDIR)$(prefix)/$(executable)
 	$(INSTALL) build/$(library) $(DESTDIR)$(prefix)/$(library)
 	$(INSTALL) build/$(module) $(DESTDIR)$(prefix)/$(module)
-	@for file in $(completion) $$(cd build/share && echo $(manual)/*.1); do \
-		$(INSTALL) --text build/share/$$file $(DESTDIR)$(prefix)/share/$$file || exit 1; \
-	done
+	scripts/install-share build/share $(DESTDIR)$(prefix)/share
 
 uninstall: ## Remove what was installed
-	rm -f $(addprefix $(DESTDIR)$(prefix)/,$(executable) $(library) $(module)) \
-		$(addprefix $(DESTDIR)$(prefix)/share/,$(completion) $(manual)/latchkey.1 $(manual)/latchkey-*.1)
+	rm -f $(addprefix $(DESTDIR)$(prefix)/,$(executable) $(library) $(module) $(completions))
+	rm -f $(DESTDIR)$(prefix)/share/man/man1/latchkey.1 $(DESTDIR)$(prefix)/share/man/man1/latchkey-*.1
 
 clean: down ## Stop the demonstration and remove it, and all that was built
 	rm -rf build .build .latchkey

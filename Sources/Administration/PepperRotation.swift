@@ -14,7 +14,10 @@ public struct PepperRotation {
 
     /// What was done and what is to be done now, a line each.
     public func run() throws(AdministrationError) -> [String] {
-        guard let resolved = realpath(path, nil) else { throw fault(errno) }
+        guard let resolved = realpath(path, nil) else {
+            guard errno == ENOENT else { throw fault(errno) }
+            return try begin()
+        }
         defer { free(resolved) }
         let path = String(cString: resolved)
         let lock = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK)
@@ -27,6 +30,20 @@ public struct PepperRotation {
             "now reload every gateway (nginx -s reload); until then generate and revoke nothing: "
                 + "they would not believe it",
             "keys that were made before go on; \"latchkey doctor\" says which peppers are still needed",
+        ]
+    }
+
+    /// Where the pepper is lost, everything begins anew.
+    private func begin() throws(AdministrationError) -> [String] {
+        var file = try NewFile(path, mode: 0o600)
+        try PepperRing.makeContents().withSpan { contents throws(AdministrationError) in
+            try file.keep(contents)
+        }
+        return [
+            "\(path) was not there: made a new one, with which no key made before works; "
+                + "keep a copy in a safe place",
+            "now reload every gateway (nginx -s reload); organizations begin anew with "
+                + "\"latchkey org remove\" and \"latchkey org add\"",
         ]
     }
 

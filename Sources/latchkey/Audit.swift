@@ -18,7 +18,7 @@ struct Audit: LatchkeyCommand {
     @Argument(help: "The organization.")
     var organization: Organization
 
-    @Option(help: "How far back to go, such as 7d.")
+    @Option(help: ArgumentHelp("How far back to go, such as 7d.", valueName: "time"))
     var since: TimeSpanArgument?
 
     @Flag(help: "For programs: an array of JSON objects, times as RFC 3339.")

@@ -34,7 +34,13 @@ struct Generate: LatchkeyCommand {
 
     @OptionGroup var terms: KeyTerms
 
-    @Option(help: "Write the key to this new file, for you alone to read.", completion: .file())
+    @Option(
+        help: ArgumentHelp(
+            "Write the key to this new file, for you alone to read.",
+            valueName: "file"
+        ),
+        completion: .file()
+    )
     var output: String?
 
     @Flag(help: "Let that file take the place of one that is there.")
@@ -74,10 +80,12 @@ struct Generate: LatchkeyCommand {
 
 /// For how long keys count.
 struct KeyTerms: ParsableArguments {
-    @Option(help: "After how long the key expires, such as 90d.")
+    @Option(help: ArgumentHelp("After how long the key expires, such as 90d.", valueName: "time"))
     var expiresIn: TimeSpanArgument?
 
-    @Option(help: "For how long the key before goes on, such as 10m.")
+    @Option(
+        help: ArgumentHelp("For how long the key before goes on, such as 10m.", valueName: "time")
+    )
     var grace: TimeSpanArgument?
 
     var spans: KeySpans {

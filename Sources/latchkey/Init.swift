@@ -6,8 +6,11 @@ struct Init: LatchkeyCommand {
     static let configuration = CommandConfiguration(
         abstract: "Make the pepper and the configuration file.",
         discussion: """
-            Overwrites nothing. With --rotate-pepper, puts a new secret first into the
-            pepper file instead: new keys are made with it, those of the others go on.
+            Overwrites nothing.
+
+            With --rotate-pepper, puts a new pepper before those that there are. New
+            keys are made with it; keys made before go on while theirs is in the file.
+            Gateways know it after a reload of nginx: reload all before the next change.
 
             Examples:
               latchkey init --store unix:/run/redis/redis.sock
@@ -17,16 +20,27 @@ struct Init: LatchkeyCommand {
 
     @OptionGroup var configurationOption: ConfigurationOption
 
-    @Option(help: "Where the records are: redis://host:port/db or unix:/path.")
+    @Option(
+        help: ArgumentHelp(
+            "Where the records are: redis://host:port/db or unix:/path.",
+            valueName: "url"
+        )
+    )
     var store = "redis://127.0.0.1:6379"
 
     @Option(
-        help: "Where the pepper is to be (default: beside the configuration file).",
+        help: ArgumentHelp(
+            """
+            Where the pepper is to be (default: beside the configuration file), or is \
+            rotated (default: as configured).
+            """,
+            valueName: "file"
+        ),
         completion: .file()
     )
     var pepperFile: String?
 
-    @Flag(help: "Put a new secret before those in the pepper file.")
+    @Flag(help: "Put a new pepper before those that there are.")
     var rotatePepper = false
 
     func perform() throws(AdministrationError) {
@@ -47,6 +61,6 @@ struct Init: LatchkeyCommand {
         } else {
             path = try Configuration(file: configurationOption.file).pepperFile
         }
-        for line in try PepperRotation(path).run() { Terminal.say(line) }
+        Terminal.say(try PepperRotation(path).run())
     }
 }

@@ -19,7 +19,8 @@ struct Latchkey: ParsableCommand {
         version: Release.version,
         subcommands: [
             Init.self, Org.self, Generate.self, Revoke.self, Status.self, Audit.self, Verify.self,
-            Gateways.self, DoctorCommand.self, Scan.self, Export.self, Import.self,
+            Gateways.self, DoctorCommand.self, Export.self, Import.self,
+            Scan.self,
         ]
     )
 

@@ -8,7 +8,11 @@ struct ManyOption: ParsableArguments {
 
     @Option(
         name: .customLong("from"),
-        help: "Do it for each line ORGANIZATION OWNER of this file (- is standard input)."
+        help: ArgumentHelp(
+            "Do it for each line ORGANIZATION OWNER of this file (- is standard input).",
+            valueName: "file"
+        ),
+        completion: .file()
     )
     var path: String?
 

@@ -8,8 +8,10 @@ import Keyring
 struct ConfigurationOption: ParsableArguments {
     @Option(
         name: .customLong("config"),
-        help:
+        help: ArgumentHelp(
             "The configuration file (default: $LATCHKEY_CONFIG, then /etc/latchkey/latchkey.conf).",
+            valueName: "file"
+        ),
         completion: .file()
     )
     var path: String?
@@ -24,7 +26,10 @@ struct ConfigurationOption: ParsableArguments {
 struct CallerOptions: ParsableArguments {
     @OptionGroup var configurationOption: ConfigurationOption
 
-    @Option(name: .customLong("as"), help: "Act as this principal (operators only).")
+    @Option(
+        name: .customLong("as"),
+        help: ArgumentHelp("Act as this principal (operators only).", valueName: "who")
+    )
     var principal: Principal?
 
     func administration() throws(AdministrationError) -> KeyAdministration {

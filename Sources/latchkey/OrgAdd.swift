@@ -16,7 +16,7 @@ struct OrgAdd: LatchkeyCommand {
     @Argument(help: "Its name: 1 to 64 of A-Z a-z 0-9 . _ -")
     var name: Organization?
 
-    @Option(help: "The only principal who may see and manage its key.")
+    @Option(help: ArgumentHelp("Who alone may see and manage its key.", valueName: "who"))
     var owner: Principal?
 
     @OptionGroup var many: ManyOption

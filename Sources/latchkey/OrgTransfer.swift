@@ -18,7 +18,7 @@ struct OrgTransfer: LatchkeyCommand {
     @Argument(help: "The organization.")
     var name: Organization
 
-    @Option(help: "Who owns it from now on.")
+    @Option(help: ArgumentHelp("Who owns it from now on.", valueName: "who"))
     var owner: Principal
 
     @OptionGroup var options: CallerOptions

@@ -47,7 +47,7 @@ struct Import: LatchkeyCommand {
             """
     )
 
-    @Argument(help: "The file (- is standard input).")
+    @Argument(help: "The file (- is standard input).", completion: .file())
     var file: String
 
     @OptionGroup var waiting: WaitingOptions

@@ -11,16 +11,24 @@ import pytest
 from harness.executable import clean_environment
 from harness.polling import wait_until
 
-PROGRAMS = {
+INSTALLED = {
     "bin/latchkey",
     "lib/latchkey/liblatchkey.so",
     "lib/nginx/modules/ngx_http_latchkey_module.so",
+}
+
+
+COMMANDS = {
+    "latchkey", "latchkey-init", "latchkey-org", "latchkey-org-add", "latchkey-org-list", "latchkey-org-transfer",
+    "latchkey-org-remove", "latchkey-org-seal", "latchkey-generate", "latchkey-revoke", "latchkey-status", "latchkey-audit", "latchkey-verify",
+    "latchkey-gateways", "latchkey-doctor", "latchkey-export", "latchkey-import", "latchkey-scan",
 }
 COMPLETIONS = {
     "bash": "share/bash-completion/completions/latchkey",
     "zsh": "share/zsh/vendor-completions/_latchkey",
     "fish": "share/fish/vendor_completions.d/latchkey.fish",
 }
+SHARED = {f"share/man/man1/{name}.1" for name in COMMANDS} | set(COMPLETIONS.values())
 
 
 def files(folder):
@@ -35,29 +43,10 @@ def usr(checkout, tmp_path):
     return tmp_path / "usr"
 
 
-def commands(usr, *path):
-    """The executable's commands with their own, each as its words; the first is without any."""
-    text = subprocess.run([usr / "bin/latchkey", *path, "--help"], capture_output=True, text=True, check=True).stdout
-    listed = text.partition("SUBCOMMANDS:\n")[2].partition("\n\n")[0]
-    names = re.findall(r"^  ([a-z-]+)", listed, re.MULTILINE)
-    return [list(path), *(command for name in names for command in commands(usr, *path, name))]
-
-
-def pages(usr):
-    """A page of the manual for each command."""
-    return {f"share/man/man1/{'-'.join(['latchkey', *command])}.1" for command in commands(usr)}
-
-
-def modes(usr, names):
-    return {stat.S_IMODE((usr / name).stat().st_mode) for name in names}
-
-
 def test_install_puts_all_files_into_their_places(usr):
-    texts = {*COMPLETIONS.values(), *pages(usr)}
-    assert len(texts) > 15
-    assert files(usr) == PROGRAMS | texts
-    assert files(usr.parent) == {f"usr/{name}" for name in files(usr)}
-    assert (modes(usr, PROGRAMS), modes(usr, texts)) == ({0o755}, {0o644})
+    assert files(usr.parent) == {f"usr/{name}" for name in INSTALLED | SHARED}
+    assert {stat.S_IMODE((usr / name).stat().st_mode) for name in INSTALLED} == {0o755}
+    assert {stat.S_IMODE((usr / name).stat().st_mode) for name in SHARED} == {0o644}
 
 
 def test_the_installed_executable_runs(usr):
@@ -67,56 +56,71 @@ def test_the_installed_executable_runs(usr):
     assert all(command in result.stdout for command in ("init", "org", "generate", "revoke", "status", "verify"))
 
 
-def test_install_replaces_a_file_and_never_writes_into_it(usr, checkout):
-    before = {name: (usr / name).stat().st_ino for name in files(usr)}
-    held = [(usr / name).open("rb") for name in before]
+def test_each_command_has_a_page_that_is_well_formed(usr):
+    pages = sorted((usr / "share/man/man1").iterdir())
 
-    checkout.must_make("install", f"DESTDIR={usr.parent}")
+    result = subprocess.run(["mandoc", "-T", "lint", "-W", "warning", *pages], capture_output=True, text=True, timeout=60)
 
-    assert all((usr / name).stat().st_ino != before[name] for name in before)
-    for file in held:
-        file.close()
+    complaints = [line for line in result.stdout.splitlines() if "missing date" not in line]
+    assert complaints == []
 
 
-def test_uninstall_removes_what_was_installed(usr, checkout):
-    others = {"bin/other", "share/man/man1/other.1", "share/zsh/vendor-completions/_other"}
-    for name in others:
-        (usr / name).touch()
+@pytest.mark.parametrize("command, words", [
+    ("latchkey", ["latchkey-generate(1)", "latchkey init", "EXIT STATUS"]),
+    ("latchkey-generate", ["--expires-in TIME", "vault kv put", "invalidate the one before", "[ORGANIZATION]"]),
+    ("latchkey-org-remove", ["latchkey-org(1)", "NAME", "--yes"]),
+    ("latchkey-scan", ["PATHS...", "git diff --cached | latchkey scan -"]),
+])
+def test_a_page_says_what_the_help_says(usr, command, words):
+    page = usr / f"share/man/man1/{command}.1"
 
-    checkout.must_make("uninstall", f"DESTDIR={usr.parent}")
+    text = subprocess.run(["mandoc", "-T", "ascii", page], capture_output=True, text=True, timeout=60).stdout
+    plain = re.sub(".\b", "", text)
 
-    assert files(usr) == others
-
-
-# The manual
-
-
-def page(usr, *command):
-    """A page as it is read, on one line."""
-    path = usr / "share/man/man1" / f"{'-'.join(['latchkey', *command])}.1"
-    result = subprocess.run(["groff", "-man", "-ww", "-Tascii", "-P-c", path], capture_output=True, text=True)
-    assert (result.returncode, result.stderr) == (0, ""), f"{path.name}: {result.stderr}"
-    return " ".join(re.sub(".\b", "", result.stdout).split())
+    assert all(word in plain for word in words), plain
 
 
-def test_each_page_is_set_without_a_warning(usr):
-    for command in commands(usr):
-        text = page(usr, *command)
-        for heading in ("NAME", "SYNOPSIS", "DESCRIPTION", "EXIT STATUS", "SEE ALSO"):
-            assert heading in text, (command, heading)
+def test_each_page_has_all_options_of_its_command(usr):
+    for name in COMMANDS:
+        text = subprocess.run(["mandoc", "-T", "ascii", usr / f"share/man/man1/{name}.1"], capture_output=True, text=True).stdout
+        plain = re.sub(".\b", "", text)
+        said = subprocess.run([usr / "bin/latchkey", *name.split("-")[1:], "--help"], capture_output=True, text=True, check=True).stdout
+        options = set(re.findall(r"^  (?:-h, )?(--[a-z-]+)", said, re.MULTILINE))
+        assert options and all(option in plain for option in options), (name, options)
+        assert "not permitted" in plain.partition("EXIT STATUS")[2]
 
 
-def test_the_manual_says_what_help_says(usr):
-    for command in commands(usr):
-        text = page(usr, *command)
-        said = subprocess.run([usr / "bin/latchkey", *command, "--help"], capture_output=True, text=True).stdout
-        options = set(re.findall(r"^  (?:-h, )?(--[a-z-]+)", said, re.MULTILINE)) - {"--help", "--version"}
-        assert all(option in text for option in options), (command, options)
-    assert "77 not permitted" in page(usr)
-    assert "latchkey generate acme --expires-in 90d" in page(usr, "generate")
+@pytest.mark.parametrize("shell", COMPLETIONS)
+def test_the_shells_read_their_completions(usr, shell):
+    result = subprocess.run(
+        [shell, "-n", usr / COMPLETIONS[shell]], capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL
+    )
+
+    assert (result.returncode, result.stderr) == (0, "")
 
 
-# Completions
+BASH = r"""
+source "$1"
+COMP_LINE=$2 COMP_POINT=${#2} COMP_TYPE=9
+read -r -a COMP_WORDS <<< "$2"
+[[ $2 == *' ' ]] && COMP_WORDS+=('')
+COMP_CWORD=$((${#COMP_WORDS[@]} - 1))
+$(complete -p latchkey | sed 's/.*-F \([^ ]*\).*/\1/') latchkey "${COMP_WORDS[COMP_CWORD]}" "${COMP_WORDS[COMP_CWORD - 1]}"
+printf '%s\n' "${COMPREPLY[@]}"
+"""
+
+
+@pytest.mark.parametrize("line, offered", [
+    ("latchkey re", {"revoke"}), ("latchkey org ", {"add", "list", "transfer", "remove"}),
+    ("latchkey generate --ex", {"--expires-in"}), ("latchkey init --ro", {"--rotate-pepper"}),
+])
+def test_bash_offers_commands_and_options(usr, line, offered):
+    result = subprocess.run(
+        ["bash", "-c", BASH, "bash", usr / COMPLETIONS["bash"], line], capture_output=True, text=True, timeout=60,
+        stdin=subprocess.DEVNULL, env={"PATH": f"{usr}/bin:/usr/bin:/bin"},
+    )
+
+    assert offered <= set(result.stdout.split()), result
 
 
 class Shell:
@@ -162,7 +166,7 @@ class Shell:
     ("latchkey gen\t", "latchkey generate "), ("latchkey org tr\t", "latchkey org transfer "),
     ("latchkey generate --expi\t", "latchkey generate --expires-in "), ("latchkey scan bi\t", "latchkey scan bin"),
 ])
-def test_bash_completes(usr, typed, completed):
+def test_bash_completes_what_is_typed(usr, typed, completed):
     with Shell(usr) as shell:
         shell.type(f". ./{COMPLETIONS['bash']}; echo loa''ded\n")
         shell.read_until("loaded")
@@ -171,19 +175,30 @@ def test_bash_completes(usr, typed, completed):
         shell.read_until(completed)
 
 
-def test_fish_completes(usr):
+def test_fish_offers_commands(usr):
+    script = f"source {usr / COMPLETIONS['fish']}; complete -C 'latchkey re'"
     result = subprocess.run(
-        ["fish", "--no-config", "-c", f"source {usr / COMPLETIONS['fish']}; complete -C 'latchkey gen'"],
-        capture_output=True, text=True, env={**clean_environment(), "HOME": str(usr)}, cwd=usr,
+        ["fish", "--no-config", "-c", script], capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL,
+        env={"PATH": f"{usr}/bin:/usr/bin:/bin", "HOME": str(usr.parent)},
     )
 
-    assert result.stdout.split("\t")[0] == "generate", result.stderr
+    assert "revoke" in result.stdout
 
 
-def test_zsh_takes_its_completion(usr):
-    path = usr / COMPLETIONS["zsh"]
+def test_install_replaces_a_file_and_never_writes_into_it(usr, checkout):
+    before = {name: (usr / name).stat().st_ino for name in INSTALLED}
+    held = [(usr / name).open("rb") for name in INSTALLED]
 
-    result = subprocess.run(["zsh", "-n", path], capture_output=True, text=True)
+    checkout.must_make("install", f"DESTDIR={usr.parent}")
 
-    assert (result.returncode, result.stderr) == (0, "")
-    assert path.read_text().startswith("#compdef latchkey\n")
+    assert all((usr / name).stat().st_ino != before[name] for name in INSTALLED)
+    for file in held:
+        file.close()
+
+
+def test_uninstall_removes_what_was_installed(usr, checkout):
+    (usr / "bin/other").touch()
+
+    checkout.must_make("uninstall", f"DESTDIR={usr.parent}")
+
+    assert files(usr) == {"bin/other"}

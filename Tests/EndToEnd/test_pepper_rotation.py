@@ -127,20 +127,19 @@ def test_two_at_a_time_lose_no_secret(quiet):
 
 
 @pytest.mark.parametrize("spoil, code", [
-    (lambda file: file.unlink(), CONFIGURATION),
     (lambda file: file.chmod(0o644), CONFIGURATION),
     (lambda file: file.write_text("g" * 64 + "\n"), CONFIGURATION),
     (lambda file: file.write_text(""), CONFIGURATION),
 ])
 def test_what_is_no_pepper_file_is_left_alone(quiet, spoil, code):
     spoil(quiet.pepper_file)
-    before = quiet.pepper_file.read_text() if quiet.pepper_file.exists() else None
+    before = quiet.pepper_file.read_text()
 
     result = quiet.latchkey.run("init", "--rotate-pepper")
 
     assert result.code == code
     assert result.one_line()
-    assert before == (quiet.pepper_file.read_text() if quiet.pepper_file.exists() else None)
+    assert quiet.pepper_file.read_text() == before
 
 
 @pytest.mark.skipif(not IS_ROOT, reason="only root can be somebody else")
@@ -205,6 +204,21 @@ def test_when_the_old_line_is_gone_its_keys_are_refused(gate):
     reload(gate)
 
     assert (gate.status_of(old), gate.status_of(new)) == (401, 200)
+
+
+def test_where_the_pepper_is_lost_everything_begins_anew(gate):
+    key = gate.key()
+    gate.pepper_file.unlink()
+
+    said = rotate(gate)
+
+    assert "no key made before works" in said
+    assert stat.S_IMODE(gate.pepper_file.stat().st_mode) == 0o600
+    reload(gate)
+    assert gate.request(key=key).result == "forged"
+    assert gate.latchkey.run("generate", "acme", "--yes", as_=OWNER).code == BAD_DATA
+    gate.latchkey.must("org", "remove", "acme", "--yes")
+    assert gate.status_of(gate.key()) == 200
 
 
 # When the old line may go
