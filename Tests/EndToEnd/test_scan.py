@@ -163,7 +163,9 @@ def test_a_large_file_is_searched_with_little_memory(gate, folder):
     assert usage.ru_maxrss < 100 << 10
 
 
-def test_links_and_pipes_in_folders_are_passed_over(gate, folder):
+def test_links_and_pipes_in_folders_are_passed_over(gate, folder, tmp_path):
+    (tmp_path / "elsewhere").write_text(gate.key())
+    (folder / "there").symlink_to(tmp_path / "elsewhere")
     (folder / "again").symlink_to(folder)
     (folder / "gone").symlink_to("nowhere")
     os.mkfifo(folder / "pipe")
@@ -282,15 +284,17 @@ class Repository:
         self.folder = folder
         self.git("init", "--quiet", "--initial-branch", "main")
 
-    def git(self, *arguments):
+    def git(self, *arguments, at=None):
         names = [f"GIT_{who}_{what}" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")]
         environment = {**clean_environment(), "GIT_CONFIG_NOSYSTEM": "1", "HOME": "/nonexistent"}
+        if at:
+            environment["GIT_COMMITTER_DATE"] = f"{at} +0000"
         return subprocess.run(
             ["git", "-C", self.folder, *arguments], env={**environment, **dict.fromkeys(names, "alice@example.com")},
             check=True, capture_output=True, text=True,
         ).stdout.strip()
 
-    def commit(self, message="A change", **files):
+    def commit(self, message="A change", at=None, **files):
         """Writes files, or removes them where there is nothing to write; returns the commit."""
         for name, text in files.items():
             path = self.folder / name
@@ -298,7 +302,7 @@ class Repository:
             if text is not None:
                 path.write_text(text)
         self.git("add", "--all")
-        self.git("commit", "--quiet", "--allow-empty", "--message", message)
+        self.git("commit", "--quiet", "--allow-empty", "--message", message, at=at)
         return self.git("rev-parse", "HEAD")
 
     def forget_reflogs(self):
@@ -334,6 +338,15 @@ def test_a_key_is_told_once_for_a_file_however_often_that_changed(gate, folder, 
     elsewhere = repository.commit(copy=f"copied\nKEY={key}\n")
 
     assert in_history(gate, folder) == [(first, "env", 1, "active"), (elsewhere, "copy", 2, "active")]
+
+
+def test_the_first_commit_is_named_whatever_the_clocks_said(gate, folder, repository):
+    key = gate.key()
+    first = repository.commit(at=1_700_000_300, env=f"KEY={key}\n")
+    for age in (200, 100, 0):
+        repository.commit(at=1_700_000_000 + age, env=f"KEY={key}\nAGE={age}\n")
+
+    assert in_history(gate, folder) == [(first, "env", 1, "active")]
 
 
 def test_what_no_branch_that_is_checked_out_leads_to_is_found(gate, folder, repository):
