@@ -98,9 +98,11 @@ public final class LeakScan {
         } catch {
             faults.append(error.message)
         }
+        var places: [String: (commit: String, path: String)?] = [:]
         keys = keys.map { key in
             guard let object = key.place.object, key.place.path == object else { return key }
-            let place = GitObjects(path).place(of: object)
+            let place = places[object] ?? GitObjects(path).place(of: object)
+            places[object] = place
             return LeakedKey(
                 place: .init(
                     path: place?.path ?? "\(path): object \(object)",
