@@ -8,13 +8,18 @@ enum Suggestion {
 
     /// The name nearest to a text, where one is near; the text itself is none.
     static func nearest(to text: String, among names: some Sequence<String>) -> String? {
-        let limit = min(distanceMax, text.utf8.count / 2)
-        return names.lazy
-            .filter { $0 != text && abs($0.utf8.count - text.utf8.count) <= limit }
-            .map { (name: $0, distance: distance(Array(text.utf8), Array($0.utf8))) }
-            .filter { $0.distance <= limit }
+        names.lazy
+            .compactMap { name in distance(to: text, of: name).map { (distance: $0, name: name) } }
             .min { ($0.distance, $0.name) < ($1.distance, $1.name) }?
             .name
+    }
+
+    /// How far a name is from a text, where it is near.
+    static func distance(to text: String, of name: String) -> Int? {
+        let limit = min(distanceMax, text.utf8.count / 2)
+        guard name != text, abs(name.utf8.count - text.utf8.count) <= limit else { return nil }
+        let distance = distance(Array(text.utf8), Array(name.utf8))
+        return distance <= limit ? distance : nil
     }
 
     /// How many letters have to be put in, left out, replaced or exchanged with their neighbours.
@@ -58,7 +63,8 @@ extension KeyAdministration {
         var names: [String] = []
         // Where the store does not list them, there is no suggestion.
         try? RecordListing(store).visit { locator, reply in
-            guard let stored = try? StoredRecord(reply), !stored.isAbsent,
+            guard let stored = try? StoredRecord(reply), let name = stored.claimedName,
+                Suggestion.distance(to: organization.name, of: name) != nil,
                 let record = try? stored.record(at: locator, seal: seal), !record.isRemoved,
                 caller.isOperator || record.owner == caller.principal
             else { return }

@@ -49,6 +49,11 @@ public struct StoredRecord: Sendable {
         return version < UInt64(Int64.max) - 1 ? version : 0
     }
 
+    /// The name that the record says its organization has, proven or not.
+    public var claimedName: String? {
+        self[.organization].flatMap { Organization($0) }?.name
+    }
+
     /// The owner that the record says of itself, proven or not.
     public var claimedOwner: Principal? { self[.owner].flatMap { Principal($0) } }
 

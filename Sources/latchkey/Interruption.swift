@@ -14,7 +14,7 @@ enum Interruption {
 
     /// From here on, until they are held back, whoever interrupts is told that nothing was done.
     static func changesNothing() {
-        for number in numbers {
+        for number in numbers where !isIgnored(number) {
             signal(number) { number in
                 let message: StaticString = "\nlatchkey: interrupted; nothing was done\n"
                 _ = write(STDERR_FILENO, message.utf8Start, message.utf8CodeUnitCount)
@@ -22,6 +22,14 @@ enum Interruption {
                 raise(number)
             }
         }
+    }
+
+    /// Whether who started the process wants it to go on all the same (`nohup`).
+    private static func isIgnored(_ number: Int32) -> Bool {
+        var action = sigaction()
+        sigaction(number, nil, &action)
+        return unsafeBitCast(action.__sigaction_handler.sa_handler, to: Int.self)
+            == unsafeBitCast(SIG_IGN, to: Int.self)
     }
 
     /// Holds them back, so that what has begun comes to its end. Those that came meanwhile have had
@@ -37,7 +45,7 @@ enum Interruption {
         defer {
             var noTime = timespec()
             while sigtimedwait(&signals, nil, &noTime) > 0 {}
-            for number in numbers { signal(number, SIG_DFL) }
+            for number in numbers where !isIgnored(number) { signal(number, SIG_DFL) }
             sigprocmask(SIG_SETMASK, &earlier, nil)
         }
         try body()
