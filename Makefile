@@ -10,8 +10,9 @@ SEEDS   ?= 100000
 SWIFT   ?= swift
 PYTHON  := /usr/bin/python3
 
-# The runtime is linked in, so that neither file needs Swift where it is installed.
-RELEASE   := $(SWIFT) build --configuration release --static-swift-stdlib
+# The runtime is linked in, so that neither file needs Swift where it is installed; nor does either look for libraries
+# beside itself.
+RELEASE   := $(SWIFT) build --configuration release --static-swift-stdlib --disable-local-rpath
 PRODUCTS  := .build/release
 INSTALL   := scripts/install-file
 FUZZ      := $(PRODUCTS)/latchkey-fuzz
@@ -48,6 +49,8 @@ test: build ## Run every test but those that take long (fuzz, slow, simulate, mo
 	$(SWIFT) build --build-tests
 	$(SWIFT) test --skip-build --disable-xctest
 	scripts/check-library build/$(library)
+	scripts/check-hardening build/$(library) build/$(executable)
+	scripts/check-hardening --module CBridge/nginx/exports.map build/$(module)
 	$(PYTHON) Benchmarks/check_cost.py
 	$(PYTHON) -m pytest Tests/EndToEnd
 
