@@ -22,7 +22,7 @@ executable := bin/latchkey
 library    := lib/latchkey/liblatchkey.so
 module     := lib/nginx/modules/ngx_http_latchkey_module.so
 
-.PHONY: help build up down test lint fuzz valgrind slow simulate bench model install uninstall clean
+.PHONY: help build up down test lint analyze fuzz valgrind slow simulate bench model install uninstall clean
 .DEFAULT_GOAL := help
 
 help: ## List what can be made
@@ -54,8 +54,11 @@ test: build ## Run every test but those that take long (fuzz, slow, simulate, mo
 	$(PYTHON) Benchmarks/check_cost.py
 	$(PYTHON) -m pytest Tests/EndToEnd
 
-lint: ## Check the format and the style of all sources
+lint: ## Check the format and the style of all sources, and analyze those in C
 	scripts/lint
+
+analyze: ## Analyze the nginx module with clang-tidy and cppcheck
+	scripts/analyze
 
 fuzz: ## Feed each parser with INPUTS= generated inputs; SEED= repeats a run
 	@scripts/require-swift $(SWIFT)
