@@ -6,12 +6,13 @@ let bindNow = ["-Xlinker", "-z", "-Xlinker", "relro", "-Xlinker", "-z", "-Xlinke
 
 /// The library must be loadable where no Swift is installed, and show nothing but its C interface.
 let selfContained: [LinkerSetting] = [
-    .unsafeFlags(bindNow + [
+    .unsafeFlags(bindNow),
+    .unsafeFlags([
         "-static-stdlib", "-use-ld=lld",
         "-Xlinker", "--gc-sections",
         "-Xlinker", "-soname", "-Xlinker", "liblatchkey.so",
         "-Xlinker", "--version-script=\(Context.packageDirectory)/CBridge/abi/exports.map",
-    ])
+    ]),
 ]
 
 let package = Package(

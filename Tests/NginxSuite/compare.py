@@ -104,8 +104,15 @@ def verdicts(output):
 def counts(outcomes):
     said = [each for outcome in outcomes.values() for each in outcome.values()]
     skipped = sum(outcome.get("plan", "").startswith("1..0") for outcome in outcomes.values())
-    return f"{len(outcomes)} files ({skipped} skip themselves), " + ", ".join(
+    return f"{len(outcomes)} files ({skipped} skip themselves, {len(broken_off(outcomes))} break off), " + ", ".join(
         f"{said.count(word)} tests {word}" for word in ("passed", "failed", "todo")
+    )
+
+
+def broken_off(outcomes):
+    """Files that ended badly although no test of theirs failed: of what they did not come to, nothing is known."""
+    return sorted(
+        name for name, outcome in outcomes.items() if outcome["the file"] != "exit code 0" and "failed" not in outcome.values()
     )
 
 
@@ -140,6 +147,8 @@ def compare(suite, names, settings):
         print(f"{setting.name}: {counts(outcomes)}; {time.monotonic() - began:.0f} s", flush=True)
         if before is None:
             before = outcomes
+            if broken_off(outcomes):
+                print(f"  break off: {', '.join(broken_off(outcomes))}")
             for line in sorted(failures(outcomes)):
                 print(f"  fails without the module: {line}")
             continue
