@@ -27,7 +27,7 @@ INSIDE = b"inside\n"
 PATIENCE = 0.15
 
 # Asked last where an answer is read to its end.
-LAST = b"\r\n\r\nGET /open HTTP/1.1\r\nHost: gateway\r\nConnection: close\r\n\r\n"
+LAST = b"GET /open HTTP/1.1\r\nHost: gateway\r\nConnection: close\r\n\r\n"
 
 CREDENTIALS = ["bearer header X-API-Key", "bearer", "query key cookie session", "bearer header X-API-Key query key cookie session"]
 FORMATS = ["problem", "graphql", "plain"]

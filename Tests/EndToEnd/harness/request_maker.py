@@ -42,9 +42,15 @@ class RequestMaker:
         self.made_up = made_up
 
     def plan(self):
+        """Of HTTP/1.1, what may be cut short is not read on: what is asked last would end it, at a valid key perhaps."""
         is_http2 = self.chance(0.3)
-        data = self.http2() if is_http2 else self.http1()
-        return Plan(tuple(self.split(data)), self.random.choice([READ, READ, HALF_CLOSE, ABORT]), is_http2)
+        data, is_complete = (self.http2(), True) if is_http2 else self.http1()
+        if self.chance(0.15):
+            data, is_complete = data[: self.random.randrange(len(data) + 1)], False
+        ending = self.random.choice([READ, READ, HALF_CLOSE, ABORT])
+        if ending == READ and not is_complete:
+            ending = HALF_CLOSE
+        return Plan(tuple(self.split(data)), ending, is_http2)
 
     def chance(self, probability):
         return self.random.random() < probability
@@ -54,8 +60,6 @@ class RequestMaker:
         if len(data) < 400 and self.chance(0.05):
             return [data[at : at + 1] for at in range(len(data))]
         cuts = sorted(self.random.randrange(len(data) + 1) for _ in range(self.random.choice([0, 0, 0, 1, 2, 5])))
-        if self.chance(0.15):
-            data = data[: self.random.randrange(len(data) + 1)]
         return [data[begin:end] for begin, end in zip([0, *cuts], [*cuts, len(data)])]
 
     # Credentials
@@ -132,12 +136,15 @@ class RequestMaker:
     # HTTP/1.1
 
     def http1(self):
-        """Some requests in a row. Of those that hold a valid key twice no byte may change: one might be left."""
+        """Some requests in a row, and whether they are as they were made.
+
+        Of those that hold a valid key twice no byte may change: one might be left.
+        """
         count = self.random.choice([1, 1, 1, 2, 4])
         if self.chance(0.1):
-            return b"".join(self.head(self.targets[0], self.twice()) for _ in range(count))
+            return b"".join(self.head(self.targets[0], self.twice()) for _ in range(count)), True
         data = b"".join(self.http1_request() for _ in range(count))
-        return self.mutated(data) if self.chance(0.25) else data
+        return (self.mutated(data), False) if self.chance(0.25) else (data, True)
 
     def http1_request(self):
         fields, query = self.credentials()
