@@ -6,6 +6,7 @@ import subprocess
 
 from harness import processes
 from harness.artefacts import IS_ROOT, LIBRARY, MODULE, NGINX
+from harness.executable import identity
 from harness.polling import wait_until
 
 GRAVE = re.compile(
@@ -104,10 +105,11 @@ class NginxServer:
     def command(self, *options):
         return [*self.program, "-p", f"{self.folder}/", "-c", "nginx.conf", "-e", "error.log", *options]
 
-    def test(self):
+    def test(self, account=None):
         """nginx -t: returns its exit code and what it printed."""
         result = subprocess.run(
-            self.command("-t"), capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL
+            self.command("-t"), capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL,
+            **identity(account),
         )
         return result.returncode, result.stderr
 
