@@ -230,6 +230,9 @@ struct ngx_http_latchkey_worker_s {
     uint64_t deadline; /* that the timer is set for */
 
     ngx_http_latchkey_link_t links[LATCHKEY_LINKS_MAX];
+
+    ngx_uint_t nlistening; /* nginx's own count is 0 when they are closed */
+    unsigned exiting : 1;  /* known to be so */
 };
 
 

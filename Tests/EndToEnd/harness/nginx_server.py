@@ -24,7 +24,7 @@ error_log error.log info;
 {main}
 
 events {{
-    worker_connections 2048;
+    worker_connections {connections};
     multi_accept on;
 }}
 
@@ -76,7 +76,8 @@ class NginxServer:
     """Serves `server` on the unix socket gate.sock of its folder."""
 
     def __init__(self, folder, settings, server, http="", main="", workers=2,
-                 user="root root", library=LIBRARY, module=MODULE, program=(NGINX,), daemon=False):
+                 user="root root", library=LIBRARY, module=MODULE, program=(NGINX,), daemon=False,
+                 connections=2048):
         self.folder = folder
         self.program = program
         self.workers_wanted = workers
@@ -89,6 +90,7 @@ class NginxServer:
             "settings": settings,
             "workers": workers,
             "daemon": "on" if daemon else "off",
+            "connections": connections,
             "main": main,
             "http": http,
             "server": server,
