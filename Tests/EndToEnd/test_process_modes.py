@@ -69,6 +69,24 @@ def test_a_quick_end_with_open_streams_and_checks_that_wait_is_clean(start, how)
         gate.redis.thaw()
 
 
+def test_in_the_foreground_nginx_cannot_be_replaced_on_the_fly(sandboxes):
+    """That is nginx: the documents say so."""
+    gate = sandboxes(workers=1)
+    gate.expect("the changing binary signal is ignored")
+    key = gate.key()
+    worker = gate.nginx.worker()
+
+    gate.nginx.process.send_signal(signal.SIGUSR2)
+    wait_until(lambda: gate.nginx.lines("(SIGUSR2) received"), "nginx has heard it")
+    gate.nginx.process.send_signal(signal.SIGWINCH)
+    wait_until(lambda: gate.nginx.lines("(SIGWINCH) received"), "nginx has heard it")
+
+    assert "ignoring" in gate.nginx.lines("(SIGUSR2) received")[0]
+    assert not gate.nginx.lines("start new binary") and not gate.nginx.lines("gracefully")
+    assert gate.nginx.worker() == worker
+    assert gate.status_of(key) == 200
+
+
 def test_a_single_process_that_quits_waits_for_nothing(sandboxes):
     """That is nginx: without a master QUIT is as quick as TERM, for requests without a key too."""
     gate = single_process(sandboxes, settings="latchkey_timeout 20s;", consistency=STRICT,

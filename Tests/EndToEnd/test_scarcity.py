@@ -1,5 +1,6 @@
 """A worker without connections or descriptors left for its store: it decides by what it may know, or answers 503."""
 
+import os
 import signal
 from contextlib import ExitStack, suppress
 
@@ -177,6 +178,29 @@ def test_a_worker_that_is_told_to_end_while_nothing_is_left_ends_well(scarcity):
 
     assert gate.nginx.process.wait(20) == 0
     assert not gate.nginx.lines("exited on signal")
+
+
+@pytest.mark.parametrize("scarcity", ["descriptors"], indirect=True)
+def test_a_worker_that_has_none_left_for_its_masters_words_goes_on_until_it_is_told_itself(scarcity):
+    """nginx hands descriptors to its workers when it reloads; one that has no room for them hears no more of it."""
+    scarce = scarcity()
+    gate = scarce.gate
+    gate.expect(r"recvmsg\(\) returned invalid ancillary data")
+    key = gate.key()
+    scarce.use_up()
+    gate.nginx.process.send_signal(signal.SIGHUP)
+    wait_until(lambda: gate.nginx.lines("recvmsg() returned invalid ancillary data"), "the worker cannot hear")
+    scarce.let_go()
+    gate.wait_for_entries()
+
+    assert len(gate.nginx.workers()) == 2
+    assert gate.status_of(key) == 204
+    assert gate.revoke().err.count("\n") == 1, "both confirm"
+
+    os.kill(scarce.worker, signal.SIGQUIT)
+    wait_until(lambda: not processes.is_alive(scarce.worker), "the old worker ends")
+    gate.wait_for_entries()
+    assert gate.status_of(key) == 401
 
 
 def test_a_worker_that_has_no_connection_for_the_store_from_the_start_lives_and_a_reload_helps(sandboxes):
