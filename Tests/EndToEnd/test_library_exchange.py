@@ -20,7 +20,9 @@ def library(tmp_path):
 
 @pytest.fixture
 def gate(sandboxes, library, consistency):
-    return sandboxes(workers=2, library=library, consistency=consistency, settings="latchkey_timeout 10s;")
+    gate = sandboxes(workers=2, library=library, consistency=consistency, settings="latchkey_timeout 10s;")
+    gate.wait_for_entries()  # all have loaded the library before another takes its place
+    return gate
 
 
 def versions(gate):
