@@ -235,6 +235,10 @@ struct ngx_http_latchkey_worker_s {
     ngx_queue_t announcements; /* requests that are open, still to be told */
 
     ngx_http_latchkey_link_t links[LATCHKEY_LINKS_MAX];
+
+    ngx_uint_t nlistening; /* nginx's own count is 0 when they are closed */
+
+    unsigned exiting:1; /* known to be so */
 };
 
 

@@ -271,10 +271,12 @@ ngx_http_latchkey_link_read_handler(ngx_event_t *rev)
 
     ngx_http_latchkey_post_turn(worker);
 
-    if (c->close) {
-        ngx_http_latchkey_link_lost(link);
-        return;
-    }
+    /*
+     * worker_shutdown_timeout is over: the requests have to go, not the link.
+     * On it the worker still tells that it leaves, so that nobody waits for it.
+     */
+
+    c->close = 0;
 
     for (reads = 0; reads < NGX_HTTP_LATCHKEY_READS; reads++) {
 

@@ -11,8 +11,8 @@ from harness import artefacts  # noqa: E402
 from harness.checkout import Checkout  # noqa: E402
 from harness.sandbox import Sandbox  # noqa: E402
 
-# They take minutes, and are run by `make slow`, which names them.
-collect_ignore = ["test_valgrind.py", "test_long_grace.py"]
+# They take minutes, and are run by `make slow` and `make reloads`, which name them.
+collect_ignore = ["test_valgrind.py", "test_long_grace.py", "test_reloads_without_the_module.py"]
 
 LOG_LENGTH_SHOWN = 4000
 

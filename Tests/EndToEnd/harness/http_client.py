@@ -113,6 +113,10 @@ class Connection:
         fcntl.ioctl(self.socket, termios.TIOCOUTQ, left)
         return left[0] == 0
 
+    def peek(self):
+        """The next byte, which stays; nothing where the other side has closed."""
+        return self.socket.recv(1, socket.MSG_PEEK)
+
     def receive(self, method="GET"):
         return read_response(self.socket, method)
 
