@@ -47,9 +47,9 @@ def as_bytes(text):
     return text if isinstance(text, bytes) else text.encode()
 
 
-def request_bytes(target, headers=(), method="GET", version="1.1", body=b""):
+def request_bytes(target, headers=(), method="GET", version="1.1", body=b"", host="gateway"):
     lines = [b"%s %s HTTP/%s" % tuple(map(as_bytes, (method, target, version)))]
-    lines.append(b"Host: gateway")
+    lines.append(b"Host: " + as_bytes(host))
     lines += [as_bytes(name) + b": " + as_bytes(value) for name, value in headers]
     if body:
         lines.append(b"Content-Length: %d" % len(body))
