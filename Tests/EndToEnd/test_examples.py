@@ -12,7 +12,7 @@ from harness.http_client import bearer
 from harness.polling import wait_until
 from harness.redis_server import NO_SOCKET
 from harness.sandbox import OWNER
-from harness.streams import OpenRequest, StreamingUpstream, WebSocket
+from harness.streams import OpenRequest, StreamingUpstream
 
 
 def revoke(gate, organization):
@@ -38,45 +38,6 @@ def test_an_api_for_everybody_refuses_a_wrong_key(sandboxes):
     with example(sandboxes, "optional.conf") as gate:
         assert gate.request("/", key="nonsense").status == 401
         assert gate.request("/", key=gate.forge().issued("nobody")).status == 401
-
-
-# graphql.conf
-
-
-@pytest.fixture
-def graphql(sandboxes):
-    with example(sandboxes, "graphql.conf", upstream="stream.sock") as gate:
-        with StreamingUpstream(gate.nginx.upstream):
-            yield gate
-
-
-def test_a_query_needs_a_key_and_is_refused_in_words_of_graphql(graphql):
-    query = {"method": "POST", "body": '{"query":"{ viewer { organization } }"}'}
-    allowed = graphql.request("/graphql", key=graphql.key("acme"), **query)
-    refused = graphql.request("/graphql", **query)
-
-    assert (allowed.status, allowed.body) == (200, "ok\n")
-    assert refused.status == 401
-    assert refused.header("Content-Type") == "application/json"
-    assert json.loads(refused.body)["errors"][0]["extensions"] == {"code": "UNAUTHENTICATED"}
-
-
-def test_a_subscription_lives_as_long_as_its_key(graphql):
-    key, other = graphql.key("acme"), graphql.key("umbrella")
-    with WebSocket(graphql.nginx.gate, "/graphql", bearer(key)) as mine, \
-            WebSocket(graphql.nginx.gate, "/graphql", bearer(other)) as theirs:
-        assert mine.echoes("subscribe") and theirs.echoes("subscribe")
-
-        revoke(graphql, "acme")
-
-        mine.wait_until_closed()
-        assert theirs.echoes("still here")
-
-
-def test_a_handshake_without_a_key_is_refused_in_words_of_graphql(graphql):
-    with WebSocket(graphql.nginx.gate, "/graphql") as socket:
-        assert socket.status == 401
-        assert socket.header("Content-Type") == "application/json"
 
 
 # grpc.conf

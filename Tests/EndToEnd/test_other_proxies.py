@@ -4,7 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from harness import processes
+from harness import http_client, processes
 from harness.example_server import example
 from harness.http_client import bearer
 from harness.other_proxies import Caddy, HAProxy
@@ -177,3 +177,25 @@ def test_haproxy_lets_nobody_in_by_a_script_that_fails(gate, api, script):
     with haproxy:
         assert haproxy.request(key=gate.key("acme")).status == 503
     assert api.requests == []
+
+
+# What nginx answers to proxies that are not run here.
+
+
+@pytest.mark.parametrize("target, yes", [("/verify", 204), ("/envoy/v1/items?page=2", 200)])
+def test_a_proxy_is_told_yes_with_the_organization_and_no_without(gate, target, yes):
+    key = gate.key("acme")
+    for method in ("GET", "POST", "DELETE", "OPTIONS"):
+        allowed = ask(gate, target, bearer(key), method)
+        refused = ask(gate, target, [("X-Organization", "acme")], method)
+        assert (allowed.status, allowed.header("X-Organization"), allowed.body) == (yes, "acme", "")
+        assert (refused.status, refused.header("X-Organization")) == (401, None)
+        assert refused.header("WWW-Authenticate") == 'Bearer realm="api"'
+
+    gate.expect(NO_SOCKET)
+    gate.redis.kill()
+    wait_until(lambda: ask(gate, target, bearer(key)).status == 503, "the store is missed")
+
+
+def ask(gate, target, headers, method="GET"):
+    return http_client.request(gate.nginx.port, target, headers, method=method)
