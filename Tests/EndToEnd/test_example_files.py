@@ -25,7 +25,8 @@ def listed():
 def text_of(node, tree):
     """The text that an argument is, also by way of a constant of its module."""
     if isinstance(node, ast.Name):
-        values = [each.value for each in tree.body if isinstance(each, ast.Assign) and each.targets[0].id == node.id]
+        constants = [each for each in tree.body if isinstance(each, ast.Assign)]
+        values = [each.value for each in constants if getattr(each.targets[0], "id", None) == node.id]
         node = values[0] if values else None
     return getattr(node, "value", None)
 

@@ -12,12 +12,13 @@ from harness.polling import wait_until
 from harness.redis_server import NO_SOCKET
 from harness.streams import StreamingUpstream, WebSocket
 
+VERIFY = "other-proxies/verify.conf"
 PROXIES = (Caddy, HAProxy)
 
 
 @pytest.fixture
 def gate(sandboxes):
-    with example(sandboxes, "other-proxies/verify.conf") as server:
+    with example(sandboxes, VERIFY) as server:
         yield server
 
 
@@ -72,7 +73,7 @@ def test_no_client_says_so_twice_either(gate, proxy):
 @pytest.mark.parametrize("proxy_kind", PROXIES)
 def test_a_key_may_stand_in_the_query_or_in_a_cookie(sandboxes, proxy_kind):
     places = ("latchkey_verify;", "latchkey_verify; latchkey_credential bearer query api_key cookie api_key;")
-    with example(sandboxes, "other-proxies/verify.conf", changes=[places]) as gate, \
+    with example(sandboxes, VERIFY, changes=[places]) as gate, \
             proxy_kind(gate.folder / "proxy", gate.nginx, gate.nginx.upstream) as proxy:
         key = gate.key("acme")
         cookie = [("Cookie", f"theme=dark; api_key={key}")]
@@ -82,6 +83,18 @@ def test_a_key_may_stand_in_the_query_or_in_a_cookie(sandboxes, proxy_kind):
         assert proxy.request("/?page=2").status == 401
         assert proxy.request("/", [("Cookie", "theme=dark")]).status == 401
         assert proxy.request(f"/?api_key={key}", cookie).status == 400
+
+
+@pytest.mark.parametrize("proxy_kind", PROXIES)
+def test_limits_by_organization_are_nginxs(sandboxes, proxy_kind):
+    zone = "limit_req_zone $latchkey_organization zone=organizations:1m rate=1r/m;"
+    changes = [("    server {", f"    {zone}\n    server {{"),
+               ("latchkey_verify;", "latchkey_verify; limit_req zone=organizations; limit_req_status 429;")]
+    with example(sandboxes, VERIFY, changes=changes) as gate, \
+            proxy_kind(gate.folder / "proxy", gate.nginx, gate.nginx.upstream) as proxy:
+        key, other = gate.key("acme"), gate.key("umbrella")
+
+        assert [proxy.request(key=each).status for each in (key, key, other)] == [200, 429, 200]
 
 
 def test_many_at_a_time_are_not_taken_for_one_another(gate, proxy):

@@ -6,7 +6,8 @@ local address = "http://127.0.0.1:9180/verify"
 -- Headers in which a key may stand; the query is sent, too.
 local places = { "authorization", "x-api-key", "cookie" }
 
--- What of a refusal the client is to see.
+-- What a client is to be told as nginx says it, and the headers of that.
+local refusals = { [400] = true, [401] = true, [403] = true, [429] = true, [503] = true }
 local shown = { "www-authenticate", "retry-after", "cache-control", "content-type" }
 
 -- HAProxy tries four times: a client waits for four seconds at most.
@@ -41,7 +42,7 @@ local function latchkey(txn)
 
     if status == 204 and reply.headers["x-organization"] then
         txn:set_var("txn.organization", reply.headers["x-organization"][0])
-    elseif status == 400 or status == 401 or status == 503 then
+    elseif refusals[status] then
         answer(txn, status, copied(reply.headers, shown), reply.body)
     else
         answer(txn, 503, { ["retry-after"] = { "1" } }, "")

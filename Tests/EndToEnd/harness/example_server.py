@@ -58,6 +58,7 @@ class ExampleServer(NginxServer):
     def configure(self):
         text = (ROOT / "nginx-conf" / self.example).read_text()
         for written, here, times in (
+            *((*change, 1) for change in self.changes),
             ("modules/ngx_http_latchkey_module.so", MODULE, 1),
             ("/etc/latchkey/latchkey.conf", self.values["settings"], 1),
             ("listen 127.0.0.1:8080", f"listen unix:{self.folder}/gate.sock", None),
@@ -67,7 +68,6 @@ class ExampleServer(NginxServer):
             ("server 127.0.0.1:3000;", f"server unix:{self.upstream};", None),
             ("pass grpc://127.0.0.1:50051;", f"pass grpc://unix:{self.upstream};", None),
             ("access_log /var/log/nginx/", f"access_log {self.folder}/", None),
-            *((*change, 1) for change in self.changes),
             ("http {\n", HTTP.format(library=LIBRARY, folder=self.folder), 1),
         ):
             assert times is None or text.count(written) == times, written

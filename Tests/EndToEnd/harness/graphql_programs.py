@@ -1,7 +1,10 @@
 """The GraphQL server and the client that are programs of their own, for they need more than Debian's Python."""
 
 import json
+import queue
 import subprocess
+import threading
+import time
 
 from harness import processes
 from harness.artefacts import BUILD, ROOT
@@ -11,6 +14,8 @@ from harness.polling import wait_until
 HARNESS = ROOT / "Tests/EndToEnd/harness"
 PACKAGES = BUILD / "python"
 PYTHON = PACKAGES / "environment/bin/python"
+
+WAIT = 20
 
 
 def install_packages():
@@ -47,11 +52,14 @@ class Question:
 
     def __init__(self, over, socket, query, headers=()):
         self.asked = {"over": over, "socket": str(socket), "query": query, "headers": dict(headers)}
+        self.happened = queue.SimpleQueue()
+        self.reader = threading.Thread(target=self.read)
 
     def __enter__(self):
         self.process = subprocess.Popen(
             [PYTHON, HARNESS / "graphql_client.py"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
+        self.reader.start()
         self.process.stdin.write(json.dumps(self.asked))
         self.process.stdin.close()
         return self
@@ -59,20 +67,28 @@ class Question:
     def __exit__(self, *_):
         self.process.kill()
         self.process.wait()
-        self.process.stdout.close()
+        self.reader.join()
 
-    def next(self):
+    def read(self):
+        with self.process.stdout as lines:
+            for line in lines:
+                self.happened.put(json.loads(line))
+        self.happened.put(None)
+
+    def next(self, seconds=WAIT):
         """What happens next; nothing once the client has ended."""
-        line = self.process.stdout.readline()
-        return json.loads(line) if line else None
+        return self.happened.get(timeout=max(seconds, 0))
 
     def next_data(self):
         return self.next()["data"]
 
     def last(self):
         """What happens at the very end."""
-        happened = [json.loads(line) for line in self.process.stdout]
-        return happened[-1]
+        deadline = time.monotonic() + WAIT
+        last = None
+        while happened := self.next(deadline - time.monotonic()):
+            last = happened
+        return last
 
 
 def answer_to(over, socket, query, headers=()):
