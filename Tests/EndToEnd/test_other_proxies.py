@@ -70,6 +70,15 @@ def test_no_client_says_so_twice_either(gate, proxy):
     assert proxy.request(headers=forged, key=gate.key("acme")).body == "GET of=acme keys="
 
 
+@pytest.mark.parametrize("name", ["X-Organization", "x-organization", "keep-alive, X-Organization"])
+def test_no_client_takes_away_whose_it_is(gate, watched, api, name):
+    """Headers that `Connection` names are for the next hop alone: a proxy would not hand them on."""
+    answer = watched.request(headers=[("Connection", name)], key=gate.key("acme"))
+
+    assert answer.status == 200
+    assert api.headers["x-organization"] == "acme"
+
+
 @pytest.mark.parametrize("proxy_kind", PROXIES)
 def test_a_key_may_stand_in_the_query_or_in_a_cookie(sandboxes, proxy_kind):
     places = ("latchkey_verify;", "latchkey_verify; latchkey_credential bearer query api_key cookie api_key;")
