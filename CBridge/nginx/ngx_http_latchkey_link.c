@@ -210,6 +210,8 @@ ngx_http_latchkey_link_opened(ngx_http_latchkey_link_t *link)
     link->opened = 1;
     link->failures = 0;
 
+    ngx_http_latchkey_announce_streams(worker);
+
     worker->library.link_opened(worker->gateway, link->number,
         ngx_http_latchkey_now());
 }
@@ -224,6 +226,8 @@ ngx_http_latchkey_link_lost(ngx_http_latchkey_link_t *link)
     }
 
     ngx_http_latchkey_link_close(link);
+
+    ngx_http_latchkey_announce_streams(link->worker);
 
     link->worker->library.link_closed(link->worker->gateway, link->number,
         ngx_http_latchkey_now());
@@ -288,6 +292,8 @@ ngx_http_latchkey_link_read_handler(ngx_event_t *rev)
             ngx_http_latchkey_link_lost(link);
             return;
         }
+
+        ngx_http_latchkey_announce_streams(worker);
 
         worker->library.link_received(worker->gateway, link->number, buffer, n,
             ngx_http_latchkey_now());

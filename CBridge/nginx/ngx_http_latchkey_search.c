@@ -102,7 +102,7 @@ ngx_http_latchkey_search_headers(ngx_http_request_t *r,
                 continue;
             }
 
-            rc = ngx_strncasecmp(h[i].key.data, c[j].header.data,
+            rc = ngx_memcmp(h[i].lowcase_key, c[j].header.data,
                 c[j].header.len);
 
             if (rc == 0) {

@@ -89,6 +89,8 @@ ngx_http_latchkey_init_worker(ngx_cycle_t *cycle,
     worker->timer.log = cycle->log;
     worker->timer.handler = ngx_http_latchkey_timer_handler;
 
+    ngx_queue_init(&worker->announcements);
+
     for (i = 0; i < LATCHKEY_LINKS_MAX; i++) {
         ngx_http_latchkey_link_init(worker, i);
     }
@@ -227,6 +229,8 @@ ngx_http_latchkey_settle(ngx_http_latchkey_worker_t *worker)
     rounds = NGX_HTTP_LATCHKEY_SETTLE_ROUNDS;
 
     do {
+        ngx_http_latchkey_announce_streams(worker);
+
         deadline = worker->library.tick(worker->gateway,
             ngx_http_latchkey_now());
 
@@ -255,6 +259,8 @@ ngx_http_latchkey_hand_out(ngx_http_latchkey_worker_t *worker)
     while (worker->library.check_next(worker->gateway, &request, &decision)) {
         ngx_http_latchkey_decided(request, &decision);
     }
+
+    ngx_http_latchkey_announce_streams(worker);
 
     while (worker->library.stream_next(worker->gateway, &request)) {
         ngx_http_latchkey_post_end(request);
