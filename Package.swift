@@ -37,7 +37,9 @@ let package = Package(
         .target(name: "KeyFormat", dependencies: ["CLibcrypto"], swiftSettings: [unchecked]),
         .target(
             name: "RedisClient",
-            dependencies: ["CHiredis", .product(name: "DequeModule", package: "swift-collections")],
+            dependencies: [
+                "CHiredis", .product(name: "DequeModule", package: "swift-collections"),
+            ],
             swiftSettings: [unchecked]
         ),
         .target(
