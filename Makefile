@@ -7,6 +7,7 @@ SEED    ?=
 INPUTS  ?= 10000000
 SEEDS   ?= 100000
 SECONDS ?= 600
+RELOADS ?= 1000
 
 SWIFT   ?= swift
 PYTHON  := /usr/bin/python3
@@ -23,7 +24,7 @@ executable := bin/latchkey
 library    := lib/latchkey/liblatchkey.so
 module     := lib/nginx/modules/ngx_http_latchkey_module.so
 
-.PHONY: help build up down test lint analyze fuzz fuzz-requests test-sanitizers valgrind slow simulate soak nginx-tests module \
+.PHONY: help build up down test lint analyze fuzz fuzz-requests test-sanitizers valgrind slow reloads simulate soak nginx-tests module \
 	bench model install uninstall clean
 .DEFAULT_GOAL := help
 
@@ -83,6 +84,10 @@ valgrind: build ## Run an nginx worker under valgrind through aborts, timeouts a
 
 slow: valgrind ## Run the tests that take minutes, that one included
 	$(PYTHON) -m pytest Tests/EndToEnd/test_long_grace.py
+
+reloads: build ## Reload nginx RELOADS= times under traffic, with the module and without it
+	RELOADS=$(RELOADS) $(PYTHON) -m pytest --capture=no --quiet \
+		Tests/EndToEnd/test_many_reloads.py Tests/EndToEnd/test_reloads_without_the_module.py
 
 simulate: ## Simulate gateways and a store through faults: SEEDS= worlds, or SEED= one with its story
 	@scripts/require-swift $(SWIFT)

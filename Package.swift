@@ -15,6 +15,13 @@ let selfContained: [LinkerSetting] = [
     ]),
 ]
 
+/// What the library is made of has been run with checks of exclusive access in every test: a release
+/// does without them, because they are a good part of what a check of a key costs.
+let unchecked: SwiftSetting = .unsafeFlags(
+    ["-enforce-exclusivity=unchecked"],
+    .when(configuration: .release)
+)
+
 let package = Package(
     name: "latchkey",
     products: [
@@ -31,21 +38,29 @@ let package = Package(
         .systemLibrary(name: "CLinux", path: "CBridge/linux"),
         .systemLibrary(name: "CLatchkeyABI", path: "CBridge/abi"),
 
-        .target(name: "KeyFormat", dependencies: ["CLibcrypto"]),
+        .target(name: "KeyFormat", dependencies: ["CLibcrypto"], swiftSettings: [unchecked]),
         .target(
             name: "RedisClient",
-            dependencies: ["CHiredis", .product(name: "DequeModule", package: "swift-collections")]
+            dependencies: [
+                "CHiredis", .product(name: "DequeModule", package: "swift-collections"),
+            ],
+            swiftSettings: [unchecked]
         ),
-        .target(name: "Keyring", dependencies: ["KeyFormat", "RedisClient"]),
+        .target(
+            name: "Keyring",
+            dependencies: ["KeyFormat", "RedisClient"],
+            swiftSettings: [unchecked]
+        ),
         .target(
             name: "Gateway",
             dependencies: ["Keyring", .product(name: "DequeModule", package: "swift-collections")],
             // Lets the simulation leave obligations out. No build that is installed has it.
-            swiftSettings: [.define("CANARIES", .when(configuration: .debug))]
+            swiftSettings: [.define("CANARIES", .when(configuration: .debug)), unchecked]
         ),
         .target(
             name: "LatchkeyABI",
             dependencies: ["CLatchkeyABI", "Gateway"],
+            swiftSettings: [unchecked],
             linkerSettings: selfContained
         ),
         .target(name: "Administration", dependencies: ["Keyring"]),

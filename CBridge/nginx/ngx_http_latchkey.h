@@ -66,7 +66,7 @@ typedef enum {
 
 typedef struct {
     ngx_uint_t source;
-    ngx_str_t header; /* that holds it; none for query */
+    ngx_str_t header; /* that holds it, in lower case; none for query */
     ngx_str_t name;   /* of a cookie or an argument */
 } ngx_http_latchkey_credential_t;
 
@@ -162,7 +162,10 @@ struct ngx_http_latchkey_ctx_s {
     uint64_t ticket; /* while pending */
     ngx_event_t resume;
 
-    uint64_t stream; /* while the request can be ended with its key */
+    /* while the request can be ended with its key, one of: */
+    ngx_queue_t announcement; /* linked: the gateway has not been told yet */
+    uint64_t stream;          /* not 0: it has */
+
     ngx_event_t end;
 
     unsigned challenged:1; /* the headers of a refusal are in place */
@@ -231,7 +234,13 @@ struct ngx_http_latchkey_worker_s {
     ngx_event_t timer; /* the gateway's next deadline */
     uint64_t deadline; /* that the timer is set for */
 
+    ngx_queue_t announcements; /* requests that are open, still to be told */
+
     ngx_http_latchkey_link_t links[LATCHKEY_LINKS_MAX];
+
+    ngx_uint_t nlistening; /* nginx's own count is 0 when they are closed */
+
+    unsigned exiting:1; /* known to be so */
 };
 
 
@@ -293,6 +302,7 @@ void ngx_http_latchkey_cancel(void *data);
 
 void ngx_http_latchkey_init_stream(ngx_http_latchkey_ctx_t *ctx);
 void ngx_http_latchkey_open_stream(ngx_http_latchkey_ctx_t *ctx);
+void ngx_http_latchkey_announce_streams(ngx_http_latchkey_worker_t *worker);
 void ngx_http_latchkey_close_stream(ngx_http_latchkey_ctx_t *ctx);
 void ngx_http_latchkey_close_streams(ngx_http_request_t *r);
 ngx_uint_t ngx_http_latchkey_lacks_stream(ngx_http_latchkey_ctx_t *ctx);

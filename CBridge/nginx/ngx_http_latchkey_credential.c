@@ -23,8 +23,8 @@ static ngx_conf_enum_t ngx_http_latchkey_sources[] = {
 
 
 static ngx_http_latchkey_credential_t ngx_http_latchkey_bearer_and_header[] = {
-    { NGX_HTTP_LATCHKEY_BEARER, ngx_string("Authorization"), ngx_null_string },
-    { NGX_HTTP_LATCHKEY_HEADER, ngx_string("X-API-Key"), ngx_null_string }
+    { NGX_HTTP_LATCHKEY_BEARER, ngx_string("authorization"), ngx_null_string },
+    { NGX_HTTP_LATCHKEY_HEADER, ngx_string("x-api-key"), ngx_null_string }
 };
 
 
@@ -112,15 +112,21 @@ ngx_http_latchkey_add_credential(ngx_conf_t *cf, ngx_array_t *credentials,
     switch (source) {
 
     case NGX_HTTP_LATCHKEY_BEARER:
-        ngx_str_set(&added.header, "Authorization");
+        ngx_str_set(&added.header, "authorization");
         break;
 
     case NGX_HTTP_LATCHKEY_HEADER:
-        added.header = *name;
+        added.header.len = name->len;
+        added.header.data = ngx_pnalloc(cf->pool, name->len);
+        if (added.header.data == NULL) {
+            return NGX_CONF_ERROR;
+        }
+
+        ngx_strlow(added.header.data, name->data, name->len);
         break;
 
     case NGX_HTTP_LATCHKEY_COOKIE:
-        ngx_str_set(&added.header, "Cookie");
+        ngx_str_set(&added.header, "cookie");
         added.name = *name;
         break;
 
@@ -167,7 +173,7 @@ ngx_http_latchkey_same_place(ngx_http_latchkey_credential_t *a,
         return 0;
     }
 
-    return ngx_strncasecmp(a->header.data, b->header.data, a->header.len) == 0
+    return ngx_strncmp(a->header.data, b->header.data, a->header.len) == 0
         && ngx_strncmp(a->name.data, b->name.data, a->name.len) == 0;
 }
 

@@ -210,6 +210,8 @@ ngx_http_latchkey_link_opened(ngx_http_latchkey_link_t *link)
     link->opened = 1;
     link->failures = 0;
 
+    ngx_http_latchkey_announce_streams(worker);
+
     worker->library.link_opened(worker->gateway, link->number,
         ngx_http_latchkey_now());
 }
@@ -224,6 +226,8 @@ ngx_http_latchkey_link_lost(ngx_http_latchkey_link_t *link)
     }
 
     ngx_http_latchkey_link_close(link);
+
+    ngx_http_latchkey_announce_streams(link->worker);
 
     link->worker->library.link_closed(link->worker->gateway, link->number,
         ngx_http_latchkey_now());
@@ -267,10 +271,12 @@ ngx_http_latchkey_link_read_handler(ngx_event_t *rev)
 
     ngx_http_latchkey_post_turn(worker);
 
-    if (c->close) {
-        ngx_http_latchkey_link_lost(link);
-        return;
-    }
+    /*
+     * worker_shutdown_timeout is over: the requests have to go, not the link.
+     * On it the worker still tells that it leaves, so that nobody waits for it.
+     */
+
+    c->close = 0;
 
     for (reads = 0; reads < NGX_HTTP_LATCHKEY_READS; reads++) {
 
@@ -288,6 +294,8 @@ ngx_http_latchkey_link_read_handler(ngx_event_t *rev)
             ngx_http_latchkey_link_lost(link);
             return;
         }
+
+        ngx_http_latchkey_announce_streams(worker);
 
         worker->library.link_received(worker->gateway, link->number, buffer, n,
             ngx_http_latchkey_now());

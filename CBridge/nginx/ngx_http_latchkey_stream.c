@@ -9,6 +9,9 @@
 
 
 static ngx_uint_t ngx_http_latchkey_may_be_ended(ngx_http_latchkey_ctx_t *ctx);
+static ngx_uint_t ngx_http_latchkey_is_announcing(ngx_http_latchkey_ctx_t *ctx);
+static void ngx_http_latchkey_withdraw_announcement(
+    ngx_http_latchkey_ctx_t *ctx);
 static void ngx_http_latchkey_end_handler(ngx_event_t *ev);
 #if (NGX_HTTP_V2)
 static void ngx_http_latchkey_send_reset(ngx_http_request_t *r);
@@ -26,26 +29,39 @@ ngx_http_latchkey_init_stream(ngx_http_latchkey_ctx_t *ctx)
 
 
 /*
- * A decision has just been made.  The gateway wants to be told within this turn
- * of the event loop: between the decision and a later stream a revocation would
- * be missed.
+ * A decision has just been made.  The gateway has to be told before it hears of
+ * anything else, or a revocation in between would be missed; but most requests
+ * have ended by then, and cost no more than a place in a queue.
  */
 
 void
 ngx_http_latchkey_open_stream(ngx_http_latchkey_ctx_t *ctx)
 {
-    ngx_http_latchkey_worker_t *worker;
-
-    if (ctx->decision.result != LATCHKEY_ALLOWED
-        || !ngx_http_latchkey_may_be_ended(ctx))
+    if (ctx->decision.result == LATCHKEY_ALLOWED
+        && ngx_http_latchkey_may_be_ended(ctx))
     {
-        return;
+        ngx_queue_insert_tail(&ctx->worker->announcements, &ctx->announcement);
     }
+}
 
-    worker = ctx->worker;
 
-    ctx->stream = worker->library.stream_open(worker->gateway, ctx,
-        &ctx->decision);
+/* To be called before any call of the gateway that takes bytes or time. */
+
+void
+ngx_http_latchkey_announce_streams(ngx_http_latchkey_worker_t *worker)
+{
+    ngx_queue_t *q;
+    ngx_http_latchkey_ctx_t *ctx;
+
+    while (!ngx_queue_empty(&worker->announcements)) {
+        q = ngx_queue_head(&worker->announcements);
+        ctx = ngx_queue_data(q, ngx_http_latchkey_ctx_t, announcement);
+
+        ngx_http_latchkey_withdraw_announcement(ctx);
+
+        ctx->stream = worker->library.stream_open(worker->gateway, ctx,
+            &ctx->decision);
+    }
 }
 
 
@@ -56,7 +72,10 @@ ngx_http_latchkey_close_stream(ngx_http_latchkey_ctx_t *ctx)
 {
     ngx_http_latchkey_worker_t *worker;
 
-    if (ctx->stream) {
+    if (ngx_http_latchkey_is_announcing(ctx)) {
+        ngx_http_latchkey_withdraw_announcement(ctx);
+
+    } else if (ctx->stream) {
         worker = ctx->worker;
         worker->library.stream_close(worker->gateway, ctx->stream);
         ctx->stream = 0;
@@ -104,8 +123,24 @@ ngx_http_latchkey_lacks_stream(ngx_http_latchkey_ctx_t *ctx)
 {
     return ctx->decision.result == LATCHKEY_ALLOWED
         && ctx->stream == 0
+        && !ngx_http_latchkey_is_announcing(ctx)
         && !ctx->end.posted
         && ngx_http_latchkey_may_be_ended(ctx);
+}
+
+
+static ngx_inline ngx_uint_t
+ngx_http_latchkey_is_announcing(ngx_http_latchkey_ctx_t *ctx)
+{
+    return ctx->announcement.next != NULL;
+}
+
+
+static ngx_inline void
+ngx_http_latchkey_withdraw_announcement(ngx_http_latchkey_ctx_t *ctx)
+{
+    ngx_queue_remove(&ctx->announcement);
+    ctx->announcement.next = NULL;
 }
 
 

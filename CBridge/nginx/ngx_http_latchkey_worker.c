@@ -22,6 +22,8 @@
 static void ngx_http_latchkey_turn_handler(ngx_event_t *ev);
 static void ngx_http_latchkey_timer_handler(ngx_event_t *ev);
 static void ngx_http_latchkey_settle(ngx_http_latchkey_worker_t *worker);
+static void ngx_http_latchkey_drop_accept_timers(
+    ngx_http_latchkey_worker_t *worker);
 static void ngx_http_latchkey_hand_out(ngx_http_latchkey_worker_t *worker);
 static ngx_uint_t ngx_http_latchkey_obey(ngx_http_latchkey_worker_t *worker);
 static void ngx_http_latchkey_log(ngx_http_latchkey_worker_t *worker);
@@ -60,6 +62,7 @@ ngx_http_latchkey_init_worker(ngx_cycle_t *cycle,
     worker->conf = lmcf;
     worker->log = cycle->log;
     worker->ident = -1;
+    worker->nlistening = cycle->listening.nelts;
 
     if (ngx_http_latchkey_load_library(&worker->library, &lmcf->library,
             fault.message, sizeof(fault.message))
@@ -88,6 +91,8 @@ ngx_http_latchkey_init_worker(ngx_cycle_t *cycle,
     worker->timer.data = worker;
     worker->timer.log = cycle->log;
     worker->timer.handler = ngx_http_latchkey_timer_handler;
+
+    ngx_queue_init(&worker->announcements);
 
     for (i = 0; i < LATCHKEY_LINKS_MAX; i++) {
         ngx_http_latchkey_link_init(worker, i);
@@ -226,7 +231,14 @@ ngx_http_latchkey_settle(ngx_http_latchkey_worker_t *worker)
 
     rounds = NGX_HTTP_LATCHKEY_SETTLE_ROUNDS;
 
+    if (ngx_exiting && !worker->exiting) {
+        worker->exiting = 1;
+        ngx_http_latchkey_drop_accept_timers(worker);
+    }
+
     do {
+        ngx_http_latchkey_announce_streams(worker);
+
         deadline = worker->library.tick(worker->gateway,
             ngx_http_latchkey_now());
 
@@ -246,6 +258,36 @@ ngx_http_latchkey_settle(ngx_http_latchkey_worker_t *worker)
 }
 
 
+/*
+ * Where descriptors ran out, nginx accepts again when a timer is over.  A worker
+ * that was told to end gives the connections that listen back, but leaves these
+ * timers in the tree; whoever gets such a connection next, a link to the store
+ * say, wipes its event, and the tree is broken.
+ */
+
+static void
+ngx_http_latchkey_drop_accept_timers(ngx_http_latchkey_worker_t *worker)
+{
+    ngx_uint_t i;
+    ngx_listening_t *ls;
+    ngx_connection_t *c;
+
+    ls = ngx_cycle->listening.elts;
+
+    for (i = 0; i < worker->nlistening; i++) {
+        c = ls[i].connection;
+
+        if (c && c->fd == (ngx_socket_t) -1 && c->read->timer_set) {
+            ngx_log_error(NGX_LOG_INFO, worker->log, 0,
+                "latchkey: the timer of a closed %V is dropped",
+                &ls[i].addr_text);
+
+            ngx_del_timer(c->read);
+        }
+    }
+}
+
+
 static void
 ngx_http_latchkey_hand_out(ngx_http_latchkey_worker_t *worker)
 {
@@ -255,6 +297,8 @@ ngx_http_latchkey_hand_out(ngx_http_latchkey_worker_t *worker)
     while (worker->library.check_next(worker->gateway, &request, &decision)) {
         ngx_http_latchkey_decided(request, &decision);
     }
+
+    ngx_http_latchkey_announce_streams(worker);
 
     while (worker->library.stream_next(worker->gateway, &request)) {
         ngx_http_latchkey_post_end(request);

@@ -53,6 +53,7 @@ public struct Decision: Equatable, Sendable {
     /// What the request depends on while it is open, where it is allowed.
     public let streamKey: StreamKey?
 
+    @inline(__always)
     private init(
         _ result: Result,
         _ source: Source,
@@ -73,6 +74,18 @@ public struct Decision: Equatable, Sendable {
     /// The store did not answer.
     static func unavailable(_ locator: Locator) -> Decision {
         Decision(.unavailable, .none, locator)
+    }
+
+    /// A key that was verified before.
+    @inline(__always)
+    static func recognized(_ known: RecordCache.Recognition) -> Decision {
+        Decision(
+            .allowed,
+            .cache,
+            known.locator,
+            organization: known.organization,
+            streamKey: known.streamKey
+        )
     }
 
     /// A key was compared with those that count.

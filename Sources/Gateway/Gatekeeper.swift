@@ -40,6 +40,7 @@ public final class Gatekeeper {
     let configuration: Configuration
     let identity: Identity
     let verifier: KeyVerifier
+    let fingerprinter = Fingerprinter()
     let seal: RecordSeal
     let endpoint: Endpoint
 
@@ -76,6 +77,8 @@ public final class Gatekeeper {
             obligations.omitted = obligation
             lease.trustsUnregistered = obligation == .trustsOnlyRegistered
             pending.joinsSent = obligation == .joinsOnlyUnsent
+            cache.recognizesReplaced = obligation == .recognizesActiveOnly
+            cache.believesAnyStamp = obligation == .stampIsCompared
         }
     #endif
 
@@ -124,11 +127,11 @@ public final class Gatekeeper {
 extension Gatekeeper {
     /// Begins a check. `request` is the caller's mark, given back by ``nextDecision()``.
     public func check(_ credential: Span<UInt8>, request: UInt, at now: ClockReading) -> Admission {
-        switch verifier.verdict(on: credential) {
-        case .malformed: .decided(.fromText(.malformed))
-        case .forged: .decided(.fromText(.forged))
-        case .issued(let key): check(key, request, now)
+        guard let slot = slotOfVerified(credential) else { return verify(credential, request, now) }
+        if isTrusted(now.monotonic), let known = cache.admit(slot, at: now.unix) {
+            return .decided(.recognized(known))
         }
+        return check(cache.verifiedKey(slot), request, now)
     }
 
     /// Forgets a check whose decision was not handed out; unknown tickets do no harm.
@@ -145,11 +148,35 @@ extension Gatekeeper {
     /// Number of checks that wait for the store.
     public var waitingCount: Int { pending.count }
 
-    private func check(_ key: KeyVerifier.IssuedKey, _ request: UInt, _ now: ClockReading)
+    /// A key that this worker has verified before needs no HMAC.
+    @inline(__always)
+    private func slotOfVerified(_ credential: Span<UInt8>) -> Int? {
+        guard let locator = verifier.claimedLocator(in: credential) else { return nil }
+        return cache.slot(ofVerified: locator) { fingerprinter.fingerprint(of: credential) }
+    }
+
+    private func verify(_ credential: Span<UInt8>, _ request: UInt, _ now: ClockReading)
         -> Admission
     {
+        switch verifier.verdict(on: credential) {
+        case .malformed: .decided(.fromText(.malformed))
+        case .forged: .decided(.fromText(.forged))
+        case .issued(let key):
+            check(
+                VerifiedKey(
+                    issued: key,
+                    fingerprint: fingerprinter.fingerprint(of: credential)
+                ),
+                request,
+                now
+            )
+        }
+    }
+
+    private func check(_ key: VerifiedKey, _ request: UInt, _ now: ClockReading) -> Admission {
         if isTrusted(now.monotonic), let known = cache.knowledge(of: key.locator) {
-            return .decided(decide(key, known, from: .cache, now))
+            cache.remember(key)
+            return .decided(decide(key.issued, known, from: .cache, now))
         }
         return askStore(key, request, now)
     }
@@ -162,11 +189,9 @@ extension Gatekeeper {
         return now < lease.trustedUntil
     }
 
-    private func askStore(_ key: KeyVerifier.IssuedKey, _ request: UInt, _ now: ClockReading)
-        -> Admission
-    {
+    private func askStore(_ key: VerifiedKey, _ request: UInt, _ now: ClockReading) -> Admission {
         if !data.link.isReady {
-            if let decision = decideWithoutStore(key, now) { return .decided(decision) }
+            if let decision = decideWithoutStore(key.issued, now) { return .decided(decision) }
             guard data.link.isBeingMade(now.monotonic) else {
                 return .decided(.unavailable(key.locator))
             }
@@ -212,7 +237,7 @@ extension Gatekeeper {
     /// Answers checks that the store has not answered in time.
     func giveUp(_ checks: [PendingChecks.Check], _ now: ClockReading) {
         for check in checks {
-            let decision = decideWithoutStore(check.key, now)
+            let decision = decideWithoutStore(check.key.issued, now)
             answer(check, decision ?? .unavailable(check.key.locator), now)
         }
     }
@@ -267,6 +292,7 @@ extension Gatekeeper {
         endExpiredStreams(now)
         sendHeartbeats(now)
         sendUses(now.monotonic)
+        log.writeLate(now.monotonic)
         return nextDeadline
     }
 
@@ -302,7 +328,7 @@ extension Gatekeeper {
     public func nextLogLine() -> EventLog.Line? { log.next() }
 
     private var nextDeadline: MonotonicTime {
-        var next = min(data.link.deadline, news.link.deadline, pending.deadline)
+        var next = min(data.link.deadline, news.link.deadline, pending.deadline, log.due)
         if streams.hasLimited { next = min(next, streamsDue) }
         if data.link.isReady, hasUsesToSend { next = min(next, usage.due) }
         guard news.link.isReady, !isEnding else { return next }

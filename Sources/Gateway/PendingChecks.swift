@@ -12,7 +12,7 @@ struct PendingChecks {
     struct Check {
         /// The caller's mark.
         let request: UInt
-        let key: KeyVerifier.IssuedKey
+        let key: VerifiedKey
         let ticket: Ticket
         /// Since when it waits.
         let since: MonotonicTime
@@ -63,7 +63,7 @@ struct PendingChecks {
     /// already.
     mutating func add(
         request: UInt,
-        key: KeyVerifier.IssuedKey,
+        key: VerifiedKey,
         at now: MonotonicTime,
         deadline: MonotonicTime
     ) -> Ticket? {
@@ -126,6 +126,11 @@ struct PendingChecks {
         }
     }
 
+    /// What a read asks for.
+    func locator(of id: ReadID) -> Locator? {
+        reads.indices.contains(id) ? reads[id]?.locator : nil
+    }
+
     /// Ends a read; returns what was read, and the checks that it answers.
     mutating func finish(_ id: ReadID) -> (locator: Locator, checks: [Check])? {
         guard reads.indices.contains(id), let read = reads[id] else { return nil }
@@ -182,13 +187,18 @@ struct PendingChecks {
 
     private mutating func occupySlot(
         _ request: UInt,
-        _ key: KeyVerifier.IssuedKey,
+        _ key: VerifiedKey,
         _ now: MonotonicTime
     ) -> Ticket {
         let slot = freeSlots.popLast() ?? slots.count
         if slot == slots.count { slots.append(Slot()) }
         let ticket = Ticket(slot: slot, generation: slots[slot].generation)
-        slots[slot].check = Check(request: request, key: key, ticket: ticket, since: now)
+        slots[slot].check = Check(
+            request: request,
+            key: key,
+            ticket: ticket,
+            since: now
+        )
         count += 1
         return ticket
     }

@@ -7,15 +7,21 @@ import Keyring
 /// A record that has changed is not removed, only not known any more: its version is remembered, so
 /// that an earlier one that somebody puts back is recognised. Nothing here looks at a clock.
 final class RecordCache {
-    /// Two cache lines.
+    /// Two cache lines; what a key that is recognized does not need stands in the second one.
     private struct Record {
         var locator: Locator
-        var verifier: Verifier
-        var until: Int64
-        var version: UInt64
-        var lastUse: Int64
-        var organization: Organization.Storage
+        var fingerprint = Fingerprint.none
+        var until = never
+        var lastUse: Int64 = 0
+        var version: UInt64 = 0
+        var verifier = Verifier.none
+        var name = ShortName(repeating: 0)
+
+        static let alignment = 64
     }
+
+    /// Longer names stand elsewhere: they are few.
+    private typealias ShortName = InlineArray<48, UInt8>
 
     /// Apart from the records, so that all can be looked at or forgotten quickly.
     private struct Mark: OptionSet {
@@ -29,6 +35,10 @@ final class RecordCache {
         static let active = Mark(rawValue: 8)
         /// There is a key before that goes on for a while.
         static let previous = Mark(rawValue: 16)
+        /// The fingerprint is that of a text that was verified as the active key.
+        static let verified = Mark(rawValue: 32)
+        /// The record is as it was when its stamp was taken, known or not.
+        static let stamped = Mark(rawValue: 64)
     }
 
     /// What is known of an organization's keys.
@@ -45,7 +55,10 @@ final class RecordCache {
     private let records: UnsafeMutablePointer<Record>
     private let marks: UnsafeMutablePointer<Mark>
     private let nameLengths: UnsafeMutablePointer<UInt8>
+    /// Read only where known records are not trusted: apart, so as not to be in the way.
+    private let stamps: UnsafeMutablePointer<Fingerprint>
     private var previousKeys: [Int: AcceptedKeys.Key] = [:]
+    private var longNames: [Int: Organization] = [:]
     private var index: CacheIndex
     private var queue: EvictionQueue
 
@@ -58,16 +71,30 @@ final class RecordCache {
     /// Number of last uses that have not been taken.
     private(set) var usesCount = 0
 
+    /// Slots that are searched for uses at a time: others wait meanwhile.
+    private static let slotsMax = 65_536
+
     /// Where the search for uses goes on.
     private var usesPosition = 0
+
+    #if CANARIES
+        /// Goes on recognizing a key that was replaced.
+        var recognizesReplaced = false
+        /// Takes any active record for the one that was proven.
+        var believesAnyStamp = false
+    #endif
 
     /// - Parameter countMax: Most records that are kept. Those that have not come yet cost no
     ///   memory.
     init(countMax: Int) {
         self.countMax = max(countMax, 1)
-        records = .allocate(capacity: self.countMax)
+        records = UnsafeMutableRawPointer.allocate(
+            byteCount: self.countMax * MemoryLayout<Record>.stride,
+            alignment: Record.alignment
+        ).bindMemory(to: Record.self, capacity: self.countMax)
         marks = .allocate(capacity: self.countMax)
         nameLengths = .allocate(capacity: self.countMax)
+        stamps = .allocate(capacity: self.countMax)
         index = CacheIndex(countMax: self.countMax)
         queue = EvictionQueue(countMax: self.countMax)
     }
@@ -76,6 +103,7 @@ final class RecordCache {
         records.deallocate()
         marks.deallocate()
         nameLengths.deallocate()
+        stamps.deallocate()
     }
 }
 
@@ -117,16 +145,119 @@ extension RecordCache {
         guard marks[slot].contains(.active) else { return nil }
         let until = records[slot].until
         return AcceptedKeys(
-            organization: Organization(
-                storage: records[slot].organization,
-                length: Int(nameLengths[slot])
-            ),
+            organization: organization(slot),
             active: .init(
                 verifier: records[slot].verifier,
                 until: until == Self.never ? nil : UnixTime(milliseconds: until)
             ),
             previous: marks[slot].contains(.previous) ? previousKeys[slot] : nil
         )
+    }
+
+    @inline(__always)
+    private func organization(_ slot: Int) -> Organization {
+        let length = Int(nameLengths[slot])
+        if length > ShortName.count, let organization = longNames[slot] { return organization }
+        var storage = Organization.Storage(repeating: 0)
+        withUnsafeMutableBytes(of: &storage) { storage in
+            withUnsafeBytes(of: records[slot].name) { storage.copyMemory(from: $0) }
+        }
+        return Organization(storage: storage, length: length)
+    }
+}
+
+// MARK: - Recognizing
+
+extension RecordCache {
+    /// A key that was verified before, and that counts.
+    struct Recognition {
+        let locator: Locator
+        let organization: Organization
+        let streamKey: Decision.StreamKey
+    }
+
+    /// The slot of a locator whose active key was verified from a text with this fingerprint,
+    /// whether or not the record is known now.
+    ///
+    /// - Parameter fingerprint: Is asked for only where there is one to compare it with.
+    @inline(__always)
+    func slot(ofVerified locator: Locator, _ fingerprint: () -> Fingerprint) -> Int? {
+        guard let slot = slot(of: locator), marks[slot].isSuperset(of: [.active, .verified]),
+            records[slot].fingerprint == fingerprint()
+        else { return nil }
+        return slot
+    }
+
+    /// The key that was verified.
+    func verifiedKey(_ slot: Int) -> VerifiedKey {
+        VerifiedKey(
+            issued: .init(locator: records[slot].locator, verifier: records[slot].verifier),
+            fingerprint: records[slot].fingerprint
+        )
+    }
+
+    /// Lets in the key that was verified, where the record is known and the key counts, and notes
+    /// its use.
+    @inline(__always)
+    func admit(_ slot: Int, at now: UnixTime) -> Recognition? {
+        guard marks[slot].contains(.known), now.milliseconds < records[slot].until else {
+            return nil
+        }
+        if !marks[slot].contains(.visited) { marks[slot].insert(.visited) }
+        noteUse(slot, at: now)
+        let until = records[slot].until
+        return Recognition(
+            locator: records[slot].locator,
+            organization: organization(slot),
+            streamKey: .init(
+                mark: records[slot].verifier.mark,
+                until: until == Self.never ? nil : UnixTime(milliseconds: until)
+            )
+        )
+    }
+
+    /// A text was verified as a locator's key: it is recognized from now on, for as long as that is
+    /// the active key.
+    func remember(_ key: VerifiedKey) {
+        guard let slot = slot(of: key.locator), marks[slot].contains(.active),
+            records[slot].verifier == key.issued.verifier
+        else { return }
+        records[slot].fingerprint = key.fingerprint
+        marks[slot].insert(.verified)
+    }
+}
+
+// MARK: - Stamps
+
+extension RecordCache {
+    /// Whether a locator's record can be known again by its stamp.
+    func hasStamp(_ locator: Locator) -> Bool {
+        slot(of: locator).map { marks[$0].contains(.stamped) } ?? false
+    }
+
+    /// The keys of the record that has a stamp; `nil` where the cache has none with it.
+    func keys(ofStamped locator: Locator, _ stamp: Fingerprint) -> AcceptedKeys? {
+        guard let slot = slot(of: locator), marks[slot].contains(.stamped),
+            isStamp(stamp, of: slot)
+        else { return nil }
+        return keys(slot)
+    }
+
+    private func isStamp(_ stamp: Fingerprint, of slot: Int) -> Bool {
+        #if CANARIES
+            if believesAnyStamp { return true }
+        #endif
+        return stamps[slot] == stamp
+    }
+
+    /// What the cache has for a locator is what the store has.
+    func confirm(_ locator: Locator) {
+        if let slot = slot(of: locator) { marks[slot].insert([.known, .visited]) }
+    }
+
+    /// The record is not what it was.
+    func dropStamp(_ locator: Locator) {
+        if let slot = slot(of: locator) { marks[slot].remove(.stamped) }
     }
 }
 
@@ -139,26 +270,53 @@ extension RecordCache {
     /// Keeps what the store has for a locator. Returns the last use of the record that is given up
     /// for it.
     ///
-    /// - Parameter version: The record's version, where the seal proves it.
+    /// - Parameters:
+    ///   - version: The record's version, where the seal proves it.
+    ///   - stamp: By what the record is known again, where it is active.
     @discardableResult
-    func keep(_ keys: AcceptedKeys?, version: UInt64?, for locator: Locator) -> Use? {
+    func keep(
+        _ keys: AcceptedKeys?,
+        version: UInt64?,
+        stamp: Fingerprint? = nil,
+        for locator: Locator
+    ) -> Use? {
         let (slot, lostUse) = slot(of: locator).map { ($0, nil) } ?? occupy(locator)
         records[slot].version = max(records[slot].version, version ?? 0)
-        marks[slot].subtract([.active, .previous])
+        if endsRecognition(of: slot, keys) { marks[slot].remove(.verified) }
+        marks[slot].subtract([.active, .previous, .stamped])
         marks[slot].insert(.known)
         previousKeys[slot] = keys?.previous
         guard let keys else { return lostUse }
         marks[slot].insert(keys.previous == nil ? .active : [.active, .previous])
         records[slot].verifier = keys.active.verifier
         records[slot].until = keys.active.until?.milliseconds ?? Self.never
-        records[slot].organization = keys.organization.storage
-        nameLengths[slot] = UInt8(keys.organization.length)
+        setName(slot, keys.organization)
+        guard let stamp else { return lostUse }
+        marks[slot].insert(.stamped)
+        stamps[slot] = stamp
         return lostUse
     }
 
-    /// What was known of a locator does not count any more.
+    private func endsRecognition(of slot: Int, _ keys: AcceptedKeys?) -> Bool {
+        #if CANARIES
+            if recognizesReplaced { return false }
+        #endif
+        return keys?.active.verifier != records[slot].verifier
+    }
+
+    private func setName(_ slot: Int, _ organization: Organization) {
+        nameLengths[slot] = UInt8(organization.length)
+        longNames[slot] = organization.length > ShortName.count ? organization : nil
+        withUnsafeBytes(of: organization.storage) { storage in
+            withUnsafeMutableBytes(of: &records[slot].name) { name in
+                name.copyMemory(from: UnsafeRawBufferPointer(rebasing: storage[..<name.count]))
+            }
+        }
+    }
+
+    /// A locator's record has changed: what was known of it does not count any more.
     func forget(_ locator: Locator) {
-        if let slot = slot(of: locator) { marks[slot].remove(.known) }
+        if let slot = slot(of: locator) { marks[slot].subtract([.known, .stamped]) }
     }
 
     /// Nothing that was known counts any more.
@@ -170,14 +328,7 @@ extension RecordCache {
         let (slot, lostUse) = count < countMax ? (count, nil) : vacate()
         if slot == count { count += 1 }
         records.advanced(by: slot).initialize(
-            to: Record(
-                locator: locator,
-                verifier: .none,
-                until: Self.never,
-                version: 0,
-                lastUse: 0,
-                organization: Organization.Storage(repeating: 0)
-            )
+            to: Record(locator: locator)
         )
         marks.advanced(by: slot).initialize(to: [])
         index.insert(locator, slot: slot)
@@ -193,6 +344,7 @@ extension RecordCache {
         evictionCount &+= 1
         index.remove(records[slot].locator) { records[$0].locator }
         previousKeys[slot] = nil
+        longNames[slot] = nil
         return (slot, takeUse(slot))
     }
 }
@@ -200,7 +352,14 @@ extension RecordCache {
 // MARK: - Last uses
 
 extension RecordCache {
-    /// Notes that a key of a known record was used.
+    /// Notes that a key of a record was used; returns `false` where the cache does not have it.
+    func noteUse(of locator: Locator, at now: UnixTime) -> Bool {
+        guard let slot = slot(of: locator) else { return false }
+        noteUse(slot, at: now)
+        return true
+    }
+
+    /// Notes that a key of a record was used.
     @inline(__always)
     func noteUse(_ slot: Int, at now: UnixTime) {
         records[slot].lastUse = now.milliseconds
@@ -209,17 +368,21 @@ extension RecordCache {
         usesCount += 1
     }
 
-    /// Takes at most so many last uses.
-    func takeUses(_ countMax: Int, _ body: (Use) -> Void) {
-        var left = min(countMax, usesCount)
-        while left > 0 {
-            if usesPosition >= count { usesPosition = 0 }
+    /// Takes at most so many last uses, and goes on from there the next time. Returns whether the
+    /// end was reached: from then on it begins anew.
+    func takeUses(_ countMax: Int, _ body: (Use) -> Void) -> Bool {
+        let end = min(count, usesPosition + Self.slotsMax)
+        var left = countMax
+        while left > 0, usesCount > 0, usesPosition < end {
             if let use = takeUse(usesPosition) {
                 body(use)
                 left -= 1
             }
             usesPosition += 1
         }
+        guard usesCount == 0 || usesPosition >= count else { return false }
+        usesPosition = 0
+        return true
     }
 
     private func takeUse(_ slot: Int) -> Use? {

@@ -8,9 +8,9 @@ public struct Locator: Hashable, Sendable {
     /// Number of digits.
     public static let length = 14
 
-    /// The first eight digits and the last six, as they stand in memory.
-    private let head: UInt64
-    private let tail: UInt64
+    /// The first eight digits and the last six, the first digit in the lowest byte.
+    @usableFromInline let head: UInt64
+    @usableFromInline let tail: UInt64
 
     /// The locator of an organization: the first 16 bytes of SHA-256 over a label and the name,
     /// big-endian, modulo 62 to the power of 14.
@@ -26,31 +26,35 @@ public struct Locator: Hashable, Sendable {
 
     /// The locator that is spelled at an offset of a text, or `nil` where there is none.
     public init?(ascii text: Span<UInt8>, at offset: Int = 0) {
-        guard offset >= 0, text.count - offset >= Self.length else { return nil }
-        var invalid: UInt8 = 0
-        for index in offset..<offset + Self.length {
-            invalid |= Base62.value(of: text[index]) & 0x80
-        }
-        guard invalid == 0 else { return nil }
+        guard offset >= 0, text.count - offset >= Self.length,
+            Base62.areDigits(text, offset..<offset + Self.length)
+        else { return nil }
         self.init(digits: text, at: offset)
     }
 
+    /// The locator that stands at an offset of a text, whatever its bytes are: it proves nothing, and
+    /// is no locator where they are not base62. The text must reach that far.
     @inline(__always)
-    private init(digits: Span<UInt8>, at offset: Int) {
-        var head: UInt64 = 0
-        var tail: UInt64 = 0
-        for index in offset..<offset + 8 { head = head << 8 | UInt64(digits[index]) }
-        for index in offset + 8..<offset + Self.length { tail = tail << 8 | UInt64(digits[index]) }
-        self.head = head
-        self.tail = tail
+    init(digits text: Span<UInt8>, at offset: Int) {
+        (head, tail) = text.withUnsafeBytes { bytes in
+            let head = bytes.loadUnaligned(fromByteOffset: offset, as: UInt64.self)
+            let end = bytes.loadUnaligned(fromByteOffset: offset + Self.length - 8, as: UInt64.self)
+            return (UInt64(littleEndian: head), UInt64(littleEndian: end) >> 16)
+        }
     }
 
     /// The digits as ASCII.
     public var ascii: InlineArray<14, UInt8> {
         InlineArray { index in
-            index < 8
-                ? UInt8(truncatingIfNeeded: head >> (56 - 8 * UInt64(index)))
-                : UInt8(truncatingIfNeeded: tail >> (40 - 8 * UInt64(index - 8)))
+            UInt8(truncatingIfNeeded: (index < 8 ? head : tail) >> UInt64(8 * (index & 7)))
+        }
+    }
+
+    /// Lends the 14 digits as ASCII.
+    @inlinable @inline(__always)
+    public func withDigits<Result>(_ body: (UnsafeRawBufferPointer) -> Result) -> Result {
+        withUnsafeBytes(of: (head.littleEndian, tail.littleEndian)) { bytes in
+            body(UnsafeRawBufferPointer(rebasing: bytes[..<Self.length]))
         }
     }
 
@@ -61,10 +65,14 @@ public struct Locator: Hashable, Sendable {
         return mixed ^ mixed >> 32
     }
 
+    /// Feeds one number, in which all digits take part.
+    public func hash(into hasher: inout Hasher) {
+        hasher.combine(tableHash)
+    }
+
     /// Appends the digits to a text.
     public func append(to text: inout [UInt8]) {
-        let digits = ascii
-        for index in digits.indices { text.append(digits[index]) }
+        withDigits { text.append(contentsOf: $0) }
     }
 }
 

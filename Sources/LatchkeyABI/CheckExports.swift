@@ -3,6 +3,7 @@
 
 import CLatchkeyABI
 import Gateway
+import KeyFormat
 
 @_cdecl("latchkey_check_begin") @implementation
 public func latchkey_check_begin(
@@ -13,14 +14,16 @@ public func latchkey_check_begin(
     _ now: latchkey_time,
     _ decision: UnsafeMutablePointer<latchkey_decision>
 ) -> UInt64 {
-    let text = UnsafeBufferPointer(start: credential, count: credential_length).span
-    switch gateway.gatekeeper.check(text, request: UInt(bitPattern: request), at: ClockReading(now))
-    {
-    case .decided(let answer):
-        decision.pointee.set(answer)
-        return 0
-    case .waiting(let ticket):
-        return ticket
+    let text = UnsafeBufferPointer(start: credential, count: credential_length)
+    let mark = UInt(bitPattern: request)
+    return gateway.withGatekeeper { gatekeeper in
+        switch gatekeeper.check(text.span, request: mark, at: ClockReading(now)) {
+        case .decided(let answer):
+            decision.pointee.set(answer)
+            return 0
+        case .waiting(let ticket):
+            return ticket
+        }
     }
 }
 
@@ -62,10 +65,10 @@ extension latchkey_decision {
             key = streamKey.mark
             key_until_ms = streamKey.until?.milliseconds ?? .max
         }
-        if let digits = decision.locator?.ascii {
-            locator_length = UInt8(digits.count)
-            withUnsafeMutableBytes(of: &locator) { buffer in
-                for index in digits.indices { buffer[index] = digits[index] }
+        if let locator = decision.locator {
+            locator_length = UInt8(Locator.length)
+            withUnsafeMutableBytes(of: &self.locator) { buffer in
+                locator.withDigits { buffer.copyMemory(from: $0) }
             }
         }
     }

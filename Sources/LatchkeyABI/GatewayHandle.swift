@@ -12,6 +12,12 @@ extension OpaquePointer {
         Unmanaged<Gatekeeper>.fromOpaque(UnsafeRawPointer(self)).takeUnretainedValue()
     }
 
+    /// Lends the gatekeeper for a call, without counting the reference.
+    @inline(__always)
+    func withGatekeeper<Result>(_ body: (Gatekeeper) -> Result) -> Result {
+        Unmanaged<Gatekeeper>.fromOpaque(UnsafeRawPointer(self))._withUnsafeGuaranteedRef(body)
+    }
+
     /// Ends the pointer's ownership.
     func releaseGatekeeper() {
         Unmanaged<Gatekeeper>.fromOpaque(UnsafeRawPointer(self)).release()

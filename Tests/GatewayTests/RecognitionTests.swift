@@ -1,0 +1,110 @@
+import KeyFormat
+import Keyring
+import Testing
+
+@testable import Gateway
+
+/// A key that was verified is recognized from then on: nothing may tell the two ways apart.
+struct RecognitionTests {
+    private let driver: GateDriver
+
+    init() throws {
+        driver = try GateDriver.leased()
+    }
+
+    /// The decision by what is known; a key that is not known is asked for first.
+    private func decision(_ key: [UInt8]) -> Decision? {
+        let admission = driver.check(key, request: 1)
+        guard admission.ticket != 0 else { return admission.decision }
+        driver.serve()
+        _ = driver.answers()
+        return driver.check(key, request: 1).decision
+    }
+
+    private func result(_ key: [UInt8]) -> Decision.Result? { decision(key)?.result }
+
+    @Test(arguments: [
+        "a", String(repeating: "x", count: 48), String(repeating: "y", count: 49),
+        String(repeating: "z", count: 64),
+    ])
+    func `a key is let in the same way each time`(name: String) throws {
+        let key = driver.generate(name, expiresIn: 60_000)
+        let first = try #require(decision(key))
+        #expect(first.result == .allowed)
+        #expect(first.source == .cache)
+        #expect(first.organization == Organization(name))
+        #expect(first.locator == Organization(name)?.locator)
+        #expect(first.streamKey?.until == driver.now.unix.advanced(byMilliseconds: 60_000))
+        for _ in 0..<3 {
+            let next = try #require(decision(key))
+            #expect(next.result == first.result)
+            #expect(next.source == first.source)
+            #expect(next.organization == first.organization)
+            #expect(next.locator == first.locator)
+            #expect(next.streamKey == first.streamKey)
+        }
+    }
+
+    @Test func `a text that differs in one bit is no key`() {
+        let key = driver.generate("acme")
+        #expect(result(key) == .allowed)
+        #expect(result(key) == .allowed)
+        for index in key.indices {
+            for bit in 0..<8 {
+                var altered = key
+                altered[index] ^= 1 << UInt8(bit)
+                let result = driver.check(altered, request: 1).decision?.result
+                #expect(result == .malformed || result == .forged)
+            }
+        }
+        #expect(driver.check(Array(key.dropLast()), request: 1).decision?.result == .malformed)
+        #expect(driver.check(key + [65], request: 1).decision?.result == .malformed)
+        #expect(result(key) == .allowed)
+    }
+
+    @Test func `a key that was replaced or revoked is recognized no more`() {
+        let first = driver.generate("acme")
+        #expect(result(first) == .allowed)
+        let second = driver.generate("acme")
+        driver.tellChange("acme")
+        #expect(result(first) == .revoked)
+        #expect(result(second) == .allowed)
+        #expect(result(first) == .revoked)
+        #expect(result(second) == .allowed)
+        driver.revoke("acme")
+        driver.tellChange("acme")
+        #expect(result(second) == .revoked)
+        #expect(result(first) == .revoked)
+    }
+
+    @Test func `a key that was recognized expires on time`() {
+        let key = driver.generate("acme", expiresIn: 500)
+        #expect(result(key) == .allowed)
+        driver.beat(times: 1)
+        #expect(result(key) == .allowed)
+        driver.beat(times: 1)
+        #expect(result(key) == .expired)
+    }
+
+    @Test func `the key before goes on beside the one that is recognized, and ends on time`() {
+        let first = driver.generate("acme")
+        #expect(result(first) == .allowed)
+        let second = driver.generate("acme", graceMilliseconds: 500)
+        driver.tellChange("acme")
+        for _ in 0..<2 {
+            #expect(result(first) == .allowed)
+            #expect(result(second) == .allowed)
+        }
+        driver.beat(times: 2)
+        #expect(result(first) == .revoked)
+        #expect(result(second) == .allowed)
+    }
+
+    @Test func `a key is not recognized without a lease`() {
+        let key = driver.generate("acme")
+        #expect(result(key) == .allowed)
+        #expect(result(key) == .allowed)
+        driver.tick(afterMilliseconds: 60_000)
+        #expect(driver.check(key, request: 1).decision?.result != .allowed)
+    }
+}
