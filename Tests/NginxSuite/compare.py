@@ -45,7 +45,10 @@ IN_USE = """
 """
 
 # Files that say something else where the module is in use, and why they may.
-EXPLAINED = {"split_clients.t": "it counts numbers of connections, and those to the store have numbers, too"}
+EXPLAINED = {
+    "split_clients.t": "it counts numbers of connections, and those to the store have numbers, too",
+    "ssl_password_file.t": "the server beside inherits a key, and no password for it; it does so without the module, too",
+}
 
 DIFFERS = "DIFFERS"
 
