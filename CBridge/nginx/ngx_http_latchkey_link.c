@@ -99,7 +99,7 @@ ngx_http_latchkey_link_connect(ngx_http_latchkey_link_t *link,
         goto failed;
     }
 
-    link->address = &ep.addrs[link->failures % ep.naddrs];
+    link->address = ep.addrs + link->failures % ep.naddrs;
 
     ngx_memzero(&pc, sizeof(ngx_peer_connection_t));
 

@@ -111,7 +111,7 @@ ngx_http_latchkey_ask_child(ngx_conf_t *cf, ngx_http_latchkey_main_conf_t *lmcf,
     /* no status is asked for: nginx's handler of SIGCHLD may have been first */
 
     while (waitpid(pid, NULL, 0) == -1 && ngx_errno == NGX_EINTR) {
-        continue;
+        /* void */
     }
 
     return (rc == NGX_OK) ? NGX_OK : NGX_ERROR;

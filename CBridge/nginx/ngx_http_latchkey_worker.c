@@ -13,7 +13,7 @@
 
 
 #define NGX_HTTP_LATCHKEY_SETTLE_ROUNDS 32
-#define NGX_HTTP_LATCHKEY_ORDERS        (4 * LATCHKEY_LINKS_MAX)
+#define NGX_HTTP_LATCHKEY_ORDERS        ((ngx_uint_t) 4 * LATCHKEY_LINKS_MAX)
 #define NGX_HTTP_LATCHKEY_LOG_LINES     16
 #define NGX_HTTP_LATCHKEY_TIMER_MAX     3600000
 #define NGX_HTTP_LATCHKEY_EXIT_TIMEOUT  250
@@ -194,11 +194,11 @@ ngx_http_latchkey_now(void)
 
     (void) clock_gettime(CLOCK_BOOTTIME, &ts);
 
-    now.boottime_ns = (uint64_t) ts.tv_sec * 1000000000 + ts.tv_nsec;
+    now.boottime_ns = (uint64_t) ts.tv_sec * 1000000000 + (uint64_t) ts.tv_nsec;
 
     tp = ngx_timeofday();
 
-    now.unix_ms = (int64_t) tp->sec * 1000 + tp->msec;
+    now.unix_ms = (int64_t) tp->sec * 1000 + (int64_t) tp->msec;
 
     return now;
 }
