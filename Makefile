@@ -88,6 +88,7 @@ valgrind: build ## Run an nginx worker under valgrind through aborts, timeouts a
 	$(PYTHON) -m pytest Tests/EndToEnd/test_valgrind.py
 
 slow: valgrind ## Run the tests that take minutes, that one included
+	PAIRS=200 $(PYTHON) -m pytest Tests/EndToEnd/test_two_generates.py
 	$(PYTHON) -m pytest Tests/EndToEnd/test_long_grace.py Tests/EndToEnd/test_hundred_thousand.py
 
 reloads: build ## Reload nginx RELOADS= times under traffic, with the module and without it

@@ -36,6 +36,10 @@ struct ManyOption: ParsableArguments {
         }
     }
 
+    private static func refused(_ count: Int) -> String {
+        count == 1 ? "1 line was refused" : "\(count) lines were refused"
+    }
+
     /// Tells what was refused or left. Returns what the command ends with, where anything was.
     func tell(_ summary: BatchSummary) -> AdministrationError? {
         for refusal in summary.refusals.prefix(Self.refusalsMax) {
@@ -49,7 +53,7 @@ struct ManyOption: ParsableArguments {
             return AdministrationError(.unconfirmed, "interrupted")
         }
         return summary.refusals.first.map { first in
-            AdministrationError(first.error.kind, "\(summary.refusals.count) lines were refused")
+            AdministrationError(first.error.kind, Self.refused(summary.refusals.count))
         }
     }
 }
