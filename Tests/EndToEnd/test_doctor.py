@@ -11,8 +11,8 @@ import pytest
 from harness import acl
 from harness.artefacts import BUILD, LIBRARY
 from harness.executable import DONE, Dialogue, Latchkey
-from harness.fake_redis import FakeRedis, array, bulk
 from harness.key_forge import record_key
+from harness.old_redis import OldRedis
 from harness.polling import wait_until
 
 UNWELL = 1
@@ -214,26 +214,6 @@ def test_a_pepper_that_is_lost_is_found(sandboxes):
     sandbox.pepper_file.unlink()
 
     assert "pepper" in examine(sandbox)
-
-
-class OldRedis(FakeRedis):
-    """A Redis of another time, in both senses."""
-
-    def __init__(self, path, version, behind=0):
-        super().__init__(path, record=lambda _: array(*[b"$-1\r\n"] * 12))
-        self.version, self.behind = version, behind
-
-    def reply(self, words):
-        match words[0]:
-            case b"INFO":
-                return bulk(f"redis_version:{self.version}\r\nrole:master\r\naof_enabled:1\r\n".encode())
-            case b"TIME":
-                return array(bulk(str(int(time.time()) - self.behind).encode()), bulk(b"0"))
-            case b"HGETALL":
-                return array()
-            case b"SCAN":
-                return array(bulk(b"0"), array())
-        return super().reply(words)
 
 
 @pytest.mark.parametrize("version, is_old", [("6.0.16", True), ("6.2.0", False), ("5.0", True), ("10.0.1", False), ("?", True)])

@@ -5,6 +5,7 @@ import pytest
 from harness import acl
 from harness.acl import write_credentials
 from harness.executable import DONE, NOT_CONFIRMED, STORE_UNREACHABLE
+from harness.old_redis import OldRedis
 from harness.polling import wait_until
 from harness.redis_server import NO_SOCKET
 from harness.sandbox import OWNER
@@ -71,7 +72,20 @@ class Slow:
         self.proxy.stop()
 
 
-FAULTS = [Unreachable, ReadOnly, OutOfMemory, WrongPassword, Slow]
+class TooOld:
+    says = "6.2 or newer is needed"
+
+    def come(self, gate):
+        self.old = OldRedis(gate.folder / "old.sock", "6.0.16")
+        self.old.__enter__()
+        gate.add_settings(f"latchkey_store unix:{gate.folder}/old.sock;")
+
+    def go(self, gate):
+        gate.add_settings(f"latchkey_store {gate.redis.url};")
+        self.old.__exit__(None, None, None)
+
+
+FAULTS = [Unreachable, ReadOnly, OutOfMemory, WrongPassword, Slow, TooOld]
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ struct StoreExamination {
         let replies: [RedisReply]
         let before = SystemClock.unixTime()
         do throws(AdministrationError) {
-            connection = try StoreConnection(admin: configuration)
+            connection = try StoreConnection(admin: configuration, refusesOld: false)
             do throws(StoreConnection.Fault) {
                 replies = try connection.execute([
                     RedisCommand("TIME"), RedisCommand("INFO"),
