@@ -415,6 +415,20 @@ def test_a_history_that_is_damaged_is_told(gate, folder, repository):
     assert "history" in result.err
 
 
+def test_nothing_is_fetched_and_no_program_run_for_a_history_that_lacks_files(gate, folder, repository, tmp_path):
+    repository.commit(env=gate.key())
+    repository.git("config", "uploadpack.allowFilter", "true")
+    part, mark = tmp_path / "part", tmp_path / "mark"
+    repository.git("clone", "--quiet", "--filter=blob:none", "--no-checkout", f"file://{folder}", part)
+    Repository(part).git("config", "remote.origin.uploadpack", f"touch {mark}; git-upload-pack")
+
+    result = gate.latchkey.run("scan", part)
+
+    assert result.code == BAD_DATA
+    assert "history" in result.err
+    assert not mark.exists()
+
+
 def test_without_git_the_files_are_searched_and_it_is_told(gate, folder, repository):
     repository.commit(env=gate.key())
 

@@ -15,9 +15,11 @@ struct GitHistory {
     /// So many objects are asked for at once: no more than any pipe holds.
     private static let batchLength = 60
 
-    /// What somebody else's repository is not to do, nor the environment of a hook.
+    /// What a repository is not to bring about, whoever wrote its configuration: that git runs other
+    /// programs, to fetch what is missing.
     private static let environment = [
-        "GIT_NO_LAZY_FETCH=1", "GIT_OPTIONAL_LOCKS=0", "GIT_TERMINAL_PROMPT=0", "LC_ALL=C",
+        "GIT_ALLOW_PROTOCOL=none", "GIT_NO_LAZY_FETCH=1", "GIT_OPTIONAL_LOCKS=0",
+        "GIT_TERMINAL_PROMPT=0", "LC_ALL=C",
     ]
 
     private let folder: String
