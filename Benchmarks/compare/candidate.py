@@ -1,0 +1,184 @@
+"""A way to check keys: a folder of Benchmarks/candidates, and what runs of it."""
+
+import json
+import shutil
+import subprocess
+import time
+from pathlib import Path
+
+from compare import BENCHMARKS, MADE, machine
+from compare.keys import write_key_file
+from compare.words import Words, with_parts
+from harness import processes
+from harness.artefacts import IS_ROOT, LIBRARY, MODULE, NGINX
+from harness.polling import wait_until
+from harness.redis_server import free_port
+
+CANDIDATES = BENCHMARKS / "candidates"
+START_SECONDS_MAX = 60
+
+REFUSED = {401, 403}
+
+
+class Candidate:
+    """What the folder says."""
+
+    def __init__(self, folder):
+        said = json.loads((folder / "candidate.json").read_text())
+        self.folder = folder
+        self.name = folder.name
+        self.label = said["label"]
+        self.description = said["description"]
+        self.checks = said.get("checks", True)
+        self.is_control = said.get("control", False)
+        self.lets_everybody_in = said.get("lets_everybody_in", not self.checks)
+        self.form = said.get("keys", "peer")
+        self.front = said.get("front", "nginx")
+        self.side = said.get("side")
+        self.key_file = said.get("key_file")
+        self.revocation = said.get("revocation")
+        self.revocation_seconds_max = said.get("revocation_seconds_max", 20)
+        self.cached_for = said.get("cached_for")
+        self.at_rest = said.get("at_rest", "")
+
+    @property
+    def is_nginx(self):
+        return self.front == "nginx"
+
+    def lets_in(self, kind):
+        """Whether a request with a key of a kind should be let in."""
+        return self.lets_everybody_in or kind in ("valid", "hot")
+
+
+def all_candidates():
+    return [Candidate(path.parent) for path in sorted(CANDIDATES.glob("*/candidate.json"))]
+
+
+def chosen_candidates(names):
+    """Those whose names begin with one of some words; all where there are none."""
+    return [each for each in all_candidates() if not names or any(each.name.startswith(name) for name in names)]
+
+
+class Process:
+    """A program in the foreground, with what it says in a file."""
+
+    def __init__(self, command, folder, name, environment=None):
+        self.log = folder / f"{name}.log"
+        with open(self.log, "ab") as log:
+            self.process = subprocess.Popen(
+                [str(word) for word in command], cwd=folder, env=environment,
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+            )
+
+    @property
+    def pid(self):
+        return self.process.pid
+
+    def family(self):
+        return machine.family(self.pid)
+
+    def wait_for_port(self, port, seconds=START_SECONDS_MAX):
+        def listens():
+            assert self.process.poll() is None, f"{self.process.args[0]} ended: {self.log.read_text()[-500:]}"
+            return is_listening(port)
+
+        wait_until(listens, f"{self.process.args[0]} listens", seconds)
+
+    def stop(self):
+        others = self.family()[1:]
+        if not processes.stop(self.process):
+            for pid in filter(processes.is_alive, others):
+                processes.kill(pid)
+
+
+def is_listening(port):
+    """Whether somebody listens on a port of the loopback interface, without a connection that would be counted."""
+    wanted = f"0100007F:{port:04X}"
+    lines = Path("/proc/net/tcp").read_text().splitlines()[1:]
+    return any(line.split()[1] == wanted and line.split()[3] == "0A" for line in lines)
+
+
+class Running:
+    """A candidate's processes: the front, which clients talk to, and its side process where it has one."""
+
+    def __init__(self, candidate, stack, workers=1, program=(NGINX,), settings=""):
+        self.candidate = candidate
+        self.keys = stack.keys[candidate.form]
+        self.names = stack.names
+        self.folder = MADE / "run" / candidate.name
+        self.program = program
+        self.settings = settings
+        self.ports = {name: free_port() for name in ("own", "upstream", "tls", "side")}
+        self.words = Words({
+            **stack.words, **sizes(len(stack.names)),
+            "FOLDER": self.folder, "WORKERS": workers, "MODULE": MODULE, "LIBRARY": LIBRARY,
+            **{f"{name.upper()}_PORT": port for name, port in self.ports.items()},
+        })
+        self.side = self.front = None
+
+    def start(self):
+        """Starts all; notes how long it took until the front listened."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+        self.folder.mkdir(parents=True)
+        self.write_files()
+        if self.candidate.side:
+            program = MADE / self.candidate.side
+            self.side = Process(
+                [program, "-listen", f"127.0.0.1:{self.ports['side']}", "-redis", self.words.words["REDIS_SOCKET"]],
+                self.folder, "side",
+            )
+            self.side.wait_for_port(self.ports["side"])
+        began = time.monotonic()
+        self.front = Process(self.command(), self.folder, "front", {"HOME": str(self.folder), "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"})
+        self.front.wait_for_port(self.ports["own"])
+        if self.candidate.is_nginx:
+            wait_until(self.workers, "nginx has its workers", START_SECONDS_MAX)
+        self.start_seconds = time.monotonic() - began
+        return self
+
+    def stop(self):
+        for process in filter(None, (self.front, self.side)):
+            process.stop()
+
+    def write_files(self):
+        for path in self.candidate.folder.iterdir():
+            (self.folder / path.name).write_text(self.words.put_into(path.read_text()))
+        if self.candidate.is_nginx:
+            text = with_parts((CANDIDATES / "nginx.conf").read_text(), self.candidate.folder)
+            text = text.replace("    upstream api {", self.settings + "\n    upstream api {")
+            (self.folder / "nginx.conf").write_text(self.words.put_into(text))
+        self.write_keys(self.keys.valid)
+
+    def write_keys(self, keys):
+        """Writes the file of keys, where the candidate has one; without those that are `None`."""
+        if self.candidate.key_file:
+            known = [(key, name) for key, name in zip(keys, self.names) if key]
+            path = self.folder / self.candidate.key_file["name"]
+            write_key_file(path, self.candidate.key_file["format"], *zip(*known))
+
+    def command(self):
+        if self.candidate.front == "haproxy":
+            return ["haproxy", "-W", "-db", "-f", "haproxy.cfg"]
+        if self.candidate.front == "caddy":
+            return ["caddy", "run", "--adapter", "caddyfile", "--config", "Caddyfile"]
+        return [*self.program, "-p", f"{self.folder}/", "-c", "nginx.conf", "-e", f"{self.folder}/error.log"]
+
+    def workers(self):
+        return self.front.family()[1:]
+
+    def groups(self):
+        """The processes whose use is counted, by their part in it."""
+        return {"front": self.front.family(), "side": self.side.family() if self.side else []}
+
+
+def sizes(count):
+    """Sizes that fit a number of organizations."""
+    return {
+        "MAP_HASH_MAX_SIZE": max(262144, 3 * count),
+        "L1_ENTRIES": max(1000, count * 3 // 2),
+        "SHARED_DICT_SIZE": f"{max(64, count // 1500)}m",
+    }
+
+
+def user():
+    return "user root;" if IS_ROOT else ""

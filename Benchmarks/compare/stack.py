@@ -1,0 +1,108 @@
+"""All that a comparison needs: the store, the API, and the candidates, idle until their turn."""
+
+import shutil
+import subprocess
+
+from compare import BENCHMARKS, MADE
+from compare.candidate import CANDIDATES, Process, Running, user
+from compare.keys import latchkey_keys, organizations, peer_keys
+from compare.words import Words
+from harness.artefacts import NGINX
+from harness.redis_server import free_port
+from harness.sandbox import Sandbox
+
+
+class Stack:
+    def __init__(self, candidates, count):
+        self.candidates = candidates
+        self.names = organizations(count)
+        self.running = []
+        self.api = None
+
+    def __enter__(self):
+        self.sandbox = Sandbox(start=False, gateways=0)
+        try:
+            self.prepare()
+            for candidate in self.candidates:
+                self.run(candidate)
+        except BaseException:
+            self.stop()
+            self.sandbox.end()
+            raise
+        return self
+
+    def __exit__(self, *_):
+        self.stop()
+        self.sandbox.close()
+
+    def stop(self):
+        for each in self.running:
+            each.stop()
+        if self.api:
+            self.api.stop()
+        shutil.rmtree(MADE / "run", ignore_errors=True)
+
+    def prepare(self):
+        shutil.rmtree(MADE / "run", ignore_errors=True)
+        (MADE / "run/api").mkdir(parents=True)
+        build_auth_service()
+        keys = MADE / "run/keys"
+        self.keys = {
+            "latchkey": latchkey_keys(self.sandbox, self.names, keys / "latchkey"),
+            "peer": peer_keys(self.sandbox, self.names, keys / "peer"),
+        }
+        self.words = {
+            **certificate(), "USER": user(), "API_PORT": free_port(),
+            "REDIS_SOCKET": self.sandbox.redis.socket, "LATCHKEY_CONF": self.sandbox.config,
+        }
+        self.start_api()
+
+    def start_api(self):
+        folder = MADE / "run/api"
+        words = Words({**self.words, "FOLDER": folder})
+        (folder / "nginx.conf").write_text(words.put_into((CANDIDATES / "api.conf").read_text()))
+        self.api = Process([NGINX, "-p", f"{folder}/", "-c", "nginx.conf", "-e", f"{folder}/error.log"], folder, "api")
+        self.api.wait_for_port(self.words["API_PORT"])
+
+    def run(self, candidate, **options):
+        """Starts a candidate; it is ended with the stack."""
+        running = Running(candidate, self, **options)
+        self.running.append(running)
+        return running.start()
+
+    @property
+    def redis(self):
+        return self.sandbox.redis
+
+    def groups(self, running):
+        """The processes that take part in a request, by their part in it."""
+        return {**running.groups(), "redis": [self.redis.process.pid], "api": self.api.family()}
+
+
+def build_auth_service():
+    """Builds the Go service from Debian's packages alone."""
+    source, program = BENCHMARKS / "auth-service/main.go", MADE / "auth-service"
+    if program.exists() and program.stat().st_mtime > source.stat().st_mtime:
+        return
+    environment = {
+        "GO111MODULE": "off", "GOPATH": "/usr/share/gocode", "GOCACHE": str(MADE / "go-cache"), "GOFLAGS": "-p=2",
+        "HOME": str(MADE), "PATH": "/usr/bin:/bin",
+    }
+    subprocess.run(["go", "build", "-o", program, source], env=environment, check=True, timeout=600)
+
+
+def certificate():
+    """A certificate of our own for 127.0.0.1, made once."""
+    folder = MADE / "tls"
+    paths = {"CERTIFICATE": folder / "certificate.pem", "CERTIFICATE_KEY": folder / "key.pem"}
+    both = folder / "both.pem"
+    if not both.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        subprocess.run(
+            ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
+             "-days", "3650", "-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1,DNS:localhost",
+             "-keyout", paths["CERTIFICATE_KEY"], "-out", paths["CERTIFICATE"]],
+            check=True, capture_output=True, timeout=60,
+        )
+        both.write_text("".join(path.read_text() for path in paths.values()))
+    return {**paths, "CERTIFICATE_AND_KEY": both}
