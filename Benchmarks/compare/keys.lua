@@ -74,7 +74,6 @@ function init(arguments)
       local first, last = whole:find("@@@@", 1, true)
       before, after = whole:sub(1, first - 1), whole:sub(last + 1)
       request = function() return before .. made_up(kind) .. after end
-      if os.getenv("SHOW_KEY") then io.write(made_up(kind), "\n") end
    elseif kind == "missing" then
       local only = wrk.format("GET", "/")
       request = function() return only end
