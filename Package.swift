@@ -34,12 +34,17 @@ let package = Package(
         .systemLibrary(name: "CLinux", path: "CBridge/linux"),
         .systemLibrary(name: "CLatchkeyABI", path: "CBridge/abi"),
 
-        .target(name: "KeyFormat", dependencies: ["CLibcrypto"]),
+        .target(name: "KeyFormat", dependencies: ["CLibcrypto"], swiftSettings: [unchecked]),
         .target(
             name: "RedisClient",
-            dependencies: ["CHiredis", .product(name: "DequeModule", package: "swift-collections")]
+            dependencies: ["CHiredis", .product(name: "DequeModule", package: "swift-collections")],
+            swiftSettings: [unchecked]
         ),
-        .target(name: "Keyring", dependencies: ["KeyFormat", "RedisClient"]),
+        .target(
+            name: "Keyring",
+            dependencies: ["KeyFormat", "RedisClient"],
+            swiftSettings: [unchecked]
+        ),
         .target(
             name: "Gateway",
             dependencies: ["Keyring", .product(name: "DequeModule", package: "swift-collections")],

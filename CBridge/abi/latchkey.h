@@ -189,9 +189,9 @@ size_t latchkey_checks_waiting(const latchkey_gateway *gateway);
 
 /*
  * Tells that a request which was let in is open, so that it can be ended with
- * its key.  decision is the one that allowed it; call this in the same turn of
- * the event loop in which the decision was handed out, before any other call
- * that takes bytes or time.  request is a mark of the caller's, handed back by
+ * its key.  decision is the one that allowed it; call this before any other call
+ * that takes bytes or time but latchkey_check_begin(): a request that has ended
+ * by then need not be told.  request is a mark of the caller's, handed back by
  * latchkey_stream_next() and never dereferenced.
  *
  * Returns a stream, never 0, to be closed with latchkey_stream_close() when the

@@ -78,11 +78,11 @@ public struct Decision: Equatable, Sendable {
 
     /// A key that was verified before.
     @inline(__always)
-    static func recognized(_ locator: Locator, _ known: RecordCache.Recognition) -> Decision {
+    static func recognized(_ known: RecordCache.Recognition) -> Decision {
         Decision(
             .allowed,
             .cache,
-            locator,
+            known.locator,
             organization: known.organization,
             streamKey: known.streamKey
         )

@@ -40,7 +40,7 @@ public final class Gatekeeper {
     let configuration: Configuration
     let identity: Identity
     let verifier: KeyVerifier
-    private let fingerprinter = Fingerprinter()
+    let fingerprinter = Fingerprinter()
     let seal: RecordSeal
     let endpoint: Endpoint
 
@@ -125,19 +125,11 @@ public final class Gatekeeper {
 extension Gatekeeper {
     /// Begins a check. `request` is the caller's mark, given back by ``nextDecision()``.
     public func check(_ credential: Span<UInt8>, request: UInt, at now: ClockReading) -> Admission {
-        let isTrusted = isTrusted(now.monotonic)
-        if isTrusted, let decision = recognize(credential, now) { return .decided(decision) }
-        switch verifier.verdict(on: credential) {
-        case .malformed: return .decided(.fromText(.malformed))
-        case .forged: return .decided(.fromText(.forged))
-        case .issued(let key):
-            let fingerprint = fingerprinter.fingerprint(of: credential)
-            if isTrusted, let known = cache.knowledge(of: key.locator) {
-                cache.remember(fingerprint, of: key)
-                return .decided(decide(key, known, from: .cache, now))
-            }
-            return askStore(key, fingerprint, request, now)
+        guard let slot = slotOfVerified(credential) else { return verify(credential, request, now) }
+        if isTrusted(now.monotonic), let known = cache.admit(slot, at: now.unix) {
+            return .decided(.recognized(known))
         }
+        return check(cache.verifiedKey(slot), request, now)
     }
 
     /// Forgets a check whose decision was not handed out; unknown tickets do no harm.
@@ -156,15 +148,35 @@ extension Gatekeeper {
 
     /// A key that this worker has verified before needs no HMAC.
     @inline(__always)
-    private func recognize(_ credential: Span<UInt8>, _ now: ClockReading) -> Decision? {
-        guard let locator = verifier.claimedLocator(in: credential),
-            let known = cache.recognize(
-                locator,
-                at: now.unix,
-                { fingerprinter.fingerprint(of: credential) }
+    private func slotOfVerified(_ credential: Span<UInt8>) -> Int? {
+        guard let locator = verifier.claimedLocator(in: credential) else { return nil }
+        return cache.slot(ofVerified: locator) { fingerprinter.fingerprint(of: credential) }
+    }
+
+    private func verify(_ credential: Span<UInt8>, _ request: UInt, _ now: ClockReading)
+        -> Admission
+    {
+        switch verifier.verdict(on: credential) {
+        case .malformed: .decided(.fromText(.malformed))
+        case .forged: .decided(.fromText(.forged))
+        case .issued(let key):
+            check(
+                VerifiedKey(
+                    issued: key,
+                    fingerprint: fingerprinter.fingerprint(of: credential)
+                ),
+                request,
+                now
             )
-        else { return nil }
-        return .recognized(locator, known)
+        }
+    }
+
+    private func check(_ key: VerifiedKey, _ request: UInt, _ now: ClockReading) -> Admission {
+        if isTrusted(now.monotonic), let known = cache.knowledge(of: key.locator) {
+            cache.remember(key)
+            return .decided(decide(key.issued, known, from: .cache, now))
+        }
+        return askStore(key, request, now)
     }
 
     private func isTrusted(_ now: MonotonicTime) -> Bool {
@@ -175,14 +187,9 @@ extension Gatekeeper {
         return now < lease.trustedUntil
     }
 
-    private func askStore(
-        _ key: KeyVerifier.IssuedKey,
-        _ fingerprint: Fingerprint,
-        _ request: UInt,
-        _ now: ClockReading
-    ) -> Admission {
+    private func askStore(_ key: VerifiedKey, _ request: UInt, _ now: ClockReading) -> Admission {
         if !data.link.isReady {
-            if let decision = decideWithoutStore(key, now) { return .decided(decision) }
+            if let decision = decideWithoutStore(key.issued, now) { return .decided(decision) }
             guard data.link.isBeingMade(now.monotonic) else {
                 return .decided(.unavailable(key.locator))
             }
@@ -192,7 +199,6 @@ extension Gatekeeper {
             let ticket = pending.add(
                 request: request,
                 key: key,
-                fingerprint: fingerprint,
                 at: now.monotonic,
                 deadline: deadline
             )
@@ -229,7 +235,7 @@ extension Gatekeeper {
     /// Answers checks that the store has not answered in time.
     func giveUp(_ checks: [PendingChecks.Check], _ now: ClockReading) {
         for check in checks {
-            let decision = decideWithoutStore(check.key, now)
+            let decision = decideWithoutStore(check.key.issued, now)
             answer(check, decision ?? .unavailable(check.key.locator), now)
         }
     }

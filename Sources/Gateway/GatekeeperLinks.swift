@@ -109,14 +109,27 @@ extension Gatekeeper {
         if streams.hasDoubts { for locator in streams.takeDoubts() { pending.want(locator) } }
         guard pending.hasUnsent else { return }
         for read in pending.takeUnsent() {
-            let mark = CommandMark(purpose: .read, number: UInt64(read.id), sentAt: now)
-            guard data.link.send(KeyCommands.read(read.locator), mark: mark, now: now) else {
+            guard send(read, now) else {
                 pending.resend(read.id)
                 continue
             }
             metrics.storeReads &+= 1
             keptReads.sent(read.id, read.locator, mayKeep: mayKeepReads)
         }
+    }
+
+    private func send(_ read: (id: PendingChecks.ReadID, locator: Locator), _ now: MonotonicTime)
+        -> Bool
+    {
+        let hasStamp = cache.hasStamp(read.locator)
+        let mark = CommandMark(
+            purpose: hasStamp ? .stampRead : .read,
+            number: UInt64(read.id),
+            sentAt: now
+        )
+        let command =
+            hasStamp ? KeyCommands.readStamp(read.locator) : KeyCommands.read(read.locator)
+        return data.link.send(command, mark: mark, now: now)
     }
 
     private var mayKeepReads: Bool {
@@ -157,6 +170,7 @@ extension Gatekeeper {
     private func takeReply(_ mark: CommandMark, _ reply: RedisReply, _ now: ClockReading) {
         switch mark.purpose {
         case .read: takeRecord(reply, read: Int(truncatingIfNeeded: mark.number), now)
+        case .stampRead: takeStamp(reply, read: Int(truncatingIfNeeded: mark.number), now)
         case .uses:
             noteRefusal(reply, .usesRefused, "last uses were not recorded", now)
             usage.answered()
@@ -187,12 +201,9 @@ extension Gatekeeper {
             let version = record?.version ?? stored.provenVersion(at: locator, seal: seal)
             if let version, version < cache.version(of: locator) { throw RecordFault.outdated }
             let keys = record.flatMap { AcceptedKeys($0) }
-            learn(keys, version, locator, mayKeep)
-            for check in checks {
-                if mayKeep { cache.remember(check.fingerprint, of: check.key) }
-                decide(check, keys, now)
-            }
-            streams.settle(locator, keys, at: now.unix)
+            let stamp = keys.flatMap { _ in stored.stamp }
+            learn(keys, version, stamp, locator, mayKeep)
+            settle(locator, keys, checks, now)
         } catch {
             cache.forget(locator)
             log.note(.recordRefused, now.monotonic, "the record of locator \(locator) \(error)")
@@ -200,15 +211,50 @@ extension Gatekeeper {
         }
     }
 
+    /// A record that has its stamp is what it was; any other is read whole.
+    private func takeStamp(_ reply: RedisReply, read: PendingChecks.ReadID, _ now: ClockReading) {
+        guard let locator = pending.locator(of: read) else { return }
+        let mayKeep = keptReads.answered(read, locator)
+        guard let stamp = RecordStamp(reply),
+            let keys = cache.keys(ofStamped: locator, fingerprint(of: stamp)),
+            let (_, checks) = pending.finish(read)
+        else {
+            cache.dropStamp(locator)
+            return pending.resend(read)
+        }
+        if mayKeep { cache.confirm(locator) }
+        settle(locator, keys, checks, now)
+    }
+
+    private func fingerprint(of stamp: RecordStamp) -> Fingerprint {
+        fingerprinter.fingerprint(of: stamp.mac.span)
+    }
+
+    private func settle(
+        _ locator: Locator,
+        _ keys: AcceptedKeys?,
+        _ checks: [PendingChecks.Check],
+        _ now: ClockReading
+    ) {
+        for check in checks { decide(check, keys, now) }
+        streams.settle(locator, keys, at: now.unix)
+    }
+
     /// What may not be kept is at least remembered to be different from what is known.
     private func learn(
         _ keys: AcceptedKeys?,
         _ version: UInt64?,
+        _ stamp: RecordStamp?,
         _ locator: Locator,
         _ mayKeep: Bool
     ) {
         guard !mayKeep else {
-            let lostUse = cache.keep(keys, version: version, for: locator)
+            let lostUse = cache.keep(
+                keys,
+                version: version,
+                stamp: stamp.map(fingerprint),
+                for: locator
+            )
             if let lostUse { usage.record(lostUse.locator, at: lostUse.at) }
             return
         }
@@ -216,13 +262,19 @@ extension Gatekeeper {
     }
 
     private func decide(_ check: PendingChecks.Check, _ keys: AcceptedKeys?, _ now: ClockReading) {
-        let decision = Decision.compared(check.key, with: keys, from: .store, at: now.unix)
+        let decision = Decision.compared(check.key.issued, with: keys, from: .store, at: now.unix)
         switch decision.result {
-        case .allowed: usage.record(check.key.locator, at: now.unix)
+        case .allowed:
+            cache.remember(check.key)
+            noteUse(check.key.locator, now.unix)
         case .revoked: refusals.record(check.key.locator, at: now.unix)
         default: break
         }
         answer(check, decision, now)
+    }
+
+    private func noteUse(_ locator: Locator, _ now: UnixTime) {
+        if !cache.noteUse(of: locator, at: now) { usage.record(locator, at: now) }
     }
 
     private func takeLoss(_ failure: LinkFailure, _ unanswered: [CommandMark], _ now: ClockReading)
@@ -231,7 +283,7 @@ extension Gatekeeper {
         metrics.data.ended()
         keptReads.overtakeAll()
         log.note(.storeLost, now.monotonic, "the store at \(endpoint): \(failure)")
-        for mark in unanswered where mark.purpose == .read {
+        for mark in unanswered where mark.purpose == .read || mark.purpose == .stampRead {
             pending.resend(Int(truncatingIfNeeded: mark.number))
         }
         usage.resend(now.monotonic)

@@ -12,8 +12,7 @@ struct PendingChecks {
     struct Check {
         /// The caller's mark.
         let request: UInt
-        let key: KeyVerifier.IssuedKey
-        let fingerprint: Fingerprint
+        let key: VerifiedKey
         let ticket: Ticket
         /// Since when it waits.
         let since: MonotonicTime
@@ -64,13 +63,12 @@ struct PendingChecks {
     /// already.
     mutating func add(
         request: UInt,
-        key: KeyVerifier.IssuedKey,
-        fingerprint: Fingerprint,
+        key: VerifiedKey,
         at now: MonotonicTime,
         deadline: MonotonicTime
     ) -> Ticket? {
         guard count < countMax else { return nil }
-        let ticket = occupySlot(request, key, fingerprint, now)
+        let ticket = occupySlot(request, key, now)
         deadlines.append((ticket, deadline))
         #if CANARIES
             if joinsSent, let read = reads.firstIndex(where: { $0?.locator == key.locator }) {
@@ -126,6 +124,11 @@ struct PendingChecks {
             }
             return (id, read.locator)
         }
+    }
+
+    /// What a read asks for.
+    func locator(of id: ReadID) -> Locator? {
+        reads.indices.contains(id) ? reads[id]?.locator : nil
     }
 
     /// Ends a read; returns what was read, and the checks that it answers.
@@ -184,8 +187,7 @@ struct PendingChecks {
 
     private mutating func occupySlot(
         _ request: UInt,
-        _ key: KeyVerifier.IssuedKey,
-        _ fingerprint: Fingerprint,
+        _ key: VerifiedKey,
         _ now: MonotonicTime
     ) -> Ticket {
         let slot = freeSlots.popLast() ?? slots.count
@@ -194,7 +196,6 @@ struct PendingChecks {
         slots[slot].check = Check(
             request: request,
             key: key,
-            fingerprint: fingerprint,
             ticket: ticket,
             since: now
         )

@@ -37,9 +37,8 @@ final class RecordCache {
         static let previous = Mark(rawValue: 16)
         /// The fingerprint is that of a text that was verified as the active key.
         static let verified = Mark(rawValue: 32)
-
-        /// What a key needs to be let in by its fingerprint.
-        static let recognizable: Mark = [.known, .active, .verified]
+        /// The record is as it was when its stamp was taken, known or not.
+        static let stamped = Mark(rawValue: 64)
     }
 
     /// What is known of an organization's keys.
@@ -56,6 +55,8 @@ final class RecordCache {
     private let records: UnsafeMutablePointer<Record>
     private let marks: UnsafeMutablePointer<Mark>
     private let nameLengths: UnsafeMutablePointer<UInt8>
+    /// Read only where known records are not trusted: apart, so as not to be in the way.
+    private let stamps: UnsafeMutablePointer<Fingerprint>
     private var previousKeys: [Int: AcceptedKeys.Key] = [:]
     private var longNames: [Int: Organization] = [:]
     private var index: CacheIndex
@@ -83,6 +84,7 @@ final class RecordCache {
         ).bindMemory(to: Record.self, capacity: self.countMax)
         marks = .allocate(capacity: self.countMax)
         nameLengths = .allocate(capacity: self.countMax)
+        stamps = .allocate(capacity: self.countMax)
         index = CacheIndex(countMax: self.countMax)
         queue = EvictionQueue(countMax: self.countMax)
     }
@@ -91,6 +93,7 @@ final class RecordCache {
         records.deallocate()
         marks.deallocate()
         nameLengths.deallocate()
+        stamps.deallocate()
     }
 }
 
@@ -158,24 +161,43 @@ extension RecordCache {
 extension RecordCache {
     /// A key that was verified before, and that counts.
     struct Recognition {
+        let locator: Locator
         let organization: Organization
         let streamKey: Decision.StreamKey
     }
 
-    /// Lets a key in by its fingerprint, and notes its use; `nil` where it has to be verified.
+    /// The slot of a locator whose active key was verified from a text with this fingerprint,
+    /// whether or not the record is known now.
     ///
-    /// - Parameter fingerprint: Is asked for only where it can help.
+    /// - Parameter fingerprint: Is asked for only where there is one to compare it with.
     @inline(__always)
-    func recognize(_ locator: Locator, at now: UnixTime, _ fingerprint: () -> Fingerprint)
-        -> Recognition?
-    {
-        guard let slot = slot(of: locator), marks[slot].isSuperset(of: .recognizable),
-            now.milliseconds < records[slot].until, records[slot].fingerprint == fingerprint()
+    func slot(ofVerified locator: Locator, _ fingerprint: () -> Fingerprint) -> Int? {
+        guard let slot = slot(of: locator), marks[slot].isSuperset(of: [.active, .verified]),
+            records[slot].fingerprint == fingerprint()
         else { return nil }
+        return slot
+    }
+
+    /// The key that was verified.
+    func verifiedKey(_ slot: Int) -> VerifiedKey {
+        VerifiedKey(
+            issued: .init(locator: records[slot].locator, verifier: records[slot].verifier),
+            fingerprint: records[slot].fingerprint
+        )
+    }
+
+    /// Lets in the key that was verified, where the record is known and the key counts, and notes
+    /// its use.
+    @inline(__always)
+    func admit(_ slot: Int, at now: UnixTime) -> Recognition? {
+        guard marks[slot].contains(.known), now.milliseconds < records[slot].until else {
+            return nil
+        }
         if !marks[slot].contains(.visited) { marks[slot].insert(.visited) }
         noteUse(slot, at: now)
         let until = records[slot].until
         return Recognition(
+            locator: records[slot].locator,
             organization: organization(slot),
             streamKey: .init(
                 mark: records[slot].verifier.mark,
@@ -186,12 +208,38 @@ extension RecordCache {
 
     /// A text was verified as a locator's key: it is recognized from now on, for as long as that is
     /// the active key.
-    func remember(_ fingerprint: Fingerprint, of key: KeyVerifier.IssuedKey) {
+    func remember(_ key: VerifiedKey) {
         guard let slot = slot(of: key.locator), marks[slot].contains(.active),
-            records[slot].verifier == key.verifier
+            records[slot].verifier == key.issued.verifier
         else { return }
-        records[slot].fingerprint = fingerprint
+        records[slot].fingerprint = key.fingerprint
         marks[slot].insert(.verified)
+    }
+}
+
+// MARK: - Stamps
+
+extension RecordCache {
+    /// Whether a locator's record can be known again by its stamp.
+    func hasStamp(_ locator: Locator) -> Bool {
+        slot(of: locator).map { marks[$0].contains(.stamped) } ?? false
+    }
+
+    /// The keys of the record that has a stamp; `nil` where the cache has none with it.
+    func keys(ofStamped locator: Locator, _ stamp: Fingerprint) -> AcceptedKeys? {
+        guard let slot = slot(of: locator), marks[slot].contains(.stamped), stamps[slot] == stamp
+        else { return nil }
+        return keys(slot)
+    }
+
+    /// What the cache has for a locator is what the store has.
+    func confirm(_ locator: Locator) {
+        if let slot = slot(of: locator) { marks[slot].insert([.known, .visited]) }
+    }
+
+    /// The record is not what it was.
+    func dropStamp(_ locator: Locator) {
+        if let slot = slot(of: locator) { marks[slot].remove(.stamped) }
     }
 }
 
@@ -204,13 +252,20 @@ extension RecordCache {
     /// Keeps what the store has for a locator. Returns the last use of the record that is given up
     /// for it.
     ///
-    /// - Parameter version: The record's version, where the seal proves it.
+    /// - Parameters:
+    ///   - version: The record's version, where the seal proves it.
+    ///   - stamp: By what the record is known again, where it is active.
     @discardableResult
-    func keep(_ keys: AcceptedKeys?, version: UInt64?, for locator: Locator) -> Use? {
+    func keep(
+        _ keys: AcceptedKeys?,
+        version: UInt64?,
+        stamp: Fingerprint? = nil,
+        for locator: Locator
+    ) -> Use? {
         let (slot, lostUse) = slot(of: locator).map { ($0, nil) } ?? occupy(locator)
         records[slot].version = max(records[slot].version, version ?? 0)
         if keys?.active.verifier != records[slot].verifier { marks[slot].remove(.verified) }
-        marks[slot].subtract([.active, .previous])
+        marks[slot].subtract([.active, .previous, .stamped])
         marks[slot].insert(.known)
         previousKeys[slot] = keys?.previous
         guard let keys else { return lostUse }
@@ -218,6 +273,9 @@ extension RecordCache {
         records[slot].verifier = keys.active.verifier
         records[slot].until = keys.active.until?.milliseconds ?? Self.never
         setName(slot, keys.organization)
+        guard let stamp else { return lostUse }
+        marks[slot].insert(.stamped)
+        stamps[slot] = stamp
         return lostUse
     }
 
@@ -231,9 +289,9 @@ extension RecordCache {
         }
     }
 
-    /// What was known of a locator does not count any more.
+    /// A locator's record has changed: what was known of it does not count any more.
     func forget(_ locator: Locator) {
-        if let slot = slot(of: locator) { marks[slot].remove(.known) }
+        if let slot = slot(of: locator) { marks[slot].subtract([.known, .stamped]) }
     }
 
     /// Nothing that was known counts any more.
@@ -269,7 +327,14 @@ extension RecordCache {
 // MARK: - Last uses
 
 extension RecordCache {
-    /// Notes that a key of a known record was used.
+    /// Notes that a key of a record was used; returns `false` where the cache does not have it.
+    func noteUse(of locator: Locator, at now: UnixTime) -> Bool {
+        guard let slot = slot(of: locator) else { return false }
+        noteUse(slot, at: now)
+        return true
+    }
+
+    /// Notes that a key of a record was used.
     @inline(__always)
     func noteUse(_ slot: Int, at now: UnixTime) {
         records[slot].lastUse = now.milliseconds

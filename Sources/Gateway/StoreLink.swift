@@ -4,6 +4,8 @@ import RedisClient
 extension CommandMark {
     enum Purpose: UInt8 {
         case read
+        /// Whether a record is still what it was.
+        case stampRead
         case uses
         case refusals
         case entry

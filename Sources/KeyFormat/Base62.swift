@@ -26,6 +26,42 @@ enum Base62 {
         }
     }
 
+    /// Whether all bytes of a part of a text are digits. The part must lie within the text and have
+    /// eight bytes at least, which is how many are looked at together.
+    @inline(__always)
+    static func areDigits(_ text: Span<UInt8>, _ range: Range<Int>) -> Bool {
+        text.withUnsafeBytes { bytes in
+            var digits = highBits
+            for offset in stride(from: range.lowerBound, to: range.upperBound, by: 8) {
+                let start = min(offset, range.upperBound - 8)
+                digits &= markDigits(bytes.loadUnaligned(fromByteOffset: start, as: UInt64.self))
+            }
+            return digits == highBits
+        }
+    }
+
+    private static let lowBits: UInt64 = 0x0101_0101_0101_0101
+    private static let highBits = lowBits << 7
+
+    /// Sets the high bit of each of eight bytes that is a digit.
+    @inline(__always)
+    private static func markDigits(_ bytes: UInt64) -> UInt64 {
+        let ascii = bytes & ~highBits
+        let numerals = mark(ascii, from: "0", to: "9")
+        let letters = mark(ascii | lowBits << 5, from: "a", to: "z")
+        return (numerals | letters) & ~bytes
+    }
+
+    /// Sets the high bit of each of eight ASCII bytes that is in a range.
+    @inline(__always)
+    private static func mark(_ ascii: UInt64, from first: Unicode.Scalar, to last: Unicode.Scalar)
+        -> UInt64
+    {
+        let atLeastFirst = ascii &+ lowBits &* UInt64(0x80 - first.value)
+        let aboveLast = ascii &+ lowBits &* UInt64(0x7F - last.value)
+        return atLeastFirst & ~aboveLast & highBits
+    }
+
     /// Appends the lowest `width` digits of a number.
     static func append<Number: FixedWidthInteger & UnsignedInteger>(
         _ number: Number,

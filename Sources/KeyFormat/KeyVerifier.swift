@@ -6,6 +6,12 @@ public struct KeyVerifier {
         public let locator: Locator
         /// To be compared with the record's.
         public let verifier: Verifier
+
+        /// A key that was found to be issued here before.
+        package init(locator: Locator, verifier: Verifier) {
+            self.locator = locator
+            self.verifier = verifier
+        }
     }
 
     /// What can be said of a text from the text alone.
@@ -51,7 +57,7 @@ public struct KeyVerifier {
         guard text.count == layout.length, hasPrefix(text),
             text[layout.locatorStart - 1] == UInt8(ascii: "_"),
             text[layout.secretStart - 1] == UInt8(ascii: "_"),
-            isBase62(text, layout.secretStart..<layout.tagStart),
+            Base62.areDigits(text, layout.secretStart..<layout.tagStart),
             let checksum = Base62.number(in: text, layout.checksumStart..<layout.length),
             checksum == UInt64(CRC32.checksum(of: text, count: layout.checksumStart))
         else { return nil }
@@ -63,11 +69,5 @@ public struct KeyVerifier {
             return false
         }
         return true
-    }
-
-    private func isBase62(_ text: Span<UInt8>, _ range: Range<Int>) -> Bool {
-        var invalid: UInt8 = 0
-        for index in range { invalid |= Base62.value(of: text[index]) & 0x80 }
-        return invalid == 0
     }
 }

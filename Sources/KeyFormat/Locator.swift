@@ -26,12 +26,9 @@ public struct Locator: Hashable, Sendable {
 
     /// The locator that is spelled at an offset of a text, or `nil` where there is none.
     public init?(ascii text: Span<UInt8>, at offset: Int = 0) {
-        guard offset >= 0, text.count - offset >= Self.length else { return nil }
-        var invalid: UInt8 = 0
-        for index in offset..<offset + Self.length {
-            invalid |= Base62.value(of: text[index]) & 0x80
-        }
-        guard invalid == 0 else { return nil }
+        guard offset >= 0, text.count - offset >= Self.length,
+            Base62.areDigits(text, offset..<offset + Self.length)
+        else { return nil }
         self.init(digits: text, at: offset)
     }
 
@@ -53,20 +50,12 @@ public struct Locator: Hashable, Sendable {
         }
     }
 
-    /// Writes the digits as ASCII. There must be room for them.
+    /// Lends the 14 digits as ASCII.
     @inlinable @inline(__always)
-    public func write(to text: UnsafeMutableRawPointer) {
-        text.storeBytes(of: head.littleEndian, as: UInt64.self)
-        text.storeBytes(
-            of: UInt32(truncatingIfNeeded: tail).littleEndian,
-            toByteOffset: 8,
-            as: UInt32.self
-        )
-        text.storeBytes(
-            of: UInt16(truncatingIfNeeded: tail >> 32).littleEndian,
-            toByteOffset: 12,
-            as: UInt16.self
-        )
+    public func withDigits<Result>(_ body: (UnsafeRawBufferPointer) -> Result) -> Result {
+        withUnsafeBytes(of: (head.littleEndian, tail.littleEndian)) { bytes in
+            body(UnsafeRawBufferPointer(rebasing: bytes[..<Self.length]))
+        }
     }
 
     /// A number for tables, in which all digits take part. Locators are as good as random, so
@@ -78,8 +67,7 @@ public struct Locator: Hashable, Sendable {
 
     /// Appends the digits to a text.
     public func append(to text: inout [UInt8]) {
-        let digits = ascii
-        for index in digits.indices { text.append(digits[index]) }
+        withDigits { text.append(contentsOf: $0) }
     }
 }
 

@@ -67,7 +67,9 @@ extension latchkey_decision {
         }
         if let locator = decision.locator {
             locator_length = UInt8(Locator.length)
-            withUnsafeMutableBytes(of: &self.locator) { locator.write(to: $0.baseAddress!) }
+            withUnsafeMutableBytes(of: &self.locator) { buffer in
+                locator.withDigits { buffer.copyMemory(from: $0) }
+            }
         }
     }
 }

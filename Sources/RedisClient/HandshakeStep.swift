@@ -27,17 +27,14 @@ enum HandshakeStep {
             + subscription.channels.map { .subscribe(channel: $0) }
     }
 
-    /// Returns `false` when there is no memory.
-    func append(to output: inout OutputBuffer) -> Bool {
+    func append(to output: inout OutputBuffer) {
         switch self {
-        case .authenticate(let credentials):
-            credentials.appendCommand(to: &output)
-            return true
-        case .select(let database): return output.append(RedisCommand("SELECT", String(database)))
-        case .ping: return output.append(RedisCommand("PING"))
-        case .identify: return output.append(RedisCommand("CLIENT", "ID"))
+        case .authenticate(let credentials): credentials.appendCommand(to: &output)
+        case .select(let database): output.append(RedisCommand("SELECT", String(database)))
+        case .ping: output.append(RedisCommand("PING"))
+        case .identify: output.append(RedisCommand("CLIENT", "ID"))
         case .track(let prefix, let connection):
-            return output.append(
+            output.append(
                 RedisCommand(
                     "CLIENT",
                     "TRACKING",
@@ -49,7 +46,7 @@ enum HandshakeStep {
                     prefix
                 )
             )
-        case .subscribe(let channel): return output.append(RedisCommand("SUBSCRIBE", channel))
+        case .subscribe(let channel): output.append(RedisCommand("SUBSCRIBE", channel))
         }
     }
 

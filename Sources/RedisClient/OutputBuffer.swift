@@ -21,8 +21,7 @@ struct OutputBuffer {
         bytes.append(contentsOf: more)
     }
 
-    /// Returns `false` when there is no memory for the command.
-    mutating func append(_ command: RedisCommand) -> Bool {
+    mutating func append(_ command: RedisCommand) {
         RESPEncoder.append(command, to: &bytes)
     }
 

@@ -1,35 +1,37 @@
-import CHiredis
-
-/// Writes commands in the Redis protocol, with hiredis' formatter.
+/// Writes commands in the Redis protocol: arrays of bulk strings.
 public enum RESPEncoder {
-    /// Appends a command. Returns `false`, leaving the output as it was, when there is no memory
-    /// for it.
-    public static func append(_ command: RedisCommand, to output: inout [UInt8]) -> Bool {
-        command.bytes.withUnsafeBytes { bytes in
-            // An empty array may have no address; an argument of no bytes needs one all the same.
-            let start = bytes.baseAddress ?? UnsafeRawPointer(bitPattern: 1)!
-            var offset = 0
-            var pointers = command.lengths.map { length -> UnsafePointer<CChar>? in
-                defer { offset += length }
-                return (start + offset).assumingMemoryBound(to: CChar.self)
-            }
-            return format(&pointers, command.lengths, to: &output)
-        }
+    /// Most bytes that surround the text of a bulk string, or stand before an array.
+    static let overhead = 24
+
+    /// Appends a command.
+    public static func append(_ command: RedisCommand, to output: inout [UInt8]) {
+        appendHeader("*", command.count, to: &output)
+        output.append(contentsOf: command.bulkStrings)
     }
 
-    private static func format(
-        _ pointers: inout [UnsafePointer<CChar>?],
-        _ lengths: [Int],
+    /// Appends an argument of a command.
+    static func appendBulkString(_ text: some Collection<UInt8>, to output: inout [UInt8]) {
+        appendHeader("$", text.count, to: &output)
+        output.append(contentsOf: text)
+        appendLineEnd(to: &output)
+    }
+
+    private static func appendHeader(
+        _ kind: Unicode.Scalar,
+        _ number: Int,
         to output: inout [UInt8]
-    ) -> Bool {
-        var formatted: UnsafeMutablePointer<CChar>?
-        let length = redisFormatCommandArgv(&formatted, Int32(lengths.count), &pointers, lengths)
-        guard length > 0, let formatted else { return false }
-        defer {
-            wipe(UnsafeMutableRawBufferPointer(start: formatted, count: Int(length)))
-            redisFreeCommand(formatted)
+    ) {
+        output.append(UInt8(ascii: kind))
+        if number < 10 {
+            output.append(UInt8(ascii: "0") + UInt8(number))
+        } else {
+            output.append(contentsOf: String(number).utf8)
         }
-        output.append(contentsOf: UnsafeRawBufferPointer(start: formatted, count: Int(length)))
-        return true
+        appendLineEnd(to: &output)
+    }
+
+    private static func appendLineEnd(to output: inout [UInt8]) {
+        output.append(UInt8(ascii: "\r"))
+        output.append(UInt8(ascii: "\n"))
     }
 }

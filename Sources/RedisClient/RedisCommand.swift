@@ -1,14 +1,20 @@
-/// A command: its name and arguments, binary safe.
+/// A command: its name and arguments, binary safe, in the form in which they are sent.
 public struct RedisCommand: Equatable, Sendable {
-    /// All arguments, one behind the other.
-    private(set) var bytes: [UInt8] = []
+    /// The arguments as bulk strings, one behind the other.
+    private(set) var bulkStrings: [UInt8] = []
 
-    /// The length of each argument.
-    private(set) var lengths: [Int] = []
+    /// Number of arguments, the name included.
+    private(set) var count = 0
 
     /// A command of texts.
     public init(_ arguments: String...) {
         for argument in arguments { append(argument) }
+    }
+
+    /// A command without a name yet, with room for so many bytes: none is moved, and so leaves a copy
+    /// behind, before there are more.
+    public init(capacity: Int) {
+        bulkStrings.reserveCapacity(capacity)
     }
 
     /// Appends a text.
@@ -18,21 +24,30 @@ public struct RedisCommand: Equatable, Sendable {
 
     /// Appends bytes.
     public mutating func append(_ argument: some Collection<UInt8>) {
-        bytes.append(contentsOf: argument)
-        lengths.append(argument.count)
+        RESPEncoder.appendBulkString(argument, to: &bulkStrings)
+        count += 1
+    }
+
+    /// Appends all arguments of another command.
+    public mutating func append(contentsOf other: RedisCommand) {
+        bulkStrings.append(contentsOf: other.bulkStrings)
+        count += other.count
     }
 
     /// The command's name, then its arguments.
     public var arguments: [ArraySlice<UInt8>] {
-        var start = 0
-        return lengths.map { length in
-            defer { start += length }
-            return bytes[start..<start + length]
+        var rest = bulkStrings[...]
+        return (0..<count).map { _ in
+            let digits = rest.dropFirst().prefix { $0 != UInt8(ascii: "\r") }
+            let start = digits.endIndex + 2
+            let length = digits.reduce(0) { 10 * $0 + Int($1 - UInt8(ascii: "0")) }
+            rest = rest[(start + length + 2)...]
+            return bulkStrings[start..<start + length]
         }
     }
 
     /// Overwrites the arguments with zeros, where they hold a secret and have not been copied.
     mutating func wipe() {
-        bytes.withUnsafeMutableBytes { RedisClient.wipe($0) }
+        bulkStrings.withUnsafeMutableBytes { RedisClient.wipe($0) }
     }
 }

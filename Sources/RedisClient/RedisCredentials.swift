@@ -2,15 +2,18 @@
 public final class RedisCredentials {
     private let command: UnsafeMutableBufferPointer<UInt8>
 
-    /// Copies a user's name and password. `nil` when there is no memory for them.
-    public init?(user: Span<UInt8>, password: Span<UInt8>) {
-        var command = RedisCommand("AUTH")
+    /// Copies a user's name and password.
+    public init(user: Span<UInt8>, password: Span<UInt8>) {
+        let length = user.count + password.count + 4 * RESPEncoder.overhead
+        var command = RedisCommand(capacity: length)
         defer { command.wipe() }
+        command.append("AUTH")
         user.withUnsafeBytes { command.append($0) }
         password.withUnsafeBytes { command.append($0) }
         var text: [UInt8] = []
+        text.reserveCapacity(length)
         defer { text.withUnsafeMutableBytes { wipe($0) } }
-        guard RESPEncoder.append(command, to: &text) else { return nil }
+        RESPEncoder.append(command, to: &text)
         self.command = .allocate(capacity: text.count)
         _ = self.command.initialize(fromContentsOf: text)
     }

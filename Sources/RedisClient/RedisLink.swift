@@ -89,7 +89,8 @@ public final class RedisLink {
 
     /// Sends a command. Returns `false`, having done nothing, where the link is not ready.
     public func send(_ command: RedisCommand, mark: CommandMark, now: MonotonicTime) -> Bool {
-        guard isReady, output.append(command) else { return false }
+        guard isReady else { return false }
+        output.append(command)
         expect(.command(mark), now)
         return true
     }
@@ -104,7 +105,7 @@ extension RedisLink {
         guard let decoder = RESPDecoder() else { return fail(.noMemory, now) }
         self.decoder = decoder
         state = .handshaking
-        _ = begin(HandshakeStep.steps(settings), now)
+        begin(HandshakeStep.steps(settings), now)
     }
 
     /// The connection could not be made, or was lost.
@@ -165,16 +166,11 @@ extension RedisLink {
         expected.append((expectation, now.advanced(byMilliseconds: settings.timeoutMilliseconds)))
     }
 
-    /// Returns `false` where the link had to be given up.
-    private func begin(_ steps: [HandshakeStep], _ now: MonotonicTime) -> Bool {
+    private func begin(_ steps: [HandshakeStep], _ now: MonotonicTime) {
         for step in steps {
-            guard step.append(to: &output) else {
-                fail(.noMemory, now)
-                return false
-            }
+            step.append(to: &output)
             expect(.handshake(step), now)
         }
-        return true
     }
 
     private func take(_ reply: RedisReply, _ now: MonotonicTime) {
@@ -188,7 +184,7 @@ extension RedisLink {
             events.append(.reply(mark, reply))
         case .handshake(let step):
             if let failure = step.failure(reply) { return fail(failure, now) }
-            guard begin(step.following(reply, settings.subscription), now) else { return }
+            begin(step.following(reply, settings.subscription), now)
             if expected.isEmpty {
                 state = .ready(since: now)
                 events.append(.ready(since: now))

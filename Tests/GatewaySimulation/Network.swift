@@ -52,7 +52,7 @@ extension Network {
     /// Somebody connects, says something to the store, and goes.
     func say(_ commands: [RedisCommand]) {
         var bytes: [UInt8] = []
-        for command in commands { _ = RESPEncoder.append(command, to: &bytes) }
+        for command in commands { RESPEncoder.append(command, to: &bytes) }
         let wire = connect(.stranger)
         wire.down.onArrival = {
             if wire.state == .open { wire.up.send(bytes) }

@@ -1,0 +1,108 @@
+import KeyFormat
+import Keyring
+import Testing
+
+@testable import Gateway
+
+/// A strict gateway that knows a record reads only whether it is still the same.
+struct StampTests {
+    private let driver: GateDriver
+
+    init() throws {
+        driver = try GateDriver("latchkey_consistency strict;", hearsNews: true)
+        driver.connect()
+        driver.connect(GateDriver.news)
+        driver.beat()
+    }
+
+    /// Checks a key. Returns what came of it and how many fields were read, each time.
+    private func check(_ key: [UInt8]) -> (result: Decision.Result?, fieldCounts: [Int]) {
+        guard driver.check(key, request: 1).ticket != 0 else { return (nil, []) }
+        var fieldCounts: [Int] = []
+        for _ in 0..<3 {
+            let reads = driver.turn().commands.filter { $0[0] == "HMGET" }
+            fieldCounts += reads.map { $0.count - 2 }
+            driver.received(driver.store.answer(reads))
+        }
+        return (driver.results()[1], fieldCounts)
+    }
+
+    @Test func `a record that is known is read whole once, and by its stamp from then on`() {
+        let key = driver.generate("acme")
+        let first = check(key)
+        #expect(first.result == .allowed)
+        #expect(first.fieldCounts == [12])
+        for _ in 0..<3 {
+            let next = check(key)
+            #expect(next.result == .allowed)
+            #expect(next.fieldCounts == [2])
+        }
+    }
+
+    @Test func `a record with another stamp is read whole, and decides`() {
+        let first = driver.generate("acme")
+        #expect(check(first).result == .allowed)
+        let second = driver.generate("acme")
+        let afterChange = check(first)
+        #expect(afterChange.result == .revoked)
+        #expect(afterChange.fieldCounts == [2, 12])
+        #expect(check(second).result == .allowed)
+        #expect(check(first).result == .revoked)
+    }
+
+    @Test func `a record that is revoked, or gone, is read whole, and lets nobody in`() {
+        let key = driver.generate("acme")
+        #expect(check(key).result == .allowed)
+        driver.revoke("acme")
+        #expect(check(key).result == .revoked)
+        let other = driver.generate("umbrella")
+        #expect(check(other).result == .allowed)
+        driver.store.alter(Organization("umbrella")!, "state", nil)
+        driver.store.alter(Organization("umbrella")!, "mac", nil)
+        #expect(check(other).result != .allowed)
+    }
+
+    @Test func `a change that was told is read whole at once`() {
+        let key = driver.generate("acme")
+        #expect(check(key).result == .allowed)
+        driver.tellChange("acme")
+        #expect(check(key).fieldCounts == [12])
+        #expect(check(key).fieldCounts == [2])
+    }
+
+    @Test func `an answer that is no stamp has the record read whole`() {
+        let key = driver.generate("acme")
+        #expect(check(key).result == .allowed)
+        for strange in [
+            "$-1\r\n", "*0\r\n", "*2\r\n:1\r\n:2\r\n", "*2\r\n$-1\r\n$-1\r\n", "-ERR no\r\n",
+        ] {
+            #expect(driver.check(key, request: 1).ticket != 0)
+            #expect(driver.turn().commands.contains { $0[0] == "HMGET" })
+            driver.received(strange)
+            let reads = driver.turn().commands.filter { $0[0] == "HMGET" }
+            #expect(reads.map { $0.count - 2 } == [12])
+            driver.received(driver.store.answer(reads))
+            #expect(driver.results() == [1: .allowed])
+        }
+    }
+
+    @Test func `a field that was altered under the seal that was proven changes nothing`() {
+        let key = driver.generate("acme")
+        #expect(check(key).result == .allowed)
+        driver.store.alter(Organization("acme")!, "verifier", String(repeating: "0", count: 48))
+        #expect(check(key).result == .allowed)
+        driver.store.alter(Organization("acme")!, "state", "revoked")
+        #expect(check(key).result == .revoked)
+    }
+
+    @Test func `a key with an end is refused at its end`() {
+        let key = driver.generate("acme", expiresIn: 500)
+        #expect(check(key).result == .allowed)
+        driver.advance(milliseconds: 400)
+        #expect(check(key).result == .allowed)
+        driver.advance(milliseconds: 100)
+        let expired = check(key)
+        #expect(expired.result == .expired)
+        #expect(expired.fieldCounts == [2])
+    }
+}
