@@ -99,19 +99,23 @@ def is_listening(port):
 
 
 class Running:
-    """A candidate's processes: the front, which clients talk to, and its side process where it has one."""
+    """A candidate's processes: the front, which clients talk to, and its side process where it has one.
+
+    With `workers=0`, nginx is one process, without a master.
+    """
 
     def __init__(self, candidate, stack, workers=1, program=(NGINX,), settings=""):
         self.candidate = candidate
         self.keys = stack.keys[candidate.form]
         self.names = stack.names
-        self.folder = MADE / "run" / candidate.name
+        self.folder = stack.run_folder / candidate.name
         self.program = program
+        self.has_master = workers > 0
         self.settings = settings
         self.ports = {name: free_port() for name in ("own", "upstream", "tls", "side")}
         self.words = Words({
             **stack.words, **sizes(len(stack.names)),
-            "FOLDER": self.folder, "WORKERS": workers, "MODULE": MODULE, "LIBRARY": LIBRARY,
+            "FOLDER": self.folder, "WORKERS": max(1, workers), "MODULE": MODULE, "LIBRARY": LIBRARY,
             **{f"{name.upper()}_PORT": port for name, port in self.ports.items()},
         })
         self.side = self.front = None
@@ -161,10 +165,13 @@ class Running:
             return ["haproxy", "-W", "-db", "-f", "haproxy.cfg"]
         if self.candidate.front == "caddy":
             return ["caddy", "run", "--adapter", "caddyfile", "--config", "Caddyfile"]
-        return [*self.program, "-p", f"{self.folder}/", "-c", "nginx.conf", "-e", f"{self.folder}/error.log"]
+        alone = () if self.has_master else ("-g", "master_process off;")
+        return [*self.program, "-p", f"{self.folder}/", "-c", "nginx.conf", "-e", f"{self.folder}/error.log", *alone]
 
     def workers(self):
-        return self.front.family()[1:]
+        """The processes of nginx that answer."""
+        family = self.front.family()
+        return family[1:] if self.has_master else family
 
     def groups(self):
         """The processes whose use is counted, by their part in it."""

@@ -13,6 +13,8 @@ from harness.sandbox import Sandbox
 
 
 class Stack:
+    run_folder = MADE / "run"
+
     def __init__(self, candidates, count):
         self.candidates = candidates
         self.names = organizations(count)
@@ -40,13 +42,13 @@ class Stack:
             each.stop()
         if self.api:
             self.api.stop()
-        shutil.rmtree(MADE / "run", ignore_errors=True)
+        shutil.rmtree(self.run_folder, ignore_errors=True)
 
     def prepare(self):
-        shutil.rmtree(MADE / "run", ignore_errors=True)
-        (MADE / "run/api").mkdir(parents=True)
+        shutil.rmtree(self.run_folder, ignore_errors=True)
+        (self.run_folder / "api").mkdir(parents=True)
         build_auth_service()
-        keys = MADE / "run/keys"
+        keys = self.run_folder / "keys"
         self.keys = {
             "latchkey": latchkey_keys(self.sandbox, self.names, keys / "latchkey"),
             "peer": peer_keys(self.sandbox, self.names, keys / "peer"),
@@ -58,7 +60,7 @@ class Stack:
         self.start_api()
 
     def start_api(self):
-        folder = MADE / "run/api"
+        folder = self.run_folder / "api"
         words = Words({**self.words, "FOLDER": folder})
         (folder / "nginx.conf").write_text(words.put_into((CANDIDATES / "api.conf").read_text()))
         self.api = Process([NGINX, "-p", f"{folder}/", "-c", "nginx.conf", "-e", f"{folder}/error.log"], folder, "api")

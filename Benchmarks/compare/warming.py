@@ -30,6 +30,8 @@ def take(connection, count):
 
 def is_whole(received):
     """Whether the last answer is there with its body; all are of one length."""
-    head, _, body = received.rpartition(ANSWER)[2].partition(b"\r\n\r\n")
+    head, found, body = received.rpartition(ANSWER)[2].partition(b"\r\n\r\n")
+    if not found:
+        return False
     length = next(line for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:"))
     return len(body) >= int(length.partition(b":")[2])
