@@ -101,12 +101,12 @@ def is_listening(port):
 class Running:
     """A candidate's processes: the front, which clients talk to, and its side process where it has one.
 
-    With `workers=0`, nginx is one process, without a master.
+    With `workers=0`, nginx is one process, without a master.  `form`: whose keys clients send, where it does not matter.
     """
 
-    def __init__(self, candidate, stack, workers=1, program=(NGINX,), settings=""):
+    def __init__(self, candidate, stack, workers=1, program=(NGINX,), settings="", form=None):
         self.candidate = candidate
-        self.keys = stack.keys[candidate.form]
+        self.keys = stack.keys[form or candidate.form]
         self.names = stack.names
         self.folder = stack.run_folder / candidate.name
         self.program = program

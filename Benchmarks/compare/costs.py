@@ -31,10 +31,12 @@ def settings_of(candidate):
     return LATCHKEY_SETTINGS if candidate.form == "latchkey" else ""
 
 
-def instructions(stack, candidate, kinds=KINDS):
+def instructions(stack, candidate, kinds=KINDS, **options):
     """Instructions and allocations a request, by kind, of a candidate that runs in nginx."""
     counter = Callgrind(stack.run_folder)
-    running = Running(candidate, stack, workers=0, program=counter.program, settings=settings_of(candidate))
+    running = Running(
+        candidate, stack, workers=0, program=counter.program, settings=settings_of(candidate), **options
+    )
     try:
         running.start()
         with Client(running.ports["own"]) as client:
@@ -54,8 +56,8 @@ def cheapest_burst(client, counter, running, kind):
         send(client, running.candidate, requests, kind, BURST)
         counts.append(counter.take(pid))
     return {
-        "instructions": min(each.instructions for each in counts) / BURST,
-        "allocations": min(each.allocations for each in counts) / BURST,
+        name: min(getattr(each, name) for each in counts) / BURST
+        for name in ("instructions", "outside_heap", "allocations")
     }
 
 
@@ -65,9 +67,9 @@ def send(client, candidate, requests, kind, count):
     assert let_in == wanted, f"{candidate.name}: of {count} requests with a key of kind {kind}, {let_in} were let in"
 
 
-def calls(stack, candidate, kinds=KINDS):
+def calls(stack, candidate, kinds=KINDS, **options):
     """System calls of the front and of the side process, and commands to Redis, a request, by kind."""
-    running = Running(candidate, stack, settings=settings_of(candidate))
+    running = Running(candidate, stack, settings=settings_of(candidate), **options)
     try:
         running.start()
         with Client(running.ports["own"]) as client:

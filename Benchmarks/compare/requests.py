@@ -11,8 +11,8 @@ NO_KEY = b"GET / HTTP/1.1\r\nHost: bench\r\n\r\n"
 
 # Kinds of requests, in the order in which they are counted.
 KINDS = {
-    "hot": "one valid key",
     "valid": f"{KEYS} valid keys in turn",
+    "hot": "one valid key",
     "forged": "made-up, with the right checksum",
     "random": "made-up",
     "revoked": "replaced",
