@@ -104,11 +104,11 @@ class Running:
     With `workers=0`, nginx is one process, without a master.  `form`: whose keys clients send, where it does not matter.
     """
 
-    def __init__(self, candidate, stack, workers=1, program=(NGINX,), settings="", form=None):
+    def __init__(self, candidate, stack, workers=1, program=(NGINX,), settings="", form=None, suffix=""):
         self.candidate = candidate
         self.keys = stack.keys[form or candidate.form]
         self.names = stack.names
-        self.folder = stack.run_folder / candidate.name
+        self.folder = stack.run_folder / (candidate.name + suffix)
         self.program = program
         self.has_master = workers > 0
         self.settings = settings

@@ -1,6 +1,7 @@
 """How long a key is accepted after its end: clients ask all the time while it is revoked."""
 
 import http.client
+import itertools
 import signal
 import socket
 import subprocess
@@ -147,25 +148,33 @@ def revoke_once(stack, running, number):
 
 
 def revocations(stack, repetitions):
-    """All candidates in turn, those that take long beside the others."""
+    """All candidates in turn, and beside them those that take long.
+
+    This comes last: it changes the keys that are known.
+    """
     revocable = [running for running in stack.running if running.candidate.revocation]
     slow = [running for running in revocable if running.candidate.cached_for]
+    numbers = itertools.count(100)
     found = {running.candidate.name: [] for running in revocable}
-    # Organizations whose keys no other part uses: this comes last.
-    number = 100
     with ThreadPoolExecutor(max(1, len(slow))) as pool:
-        begun = []
-        for running in slow:
-            begun.append((running, pool.submit(revoke_once, stack, running, number)))
-            number += 1
+        begun = [(running, pool.submit(revoke_once, stack, running, fresh(stack, running))) for running in slow]
         for _ in range(repetitions):
             for running in revocable:
                 if running not in slow:
-                    found[running.candidate.name].append(revoke_once(stack, running, number))
-                    number += 1
+                    found[running.candidate.name].append(revoke_once(stack, running, next(numbers)))
         for running, future in begun:
             found[running.candidate.name].append(future.result())
     return {
-        name: {"by": WAYS[running.candidate.revocation].says, "times": found[name]}
-        for running in revocable for name in [running.candidate.name]
+        running.candidate.name: {
+            "by": WAYS[running.candidate.revocation].says, "times": found[running.candidate.name],
+        }
+        for running in revocable
     }
+
+
+def fresh(stack, running):
+    """The number of a key that nobody has asked with yet, and so no cache knows."""
+    key = running.keys.revoked[-1]
+    stack.redis.cli("SET", peer_record(key), "fresh")
+    running.keys.valid.append(key)
+    return len(running.keys.valid) - 1
