@@ -6,6 +6,9 @@ PORT    ?= 8080
 SEED    ?=
 INPUTS  ?= 10000000
 SEEDS   ?= 100000
+ROUNDS  ?= 5
+SECS    ?= 2
+RESULTS ?=
 
 SWIFT   ?= swift
 PYTHON  := /usr/bin/python3
@@ -21,11 +24,11 @@ executable := bin/latchkey
 library    := lib/latchkey/liblatchkey.so
 module     := lib/nginx/modules/ngx_http_latchkey_module.so
 
-.PHONY: help build up down test lint fuzz valgrind slow simulate bench model install uninstall clean
+.PHONY: help build up down test lint fuzz valgrind slow simulate bench bench-full bench-scale bench-check bench-report model install uninstall clean
 .DEFAULT_GOAL := help
 
 help: ## List what can be made
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## Build the executable, the library and the nginx module into build/
 	@scripts/require-swift $(SWIFT)
@@ -48,7 +51,7 @@ test: build ## Run every test but those that take long (fuzz, slow, simulate, mo
 	$(SWIFT) build --build-tests
 	$(SWIFT) test --skip-build --disable-xctest
 	scripts/check-library build/$(library)
-	$(PYTHON) Benchmarks/check_cost.py
+	$(MAKE) --no-print-directory bench-check
 	$(PYTHON) -m pytest Tests/EndToEnd
 
 lint: ## Check the format and the style of all sources
@@ -74,9 +77,25 @@ simulate: ## Simulate gateways and a store through faults: SEEDS= worlds, or SEE
 	$(SWIFT) build --build-tests
 	SEEDS=$(SEEDS) $(if $(SEED),SEED=$(SEED)) $(SWIFT) test --skip-build --disable-xctest --filter SimulationTests
 
-bench: build ## Measure what a check costs: instructions, allocations, memory
-	$(PYTHON) Benchmarks/check_cost.py
+bench: build bench-check ## Compare with what people use instead: the most telling, 10 minutes
+	scripts/install-packages bench
 	$(PYTHON) Benchmarks/memory.py
+	$(PYTHON) Benchmarks/bench.py few
+
+bench-full: build ## Compare everything (ROUNDS=, SECS=): about an hour
+	scripts/install-packages bench
+	$(PYTHON) Benchmarks/bench.py full --rounds $(ROUNDS) --seconds $(SECS)
+
+bench-scale: build ## Measure growth with organizations, workers and gateways
+	scripts/install-packages bench
+	$(PYTHON) Benchmarks/bench.py scale --rounds $(ROUNDS) --seconds $(SECS)
+
+bench-check: build ## Hold what a check costs against the thresholds
+	$(PYTHON) Benchmarks/check_costs.py
+	cd Benchmarks && $(PYTHON) -m report.documents
+
+bench-report: ## Publish results (RESULTS=): tables and plots in the documents
+	$(PYTHON) Benchmarks/bench.py report $(if $(RESULTS),--results $(RESULTS))
 
 model: ## Check the protocol of leases and barriers exhaustively (needs spin)
 	scripts/install-packages model

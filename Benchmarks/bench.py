@@ -50,11 +50,12 @@ def count(options, results):
         for candidate in options.candidates:
             if candidate.is_control:
                 continue
-            counted = found[candidate.name] = {"calls": calls(stack, candidate), "by_itself": by_itself(stack, candidate)}
+            counted = {"calls": calls(stack, candidate), "by_itself": by_itself(stack, candidate)}
             if candidate.is_nginx:
                 counted["instructions"] = instructions(stack, candidate)
             if not candidate.checks:
                 counted["instructions_of_latchkeys_key"] = instructions(stack, candidate, form="latchkey")
+            found[candidate.name] = counted
             results.put("costs", found)
 
 

@@ -25,7 +25,9 @@ def measured(thresholds):
     wanted = {what: [name.split(", ") for name in names] for what, names in thresholds.items()}
     with Stack([], ORGANIZATIONS) as stack:
         counted = Counted(stack, wanted)
-        return {what: {", ".join(each): counted.figure(what, *each) for each in names} for what, names in wanted.items()}
+        return {
+            what: {", ".join(each): counted.figure(what, *each) for each in names} for what, names in wanted.items()
+        }
 
 
 class Counted:

@@ -1,4 +1,4 @@
-"""Instructions of a process in user space, and the library's calls of functions that allocate, as callgrind counts them.
+"""Instructions of a process in user space, and what the library allocates, as callgrind counts them.
 
 Callgrind takes no time into account: the figures are the same on every machine of a kind, however busy it is. It does
 not know the processor's own instructions for SHA-256, so hashing counts for more than it costs.  The work inside the C
@@ -16,7 +16,9 @@ ALLOCATORS = {"malloc", "calloc", "realloc", "aligned_alloc", "posix_memalign", 
 HEAP = "malloc/malloc.c"
 
 # Which lines give names, and of what kind.
-TABLES = {"ob": "ob", "cob": "ob", "fn": "fn", "cfn": "fn", "fl": "fl", "fi": "fl", "fe": "fl", "cfi": "fl", "cfl": "fl"}
+TABLES = {
+    "ob": "ob", "cob": "ob", "fn": "fn", "cfn": "fn", "fl": "fl", "fi": "fl", "fe": "fl", "cfi": "fl", "cfl": "fl",
+}
 COST = re.compile(r"[+*-]?\d+ \d+$|\* \d+$")
 
 

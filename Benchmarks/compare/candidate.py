@@ -17,6 +17,8 @@ from harness.redis_server import free_port
 CANDIDATES = BENCHMARKS / "candidates"
 START_SECONDS_MAX = 60
 
+SYSTEM_PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
+
 REFUSED = {401, 403}
 
 
@@ -101,7 +103,8 @@ def is_listening(port):
 class Running:
     """A candidate's processes: the front, which clients talk to, and its side process where it has one.
 
-    With `workers=0`, nginx is one process, without a master.  `form`: whose keys clients send, where it does not matter.
+    With `workers=0`, nginx is one process, without a master.  `form` says whose keys clients send, where it does not
+    matter; `suffix` is for a second one of the same.
     """
 
     def __init__(self, candidate, stack, workers=1, program=(NGINX,), settings="", form=None, suffix=""):
@@ -133,7 +136,7 @@ class Running:
             )
             self.side.wait_for_port(self.ports["side"])
         began = time.monotonic()
-        self.front = Process(self.command(), self.folder, "front", {"HOME": str(self.folder), "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"})
+        self.front = Process(self.command(), self.folder, "front", {"HOME": str(self.folder), "PATH": SYSTEM_PATH})
         self.front.wait_for_port(self.ports["own"])
         if self.candidate.is_nginx:
             wait_until(self.workers, "nginx has its workers", START_SECONDS_MAX)

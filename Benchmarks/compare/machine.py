@@ -66,13 +66,14 @@ class Processors:
 def description():
     """The machine and the versions of what runs on it, for those who read the results."""
     model = re.search(r"^model name\s+: (.*)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
+    programs = (
+        "nginx", "redis-server", "libnginx-mod-http-lua", "libnginx-mod-http-js", "haproxy", "caddy", "golang-go", "wrk"
+    )
     return {
         "processor": model[1] if model else platform.machine(),
         "cores": os.cpu_count(),
         "kernel": platform.release(),
-        "packages": package_versions(
-            "nginx", "redis-server", "libnginx-mod-http-lua", "libnginx-mod-http-js", "haproxy", "caddy", "golang-go", "wrk"
-        ),
+        "packages": package_versions(*programs),
     }
 
 

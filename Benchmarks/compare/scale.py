@@ -13,7 +13,10 @@ from harness.polling import wait_until
 from harness.sandbox import OWNER
 
 # Whose start and memory depend on the number of organizations, and what they are compared with.
-GROWING = ["00-nothing", "10-latchkey-leased", "20-map", "22-njs-hashes", "31-lua-caches", "50-haproxy-map", "51-haproxy-hashes"]
+GROWING = [
+    "00-nothing", "10-latchkey-leased", "20-map", "22-njs-hashes", "31-lua-caches", "50-haproxy-map",
+    "51-haproxy-hashes",
+]
 CHECKED = ["00-nothing", "10-latchkey-leased", "20-map", "31-lua-caches", "50-haproxy-map"]
 
 CELL = Cell("own", "valid", 64)

@@ -31,7 +31,12 @@ PLACE = re.compile(r"(<!-- table: (\w+) -->\n).*?(<!-- end of table -->)", re.DO
 
 def written(text, results):
     """A document with its tables made anew."""
-    return PLACE.sub(lambda place: f"{place[1]}\n{TABLES[place[2]](results).strip()}\n\n{place[3]}", text)
+
+    def filled(place):
+        begin, name, end = place.groups()
+        return f"{begin}\n{TABLES[name](results).strip()}\n\n{end}"
+
+    return PLACE.sub(filled, text)
 
 
 def made(results):
@@ -57,5 +62,6 @@ def outdated():
 if __name__ == "__main__":
     faults = outdated()
     for path in faults:
-        print(f"{path.relative_to(ROOT)} does not say what {PUBLISHED.name} does: run `make bench-report`", file=sys.stderr)
+        name = path.relative_to(ROOT)
+        print(f"{name} does not say what {PUBLISHED.name} does: run `make bench-report`", file=sys.stderr)
     raise SystemExit(1 if faults else 0)

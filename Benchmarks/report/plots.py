@@ -5,7 +5,7 @@ import math
 from report.figures import CONTROL, REFERENCE, lines
 from report.tables import labels
 
-STYLE = "<style>text{font:13px sans-serif}.title{font:bold 15px sans-serif}.small{font:11px sans-serif;fill:#555}</style>"
+STYLE = "<style>text{font:13px sans-serif}.title{font:bold 15px sans-serif}</style>"
 OURS, OTHERS = "#2a7f3f", "#8a94a0"
 COLOURS = ["#555555", "#2a7f3f", "#c0392b", "#2c6fbb", "#e08e0b", "#7d4fa3", "#1a9aa0"]
 
@@ -33,7 +33,8 @@ def bars(title, rows, top, unit, most):
         yield f'<rect x="{LABELS}" y="{y}" width="{width:.1f}" height="{BAR}" fill="{OURS if is_ours else OTHERS}"/>'
         begin, end = LABELS + scale * max(0, least), LABELS + scale * max(0, greatest)
         yield f'<path d="M{begin:.1f} {middle}H{end:.1f}" stroke="black"/>'
-        yield f'<text x="{max(LABELS + width, end) + 6:.1f}" y="{y + 12}">{median:.{2 if most <= 2 else 1}f}{unit}</text>'
+        figure = f"{median:.{2 if most <= 2 else 1}f}{unit}"
+        yield f'<text x="{max(LABELS + width, end) + 6:.1f}" y="{y + 12}">{figure}</text>'
 
 
 def comparison(results):
@@ -93,7 +94,7 @@ def growth(results):
     parts, top = [], 24
     for title, part, axis, key, scale, unit in (
         ("Seconds until it listens, by organizations", "by_organizations", "organizations", "start_s", 1, " s"),
-        ("Memory with one worker, every key used, by organizations", "by_organizations", "organizations", "memory", 1e-6, " MB"),
+        ("Memory with one worker, by organizations", "by_organizations", "organizations", "memory", 1e-6, " MB"),
         ("Processor time of a request, by organizations", "by_organizations", "organizations", "cpu_us", 1, " µs"),
         ("Processor time of a request, by workers", "by_workers", "workers", "cpu_us", 1, " µs"),
         ("Processor time of a request, by gateways", "by_gateways", "gateways", "cpu_us", 1, " µs"),

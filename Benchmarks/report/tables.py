@@ -28,7 +28,8 @@ def bold(name, text):
 def ratio_text(line):
     if line.candidate == REFERENCE:
         return "1"
-    marks = ("≈" if line.is_noise else "") + ("†" if line.generator_is_limit else "") + ("~" if line.is_disturbed else "")
+    found = {"≈": line.is_noise, "†": line.generator_is_limit, "~": line.is_disturbed}
+    marks = "".join(mark for mark, holds in found.items() if holds)
     return f"{line.ratio.median:.2f}{marks} ({line.ratio.least:.2f}..{line.ratio.most:.2f})"
 
 
@@ -131,8 +132,8 @@ def wrongly_accepted(results, name):
     found = results["acceptance"].get(name)
     if not found:
         return "–"
-    wrong = [SHORT_NAMES.get(probe, probe) for probe, came in found.items() if came["let_in"] and not came["should"]]
-    return ", ".join(dict.fromkeys(wrong)) or "nothing"
+    wrong = [probe for probe, came in found.items() if came["let_in"] and not came["should"]]
+    return ", ".join(dict.fromkeys(SHORT_NAMES.get(probe, probe) for probe in wrong)) or "nothing"
 
 
 # What is let in
@@ -192,7 +193,7 @@ def costs(results):
         "System calls a request (front + side process), without a check 3:\n",
         table(["", *COUNTED_KINDS.values()], call_rows(results, counted, system_calls)),
         "Commands to Redis a request:\n",
-        table(["", *COUNTED_KINDS.values()], call_rows(results, counted, lambda calls: f"{calls['redis_commands']:.2f}")),
+        table(["", *COUNTED_KINDS.values()], call_rows(results, counted, commands)),
         "By itself, in a second without requests:\n",
         table(["", "system calls", "commands to Redis"], idle_rows(results, counted)),
     ])
@@ -205,10 +206,9 @@ def instruction_rows(results, counted):
         if name == REFERENCE or "instructions" not in costs_of:
             continue
         base = reference["instructions_of_latchkeys_key" if "latchkey" in name else "instructions"]
-        yield [
-            bold(name, names[name]),
-            *(f"{costs_of['instructions'][kind]['instructions'] - base[kind]['instructions']:,.0f}" for kind in COUNTED_KINDS),
-        ]
+        own = costs_of["instructions"]
+        added = (own[kind]["instructions"] - base[kind]["instructions"] for kind in COUNTED_KINDS)
+        yield [bold(name, names[name]), *(f"{count:,.0f}" for count in added)]
 
 
 def call_rows(results, counted, text):
@@ -221,6 +221,10 @@ def system_calls(calls):
     return f"{sum(count for name, count in calls.items() if name.endswith('system_calls')):.2f}"
 
 
+def commands(calls):
+    return f"{calls['redis_commands']:.2f}"
+
+
 def idle_rows(results, counted):
     names = labels(results)
     for name, costs_of in counted.items():
@@ -231,6 +235,13 @@ def idle_rows(results, counted):
 # How things grow
 
 
+GROWTH = (
+    ("Seconds until nginx or HAProxy listens, by organizations:", "start_s", lambda seconds: f"{seconds:.2f}"),
+    ("Memory with one worker, MB, once every key was used:", "memory", lambda size: f"{size / 1e6:,.1f}"),
+    ("CPU µs a request, all that takes part, median (min..max):", "cpu_us", lambda value: spread_text(value)),
+)
+
+
 def growth(results):
     if "by_organizations" not in results:
         return ""
@@ -239,14 +250,10 @@ def growth(results):
     counts = list(dict.fromkeys(row["organizations"] for row in rows))
     header = ["", *(f"{count:,}" for count in counts)]
     parts = []
-    for title, key, text in (
-        ("Seconds until nginx or HAProxy listens, by the number of organizations:", "start_s", lambda value: f"{value:.2f}"),
-        ("Memory of its processes with one worker, MB, once every key was used:", "memory", lambda value: f"{value / 1e6:,.1f}"),
-        ("CPU µs a request, all that takes part, median (min..max):", "cpu_us", spread_text),
-    ):
+    for title, key, text in GROWTH:
         known = {(row["candidate"], row["organizations"]): row[key] for row in rows if key in row}
         parts += [title + "\n", table(header, [
-            [bold(name, names[name]), *(text(known[name, count]) if (name, count) in known else "–" for count in counts)]
+            [bold(name, names[name]), *(text(known[name, count]) for count in counts)]
             for name in dict.fromkeys(name for name, _ in known)
         ])]
     for part, title in (("by_workers", "workers"), ("by_gateways", "gateways")):
@@ -280,8 +287,8 @@ def machine(results):
     on = made["machine"]
     versions = ", ".join(f"{name} {version}" for name, version in on["packages"].items())
     return (
-        f"Measured on {made['on']} at commit {made['commit']}: {on['processor']}, {on['cores']} cores, Linux {on['kernel']}; "
-        f"{versions}.\n"
+        f"Measured on {made['on']} at commit {made['commit']}: {on['processor']}, {on['cores']} cores, "
+        f"Linux {on['kernel']}; {versions}.\n"
     )
 
 
