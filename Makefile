@@ -52,6 +52,7 @@ test: build ## Run every test but those that take long (fuzz, slow, simulate, mo
 	$(SWIFT) test --skip-build --disable-xctest
 	scripts/check-library build/$(library)
 	$(MAKE) --no-print-directory bench-check
+	$(PYTHON) -m pytest Tests/Benchmarks
 	$(PYTHON) -m pytest Tests/EndToEnd
 
 lint: ## Check the format and the style of all sources

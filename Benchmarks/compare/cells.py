@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 KINDS = {
-    "valid": "a valid key of 100,000, at random",
+    "valid": "valid keys at random",
     "hot": "one valid key",
     "random": "made-up keys, never the same twice",
     "forged": "made-up keys with the right checksum",

@@ -2,6 +2,8 @@
 
 import shutil
 import subprocess
+import tempfile
+from pathlib import Path
 
 from compare import BENCHMARKS, MADE
 from compare.candidate import CANDIDATES, Process, Running, user
@@ -13,16 +15,17 @@ from harness.sandbox import Sandbox
 
 
 class Stack:
-    run_folder = MADE / "run"
-
     def __init__(self, candidates, count):
         self.candidates = candidates
         self.names = organizations(count)
         self.running = []
         self.api = None
+        self.run_folder = None
 
     def __enter__(self):
         self.sandbox = Sandbox(start=False, gateways=0)
+        self.run_folder = Path(tempfile.mkdtemp(prefix="latchkey-bench-"))
+        self.run_folder.chmod(0o755)
         try:
             self.prepare()
             for candidate in self.candidates:
@@ -45,8 +48,7 @@ class Stack:
         shutil.rmtree(self.run_folder, ignore_errors=True)
 
     def prepare(self):
-        shutil.rmtree(self.run_folder, ignore_errors=True)
-        (self.run_folder / "api").mkdir(parents=True)
+        (self.run_folder / "api").mkdir()
         build_auth_service()
         keys = self.run_folder / "keys"
         self.keys = {

@@ -44,7 +44,8 @@ class Line:
     redis_commands: float
     rounds: int
     is_disturbed: bool
-    is_noise: bool  # not told apart from no check
+    ratio_is_noise: bool  # not told apart from no check
+    cpu_is_noise: bool
     generator_is_limit: bool
     is_as_expected: bool
 
@@ -60,8 +61,20 @@ def lines(load, cell):
     if not references:
         return []
     names = list(dict.fromkeys(row["candidate"] for row in rows))
-    noise = ratios_of(rows, references, CONTROL) if CONTROL in names else None
+    noise = Noise.of(rows, references) if CONTROL in names else None
     return [line(rows, references, name, noise) for name in names]
+
+
+@dataclass(frozen=True)
+class Noise:
+    """How far no check is from itself."""
+
+    ratio: Spread
+    cpu_added_us: Spread
+
+    @staticmethod
+    def of(rows, references):
+        return Noise(ratios_of(rows, references, CONTROL), cpu_added(rows, references, CONTROL))
 
 
 def chosen(rows, name):
@@ -76,9 +89,15 @@ def ratios_of(rows, references, name):
     return Spread.of([row["per_second"] / references[row["round"]]["per_second"] for row in own])
 
 
+def cpu_added(rows, references, name):
+    own, _ = chosen(rows, name)
+    return Spread.of([own_cpu(row) - own_cpu(references[row["round"]]) for row in own])
+
+
 def line(rows, references, name, noise):
     own, is_disturbed = chosen(rows, name)
-    ratio = ratios_of(rows, references, name)
+    ratio, added = ratios_of(rows, references, name), cpu_added(rows, references, name)
+    may_be_noise = noise is not None and name != REFERENCE
 
     def median(value):
         known = [value(row) for row in own if value(row) is not None]
@@ -89,14 +108,15 @@ def line(rows, references, name, noise):
         per_second=Spread.of([row["per_second"] for row in own]),
         ratio=ratio,
         cpu_us=Spread.of([own_cpu(row) for row in own]),
-        cpu_added_us=Spread.of([own_cpu(row) - own_cpu(references[row["round"]]) for row in own]),
+        cpu_added_us=added,
         cpu_parts_us={part: median(lambda row: row["cpu_us"][part]) for part in own[0]["cpu_us"]},
         p50_us=median(lambda row: row["p50_us"]),
         p99_us=median(lambda row: row["p99_us"]),
         redis_commands=median(lambda row: row["redis_commands"]),
         rounds=len(own),
         is_disturbed=is_disturbed,
-        is_noise=noise is not None and name != REFERENCE and ratio.overlaps(noise),
+        ratio_is_noise=may_be_noise and ratio.overlaps(noise.ratio),
+        cpu_is_noise=may_be_noise and added.overlaps(noise.cpu_added_us),
         generator_is_limit=median(lambda row: row["generator_cores"]) > GENERATOR_CORES_MAX,
         is_as_expected=all(row["as_expected"] for row in own),
     )

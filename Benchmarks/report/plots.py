@@ -3,7 +3,7 @@
 import math
 
 from report.figures import CONTROL, REFERENCE, lines
-from report.tables import labels
+from report.markdown import labels
 
 STYLE = "<style>text{font:13px sans-serif}.title{font:bold 15px sans-serif}</style>"
 OURS, OTHERS = "#2a7f3f", "#8a94a0"
