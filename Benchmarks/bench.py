@@ -8,6 +8,7 @@ report: the tables and plots of results that are there, in README.md and docs/PE
 """
 
 import argparse
+import signal
 import sys
 from pathlib import Path
 
@@ -119,6 +120,12 @@ def parsed(arguments):
     return options
 
 
+def ended(number, _):
+    """Lets what was started be ended, too."""
+    sys.exit(128 + number)
+
+
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, ended)
     options = parsed(sys.argv[1:])
     COMMANDS[options.command](options)
