@@ -22,7 +22,8 @@ RESULTS = Results(None, {
 def test_a_table_takes_the_place_of_the_one_before_it():
     text = written(TEXT, RESULTS)
     assert "old" not in text and TABLES["machine"](RESULTS).strip() in text
-    assert text.startswith("Before.\n") and text.endswith("After.\n")
+    assert text.startswith("Before.\n<!-- table: machine -->\n")
+    assert text.endswith("<!-- end of table -->\nAfter.\n")
 
 
 def test_writing_twice_changes_nothing():
