@@ -86,6 +86,7 @@ bench: build bench-check ## Compare with what people use instead: the most telli
 bench-full: build ## Compare everything (ROUNDS=, SECS=): about an hour
 	scripts/install-packages bench
 	$(PYTHON) Benchmarks/bench.py full --rounds $(ROUNDS) --seconds $(SECS)
+	$(PYTHON) Benchmarks/bench.py costs
 
 bench-scale: build ## Measure growth with organizations, workers and gateways
 	scripts/install-packages bench

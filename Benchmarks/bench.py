@@ -1,10 +1,10 @@
 """Latchkey beside what people use instead.
 
-    bench.py few|full|scale|report [--rounds N] [--seconds N] [--only NAME,…] [--cells ANSWER:KIND:CONNECTIONS,…]
+    bench.py few|full|costs|scale|report [--rounds N] [--seconds N] [--only NAME,…] [--cells ANSWER:KIND:CONNECTIONS,…]
              [--organizations N] [--results FILE]
 
-few: the most telling cells, within ten minutes.  full: all of them, and what is counted.  scale: how things grow.
-report: the tables and plots of results that are there, in README.md and docs/PERFORMANCE.md.
+few: the most telling cells, within ten minutes.  full: all of them.  costs: what is counted; scale: how things grow; both
+are added to the results of a full run.  report: tables and plots of results, in README.md and docs/PERFORMANCE.md.
 """
 
 import argparse
@@ -32,7 +32,8 @@ def compare(options, results, chosen_cells, repetitions):
     with Stack(options.candidates, options.organizations) as stack:
         results.put("acceptance", all_accept(stack))
         for running in stack.running:
-            warm(running.ports["own"], running.keys.valid)
+            if running.candidate.keeps_keys:
+                warm(running.ports["own"], running.keys.valid)
         load = {
             "rounds": options.rounds, "seconds": options.seconds, "organizations": options.organizations,
             "cells": [cell.name for cell in chosen_cells],
@@ -76,16 +77,19 @@ def few(options):
 def full(options):
     results = Results(options.results or MADE / "full.json")
     compare(options, results, options.cells or cells.ALL, repetitions=10)
-    count(options, results)
     show(results)
 
 
-def scaled(options):
-    """Adds to the results of a full run, where there are any."""
-    path = options.results or MADE / "full.json"
-    results = Results.read(path) if path.exists() else Results(path)
-    grow(options, results)
-    show(results)
+def added(part):
+    """A command that adds a part to the results of a full run, where there are any."""
+
+    def command(options):
+        path = options.results or MADE / "full.json"
+        results = Results.read(path) if path.exists() else Results(path)
+        part(options, results)
+        show(results)
+
+    return command
 
 
 def report(options):
@@ -102,7 +106,7 @@ def show(results):
     print(f"Results: {results.path}\nTables: {path}")
 
 
-COMMANDS = {"few": few, "full": full, "scale": scaled, "report": report}
+COMMANDS = {"few": few, "full": full, "costs": added(count), "scale": added(grow), "report": report}
 
 
 def parsed(arguments):

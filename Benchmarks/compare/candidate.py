@@ -44,6 +44,11 @@ class Candidate:
         self.at_rest = said.get("at_rest", "")
 
     @property
+    def keeps_keys(self):
+        """Whether it answers faster with a key that it has seen."""
+        return self.form == "latchkey" or self.cached_for is not None
+
+    @property
     def is_nginx(self):
         return self.front == "nginx"
 

@@ -48,7 +48,8 @@ def started(stack, name):
     running = stack.run(candidate, settings=cache)
     pids = running.groups()["front"]
     at_start = machine.memory(pids)
-    warm(running.ports["own"], running.keys.valid)
+    if candidate.keeps_keys:
+        warm(running.ports["own"], running.keys.valid)
     return {
         "candidate": name,
         "start_s": running.start_seconds,

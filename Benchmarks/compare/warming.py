@@ -4,7 +4,7 @@ import socket
 
 from harness.polling import wait_until
 
-DEPTH = 100
+DEPTH = 400
 ANSWER = b"HTTP/1.1 "
 
 
