@@ -77,6 +77,8 @@ public final class Gatekeeper {
             obligations.omitted = obligation
             lease.trustsUnregistered = obligation == .trustsOnlyRegistered
             pending.joinsSent = obligation == .joinsOnlyUnsent
+            cache.recognizesReplaced = obligation == .recognizesActiveOnly
+            cache.believesAnyStamp = obligation == .stampIsCompared
         }
     #endif
 

@@ -29,6 +29,10 @@ enum Obligation: CaseIterable {
     /// What was read before the fleet knew of this worker is forgotten: nobody waits for its
     /// confirmation.
     case nothingKnownOfBeforeRegistration
+    /// A text is recognized only as the key that is active now.
+    case recognizesActiveOnly
+    /// A record is the one that was proven only while it has its seal.
+    case stampIsCompared
 }
 
 /// The obligations that are kept: all of them, outside of tests.

@@ -23,9 +23,8 @@ struct RefusalRecorder {
 
     /// Counts a use.
     mutating func record(_ locator: Locator, at now: UnixTime) {
-        let before = waiting[locator]
-        guard before != nil || waiting.count < Self.countMax else { return }
-        waiting[locator] = RefusedUses(count: (before?.count ?? 0) + 1, lastAt: now)
+        guard waiting[locator]?.add(at: now) == nil, waiting.count < Self.countMax else { return }
+        waiting[locator] = RefusedUses(count: 1, lastAt: now)
     }
 
     /// Makes the counts that wait due at once: the worker ends.

@@ -65,6 +65,11 @@ public struct Locator: Hashable, Sendable {
         return mixed ^ mixed >> 32
     }
 
+    /// Feeds one number, in which all digits take part.
+    public func hash(into hasher: inout Hasher) {
+        hasher.combine(tableHash)
+    }
+
     /// Appends the digits to a text.
     public func append(to text: inout [UInt8]) {
         withDigits { text.append(contentsOf: $0) }

@@ -4,14 +4,20 @@ import RedisClient
 /// Uses of an organization's earlier keys, which were refused.
 public struct RefusedUses: Equatable, Sendable {
     /// How many there were.
-    public let count: UInt64
+    public private(set) var count: UInt64
     /// When the last one was.
-    public let lastAt: UnixTime
+    public private(set) var lastAt: UnixTime
 
     /// So many, the last one then.
     public init(count: UInt64, lastAt: UnixTime) {
         self.count = count
         self.lastAt = lastAt
+    }
+
+    /// Adds one that has just been.
+    public mutating func add(at now: UnixTime) {
+        count &+= 1
+        lastAt = now
     }
 }
 

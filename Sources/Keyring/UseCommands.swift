@@ -26,7 +26,7 @@ public enum UseCommands {
         for (locator, time) in uses {
             let shard = Keyspace.shard(of: locator)
             commands[shard, default: raise(shard)].append(time.decimal)
-            commands[shard]?.append(locator.text)
+            locator.withDigits { commands[shard]?.append($0) }
         }
         return commands.sorted { $0.key < $1.key }.map(\.value)
     }

@@ -117,7 +117,7 @@ struct RecordCacheTests {
         var uses: [Locator: UnixTime] = [:]
         func take(_ count: Int) -> Int {
             let before = uses.count
-            cache.takeUses(count) { uses[$0.locator] = $0.at }
+            _ = cache.takeUses(count) { uses[$0.locator] = $0.at }
             return uses.count - before
         }
         for number in 0..<10 {

@@ -91,6 +91,26 @@ struct UsageTests {
         #expect(uses(driver.turn()).count == 1)
     }
 
+    @Test func `where many organizations are active, each is sent every few seconds`() throws {
+        let driver = try GateDriver.leased()
+        let keys = (0..<1500).map { driver.generate("org-\($0)") }
+        func useAll() {
+            for (index, key) in keys.enumerated() { driver.check(key, request: UInt(index)) }
+            driver.serve()
+            _ = driver.answers()
+        }
+        useAll()
+        driver.beat(times: 5)
+        #expect(driver.store.lastUses.count == 1500)
+        let before = driver.store.lastUses
+        useAll()
+        driver.beat(times: 11)
+        #expect(driver.store.lastUses == before)
+        driver.beat(times: 8)
+        #expect(driver.store.lastUses.allSatisfy { before[$0.key] != $0.value })
+        #expect(driver.gatekeeper.isSettled)
+    }
+
     @Test func `a batch that is lost with its link is sent again`() {
         let key = driver.generate("acme")
         let time = driver.now.unix.milliseconds
