@@ -64,8 +64,8 @@ def count(options, results):
 def grow(options, results):
     """How start, memory and checks grow with organizations, workers and gateways."""
     results.put("by_organizations", scale.by_organizations(options.rounds, options.seconds))
-    results.put("by_workers", scale.by_workers(10_000, options.rounds, options.seconds))
-    results.put("by_gateways", scale.by_gateways(10_000, options.rounds, options.seconds))
+    results.put("by_workers", scale.by_workers(1000, options.rounds, options.seconds))
+    results.put("by_gateways", scale.by_gateways(1000, options.rounds, options.seconds))
 
 
 def few(options):

@@ -43,4 +43,4 @@ def fleet_table(results, part, title):
             str(count), spread_text(of[REFERENCE]["cpu_us"]), spread_text(leased["cpu_us"]), spread_text(revocation_ms)
         ])
     header = [title, "CPU µs a request: no check", "Latchkey", "`latchkey revoke`, ms"]
-    return [f"By the number of {title}, 10,000 organizations, median (min..max):\n", table(header, body)]
+    return [f"By the number of {title}, 1,000 organizations, median (min..max):\n", table(header, body)]

@@ -1,6 +1,7 @@
 """Plots in SVG, drawn without a library."""
 
 import math
+from dataclasses import dataclass
 
 from report.figures import CONTROL, REFERENCE, lines
 from report.markdown import labels
@@ -59,53 +60,98 @@ def comparison(results):
 
 # Curves
 
-LEFT, RIGHT, HEIGHT = 80, 230, 200
+LEFT, RIGHT, HEIGHT = 80, 230, 180
 
 
-def curves(title, ticks_x, lines_of, top, unit):
-    """Curves {name: {x: y}} on two logarithmic scales."""
-    values = [y for curve in lines_of.values() for y in curve.values() if y > 0]
-    low, high = math.floor(math.log10(min(values))), math.ceil(math.log10(max(values)))
-    high = max(high, low + 1)
-    first, last = math.log(ticks_x[0]), math.log(ticks_x[-1])
+class Logarithmic:
+    """Decades around all values."""
+
+    def __init__(self, values):
+        known = [value for value in values if value > 0]
+        self.low = math.floor(math.log10(min(known)))
+        self.high = max(self.low + 1, math.ceil(math.log10(max(known))))
+        self.ticks = [10.0**power for power in range(self.low, self.high + 1)]
+
+    def part(self, value):
+        return (math.log10(max(value, 10.0**self.low)) - self.low) / (self.high - self.low)
+
+
+class Linear:
+    """From nothing to more than the greatest value, in steps of 1, 2 or 5."""
+
+    def __init__(self, values):
+        most = max(values)
+        power = 10.0 ** math.floor(math.log10(most))
+        step = next(step * power for step in (0.2, 0.5, 1, 2) if step * power * 6 > most)
+        self.ticks = [step * number for number in range(math.ceil(most / step) + 1)]
+
+    def part(self, value):
+        return value / self.ticks[-1]
+
+
+def curves(plot, lines_of, colours, top):
+    """Curves {name: {x: y}} over a logarithmic axis."""
+    scale = plot.scale([y for curve in lines_of.values() for y in curve.values()])
+    ticks = sorted({at for curve in lines_of.values() for at in curve})
+    first, last = math.log(ticks[0]), math.log(ticks[-1])
 
     def x(value):
         return LEFT + (WIDTH - LEFT - RIGHT) * (math.log(value) - first) / (last - first)
 
     def y(value):
-        return top + 16 + HEIGHT * (1 - (math.log10(max(value, 10.0**low)) - low) / (high - low))
+        return top + 16 + HEIGHT * (1 - scale.part(value))
 
-    yield f'<text x="10" y="{top}" class="title">{title}</text>'
-    for power in range(low, high + 1):
-        yield f'<path d="M{LEFT} {y(10.0**power):.1f}H{WIDTH - RIGHT}" stroke="#ddd"/>'
-        yield f'<text x="{LEFT - 6}" y="{y(10.0**power) + 4:.1f}" text-anchor="end">{10.0**power:g}{unit}</text>'
-    for tick in ticks_x:
+    yield f'<text x="10" y="{top}" class="title">{plot.title}</text>'
+    for tick in scale.ticks:
+        yield f'<path d="M{LEFT} {y(tick):.1f}H{WIDTH - RIGHT}" stroke="#ddd"/>'
+        yield f'<text x="{LEFT - 6}" y="{y(tick) + 4:.1f}" text-anchor="end">{tick:g}{plot.unit}</text>'
+    for tick in ticks:
         yield f'<text x="{x(tick):.1f}" y="{top + HEIGHT + 34}" text-anchor="middle">{tick:,}</text>'
     for number, (name, curve) in enumerate(lines_of.items()):
-        colour = COLOURS[number % len(COLOURS)]
         path = "L".join(f"{x(at):.1f} {y(value):.1f}" for at, value in sorted(curve.items()))
-        yield f'<path d="M{path}" fill="none" stroke="{colour}" stroke-width="2"/>'
-        yield f'<text x="{WIDTH - RIGHT + 10}" y="{top + 30 + 18 * number}" fill="{colour}">{name}</text>'
+        yield f'<path d="M{path}" fill="none" stroke="{colours[name]}" stroke-width="2"/>'
+        yield f'<text x="{WIDTH - RIGHT + 10}" y="{top + 30 + 18 * number}" fill="{colours[name]}">{name}</text>'
+
+
+@dataclass(frozen=True)
+class Plot:
+    title: str
+    part: str
+    axis: str
+    key: str
+    scale: type
+    factor: float
+    unit: str
+
+
+ORGANIZATIONS = ("by_organizations", "organizations")
+WORKERS = ("by_workers", "workers")
+GATEWAYS = ("by_gateways", "gateways")
+
+GROWTH = (
+    Plot("Seconds until it listens, by organizations", *ORGANIZATIONS, "start_s", Logarithmic, 1, " s"),
+    Plot("Memory with one worker, by organizations", *ORGANIZATIONS, "memory", Logarithmic, 1e-6, " MB"),
+    Plot("Processor time of a request, by organizations", *ORGANIZATIONS, "cpu_us", Linear, 1, " µs"),
+    Plot("Processor time of a request, by workers", *WORKERS, "cpu_us", Linear, 1, " µs"),
+    Plot("Processor time of a request, by gateways", *GATEWAYS, "cpu_us", Linear, 1, " µs"),
+    Plot("latchkey revoke, by gateways", *GATEWAYS, "revocation_s", Linear, 1000, " ms"),
+)
 
 
 def growth(results):
     """Start, memory and processor time over the number of organizations; processor time over workers and gateways."""
     names = labels(results)
+    colours = {}
     parts, top = [], 24
-    for title, part, axis, key, scale, unit in (
-        ("Seconds until it listens, by organizations", "by_organizations", "organizations", "start_s", 1, " s"),
-        ("Memory with one worker, by organizations", "by_organizations", "organizations", "memory", 1e-6, " MB"),
-        ("Processor time of a request, by organizations", "by_organizations", "organizations", "cpu_us", 1, " µs"),
-        ("Processor time of a request, by workers", "by_workers", "workers", "cpu_us", 1, " µs"),
-        ("Processor time of a request, by gateways", "by_gateways", "gateways", "cpu_us", 1, " µs"),
-        ("`latchkey revoke`, by gateways", "by_gateways", "gateways", "revocation_s", 1000, " ms"),
-    ):
-        rows = [row for row in results[part] if key in row]
+    for plot in GROWTH:
         found = {}
-        for row in rows:
-            value = row[key]["median"] if isinstance(row[key], dict) else row[key]
-            found.setdefault(names[row["candidate"]], {})[row[axis]] = scale * value
-        ticks = sorted({row[axis] for row in rows})
-        parts += curves(title, ticks, found, top, unit)
+        for row in results[plot.part]:
+            if plot.key in row:
+                value = row[plot.key]
+                value = value["median"] if isinstance(value, dict) else value
+                found.setdefault(names[row["candidate"]], {})[row[plot.axis]] = plot.factor * value
+        for name in found:
+            colours.setdefault(name, COLOURS[len(colours) % len(COLOURS)])
+        parts += curves(plot, found, colours, top)
         top += HEIGHT + 76
     return picture(WIDTH, top, parts)
