@@ -34,6 +34,7 @@ def compare(options, results, chosen_cells, repetitions):
         for running in stack.running:
             if running.candidate.keeps_keys:
                 warm(running.ports["own"], running.keys.valid)
+        stack.settle()
         load = {
             "rounds": options.rounds, "seconds": options.seconds, "organizations": options.organizations,
             "cells": [cell.name for cell in chosen_cells],

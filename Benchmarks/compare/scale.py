@@ -61,6 +61,7 @@ def started(stack, name):
 
 def cpu_rows(stack, chosen, rounds, seconds, **what):
     """Processor time of a request in all that takes part, the median of some rounds."""
+    stack.settle()
     found = {running.candidate.name: [] for running in chosen}
     for number in range(rounds + 1):
         for running in chosen:

@@ -3,6 +3,7 @@
 import shutil
 import subprocess
 import tempfile
+import time
 from pathlib import Path
 
 from compare import BENCHMARKS, MADE
@@ -10,8 +11,14 @@ from compare.candidate import CANDIDATES, Process, Running, user
 from compare.keys import latchkey_keys, organizations, peer_keys
 from compare.words import Words
 from harness.artefacts import NGINX
+from harness.polling import wait_until
 from harness.redis_server import free_port
 from harness.sandbox import Sandbox
+
+
+# Less than this a second is what idle gateways send.
+CALM_COMMANDS = 200
+CALM_SECONDS = 5
 
 
 class Stack:
@@ -67,6 +74,16 @@ class Stack:
         (folder / "nginx.conf").write_text(words.put_into((CANDIDATES / "api.conf").read_text()))
         self.api = Process([NGINX, "-p", f"{folder}/", "-c", "nginx.conf", "-e", f"{folder}/error.log"], folder, "api")
         self.api.wait_for_port(self.words["API_PORT"])
+
+    def settle(self):
+        """Waits until the store has nothing left to do of what came before: last uses are written later."""
+
+        def is_calm():
+            before = self.redis.statistic("total_commands_processed")
+            time.sleep(CALM_SECONDS)
+            return self.redis.statistic("total_commands_processed") - before < CALM_COMMANDS * CALM_SECONDS
+
+        wait_until(is_calm, "the store is calm", seconds=120)
 
     def run(self, candidate, **options):
         """Starts a candidate; it is ended with the stack."""
