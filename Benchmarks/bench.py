@@ -48,7 +48,7 @@ def compare(options, results, chosen_cells, repetitions):
 
 def count(options, results):
     """Instructions, system calls and commands of all candidates, one after another."""
-    found = {}
+    found = results["costs"] if "costs" in results else {}
     with Stack([], 10 * KEYS) as stack:
         for candidate in options.candidates:
             if candidate.is_control:

@@ -29,7 +29,7 @@ def instruction_rows(results, counted):
             continue
         base = reference["instructions_of_latchkeys_key" if "latchkey" in name else "instructions"]
         own = costs_of["instructions"]
-        added = (own[kind]["instructions"] - base[kind]["instructions"] for kind in KINDS)
+        added = (own[kind]["outside_heap"] - base[kind]["outside_heap"] for kind in KINDS)
         yield [bold(name, names[name]), *(f"{count:,.0f}" for count in added)]
 
 
