@@ -82,7 +82,7 @@ bench: build ## Compare with what people use instead: the most telling, 10 minut
 	scripts/install-packages bench
 	$(MAKE) --no-print-directory bench-check
 	$(PYTHON) Benchmarks/memory.py
-	$(PYTHON) Benchmarks/bench.py few
+	$(PYTHON) Benchmarks/bench.py few --rounds 4
 
 bench-full: build ## Compare everything (ROUNDS=, SECS=): about an hour
 	scripts/install-packages bench
