@@ -19,6 +19,9 @@ START_SECONDS_MAX = 60
 
 SYSTEM_PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
 
+# These have a master, which listens before those are there that answer.
+WITH_MASTER = ("nginx", "haproxy")
+
 REFUSED = {401, 403}
 
 
@@ -143,8 +146,8 @@ class Running:
         began = time.monotonic()
         self.front = Process(self.command(), self.folder, "front", {"HOME": str(self.folder), "PATH": SYSTEM_PATH})
         self.front.wait_for_port(self.ports["own"])
-        if self.candidate.is_nginx:
-            wait_until(self.workers, "nginx has its workers", START_SECONDS_MAX)
+        if self.candidate.front in WITH_MASTER:
+            wait_until(self.workers, "there are workers", START_SECONDS_MAX)
         self.start_seconds = time.monotonic() - began
         return self
 
@@ -177,7 +180,7 @@ class Running:
         return [*self.program, "-p", f"{self.folder}/", "-c", "nginx.conf", "-e", f"{self.folder}/error.log", *alone]
 
     def workers(self):
-        """The processes of nginx that answer."""
+        """The processes of nginx or HAProxy that answer."""
         family = self.front.family()
         return family[1:] if self.has_master else family
 

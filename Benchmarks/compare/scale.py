@@ -1,8 +1,10 @@
 """How things grow: start and memory with the number of organizations; a check with organizations, workers, gateways."""
 
 import statistics
+import sys
 
 from compare import machine
+from compare.acceptance import status
 from compare.candidate import Running, chosen_candidates
 from compare.cells import Cell
 from compare.measuring import measure
@@ -34,27 +36,35 @@ def by_organizations(rounds, seconds):
     for count in ORGANIZATIONS:
         with Stack([], count) as stack:
             for name in GROWING:
-                rows.append({"organizations": count, **started(stack, name)})
-                print(rows[-1], flush=True)
+                rows.append({"organizations": count, "candidate": name, **started(stack, name)})
+                print(rows[-1], file=sys.stderr, flush=True)
             chosen = [each for each in stack.running if each.candidate.name in CHECKED]
             rows += cpu_rows(stack, chosen, rounds, seconds, organizations=count)
     return rows
 
 
 def started(stack, name):
-    """Starts a candidate, lets it see every key once, and looks at its memory."""
+    """Starts a candidate, lets it see every key once, and looks at its memory; or tells that it does not come so far."""
+    try:
+        return started_well(stack, name)
+    except (AssertionError, OSError) as failure:
+        failed = stack.running.pop()
+        failed.stop()
+        return {"failed": str(failure)}
+
+
+def started_well(stack, name):
     (candidate,) = chosen_candidates([name])
     cache = f"latchkey_cache_size {max(100_000, len(stack.names))};" if candidate.form == "latchkey" else ""
     running = stack.run(candidate, settings=cache)
-    pids = running.groups()["front"]
-    at_start = machine.memory(pids)
+    status(running.ports["own"], [])  # once it has answered, all its processes are there
+    at_start = machine.memory(running.groups()["front"])
     if candidate.keeps_keys:
         warm(running.ports["own"], running.keys.valid)
     return {
-        "candidate": name,
         "start_s": running.start_seconds,
         "memory_at_start": at_start,
-        "memory": machine.memory(pids),
+        "memory": machine.memory(running.groups()["front"]),
         "redis_memory": stack.redis.statistic("used_memory"),
     }
 

@@ -87,9 +87,8 @@ class Stack:
 
     def run(self, candidate, **options):
         """Starts a candidate; it is ended with the stack."""
-        running = Running(candidate, self, **options)
-        self.running.append(running)
-        return running.start()
+        self.running.append(Running(candidate, self, **options))
+        return self.running[-1].start()
 
     @property
     def redis(self):

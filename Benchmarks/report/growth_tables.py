@@ -21,12 +21,17 @@ def growth(results):
     for title, key, text in GROWTH:
         known = {(row["candidate"], row["organizations"]): row[key] for row in rows if key in row}
         parts += [title + "\n", table(header, [
-            [bold(name, names[name]), *(text(known[name, count]) for count in counts)]
+            [bold(name, names[name]), *(cell(known, name, count, text) for count in counts)]
             for name in dict.fromkeys(name for name, _ in known)
         ])]
     for part, title in (("by_workers", "workers"), ("by_gateways", "gateways")):
         parts += fleet_table(results, part, title)
     return "\n".join(parts)
+
+
+def cell(known, name, count, text):
+    """A candidate that did not come up with so many organizations has no figure."""
+    return text(known[name, count]) if (name, count) in known else "failed"
 
 
 def fleet_table(results, part, title):
