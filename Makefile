@@ -9,12 +9,15 @@ SEEDS   ?= 100000
 ROUNDS  ?= 5
 SECS    ?= 2
 RESULTS ?=
+SECONDS ?= 600
+RELOADS ?= 1000
 
 SWIFT   ?= swift
 PYTHON  := /usr/bin/python3
 
-# The runtime is linked in, so that neither file needs Swift where it is installed.
-RELEASE   := $(SWIFT) build --configuration release --static-swift-stdlib
+# The runtime is linked in, so that neither file needs Swift where it is installed; nor does either look for libraries
+# beside itself.
+RELEASE   := $(SWIFT) build --configuration release --static-swift-stdlib --disable-local-rpath
 PRODUCTS  := .build/release
 INSTALL   := scripts/install-file
 FUZZ      := $(PRODUCTS)/latchkey-fuzz
@@ -24,11 +27,12 @@ executable := bin/latchkey
 library    := lib/latchkey/liblatchkey.so
 module     := lib/nginx/modules/ngx_http_latchkey_module.so
 
-.PHONY: help build up down test lint fuzz valgrind slow simulate bench bench-full bench-scale bench-check bench-report model install uninstall clean
+.PHONY: help build up down test lint analyze fuzz fuzz-requests test-sanitizers valgrind slow reloads simulate soak nginx-tests module \
+	bench bench-full bench-scale bench-check bench-report model install uninstall clean
 .DEFAULT_GOAL := help
 
 help: ## List what can be made
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## Build the executable, the library and the nginx module into build/
 	@scripts/require-swift $(SWIFT)
@@ -51,12 +55,17 @@ test: build ## Run every test but those that take long (fuzz, slow, simulate, mo
 	$(SWIFT) build --build-tests
 	$(SWIFT) test --skip-build --disable-xctest
 	scripts/check-library build/$(library)
+	scripts/check-hardening build/$(library) build/$(executable)
+	scripts/check-hardening --module CBridge/nginx/exports.map build/$(module)
 	$(MAKE) --no-print-directory bench-check
 	$(PYTHON) -m pytest Tests/Benchmarks
 	$(PYTHON) -m pytest Tests/EndToEnd
 
-lint: ## Check the format and the style of all sources
+lint: ## Check the format and the style of all sources, and analyze those in C
 	scripts/lint
+
+analyze: ## Analyze the nginx module with clang-tidy and cppcheck
+	scripts/analyze
 
 fuzz: ## Feed each parser with INPUTS= generated inputs; SEED= repeats a run
 	@scripts/require-swift $(SWIFT)
@@ -67,16 +76,40 @@ fuzz: ## Feed each parser with INPUTS= generated inputs; SEED= repeats a run
 	$(FUZZ) gateway --inputs $(INPUTS) $(FUZZ_SEED)
 	$(FUZZ) configuration --inputs $$(($(INPUTS) / 10)) $(FUZZ_SEED)
 
+fuzz-requests: build ## Send absurd requests to a real gateway for SECONDS=; SEED= repeats a run
+	SECONDS=$(SECONDS) SEED=$(SEED) $(PYTHON) -m pytest Tests/EndToEnd/test_request_fuzz.py
+
+test-sanitizers: ## Run the tests with AddressSanitizer and UndefinedBehaviorSanitizer in C and Swift
+	@scripts/require-swift $(SWIFT)
+	scripts/test-sanitizers $(SWIFT)
+
 valgrind: build ## Run an nginx worker under valgrind through aborts, timeouts and reloads
 	$(PYTHON) -m pytest Tests/EndToEnd/test_valgrind.py
 
 slow: valgrind ## Run the tests that take minutes, that one included
 	$(PYTHON) -m pytest Tests/EndToEnd/test_long_grace.py
 
+reloads: build ## Reload nginx RELOADS= times under traffic, with the module and without it
+	RELOADS=$(RELOADS) $(PYTHON) -m pytest --capture=no --quiet \
+		Tests/EndToEnd/test_many_reloads.py Tests/EndToEnd/test_reloads_without_the_module.py
+
 simulate: ## Simulate gateways and a store through faults: SEEDS= worlds, or SEED= one with its story
 	@scripts/require-swift $(SWIFT)
 	$(SWIFT) build --build-tests
 	SEEDS=$(SEEDS) $(if $(SEED),SEED=$(SEED)) $(SWIFT) test --skip-build --disable-xctest --filter SimulationTests
+
+soak: build ## Keep two workers under mixed traffic for SECONDS=: their memory must not grow
+	SECONDS=$(SECONDS) $(PYTHON) Benchmarks/soak.py
+
+nginx-tests: build ## Run nginx's own tests in NGINX_TESTS= with and without the module, and compare
+	@test -e '$(NGINX_TESTS)/lib/Test/Nginx.pm' || { echo 'NGINX_TESTS= must be a checkout of nginx-tests' >&2; exit 1; }
+	scripts/install-packages suite
+	$(PYTHON) Tests/NginxSuite/compare.py $(NGINX_TESTS)
+
+module: ## Build the module alone for another nginx: NGINX_SOURCE=, and NGINX=, the program made from it
+	@test -n '$(NGINX_SOURCE)' -a -n '$(NGINX)' || { echo 'NGINX_SOURCE= and NGINX= are needed' >&2; exit 1; }
+	NGINX_SOURCE='$(NGINX_SOURCE)' NGINX='$(NGINX)' scripts/build-module $(prefix)/$(library) \
+		build/for-other-nginx/ngx_http_latchkey_module.so
 
 bench: build ## Compare with what people use instead: the most telling, 10 minutes
 	scripts/install-packages bench

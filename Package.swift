@@ -1,14 +1,18 @@
 // swift-tools-version: 6.2
 import PackageDescription
 
+/// All addresses are looked up at the start, and then nobody can write to them.
+let bindNow = ["-Xlinker", "-z", "-Xlinker", "relro", "-Xlinker", "-z", "-Xlinker", "now"]
+
 /// The library must be loadable where no Swift is installed, and show nothing but its C interface.
 let selfContained: [LinkerSetting] = [
+    .unsafeFlags(bindNow),
     .unsafeFlags([
         "-static-stdlib", "-use-ld=lld",
         "-Xlinker", "--gc-sections",
         "-Xlinker", "-soname", "-Xlinker", "liblatchkey.so",
         "-Xlinker", "--version-script=\(Context.packageDirectory)/CBridge/abi/exports.map",
-    ])
+    ]),
 ]
 
 /// What the library is made of has been run with checks of exclusive access in every test: a release
@@ -37,7 +41,9 @@ let package = Package(
         .target(name: "KeyFormat", dependencies: ["CLibcrypto"], swiftSettings: [unchecked]),
         .target(
             name: "RedisClient",
-            dependencies: ["CHiredis", .product(name: "DequeModule", package: "swift-collections")],
+            dependencies: [
+                "CHiredis", .product(name: "DequeModule", package: "swift-collections"),
+            ],
             swiftSettings: [unchecked]
         ),
         .target(
@@ -64,7 +70,8 @@ let package = Package(
                 "Administration",
                 "CLinux",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
-            ]
+            ],
+            linkerSettings: [.unsafeFlags(bindNow)]
         ),
 
         .executableTarget(

@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 
+import drawing
 import gateways
 from harness.executable import DONE
 from harness.http_client import bearer
@@ -23,9 +24,6 @@ ORGANIZATIONS = 20
 
 # What happens to the store: begin, end, what.
 TROUBLES = [(12, 17, "Redis stands still"), (23, 30, "Redis answers 20 ms late")]
-
-WIDTH, HEIGHT, LEFT, RIGHT, TOP, GAP = 880, 120, 70, 130, 46, 56
-COLOURS = ["#2a7f3f", "#c0392b", "#2c6fbb", "#e08e0b", "#7d4fa3", "#555555"]
 
 
 # The run
@@ -132,36 +130,6 @@ def leases(scrapes):
 # The picture
 
 
-def plot(top, title, curves, ticks, scale):
-    """One plot; `ticks` are the values at its grid, `scale` puts them on a line."""
-    lowest, highest = scale(ticks[0]), scale(ticks[-1])
-
-    def x(now):
-        return LEFT + (WIDTH - LEFT - RIGHT) * now / SECONDS
-
-    def y(value):
-        part = (scale(max(value, ticks[0])) - lowest) / (highest - lowest)
-        return top + HEIGHT * (1 - min(part, 1))
-
-    yield f'<text x="{LEFT}" y="{top - 10}" class="title">{title}</text>'
-    for begin, end, _ in TROUBLES:
-        yield f'<rect x="{x(begin):.0f}" y="{top}" width="{x(end) - x(begin):.0f}" height="{HEIGHT}" fill="#f3eee2"/>'
-    for tick in ticks:
-        yield f'<path d="M{LEFT} {y(tick):.1f}H{WIDTH - RIGHT}" stroke="#ddd"/>'
-        yield f'<text x="{LEFT - 8}" y="{y(tick) + 4:.1f}" text-anchor="end">{label(tick)}</text>'
-    for second in range(0, SECONDS, 5):
-        yield f'<text x="{x(second):.0f}" y="{top + HEIGHT + 16}" text-anchor="middle">{second} s</text>'
-    for number, ((name, curve), colour) in enumerate(zip(curves.items(), COLOURS)):
-        pieces = [list(piece) for known, piece in itertools.groupby(curve, lambda point: point[1] is not None) if known]
-        path = "".join("M" + "L".join(f"{x(now):.1f} {y(value):.1f}" for now, value in piece) for piece in pieces)
-        yield f'<path d="{path}" fill="none" stroke="{colour}" stroke-width="1.5"/>'
-        yield f'<text x="{WIDTH - RIGHT + 10}" y="{top + 12 + 16 * number}" fill="{colour}">{name}</text>'
-
-
-def label(value):
-    return f"{value:g}"
-
-
 def picture(scrapes):
     rates = checks(scrapes)
     most = max(rate for curve in rates.values() for _, rate in curve)
@@ -173,15 +141,7 @@ def picture(scrapes):
         ("Delay of a change, seconds", quantiles(scrapes, "change_delay_seconds"), decades[1:], math.log),
         ("Lease, seconds", leases(scrapes), [0, 0.5, 1], float),
     ]
-    height = TOP + len(plots) * (HEIGHT + GAP) - 30
-    yield f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}">'
-    yield "<style>text{font:12px sans-serif}.title{font:bold 14px sans-serif}</style>"
-    yield f'<rect width="{WIDTH}" height="{height}" fill="white"/>'
-    for begin, _, what in TROUBLES:
-        yield f'<text x="{LEFT + (WIDTH - LEFT - RIGHT) * begin / SECONDS:.0f}" y="14" fill="#8a6d1f">{what}</text>'
-    for number, each in enumerate(plots):
-        yield from plot(TOP + number * (HEIGHT + GAP), *each)
-    yield "</svg>"
+    return drawing.picture(plots, drawing.Axis(SECONDS, 5), TROUBLES)
 
 
 def main():

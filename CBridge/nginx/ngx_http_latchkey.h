@@ -2,12 +2,14 @@
 /*
  * What the files of the module share.  From the top down:
  *
- *   module      directives, phases and the hooks of a process
+ *   module      configurations, phases and the hooks of a process
+ *   directive   where each directive may stand, and who reads it
  *   setting     the directives that the executable reads too, kept as written
  *   prepare     a configuration checked by the library, in a child process
  *   mode        what a location does with the result of a check
  *   return      a warning of what no check comes before
- *   request     a request identified, suspended, resumed, let in or refused
+ *   request     a request identified, let in or refused
+ *   context     its check: kept, found again, suspended, resumed, given up
  *   stream      a request that was let in, ended with its key
  *   credential  where a key may stand in a request
  *   search      the key found there
@@ -235,8 +237,16 @@ struct ngx_http_latchkey_worker_s {
     ngx_queue_t announcements; /* requests that are open, still to be told */
 
     ngx_http_latchkey_link_t links[LATCHKEY_LINKS_MAX];
+
+    ngx_uint_t nlistening; /* nginx's own count is 0 when they are closed */
+
+    unsigned exiting:1; /* known to be so */
 };
 
+
+/* directive */
+
+extern ngx_command_t ngx_http_latchkey_commands[];
 
 /* setting */
 
@@ -273,14 +283,20 @@ void ngx_http_latchkey_warn_of_return(ngx_conf_t *cf,
 
 /* request */
 
-ngx_http_latchkey_ctx_t *ngx_http_latchkey_get_ctx(ngx_http_request_t *r);
-void ngx_http_latchkey_decided(ngx_http_latchkey_ctx_t *ctx,
-    const latchkey_decision *decision);
-void ngx_http_latchkey_cancel(void *data);
 ngx_int_t ngx_http_latchkey_preaccess_handler(ngx_http_request_t *r);
 ngx_int_t ngx_http_latchkey_access_handler(ngx_http_request_t *r);
 ngx_int_t ngx_http_latchkey_last_access_handler(ngx_http_request_t *r);
 ngx_int_t ngx_http_latchkey_verify_handler(ngx_http_request_t *r);
+
+/* context */
+
+ngx_http_latchkey_ctx_t *ngx_http_latchkey_get_ctx(ngx_http_request_t *r);
+ngx_http_latchkey_ctx_t *ngx_http_latchkey_create_ctx(ngx_http_request_t *r);
+ngx_int_t ngx_http_latchkey_suspend(ngx_http_request_t *r,
+    ngx_http_latchkey_ctx_t *ctx);
+void ngx_http_latchkey_decided(ngx_http_latchkey_ctx_t *ctx,
+    const latchkey_decision *decision);
+void ngx_http_latchkey_cancel(void *data);
 
 /* stream */
 

@@ -8,7 +8,7 @@
 
 static ngx_uint_t ngx_http_latchkey_lists(ngx_str_t *list, ngx_str_t *type);
 static ngx_uint_t ngx_http_latchkey_is_declined(u_char *p, u_char *end);
-static u_char *ngx_http_latchkey_skip_space(u_char *p, u_char *end);
+static u_char *ngx_http_latchkey_skip_space(u_char *p, const u_char *end);
 
 
 /* A range of types, as most clients send for want of a wish, names none. */
@@ -111,7 +111,7 @@ ngx_http_latchkey_is_declined(u_char *p, u_char *end)
 
 
 static u_char *
-ngx_http_latchkey_skip_space(u_char *p, u_char *end)
+ngx_http_latchkey_skip_space(u_char *p, const u_char *end)
 {
     while (p < end && (*p == ' ' || *p == '\t')) {
         p++;

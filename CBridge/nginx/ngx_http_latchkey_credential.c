@@ -104,7 +104,8 @@ ngx_http_latchkey_add_credential(ngx_conf_t *cf, ngx_array_t *credentials,
     ngx_uint_t i;
     ngx_http_latchkey_credential_t *c, added;
 
-    ngx_memzero(&added, sizeof(ngx_http_latchkey_credential_t));
+    ngx_str_set(&added.header, "");
+    ngx_str_set(&added.name, "");
 
     added.source = source;
 

@@ -126,7 +126,8 @@ ngx_http_latchkey_load_library(ngx_http_latchkey_library_t *library,
 missing:
 
     p = ngx_snprintf(p, size,
-        "\"%V\" has no function \"%s\": it is not a Latchkey library",
+        "\"%V\" has no function \"%s\": it is not a Latchkey library, "
+        "set \"latchkey_library\" to one",
         path, symbol->name);
 
 failed:

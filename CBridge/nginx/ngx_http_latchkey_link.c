@@ -99,7 +99,7 @@ ngx_http_latchkey_link_connect(ngx_http_latchkey_link_t *link,
         goto failed;
     }
 
-    link->address = &ep.addrs[link->failures % ep.naddrs];
+    link->address = ep.addrs + link->failures % ep.naddrs;
 
     ngx_memzero(&pc, sizeof(ngx_peer_connection_t));
 
@@ -271,10 +271,12 @@ ngx_http_latchkey_link_read_handler(ngx_event_t *rev)
 
     ngx_http_latchkey_post_turn(worker);
 
-    if (c->close) {
-        ngx_http_latchkey_link_lost(link);
-        return;
-    }
+    /*
+     * worker_shutdown_timeout is over: the requests have to go, not the link.
+     * On it the worker still tells that it leaves, so that nobody waits for it.
+     */
+
+    c->close = 0;
 
     for (reads = 0; reads < NGX_HTTP_LATCHKEY_READS; reads++) {
 

@@ -111,7 +111,7 @@ ngx_http_latchkey_enter_location(ngx_http_request_t *r,
         return NGX_OK;
     }
 
-    mode = llcf->mode;
+    mode = (ngx_int_t) llcf->mode;
 
     if (mode == NGX_HTTP_LATCHKEY_VARIABLE) {
 
@@ -185,7 +185,7 @@ ngx_http_latchkey_find_mode(ngx_str_t *name)
         if (mode->name.len == name->len
             && ngx_strncmp(mode->name.data, name->data, name->len) == 0)
         {
-            return mode->value;
+            return (ngx_int_t) mode->value;
         }
     }
 

@@ -28,6 +28,8 @@ typedef struct {
 
 static ngx_int_t ngx_http_latchkey_ask_child(ngx_conf_t *cf,
     ngx_http_latchkey_main_conf_t *lmcf, ngx_http_latchkey_report_t *report);
+static void ngx_http_latchkey_library_error(ngx_conf_t *cf,
+    ngx_http_latchkey_main_conf_t *lmcf, const char *what);
 static void ngx_http_latchkey_make_report(ngx_http_latchkey_main_conf_t *lmcf,
     ngx_http_latchkey_report_t *report);
 static void ngx_http_latchkey_write_report(ngx_fd_t fd,
@@ -98,26 +100,38 @@ ngx_http_latchkey_ask_child(ngx_conf_t *cf, ngx_http_latchkey_main_conf_t *lmcf,
     (void) close(fd[0]);
 
     if (rc == NGX_AGAIN) {
-        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
-            "\"%V\" did not check the configuration within %d seconds",
-            &lmcf->library, NGX_HTTP_LATCHKEY_PREPARE_TIMEOUT / 1000);
-
+        ngx_http_latchkey_library_error(cf, lmcf, "hung");
         (void) kill(pid, SIGKILL);
     }
 
     if (rc == NGX_ERROR) {
-        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
-            "\"%V\" failed while it checked the configuration",
-            &lmcf->library);
+        ngx_http_latchkey_library_error(cf, lmcf, "failed");
     }
 
     /* no status is asked for: nginx's handler of SIGCHLD may have been first */
 
     while (waitpid(pid, NULL, 0) == -1 && ngx_errno == NGX_EINTR) {
-        continue;
+        /* void */
     }
 
     return (rc == NGX_OK) ? NGX_OK : NGX_ERROR;
+}
+
+
+static void
+ngx_http_latchkey_library_error(ngx_conf_t *cf,
+    ngx_http_latchkey_main_conf_t *lmcf, const char *what)
+{
+    u_char message[LATCHKEY_MESSAGE_MAX + 1];
+
+    *ngx_snprintf(message, LATCHKEY_MESSAGE_MAX,
+        "\"%V\" %s while it checked the configuration: "
+        "install the library and the module anew, from one release",
+        &lmcf->library, what) = '\0';
+
+    ngx_http_latchkey_setting_error(cf, lmcf,
+        ngx_http_latchkey_setting_index(lmcf, "latchkey_library"),
+        (char *) message);
 }
 
 

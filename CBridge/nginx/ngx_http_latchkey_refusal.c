@@ -91,7 +91,7 @@ ngx_http_latchkey_refuse(ngx_http_request_t *r, ngx_http_latchkey_ctx_t *ctx)
     }
 
     if (ngx_http_latchkey_left_to_nginx(r, status)) {
-        return status;
+        return (ngx_int_t) status;
     }
 
     /* an error page set its own headers, and no client need send a body */

@@ -28,8 +28,12 @@ static void ngx_http_latchkey_found(ngx_http_latchkey_finding_t *finding,
     ngx_uint_t source, u_char *start, u_char *end);
 static u_char *ngx_http_latchkey_next_pair(u_char *p, u_char *end,
     u_char separator, ngx_str_t *name, ngx_str_t *value);
-static ngx_int_t ngx_http_latchkey_hide_argument(ngx_http_request_t *r,
+static ngx_int_t ngx_http_latchkey_hide_in_line(ngx_http_request_t *r,
     ngx_str_t *name);
+static ngx_int_t ngx_http_latchkey_hide_in_referrer(ngx_http_request_t *r,
+    ngx_str_t *name);
+static ngx_int_t ngx_http_latchkey_hide(ngx_http_request_t *r, ngx_str_t *text,
+    u_char behind, ngx_str_t *name);
 static ngx_int_t ngx_http_latchkey_unescape(ngx_http_request_t *r,
     ngx_str_t *value);
 
@@ -170,10 +174,14 @@ ngx_http_latchkey_search_query(ngx_http_request_t *r, ngx_array_t *credentials,
             continue;
         }
 
+        if (ngx_http_latchkey_hide_in_referrer(r, &c[i].name) != NGX_OK) {
+            return NGX_ERROR;
+        }
+
         p = ngx_strlchr(r->unparsed_uri.data, end, '?');
 
         if (p == NULL) {
-            break;
+            continue;
         }
 
         count = finding->count;
@@ -181,7 +189,7 @@ ngx_http_latchkey_search_query(ngx_http_request_t *r, ngx_array_t *credentials,
         ngx_http_latchkey_search_pairs(&c[i], p + 1, end, '&', finding);
 
         if (finding->count != count
-            && ngx_http_latchkey_hide_argument(r, &c[i].name) != NGX_OK)
+            && ngx_http_latchkey_hide_in_line(r, &c[i].name) != NGX_OK)
         {
             return NGX_ERROR;
         }
@@ -278,25 +286,76 @@ ngx_http_latchkey_next_pair(u_char *p, u_char *end, u_char separator,
  */
 
 static ngx_int_t
-ngx_http_latchkey_hide_argument(ngx_http_request_t *r, ngx_str_t *name)
+ngx_http_latchkey_hide_in_line(ngx_http_request_t *r, ngx_str_t *name)
 {
-    u_char *p, *end, *last;
-    ngx_str_t line, value;
-
-    line.len = r->request_line.len;
-    line.data = ngx_pstrdup(r->pool, &r->request_line);
-    if (line.data == NULL) {
+    if (ngx_http_latchkey_hide(r, &r->request_line, ' ', name) != NGX_OK) {
         return NGX_ERROR;
     }
 
-    end = line.data + line.len;
-    p = ngx_strlchr(line.data, end, '?');
+    /* logs show that of the main request */
+
+    r->main->request_line = r->request_line;
+
+    return NGX_OK;
+}
+
+
+/*
+ * So does the address of the page that a request comes from, whose key may
+ * have stood there.  Nobody needs that one: it is blotted out for all.
+ */
+
+static ngx_int_t
+ngx_http_latchkey_hide_in_referrer(ngx_http_request_t *r, ngx_str_t *name)
+{
+    ngx_table_elt_t *h;
+
+    h = r->headers_in.referer;
+
+    while (h) {
+
+        if (ngx_http_latchkey_hide(r, &h->value, '#', name) != NGX_OK) {
+            return NGX_ERROR;
+        }
+
+#if (nginx_version >= 1023000)
+        h = h->next;
+#else
+        break;
+#endif
+    }
+
+    return NGX_OK;
+}
+
+
+/* Blots out the values of an argument in a copy, which takes a text's place. */
+
+static ngx_int_t
+ngx_http_latchkey_hide(ngx_http_request_t *r, ngx_str_t *text, u_char behind,
+    ngx_str_t *name)
+{
+    u_char *p, *end, *last;
+    ngx_str_t value, copy;
+
+    end = text->data + text->len;
+    p = ngx_strlchr(text->data, end, '?');
 
     if (p == NULL) {
         return NGX_OK;
     }
 
-    last = ngx_strlchr(++p, end, ' ');
+    copy.len = text->len;
+    copy.data = ngx_pnalloc(r->pool, copy.len + 1);
+    if (copy.data == NULL) {
+        return NGX_ERROR;
+    }
+
+    *ngx_cpymem(copy.data, text->data, copy.len) = '\0';
+
+    p = copy.data + (p + 1 - text->data);
+    end = copy.data + copy.len;
+    last = ngx_strlchr(p, end, behind);
 
     if (last == NULL) {
         last = end;
@@ -309,10 +368,7 @@ ngx_http_latchkey_hide_argument(ngx_http_request_t *r, ngx_str_t *name)
         p = ngx_http_latchkey_next_pair(p, last, '&', name, &value);
     }
 
-    /* logs show that of the main request */
-
-    r->request_line = line;
-    r->main->request_line = line;
+    *text = copy;
 
     return NGX_OK;
 }

@@ -13,7 +13,7 @@
 
 
 #define NGX_HTTP_LATCHKEY_SETTLE_ROUNDS 32
-#define NGX_HTTP_LATCHKEY_ORDERS        (4 * LATCHKEY_LINKS_MAX)
+#define NGX_HTTP_LATCHKEY_ORDERS        ((ngx_uint_t) 4 * LATCHKEY_LINKS_MAX)
 #define NGX_HTTP_LATCHKEY_LOG_LINES     16
 #define NGX_HTTP_LATCHKEY_TIMER_MAX     3600000
 #define NGX_HTTP_LATCHKEY_EXIT_TIMEOUT  250
@@ -22,6 +22,8 @@
 static void ngx_http_latchkey_turn_handler(ngx_event_t *ev);
 static void ngx_http_latchkey_timer_handler(ngx_event_t *ev);
 static void ngx_http_latchkey_settle(ngx_http_latchkey_worker_t *worker);
+static void ngx_http_latchkey_drop_accept_timers(
+    ngx_http_latchkey_worker_t *worker);
 static void ngx_http_latchkey_hand_out(ngx_http_latchkey_worker_t *worker);
 static ngx_uint_t ngx_http_latchkey_obey(ngx_http_latchkey_worker_t *worker);
 static void ngx_http_latchkey_log(ngx_http_latchkey_worker_t *worker);
@@ -60,6 +62,7 @@ ngx_http_latchkey_init_worker(ngx_cycle_t *cycle,
     worker->conf = lmcf;
     worker->log = cycle->log;
     worker->ident = -1;
+    worker->nlistening = cycle->listening.nelts;
 
     if (ngx_http_latchkey_load_library(&worker->library, &lmcf->library,
             fault.message, sizeof(fault.message))
@@ -191,11 +194,11 @@ ngx_http_latchkey_now(void)
 
     (void) clock_gettime(CLOCK_BOOTTIME, &ts);
 
-    now.boottime_ns = (uint64_t) ts.tv_sec * 1000000000 + ts.tv_nsec;
+    now.boottime_ns = (uint64_t) ts.tv_sec * 1000000000 + (uint64_t) ts.tv_nsec;
 
     tp = ngx_timeofday();
 
-    now.unix_ms = (int64_t) tp->sec * 1000 + tp->msec;
+    now.unix_ms = (int64_t) tp->sec * 1000 + (int64_t) tp->msec;
 
     return now;
 }
@@ -228,6 +231,11 @@ ngx_http_latchkey_settle(ngx_http_latchkey_worker_t *worker)
 
     rounds = NGX_HTTP_LATCHKEY_SETTLE_ROUNDS;
 
+    if (ngx_exiting && !worker->exiting) {
+        worker->exiting = 1;
+        ngx_http_latchkey_drop_accept_timers(worker);
+    }
+
     do {
         ngx_http_latchkey_announce_streams(worker);
 
@@ -247,6 +255,36 @@ ngx_http_latchkey_settle(ngx_http_latchkey_worker_t *worker)
     ngx_http_latchkey_log(worker);
     ngx_http_latchkey_refresh_metrics();
     ngx_http_latchkey_set_timer(worker, deadline);
+}
+
+
+/*
+ * Where descriptors ran out, nginx accepts again when a timer is over.  A worker
+ * that was told to end gives the connections that listen back, but leaves these
+ * timers in the tree; whoever gets such a connection next, a link to the store
+ * say, wipes its event, and the tree is broken.
+ */
+
+static void
+ngx_http_latchkey_drop_accept_timers(ngx_http_latchkey_worker_t *worker)
+{
+    ngx_uint_t i;
+    ngx_listening_t *ls;
+    ngx_connection_t *c;
+
+    ls = ngx_cycle->listening.elts;
+
+    for (i = 0; i < worker->nlistening; i++) {
+        c = ls[i].connection;
+
+        if (c && c->fd == (ngx_socket_t) -1 && c->read->timer_set) {
+            ngx_log_error(NGX_LOG_INFO, worker->log, 0,
+                "latchkey: the timer of a closed %V is dropped",
+                &ls[i].addr_text);
+
+            ngx_del_timer(c->read);
+        }
+    }
 }
 
 

@@ -292,6 +292,7 @@ extension Gatekeeper {
         endExpiredStreams(now)
         sendHeartbeats(now)
         sendUses(now.monotonic)
+        log.writeLate(now.monotonic)
         return nextDeadline
     }
 
@@ -327,7 +328,7 @@ extension Gatekeeper {
     public func nextLogLine() -> EventLog.Line? { log.next() }
 
     private var nextDeadline: MonotonicTime {
-        var next = min(data.link.deadline, news.link.deadline, pending.deadline)
+        var next = min(data.link.deadline, news.link.deadline, pending.deadline, log.due)
         if streams.hasLimited { next = min(next, streamsDue) }
         if data.link.isReady, hasUsesToSend { next = min(next, usage.due) }
         guard news.link.isReady, !isEnding else { return next }

@@ -65,7 +65,7 @@ extension SecretFile.Fault: CustomStringConvertible {
     public var description: String {
         switch self {
         case .missing: "does not exist: run \"latchkey init\", or name the right file"
-        case .notPermitted: "may not be read by this account"
+        case .notPermitted: "may not be read by this account: act as root, or as its owner"
         case .readableByOthers: "may be used by every account: run \"chmod o= FILE\""
         case .notAFile: "is not a regular file"
         case .tooLong: "is longer than \(SecretFile.lengthMax) bytes"

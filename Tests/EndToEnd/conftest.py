@@ -7,12 +7,16 @@ import pytest
 
 pytest.register_assert_rewrite("harness")
 
-from harness import artefacts  # noqa: E402
+from harness import artefacts, sanitizers  # noqa: E402
 from harness.checkout import Checkout  # noqa: E402
 from harness.sandbox import Sandbox  # noqa: E402
 
-# They take minutes, and are run by `make slow`, which names them.
-collect_ignore = ["test_valgrind.py", "test_long_grace.py"]
+# They take minutes, and are run by `make slow` and `make reloads`, which name them.
+collect_ignore = ["test_valgrind.py", "test_long_grace.py", "test_reloads_without_the_module.py"]
+
+# What only `make test-sanitizers` can show, which builds it first.
+if not sanitizers.are_used():
+    collect_ignore.append("test_sanitizers.py")
 
 LOG_LENGTH_SHOWN = 4000
 
@@ -42,6 +46,14 @@ def checkout():
     """A fresh copy of the sources."""
     with Checkout() as copy:
         yield copy
+
+
+@pytest.fixture(autouse=True)
+def no_reports_of_sanitizers():
+    """Fails a test in which a program under sanitizers did what it must not, leaks included."""
+    yield
+    reports = sanitizers.take_reports()
+    assert not reports, "\n".join(reports)
 
 
 @pytest.fixture

@@ -4,11 +4,11 @@ import os
 import re
 import signal
 import stat
-import subprocess
 
 import pytest
 
-from harness.artefacts import IS_ROOT, LIBRARY
+from harness import libraries
+from harness.artefacts import IS_ROOT
 from harness.executable import CONFIGURATION, DONE
 from harness.polling import wait_until
 from harness.sandbox import OPERATORS, OWNER
@@ -240,6 +240,21 @@ def test_a_pepper_that_the_caller_may_not_read_is_refused(gate):
     assert result.one_line()
 
 
+@pytest.mark.skipif(not IS_ROOT, reason="only root can act as another account")
+def test_a_pepper_that_whoever_calls_nginx_may_not_read_is_refused_with_what_to_do(gate):
+    for path, mode in ((gate.nginx.folder, 0o777), (gate.config, 0o644)):
+        path.chmod(mode)
+    gate.nginx.values["user"] = ""
+    gate.nginx.configure()
+
+    _, output = gate.nginx.test(account="nobody")
+
+    (fault,) = [line for line in output.splitlines() if "[emerg]" in line]
+    assert f"names {gate.pepper_file}, which may not be read by this account: act as root" in fault
+    assert re.search(rf"in {gate.config}:\d+$", fault)
+    gate.expect("may not be read by this account")
+
+
 def copied_executable(gate):
     copy = gate.folder / "latchkey"
     copy.write_bytes(gate.latchkey.program.read_bytes())
@@ -301,51 +316,12 @@ def test_a_pepper_that_only_root_may_read_serves_workers_of_another_account(sand
 # The library
 
 
-def test_a_library_that_is_missing_is_refused(gate):
-    gate.nginx.configure(library="latchkey_library /nowhere/liblatchkey.so;")
-
-    assert "/nowhere/liblatchkey.so" in nginx_refuses(gate)
-
-
-def test_a_file_that_is_no_library_is_refused(gate):
-    gate.nginx.configure(library=f"latchkey_library {gate.config};")
-
-    assert str(gate.config) in nginx_refuses(gate)
-
-
-def compiled(folder, source):
-    library = folder / "other.so"
-    subprocess.run(
-        ["cc", "-shared", "-fPIC", "-x", "c", "-o", library, "-"], input=source, text=True, check=True, timeout=60
-    )
-    return library
-
-
-def test_another_library_is_refused(gate):
-    library = compiled(gate.folder, "int answer(void) { return 42; }")
-    gate.nginx.configure(library=f"latchkey_library {library};")
-
-    assert str(library) in nginx_refuses(gate)
-
-
-def test_a_library_of_another_version_is_refused(gate):
-    exported = subprocess.run(
-        ["nm", "--dynamic", "--defined-only", "--format=posix", LIBRARY], capture_output=True, text=True, check=True
-    ).stdout
-    names = [line.split()[0] for line in exported.splitlines()]
-    source = "".join(f"unsigned {name}(void) {{ return 999; }}\n" for name in names)
-    library = compiled(gate.folder, source)
-    gate.nginx.configure(library=f"latchkey_library {library};")
-
-    assert "999" in nginx_refuses(gate)
-
-
 @pytest.mark.parametrize("body", ["abort();", "for (;;) ;"], ids=["ends", "hangs"])
 def test_a_library_that_fails_while_it_is_asked_ends_no_nginx(sandboxes, body):
     gate = sandboxes(workers=1)
     key = gate.key()
     source = f"#include <stdlib.h>\nunsigned latchkey_abi_version(void) {{ {body} return 0; }}\n"
-    library = compiled(gate.folder, source)
+    library = libraries.compiled(gate.folder / "other.so", source)
     workers = gate.nginx.workers()
     gate.nginx.configure(library=f"latchkey_library {library};")
     gate.expect(re.escape(str(library)))

@@ -1,6 +1,7 @@
-"""The files of nginx-conf/, each run as it stands but for where things are; for minimal.conf see its own tests."""
+"""Files of nginx-conf/, each run as it stands but for where things are; some have tests of their own."""
 
 import json
+from http.client import RemoteDisconnected
 
 import grpc
 import pytest
@@ -9,39 +10,13 @@ from harness.example_server import example
 from harness.grpc_echo import EchoClient, EchoServer, metadata
 from harness.http_client import bearer
 from harness.polling import wait_until
+from harness.redis_server import NO_SOCKET
 from harness.sandbox import OWNER
-from harness.streams import OpenRequest, StreamingUpstream, WebSocket
-
-PAGE = "https://app.example.com"
+from harness.streams import OpenRequest, StreamingUpstream
 
 
 def revoke(gate, organization):
     gate.latchkey.must("revoke", organization, "--yes", as_=OWNER)
-
-
-# preflight.conf
-
-
-def test_preflights_pass_without_a_key_and_nothing_else_does(sandboxes):
-    with example(sandboxes, "preflight.conf") as gate:
-        key = gate.key("acme")
-        origin = ("Origin", PAGE)
-        preflight = gate.request("/", [origin, ("Access-Control-Request-Method", "POST")], method="OPTIONS")
-        refused, allowed = gate.request("/", [origin]), gate.request("/", [origin], key=key)
-
-    assert (preflight.status, preflight.body) == (200, "OPTIONS of= keys=")
-    assert refused.status == 401
-    assert (allowed.status, allowed.body) == (200, "GET of=acme keys=")
-    for answer in (preflight, refused, allowed):
-        assert answer.header("Access-Control-Allow-Origin") == PAGE
-        assert answer.header("Vary") == "Origin"
-
-
-def test_pages_of_other_origins_are_told_nothing(sandboxes):
-    with example(sandboxes, "preflight.conf") as gate:
-        answer = gate.request("/", [("Origin", "https://evil.example.com")], method="OPTIONS")
-
-    assert answer.header("Access-Control-Allow-Origin") is None
 
 
 # optional.conf
@@ -63,45 +38,6 @@ def test_an_api_for_everybody_refuses_a_wrong_key(sandboxes):
     with example(sandboxes, "optional.conf") as gate:
         assert gate.request("/", key="nonsense").status == 401
         assert gate.request("/", key=gate.forge().issued("nobody")).status == 401
-
-
-# graphql.conf
-
-
-@pytest.fixture
-def graphql(sandboxes):
-    with example(sandboxes, "graphql.conf", upstream="stream.sock") as gate:
-        with StreamingUpstream(gate.nginx.upstream):
-            yield gate
-
-
-def test_a_query_needs_a_key_and_is_refused_in_words_of_graphql(graphql):
-    query = {"method": "POST", "body": '{"query":"{ viewer { organization } }"}'}
-    allowed = graphql.request("/graphql", key=graphql.key("acme"), **query)
-    refused = graphql.request("/graphql", **query)
-
-    assert (allowed.status, allowed.body) == (200, "ok\n")
-    assert refused.status == 401
-    assert refused.header("Content-Type") == "application/json"
-    assert json.loads(refused.body)["errors"][0]["extensions"] == {"code": "UNAUTHENTICATED"}
-
-
-def test_a_subscription_lives_as_long_as_its_key(graphql):
-    key, other = graphql.key("acme"), graphql.key("umbrella")
-    with WebSocket(graphql.nginx.gate, "/graphql", bearer(key)) as mine, \
-            WebSocket(graphql.nginx.gate, "/graphql", bearer(other)) as theirs:
-        assert mine.echoes("subscribe") and theirs.echoes("subscribe")
-
-        revoke(graphql, "acme")
-
-        mine.wait_until_closed()
-        assert theirs.echoes("still here")
-
-
-def test_a_handshake_without_a_key_is_refused_in_words_of_graphql(graphql):
-    with WebSocket(graphql.nginx.gate, "/graphql") as socket:
-        assert socket.status == 401
-        assert socket.header("Content-Type") == "application/json"
 
 
 # grpc.conf
@@ -162,3 +98,101 @@ def test_the_cookie_with_the_key_does_not_go_on(sandboxes):
         answer = gate.request("/events", [("Cookie", f"theme=dark; api_key={gate.key('acme')}")])
 
     assert answer.body == "GET of=acme keys="
+
+
+# satisfy-any.conf
+
+OFFICE, ELSEWHERE = [("X-Test-Address", "192.0.2.7")], [("X-Test-Address", "203.0.113.7")]
+
+
+def test_from_the_office_no_key_is_needed_and_from_elsewhere_one_is(sandboxes):
+    with example(sandboxes, "satisfy-any.conf") as gate:
+        key = gate.key("acme")
+        inside, outside = gate.request("/", OFFICE), gate.request("/", ELSEWHERE)
+
+        assert (inside.status, inside.body) == (200, "GET of= keys=")
+        assert gate.request("/", [("X-Test-Address", "2001:db8::7")]).status == 200
+        assert outside.status == 401
+        assert outside.header("WWW-Authenticate") == 'Bearer realm="api"'
+        for place in (OFFICE, ELSEWHERE):
+            assert gate.request("/", place, key=key).body == "GET of=acme keys="
+
+        revoke(gate, "acme")
+
+        assert gate.request("/", ELSEWHERE, key=key).status == 401
+        assert gate.request("/", OFFICE, key=key).body == "GET of= keys="
+        assert gate.request("/", [*OFFICE, ("X-Organization", "acme")]).body == "GET of= keys="
+
+
+# auth-request.conf
+
+
+def test_auth_request_lets_in_with_a_key_alone(sandboxes):
+    with example(sandboxes, "auth-request.conf") as gate:
+        key = gate.key("acme")
+        refused = gate.request("/", [("X-Organization", "acme")])
+
+        assert gate.request("/", key=key).body == "GET of=acme keys="
+        assert gate.request("/", [("X-API-Key", key), ("X-Organization", "umbrella")]).body == "GET of=acme keys="
+        assert (refused.status, refused.header("WWW-Authenticate")) == (401, 'Bearer realm="api"')
+        assert gate.request("/_latchkey", key=key).status == 404
+
+        revoke(gate, "acme")
+
+        assert gate.request("/", key=key).status == 401
+
+
+def test_behind_auth_request_an_outage_is_told_as_one_and_nothing_else_is(sandboxes):
+    with example(sandboxes, "auth-request.conf") as gate:
+        key = gate.key("acme")
+        broken = gate.request("/broken", key=key)
+        gate.expect(NO_SOCKET)
+        gate.redis.kill()
+
+        wait_until(lambda: gate.status_of(key, "/") != 200, "the store is missed")
+        answer = gate.request("/", key=key)
+
+        assert (broken.status, broken.body) == (500, "broken")
+        assert (answer.status, answer.header("Retry-After")) == (503, "1")
+        assert answer.header("Cache-Control") == "no-store"
+        assert json.loads(answer.body)["status"] == 503
+        assert gate.request("/").status == 401
+
+
+# virtual-servers.conf
+
+
+@pytest.fixture
+def servers(sandboxes):
+    with example(sandboxes, "virtual-servers.conf") as gate:
+        yield gate
+
+
+def test_a_server_inherits_the_check_and_a_location_may_do_without_it(servers):
+    key = servers.key("acme")
+
+    assert servers.request("/", host="api.example.com").status == 401
+    assert servers.request("/", key=key, host="api.example.com").body == "GET of=acme keys="
+    assert servers.request("/health", host="api.example.com").body == "GET of= keys="
+
+
+def test_a_server_may_have_a_realm_and_a_header_of_its_own(servers):
+    key = servers.key("acme")
+    refused = servers.request("/", key=key, host="partners.example.com")
+
+    assert (refused.status, refused.header("WWW-Authenticate")) == (401, 'Bearer realm="partners"')
+    assert servers.request("/", [("X-Partner-Key", key)], host="partners.example.com").body == "GET of=acme keys="
+    assert servers.request("/", [("X-Partner-Key", key)], host="api.example.com").status == 401
+
+
+def test_a_server_may_be_open_and_ask_for_a_key_in_one_part(servers):
+    key = servers.key("acme")
+
+    assert servers.request("/", host="www.example.com").body == "GET of= keys="
+    assert servers.request("/reports/1", host="www.example.com").status == 401
+    assert servers.request("/reports/1", key=key, host="www.example.com").body == "GET of=acme keys="
+
+
+def test_who_asks_for_an_unknown_server_is_not_answered(servers):
+    with pytest.raises(RemoteDisconnected):
+        servers.request("/", key=servers.key("acme"), host="other.example.com")

@@ -117,6 +117,25 @@ def test_a_second_up_is_harmless(demonstration):
     assert len(printed_commands(printed)) == 2
 
 
+def test_a_server_runs_whose_process_is_found_first_or_last(demonstration):
+    """The search goes on behind the process that is looked for: it must not be cut off."""
+    slow = 'pids_of() { echo "$1"; sleep 0.2; echo "$2"; }'
+    pid = demonstration.pids()["nginx"].strip()
+
+    for found, answer in [((pid, 999999999), 0), ((999999999, pid), 0), ((pid + "0", 999999999), 1)]:
+        definition = slow.replace("$1", str(found[0])).replace("$2", str(found[1]))
+        assert ask_processes(demonstration, f"{definition}; is_running nginx") == answer, found
+    assert ask_processes(demonstration, "is_running nginx && is_running redis") == 0
+
+
+def ask_processes(demonstration, command):
+    """The exit code of a command that knows what `up` and `down` know of processes."""
+    script = demonstration.checkout.root / "scripts/demo/processes.sh"
+    return subprocess.run(
+        ["bash", "-c", f"set -uo pipefail; . {script}; {command}"], timeout=60, stdin=subprocess.DEVNULL
+    ).returncode
+
+
 @pytest.mark.skipif(not IS_ROOT, reason="only root can act as another account")
 @pytest.mark.parametrize("command", [["generate", "acme", "--yes"], ["revoke", "acme", "--yes"], ["status", "acme"]])
 def test_another_account_is_refused_and_learns_nothing(demonstration, command):

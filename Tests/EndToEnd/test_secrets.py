@@ -4,6 +4,8 @@ Every gateway of these tests is searched when it is closed; here that search is 
 is no file is searched too.
 """
 
+import re
+
 import pytest
 
 from harness import processes
@@ -91,6 +93,50 @@ def test_a_key_in_the_query_is_in_no_log(sandboxes, target):
 
     log = gate.nginx.folder / "query.log"
     wait_until(lambda: " 401 " in log.read_text(), "the request is logged")
+
+
+@pytest.mark.parametrize("page, shown", [
+    ("http://gateway/page?api_key={}", "http://gateway/page?api_key=*"),
+    ("http://gateway/?a=1&api_key={}&b=2#part", "http://gateway/?a=1&api_key=*&b=2#part"),
+    ("http://gateway/?api_key={}&api_key={}", "http://gateway/?api_key=*&api_key=*"),
+])
+def test_a_key_in_the_address_of_the_page_before_is_in_no_log_either(sandboxes, page, shown):
+    gate = sandboxes(workers=1, server="""
+        location /query {
+            latchkey on;
+            latchkey_credential bearer query api_key;
+            access_log query.log;
+            proxy_pass http://unix:nobody.sock;
+        }
+    """)
+    gate.expect("nobody.sock")
+    key = gate.key()
+    referrer = ("Referer", page.replace("{}", key))
+
+    assert gate.request("/query", [referrer]).status == 401
+    assert gate.request("/query", [referrer], key=key).status == 502
+
+    log = gate.nginx.folder / "query.log"
+    wait_until(lambda: " 502 " in log.read_text(), "the requests are logged")
+    pattern = re.escape(shown).replace(r"\*", r"\*+")
+    assert len(re.findall(f'"{pattern}"', log.read_text())) == 2
+    assert re.search(f'referrer: "{pattern}"', gate.nginx.error_log())
+
+
+@pytest.mark.parametrize("page", ["http://gateway/page", "http://gateway/?other_api_key=1#?api_key=2", "?", "", "api_key=3"])
+def test_the_address_of_a_page_without_a_key_is_left_as_it_is(sandboxes, page):
+    gate = sandboxes(workers=1, http="log_format page '<$http_referer>';", server="""
+        location /query {
+            latchkey on;
+            latchkey_credential query api_key;
+            access_log page.log page;
+            proxy_pass http://unix:api.sock;
+        }
+    """)
+    gate.request("/query", [("Referer", page)])
+
+    log = gate.nginx.folder / "page.log"
+    wait_until(lambda: log.read_text() == f"<{page}>\n", "the page is logged as it was sent")
 
 
 def test_a_mistaken_argument_is_not_repeated(sandbox):

@@ -223,6 +223,20 @@ def test_the_error_log_says_once_a_second_at_most_that_the_store_is_away(gate):
     assert any(address in line for line in lines)
 
 
+def test_the_last_word_of_the_error_log_on_news_is_true_when_they_come_and_go_quickly(sandboxes):
+    gate = sandboxes(workers=1, proxied=True)
+    for _ in range(3):
+        gate.proxy.wait_for(1, listens=True)
+        gate.proxy.cut(listens=True)
+    gate.proxy.wait_for(1, listens=True)
+    gate.wait_for_entries()
+
+    def last():
+        return gate.nginx.lines("tell")[-1]
+
+    wait_until(lambda: "tells of changes" in last(), "the log says that news come again")
+
+
 # The executable
 
 

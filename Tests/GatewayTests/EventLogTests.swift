@@ -45,4 +45,63 @@ struct EventLogTests {
         for _ in 0..<100 { log.note(.usesRefused, moment(5), text()) }
         #expect(made == 1)
     }
+
+    @Test func `how things stand is the last word, a second late at most`() {
+        var log = EventLog()
+        log.note(.newsReady, moment(0), "told")
+        log.note(.newsLost, moment(500), "not told")
+        log.note(.newsReady, moment(600), "told again")
+        #expect(texts(&log) == ["told", "not told"])
+        #expect(log.due == moment(1000))
+
+        log.writeLate(moment(999))
+        #expect(texts(&log).isEmpty)
+        log.writeLate(moment(1000))
+        #expect(texts(&log) == ["told again"])
+        #expect(log.due == .never)
+        log.writeLate(moment(5000))
+        #expect(texts(&log).isEmpty)
+    }
+
+    @Test func `what is not so any more is not written late`() {
+        var log = EventLog()
+        log.note(.newsLost, moment(0), "not told")
+        log.note(.newsLost, moment(300), "not told yet")
+        log.note(.newsReady, moment(400), "told")
+        log.writeLate(moment(2000))
+        #expect(texts(&log) == ["not told", "told"])
+        #expect(log.due == .never)
+    }
+
+    @Test func `a late line tells how many others were left out, and begins a second of its own`() {
+        var log = EventLog()
+        for millisecond: UInt64 in [0, 100, 200, 300] {
+            log.note(.storeLost, moment(millisecond), "\(millisecond)")
+        }
+        log.writeLate(moment(1000))
+        log.note(.storeLost, moment(1999), "1999")
+        #expect(texts(&log) == ["0", "300 (2 more lines of this kind were left out)"])
+        #expect(log.due == moment(2000))
+    }
+
+    @Test func `the store and its news stand each for itself`() {
+        var log = EventLog()
+        for kind in [EventLog.Kind.storeReady, .newsReady, .storeLost, .newsLost] {
+            log.note(kind, moment(0), "\(kind)")
+        }
+        log.note(.storeReady, moment(1), "store")
+        log.note(.newsReady, moment(2), "news")
+        _ = texts(&log)
+        log.writeLate(moment(1000))
+        #expect(Set(texts(&log)) == ["store", "news"])
+    }
+
+    @Test func `lines that tell no state do not come late`() {
+        var log = EventLog()
+        log.note(.recordRefused, moment(0), "one")
+        log.note(.recordRefused, moment(1), "another")
+        #expect(log.due == .never)
+        log.writeLate(moment(2000))
+        #expect(texts(&log) == ["one"])
+    }
 }

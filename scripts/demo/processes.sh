@@ -25,9 +25,12 @@ pids_of() {
     done
 }
 
+# The pids are taken as a whole: whoever stops reading them at the first that fits
+# has pids_of killed by SIGPIPE now and then, and the answer would be no.
 is_running() {
-    local pid_file=$here/$1/$1.pid
-    [[ -s $pid_file ]] && pids_of "$1" | grep --quiet --line-regexp "$(<"$pid_file")"
+    local pid_file=$here/$1/$1.pid pids
+    pids=$(pids_of "$1")
+    [[ -s $pid_file && $'\n'$pids$'\n' == *$'\n'"$(<"$pid_file")"$'\n'* ]]
 }
 
 has_ended() {

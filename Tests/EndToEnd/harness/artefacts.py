@@ -9,9 +9,10 @@ BUILD = Path(os.environ.get("LATCHKEY_BUILD", ROOT / "build")).resolve()
 
 EXECUTABLE = BUILD / "bin/latchkey"
 LIBRARY = BUILD / "lib/latchkey/liblatchkey.so"
-MODULE = BUILD / "lib/nginx/modules/ngx_http_latchkey_module.so"
+MODULE = Path(os.environ.get("LATCHKEY_MODULE", BUILD / "lib/nginx/modules/ngx_http_latchkey_module.so")).resolve()
 
-NGINX = "/usr/sbin/nginx"
+# Another nginx needs a module that was built for it.
+NGINX = os.environ.get("LATCHKEY_NGINX", "/usr/sbin/nginx")
 
 IS_ROOT = os.getuid() == 0
 CALLER = pwd.getpwuid(os.getuid()).pw_name

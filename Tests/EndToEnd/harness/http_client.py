@@ -47,9 +47,9 @@ def as_bytes(text):
     return text if isinstance(text, bytes) else text.encode()
 
 
-def request_bytes(target, headers=(), method="GET", version="1.1", body=b""):
+def request_bytes(target, headers=(), method="GET", version="1.1", body=b"", host="gateway"):
     lines = [b"%s %s HTTP/%s" % tuple(map(as_bytes, (method, target, version)))]
-    lines.append(b"Host: gateway")
+    lines.append(b"Host: " + as_bytes(host))
     lines += [as_bytes(name) + b": " + as_bytes(value) for name, value in headers]
     if body:
         lines.append(b"Content-Length: %d" % len(body))
@@ -80,17 +80,19 @@ def read_response(source, method):
 
 
 class Connection:
-    """One connection to a unix socket, for any number of requests one after another."""
+    """One connection to a unix socket or a local port, for any number of requests one after another."""
 
-    def __init__(self, path):
-        self.socket = socket.socket(socket.AF_UNIX)
+    def __init__(self, place):
+        is_port = isinstance(place, int)
+        address = ("127.0.0.1", place) if is_port else str(place)
+        self.socket = socket.socket(socket.AF_INET if is_port else socket.AF_UNIX)
         self.socket.settimeout(TIMEOUT)
-        wait_until(lambda: self.is_connected_to(path), "nginx has room for a connection", seconds=TIMEOUT)
+        wait_until(lambda: self.is_connected_to(address), "nginx has room for a connection", seconds=TIMEOUT)
 
-    def is_connected_to(self, path):
+    def is_connected_to(self, address):
         """Connects, unless a slow worker has not taken those who came before."""
         try:
-            self.socket.connect(str(path))
+            self.socket.connect(address)
         except BlockingIOError:
             return False
         return True
@@ -112,6 +114,10 @@ class Connection:
         left = array.array("i", [0])
         fcntl.ioctl(self.socket, termios.TIOCOUTQ, left)
         return left[0] == 0
+
+    def peek(self):
+        """The next byte, which stays; nothing where the other side has closed."""
+        return self.socket.recv(1, socket.MSG_PEEK)
 
     def receive(self, method="GET"):
         return read_response(self.socket, method)

@@ -6,6 +6,7 @@ import subprocess
 
 from harness import processes
 from harness.artefacts import IS_ROOT, LIBRARY, MODULE, NGINX
+from harness.executable import identity
 from harness.polling import wait_until
 
 GRAVE = re.compile(
@@ -17,13 +18,13 @@ CONFIGURATION = """\
 {load_module}
 {user}
 worker_processes {workers};
-daemon off;
+daemon {daemon};
 pid nginx.pid;
 error_log error.log info;
 {main}
 
 events {{
-    worker_connections 2048;
+    worker_connections {connections};
     multi_accept on;
 }}
 
@@ -75,17 +76,21 @@ class NginxServer:
     """Serves `server` on the unix socket gate.sock of its folder."""
 
     def __init__(self, folder, settings, server, http="", main="", workers=2,
-                 user="root root", library=LIBRARY, module=MODULE, program=(NGINX,)):
+                 user="root root", library=LIBRARY, module=MODULE, program=(NGINX,), daemon=False,
+                 connections=2048):
         self.folder = folder
         self.program = program
         self.workers_wanted = workers
         self.process = None
+        self.earlier = []
         self.values = {
             "load_module": f"load_module {module};",
             "user": f"user {user};" if IS_ROOT else "",
             "library": f"latchkey_library {library};" if library else "",
             "settings": settings,
             "workers": workers,
+            "daemon": "on" if daemon else "off",
+            "connections": connections,
             "main": main,
             "http": http,
             "server": server,
@@ -102,10 +107,11 @@ class NginxServer:
     def command(self, *options):
         return [*self.program, "-p", f"{self.folder}/", "-c", "nginx.conf", "-e", "error.log", *options]
 
-    def test(self):
+    def test(self, account=None):
         """nginx -t: returns its exit code and what it printed."""
         result = subprocess.run(
-            self.command("-t"), capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL
+            self.command("-t"), capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL,
+            **identity(account),
         )
         return result.returncode, result.stderr
 
@@ -113,8 +119,15 @@ class NginxServer:
         self.process = subprocess.Popen(
             self.command(), cwd=self.folder, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
+        if self.values["daemon"] == "on":
+            assert self.process.wait(60) == 0, f"nginx does not start: {self.error_log()}"
+            self.process = processes.Stranger(wait_until(self.pid, "nginx has written its pid"))
         self.wait_for_workers(set())
         return self
+
+    def pid(self, name="nginx.pid"):
+        """What a pid file says, if it is there."""
+        return int(read(self.folder / name) or 0)
 
     def wait_for_workers(self, old, seconds=60):
         """Waits until there are as many new workers as are wanted."""
@@ -131,13 +144,34 @@ class NginxServer:
         self.wait_for_workers(old)
         return old
 
+    def upgrade(self):
+        """Has the program replaced on the fly: another master runs beside this one, which is returned."""
+        old, workers = self.process, self.workers()
+        old.send_signal(signal.SIGUSR2)
+        pid = wait_until(lambda: self.pid("nginx.pid.oldbin") == old.pid and self.pid(), "there is another master")
+        self.earlier.append(old)
+        self.process = processes.Stranger(pid)
+        self.wait_for_workers(workers)
+        return old
+
+    def go_back(self):
+        """Makes the master of before an upgrade the one that is asked; ending the other is the caller's."""
+        new, self.process = self.process, self.earlier.pop()
+        self.earlier.append(new)
+        return new
+
     def stop(self):
         """Ends gracefully; returns whether nginx ended by itself."""
         if self.process is None:
             return True
         for pid in self.workers():
             processes.thaw(pid)
-        return processes.stop(self.process, signal.SIGQUIT)
+        return all([processes.stop(master, signal.SIGQUIT) for master in [*self.earlier, self.process]])
+
+    def kill(self):
+        """Ends what a failure has left."""
+        for pid in [*(master.pid for master in self.earlier if master.poll() is None), *self.workers()]:
+            processes.kill(pid)
 
     def workers(self):
         """The workers that live, those that are about to end too."""

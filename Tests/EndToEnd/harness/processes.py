@@ -37,6 +37,39 @@ def read_bytes(pid, name):
         return b""
 
 
+class Stranger:
+    """A process that is not our child, as far as what is asked of a `Popen` can be asked of it."""
+
+    def __init__(self, pid):
+        self.pid = pid
+        self.returncode = None
+
+    def poll(self):
+        if not is_alive(self.pid):
+            self.returncode = 0  # it is told to its parent
+        return self.returncode
+
+    def send_signal(self, how):
+        os.kill(self.pid, how)
+
+    def kill(self):
+        self.send_signal(signal.SIGKILL)
+
+    def wait(self, seconds=20):
+        try:
+            wait_until(lambda: self.poll() is not None, "the process ends", seconds)
+        except AssertionError as error:
+            raise subprocess.TimeoutExpired(f"process {self.pid}", seconds) from error
+        return self.returncode
+
+
+def children(pid):
+    try:
+        return {int(each) for each in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()}
+    except FileNotFoundError:
+        return set()
+
+
 def freeze(pid):
     """Stops a process where it is, and returns when it stands still."""
     os.kill(pid, signal.SIGSTOP)

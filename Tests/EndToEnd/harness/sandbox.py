@@ -231,6 +231,8 @@ class Sandbox:
             if server.process and server.process.poll() is None:
                 server.process.kill()
                 server.process.wait()
+        for gateway in self.gateways:
+            gateway.kill()
         if self.proxy:
             self.proxy.stop()
         shutil.rmtree(self.folder, ignore_errors=True)

@@ -68,6 +68,7 @@ class StreamingUpstream:
 
     An answer depends on the last word of the path: `events` sends an event every 50 ms, `download` a piece of half
     a kilobyte as often, `silence` nothing at all.  All else, `upload` say, is read to its end and answered shortly.
+    Remembers the targets of all requests, and the headers of the last one.
     """
 
     def __init__(self, path):
@@ -79,6 +80,7 @@ class StreamingUpstream:
         self.threads = [threading.Thread(target=self.accept, daemon=True)]
         self.connections = set()
         self.requests = []
+        self.headers = {}
 
     def __enter__(self):
         self.threads[0].start()
@@ -111,6 +113,7 @@ class StreamingUpstream:
         try:
             with connection.makefile("rb") as stream:
                 target, headers = read_request_head(stream)
+                self.headers = headers
                 self.requests.append(target)
                 self.answer(connection, stream, target, headers)
         except (OSError, EOFError):

@@ -1,0 +1,26 @@
+"""Connections to workers that are meant: left to themselves, one worker takes most."""
+
+from contextlib import ExitStack, contextmanager
+
+from harness import processes
+
+
+@contextmanager
+def connection_to_each(gate):
+    """A connection to each worker, by its process."""
+    with ExitStack() as stack:
+        yield {worker: stack.enter_context(connection_to(gate, worker)) for worker in gate.nginx.workers()}
+
+
+def connection_to(gate, worker):
+    """A connection that one worker has taken, while the others stood still."""
+    others = gate.nginx.workers() - {worker}
+    for each in others:
+        processes.freeze(each)
+    connection = gate.connect()
+    try:
+        assert connection.request("/open").worker == worker
+    finally:
+        for each in others:
+            processes.thaw(each)
+    return connection

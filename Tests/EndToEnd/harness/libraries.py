@@ -1,0 +1,45 @@
+"""Libraries in the place of liblatchkey.so: another release of it, and what is none."""
+
+import shutil
+import subprocess
+
+from harness.artefacts import EXECUTABLE, LIBRARY
+
+# What the worker's library tells of itself in the list of gateways.
+RELEASE = subprocess.run([EXECUTABLE, "--version"], capture_output=True, text=True).stdout.split()[-1]
+
+
+def another_release(path):
+    """The library as it would be in another release; returns that one's version."""
+    version = RELEASE[:-1] + ("8" if RELEASE.endswith("9") else "9")
+    contents = LIBRARY.read_bytes()
+    assert RELEASE.encode() in contents
+    path.write_bytes(contents.replace(RELEASE.encode(), version.encode()))
+    return version
+
+
+def compiled(path, source):
+    """A library of one's own, in C."""
+    subprocess.run(["cc", "-shared", "-fPIC", "-x", "c", "-o", path, "-"], input=source, text=True, check=True, timeout=60)
+    return path
+
+
+def of_another_interface(path):
+    """A library that has all that is wanted of one, and another version of the interface."""
+    exported = subprocess.run(
+        ["nm", "--dynamic", "--defined-only", "--format=posix", LIBRARY], capture_output=True, text=True, check=True
+    ).stdout
+    names = [line.split()[0] for line in exported.splitlines()]
+    return compiled(path, "".join(f"unsigned {name}(void) {{ return 999; }}\n" for name in names))
+
+
+def install(path, make):
+    """Puts a library into its place as an installation does: with mv, never by writing into the file."""
+    another = path.with_suffix(".new")
+    result = make(another)
+    another.rename(path)
+    return result
+
+
+def copy(path):
+    shutil.copy(LIBRARY, path)

@@ -1,0 +1,34 @@
+"""What programs that were built by scripts/build-sanitized report."""
+
+import re
+
+from harness.artefacts import BUILD
+
+REPORTS = BUILD / "reports"
+
+LEAKS = "LeakSanitizer: detected memory leaks"
+
+# A file of the project in a line of a stack.
+OURS = re.compile(r"^ *#\d+ .*latchkey", re.MULTILINE)
+
+
+def are_used():
+    return REPORTS.is_dir()
+
+
+def take_reports():
+    """The reports since they were taken last; they stay beside, for whoever looks into them."""
+    reports = [path for path in sorted(REPORTS.glob("report.*")) if not path.name.endswith(".taken")]
+    texts = [text_of(path.rename(f"{path}.taken")) for path in reports]
+    return [text for text in texts if not is_of_others(text)]
+
+
+def text_of(path):
+    return f"{path}:\n{path.read_text(errors='replace')}"
+
+
+def is_of_others(report):
+    """Whether there is nothing but leaks that nginx knows of: it leaves its connections to the end of the process."""
+    if LEAKS not in report or report.count("ERROR:") != 1 or "runtime error:" in report:
+        return False
+    return not OURS.search(report)

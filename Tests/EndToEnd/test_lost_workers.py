@@ -1,0 +1,77 @@
+"""Workers that are killed or stand still: others go on, and nobody waits for the lost ones for longer than they may count."""
+
+import re
+
+import pytest
+
+from harness import processes
+from harness.consistency import under_either_consistency
+from harness.each_worker import connection_to
+from harness.http_client import bearer
+from harness.load import steady_load
+from harness.polling import wait_until
+
+LEASE, GRACE = 0.5, 1.5
+
+# For a loaded machine.
+SLACK = 2
+
+DEATHS = 10
+
+SETTINGS = f"latchkey_lease {LEASE * 1000:.0f}ms;\nlatchkey_outage_grace {GRACE * 1000:.0f}ms;"
+
+LOSSES = {"killed": processes.kill, "stopped": processes.freeze}
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_a_lost_worker_holds_a_revocation_for_its_lease_and_grace_at_most(sandboxes, loss):
+    gate = sandboxes(workers=2, settings=SETTINGS)
+    gate.expect("exited on signal 9")
+    gate.wait_for_entries()
+    key = gate.key()
+    lost, other = sorted(gate.nginx.workers())
+    with connection_to(gate, lost) as to_lost, connection_to(gate, other) as to_other:
+        for connection in (to_lost, to_other):
+            assert connection.request("/api", bearer(key)).status == 200
+        LOSSES[loss](lost)
+
+        result = gate.revoke()
+
+        assert rf"(process {lost}) did not confirm; its lease has ended." in result.err
+        assert result.ended - result.began < LEASE + GRACE + SLACK
+        assert to_other.request("/api", bearer(key)).result == "revoked"
+        if loss == "stopped":
+            processes.thaw(lost)
+            assert to_lost.request("/api", bearer(key)).result == "revoked"
+
+    wait_until(lambda: len(gate.nginx.workers()) == 2, "there are two workers")
+    gate.wait_for_entries()
+    key = gate.key()
+    assert gate.revoke().err.count("\n") == 1, "nobody is waited out any more"
+
+
+@under_either_consistency
+def test_workers_that_are_killed_again_and_again_cost_nothing_but_what_they_had_in_hand(sandboxes, consistency):
+    gate = sandboxes(workers=2, consistency=consistency, settings="latchkey_timeout 10s;",
+                     server="        location /api { latchkey_verify; }\n")
+    gate.expect("exited on signal 9")
+    key, old = gate.key(), gate.key("umbrella")
+    gate.revoke("umbrella")
+
+    with steady_load(lambda: (gate.status_of(key), gate.status_of(old), gate.request().status)) as load:
+        for _ in range(DEATHS):
+            workers = gate.nginx.workers()
+            processes.kill(min(workers))
+            wait_until(lambda: gate.nginx.workers() - workers, "another worker takes its place")
+        count = len(load.outcomes)
+        wait_until(lambda: len(load.outcomes) > count + 20, "requests go on")
+
+    answered = [each for each in load.outcomes if isinstance(each, tuple)]
+    assert set(answered) == {(204, 401, 401)}
+    cut_off = re.compile("RemoteDisconnected|ConnectionResetError|BrokenPipeError|BadStatusLine|IncompleteRead")
+    assert all(cut_off.search(each) for each in load.outcomes if isinstance(each, str))
+    assert len(load.outcomes) - len(answered) <= DEATHS * 4, "as many clients there are"
+    gate.revoke()
+    gate.wait_for_entries()
+    gate.key()
+    assert gate.revoke().err.count("\n") == 1, "the dead are not waited for any more"
