@@ -2,8 +2,10 @@
 
 import json
 import shutil
+import socket
 import subprocess
 import time
+from contextlib import ExitStack
 from pathlib import Path
 
 from compare import BENCHMARKS, MADE, machine
@@ -12,7 +14,6 @@ from compare.words import Words, with_parts
 from harness import processes
 from harness.artefacts import IS_ROOT, LIBRARY, MODULE, NGINX
 from harness.polling import wait_until
-from harness.redis_server import free_port
 
 CANDIDATES = BENCHMARKS / "candidates"
 START_SECONDS_MAX = 60
@@ -101,6 +102,15 @@ class Process:
                 processes.kill(pid)
 
 
+def free_ports(*names):
+    """A port for each name, none of them twice."""
+    with ExitStack() as stack:
+        listeners = [stack.enter_context(socket.socket()) for _ in names]
+        for listener in listeners:
+            listener.bind(("127.0.0.1", 0))
+        return {name: listener.getsockname()[1] for name, listener in zip(names, listeners)}
+
+
 def is_listening(port):
     """Whether somebody listens on a port of the loopback interface, without a connection that would be counted."""
     wanted = f"0100007F:{port:04X}"
@@ -123,7 +133,7 @@ class Running:
         self.program = program
         self.has_master = workers > 0
         self.settings = settings
-        self.ports = {name: free_port() for name in ("own", "upstream", "tls", "side")}
+        self.ports = free_ports("own", "upstream", "tls", "side")
         self.words = Words({
             **stack.words, **sizes(len(stack.names)),
             "FOLDER": self.folder, "WORKERS": max(1, workers), "MODULE": MODULE, "LIBRARY": LIBRARY,
