@@ -6,6 +6,9 @@ PORT    ?= 8080
 SEED    ?=
 INPUTS  ?= 10000000
 SEEDS   ?= 100000
+ROUNDS  ?= 5
+SECS    ?= 2
+RESULTS ?=
 SECONDS ?= 600
 RELOADS ?= 1000
 
@@ -29,7 +32,7 @@ zsh         := zsh/$(if $(filter /usr,$(prefix)),vendor-completions,site-functio
 completions := $(addprefix share/,bash-completion/completions/latchkey $(zsh) fish/vendor_completions.d/latchkey.fish)
 
 .PHONY: help build up down test lint analyze fuzz fuzz-requests test-sanitizers valgrind slow reloads simulate soak nginx-tests module \
-	bench model install uninstall clean
+	bench bench-full bench-scale bench-check bench-report model install uninstall clean
 .DEFAULT_GOAL := help
 
 help: ## List what can be made
@@ -59,7 +62,8 @@ test: build ## Run every test but those that take long (fuzz, slow, simulate, mo
 	scripts/check-library build/$(library)
 	scripts/check-hardening build/$(library) build/$(executable)
 	scripts/check-hardening --module CBridge/nginx/exports.map build/$(module)
-	$(PYTHON) Benchmarks/check_cost.py
+	$(MAKE) --no-print-directory bench-check
+	$(PYTHON) -m pytest Tests/Benchmarks
 	$(PYTHON) -m pytest Tests/EndToEnd
 
 lint: ## Check the format and the style of all sources, and analyze those in C
@@ -113,9 +117,27 @@ module: ## Build the module alone for another nginx: NGINX_SOURCE=, and NGINX=, 
 	NGINX_SOURCE='$(NGINX_SOURCE)' NGINX='$(NGINX)' scripts/build-module $(prefix)/$(library) \
 		build/for-other-nginx/ngx_http_latchkey_module.so
 
-bench: build ## Measure what a check costs: instructions, allocations, memory
-	$(PYTHON) Benchmarks/check_cost.py
+bench: build ## Compare with what people use instead: the most telling, 10 minutes
+	scripts/install-packages bench
+	$(MAKE) --no-print-directory bench-check
 	$(PYTHON) Benchmarks/memory.py
+	$(PYTHON) Benchmarks/bench.py few --rounds 4
+
+bench-full: build ## Compare everything (ROUNDS=, SECS=): about an hour
+	scripts/install-packages bench
+	$(PYTHON) Benchmarks/bench.py full --rounds $(ROUNDS) --seconds $(SECS)
+	$(PYTHON) Benchmarks/bench.py costs
+
+bench-scale: build ## Measure growth with organizations, workers and gateways
+	scripts/install-packages bench
+	$(PYTHON) Benchmarks/bench.py scale --rounds $(ROUNDS) --seconds $(SECS)
+
+bench-check: build ## Hold what a check costs against the thresholds
+	$(PYTHON) Benchmarks/check_costs.py
+	cd Benchmarks && $(PYTHON) -m report.documents
+
+bench-report: ## Publish results (RESULTS=): tables and plots in the documents
+	$(PYTHON) Benchmarks/bench.py report $(if $(RESULTS),--results $(RESULTS))
 
 model: ## Check the protocol of leases and barriers exhaustively (needs spin)
 	scripts/install-packages model

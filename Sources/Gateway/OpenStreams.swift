@@ -140,10 +140,11 @@ extension OpenStreams {
     /// Whether there are records to be read.
     var hasDoubts: Bool { !unconfirmed.isEmpty }
 
-    /// Takes the organizations whose records are to be read now.
-    mutating func takeDoubts() -> Set<Locator> {
+    /// Takes the organizations whose records are to be read now, in an order that does not depend on
+    /// where in memory they stood.
+    mutating func takeDoubts() -> [Locator] {
         defer { unconfirmed.removeAll(keepingCapacity: true) }
-        return unconfirmed
+        return unconfirmed.sorted { $0.tableHash < $1.tableHash }
     }
 
     /// Ends the streams of an organization whose keys do not count any more.

@@ -38,6 +38,7 @@ struct RefusalRecorder {
         guard due <= now, !waiting.isEmpty else { return [] }
         due = now.advanced(byMilliseconds: Self.pauseMilliseconds)
         defer { waiting.removeAll(keepingCapacity: true) }
-        return waiting.flatMap { RefusalCommands.record($0.value, of: $0.key) }
+        return waiting.sorted { $0.key.tableHash < $1.key.tableHash }
+            .flatMap { RefusalCommands.record($0.value, of: $0.key) }
     }
 }

@@ -1,0 +1,122 @@
+"""Figures of a run: medians with their spread, ratios of the same round, and what the noise of the machine decides."""
+
+import statistics
+from dataclasses import dataclass
+
+# The first is what all are compared with; the other is the same once more.
+REFERENCE = "00-nothing"
+CONTROL = "90-nothing-again"
+
+# A measurement is disturbed where others used more of the machine's processors than this.
+FOREIGN_CORES_MAX = 0.25
+UNDISTURBED_MIN = 3
+
+# wrk with this much of a core was the limit, and not what it asked.
+GENERATOR_CORES_MAX = 0.95
+
+
+@dataclass(frozen=True)
+class Spread:
+    median: float
+    least: float
+    most: float
+
+    @staticmethod
+    def of(values):
+        return Spread(statistics.median(values), min(values), max(values))
+
+    def overlaps(self, other):
+        return self.least <= other.most and other.least <= self.most
+
+
+@dataclass(frozen=True)
+class Line:
+    """A candidate in a cell."""
+
+    candidate: str
+    per_second: Spread
+    ratio: Spread  # to no check, in the same round
+    cpu_us: Spread  # all that takes part but the API
+    cpu_added_us: Spread
+    cpu_parts_us: dict
+    p50_us: float
+    p99_us: float
+    redis_commands: float
+    rounds: int
+    is_disturbed: bool
+    ratio_is_noise: bool  # not told apart from no check
+    cpu_is_noise: bool
+    generator_is_limit: bool
+    is_as_expected: bool
+
+
+def own_cpu(row):
+    return sum(us for part, us in row["cpu_us"].items() if part != "api")
+
+
+def lines(load, cell):
+    """A line for each candidate that was measured in a cell."""
+    rows = [row for row in load["rows"] if row["cell"] == cell]
+    references = {row["round"]: row for row in rows if row["candidate"] == REFERENCE}
+    if not references:
+        return []
+    names = list(dict.fromkeys(row["candidate"] for row in rows))
+    noise = Noise.of(rows, references) if CONTROL in names else None
+    return [line(rows, references, name, noise) for name in names]
+
+
+@dataclass(frozen=True)
+class Noise:
+    """How far no check is from itself."""
+
+    ratio: Spread
+    cpu_added_us: Spread
+
+    @staticmethod
+    def of(rows, references):
+        return Noise(ratios_of(rows, references, CONTROL), cpu_added(rows, references, CONTROL))
+
+
+def chosen(rows, name):
+    """A candidate's undisturbed rows, or all of them where too few are."""
+    own = [row for row in rows if row["candidate"] == name]
+    calm = [row for row in own if row["foreign_cores"] <= FOREIGN_CORES_MAX]
+    return (calm, False) if len(calm) >= min(UNDISTURBED_MIN, len(own)) else (own, True)
+
+
+def ratios_of(rows, references, name):
+    own, _ = chosen(rows, name)
+    return Spread.of([row["per_second"] / references[row["round"]]["per_second"] for row in own])
+
+
+def cpu_added(rows, references, name):
+    own, _ = chosen(rows, name)
+    return Spread.of([own_cpu(row) - own_cpu(references[row["round"]]) for row in own])
+
+
+def line(rows, references, name, noise):
+    own, is_disturbed = chosen(rows, name)
+    ratio, added = ratios_of(rows, references, name), cpu_added(rows, references, name)
+    may_be_noise = noise is not None and name != REFERENCE
+
+    def median(value):
+        known = [value(row) for row in own if value(row) is not None]
+        return statistics.median(known) if known else None
+
+    return Line(
+        candidate=name,
+        per_second=Spread.of([row["per_second"] for row in own]),
+        ratio=ratio,
+        cpu_us=Spread.of([own_cpu(row) for row in own]),
+        cpu_added_us=added,
+        cpu_parts_us={part: median(lambda row: row["cpu_us"][part]) for part in own[0]["cpu_us"]},
+        p50_us=median(lambda row: row["p50_us"]),
+        p99_us=median(lambda row: row["p99_us"]),
+        redis_commands=median(lambda row: row["redis_commands"]),
+        rounds=len(own),
+        is_disturbed=is_disturbed,
+        ratio_is_noise=may_be_noise and ratio.overlaps(noise.ratio),
+        cpu_is_noise=may_be_noise and added.overlaps(noise.cpu_added_us),
+        generator_is_limit=median(lambda row: row["generator_cores"]) > GENERATOR_CORES_MAX,
+        is_as_expected=all(row["as_expected"] for row in own),
+    )
