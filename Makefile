@@ -27,6 +27,10 @@ executable := bin/latchkey
 library    := lib/latchkey/liblatchkey.so
 module     := lib/nginx/modules/ngx_http_latchkey_module.so
 
+# Debian's zsh looks into another folder for what packages bring.
+zsh         := zsh/$(if $(filter /usr,$(prefix)),vendor-completions,site-functions)/_latchkey
+completions := $(addprefix share/,bash-completion/completions/latchkey $(zsh) fish/vendor_completions.d/latchkey.fish)
+
 .PHONY: help build up down test lint analyze fuzz fuzz-requests test-sanitizers valgrind slow reloads simulate soak nginx-tests module \
 	bench bench-full bench-scale bench-check bench-report model install uninstall clean
 .DEFAULT_GOAL := help
@@ -34,13 +38,14 @@ module     := lib/nginx/modules/ngx_http_latchkey_module.so
 help: ## List what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-build: ## Build the executable, the library and the nginx module into build/
+build: ## Build executable, library, nginx module, manual and completions into build/
 	@scripts/require-swift $(SWIFT)
 	$(RELEASE) --product LatchkeyABI
 	$(RELEASE) --product latchkey
 	$(INSTALL) --strip $(PRODUCTS)/libLatchkeyABI.so build/$(library)
 	$(INSTALL) --strip $(PRODUCTS)/latchkey build/$(executable)
 	scripts/build-module $(prefix)/$(library) build/$(module)
+	scripts/make-manual build/$(executable) build/share $(zsh)
 
 up: ## Start the demonstration on 127.0.0.1:8080 (PORT=) and make a key
 	@scripts/require-swift $(SWIFT)
@@ -87,7 +92,8 @@ valgrind: build ## Run an nginx worker under valgrind through aborts, timeouts a
 	$(PYTHON) -m pytest Tests/EndToEnd/test_valgrind.py
 
 slow: valgrind ## Run the tests that take minutes, that one included
-	$(PYTHON) -m pytest Tests/EndToEnd/test_long_grace.py
+	PAIRS=200 $(PYTHON) -m pytest Tests/EndToEnd/test_two_generates.py
+	$(PYTHON) -m pytest Tests/EndToEnd/test_long_grace.py Tests/EndToEnd/test_hundred_thousand.py
 
 reloads: build ## Reload nginx RELOADS= times under traffic, with the module and without it
 	RELOADS=$(RELOADS) $(PYTHON) -m pytest --capture=no --quiet \
@@ -143,9 +149,11 @@ install: ## Install what was built (DESTDIR=, prefix=/usr)
 	$(INSTALL) build/$(executable) $(DESTDIR)$(prefix)/$(executable)
 	$(INSTALL) build/$(library) $(DESTDIR)$(prefix)/$(library)
 	$(INSTALL) build/$(module) $(DESTDIR)$(prefix)/$(module)
+	scripts/install-share build/share $(DESTDIR)$(prefix)/share
 
 uninstall: ## Remove what was installed
-	rm -f $(addprefix $(DESTDIR)$(prefix)/,$(executable) $(library) $(module))
+	rm -f $(addprefix $(DESTDIR)$(prefix)/,$(executable) $(library) $(module) $(completions))
+	rm -f $(DESTDIR)$(prefix)/share/man/man1/latchkey.1 $(DESTDIR)$(prefix)/share/man/man1/latchkey-*.1
 
 clean: down ## Stop the demonstration and remove it, and all that was built
 	rm -rf build .build .latchkey

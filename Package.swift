@@ -69,6 +69,7 @@ let package = Package(
             dependencies: [
                 "Administration",
                 "CLinux",
+                "CLatchkeyABI",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             linkerSettings: [.unsafeFlags(bindNow)]

@@ -15,6 +15,14 @@ typedef struct {
 } ngx_http_latchkey_symbol_t;
 
 
+#define ngx_http_latchkey_text_of(number) #number
+#define ngx_http_latchkey_text(number)    ngx_http_latchkey_text_of(number)
+
+/* what "latchkey doctor" finds in the file: the module cannot be loaded there */
+const char ngx_http_latchkey_interface[] =
+    "latchkey interface " ngx_http_latchkey_text(LATCHKEY_ABI_VERSION) "\n";
+
+
 #define ngx_http_latchkey_symbol(name)                                 \
     {                                                                  \
         "latchkey_" #name, offsetof(ngx_http_latchkey_library_t, name) \

@@ -6,7 +6,7 @@ import RedisClient
 public struct AdministrationError: Error, Equatable, Sendable {
     /// What kind of failure it is.
     public enum Kind: Int32, Sendable {
-        /// The key that was to be verified is not valid.
+        /// The key that was to be verified is not valid, or keys were found where none belong.
         case notValid = 1
         /// The words of the command (EX_USAGE).
         case usage = 64

@@ -9,10 +9,10 @@ public struct Caller: Equatable, Sendable {
     /// Who acts: the account itself, or the one named with `--as`.
     public let principal: Principal
 
-    /// Whether the account may act for others and add organizations.
+    /// Whether the account may act for others and manage organizations.
     public let isOperator: Bool
 
-    /// A caller, if the account may act as that principal.
+    /// A caller. Whether the account may act as that principal, ``OwnerRule`` says.
     ///
     /// - Parameters:
     ///   - name: The principal named with `--as`.
@@ -23,21 +23,25 @@ public struct Caller: Equatable, Sendable {
         isRoot: Bool = false,
         as name: Principal?,
         operators: Set<String>
-    ) throws(AdministrationError) {
+    ) {
         self.account = account
         isOperator = isRoot || operators.contains(account.name)
-        guard let name, name != account else {
-            principal = account
-            return
-        }
-        guard isOperator else {
-            throw AdministrationError(
-                .notPermitted,
-                "\(account) may not act as somebody else: only latchkey_operators may use --as"
-            )
-        }
-        principal = name
+        principal = name ?? account
     }
+
+    /// The same account, acting as somebody else.
+    public func acting(as principal: Principal) -> Caller {
+        Caller(account: account, principal: principal, isOperator: isOperator)
+    }
+
+    private init(account: Principal, principal: Principal, isOperator: Bool) {
+        self.account = account
+        self.principal = principal
+        self.isOperator = isOperator
+    }
+
+    /// Whether the account may act as the principal that it names.
+    var mayActAsNamed: Bool { principal == account || isOperator }
 
     /// The account of this process: the login name of its real uid.
     public static func currentAccount() -> Principal {

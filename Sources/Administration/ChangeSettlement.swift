@@ -3,6 +3,9 @@ import RedisClient
 
 /// What comes after a change: the wait for the gateways, and a second look at what is stored.
 struct ChangeSettlement {
+    /// So many records are read back at once.
+    private static let batchLength = 500
+
     private let records: RecordStore
     private let channel: any StoreChannel
     private let clock: any WaitingClock
@@ -22,11 +25,37 @@ struct ChangeSettlement {
 
     /// Finds out whether a change holds everywhere, as far as that is waited for.
     func confirmation(of change: RecordChange, _ waiting: Waiting) -> ChangeConfirmation {
+        confirmation(since: change.repliedAt, waiting) { store throws(ChangeConfirmation.Doubt) in
+            try readBack([change], store)
+        }
+    }
+
+    /// Finds out whether changes hold everywhere, all of which were made by a moment.
+    func confirmation(
+        of changes: [RecordChange],
+        by repliedAt: MonotonicTime,
+        _ waiting: Waiting
+    ) -> ChangeConfirmation {
+        confirmation(since: repliedAt, waiting) { store throws(ChangeConfirmation.Doubt) in
+            for start in stride(from: 0, to: changes.count, by: Self.batchLength) {
+                try readBack(changes[start...].prefix(Self.batchLength), store)
+            }
+        }
+    }
+
+    /// Waits for the gateways, and then looks whether what is stored is as it should be.
+    ///
+    /// - Parameter repliedAt: When the store's reply to the change had arrived.
+    func confirmation(
+        since repliedAt: MonotonicTime,
+        _ waiting: Waiting,
+        readBack: (PatientStore) throws(ChangeConfirmation.Doubt) -> Void
+    ) -> ChangeConfirmation {
         guard case .whileTrue(let goesOn) = waiting else { return .notAwaited }
         let patient = PatientStore(
             channel,
             clock: clock,
-            from: change.repliedAt,
+            from: repliedAt,
             forMilliseconds: FleetBarrier.waitMilliseconds,
             goesOn: goesOn
         )
@@ -35,7 +64,7 @@ struct ChangeSettlement {
             let answer = try barrier.run()
             // The clock is cut to milliseconds; what is promised must not begin before it holds.
             let since = clock.unix.advanced(byMilliseconds: 1)
-            try readBack(change, patient)
+            try readBack(patient)
             FleetPruning(channel).remove(answer.expired)
             return .confirmed(since: since, answer)
         } catch {
@@ -47,22 +76,25 @@ struct ChangeSettlement {
         }
     }
 
-    private func readBack(_ change: RecordChange, _ patient: PatientStore)
+    private func readBack(_ changes: some Collection<RecordChange>, _ patient: PatientStore)
         throws(ChangeConfirmation.Doubt)
     {
-        let organization = change.record.organization
-        let reply: RedisReply
+        let replies: [RedisReply]
         do throws(StoreConnection.Fault) {
-            reply = try patient.execute([KeyCommands.read(organization.locator)])[0]
+            replies = try patient.execute(
+                changes.map { KeyCommands.read($0.record.organization.locator) }
+            )
         } catch {
             throw .notReadBack(AdministrationError(error).message)
         }
-        let stored: KeyRecord?
-        do throws(AdministrationError) {
-            stored = try records.record(reply, organization)
-        } catch {
-            throw .notReadBack(error.message)
+        for (change, reply) in zip(changes, replies) {
+            let stored: KeyRecord?
+            do throws(AdministrationError) {
+                stored = try records.record(reply, change.record.organization)
+            } catch {
+                throw .notReadBack(error.message)
+            }
+            guard change.isBorneOut(by: stored) else { throw .undone }
         }
-        guard change.isBorneOut(by: stored) else { throw .undone }
     }
 }

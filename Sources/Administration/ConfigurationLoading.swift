@@ -2,13 +2,59 @@ import Glibc
 import Keyring
 
 extension Configuration {
-    /// Reads the configuration file.
+    /// Reads the configuration file, and what it includes.
     public init(file path: String) throws(AdministrationError) {
         do throws(ConfigurationFault) {
-            try self.init(ConfigurationFile.directives(in: try Self.contents(path)))
+            try self.init(try Self.directives(in: path, depth: 0))
         } catch {
-            let place = error.line.map { "\(path):\($0)" } ?? path
+            let file = error.file ?? path
+            let place = error.line.map { "\(file):\($0)" } ?? file
             throw AdministrationError(.configuration, "\(place): \(error.message)")
+        }
+    }
+
+    /// Files include one another at most so deep.
+    private static let depthMax = 8
+
+    private static func directives(in path: String, depth: Int) throws(ConfigurationFault)
+        -> [Directive]
+    {
+        let contents: [UInt8]
+        do throws(ConfigurationFault) {
+            contents = try Self.contents(path)
+        } catch {
+            throw ConfigurationFault(file: path, error.message)
+        }
+        var directives: [Directive] = []
+        for directive in try ConfigurationFile.directives(in: contents, name: path) {
+            guard directive.name == "include" else {
+                directives.append(directive)
+                continue
+            }
+            guard depth < depthMax else { throw directive.fault("is too deep") }
+            for file in try files(directive) {
+                directives += try Self.directives(in: file, depth: depth + 1)
+            }
+        }
+        return directives
+    }
+
+    /// The files that an `include` means, in nginx's order.
+    private static func files(_ directive: Directive) throws(ConfigurationFault) -> [String] {
+        guard let path = directive.values.first, directive.values.count == 1 else {
+            throw directive.fault("takes one file")
+        }
+        guard path.hasPrefix("/") else {
+            throw directive.fault(
+                "needs an absolute path: nginx has a folder of its own for others"
+            )
+        }
+        guard path.utf8.contains(where: { "*?[".utf8.contains($0) }) else { return [path] }
+        var found = glob_t()
+        defer { globfree(&found) }
+        guard glob(path, 0, nil, &found) == 0 else { return [] }
+        return (0..<Int(found.gl_pathc)).compactMap { index in
+            found.gl_pathv[index].map { String(cString: $0) }
         }
     }
 

@@ -24,3 +24,11 @@ extension Fleet {
         }
     }
 }
+
+extension KeyAdministration {
+    /// How many gateways run; `nil` where the store does not say.
+    public func gatewayCount() -> Int? {
+        guard let reply = try? store.read([FleetCommands.read()])[0] else { return nil }
+        return (try? Fleet(reply))?.entries.count
+    }
+}

@@ -4,13 +4,17 @@ import RedisClient
 
 /// Adds organizations, generates and revokes keys, tells their status: for those who may.
 public struct KeyAdministration {
-    private let configuration: Configuration
-    private let caller: Caller
-    private let peppers: PepperRing
-    private let seal: RecordSeal
-    private let store: RecordStore
-    private let settlement: ChangeSettlement
-    private let clock: any WaitingClock
+    let configuration: Configuration
+    private(set) var caller: Caller
+
+    /// Whether a failure says which name may have been meant, which reads all records.
+    private(set) var suggestsNames = true
+    let peppers: PepperRing
+    let seal: RecordSeal
+    let store: RecordStore
+    let channel: any StoreChannel
+    let settlement: ChangeSettlement
+    let clock: any WaitingClock
 
     /// Reads the secrets that the configuration names; connects with the first thing to do.
     public init(_ configuration: Configuration, caller: Caller) throws(AdministrationError) {
@@ -45,6 +49,7 @@ public struct KeyAdministration {
         self.caller = caller
         self.peppers = peppers
         self.clock = clock
+        self.channel = channel
         seal = RecordSeal(peppers: peppers)
         store = RecordStore(channel, clock: clock, seal: seal)
         settlement = ChangeSettlement(
@@ -55,35 +60,25 @@ public struct KeyAdministration {
         )
     }
 
-    private static func randomNonce(_ time: UnixTime) -> Barrier.Nonce {
+    static func randomNonce(_ time: UnixTime) -> Barrier.Nonce {
         var generator = SystemRandomNumberGenerator()
         return Barrier.Nonce(at: time, using: &generator)
+    }
+}
+
+extension KeyAdministration {
+    /// The same account, acting as somebody else, for one of many organizations.
+    func acting(as principal: Principal) -> KeyAdministration {
+        var other = self
+        other.caller = caller.acting(as: principal)
+        other.suggestsNames = false
+        return other
     }
 }
 
 // MARK: - What can be done
 
 extension KeyAdministration {
-    /// Adds an organization without a key. Returns `false` where it is there already, with the same
-    /// owner.
-    public func addOrganization(_ organization: Organization, owner: Principal)
-        throws(AdministrationError) -> Bool
-    {
-        try OwnerRule.check(.addOrganization, on: organization, owner: nil, by: caller)
-        let change = try store.change(organization, audit(.register)) {
-            existing throws(AdministrationError) in
-            guard let existing else { return KeyRecord(organization: organization, owner: owner) }
-            guard existing.owner == owner else {
-                throw AdministrationError(
-                    .data,
-                    "\(organization) has another owner already; nothing was done"
-                )
-            }
-            return nil
-        }
-        return change != nil
-    }
-
     /// Tells the status to the owner.
     ///
     /// - Parameter action: What the owner is about to do.
@@ -183,6 +178,7 @@ extension KeyAdministration {
 
     /// What a gateway would say of a key.
     public func verify(_ text: Span<UInt8>) throws(AdministrationError) -> KeyVerification {
+        try OwnerRule.checkIdentity(caller)
         switch KeyVerifier(prefix: configuration.prefix, peppers: peppers).verdict(on: text) {
         case .malformed: return .malformed
         case .forged: return .forged
@@ -219,12 +215,24 @@ public enum KeyVerification: Equatable, Sendable {
 // MARK: - Steps
 
 extension KeyAdministration {
-    private func check(
+    /// Lets through what may be done, and notes what may not.
+    func check(
         _ record: KeyRecord?,
         _ organization: Organization,
         _ action: OwnerRule.Action
     ) throws(AdministrationError) {
-        try OwnerRule.check(action, on: organization, owner: record?.owner, by: caller)
+        let owner = record?.isRemoved == true ? nil : record?.owner
+        do throws(AdministrationError) {
+            try OwnerRule.check(action, on: organization, owner: owner, by: caller)
+        } catch {
+            if error.kind == .notPermitted, record != nil { note(action, organization) }
+            throw withSuggestion(error, organization, isThere: owner != nil)
+        }
+    }
+
+    /// Notes in the audit that something was refused. Where that fails, it was refused all the same.
+    private func note(_ action: OwnerRule.Action, _ organization: Organization) {
+        _ = try? store.read([audit(action.auditAction).refusal(organization.locator)])
     }
 
     /// Makes sure that what goes is what the owner was shown.
@@ -236,11 +244,30 @@ extension KeyAdministration {
         )
     }
 
-    private func audit(_ action: AuditEntry.Action) -> AuditEntry {
-        AuditEntry(action, by: caller.principal, account: caller.account)
+    func audit(_ action: AuditEntry.Action, newOwner: Principal? = nil) -> AuditEntry {
+        AuditEntry(action, by: caller.principal, account: caller.account, newOwner: newOwner)
     }
 
-    private static func noOrganization(_ organization: Organization) -> AdministrationError {
+    static func noOrganization(_ organization: Organization) -> AdministrationError {
         AdministrationError(.data, "there is no organization \(organization)")
+    }
+}
+
+extension OwnerRule.Action {
+    /// What the audit calls it.
+    var auditAction: AuditEntry.Action {
+        switch self {
+        case .status: .status
+        case .generate: .generate
+        case .revoke: .revoke
+        case .audit, .auditRemovedOrganization: .audit
+        case .addOrganization: .register
+        case .listOrganizations: .list
+        case .transferOrganization: .transfer
+        case .removeOrganization: .remove
+        case .exportRecords: .export
+        case .importRecords: .import
+        case .sealRecords: .seal
+        }
     }
 }

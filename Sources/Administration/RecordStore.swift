@@ -53,21 +53,31 @@ final class RecordStore {
     /// change was made. If not, it is tried once more: that also touches the record that the lost
     /// transaction watches, so that it cannot be carried out later on.
     ///
-    /// - Parameter successor: Gets what is stored; returns `nil` where nothing is to be done.
+    /// - Parameters:
+    ///   - unproven: Gets a record of which nothing can be proven, where that may be written over;
+    ///     all other changes refuse it.
+    ///   - successor: Gets what is stored; returns `nil` where nothing is to be done.
     /// - Returns: What was written; `nil` where nothing was.
     func change(
         _ organization: Organization,
         _ audit: AuditEntry,
+        unproven: ((Organization, StoredRecord) -> KeyRecord)? = nil,
         _ successor: (KeyRecord?) throws(AdministrationError) -> KeyRecord?
     ) throws(AdministrationError) -> RecordChange? {
         var doubtful: (before: KeyRecord?, record: KeyRecord)?
         for _ in 0..<Self.attemptsMax {
-            let stored = try watch(organization, doubtful?.record)
+            let (stored, claim) = try watch(organization, doubtful?.record, unproven != nil)
             if let doubtful, stored == doubtful.record {
                 return change(from: doubtful.before, to: doubtful.record)
             }
-            guard let next = try successor(stored) else { return nil }
-            switch try write(next, audit) {
+            let next: KeyRecord? =
+                if let claim, let unproven {
+                    unproven(organization, claim)
+                } else {
+                    try successor(stored)
+                }
+            guard let next else { return nil }
+            switch try write(next, audit, setsVersion: claim != nil) {
             case .written: return change(from: stored, to: next)
             case .overtaken: break
             case .unknown(let reason):
@@ -98,37 +108,58 @@ extension RecordStore {
         case unknown(String)
     }
 
+    /// What is stored: a record that is proven, or one that nothing can be proven of.
+    private typealias Watched = (record: KeyRecord?, claim: StoredRecord?)
+
     /// Reads a record that is about to be written.
     ///
-    /// - Parameter doubtful: What an earlier attempt may have written.
+    /// - Parameters:
+    ///   - doubtful: What an earlier attempt may have written.
+    ///   - mayLackProof: Whether a record will do of which nothing can be proven.
     private func watch(
         _ organization: Organization,
-        _ doubtful: KeyRecord?
-    ) throws(AdministrationError) -> KeyRecord? {
-        guard let doubtful else { return try watch(organization) }
+        _ doubtful: KeyRecord?,
+        _ mayLackProof: Bool
+    ) throws(AdministrationError) -> Watched {
+        guard let doubtful else { return try watch(organization, mayLackProof) }
         do throws(AdministrationError) {
-            let stored = try watch(organization)
-            if let stored, stored.version > doubtful.version, stored != doubtful {
+            let watched = try watch(organization, mayLackProof)
+            if let stored = watched.record, stored.version > doubtful.version, stored != doubtful {
                 throw AdministrationError(.data, "others have changed the record since")
             }
-            return stored
+            return watched
         } catch {
             throw Self.unconfirmed(organization, error.message)
         }
     }
 
-    private func watch(_ organization: Organization) throws(AdministrationError) -> KeyRecord? {
+    private func watch(_ organization: Organization, _ mayLackProof: Bool)
+        throws(AdministrationError) -> Watched
+    {
         let locator = organization.locator
         let replies = try read([KeyCommands.watch(locator), KeyCommands.read(locator)])
         // Unwatched, two changes at a time would leave a record that nobody believes.
         if let error = replies[0].failure { throw AdministrationError(error) }
-        return try record(replies[1], organization)
+        do throws(AdministrationError) {
+            return (try record(replies[1], organization), nil)
+        } catch {
+            guard mayLackProof, error.kind == .data, let claim = try? StoredRecord(replies[1])
+            else { throw error }
+            return (nil, claim)
+        }
     }
 
-    private func write(_ record: KeyRecord, _ audit: AuditEntry) throws(AdministrationError)
-        -> Attempt
-    {
-        let commands = KeyCommands.write(record, seal: seal, audit: audit)
+    private func write(
+        _ record: KeyRecord,
+        _ audit: AuditEntry,
+        setsVersion: Bool
+    ) throws(AdministrationError) -> Attempt {
+        let commands = KeyCommands.write(
+            record,
+            seal: seal,
+            audit: audit,
+            setsVersion: setsVersion
+        )
         // MULTI goes alone: were it refused, what is behind it would be carried out one by one.
         if let error = try transact(commands.prefix(1))[0].failure {
             throw AdministrationError(error)
@@ -144,7 +175,7 @@ extension RecordStore {
         if let error = replies.dropLast().lazy.compactMap(\.failure).first {
             throw AdministrationError(error)
         }
-        switch WriteOutcome(replies.last ?? .null, version: record.version) {
+        switch WriteOutcome(replies.last ?? .null, version: setsVersion ? nil : record.version) {
         case .written: return .written
         case .overtaken: return .overtaken
         case .refused(let error): throw AdministrationError(error)

@@ -20,12 +20,20 @@ public final class StoreConnection: StoreChannel {
 
     private let endpoint: Endpoint
     private let settings: LinkSettings
+    private let refusesOld: Bool
     private var link: RedisLink
     private var transport: SocketTransport?
     private var socketFailure: SocketTransport.Failure?
 
     /// A connection that is made with the first commands.
-    public init(_ topology: Topology, credentials: RedisCredentials?) {
+    ///
+    /// - Parameter refusesOld: Whether a store that says to be too old is refused.
+    public init(
+        _ topology: Topology,
+        credentials: RedisCredentials?,
+        refusesOld: Bool = false
+    ) {
+        self.refusesOld = refusesOld
         switch topology {
         case .standalone(let url):
             endpoint = url.endpoint
@@ -39,7 +47,10 @@ public final class StoreConnection: StoreChannel {
     }
 
     /// A connection with the user and password that the configuration names for the executable.
-    convenience init(admin configuration: Configuration) throws(AdministrationError) {
+    convenience init(
+        admin configuration: Configuration,
+        refusesOld: Bool = true
+    ) throws(AdministrationError) {
         let credentials: RedisCredentials?
         do throws(SecretFault) {
             credentials = try configuration.adminCredentialsFile.map { path throws(SecretFault) in
@@ -48,7 +59,7 @@ public final class StoreConnection: StoreChannel {
         } catch {
             throw AdministrationError(error)
         }
-        self.init(configuration.topology, credentials: credentials)
+        self.init(configuration.topology, credentials: credentials, refusesOld: refusesOld)
     }
 
     /// Whether there is a connection, as far as is known.
@@ -64,6 +75,10 @@ public final class StoreConnection: StoreChannel {
     ) throws(Fault) -> [RedisReply] {
         if onSameConnection, !link.isReady { throw .unreachable(description(.disconnected)) }
         try becomeReady()
+        return try replies(to: commands)
+    }
+
+    private func replies(to commands: [RedisCommand]) throws(Fault) -> [RedisReply] {
         var replies = [RedisReply?](repeating: nil, count: commands.count)
         for (index, command) in commands.enumerated() {
             guard
@@ -74,9 +89,12 @@ public final class StoreConnection: StoreChannel {
                 )
             else { throw .interrupted("out of memory") }
         }
-        while replies.contains(where: { $0 == nil }) {
+        var count = 0
+        while count < replies.count {
             switch nextEvent() {
-            case .reply(let mark, let reply): replies[Int(mark.number)] = reply
+            case .reply(let mark, let reply):
+                replies[Int(mark.number)] = reply
+                count += 1
             case .lost(let failure, _): throw .interrupted(description(failure))
             case .ready, .publication: break
             }
@@ -92,11 +110,25 @@ public final class StoreConnection: StoreChannel {
     }
 
     private func becomeReady() throws(Fault) {
+        guard !link.isReady else { return }
         while !link.isReady {
             guard case .lost(let failure, _) = nextEvent() else { continue }
             if socketFailure == .system(errno: EACCES) { throw .notPermitted(description(failure)) }
             throw .unreachable(description(failure))
         }
+        if refusesOld { try refuseOld() }
+    }
+
+    /// A store that does not say how old it is, or not to this user, is taken as it is.
+    private func refuseOld() throws(Fault) {
+        guard let reply = try replies(to: [RedisCommand("INFO", "server")]).first,
+            let information = StoreInformation(reply), information.isNewEnough == false
+        else { return }
+        renew()
+        let version = RedisError.printable(ArraySlice((information["redis_version"] ?? "").utf8))
+        throw .unreachable(
+            "the store at \(endpoint) is Redis \(version): 6.2 or newer is needed"
+        )
     }
 
     private func description(_ failure: LinkFailure) -> String {

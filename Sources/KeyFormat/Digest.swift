@@ -21,6 +21,11 @@ public struct Digest: Sendable {
         withMutableBytes { _ = SHA256_Final($0, &context) }
     }
 
+    /// The SHA-256 value of a message.
+    public init(message: Span<UInt8>) {
+        self.init(sha256: message)
+    }
+
     /// A digest that was stored as 64 hexadecimal digits, or `nil` for anything else.
     public init?(hexadecimal text: Span<UInt8>) {
         self.init()

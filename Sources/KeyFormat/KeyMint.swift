@@ -13,6 +13,9 @@ public struct KeyMint {
         public consuming func takeText() -> SecretBytes { text }
     }
 
+    /// Length in bytes of the longest key that any prefix gives.
+    public static let lengthMax = 79
+
     private let prefix: KeyPrefix
     private let layout: KeyLayout
     private let pepper: Pepper

@@ -37,6 +37,10 @@ public struct Configuration: Sendable {
     /// `latchkey_rotate_after`, in milliseconds.
     public private(set) var rotateAfterMilliseconds: UInt64?
 
+    /// `latchkey_library`: the library that nginx loads; `nil` where the one is meant that was
+    /// installed with the module.
+    public private(set) var libraryFile: String?
+
     /// `latchkey_lease`, in milliseconds.
     private var configuredLeaseMilliseconds: UInt64 = 1000
 
@@ -83,7 +87,7 @@ public struct Configuration: Sendable {
         case "latchkey_timeout": timeoutMilliseconds = try directive.time(1...60_000)
         case "latchkey_operators": operators = Set(try directive.accounts()).union(["root"])
         case "latchkey_rotate_after": rotateAfterMilliseconds = try directive.time(1...UInt64.max)
-        case "latchkey_library": _ = try directive.path()
+        case "latchkey_library": libraryFile = try directive.path()
         default: throw directive.fault("is not known")
         }
     }
@@ -121,8 +125,9 @@ public struct Configuration: Sendable {
 // MARK: - Values
 
 extension Directive {
-    fileprivate func fault(_ message: String) -> ConfigurationFault {
-        ConfigurationFault(directive: name, line: line, "\"\(name)\" \(message)")
+    /// A fault of this directive.
+    public func fault(_ message: String) -> ConfigurationFault {
+        ConfigurationFault(directive: name, line: line, file: file, "\"\(name)\" \(message)")
     }
 
     /// Puts this directive into a fault that names none.

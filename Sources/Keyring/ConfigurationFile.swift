@@ -11,16 +11,22 @@ public struct ConfigurationFile {
     }
 
     private let text: [UInt8]
+    private let name: String?
     private var position = 0
     private var line = 1
 
-    private init(_ text: [UInt8]) {
+    private init(_ text: [UInt8], _ name: String?) {
         self.text = text
+        self.name = name
     }
 
     /// The directives that stand outside of blocks, in their order.
-    public static func directives(in text: [UInt8]) throws(ConfigurationFault) -> [Directive] {
-        var file = ConfigurationFile(text)
+    ///
+    /// - Parameter name: The file's name, for faults.
+    public static func directives(in text: [UInt8], name: String? = nil)
+        throws(ConfigurationFault) -> [Directive]
+    {
+        var file = ConfigurationFile(text, name)
         var directives: [Directive] = []
         while let directive = try file.nextDirective() { directives.append(directive) }
         return directives
@@ -37,7 +43,12 @@ public struct ConfigurationFile {
                 words.append(word)
             case .end where depth == 0:
                 guard let name = words.first else { throw fault("unexpected \";\"") }
-                return Directive(name: name, values: Array(words.dropFirst()), line: start)
+                return Directive(
+                    name: name,
+                    values: Array(words.dropFirst()),
+                    line: start,
+                    file: self.name
+                )
             case .open:
                 guard !words.isEmpty else { throw fault("unexpected \"{\"") }
                 depth += 1
@@ -137,6 +148,6 @@ public struct ConfigurationFile {
     }
 
     private func fault(_ message: String) -> ConfigurationFault {
-        ConfigurationFault(line: line, message)
+        ConfigurationFault(line: line, file: name, message)
     }
 }

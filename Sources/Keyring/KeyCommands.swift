@@ -32,9 +32,12 @@ public enum KeyCommands {
 
     /// Makes the next ``write(_:seal:audit:)`` on this connection fail if the record changes before
     /// it.
-    public static func watch(_ locator: Locator) -> RedisCommand {
+    public static func watch(_ locator: Locator) -> RedisCommand { watch([locator]) }
+
+    /// The same for many records.
+    public static func watch(_ locators: [Locator]) -> RedisCommand {
         var command = RedisCommand("WATCH")
-        command.append(Keyspace.record(locator))
+        for locator in locators { command.append(Keyspace.record(locator)) }
         return command
     }
 
@@ -42,15 +45,56 @@ public enum KeyCommands {
     /// its audit entry.
     ///
     /// The last reply is for ``WriteOutcome``.
-    public static func write(_ record: KeyRecord, seal: RecordSeal, audit: AuditEntry)
+    ///
+    /// - Parameter setsVersion: Whether the version is written as it is, since nothing can be proven
+    ///   of the stored one.
+    public static func write(
+        _ record: KeyRecord,
+        seal: RecordSeal,
+        audit: AuditEntry,
+        setsVersion: Bool = false
+    ) -> [RedisCommand] {
+        let locator = record.organization.locator
+        return [RedisCommand("MULTI")]
+            + changes(record, seal: seal, setsVersion: setsVersion)
+            + [audit.command(locator), RedisCommand("EXEC")]
+    }
+
+    /// Ends the key of a record of which nothing can be proven and that cannot be sealed: what is
+    /// left of it lets nobody in. In one transaction with its audit entry; the last reply is for
+    /// ``WriteOutcome``.
+    public static func end(_ locator: Locator, at now: UnixTime, audit: AuditEntry)
         -> [RedisCommand]
     {
-        let locator = record.organization.locator
         let key = Keyspace.record(locator)
         var raise = RedisCommand("HINCRBY")
         var set = RedisCommand("HSET")
         var delete = RedisCommand("HDEL")
         for argument in [key, Array(RecordField.version.name.utf8), Array("1".utf8)] {
+            raise.append(argument)
+        }
+        let state = [RecordField.state.name, KeyRecord.State.revoked.rawValue]
+        for argument in [key] + (state + [RecordField.revokedAt.name]).map({ Array($0.utf8) }) {
+            set.append(argument)
+        }
+        set.append(now.decimal)
+        delete.append(key)
+        for field in RecordField.allCases where !field.staysWithoutKey { delete.append(field.name) }
+        return [
+            RedisCommand("MULTI"), raise, set, delete, audit.command(locator), RedisCommand("EXEC"),
+        ]
+    }
+
+    /// What a transaction says to write a whole record.
+    static func changes(_ record: KeyRecord, seal: RecordSeal, setsVersion: Bool)
+        -> [RedisCommand]
+    {
+        let key = Keyspace.record(record.organization.locator)
+        var raise = RedisCommand(setsVersion ? "HSET" : "HINCRBY")
+        var set = RedisCommand("HSET")
+        var delete = RedisCommand("HDEL")
+        let number = setsVersion ? String(record.version) : "1"
+        for argument in [key, Array(RecordField.version.name.utf8), Array(number.utf8)] {
             raise.append(argument)
         }
         set.append(key)
@@ -65,9 +109,7 @@ public enum KeyCommands {
         }
         set.append(RecordField.mac.name)
         set.append(seal.mac(of: record))
-        return [
-            RedisCommand("MULTI"), raise, set, delete, audit.command(locator), RedisCommand("EXEC"),
-        ]
+        return [raise, set, delete]
     }
 }
 
@@ -82,13 +124,16 @@ public enum WriteOutcome: Equatable, Sendable {
     case unknown
 
     /// Takes the reply to EXEC.
-    public init(_ reply: RedisReply, version: UInt64) {
+    ///
+    /// - Parameter version: What the version was raised to; `nil` where it was written as it is.
+    public init(_ reply: RedisReply, version: UInt64?) {
         switch reply {
         case .null: self = .overtaken
         case .error: self = reply.failure.map(WriteOutcome.refused) ?? .unknown
         case .array(let replies):
             let succeeded = replies.count == 4 && replies.allSatisfy { $0.failure == nil }
-            self = succeeded && replies[0] == .integer(Int64(version)) ? .written : .unknown
+            let isRaised = version.map { replies.first == .integer(Int64($0)) } ?? true
+            self = succeeded && isRaised ? .written : .unknown
         default: self = .unknown
         }
     }

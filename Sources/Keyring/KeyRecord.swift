@@ -8,6 +8,8 @@ public struct KeyRecord: Equatable, Sendable {
         case none
         case active
         case revoked
+        /// There is no such organization any more; what was known of it stays for its version.
+        case removed
     }
 
     /// The active key.
@@ -55,9 +57,32 @@ public struct KeyRecord: Equatable, Sendable {
     public let previous: PreviousKey?
     /// When the last key was revoked, where none has been generated since.
     public let revokedAt: UnixTime?
+    /// Whether there is no such organization any more. It has no key then, and nobody owns it.
+    public let isRemoved: Bool
+
+    init(
+        organization: Organization,
+        owner: Principal,
+        version: UInt64,
+        key: Key? = nil,
+        previous: PreviousKey? = nil,
+        revokedAt: UnixTime? = nil,
+        isRemoved: Bool = false
+    ) {
+        self.organization = organization
+        self.owner = owner
+        self.version = version
+        self.key = key
+        self.previous = previous
+        self.revokedAt = revokedAt
+        self.isRemoved = isRemoved
+    }
 
     /// Whether there is a key.
-    public var state: State { key != nil ? .active : revokedAt != nil ? .revoked : .none }
+    public var state: State {
+        if isRemoved { return .removed }
+        return key != nil ? .active : revokedAt != nil ? .revoked : .none
+    }
 }
 
 // MARK: - Changes
@@ -65,13 +90,48 @@ public struct KeyRecord: Equatable, Sendable {
 extension KeyRecord {
     /// The first record of an organization, without a key.
     public init(organization: Organization, owner: Principal) {
-        self.init(
+        self.init(organization: organization, owner: owner, version: 1)
+    }
+
+    /// The record of an organization that had been removed, or about which nothing can be proven:
+    /// its version goes on.
+    public init(organization: Organization, owner: Principal, behind version: UInt64) {
+        self.init(organization: organization, owner: owner, version: version + 1)
+    }
+
+    /// The record with another owner; the key stays.
+    public func transferred(to owner: Principal) -> KeyRecord {
+        KeyRecord(
             organization: organization,
             owner: owner,
-            version: 1,
-            key: nil,
-            previous: nil,
-            revokedAt: nil
+            version: version + 1,
+            key: key,
+            previous: previous,
+            revokedAt: revokedAt
+        )
+    }
+
+    /// The same record once more, to be sealed with another pepper.
+    public func sealedAnew() -> KeyRecord {
+        KeyRecord(
+            organization: organization,
+            owner: owner,
+            version: version + 1,
+            key: key,
+            previous: previous,
+            revokedAt: revokedAt,
+            isRemoved: isRemoved
+        )
+    }
+
+    /// The record of an organization that is not there any more. It has no key.
+    public func removed(at now: UnixTime) -> KeyRecord {
+        KeyRecord(
+            organization: organization,
+            owner: owner,
+            version: version + 1,
+            revokedAt: key == nil ? revokedAt : now,
+            isRemoved: true
         )
     }
 
@@ -85,8 +145,7 @@ extension KeyRecord {
             owner: owner,
             version: version + 1,
             key: new,
-            previous: previous(at: new.createdAt, graceMilliseconds: grace),
-            revokedAt: nil
+            previous: previous(at: new.createdAt, graceMilliseconds: grace)
         )
     }
 
@@ -96,8 +155,6 @@ extension KeyRecord {
             organization: organization,
             owner: owner,
             version: version + 1,
-            key: nil,
-            previous: nil,
             revokedAt: now
         )
     }
@@ -125,6 +182,7 @@ extension KeyRecord {
         version = try stored.required(.version) { DecimalNumber.value(of: $0) }
         revokedAt = try stored.optional(.revokedAt) { UnixTime(decimal: $0) }
         let state = try stored.state()
+        isRemoved = state == .removed
         key = state == .active ? try Key(stored) : nil
         previous = state == .active ? try PreviousKey(stored) : nil
         guard version < UInt64(Int64.max) else { throw .field(.version) }

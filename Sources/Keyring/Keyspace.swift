@@ -8,6 +8,9 @@ public enum Keyspace {
     /// The stream of what was done to an organization's record.
     static func audit(_ locator: Locator) -> [UInt8] { tagged("latchkey:audit:", locator) }
 
+    /// The stream of what was refused.
+    static func attempts(_ locator: Locator) -> [UInt8] { tagged("latchkey:attempts:", locator) }
+
     /// The sorted set with last uses that a locator belongs to.
     static func used(_ locator: Locator) -> [UInt8] { used(shard: shard(of: locator)) }
 

@@ -16,6 +16,15 @@ public enum RecordField: Int, CaseIterable, Sendable {
     /// All fields but the seal itself.
     static let sealed = allCases.dropLast()
 
+    /// Whether a revoked record has it, the seal aside.
+    var staysWithoutKey: Bool {
+        switch self {
+        case .organization, .owner, .version, .state, .revokedAt: true
+        case .verifier, .createdAt, .createdBy, .expiresAt, .previousVerifier, .previousUntil, .mac:
+            false
+        }
+    }
+
     /// The field's name in the hash.
     public var name: String {
         switch self {

@@ -22,12 +22,14 @@ public struct RecordSeal {
     }
 
     /// Whether a record's seal is right for all its other fields as they are stored.
-    func isIntact(_ stored: StoredRecord) -> Bool {
-        guard let text = stored[.mac], let mac = Digest(hexadecimal: text.span) else {
-            return false
-        }
+    func isIntact(_ stored: StoredRecord) -> Bool { pepper(of: stored) != nil }
+
+    /// The place in the ring of the pepper with which a record was sealed; `nil` where none of them
+    /// made the seal.
+    func pepper(of stored: StoredRecord) -> Int? {
+        guard let text = stored[.mac], let mac = Digest(hexadecimal: text.span) else { return nil }
         let message = Self.message(RecordField.sealed.map { stored[$0] })
-        return peppers.peppers.contains { $0.authenticator(of: message.span) == mac }
+        return peppers.peppers.firstIndex { $0.authenticator(of: message.span) == mac }
     }
 
     private static func message(_ texts: [(some Collection<UInt8>)?]) -> [UInt8] {

@@ -25,7 +25,8 @@ public enum Secrets {
         } catch {
             throw SecretFault(
                 "latchkey_pepper_file",
-                "latchkey_pepper_file names \(configuration.pepperFile), which \(error)"
+                "latchkey_pepper_file names \(configuration.pepperFile), which \(error)",
+                isLost: error != .tooMany
             )
         }
     }
@@ -69,7 +70,8 @@ public enum Secrets {
             throw SecretFault(
                 directive,
                 "\(directive) names \(path), which \(error)",
-                isForeign: error == .notPermitted(ownedByCaller: false)
+                isForeign: error == .notPermitted(ownedByCaller: false),
+                isLost: error == .missing
             )
         }
     }
@@ -83,11 +85,19 @@ public struct SecretFault: Error, Equatable, Sendable {
     public let message: String
     /// Whether the file is somebody else's and closed to this account.
     public let isForeign: Bool
+    /// Whether there is no such secret any more: the file is gone, or holds something else.
+    public let isLost: Bool
 
-    init(_ directive: String, _ message: String, isForeign: Bool = false) {
+    init(
+        _ directive: String,
+        _ message: String,
+        isForeign: Bool = false,
+        isLost: Bool = false
+    ) {
         self.directive = directive
         self.message = message
         self.isForeign = isForeign
+        self.isLost = isLost
     }
 }
 

@@ -81,7 +81,7 @@ public struct SilentWorkers {
     }
 
     /// The reply to TIME: seconds and microseconds.
-    private static func time(_ reply: RedisReply) -> UnixTime? {
+    public static func time(_ reply: RedisReply) -> UnixTime? {
         guard case .array(let parts) = reply, parts.count == 2, case .bulk(let seconds) = parts[0],
             case .bulk(let microseconds) = parts[1],
             let seconds = DecimalNumber.value(of: seconds),

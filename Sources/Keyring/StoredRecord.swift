@@ -35,10 +35,33 @@ public struct StoredRecord: Sendable {
         return try record(at: locator, seal: seal)
     }
 
+    /// The place, from 0, of the pepper that sealed the record; `nil` where none of them did.
+    public func pepper(_ seal: RecordSeal) -> Int? { seal.pepper(of: self) }
+
     /// The record's version, where the seal proves it.
     public func provenVersion(at locator: Locator, seal: RecordSeal) -> UInt64? {
         try? record(at: locator, seal: seal).version
     }
+
+    /// The version that the record says of itself, proven or not; 0 where it says none.
+    public var claimedVersion: UInt64 {
+        let version = self[.version].flatMap { DecimalNumber.value(of: $0) } ?? 0
+        return version < UInt64(Int64.max) - 1 ? version : 0
+    }
+
+    /// The name that the record says its organization has, proven or not.
+    public var claimedName: String? {
+        self[.organization].flatMap { Organization($0) }?.name
+    }
+
+    /// The owner that the record says of itself, proven or not.
+    public var claimedOwner: Principal? { self[.owner].flatMap { Principal($0) } }
+
+    /// Whether the record says of itself that it has an active key, proven or not.
+    public var claimsKey: Bool { (try? state()) == .active }
+
+    /// Whether the record says of itself that its organization was removed, proven or not.
+    public var claimsRemoval: Bool { (try? state()) == .removed }
 
     /// What the record says of itself.
     func state() throws(RecordFault) -> KeyRecord.State {

@@ -7,13 +7,19 @@ enum FleetTable {
         "HOST", "PROCESS", "VERSION", "LEASE", "GRACE", "HEARTBEAT", "CACHED",
     ]
 
-    static func text(_ fleet: Fleet, now: UnixTime = SystemClock.unixTime()) -> String {
-        guard !fleet.entries.isEmpty else {
+    static func text(
+        _ fleet: Fleet,
+        now: UnixTime = SystemClock.unixTime(),
+        isTerminal: Bool = Style.isTerminal(1)
+    ) -> String {
+        guard !fleet.entries.isEmpty || !isTerminal else {
             return fleet.unreadable.isEmpty ? "No gateway is running.\n" : ""
         }
-        let rows = [header] + fleet.entries.map { row($0, now) }
-        let widths = header.indices.map { column in rows.map { $0[column].count }.max() ?? 0 }
-        return rows.map { line($0, widths) + "\n" }.joined()
+        return Table.text(
+            header: header,
+            rows: fleet.entries.map { row($0, now) },
+            isTerminal: isTerminal
+        )
     }
 
     static func json(_ fleet: Fleet) -> String {
@@ -27,14 +33,6 @@ enum FleetTable {
             TimeText.span(milliseconds: gateway.graceMilliseconds),
             TimeText.ago(gateway.heartbeatAt, now: now), String(gateway.recordsCached),
         ]
-    }
-
-    /// Two blanks between columns, none at the end of the line.
-    private static func line(_ cells: [String], _ widths: [Int]) -> String {
-        let padded = zip(cells, widths).dropLast().map { cell, width in
-            cell + String(repeating: " ", count: width - cell.count + 2)
-        }
-        return padded.joined() + (cells.last ?? "")
     }
 
     private static func object(_ gateway: GatewayEntry) -> String {

@@ -1,5 +1,6 @@
 import Administration
 import ArgumentParser
+import Keyring
 
 struct Init: LatchkeyCommand {
     static let configuration = CommandConfiguration(
@@ -7,20 +8,43 @@ struct Init: LatchkeyCommand {
         discussion: """
             Overwrites nothing.
 
-            Example:
+            With --rotate-pepper, puts a new pepper before those that there are. New
+            keys are made with it; keys made before go on while theirs is in the file.
+            Gateways know it after a reload of nginx: reload all before the next change.
+
+            Examples:
               latchkey init --store unix:/run/redis/redis.sock
+              latchkey init --rotate-pepper && nginx -s reload
             """
     )
 
     @OptionGroup var configurationOption: ConfigurationOption
 
-    @Option(help: "Where the records are: redis://host:port/db or unix:/path.")
+    @Option(
+        help: ArgumentHelp(
+            "Where the records are: redis://host:port/db or unix:/path.",
+            valueName: "url"
+        )
+    )
     var store = "redis://127.0.0.1:6379"
 
-    @Option(help: "Where the pepper is to be (default: beside the configuration file).")
+    @Option(
+        help: ArgumentHelp(
+            """
+            Where the pepper is to be (default: beside the configuration file), or is \
+            rotated (default: as configured).
+            """,
+            valueName: "file"
+        ),
+        completion: .file()
+    )
     var pepperFile: String?
 
+    @Flag(help: "Put a new pepper before those that there are.")
+    var rotatePepper = false
+
     func perform() throws(AdministrationError) {
+        guard !rotatePepper else { return try rotate() }
         let setup = Setup(
             configurationFile: configurationOption.file,
             pepperFile: pepperFile,
@@ -28,5 +52,15 @@ struct Init: LatchkeyCommand {
             account: Caller.currentAccount()
         )
         for line in try setup.run() { Terminal.say(line) }
+    }
+
+    private func rotate() throws(AdministrationError) {
+        let path: String
+        if let pepperFile {
+            path = pepperFile
+        } else {
+            path = try Configuration(file: configurationOption.file).pepperFile
+        }
+        Terminal.say(try PepperRotation(path).run())
     }
 }

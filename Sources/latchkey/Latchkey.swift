@@ -18,8 +18,9 @@ struct Latchkey: ParsableCommand {
             """,
         version: Release.version,
         subcommands: [
-            Init.self, Org.self, Generate.self, Revoke.self, Status.self, Verify.self,
-            Gateways.self,
+            Init.self, Org.self, Generate.self, Revoke.self, Status.self, Audit.self, Verify.self,
+            Gateways.self, DoctorCommand.self, Export.self, Import.self,
+            Scan.self,
         ]
     )
 

@@ -8,8 +8,11 @@ import Keyring
 struct ConfigurationOption: ParsableArguments {
     @Option(
         name: .customLong("config"),
-        help:
-            "The configuration file (default: $LATCHKEY_CONFIG, then /etc/latchkey/latchkey.conf)."
+        help: ArgumentHelp(
+            "The configuration file (default: $LATCHKEY_CONFIG, then /etc/latchkey/latchkey.conf).",
+            valueName: "file"
+        ),
+        completion: .file()
     )
     var path: String?
 
@@ -23,18 +26,24 @@ struct ConfigurationOption: ParsableArguments {
 struct CallerOptions: ParsableArguments {
     @OptionGroup var configurationOption: ConfigurationOption
 
-    @Option(name: .customLong("as"), help: "Act as this principal (operators only).")
+    @Option(
+        name: .customLong("as"),
+        help: ArgumentHelp("Act as this principal (operators only).", valueName: "who")
+    )
     var principal: Principal?
 
     func administration() throws(AdministrationError) -> KeyAdministration {
         let configuration = try Configuration(file: configurationOption.file)
-        let caller = try Caller(
+        return try KeyAdministration(configuration, caller: caller(configuration))
+    }
+
+    func caller(_ configuration: Configuration) -> Caller {
+        Caller(
             account: Caller.currentAccount(),
             isRoot: getuid() == 0,
             as: principal,
             operators: configuration.operators
         )
-        return try KeyAdministration(configuration, caller: caller)
     }
 }
 

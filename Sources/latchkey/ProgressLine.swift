@@ -18,6 +18,12 @@ final class ProgressLine {
         show(ConfirmationText.progress(wait))
     }
 
+    /// Tells how work on many organizations goes on.
+    func show(_ progress: BatchProgress, _ verb: String) {
+        guard isTerminal, progress.done > 0 else { return }
+        show("\(verb) \(progress.done) of \(progress.count)")
+    }
+
     /// Leaves nothing of it.
     func erase() {
         guard width > 0 else { return }

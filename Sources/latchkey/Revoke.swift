@@ -6,11 +6,14 @@ struct Revoke: LatchkeyCommand {
     static let configuration = CommandConfiguration(
         abstract: "Delete the key for good.",
         discussion: """
-            Requests with it are refused from then on. There is no undo.
+            Requests with it are refused from then on. There is no undo. Where there is
+            no key, that is said, and the exit code is 0.
 
             Waits until every gateway has confirmed, which takes milliseconds; for a
             silent one, until its lease has ended. Where one may accept the key for
             longer than 30 seconds, that is told, and the exit code is 75.
+
+            Works without the pepper, too, where that is lost.
 
             Examples:
               latchkey revoke acme
@@ -29,38 +32,61 @@ struct Revoke: LatchkeyCommand {
     @OptionGroup var options: CallerOptions
 
     func perform() throws(AdministrationError) {
-        let administration = try options.administration()
-        let status = try administration.status(of: organization, for: .revoke)
-        if status.record.key != nil {
-            let lastUse = TimeText.lastUse(status.lastUse)
-            try Terminal.confirm(
-                "This deletes the key of \(organization) for good, last used: \(lastUse).",
-                yes: yes
-            )
-        }
-        try Interruption.heldBack { () throws(AdministrationError) in
-            try revoke(administration, status)
+        Interruption.changesNothing()
+        let configuration = try Configuration(file: options.configurationOption.file)
+        let caller = options.caller(configuration)
+        if let revocation = try PepperlessRevocation(configuration, caller: caller) {
+            try revoke(revocation)
+        } else {
+            try revoke(try KeyAdministration(configuration, caller: caller))
         }
     }
 
-    private func revoke(_ administration: KeyAdministration, _ status: KeyStatus)
-        throws(AdministrationError)
-    {
-        let confirmation = try waiting.run { waiting throws(AdministrationError) in
+    private func revoke(_ administration: KeyAdministration) throws(AdministrationError) {
+        let status = try administration.status(of: organization, for: .revoke)
+        if status.record.key != nil, !yes {
+            let warning = Warning(status, gateways: administration.gatewayCount())
+            try Terminal.confirm(warning.revoking, yes: false)
+        }
+        try settle(hadKey: status.record.key != nil) { waiting throws(AdministrationError) in
             try administration.revoke(organization, asIn: yes ? nil : status, waiting: waiting)
         }
-        try tell(confirmation, hadKey: status.record.key != nil)
+    }
+
+    private func revoke(_ revocation: PepperlessRevocation) throws(AdministrationError) {
+        let lastUse = try revocation.lastUse(of: organization)
+        Terminal.say("latchkey: \(revocation.reason). Revoking all the same, without proof.")
+        if let lastUse {
+            let text = TimeText.lastUse(lastUse)
+            try Terminal.confirm(
+                "This deletes the key of \(organization) for good. Last used: \(text).",
+                yes: yes
+            )
+        }
+        try settle(hadKey: lastUse != nil) { waiting throws(AdministrationError) in
+            try revocation.revoke(organization, waiting: waiting)
+        }
+    }
+
+    private func settle(
+        hadKey: Bool,
+        _ revoke: (Waiting) throws(AdministrationError) -> ChangeConfirmation?
+    ) throws(AdministrationError) {
+        try Interruption.heldBack { () throws(AdministrationError) in
+            try tell(try waiting.run(revoke), hadKey: hadKey)
+        }
     }
 
     private func tell(_ confirmation: ChangeConfirmation?, hadKey: Bool)
         throws(AdministrationError)
     {
         switch confirmation {
-        case nil: Terminal.say("\(organization) has no key.")
+        case nil: Terminal.say("\(organization) has no key: nothing to revoke.")
         case .confirmed(_, let answer) where !hadKey:
             Terminal.say(ConfirmationText.notes(answer))
-            Terminal.say("\(organization) has no key.")
-        case .notAwaited where !hadKey: Terminal.say("\(organization) has no key.")
+            Terminal.say("\(organization) has no key: nothing to revoke.")
+        case .notAwaited where !hadKey:
+            Terminal.say("\(organization) has no key: nothing to revoke.")
         case .confirmed(let since, let answer):
             Terminal.say(ConfirmationText.notes(answer))
             Terminal.say(

@@ -6,21 +6,25 @@ enum StatusReport {
     static func text(_ status: KeyStatus, now: UnixTime = SystemClock.unixTime()) -> String {
         var lines = [("Organization", status.record.organization.name)]
         guard let key = status.record.key else {
-            lines.append(("Status", "No API key generated"))
+            lines.append(("Status", Style.warning.applied(to: "No API key generated")))
             return table(lines + refused(status.refusedUses, now))
         }
         lines += [
-            ("Status", "Active"),
+            ("Status", Style.good.applied(to: "Active")),
             ("Last used", TimeText.lastUse(status.lastUse, now: now)),
             ("Created", "\(TimeText.ago(key.createdAt, now: now)), by \(key.createdBy)"),
             ("Expires", key.expiresAt.map { TimeText.expiry($0, now: now) } ?? "Not by itself"),
         ]
         if let until = status.previousUntil {
-            lines.append(("Key before", "goes on until \(TimeText.rfc3339(until))"))
+            lines.append(("Key before", "Goes on for \(TimeText.until(until, now: now))"))
         }
         if let due = status.rotationDueSince {
             lines.append(
-                ("Rotation", "due since \(TimeText.rfc3339(due)): run \"latchkey generate\"")
+                (
+                    "Rotation",
+                    Style.warning.applied(to: "Due since \(TimeText.ago(due, now: now))")
+                        + ": run \"latchkey generate \(status.record.organization)\""
+                )
             )
         }
         return table(lines + refused(status.refusedUses, now))

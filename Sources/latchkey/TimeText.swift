@@ -23,6 +23,11 @@ enum TimeText {
         span(now.milliseconds - time.milliseconds).map { "\($0) ago" } ?? "just now"
     }
 
+    /// `9 minutes`: how long it is until a moment, in words.
+    static func until(_ time: UnixTime, now: UnixTime) -> String {
+        span(time.milliseconds - now.milliseconds) ?? "a moment"
+    }
+
     /// `in 3 days`, or `3 days ago: requests with it are refused`.
     static func expiry(_ time: UnixTime, now: UnixTime) -> String {
         guard time <= now else {

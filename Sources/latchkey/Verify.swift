@@ -9,10 +9,14 @@ struct Verify: LatchkeyCommand {
         discussion: """
             The key comes on standard input, never as an argument: others can see those.
 
-            Example:
+            Examples:
               latchkey verify < /run/secrets/acme
+              latchkey verify --json < /run/secrets/acme
             """
     )
+
+    @Flag(help: "For programs: one JSON object, also of a key that is not valid.")
+    var json = false
 
     @OptionGroup var options: CallerOptions
 
@@ -22,12 +26,28 @@ struct Verify: LatchkeyCommand {
         let verification = try key.withSpan { key throws(AdministrationError) in
             try administration.verify(key)
         }
+        let (result, organization) = Self.words(verification)
+        if json {
+            try Terminal.write(
+                JSONText.object([
+                    ("result", JSONText.string(result)),
+                    ("organization", organization.map { JSONText.string($0.name) } ?? "null"),
+                ]) + "\n"
+            )
+        }
+        guard let organization else {
+            throw AdministrationError(.notValid, "not valid: \(result)")
+        }
+        if !json { try Terminal.write("valid: \(organization)\n") }
+    }
+
+    private static func words(_ verification: KeyVerification) -> (String, Organization?) {
         switch verification {
-        case .malformed: throw AdministrationError(.notValid, "not valid: malformed")
-        case .forged: throw AdministrationError(.notValid, "not valid: forged")
-        case .issued(.revoked): throw AdministrationError(.notValid, "not valid: revoked")
-        case .issued(.expired): throw AdministrationError(.notValid, "not valid: expired")
-        case .issued(.valid(let organization)): try Terminal.write("valid: \(organization)\n")
+        case .malformed: ("malformed", nil)
+        case .forged: ("forged", nil)
+        case .issued(.revoked): ("revoked", nil)
+        case .issued(.expired): ("expired", nil)
+        case .issued(.valid(let organization)): ("valid", organization)
         }
     }
 }

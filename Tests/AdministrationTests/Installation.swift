@@ -30,16 +30,42 @@ struct Installation: Sendable {
         as principal: String? = nil,
         through proxy: CuttingProxy? = nil
     ) throws -> KeyAdministration {
+        let configuration = try configuration(through: proxy)
+        return try KeyAdministration(
+            configuration,
+            caller: caller(account, principal, configuration)
+        )
+    }
+
+    /// What an account may do without the pepper; `nil` where that is there.
+    func pepperless(
+        _ account: String = "alice",
+        as principal: String? = nil
+    ) throws -> PepperlessRevocation? {
+        let configuration = try configuration()
+        return try PepperlessRevocation(
+            configuration,
+            caller: caller(account, principal, configuration)
+        )
+    }
+
+    func configuration(through proxy: CuttingProxy? = nil) throws -> Configuration {
         let store = "unix:\(proxy?.path ?? redis.socket)"
-        let configuration = try Configuration(
+        return try Configuration(
             settings + [Directive(name: "latchkey_store", values: [store])]
         )
-        let caller = try Caller(
+    }
+
+    private func caller(
+        _ account: String,
+        _ principal: String?,
+        _ configuration: Configuration
+    ) -> Caller {
+        Caller(
             account: Principal(account)!,
             as: principal.flatMap { Principal($0) },
             operators: configuration.operators
         )
-        return try KeyAdministration(configuration, caller: caller)
     }
 
     /// The records, without anybody's rights.

@@ -13,7 +13,7 @@ struct PermissionTests {
             Directive(name: "latchkey_pepper_file", values: [pepper])
         ])
         let alice = Principal("alice")!
-        let caller = try Caller(account: alice, as: nil, operators: [])
+        let caller = Caller(account: alice, as: nil, operators: [])
         let error = #expect(throws: AdministrationError.self) {
             try KeyAdministration(configuration, caller: caller)
         }

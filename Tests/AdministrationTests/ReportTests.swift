@@ -39,7 +39,7 @@ struct ReportTests {
     @Test func `gateways are listed in columns`() throws {
         let fleet = try fleet([entry(1), entry(20, host: "balancer-west")])
         #expect(
-            FleetTable.text(fleet, now: now) == """
+            FleetTable.text(fleet, now: now, isTerminal: true) == """
                 HOST           PROCESS  VERSION  LEASE  GRACE  HEARTBEAT      CACHED
                 balancer-west  4730     0.2.0    1s     1m30s  3 seconds ago  20000
                 web-1          4711     0.2.0    1s     1m30s  3 seconds ago  1000
@@ -57,9 +57,9 @@ struct ReportTests {
     }
 
     @Test func `that no gateway runs is said only where none does`() throws {
-        #expect(FleetTable.text(try fleet([])) == "No gateway is running.\n")
+        #expect(FleetTable.text(try fleet([]), isTerminal: true) == "No gateway is running.\n")
         #expect(FleetTable.json(try fleet([])) == "[]\n")
-        #expect(FleetTable.text(try fleet([], unreadable: ["who"])) == "")
+        #expect(FleetTable.text(try fleet([], unreadable: ["who"]), isTerminal: true) == "")
         #expect(FleetTable.json(try fleet([], unreadable: ["who"])) == "[]\n")
     }
 

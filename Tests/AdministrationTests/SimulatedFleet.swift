@@ -20,7 +20,7 @@ struct SimulatedFleet {
         func who(_ account: String) throws -> KeyAdministration {
             KeyAdministration(
                 try Configuration([]),
-                caller: try Caller(account: Principal(account)!, as: nil, operators: ["root"]),
+                caller: Caller(account: Principal(account)!, as: nil, operators: ["root"]),
                 peppers: peppers,
                 channel: store,
                 clock: clock,

@@ -12,7 +12,8 @@ from harness.checkout import Checkout  # noqa: E402
 from harness.sandbox import Sandbox  # noqa: E402
 
 # They take minutes, and are run by `make slow` and `make reloads`, which name them.
-collect_ignore = ["test_valgrind.py", "test_long_grace.py", "test_reloads_without_the_module.py"]
+collect_ignore = ["test_valgrind.py", "test_long_grace.py", "test_hundred_thousand.py",
+                  "test_reloads_without_the_module.py"]
 
 # What only `make test-sanitizers` can show, which builds it first.
 if not sanitizers.are_used():

@@ -1,11 +1,14 @@
 """What is asked before a key is ended, and where a new one is put."""
 
 import os
+import signal
 import stat
+import subprocess
 
 import pytest
 
-from harness.executable import DONE, KEY, USAGE, Dialogue
+from harness.executable import BAD_DATA, DONE, KEY, USAGE, Dialogue, clean_environment
+from harness.polling import wait_until
 from harness.sandbox import OWNER
 
 
@@ -70,6 +73,67 @@ def test_the_end_of_the_input_is_no_yes(sandbox):
     assert sandbox.status_of(key) == 200
 
 
+def test_it_is_told_what_goes_before_it_is_asked(sandbox):
+    key = sandbox.key()
+    sandbox.wait_for_entries()
+    sandbox.status_of(key)
+    wait_until(lambda: sandbox.latchkey.status_json("acme", as_=OWNER)["last_used_at"], "the use is known")
+    count = len(sandbox.workers())
+
+    for command in ("generate", "revoke"):
+        with Dialogue(sandbox.latchkey, command, "acme", as_=OWNER) as dialogue:
+            text = dialogue.read_until("?")
+        assert ("at the gateway that runs" if count == 1 else f"at the {count} gateways that run") in text
+        assert "ago" in text or "just now" in text
+    assert sandbox.status_of(key) == 200
+
+
+def test_a_key_that_goes_on_is_told_before_it_is_ended(sandbox):
+    sandbox.key()
+    sandbox.key("acme", "--grace", "1h")
+
+    with Dialogue(sandbox.latchkey, "generate", "acme", as_=OWNER) as dialogue:
+        assert "59 minutes, ends too" in dialogue.read_until("?")
+
+
+@pytest.mark.parametrize("command", ["generate", "revoke"])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_who_interrupts_the_question_is_told_that_nothing_was_done(sandbox, command, number):
+    key = sandbox.key()
+
+    with Dialogue(sandbox.latchkey, command, "acme", as_=OWNER) as dialogue:
+        dialogue.read_until("?")
+        dialogue.process.send_signal(number)
+        assert dialogue.end() == -number
+        assert "nothing was done" in dialogue.text
+
+    assert sandbox.status_of(key) == 200
+
+
+def test_on_a_terminal_it_is_said_where_to_keep_the_key(sandbox):
+    sandbox.add()
+
+    with Dialogue(sandbox.latchkey, "generate", "acme", as_=OWNER) as dialogue:
+        assert dialogue.end() == DONE
+        sandbox.latchkey.remember(KEY.search(dialogue.text)[0])
+
+    assert len(KEY.findall(dialogue.text)) == 1
+    assert "secrets manager" in dialogue.text
+
+
+@pytest.mark.parametrize("environment, coloured", [
+    ({"TERM": "xterm"}, True), ({"TERM": "xterm", "NO_COLOR": "1"}, False), ({"TERM": "dumb"}, False), ({}, False),
+])
+def test_colours_are_for_terminals_that_want_them(sandbox, environment, coloured):
+    sandbox.key()
+
+    with Dialogue(sandbox.latchkey, "status", "acme", as_=OWNER, environment=environment) as dialogue:
+        assert dialogue.end() == DONE
+
+    assert ("\x1b[" in dialogue.text) == coloured
+    assert "\x1b" not in sandbox.latchkey.status("acme", as_=OWNER)
+
+
 # Straight into a file
 
 
@@ -111,3 +175,52 @@ def test_a_key_is_not_written_into_a_file_that_others_may_read(sandbox, tmp_path
     else:
         assert file.read_text() == ""
         assert sandbox.status_of(old) == 200
+
+
+def test_a_file_is_replaced_only_where_that_is_wanted(sandbox, tmp_path):
+    old = sandbox.key()
+    file = tmp_path / "key"
+    file.write_text("precious")
+    file.chmod(0o644)
+
+    refused = sandbox.latchkey.run("generate", "acme", "--yes", "--output", file, as_=OWNER)
+    assert refused.code == BAD_DATA
+    assert file.read_text() == "precious"
+    assert sandbox.status_of(old) == 200
+
+    sandbox.latchkey.must("generate", "acme", "--yes", "--output", file, "--force", as_=OWNER)
+    key = sandbox.latchkey.remember(file.read_text().strip())
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert sandbox.status_of(key) == 200
+    assert [path.name for path in tmp_path.iterdir()] == ["key"]
+
+
+def test_force_replaces_plain_files_alone(sandbox, tmp_path):
+    key = sandbox.key()
+    (tmp_path / "target").write_text("precious")
+    (tmp_path / "link").symlink_to(tmp_path / "target")
+    (tmp_path / "folder").mkdir()
+
+    for name in ("link", "folder"):
+        options = ["--output", tmp_path / name, "--force"]
+        assert sandbox.latchkey.run("generate", "acme", "--yes", *options, as_=OWNER).code == BAD_DATA
+    assert (tmp_path / "target").read_text() == "precious"
+    assert sandbox.status_of(key) == 200
+    assert sandbox.latchkey.run("generate", "acme", "--yes", "--force", as_=OWNER).code == USAGE
+
+
+@pytest.mark.parametrize("force", [[], ["--force"]], ids=["new", "force"])
+def test_a_disk_that_is_full_costs_no_key(sandbox, tmp_path, force):
+    key = sandbox.key()
+    file = tmp_path / "key"
+    command = sandbox.latchkey.command("generate", "acme", "--yes", "--output", file, *force, as_=OWNER)
+
+    result = subprocess.run(
+        ["bash", "-c", 'ulimit -f 0; exec "$@"', "bash", *command], capture_output=True, text=True, timeout=60,
+        stdin=subprocess.DEVNULL, env=clean_environment(),
+    )
+
+    assert result.returncode == BAD_DATA
+    assert len(result.stderr.splitlines()) == 1
+    assert list(tmp_path.iterdir()) == []
+    assert sandbox.status_of(key) == 200

@@ -8,7 +8,7 @@ import pytest
 
 from harness import processes
 from harness.consistency import under_either_consistency
-from harness.executable import STORE_UNREACHABLE
+from harness.executable import DONE, STORE_UNREACHABLE, Dialogue
 from harness.polling import wait_until
 from harness.redis_server import NO_SOCKET
 
@@ -47,10 +47,21 @@ def test_every_worker_of_every_gateway_is_listed_before_anybody_asks_it(fleet, c
 def test_the_list_is_a_table_for_people(fleet):
     fleet.wait_for_entries()
 
-    header, *rows = fleet.latchkey.must("gateways").splitlines()
+    with Dialogue(fleet.latchkey, "gateways") as dialogue:
+        assert dialogue.end() == DONE
+    header, *rows = dialogue.text.splitlines()
 
     assert HEADER.fullmatch(header)
     assert sorted(int(row.split()[1]) for row in rows) == sorted(fleet.workers())
+
+
+def test_elsewhere_the_list_has_a_tab_between_cells_and_no_header(fleet):
+    fleet.wait_for_entries()
+
+    rows = [line.split("\t") for line in fleet.latchkey.must("gateways").splitlines()]
+
+    assert sorted(int(row[1]) for row in rows) == sorted(fleet.workers())
+    assert {len(row) for row in rows} == {7}
 
 
 def test_a_lease_and_a_grace_of_ones_own_are_listed(sandboxes):
@@ -72,7 +83,10 @@ def test_without_gateways_the_list_is_empty(sandboxes):
     sandbox = sandboxes(start=False)
 
     assert sandbox.latchkey.gateways() == []
-    assert sandbox.latchkey.must("gateways") == "No gateway is running.\n"
+    assert sandbox.latchkey.must("gateways") == ""
+    with Dialogue(sandbox.latchkey, "gateways") as dialogue:
+        assert dialogue.end() == DONE
+    assert dialogue.text == "No gateway is running.\r\n"
 
 
 def test_the_list_needs_no_owner_and_no_pepper(gate):

@@ -1,15 +1,34 @@
 """What `make install` puts where, and that it works from there."""
 
+import os
+import pty
+import re
 import stat
 import subprocess
 
 import pytest
+
+from harness.executable import clean_environment
+from harness.polling import wait_until
 
 INSTALLED = {
     "bin/latchkey",
     "lib/latchkey/liblatchkey.so",
     "lib/nginx/modules/ngx_http_latchkey_module.so",
 }
+
+
+COMMANDS = {
+    "latchkey", "latchkey-init", "latchkey-org", "latchkey-org-add", "latchkey-org-list", "latchkey-org-transfer",
+    "latchkey-org-remove", "latchkey-org-seal", "latchkey-generate", "latchkey-revoke", "latchkey-status", "latchkey-audit", "latchkey-verify",
+    "latchkey-gateways", "latchkey-doctor", "latchkey-export", "latchkey-import", "latchkey-scan",
+}
+COMPLETIONS = {
+    "bash": "share/bash-completion/completions/latchkey",
+    "zsh": "share/zsh/vendor-completions/_latchkey",
+    "fish": "share/fish/vendor_completions.d/latchkey.fish",
+}
+SHARED = {f"share/man/man1/{name}.1" for name in COMMANDS} | set(COMPLETIONS.values())
 
 
 def files(folder):
@@ -24,9 +43,10 @@ def usr(checkout, tmp_path):
     return tmp_path / "usr"
 
 
-def test_install_puts_three_files_into_their_places(usr):
-    assert files(usr.parent) == {f"usr/{name}" for name in INSTALLED}
+def test_install_puts_all_files_into_their_places(usr):
+    assert files(usr.parent) == {f"usr/{name}" for name in INSTALLED | SHARED}
     assert {stat.S_IMODE((usr / name).stat().st_mode) for name in INSTALLED} == {0o755}
+    assert {stat.S_IMODE((usr / name).stat().st_mode) for name in SHARED} == {0o644}
 
 
 def test_the_installed_executable_runs(usr):
@@ -34,6 +54,135 @@ def test_the_installed_executable_runs(usr):
 
     assert result.returncode == 0
     assert all(command in result.stdout for command in ("init", "org", "generate", "revoke", "status", "verify"))
+
+
+def test_each_command_has_a_page_that_is_well_formed(usr):
+    pages = sorted((usr / "share/man/man1").iterdir())
+
+    result = subprocess.run(["mandoc", "-T", "lint", "-W", "warning", *pages], capture_output=True, text=True, timeout=60)
+
+    complaints = [line for line in result.stdout.splitlines() if "missing date" not in line]
+    assert complaints == []
+
+
+@pytest.mark.parametrize("command, words", [
+    ("latchkey", ["latchkey-generate(1)", "latchkey init", "EXIT STATUS"]),
+    ("latchkey-generate", ["--expires-in TIME", "vault kv put", "invalidate the one before", "[ORGANIZATION]"]),
+    ("latchkey-org-remove", ["latchkey-org(1)", "NAME", "--yes"]),
+    ("latchkey-scan", ["PATHS...", "git diff --cached | latchkey scan -"]),
+])
+def test_a_page_says_what_the_help_says(usr, command, words):
+    page = usr / f"share/man/man1/{command}.1"
+
+    text = subprocess.run(["mandoc", "-T", "ascii", page], capture_output=True, text=True, timeout=60).stdout
+    plain = re.sub(".\b", "", text)
+
+    assert all(word in plain for word in words), plain
+
+
+def test_each_page_has_all_options_of_its_command(usr):
+    for name in COMMANDS:
+        text = subprocess.run(["mandoc", "-T", "ascii", usr / f"share/man/man1/{name}.1"], capture_output=True, text=True).stdout
+        plain = re.sub(".\b", "", text)
+        said = subprocess.run([usr / "bin/latchkey", *name.split("-")[1:], "--help"], capture_output=True, text=True, check=True).stdout
+        options = set(re.findall(r"^  (?:-h, )?(--[a-z-]+)", said, re.MULTILINE))
+        assert options and all(option in plain for option in options), (name, options)
+        assert "not permitted" in plain.partition("EXIT STATUS")[2]
+
+
+@pytest.mark.parametrize("shell", COMPLETIONS)
+def test_the_shells_read_their_completions(usr, shell):
+    result = subprocess.run(
+        [shell, "-n", usr / COMPLETIONS[shell]], capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL
+    )
+
+    assert (result.returncode, result.stderr) == (0, "")
+
+
+BASH = r"""
+source "$1"
+COMP_LINE=$2 COMP_POINT=${#2} COMP_TYPE=9
+read -r -a COMP_WORDS <<< "$2"
+[[ $2 == *' ' ]] && COMP_WORDS+=('')
+COMP_CWORD=$((${#COMP_WORDS[@]} - 1))
+$(complete -p latchkey | sed 's/.*-F \([^ ]*\).*/\1/') latchkey "${COMP_WORDS[COMP_CWORD]}" "${COMP_WORDS[COMP_CWORD - 1]}"
+printf '%s\n' "${COMPREPLY[@]}"
+"""
+
+
+@pytest.mark.parametrize("line, offered", [
+    ("latchkey re", {"revoke"}), ("latchkey org ", {"add", "list", "transfer", "remove"}),
+    ("latchkey generate --ex", {"--expires-in"}), ("latchkey init --ro", {"--rotate-pepper"}),
+])
+def test_bash_offers_commands_and_options(usr, line, offered):
+    result = subprocess.run(
+        ["bash", "-c", BASH, "bash", usr / COMPLETIONS["bash"], line], capture_output=True, text=True, timeout=60,
+        stdin=subprocess.DEVNULL, env={"PATH": f"{usr}/bin:/usr/bin:/bin"},
+    )
+
+    assert offered <= set(result.stdout.split()), result
+
+
+class Shell:
+    """bash as somebody uses it."""
+
+    def __init__(self, usr):
+        self.terminal, inside = pty.openpty()
+        environment = {**clean_environment(), "PATH": f"{usr / 'bin'}:{os.environ['PATH']}", "PS1": "ready ", "TERM": "dumb"}
+        self.process = subprocess.Popen(
+            ["bash", "--norc", "--noprofile", "-i"], stdin=inside, stdout=inside, stderr=inside, env=environment,
+            start_new_session=True, cwd=usr,
+        )
+        os.close(inside)
+        self.text = ""
+
+    def __enter__(self):
+        self.read_until("ready ")
+        return self
+
+    def __exit__(self, *_):
+        self.process.kill()
+        self.process.wait()
+        os.close(self.terminal)
+
+    def type(self, keys):
+        self.text = ""
+        os.write(self.terminal, keys.encode())
+
+    def read_until(self, mark):
+        os.set_blocking(self.terminal, False)
+
+        def is_shown():
+            try:
+                self.text += os.read(self.terminal, 65536).decode()
+            except BlockingIOError:
+                pass
+            return mark in self.text
+
+        wait_until(is_shown, f"bash shows {mark!r}")
+
+
+@pytest.mark.parametrize("typed, completed", [
+    ("latchkey gen\t", "latchkey generate "), ("latchkey org tr\t", "latchkey org transfer "),
+    ("latchkey generate --expi\t", "latchkey generate --expires-in "), ("latchkey scan bi\t", "latchkey scan bin"),
+])
+def test_bash_completes_what_is_typed(usr, typed, completed):
+    with Shell(usr) as shell:
+        shell.type(f". ./{COMPLETIONS['bash']}; echo loa''ded\n")
+        shell.read_until("loaded")
+        shell.read_until("ready ")
+        shell.type(typed)
+        shell.read_until(completed)
+
+
+def test_fish_offers_commands(usr):
+    script = f"source {usr / COMPLETIONS['fish']}; complete -C 'latchkey re'"
+    result = subprocess.run(
+        ["fish", "--no-config", "-c", script], capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL,
+        env={"PATH": f"{usr}/bin:/usr/bin:/bin", "HOME": str(usr.parent)},
+    )
+
+    assert "revoke" in result.stdout
 
 
 def test_install_replaces_a_file_and_never_writes_into_it(usr, checkout):

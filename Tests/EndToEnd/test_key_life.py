@@ -1,8 +1,13 @@
 """A key from its making to its end, as its owner and its user see it."""
 
+import json
+import re
+import subprocess
+from datetime import datetime, timedelta
+
 import pytest
 
-from harness.artefacts import CALLER
+from harness.artefacts import CALLER, EXECUTABLE
 from harness.consistency import under_either_consistency
 from harness.executable import BAD_DATA, DONE, KEY, NOT_PERMITTED, NOT_VALID, USAGE
 from harness.key_forge import audit_key, locator
@@ -179,7 +184,80 @@ def test_another_prefix_can_be_configured(sandboxes, prefix):
     assert sandbox.latchkey.verify(key).code == DONE
 
 
+def test_the_status_tells_people_how_long_and_programs_when(sandbox):
+    sandbox.key()
+    sandbox.key("acme", "--grace", "1h", "--expires-in", "2d")
+
+    text = sandbox.latchkey.status("acme", as_=OWNER)
+    exact = sandbox.latchkey.status_json("acme", as_=OWNER)
+
+    assert re.search(r"^Expires: +in 1 day$", text, re.MULTILINE)
+    assert re.search(r"^Key before: +Goes on for 59 minutes$", text, re.MULTILINE)
+    created, until, expires = (
+        datetime.fromisoformat(exact[name]) for name in ("created_at", "previous_key_until", "expires_at")
+    )
+    assert (until - created, expires - created) == (timedelta(hours=1), timedelta(days=2))
+
+
+def test_the_status_says_when_a_new_key_is_due(sandboxes):
+    sandbox = sandboxes(settings="latchkey_rotate_after 1ms;")
+    sandbox.key()
+
+    assert "latchkey generate acme" in sandbox.latchkey.status("acme", as_=OWNER)
+    assert sandbox.latchkey.status_json("acme", as_=OWNER)["rotation_due"] is True
+
+
+def test_a_key_is_due_to_be_replaced_only_from_its_age_on(sandboxes):
+    sandbox = sandboxes(settings="latchkey_rotate_after 90d;")
+    sandbox.key()
+
+    assert "Rotation" not in sandbox.latchkey.status("acme", as_=OWNER)
+    assert sandbox.latchkey.status_json("acme", as_=OWNER)["rotation_due"] is False
+
+
+@under_either_consistency
+def test_a_key_is_revoked_though_the_pepper_is_lost(sandbox):
+    key = sandbox.key()
+    assert sandbox.status_of(key) == 200
+    sandbox.pepper_file.rename(sandbox.pepper_file.with_name("lost"))
+
+    assert sandbox.latchkey.run("revoke", "acme", "--yes", as_="mallory").code == NOT_PERMITTED
+    result = sandbox.latchkey.run("revoke", "acme", "--yes", as_=OWNER)
+
+    assert result.code == DONE
+    assert sandbox.status_of(key) == 401
+    sandbox.pepper_file.with_name("lost").rename(sandbox.pepper_file)
+
+
+def test_revoking_where_there_is_nothing_is_no_failure(sandbox):
+    sandbox.add()
+    assert "nothing to revoke" in sandbox.latchkey.run("revoke", "acme", "--yes", as_=OWNER).one_line()
+    sandbox.key()
+    sandbox.revoke()
+
+    assert "nothing to revoke" in sandbox.revoke().one_line()
+
+
 # The executable's own checks
+
+
+def test_programs_read_whose_a_key_is(sandbox):
+    old, new = sandbox.key(), sandbox.key()
+
+    results = [sandbox.latchkey.run("verify", "--json", stdin=f"{key}\n") for key in (new, old, "nonsense")]
+
+    assert [result.code for result in results] == [DONE, NOT_VALID, NOT_VALID]
+    assert [json.loads(result.out) for result in results] == [
+        {"result": "valid", "organization": "acme"}, {"result": "revoked", "organization": None},
+        {"result": "malformed", "organization": None},
+    ]
+
+
+def test_latchkey_alone_says_where_to_begin(sandbox):
+    result = subprocess.run([EXECUTABLE], capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL)
+
+    assert result.returncode == DONE
+    assert "latchkey init" in result.stdout
 
 
 def test_verify_says_whose_a_key_is(sandbox):

@@ -157,7 +157,7 @@ def test_to_revoke_once_more_asks_the_gateways_again(pair):
 
     again = pair.revoke()
 
-    assert re.fullmatch(waited_out(worker) + r"acme has no key\.\n", again.err)
+    assert re.fullmatch(waited_out(worker) + r"acme has no key: nothing to revoke\.\n", again.err)
     processes.thaw(worker)
     assert {pair.request(key=key, at=gate).result for gate in pair.gateways} == {"revoked"}
 

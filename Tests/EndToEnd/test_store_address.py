@@ -1,52 +1,13 @@
 """Where the store is, and as whom the two programs come to it."""
 
-import re
-
 import pytest
 
-from harness.artefacts import ROOT
+from harness import acl
+from harness.acl import protect, write_credentials
 from harness.executable import CONFIGURATION, DONE, NOT_CONFIRMED, NOT_PERMITTED, STORE_UNREACHABLE
 from harness.key_forge import locator, record_key, used_key
 from harness.polling import wait_until
 from harness.sandbox import OWNER
-
-# The least that each program needs.
-GATEWAY_RULES = [
-    "%R~latchkey:record:*", "%W~latchkey:used:*", "%RW~latchkey:refused:*", "%W~latchkey:refused_at:*",
-    "%W~latchkey:gateways", "%W~latchkey:ack:*", "&__redis__:invalidate", "&latchkey:barrier", "-@all",
-    *("+ping", "+select", "+hmget", "+hset", "+hdel", "+zadd", "+zincrby", "+rpush", "+expire"),
-    *("+client|id", "+client|tracking", "+subscribe"),
-]
-ADMIN_RULES = [
-    "%RW~latchkey:record:*", "%RW~latchkey:audit:*", "%R~latchkey:used:*", "%R~latchkey:refused:*",
-    "%R~latchkey:refused_at:*", "%RW~latchkey:gateways", "%RW~latchkey:gateways:silent", "%RW~latchkey:ack:*",
-    "&latchkey:barrier", "-@all",
-    *("+ping", "+select", "+watch", "+multi", "+exec", "+hmget", "+hset", "+hdel", "+hincrby", "+hgetall"),
-    *("+xadd", "+zscore", "+publish", "+blpop", "+lpop", "+time"),
-]
-
-GATEWAY_PASSWORD = "gateway-password-1"
-ADMIN_PASSWORD = "admin-password-2"
-
-
-def write_credentials(sandbox, name, text, mode=0o600):
-    path = sandbox.folder / name
-    path.write_text(text)
-    path.chmod(mode)
-    return path
-
-
-def protect(sandbox, gateway_rules=GATEWAY_RULES, admin_rules=ADMIN_RULES):
-    """Gives each program an account of its own, and takes the rights of all others."""
-    users = {"gateway": (GATEWAY_PASSWORD, gateway_rules), "admin": (ADMIN_PASSWORD, admin_rules)}
-    for name, (password, rules) in users.items():
-        sandbox.redis.cli("ACL", "SETUSER", name, "reset", "on", f">{password}", "resetchannels", *rules)
-        write_credentials(sandbox, f"{name}.auth", f"{name} {password}\n")
-    sandbox.redis.cli("ACL", "SETUSER", "default", "-hmget", "-zadd", "-multi", "-hset", "-watch")
-    sandbox.add_settings(
-        f"latchkey_store_auth gateway={sandbox.folder}/gateway.auth admin={sandbox.folder}/admin.auth;"
-    )
-
 
 def lead_a_life(sandbox):
     """Does everything that needs a right of the store's."""
@@ -106,7 +67,7 @@ def test_a_password_that_is_put_right_is_taken_after_a_reload(sandboxes):
     sandbox.nginx.start()
     assert sandbox.status_of(key) == 503
 
-    write_credentials(sandbox, "gateway.auth", f"gateway {GATEWAY_PASSWORD}\n")
+    write_credentials(sandbox, "gateway.auth", f"gateway {acl.PASSWORD['gateway']}\n")
     sandbox.nginx.reload()
 
     wait_until(lambda: sandbox.status_of(key) == 200, "the gateway is let in")
@@ -123,24 +84,6 @@ def test_a_gateway_without_the_right_to_read_answers_503_and_says_why(sandboxes)
     assert any("NOPERM" in line for line in sandbox.nginx.lines("[error]"))
 
 
-def documented_rules(file, user):
-    """The rights that a document gives to a user."""
-    text = (ROOT / file).read_text()
-    command = re.search(rf"^ACL SETUSER {user} (.*(?:\n +.*)*)", text, re.MULTILINE)[1]
-    return command.partition(">PASSWORD")[2].split()
-
-
-def test_the_rights_in_the_documents_are_enough(sandboxes):
-    sandbox = sandboxes(start=False, workers=1)
-    gateway = documented_rules("docs/NGINX.md", "latchkey-gateway")
-    protect(sandbox, gateway, documented_rules("docs/EXECUTABLE.md", "latchkey-admin"))
-    sandbox.nginx.start()
-
-    lead_a_life(sandbox)
-
-    assert no_errors(sandbox)
-
-
 # What a gateway goes without where a right is missing, and what it says.
 LACKS = {
     "-subscribe": "does not tell of changes",
@@ -153,7 +96,7 @@ LACKS = {
 @pytest.mark.parametrize("right", LACKS)
 def test_a_gateway_that_may_not_listen_or_enter_itself_reads_the_store_for_every_check(sandboxes, right):
     sandbox = sandboxes(start=False, workers=1)
-    protect(sandbox, [*GATEWAY_RULES, right])
+    protect(sandbox, [*acl.rules("gateway"), right])
     sandbox.nginx.start()
     key = sandbox.key()
 
@@ -167,7 +110,7 @@ def test_a_gateway_that_may_not_listen_or_enter_itself_reads_the_store_for_every
 
 def test_a_gateway_that_may_not_confirm_is_waited_out_and_says_so(sandboxes):
     sandbox = sandboxes(start=False, workers=1)
-    protect(sandbox, [*GATEWAY_RULES, "-rpush"])
+    protect(sandbox, [*acl.rules("gateway"), "-rpush"])
     sandbox.nginx.start()
     key = sandbox.key()
     sandbox.warm(key)
@@ -181,8 +124,8 @@ def test_a_gateway_that_may_not_confirm_is_waited_out_and_says_so(sandboxes):
 @pytest.mark.parametrize("right", ["-publish", "-blpop", "-hgetall", "&none"])
 def test_an_executable_that_may_not_ask_the_gateways_never_claims_too_much(sandboxes, right):
     sandbox = sandboxes(start=False, workers=1)
-    rules = [rule for rule in ADMIN_RULES if right != "&none" or not rule.startswith("&")]
-    protect(sandbox, admin_rules=["resetchannels", *rules, *([] if right == "&none" else [right])])
+    rules = [rule for rule in acl.rules("admin") if right != "&none" or not rule.startswith("&")]
+    protect(sandbox, admin=["resetchannels", *rules, *([] if right == "&none" else [right])])
     sandbox.nginx.start()
     sandbox.wait_for_entries()
     sandbox.add("acme")

@@ -80,7 +80,7 @@ extension World {
             let (channel, clock) = administratorTools(client, nonce)
             let administration = KeyAdministration(
                 configuration,
-                caller: try Caller(
+                caller: Caller(
                     account: Self.owner,
                     as: nil,
                     operators: configuration.operators

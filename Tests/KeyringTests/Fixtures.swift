@@ -39,6 +39,10 @@ struct Example {
 
     static let revoked = active.revokingKey(at: now)
 
+    static let transferred = replaced.transferred(to: Principal("bob")!)
+
+    static let removed = active.removed(at: now)
+
     static func key(_ verifier: Verifier, expiresIn span: UInt64? = nil) -> KeyRecord.Key {
         KeyRecord.Key(
             verifier: verifier,

@@ -12,7 +12,10 @@ struct StoredRecordTests {
     }
 
     private var records: [KeyRecord] {
-        [Example.registered, Example.active, Example.replaced, Example.revoked]
+        [
+            Example.registered, Example.active, Example.replaced, Example.revoked,
+            Example.transferred, Example.removed,
+        ]
     }
 
     @Test func `a record reads back as it was written`() throws {

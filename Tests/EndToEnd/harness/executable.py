@@ -129,11 +129,12 @@ class RunningCommand:
 class Dialogue:
     """A command on a terminal of its own."""
 
-    def __init__(self, latchkey, *arguments, as_=None):
+    def __init__(self, latchkey, *arguments, as_=None, environment=None):
         self.terminal, inside = pty.openpty()
         self.process = subprocess.Popen(
             latchkey.command(*arguments, as_=as_), stdin=inside, stdout=inside, stderr=inside,
-            env=clean_environment(), start_new_session=True,
+            env=without_colours() if environment is None else {**without_colours(), "TERM": "", **environment},
+            start_new_session=True,
         )
         os.close(inside)
         self.text = ""
@@ -178,6 +179,10 @@ def identity(account):
         return {}
     entry = pwd.getpwnam(account)
     return {"user": entry.pw_uid, "group": entry.pw_gid, "extra_groups": []}
+
+
+def without_colours():
+    return {**clean_environment(), "TERM": "dumb"}
 
 
 def clean_environment():

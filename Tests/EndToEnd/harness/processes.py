@@ -21,6 +21,12 @@ def is_alive(pid):
     return bool(fields) and fields[0] != "Z"
 
 
+def held_back_signals(pid):
+    """The signals that have been sent to a process and that it blocks, as a set of bits."""
+    lines = read_bytes(pid, "status").decode().splitlines()
+    return next((int(line.split()[1], 16) for line in lines if line.startswith("ShdPnd:")), 0)
+
+
 def arguments(pid):
     """The argument list of a process, as every account can see it."""
     return read_bytes(pid, "cmdline")

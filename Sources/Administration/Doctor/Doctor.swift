@@ -1,0 +1,34 @@
+import KeyFormat
+import Keyring
+import RedisClient
+
+/// Looks at everything that Latchkey rests on, and says what is wrong with it. Changes nothing.
+public struct Doctor {
+    let configurationFile: String
+    let interface: UInt32
+
+    /// - Parameters:
+    ///   - configurationFile: What both programs read.
+    ///   - interface: The version of the interface between library and module that this release has.
+    public init(configurationFile: String, interface: UInt32) {
+        self.configurationFile = configurationFile
+        self.interface = interface
+    }
+
+    /// All that was found. What cannot be looked at because of a fault is left out.
+    public func examine() -> [Finding] {
+        let configuration: Configuration
+        do throws(AdministrationError) {
+            configuration = try Configuration(file: configurationFile)
+        } catch {
+            return [
+                .fault("configuration", error.message, "mend the file, or make one: latchkey init")
+            ]
+        }
+        var findings = [Finding.ok("configuration", "\(configurationFile) can be read")]
+        findings += FileExamination(configuration).findings
+        findings += StoreExamination(configuration).findings
+        findings += ArtefactExamination(configuration, interface: interface).findings
+        return findings
+    }
+}

@@ -1,0 +1,48 @@
+import KeyFormat
+import Keyring
+import RedisClient
+
+/// Whether what is stored can be believed.
+struct RecordExamination {
+    private let configuration: Configuration
+    private let connection: StoreConnection
+
+    init(_ configuration: Configuration, _ connection: StoreConnection) {
+        self.configuration = configuration
+        self.connection = connection
+    }
+
+    var findings: [Finding] {
+        guard let contents = try? Secrets.pepperContents(configuration),
+            let peppers = try? Secrets.peppers(contents, configuration)
+        else { return [] }
+        let seal = RecordSeal(peppers: peppers)
+        let store = RecordStore(connection, clock: SystemClock(), seal: seal)
+        var count = 0
+        var faults: [String] = []
+        do throws(AdministrationError) {
+            try RecordListing(store).visit { locator, reply in
+                count += 1
+                do throws(RecordFault) {
+                    let stored = try StoredRecord(reply)
+                    if !stored.isAbsent { _ = try stored.record(at: locator, seal: seal) }
+                } catch {
+                    faults.append("the record of locator \(locator) \(error)")
+                }
+            }
+        } catch {
+            return [.fault("records", error.message, "allow +scan and +hmget: docs/ACCESS.md")]
+        }
+        guard let first = faults.min() else {
+            return [.ok("records", "\(count) record\(count == 1 ? " is" : "s are") proven")]
+        }
+        let others = faults.count > 1 ? ", and \(faults.count - 1) more" : ""
+        return [
+            .fault(
+                "records",
+                "of \(faults.count) of \(count) records nothing can be proven: \(first)\(others)",
+                "is a pepper missing in the file? else: latchkey org remove, then org add"
+            )
+        ]
+    }
+}

@@ -1,0 +1,86 @@
+import KeyFormat
+import Keyring
+import RedisClient
+
+/// Whether the store lets both programs do what they have to do. What is tried changes nothing.
+struct RightsExamination {
+    private let configuration: Configuration
+    private let connection: StoreConnection
+
+    init(_ configuration: Configuration, _ connection: StoreConnection) {
+        self.configuration = configuration
+        self.connection = connection
+    }
+
+    var findings: [Finding] { [admin] + gateway }
+
+    private var admin: Finding {
+        do throws(StoreConnection.Fault) {
+            var replies = try connection.execute(RightsProbe.adminReads)
+            // They are queued, which shows what is refused, and then given up: the last one is wrong.
+            replies += try connection.execute(RightsProbe.adminChanges)
+            connection.renew()
+            return finding("admin", RightsProbe.adminReads + RightsProbe.adminChanges, replies)
+        } catch {
+            return lost("admin", error)
+        }
+    }
+
+    private var gateway: [Finding] {
+        let credentials: RedisCredentials?
+        do throws(SecretFault) {
+            credentials = try configuration.gatewayCredentialsFile.map {
+                path throws(SecretFault) in
+                try Secrets.credentials(try Secrets.credentialsContents(path))
+            }
+        } catch {
+            // That the file cannot be read is a finding already.
+            return []
+        }
+        let connection = StoreConnection(configuration.topology, credentials: credentials)
+        do throws(StoreConnection.Fault) {
+            let replies = try connection.execute(RightsProbe.gateway)
+            return [finding("gateway", RightsProbe.gateway, replies)]
+        } catch {
+            return [lost("gateway", error)]
+        }
+    }
+
+    private func lost(_ user: String, _ fault: StoreConnection.Fault) -> Finding {
+        .fault(
+            "rights.\(user)",
+            "as the \(user): \(AdministrationError(fault).message)",
+            "see user and password in the file that latchkey_store_auth names"
+        )
+    }
+
+    private func finding(_ user: String, _ commands: [RedisCommand], _ replies: [RedisReply])
+        -> Finding
+    {
+        let refused = zip(commands, replies).filter { $1.isRefused }.map { $0.0.words }
+        guard !refused.isEmpty else {
+            return .ok("rights.\(user)", "the \(user) may do in the store what it has to")
+        }
+        return .fault(
+            "rights.\(user)",
+            "the store does not let the \(user) do: \(refused.joined(separator: ", "))",
+            "give it the rights in docs/ACCESS.md"
+        )
+    }
+}
+
+extension RedisReply {
+    /// Whether a right is missing. Of EXEC, Redis says so in other words.
+    fileprivate var isRefused: Bool {
+        guard let failure else { return false }
+        return failure.code == "NOPERM" || failure.message.contains("because of: NOPERM")
+    }
+}
+
+extension RedisCommand {
+    /// The command and what it is about.
+    fileprivate var words: String {
+        let parts = arguments.prefix(2).map { String(decoding: $0, as: UTF8.self) }
+        return parts.joined(separator: " ")
+    }
+}

@@ -1,0 +1,161 @@
+import KeyFormat
+import Keyring
+import RedisClient
+
+/// An organization as operators see it: nothing of its key.
+public struct OrganizationEntry: Equatable, Sendable {
+    /// Which organization.
+    public let organization: Organization
+    /// Who owns it.
+    public let owner: Principal
+}
+
+extension KeyAdministration {
+    /// Adds an organization without a key. Returns `false` where it is there already, with the same
+    /// owner.
+    public func addOrganization(_ organization: Organization, owner: Principal)
+        throws(AdministrationError) -> Bool
+    {
+        try checkOperator(.addOrganization, on: organization)
+        let change = try store.change(organization, audit(.register)) {
+            existing throws(AdministrationError) in
+            try Self.registered(organization, owner: owner, existing)
+        }
+        return change != nil
+    }
+
+    /// The record with which an organization begins; `nil` where it has begun already.
+    static func registered(
+        _ organization: Organization,
+        owner: Principal,
+        _ existing: KeyRecord?
+    ) throws(AdministrationError) -> KeyRecord? {
+        guard let existing else { return KeyRecord(organization: organization, owner: owner) }
+        guard !existing.isRemoved else {
+            return KeyRecord(organization: organization, owner: owner, behind: existing.version)
+        }
+        guard existing.owner == owner else {
+            throw AdministrationError(
+                .data,
+                "\(organization) has another owner already; nothing was done: "
+                    + "see \"latchkey org transfer\""
+            )
+        }
+        return nil
+    }
+
+    /// All organizations by name, and what is wrong with the records that cannot be trusted.
+    public func organizations() throws(AdministrationError)
+        -> (entries: [OrganizationEntry], faults: [String])
+    {
+        try OwnerRule.check(.listOrganizations, on: nil, owner: nil, by: caller)
+        var entries: [OrganizationEntry] = []
+        var faults: [String] = []
+        try RecordListing(store).visit { locator, reply in
+            do throws(RecordFault) {
+                let stored = try StoredRecord(reply)
+                guard !stored.isAbsent else { return }
+                let record = try stored.record(at: locator, seal: seal)
+                guard !record.isRemoved else { return }
+                entries.append(.init(organization: record.organization, owner: record.owner))
+            } catch {
+                faults.append("the record of locator \(locator) \(error)")
+            }
+        }
+        entries.sort { $0.organization.name < $1.organization.name }
+        return (entries, faults.sorted())
+    }
+
+    /// Gives an organization to another owner; its key stays. Returns `false` where it is that one's
+    /// already.
+    public func transferOrganization(_ organization: Organization, to owner: Principal)
+        throws(AdministrationError) -> Bool
+    {
+        try checkOperator(.transferOrganization, on: organization)
+        let change = try store.change(organization, audit(.transfer, newOwner: owner)) {
+            existing throws(AdministrationError) in
+            guard let existing, !existing.isRemoved else { throw unknown(organization) }
+            return existing.owner == owner ? nil : existing.transferred(to: owner)
+        }
+        return change != nil
+    }
+
+    /// Ends the key of an organization as ``revoke(_:asIn:waiting:)`` does, and takes its owner away.
+    ///
+    /// Also where nothing can be proven of its record: what is left of it is proven again, and lets
+    /// nobody in. Where it was removed before, the gateways are asked again.
+    public func removeOrganization(
+        _ organization: Organization,
+        waiting: Waiting = .untilConfirmed
+    ) throws(AdministrationError) -> ChangeConfirmation {
+        try checkOperator(.removeOrganization, on: organization)
+        var stored: KeyRecord?
+        let change = try store.change(organization, audit(.remove), unproven: withoutProof) {
+            existing throws(AdministrationError) in
+            guard let existing else { throw unknown(organization) }
+            stored = existing
+            return existing.isRemoved ? nil : existing.removed(at: clock.unix)
+        }
+        let earlier = stored.map {
+            RecordChange(before: $0, record: $0, repliedAt: clock.monotonic)
+        }
+        guard let settled = change ?? earlier else { throw unknown(organization) }
+        return settlement.confirmation(of: settled, waiting)
+    }
+
+    /// Makes sure that there is such an organization before anybody is asked whether to remove it.
+    public func checkRemovable(_ organization: Organization) throws(AdministrationError) {
+        try checkOperator(.removeOrganization, on: organization)
+        let reply = try store.read([KeyCommands.read(organization.locator)])[0]
+        if let stored = try? StoredRecord(reply), stored.isAbsent { throw unknown(organization) }
+    }
+
+    /// What was done to an organization since a moment, and what was refused.
+    public func auditLines(of organization: Organization, since: UnixTime)
+        throws(AdministrationError) -> [AuditLine]
+    {
+        let locator = organization.locator
+        let replies = try store.read(
+            [KeyCommands.read(locator)] + AuditLine.read(locator, since: since)
+        )
+        let record = try store.record(replies[0], organization)
+        let isOperators = record?.isRemoved == true && caller.isOperator
+        try check(record, organization, isOperators ? .auditRemovedOrganization : .audit)
+        do throws(RedisError) {
+            return try AuditLine.lines(Array(replies.dropFirst()))
+        } catch {
+            throw AdministrationError(
+                error.code == "NOPERM" ? .notPermitted : .store,
+                "the audit of \(organization) cannot be read: \(error.message)"
+            )
+        }
+    }
+}
+
+// MARK: - Steps
+
+extension KeyAdministration {
+    /// Lets operators through. Where it is refused, and there is such an organization, its audit
+    /// says so.
+    private func checkOperator(_ action: OwnerRule.Action, on organization: Organization)
+        throws(AdministrationError)
+    {
+        guard !caller.isOperator else { return try check(nil, organization, action) }
+        let reply = try store.read([KeyCommands.read(organization.locator)])[0]
+        try check(try? store.record(reply, organization), organization, action)
+    }
+
+    private func unknown(_ organization: Organization) -> AdministrationError {
+        withSuggestion(Self.noOrganization(organization), organization, isThere: false)
+    }
+
+    /// What is left of a record of which nothing can be proven: that there is no such organization.
+    private func withoutProof(_ organization: Organization, _ stored: StoredRecord) -> KeyRecord {
+        KeyRecord(
+            organization: organization,
+            owner: caller.principal,
+            behind: stored.claimedVersion
+        )
+        .removed(at: clock.unix)
+    }
+}

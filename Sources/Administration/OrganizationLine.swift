@@ -1,0 +1,46 @@
+import Keyring
+
+/// A line `ORGANIZATION PRINCIPAL` of a file that names many.
+public struct OrganizationLine: Equatable, Sendable {
+    /// The line's number, from 1.
+    public let number: Int
+    /// Which organization.
+    public let organization: Organization
+    /// Its owner.
+    public let principal: Principal
+
+    /// Reads a whole file, and refuses it as a whole where a line is no such line, or where an
+    /// organization comes twice. Blank lines, and those that begin with `#`, are passed over.
+    ///
+    /// - Parameter name: The file's name, for messages.
+    public static func lines(in text: [UInt8], name: String) throws(AdministrationError)
+        -> [OrganizationLine]
+    {
+        var lines: [OrganizationLine] = []
+        var places: [Organization: Int] = [:]
+        var number = 0
+        for line in text.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false) {
+            number += 1
+            let words = line.split { $0 == 0x20 || $0 == 0x09 || $0 == 0x0D }
+            guard let first = words.first, first.first != UInt8(ascii: "#") else { continue }
+            guard words.count == 2, let organization = Organization(words[0]),
+                let principal = Principal(words[1])
+            else {
+                throw AdministrationError(
+                    .data,
+                    "\(name):\(number): a line holds an organization, a blank and its owner; "
+                        + "nothing was done"
+                )
+            }
+            if let earlier = places.updateValue(number, forKey: organization) {
+                throw AdministrationError(
+                    .data,
+                    "\(name):\(number): \(organization) stands on line \(earlier) already; "
+                        + "nothing was done"
+                )
+            }
+            lines.append(.init(number: number, organization: organization, principal: principal))
+        }
+        return lines
+    }
+}

@@ -1,0 +1,132 @@
+import Glibc
+import KeyFormat
+import Keyring
+
+/// Puts a new secret before those in the pepper file, in one step: whoever reads the file finds the
+/// old contents or the new ones, whole.
+public struct PepperRotation {
+    private let path: String
+
+    /// - Parameter path: The pepper file; where it is a link, the file behind it.
+    public init(_ path: String) {
+        self.path = path
+    }
+
+    /// What was done and what is to be done now, a line each.
+    public func run() throws(AdministrationError) -> [String] {
+        guard let resolved = realpath(path, nil) else {
+            guard errno == ENOENT else { throw fault(errno) }
+            return try begin()
+        }
+        defer { free(resolved) }
+        let path = String(cString: resolved)
+        let lock = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK)
+        guard lock >= 0 else { throw fault(errno) }
+        defer { close(lock) }
+        let status = try lockedStatus(lock, path)
+        let count = try rotate(path, status)
+        return [
+            "made a new pepper, the first of \(count) in \(path): keep a copy in a safe place",
+            "now reload every gateway (nginx -s reload); until then generate and revoke nothing: "
+                + "they would not believe it",
+            "keys that were made before go on; \"latchkey doctor\" says which peppers are still needed",
+        ]
+    }
+
+    /// Where the pepper is lost, everything begins anew.
+    private func begin() throws(AdministrationError) -> [String] {
+        var file = try NewFile(path, mode: 0o600)
+        try PepperRing.makeContents().withSpan { contents throws(AdministrationError) in
+            try file.keep(contents)
+        }
+        return [
+            "\(path) was not there: made a new one, with which no key made before works; "
+                + "keep a copy in a safe place",
+            "now reload every gateway (nginx -s reload); organizations begin anew with "
+                + "\"latchkey org remove\" and \"latchkey org add\"",
+        ]
+    }
+
+    /// Lets nobody else rotate the same file meanwhile: one of the new secrets would be lost.
+    private func lockedStatus(_ descriptor: Int32, _ path: String) throws(AdministrationError)
+        -> stat
+    {
+        var status = stat()
+        var current = stat()
+        guard flock(descriptor, LOCK_EX | LOCK_NB) == 0, fstat(descriptor, &status) == 0,
+            stat(path, &current) == 0,
+            (current.st_dev, current.st_ino) == (status.st_dev, status.st_ino)
+        else {
+            throw AdministrationError(
+                .data,
+                "\(path) is being changed; nothing was done: try again"
+            )
+        }
+        return status
+    }
+
+    /// Writes the new secret and those before it. Returns their number.
+    private func rotate(_ path: String, _ status: stat) throws(AdministrationError) -> Int {
+        let contents: SecretBytes
+        let count: Int
+        do throws(SecretFile.Fault) {
+            contents = try SecretFile.read(path)
+        } catch {
+            throw AdministrationError(
+                error == .notPermitted(ownedByCaller: false) ? .notPermitted : .configuration,
+                "\(path) \(error)"
+            )
+        }
+        do throws(PepperRing.Fault) {
+            count = try PepperRing(contents: contents).peppers.count
+        } catch {
+            throw AdministrationError(.configuration, "\(path) \(error)")
+        }
+        guard count < PepperRing.countMax else {
+            throw AdministrationError(
+                .data,
+                "\(path) has \(count) secrets, which is the most; nothing was done: take out a line "
+                    + "that \"latchkey doctor\" says is not needed any more"
+            )
+        }
+        var file = try NewFile(path, mode: status.st_mode & 0o7777, isReplacing: true)
+        guard file.give(to: status.st_uid, status.st_gid) else {
+            throw AdministrationError(
+                .notPermitted,
+                "the new \(path) could not be given to its owner; nothing was done: run as root"
+            )
+        }
+        try Self.behindNewSecret(contents).withSpan { contents throws(AdministrationError) in
+            try file.keep(contents)
+        }
+        Self.keepFolder(of: path)
+        return count + 1
+    }
+
+    private static func behindNewSecret(_ contents: borrowing SecretBytes) -> SecretBytes {
+        let secret = PepperRing.makeContents()
+        return SecretBytes(capacity: secret.count + contents.count) { storage in
+            secret.withSpan { for index in $0.indices { storage[index] = $0[index] } }
+            contents.withSpan {
+                for index in $0.indices { storage[secret.count + index] = $0[index] }
+            }
+            return secret.count + contents.count
+        }
+    }
+
+    /// The file's new name has to outlast a crash: keys are made with it from now on.
+    private static func keepFolder(of path: String) {
+        let folder = path.split(separator: "/").dropLast().joined(separator: "/")
+        let descriptor = open("/\(folder)", O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        guard descriptor >= 0 else { return }
+        fsync(descriptor)
+        close(descriptor)
+    }
+
+    private func fault(_ number: Int32) -> AdministrationError {
+        AdministrationError(
+            number == EACCES || number == EPERM ? .notPermitted : .configuration,
+            "\(path) cannot be rotated: \(String(cString: strerror(number)))"
+        )
+    }
+}

@@ -1,0 +1,140 @@
+import KeyFormat
+import Keyring
+import RedisClient
+
+/// Revokes a key although the pepper is lost.
+///
+/// Nothing can be proven then, the owner neither; so the record's own word is taken for who that is.
+/// Who could write another one into it could also take the key away. What is left is not sealed, and
+/// lets nobody in.
+public struct PepperlessRevocation {
+    /// How often it is tried again because somebody else was faster.
+    private static let attemptsMax = 16
+
+    private let caller: Caller
+    private let channel: any StoreChannel
+    private let clock: any WaitingClock
+    private let store: RecordStore
+    private let settlement: ChangeSettlement
+
+    /// Why the pepper is lost; `nil` where it is not.
+    public let reason: String
+
+    /// `nil` where the pepper is there, or where the caller may only not read it.
+    public init?(_ configuration: Configuration, caller: Caller) throws(AdministrationError) {
+        do throws(SecretFault) {
+            _ = try Secrets.peppers(try Secrets.pepperContents(configuration), configuration)
+            return nil
+        } catch {
+            guard error.isLost else { return nil }
+            reason = error.message
+        }
+        // Seals nothing: what it would be sealed with is known to nobody.
+        let contents = PepperRing.makeContents()
+        guard let peppers = try? PepperRing(contents: contents) else { return nil }
+        self.caller = caller
+        channel = try StoreConnection(admin: configuration)
+        clock = SystemClock()
+        store = RecordStore(channel, clock: clock, seal: RecordSeal(peppers: peppers))
+        settlement = ChangeSettlement(
+            store,
+            channel: channel,
+            clock: clock,
+            makeNonce: KeyAdministration.randomNonce
+        )
+    }
+
+    /// When the key was last used, for the record's owner; `nil` where there is no key.
+    public func lastUse(of organization: Organization) throws(AdministrationError)
+        -> KeyStatus.LastUse?
+    {
+        let locator = organization.locator
+        let replies = try store.read([KeyCommands.read(locator), UseCommands.read(locator)])
+        guard try checked(replies[0], organization).claimsKey else { return nil }
+        if let time = UseCommands.lastUse(replies[1]) { return .at(time) }
+        return replies[1].failure == nil ? .never : .unknown
+    }
+
+    /// Revokes whatever key there is, or asks the gateways again where there is none.
+    public func revoke(_ organization: Organization, waiting: Waiting = .untilConfirmed)
+        throws(AdministrationError) -> ChangeConfirmation
+    {
+        for _ in 0..<Self.attemptsMax where try attempt(organization) {
+            return settlement.confirmation(since: clock.monotonic, waiting) {
+                patient throws(ChangeConfirmation.Doubt) in try readBack(organization, patient)
+            }
+        }
+        throw AdministrationError(.store, "the store does not take the change: try again")
+    }
+}
+
+// MARK: - Steps
+
+extension PepperlessRevocation {
+    private func checked(_ reply: RedisReply, _ organization: Organization)
+        throws(AdministrationError) -> StoredRecord
+    {
+        let stored: StoredRecord
+        do throws(RecordFault) {
+            stored = try StoredRecord(reply)
+        } catch {
+            throw AdministrationError(error, "the record of \(organization)")
+        }
+        let owner = stored.isAbsent || stored.claimsRemoval ? nil : stored.claimedOwner
+        do throws(AdministrationError) {
+            try OwnerRule.check(.revoke, on: organization, owner: owner, by: caller)
+        } catch {
+            if owner != nil { _ = try? channel.execute([entry.refusal(organization.locator)]) }
+            throw error
+        }
+        return stored
+    }
+
+    private var entry: AuditEntry {
+        AuditEntry(.revoke, by: caller.principal, account: caller.account)
+    }
+
+    /// Returns whether there is no key; `false` where it is to be looked at again.
+    private func attempt(_ organization: Organization) throws(AdministrationError) -> Bool {
+        let locator = organization.locator
+        let replies = try store.read([KeyCommands.watch(locator), KeyCommands.read(locator)])
+        if let error = replies[0].failure { throw AdministrationError(error) }
+        guard try checked(replies[1], organization).claimsKey else { return true }
+        // MULTI goes alone: were it refused, what is behind it would be carried out one by one.
+        let commands = KeyCommands.end(locator, at: clock.unix, audit: entry)
+        if let error = try transact(commands.prefix(1)).lazy.compactMap(\.failure).first {
+            throw AdministrationError(error)
+        }
+        if let error = try transact(commands.dropFirst()).lazy.compactMap(\.failure).first {
+            throw AdministrationError(error)
+        }
+        return false
+    }
+
+    /// Where the connection is lost, there are no replies: what is stored then tells.
+    private func transact(_ commands: some Collection<RedisCommand>) throws(AdministrationError)
+        -> [RedisReply]
+    {
+        do throws(StoreConnection.Fault) {
+            return try channel.execute(Array(commands), onSameConnection: true)
+        } catch {
+            guard case .interrupted = error else { throw AdministrationError(error) }
+            channel.renew()
+            return []
+        }
+    }
+
+    private func readBack(_ organization: Organization, _ patient: PatientStore)
+        throws(ChangeConfirmation.Doubt)
+    {
+        let reply: RedisReply
+        do throws(StoreConnection.Fault) {
+            reply = try patient.execute([KeyCommands.read(organization.locator)])[0]
+        } catch {
+            throw .notReadBack(AdministrationError(error).message)
+        }
+        guard let stored = try? StoredRecord(reply), !stored.isAbsent, !stored.claimsKey else {
+            throw .undone
+        }
+    }
+}

@@ -1,0 +1,92 @@
+import Glibc
+
+/// Another program, which is read from, and written to where that is wanted.
+final class ChildProcess {
+    /// What it writes.
+    let output: Int32
+    /// What it reads, where it reads anything.
+    private(set) var input: Int32?
+
+    private let id: pid_t
+    private var isOver = false
+
+    /// Starts a program, found as a shell would find it; `nil` with a reason in `errno`.
+    ///
+    /// - Parameters:
+    ///   - removed: Beginnings of those names that the program's environment is not to hold.
+    ///   - added: What it is to hold besides.
+    init?(_ arguments: [String], takesInput: Bool, removing removed: String, adding added: [String])
+    {
+        guard let (reading, output) = Self.pipe() else { return nil }
+        defer { close(output) }
+        let inputs = takesInput ? Self.pipe() : nil
+        defer { if let inputs { close(inputs.reading) } }
+        var actions = posix_spawn_file_actions_t()
+        posix_spawn_file_actions_init(&actions)
+        defer { posix_spawn_file_actions_destroy(&actions) }
+        posix_spawn_file_actions_adddup2(&actions, output, STDOUT_FILENO)
+        if let inputs {
+            posix_spawn_file_actions_adddup2(&actions, inputs.reading, STDIN_FILENO)
+        } else {
+            posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0)
+        }
+        var id: pid_t = 0
+        let environment = Self.environment.filter { !$0.hasPrefix(removed) } + added
+        let result = Self.withPointers(arguments) { arguments in
+            Self.withPointers(environment) { environment in
+                posix_spawnp(&id, arguments[0]!, &actions, nil, arguments, environment)
+            }
+        }
+        guard result == 0 else {
+            close(reading)
+            if let inputs { close(inputs.writing) }
+            errno = result
+            return nil
+        }
+        self.id = id
+        self.output = reading
+        input = inputs?.writing
+    }
+
+    deinit {
+        _ = wait()
+    }
+
+    /// Closes both ends, and waits for the end. Whether all went well.
+    func wait() -> Bool {
+        guard !isOver else { return false }
+        isOver = true
+        if let input { close(input) }
+        close(output)
+        var status: Int32 = 0
+        while waitpid(id, &status, 0) < 0 { guard errno == EINTR else { return false } }
+        return status == 0
+    }
+
+    private static func pipe() -> (reading: Int32, writing: Int32)? {
+        var ends: [Int32] = [0, 0]
+        guard Glibc.pipe(&ends) == 0 else { return nil }
+        // The descriptors are for this process; the other one gets copies.
+        for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
+        return (ends[0], ends[1])
+    }
+
+    private static var environment: [String] {
+        var texts: [String] = []
+        var next = environ
+        while let text = next.pointee {
+            texts.append(String(cString: text))
+            next += 1
+        }
+        return texts
+    }
+
+    private static func withPointers<Result>(
+        _ texts: [String],
+        _ body: ([UnsafeMutablePointer<CChar>?]) -> Result
+    ) -> Result {
+        let pointers = texts.map { strdup($0) }
+        defer { for pointer in pointers { free(pointer) } }
+        return body(pointers + [nil])
+    }
+}

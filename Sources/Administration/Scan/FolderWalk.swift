@@ -1,0 +1,55 @@
+import Glibc
+
+/// Goes through files and folders: by name, and through no link that was not named itself.
+struct FolderWalk {
+    /// What is met on the way.
+    enum Entry: Equatable {
+        case file(String)
+        /// A folder with a repository of git.
+        case repository(String)
+        /// What could not be looked at, and why.
+        case unreadable(String, errno: Int32)
+    }
+
+    private var waiting: [(path: String, isNamed: Bool)]
+
+    init(_ path: String) {
+        waiting = [(path, true)]
+    }
+
+    /// The next file or repository; `nil` at the end.
+    mutating func next() -> Entry? {
+        while let (path, isNamed) = waiting.popLast() {
+            var status = stat()
+            guard (isNamed ? stat(path, &status) : lstat(path, &status)) == 0 else {
+                return .unreadable(path, errno: errno)
+            }
+            switch status.st_mode & S_IFMT {
+            case S_IFREG: return .file(path)
+            case S_IFDIR: if let entry = enter(path) { return entry }
+            case _ where isNamed: return .file(path)
+            default: break
+            }
+        }
+        return nil
+    }
+
+    private mutating func enter(_ path: String) -> Entry? {
+        guard let folder = opendir(path) else { return .unreadable(path, errno: errno) }
+        defer { closedir(folder) }
+        var names: [String] = []
+        while let entry = readdir(folder) {
+            let name = withUnsafePointer(to: &entry.pointee.d_name) {
+                $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+            }
+            if name != ".", name != ".." { names.append(name) }
+        }
+        let isInside = path.hasSuffix("/.git") || path.contains("/.git/") || path == ".git"
+        // What git packs is compressed: it is read by way of git.
+        let isBare = Set(["HEAD", "objects", "refs"]).isSubset(of: names)
+        if isInside || isBare { names.removeAll { $0 == "objects" } }
+        let base = path.hasSuffix("/") ? path : path + "/"
+        waiting += names.sorted(by: >).map { (base + $0, false) }
+        return !isInside && (isBare || names.contains(".git")) ? .repository(path) : nil
+    }
+}

@@ -1,0 +1,159 @@
+import Glibc
+import KeyFormat
+import Keyring
+
+/// Finds keys in files, folders and the history of repositories.
+public final class KeyScan {
+    /// Which repositories' history is searched.
+    public enum History: Sendable {
+        /// That of each folder that is a repository.
+        case whereThereIsOne
+        /// That of the repository in which each named folder is, too.
+        case always
+        case never
+    }
+
+    private let judge: KeyJudge
+    private let history: History
+    private let report: (ScanFinding) -> Void
+    private let note: (String) -> Void
+
+    /// Keys and files of commits that were told of, as hashes: a key stays in a file for many
+    /// commits.
+    private var told: Set<Int> = []
+
+    /// Number of keys that were found, each as often as it is somewhere.
+    public private(set) var count = 0
+
+    /// Whether all could be read that was to be.
+    public private(set) var isComplete = true
+
+    init(
+        judge: KeyJudge,
+        history: History,
+        note: @escaping (String) -> Void,
+        report: @escaping (ScanFinding) -> Void
+    ) {
+        self.judge = judge
+        self.history = history
+        self.note = note
+        self.report = report
+    }
+
+    /// - Parameters:
+    ///   - configurationFile: Names pepper and store, by which keys are judged.
+    ///   - note: Is told what cannot be read, or judged.
+    ///   - report: Is told each key as it is found.
+    public convenience init(
+        configurationFile: String,
+        history: History,
+        note: @escaping (String) -> Void,
+        report: @escaping (ScanFinding) -> Void
+    ) {
+        self.init(
+            judge: KeyJudge(configurationFile: configurationFile, note: note),
+            history: history,
+            note: note,
+            report: report
+        )
+    }
+
+    /// Searches a file, or a folder and all that is in it; `-` is standard input.
+    public func search(_ path: String) {
+        guard path != "-" else { return search(STDIN_FILENO, .file("standard input")) }
+        if history == .always { searchHistory(of: path) }
+        var walk = FolderWalk(path)
+        while let entry = walk.next() {
+            switch entry {
+            case .file(let file): searchFile(file)
+            case .repository(let folder):
+                if history == .whereThereIsOne || history == .always && folder != path {
+                    searchHistory(of: folder)
+                }
+            case .unreadable(let path, let number): lack(path, number)
+            }
+        }
+    }
+
+    private func searchFile(_ path: String) {
+        searchName(path, .file(path))
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY)
+        guard descriptor >= 0 else { return lack(path, errno) }
+        defer { close(descriptor) }
+        search(descriptor, .file(path))
+    }
+
+    private func search(_ descriptor: Int32, _ place: ScanPlace) {
+        let reader = PieceReader(descriptor)
+        var stream = KeyStream()
+        reader.readAll { take($0, &stream, place) }
+        if let fault = reader.fault { lack(place.path ?? "", fault) }
+    }
+
+    private func searchHistory(of folder: String) {
+        var place = ScanPlace.file(folder)
+        var stream = KeyStream()
+        let fault = GitHistory(folder).read { object in
+            place = .commit(repository: folder, id: object.commit, path: object.path)
+            stream = KeyStream()
+            if let path = object.path { searchName(path, place) }
+        } _: {
+            take($0, &stream, place)
+        }
+        if let fault { lack("the history of \(folder)", fault) }
+    }
+
+    /// The name of a file may hold a key as well.
+    private func searchName(_ path: String, _ place: ScanPlace) {
+        var stream = KeyStream()
+        Array(path.utf8).withUnsafeBytes { path in
+            stream.take(path) { match, _, text in tell(match, 0, text, place) }
+        }
+    }
+
+    private func take(
+        _ piece: UnsafeRawBufferPointer,
+        _ stream: inout KeyStream,
+        _ place: ScanPlace
+    ) {
+        stream.take(piece) { match, line, text in tell(match, line, text, place) }
+    }
+
+    private func tell(
+        _ match: KeySearch.Match,
+        _ line: Int,
+        _ text: UnsafeRawBufferPointer,
+        _ place: ScanPlace
+    ) {
+        guard isNews(text, place) else { return }
+        count += 1
+        let key = text.bindMemory(to: UInt8.self)
+        report(
+            ScanFinding(
+                place: place,
+                line: line,
+                prefix: String(decoding: match.prefix.ascii, as: UTF8.self),
+                locator: match.locator,
+                verdict: judge.verdict(on: key.span, prefix: match.prefix)
+            )
+        )
+    }
+
+    private func isNews(_ text: UnsafeRawBufferPointer, _ place: ScanPlace) -> Bool {
+        guard case .commit(let repository, _, let path) = place else { return true }
+        var hasher = Hasher()
+        hasher.combine(bytes: text)
+        hasher.combine(repository)
+        hasher.combine(path)
+        return told.insert(hasher.finalize()).inserted
+    }
+
+    private func lack(_ path: String, _ number: Int32) {
+        lack(path, String(cString: strerror(number)))
+    }
+
+    private func lack(_ subject: String, _ reason: String) {
+        isComplete = false
+        note("\(subject) could not be searched: \(reason)")
+    }
+}

@@ -1,0 +1,95 @@
+/// Finds keys of any prefix among any bytes: by their form, and by their checksum, so that nothing
+/// else is taken for one.
+public enum KeySearch {
+    /// Length of the longest key.
+    public static let lengthMax = prefixLengthMax + 1 + Locator.length + 1 + tailLength
+
+    /// A key that was found.
+    public struct Match: Sendable {
+        /// What it begins with.
+        public let prefix: KeyPrefix
+        /// Names the organization's record.
+        public let locator: Locator
+        /// Where it stands.
+        public let range: Range<Int>
+    }
+
+    private static let wordLengths = 2...12
+    private static let suffixes = ["", "_live", "_test"]
+    private static let prefixLengthMax = 17
+
+    /// Length of secret, tag and checksum, which are one run of digits.
+    private static let tailLength =
+        KeyLayout.secretLength + KeyLayout.tagLength + KeyLayout.checksumLength
+
+    private static let isDigit: [Bool] = (0..<256).map {
+        Base62.value(of: UInt8($0)) != 255
+    }
+
+    /// Hands over each key, in their order.
+    ///
+    /// Every tail holds one byte of those that are a tail's length apart; only there does the search
+    /// begin.
+    public static func forEach<Failure: Error>(
+        in text: UnsafeRawBufferPointer,
+        _ body: (Match) throws(Failure) -> Void
+    ) throws(Failure) {
+        try isDigit.withUnsafeBufferPointer { isDigit throws(Failure) in
+            let first = wordLengths.lowerBound + 1 + Locator.length + 1
+            var probe = first + tailLength - 1
+            while probe < text.count {
+                defer { probe += tailLength }
+                var start = probe
+                while probe - start < tailLength, isDigit[Int(text[start])] { start -= 1 }
+                guard start < probe, text[start] == underscore,
+                    let match = match(in: text, tail: start + 1, probe, isDigit)
+                else { continue }
+                try body(match)
+            }
+        }
+    }
+
+    private static let underscore = UInt8(ascii: "_")
+
+    private static func match(
+        in text: UnsafeRawBufferPointer,
+        tail: Int,
+        _ probe: Int,
+        _ isDigit: UnsafeBufferPointer<Bool>
+    ) -> Match? {
+        let end = tail + tailLength
+        let locator = tail - 1 - Locator.length
+        guard end <= text.count, locator > 0, text[locator - 1] == underscore,
+            (locator..<tail - 1).allSatisfy({ isDigit[Int(text[$0])] }),
+            (probe..<end).allSatisfy({ isDigit[Int(text[$0])] })
+        else { return nil }
+        let bytes = text.bindMemory(to: UInt8.self)
+        let isRight = { (start: Int) in hasChecksum(bytes.extracting(start..<end)) }
+        guard let prefix = prefix(in: bytes, endingAt: locator - 1, where: isRight),
+            let name = Locator(ascii: bytes.span, at: locator)
+        else { return nil }
+        return Match(prefix: prefix, locator: name, range: locator - 1 - prefix.ascii.count..<end)
+    }
+
+    private static func hasChecksum(_ key: UnsafeBufferPointer<UInt8>) -> Bool {
+        let start = key.count - KeyLayout.checksumLength
+        return Base62.number(in: key.span, start..<key.count)
+            == UInt64(CRC32.checksum(of: key.span, count: start))
+    }
+
+    /// The prefix that ends there. Letters may stand before it that are none of its own.
+    private static func prefix(
+        in text: UnsafeBufferPointer<UInt8>,
+        endingAt end: Int,
+        where isRight: (Int) -> Bool
+    ) -> KeyPrefix? {
+        for suffix in suffixes {
+            for length in wordLengths {
+                let start = end - suffix.utf8.count - length
+                guard start >= 0 else { break }
+                if let prefix = KeyPrefix(text[start..<end]), isRight(start) { return prefix }
+            }
+        }
+        return nil
+    }
+}

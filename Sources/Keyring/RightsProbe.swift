@@ -1,0 +1,61 @@
+import KeyFormat
+import RedisClient
+
+/// Commands that tell by their replies what a user of the store may do, and change nothing.
+public enum RightsProbe {
+    /// An organization that nobody has.
+    private static let locator = Organization("latchkey-doctor")!.locator
+    private static let nonce = Barrier.Nonce(String(repeating: "0", count: 32).utf8)!
+
+    /// What the executable reads.
+    public static var adminReads: [RedisCommand] {
+        [
+            RedisCommand("PING"), KeyCommands.watch(locator), KeyCommands.read(locator),
+            FleetCommands.watch(), FleetCommands.read(), UseCommands.read(locator),
+        ] + RefusalCommands.read(locator) + SilentWorkers.read()
+            + AuditLine.read(locator, since: UnixTime(milliseconds: 0))
+            + [RecordScan().next ?? RedisCommand("SCAN", "0"), Barrier.takeConfirmations(nonce)]
+    }
+
+    /// What it writes, in a transaction that Redis gives up: a command in it has no arguments.
+    public static var adminChanges: [RedisCommand] {
+        let record = Keyspace.record(locator)
+        let key = Keyspace.gateways
+        return [RedisCommand("MULTI")]
+            + [
+                command("HINCRBY", record, "version", "1"), command("HSET", record, "a", "b"),
+                command("HDEL", record, "a"), command("HDEL", key, "a"),
+                command("HSET", Keyspace.silentWorkers, "a", "b"),
+                command("XADD", Keyspace.audit(locator), "*", "a", "b"),
+                command("XADD", Keyspace.attempts(locator), "*", "a", "b"),
+                command("ZADD", Keyspace.used(locator), "GT", "1", "a"), Barrier.publish(nonce),
+                Barrier.awaitConfirmation(nonce, milliseconds: 1), RedisCommand("HMGET"),
+                RedisCommand("EXEC"),
+            ]
+    }
+
+    /// What a gateway does. Numbers and fields are wrong on purpose.
+    public static var gateway: [RedisCommand] {
+        [
+            RedisCommand("PING"), KeyCommands.read(locator),
+            command("HSET", Keyspace.gateways, "a", "b", "c"),
+            command("HDEL", Keyspace.gateways, "latchkey-doctor"),
+            command("ZADD", Keyspace.used(locator), "GT", "no", "a"),
+            command("ZINCRBY", Keyspace.refused(locator), "no", "a"),
+            command("ZADD", Keyspace.refusedAt(locator), "GT", "no", "a"),
+            command("RPUSH", Keyspace.confirmations(nonce), "latchkey-doctor"),
+            command("EXPIRE", Keyspace.confirmations(nonce), "1"),
+            RedisCommand("CLIENT", "ID"),
+            RedisCommand("CLIENT", "TRACKING", "on", "BCAST", "PREFIX", Keyspace.recordPrefix),
+            RedisCommand("SUBSCRIBE", "__redis__:invalidate"),
+            RedisCommand("SUBSCRIBE", Barrier.channel),
+        ]
+    }
+
+    private static func command(_ name: String, _ key: [UInt8], _ rest: String...) -> RedisCommand {
+        var command = RedisCommand(name)
+        command.append(key)
+        for text in rest { command.append(text) }
+        return command
+    }
+}

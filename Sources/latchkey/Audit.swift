@@ -1,0 +1,38 @@
+import Administration
+import ArgumentParser
+import Keyring
+
+struct Audit: LatchkeyCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Tell who did what to an organization and its key.",
+        discussion: """
+            For its owner. What was refused is told too. VIA is the account that ran
+            the command, where that is not the one it was done for.
+
+            Examples:
+              latchkey audit acme
+              latchkey audit acme --since 7d --json
+            """
+    )
+
+    @Argument(help: "The organization.")
+    var organization: Organization
+
+    @Option(help: ArgumentHelp("How far back to go, such as 7d.", valueName: "time"))
+    var since: TimeSpanArgument?
+
+    @Flag(help: "For programs: an array of JSON objects, times as RFC 3339.")
+    var json = false
+
+    @OptionGroup var options: CallerOptions
+
+    func perform() throws(AdministrationError) {
+        let now = SystemClock.unixTime().milliseconds
+        let span = since.map { Int64(clamping: $0.milliseconds) } ?? now
+        let lines = try options.administration().auditLines(
+            of: organization,
+            since: UnixTime(milliseconds: max(0, now - span))
+        )
+        try Terminal.write(json ? AuditReport.json(lines) : AuditReport.text(lines))
+    }
+}

@@ -1,0 +1,45 @@
+import Administration
+
+/// What the doctor found, as it is shown.
+enum DoctorReport {
+    static func faults(_ findings: [Finding]) -> Int {
+        findings.count { $0.level == .fault }
+    }
+
+    static func text(_ findings: [Finding]) -> String {
+        let count = faults(findings)
+        let end =
+            count == 0
+            ? "All is well." : "\(count) \(count == 1 ? "thing is" : "things are") wrong."
+        return findings.map(lines).joined() + end + "\n"
+    }
+
+    static func json(_ findings: [Finding]) -> String {
+        JSONText.object([
+            ("ok", faults(findings) == 0 ? "true" : "false"),
+            ("findings", JSONText.array(findings.map(object))),
+        ]) + "\n"
+    }
+
+    private static func lines(_ finding: Finding) -> String {
+        let line = "\(mark(finding.level))  \(finding.check): \(finding.text)\n"
+        return line + (finding.remedy.map { "       → \($0)\n" } ?? "")
+    }
+
+    private static func mark(_ level: Finding.Level) -> String {
+        switch level {
+        case .ok: Style.good.applied(to: "ok   ")
+        case .note: Style.warning.applied(to: "note ")
+        case .fault: Style.bad.applied(to: "FAULT")
+        }
+    }
+
+    private static func object(_ finding: Finding) -> String {
+        JSONText.object([
+            ("check", JSONText.string(finding.check)),
+            ("level", JSONText.string(finding.level.rawValue)),
+            ("text", JSONText.string(finding.text)),
+            ("remedy", finding.remedy.map { JSONText.string($0) } ?? "null"),
+        ])
+    }
+}

@@ -1,0 +1,55 @@
+import Administration
+import ArgumentParser
+import Keyring
+
+struct OrgAdd: LatchkeyCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "add",
+        abstract: "Add an organization, without a key.",
+        discussion: """
+            Examples:
+              latchkey org add acme --owner alice
+              latchkey org list | ssh elsewhere latchkey org add --from -
+            """
+    )
+
+    @Argument(help: "Its name: 1 to 64 of A-Z a-z 0-9 . _ -")
+    var name: Organization?
+
+    @Option(help: ArgumentHelp("Who alone may see and manage its key.", valueName: "who"))
+    var owner: Principal?
+
+    @OptionGroup var many: ManyOption
+
+    @OptionGroup var options: CallerOptions
+
+    func validate() throws {
+        let isOne = name != nil && owner != nil
+        let isNone = name == nil && owner == nil
+        guard many.path == nil ? isOne : isNone else {
+            throw ValidationError("Name an organization and its --owner, or a file with --from.")
+        }
+    }
+
+    func perform() throws(AdministrationError) {
+        if let lines = try many.lines() { return try add(lines) }
+        guard let name, let owner else { return }
+        let isNew = try options.administration().addOrganization(name, owner: owner)
+        Terminal.say(
+            isNew
+                ? "Added \(name), owned by \(owner)."
+                : "\(name) is there already, owned by \(owner)."
+        )
+    }
+
+    private func add(_ lines: [OrganizationLine]) throws(AdministrationError) {
+        let administration = try options.administration()
+        try Interruption.heldBack { () throws(AdministrationError) in
+            let summary = try many.run("Added") { goesOn throws(AdministrationError) in
+                try administration.addOrganizations(lines, goesOn: goesOn)
+            }
+            Terminal.say("Added \(summary.changed); \(summary.unchanged) were there already.")
+            if let failure = many.tell(summary) { throw failure }
+        }
+    }
+}

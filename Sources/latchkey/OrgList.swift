@@ -1,0 +1,46 @@
+import Administration
+import ArgumentParser
+import Keyring
+
+struct OrgList: LatchkeyCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "list",
+        abstract: "List the organizations and who owns them.",
+        discussion: """
+            Whether they have keys, only their owners see. Where no person looks, each line is a
+            name, a tab and the owner, as "latchkey org add --from" reads them.
+
+            Examples:
+              latchkey org list
+              latchkey org list --json
+            """
+    )
+
+    @Flag(help: "For programs: an array of JSON objects.")
+    var json = false
+
+    @OptionGroup var options: CallerOptions
+
+    func perform() throws(AdministrationError) {
+        let (entries, faults) = try options.administration().organizations()
+        Terminal.say(faults.map { "latchkey: \($0)" })
+        try Terminal.write(json ? Self.json(entries) : Self.text(entries))
+    }
+
+    private static func text(_ entries: [OrganizationEntry]) -> String {
+        let rows = entries.map { [$0.organization.name, $0.owner.name] }
+        if entries.isEmpty, Style.isTerminal(1) { return "There is no organization.\n" }
+        return Table.text(header: ["ORGANIZATION", "OWNER"], rows: rows)
+    }
+
+    private static func json(_ entries: [OrganizationEntry]) -> String {
+        JSONText.array(
+            entries.map { entry in
+                JSONText.object([
+                    ("organization", JSONText.string(entry.organization.name)),
+                    ("owner", JSONText.string(entry.owner.name)),
+                ])
+            }
+        ) + "\n"
+    }
+}

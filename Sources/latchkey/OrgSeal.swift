@@ -1,0 +1,42 @@
+import Administration
+import ArgumentParser
+
+struct OrgSeal: LatchkeyCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "seal",
+        abstract: "Seal all records with the first pepper.",
+        discussion: """
+            After the pepper was rotated, and every gateway reloaded: records keep the
+            seal of the pepper with which they were written, until they change. Keys,
+            owners and all else stay. Afterwards "latchkey doctor" says whether keys
+            still need an old pepper.
+
+            Examples:
+              latchkey org seal
+              latchkey org seal --yes
+            """
+    )
+
+    @Flag(help: "Do not ask.")
+    var yes = false
+
+    @OptionGroup var options: CallerOptions
+
+    func perform() throws(AdministrationError) {
+        let administration = try options.administration()
+        try Terminal.confirm(
+            "A gateway that was not reloaded since the pepper was rotated lets nobody in whose record "
+                + "is sealed anew.",
+            yes: yes
+        )
+        let (count, faults) = try administration.sealRecords()
+        Terminal.say(faults.map { "latchkey: \($0)" })
+        Terminal.say("\(count) record\(count == 1 ? " was" : "s were") sealed anew.")
+        guard faults.isEmpty else {
+            throw AdministrationError(
+                .data,
+                "not all records can be trusted: see \"latchkey doctor\""
+            )
+        }
+    }
+}

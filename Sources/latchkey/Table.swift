@@ -1,0 +1,29 @@
+import Glibc
+
+/// Lines of cells: on a terminal in columns under a header, for programs with a tab between.
+enum Table {
+    static func text(
+        header: [String],
+        rows: [[String]],
+        isTerminal: Bool = Style.isTerminal(STDOUT_FILENO)
+    ) -> String {
+        isTerminal
+            ? columns([header] + rows) : rows.map { $0.joined(separator: "\t") + "\n" }.joined()
+    }
+
+    /// Two blanks between columns, none at the end of a line.
+    static func columns(_ rows: [[String]]) -> String {
+        let count = rows.map(\.count).max() ?? 0
+        let widths = (0..<count).map { column in
+            rows.map { column < $0.count ? $0[column].count : 0 }.max() ?? 0
+        }
+        return rows.map { line($0, widths) + "\n" }.joined()
+    }
+
+    private static func line(_ cells: [String], _ widths: [Int]) -> String {
+        let padded = zip(cells, widths).dropLast().map { cell, width in
+            cell + String(repeating: " ", count: width - cell.count + 2)
+        }
+        return padded.joined() + (cells.last ?? "")
+    }
+}

@@ -1,0 +1,92 @@
+import Administration
+import ArgumentParser
+import Glibc
+
+struct Export: LatchkeyCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Write all records to standard output, for a backup (operators only).",
+        discussion: """
+            There is no key in it, but whose organizations there are, and what keys are
+            compared with. The audit is not in it. Where a record cannot be proven, it
+            is left out and told of, and the exit code is 65.
+
+            Example:
+              umask 077; latchkey export > records
+            """
+    )
+
+    @OptionGroup var options: CallerOptions
+
+    func perform() throws(AdministrationError) {
+        let (text, summary) = try options.administration().exportRecords()
+        guard Output.write(text.span, to: STDOUT_FILENO) else {
+            throw AdministrationError(
+                .output,
+                "the export could not be written: \(String(cString: strerror(errno)))"
+            )
+        }
+        Terminal.say("Exported \(summary.written) records.")
+        Terminal.say(summary.faults.map { "latchkey: \($0)" })
+        guard summary.faults.isEmpty else {
+            throw AdministrationError(.data, "\(summary.faults.count) records were left out")
+        }
+    }
+}
+
+struct Import: LatchkeyCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Write records that were exported into the store (operators only).",
+        discussion: """
+            Needs the pepper under which they were made. A damaged file is refused as a
+            whole. A record of the same or a later version in the store stays. Keys that
+            were revoked after the export come back where the store does not know it:
+            revoke them once more.
+
+            Example:
+              latchkey import records
+            """
+    )
+
+    @Argument(help: "The file (- is standard input).", completion: .file())
+    var file: String
+
+    @OptionGroup var waiting: WaitingOptions
+
+    @OptionGroup var options: CallerOptions
+
+    func perform() throws(AdministrationError) {
+        let administration = try options.administration()
+        let text = try InputFile.read(file)
+        try Interruption.heldBack { () throws(AdministrationError) in
+            let (summary, confirmation) = try run(administration, text)
+            Terminal.say(
+                "Imported \(summary.written) records; \(summary.left) were left as they are."
+            )
+            Terminal.say(summary.faults.map { "latchkey: \($0)" })
+            if case .unconfirmed(let doubt) = confirmation {
+                throw ConfirmationText.doubt(
+                    doubt,
+                    change: "the records were imported",
+                    key: "earlier keys",
+                    remedy: "import them anew"
+                )
+            }
+            guard summary.faults.isEmpty else {
+                throw AdministrationError(.data, "not all records were imported")
+            }
+        }
+    }
+
+    private func run(_ administration: KeyAdministration, _ text: [UInt8])
+        throws(AdministrationError) -> (TransportSummary, ChangeConfirmation)
+    {
+        let line = ProgressLine()
+        defer { line.erase() }
+        return try waiting.run { waiting throws(AdministrationError) in
+            try administration.importRecords(text, waiting: waiting) { progress in
+                line.show(progress, "Imported")
+                return !Interruption.isPending
+            }
+        }
+    }
+}

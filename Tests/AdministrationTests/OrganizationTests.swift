@@ -1,0 +1,207 @@
+import Keyring
+import Testing
+
+@testable import Administration
+
+/// Organizations from their beginning to their end, in a real Redis.
+struct OrganizationTests {
+    private let acme = Installation.acme
+    private let bob = Principal("bob")!
+
+    @Test func `organizations are listed by name, with their owners and nothing else`() throws {
+        let installation = try Installation()
+        let root = try installation.administration("root")
+        for name in ["umbrella", "acme", "initech"] {
+            _ = try root.addOrganization(Organization(name)!, owner: Installation.alice)
+        }
+        let (entries, faults) = try root.organizations()
+        #expect(entries.map(\.organization.name) == ["acme", "initech", "umbrella"])
+        #expect(Set(entries.map(\.owner)) == [Installation.alice])
+        #expect(faults == [])
+    }
+
+    @Test func `a record that cannot be trusted is told of, and not listed`() throws {
+        let installation = try Installation()
+        try installation.addAcme()
+        try installation.redis("HSET", installation.storeKey(), "owner", "bob")
+        let (entries, faults) = try installation.administration("root").organizations()
+        #expect(entries == [])
+        #expect(faults.count == 1 && faults[0].contains("\(acme.locator)"))
+    }
+
+    @Test func `with another owner the key goes on, and is that one's`() throws {
+        let installation = try Installation()
+        let key = try installation.addAcme()
+        let root = try installation.administration("root")
+        #expect(try root.transferOrganization(acme, to: bob))
+        #expect(try !root.transferOrganization(acme, to: bob))
+        #expect(try installation.verification(of: key) == .issued(.valid(acme)))
+        #expect(failure { _ = try installation.administration().status(of: acme) } == .notPermitted)
+        #expect(try installation.administration("bob").status(of: acme).record.owner == bob)
+    }
+
+    @Test func `a removed organization has no key, no owner and its version`() throws {
+        let installation = try Installation()
+        let key = try installation.addAcme()
+        let root = try installation.administration("root")
+        let before = try #require(try installation.fields()["version"].flatMap { UInt64($0) })
+        guard case .confirmed = try root.removeOrganization(acme) else {
+            Issue.record("not confirmed")
+            return
+        }
+        #expect(try installation.verification(of: key) == .issued(.revoked))
+        let fields = try installation.fields()
+        #expect(fields["state"] == "removed" && fields["verifier"] == nil)
+        #expect(fields["version"] == "\(before + 1)")
+        #expect(failure { _ = try installation.administration().status(of: acme) } == .notPermitted)
+        #expect(failure { _ = try root.transferOrganization(acme, to: bob) } == .data)
+        #expect(try root.organizations().entries == [])
+    }
+
+    @Test func `a removed organization can be added again, for anybody, without its key`() throws {
+        let installation = try Installation()
+        let key = try installation.addAcme()
+        let root = try installation.administration("root")
+        _ = try root.removeOrganization(acme)
+        #expect(try root.addOrganization(acme, owner: bob))
+        #expect(try installation.verification(of: key) == .issued(.revoked))
+        #expect(try installation.fields()["version"] == "4")
+        #expect(try installation.administration("bob").status(of: acme).record.state == .none)
+    }
+
+    @Test func `removing once more asks the gateways once more`() throws {
+        let installation = try Installation()
+        try installation.addAcme()
+        let root = try installation.administration("root")
+        _ = try root.removeOrganization(acme)
+        let before = try installation.fields()
+        guard case .confirmed = try root.removeOrganization(acme) else {
+            Issue.record("not confirmed")
+            return
+        }
+        #expect(try installation.fields() == before)
+        #expect(failure { _ = try root.removeOrganization(Organization("none")!) } == .data)
+    }
+
+    @Test(arguments: [
+        ("owner", "mallory"), ("mac", "0"), ("version", "-1"), ("version", "9223372036854775807"),
+        ("state", "what"), ("organization", "umbrella"),
+    ])
+    func `an organization of which nothing can be proven can be removed, and begins anew`(
+        field: String,
+        value: String
+    ) throws {
+        let installation = try Installation()
+        let key = try installation.addAcme()
+        try installation.redis("HSET", installation.storeKey(), field, value)
+        let root = try installation.administration("root")
+        guard case .confirmed = try root.removeOrganization(acme) else {
+            Issue.record("not confirmed")
+            return
+        }
+        #expect(try root.addOrganization(acme, owner: Installation.alice))
+        #expect(try installation.administration().status(of: acme).record.state == .none)
+        #expect(try installation.verification(of: key) == .issued(.revoked))
+        _ = try installation.generate()
+    }
+
+    @Test func `who is no operator lists, gives away and removes nothing`() throws {
+        let installation = try Installation()
+        try installation.addAcme()
+        let before = try installation.fields()
+        for account in ["alice", "bob"] {
+            let other = try installation.administration(account)
+            #expect(failure { _ = try other.organizations() } == .notPermitted)
+            #expect(failure { _ = try other.transferOrganization(acme, to: bob) } == .notPermitted)
+            #expect(failure { _ = try other.removeOrganization(acme) } == .notPermitted)
+        }
+        #expect(try installation.fields() == before)
+    }
+
+    @Test func `the audit tells who did what by way of whom, and what was refused`() throws {
+        let installation = try Installation()
+        try installation.addAcme()
+        #expect(failure { _ = try installation.administration("bob").status(of: acme) } != nil)
+        #expect(
+            failure { _ = try installation.administration("bob", as: "alice").revoke(acme) } != nil
+        )
+        #expect(failure { _ = try installation.administration("root").generate(for: acme) } != nil)
+        let root = try installation.administration("root")
+        _ = try root.transferOrganization(acme, to: bob)
+        let lines = try installation.administration("bob").auditLines(of: acme, since: .epoch)
+        func told(refused: Bool) -> [String] {
+            lines.filter { $0.isRefused == refused }.map { "\($0.what) \($0.who) \($0.via)" }
+        }
+        #expect(
+            told(refused: false) == [
+                "register root root", "generate alice alice", "transfer root root",
+            ]
+        )
+        #expect(
+            told(refused: true) == ["status bob bob", "revoke alice bob", "generate root root"]
+        )
+        #expect(lines.first { $0.what == "transfer" }?.newOwner == "bob")
+    }
+
+    @Test func `the audit is its owner's, and the operators' where there is none any more`() throws
+    {
+        let installation = try Installation()
+        try installation.addAcme()
+        let root = try installation.administration("root")
+        #expect(failure { _ = try root.auditLines(of: acme, since: .epoch) } == .notPermitted)
+        _ = try root.removeOrganization(acme)
+        #expect(try root.auditLines(of: acme, since: .epoch).contains { $0.what == "remove" })
+        let alice = try installation.administration()
+        #expect(failure { _ = try alice.auditLines(of: acme, since: .epoch) } == .notPermitted)
+    }
+
+    @Test func `what is refused drives nothing that was done out of the audit`() throws {
+        let installation = try Installation()
+        try installation.addAcme()
+        let stranger = try installation.administration("bob")
+        for _ in 0..<1500 { _ = try? stranger.status(of: acme) }
+        let lines = try installation.administration().auditLines(of: acme, since: .epoch)
+        #expect(lines.filter { !$0.isRefused }.map(\.what) == ["register", "generate"])
+        #expect(lines.filter(\.isRefused).count < 1200)
+    }
+
+    @Test func `a slip of the finger is noticed, for those who may know the name`() throws {
+        let installation = try Installation()
+        try installation.addAcme(withKey: false)
+        let slip = Organization("acmee")!
+        func message(_ account: String) throws -> String {
+            let administration = try installation.administration(account)
+            do throws(AdministrationError) {
+                _ = try administration.status(of: slip)
+                return ""
+            } catch {
+                return error.message
+            }
+        }
+        #expect(try message("root").hasSuffix("did you mean acme?"))
+        #expect(try message("alice").hasSuffix("did you mean acme?"))
+        #expect(try !message("bob").contains("did you mean"))
+    }
+
+    @Test func `an owner's slip is answered alike whether the other organization exists`() throws {
+        let installation = try Installation()
+        try installation.addAcme(withKey: false)
+        let other = Organization("acmes")!
+        func message() throws -> String {
+            let alice = try installation.administration()
+            do throws(AdministrationError) {
+                _ = try alice.status(of: other)
+                return ""
+            } catch {
+                return error.message
+            }
+        }
+        let absent = try message()
+        _ = try installation.administration("root").addOrganization(other, owner: bob)
+        #expect(try message() == absent)
+    }
+}
+
+extension UnixTime {
+    fileprivate static let epoch = UnixTime(milliseconds: 0)
+}

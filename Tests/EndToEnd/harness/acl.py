@@ -1,0 +1,50 @@
+"""The rights that the documents give to the two programs in Redis."""
+
+import re
+
+from harness.artefacts import ROOT
+
+PROGRAMS = ("gateway", "admin")
+PASSWORD = {"gateway": "gateway-password-1", "admin": "admin-password-2"}
+
+
+def rules(program):
+    """The words behind the password in docs/acl."""
+    line = (ROOT / f"docs/acl/{program}.acl").read_text()
+    user, words = re.fullmatch(r"user latchkey-(\S+) on >PASSWORD (.*)\n", line).groups()
+    assert user == program
+    return words.split()
+
+
+def grants(program):
+    """Those of the rules that allow something, each of which can be left out."""
+    return [rule for rule in rules(program) if rule[0] in "+%~&"]
+
+
+def give(sandbox, program, words):
+    """Makes a program's user, with these rights and no others."""
+    sandbox.redis.cli("ACL", "SETUSER", program, "reset", "on", f">{PASSWORD[program]}", "resetchannels", *words)
+
+
+def write_credentials(sandbox, name, text, mode=0o600):
+    path = sandbox.folder / name
+    path.write_text(text)
+    path.chmod(mode)
+    return path
+
+
+def protect(sandbox, gateway=None, admin=None):
+    """Gives each program a user of its own, and takes the rights of all others."""
+    for program, words in (("gateway", gateway), ("admin", admin)):
+        give(sandbox, program, words or rules(program))
+        write_credentials(sandbox, f"{program}.auth", f"{program} {PASSWORD[program]}\n")
+    sandbox.redis.cli("ACL", "SETUSER", "default", "-hmget", "-zadd", "-multi", "-hset", "-watch")
+    sandbox.add_settings(
+        f"latchkey_store_auth gateway={sandbox.folder}/gateway.auth admin={sandbox.folder}/admin.auth;"
+    )
+
+
+def refusals(sandbox):
+    """How often Redis has refused a command for lack of a right."""
+    found = re.search(r"errorstat_NOPERM:count=(\d+)", sandbox.redis.cli("INFO", "errorstats"))
+    return int(found[1]) if found else 0

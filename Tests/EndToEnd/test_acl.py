@@ -1,0 +1,83 @@
+"""What the two programs may do in Redis: all that they need, and nothing else."""
+
+import pytest
+
+from harness import acl
+from harness.executable import DONE
+from harness.key_forge import locator, used_key
+from harness.polling import wait_until
+from harness.sandbox import OWNER
+
+
+@pytest.fixture
+def protected(sandboxes):
+    sandbox = sandboxes(start=False, workers=1, settings="latchkey_lease 100ms;")
+    acl.protect(sandbox)
+    sandbox.nginx.start()
+    return sandbox
+
+
+def administer(sandbox):
+    """Everything for which the executable needs a right, but what the doctor does."""
+    run = sandbox.latchkey.run
+    run("org", "add", "acme", "--owner", OWNER)
+    for _ in range(2):
+        key = run("generate", "acme", "--yes", as_=OWNER).out.strip()
+        if key:
+            sandbox.latchkey.remember(key)
+    run("status", "acme", as_=OWNER)
+    run("status", "acme", as_="mallory")
+    run("audit", "acme", as_=OWNER)
+    run("gateways")
+    run("org", "list")
+    run("org", "remove", "acme", "--yes")
+
+
+def begin_anew(sandbox):
+    """Puts new workers in the place of those that run, and gives out a new key."""
+    sandbox.nginx.reload()
+    return sandbox.latchkey.remember(sandbox.latchkey.run("generate", "acme", "--yes", as_=OWNER).out.strip())
+
+
+def test_the_rights_in_the_documents_are_enough(protected):
+    key = protected.key()
+    protected.wait_for_entries()
+    protected.warm(key)
+    wait_until(lambda: protected.redis.cli("ZSCORE", used_key("acme"), locator("acme")), "the use is recorded")
+    administer(protected)
+    wait_until(lambda: protected.status_of(key) == 401, "the key is refused")
+
+    assert acl.refusals(protected) == 0
+    assert protected.latchkey.run("doctor").code == DONE
+
+
+def test_the_executable_needs_each_of_its_rights(protected):
+    for right in acl.grants("admin"):
+        acl.give(protected, "admin", [rule for rule in acl.rules("admin") if rule != right])
+        before = acl.refusals(protected)
+        administer(protected)
+        refused = acl.refusals(protected) - before
+        # Redis counts a refused EXEC as something else; some rights only the doctor needs.
+        assert refused or "FAULT" in protected.latchkey.run("doctor").out, f"{right} is not needed"
+
+
+def test_a_gateway_needs_each_of_its_rights(protected):
+    protected.expect("NOPERM")
+    revoked = protected.key()
+    protected.key()
+    for right in acl.grants("gateway"):
+        acl.give(protected, "gateway", [rule for rule in acl.rules("gateway") if rule != right])
+        before = acl.refusals(protected)
+        keys = [begin_anew(protected), revoked]
+        wait_until(
+            lambda: [protected.status_of(key) for key in keys] and acl.refusals(protected) > before,
+            f"{right} is missed",
+        )
+
+
+def test_who_has_only_a_gateways_rights_changes_no_record(protected):
+    protected.key()
+    user = ["--user", "gateway", "--pass", acl.PASSWORD["gateway"], "--no-auth-warning"]
+    for command in (["HSET", f"latchkey:record:{{{locator('acme')}}}", "state", "none"], ["DEL", "latchkey:gateways"],
+                    ["FLUSHALL"], ["KEYS", "*"], ["SCAN", "0"], ["XRANGE", f"latchkey:audit:{{{locator('acme')}}}", "-", "+"]):
+        assert "NOPERM" in protected.redis.run(*user, *command).stdout
