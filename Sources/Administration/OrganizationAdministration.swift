@@ -50,20 +50,12 @@ extension KeyAdministration {
     {
         try OwnerRule.check(.listOrganizations, on: nil, owner: nil, by: caller)
         var entries: [OrganizationEntry] = []
-        var faults: [String] = []
-        try RecordListing(store).visit { locator, reply in
-            do throws(RecordFault) {
-                let stored = try StoredRecord(reply)
-                guard !stored.isAbsent else { return }
-                let record = try stored.record(at: locator, seal: seal)
-                guard !record.isRemoved else { return }
-                entries.append(.init(organization: record.organization, owner: record.owner))
-            } catch {
-                faults.append("the record of locator \(locator) \(error)")
-            }
+        let faults = try RecordListing(store).visitProven(seal) { record, _ in
+            guard !record.isRemoved else { return }
+            entries.append(.init(organization: record.organization, owner: record.owner))
         }
         entries.sort { $0.organization.name < $1.organization.name }
-        return (entries, faults.sorted())
+        return (entries, faults)
     }
 
     /// Gives an organization to another owner; its key stays. Returns `false` where it is that one's

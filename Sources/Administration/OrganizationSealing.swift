@@ -10,22 +10,14 @@ extension KeyAdministration {
     public func sealRecords() throws(AdministrationError) -> (count: Int, faults: [String]) {
         try OwnerRule.check(.sealRecords, on: nil, owner: nil, by: caller)
         var outdated: [Organization] = []
-        var faults: [String] = []
-        try RecordListing(store).visit { locator, reply in
-            do throws(RecordFault) {
-                let stored = try StoredRecord(reply)
-                guard !stored.isAbsent else { return }
-                let record = try stored.record(at: locator, seal: seal)
-                if stored.pepper(seal) != 0 { outdated.append(record.organization) }
-            } catch {
-                faults.append("the record of locator \(locator) \(error)")
-            }
+        let faults = try RecordListing(store).visitProven(seal) { record, stored in
+            if stored.pepper(seal) != 0 { outdated.append(record.organization) }
         }
         var count = 0
         for organization in outdated {
             let change = try store.change(organization, audit(.seal)) { $0?.sealedAnew() }
             if change != nil { count += 1 }
         }
-        return (count, faults.sorted())
+        return (count, faults)
     }
 }

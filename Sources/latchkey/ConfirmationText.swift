@@ -21,6 +21,42 @@ enum ConfirmationText {
         answer.expired.map { "\(name($0)) did not confirm; its lease has ended." }
     }
 
+    /// A change that ends keys, in words.
+    struct Ending {
+        /// What was done, as a sentence without its end.
+        let done: String
+        /// What no gateway does any more, as the beginning of a sentence.
+        let holds: String
+        /// What was done, as the beginning of a sentence on what is not known.
+        let change: String
+        /// Which key may still be accepted.
+        let key: String
+        /// What to do where the change is not there any more.
+        let remedy: String
+    }
+
+    /// Tells what came of a change that ends keys.
+    static func tell(_ confirmation: ChangeConfirmation, of ending: Ending)
+        throws(AdministrationError)
+    {
+        switch confirmation {
+        case .confirmed(let since, let answer):
+            Terminal.say(notes(answer))
+            Terminal.say("\(ending.done). \(ending.holds) since \(TimeText.timeOfDay(since)) UTC.")
+        case .notAwaited:
+            Terminal.say(
+                "\(ending.done). Gateways are told at once; not waited for their confirmation."
+            )
+        case .unconfirmed(let doubt):
+            throw self.doubt(
+                doubt,
+                change: ending.change,
+                key: ending.key,
+                remedy: ending.remedy
+            )
+        }
+    }
+
     /// Why it is not known that a change holds everywhere.
     ///
     /// - Parameters:

@@ -38,26 +38,17 @@ struct OrgRemove: LatchkeyCommand {
             let confirmation = try waiting.run { waiting throws(AdministrationError) in
                 try administration.removeOrganization(name, waiting: waiting)
             }
-            try tell(confirmation)
+            try ConfirmationText.tell(confirmation, of: ending)
         }
     }
 
-    private func tell(_ confirmation: ChangeConfirmation) throws(AdministrationError) {
-        switch confirmation {
-        case .confirmed(let since, let answer):
-            Terminal.say(ConfirmationText.notes(answer))
-            Terminal.say(
-                "Removed. No gateway accepts a key of \(name) since \(TimeText.timeOfDay(since)) UTC."
-            )
-        case .notAwaited:
-            Terminal.say("Removed. Gateways are told at once; not waited for their confirmation.")
-        case .unconfirmed(let doubt):
-            throw ConfirmationText.doubt(
-                doubt,
-                change: "\(name) was removed",
-                key: "its key",
-                remedy: "remove it anew"
-            )
-        }
+    private var ending: ConfirmationText.Ending {
+        .init(
+            done: "Removed",
+            holds: "No gateway accepts a key of \(name)",
+            change: "\(name) was removed",
+            key: "its key",
+            remedy: "remove it anew"
+        )
     }
 }

@@ -87,20 +87,17 @@ struct Revoke: LatchkeyCommand {
             Terminal.say("\(organization) has no key: nothing to revoke.")
         case .notAwaited where !hadKey:
             Terminal.say("\(organization) has no key: nothing to revoke.")
-        case .confirmed(let since, let answer):
-            Terminal.say(ConfirmationText.notes(answer))
-            Terminal.say(
-                "Revoked. No gateway accepts the key since \(TimeText.timeOfDay(since)) UTC."
-            )
-        case .notAwaited:
-            Terminal.say("Revoked. Gateways are told at once; not waited for their confirmation.")
-        case .unconfirmed(let doubt):
-            throw ConfirmationText.doubt(
-                doubt,
-                change: "the key of \(organization) was revoked",
-                key: "it",
-                remedy: "revoke it anew"
-            )
+        case let confirmation?: try ConfirmationText.tell(confirmation, of: ending)
         }
+    }
+
+    private var ending: ConfirmationText.Ending {
+        .init(
+            done: "Revoked",
+            holds: "No gateway accepts the key",
+            change: "the key of \(organization) was revoked",
+            key: "it",
+            remedy: "revoke it anew"
+        )
     }
 }

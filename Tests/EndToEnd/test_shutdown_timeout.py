@@ -61,10 +61,7 @@ def test_checks_that_wait_for_the_store_let_nobody_in_and_the_worker_ends(make):
     gate.redis.freeze()
 
     with ExitStack() as stack:
-        connections = [stack.enter_context(gate.connect()) for _ in range(WAITING)]
-        for connection in connections:
-            connection.send("/api", bearer(key))
-        wait_until(lambda: all(connection.is_taken() for connection in connections), "nginx has taken the requests")
+        connections = waiting_requests(gate, key, stack)
         old = replaced(gate)
         wait_for_end(old)
         assert {outcome(connection) for connection in connections} <= {"cut off", 503}
@@ -72,6 +69,15 @@ def test_checks_that_wait_for_the_store_let_nobody_in_and_the_worker_ends(make):
     gate.redis.thaw()
     wait_until(lambda: gate.status_of(key) == 200, "the new worker finds the store")
     gate.wait_for_entries()
+
+
+def waiting_requests(gate, key, stack):
+    """Connections with a request each that nginx has taken."""
+    connections = [stack.enter_context(gate.connect()) for _ in range(WAITING)]
+    for connection in connections:
+        connection.send("/api", bearer(key))
+    wait_until(lambda: all(connection.is_taken() for connection in connections), "nginx has taken the requests")
+    return connections
 
 
 def outcome(connection):
@@ -89,10 +95,7 @@ def test_checks_that_are_answered_before_the_timeout_are_answered_well(sandboxes
     gate.redis.freeze()
 
     with ExitStack() as stack:
-        connections = [stack.enter_context(gate.connect()) for _ in range(WAITING)]
-        for connection in connections:
-            connection.send("/api", bearer(key))
-        wait_until(lambda: all(connection.is_taken() for connection in connections), "nginx has taken the requests")
+        connections = waiting_requests(gate, key, stack)
         old = replaced(gate)
         gate.redis.thaw()
         assert {connection.receive().status for connection in connections} == {204}

@@ -29,10 +29,8 @@ struct PepperExamination {
         let clock = SystemClock()
         let store = RecordStore(connection, clock: clock, seal: seal)
         do throws(AdministrationError) {
-            try RecordListing(store).visit { locator, reply in
-                guard let stored = try? StoredRecord(reply), let pepper = stored.pepper(seal),
-                    let record = try? stored.record(at: locator, seal: seal)
-                else { return }
+            _ = try RecordListing(store).visitProven(seal) { record, stored in
+                guard let pepper = stored.pepper(seal) else { return }
                 need.count(record, sealedWith: pepper, now: clock.unix)
             }
         } catch {

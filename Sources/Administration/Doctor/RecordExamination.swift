@@ -18,22 +18,15 @@ struct RecordExamination {
         else { return [] }
         let seal = RecordSeal(peppers: peppers)
         let store = RecordStore(connection, clock: SystemClock(), seal: seal)
-        var count = 0
-        var faults: [String] = []
+        var provenCount = 0
+        let faults: [String]
         do throws(AdministrationError) {
-            try RecordListing(store).visit { locator, reply in
-                count += 1
-                do throws(RecordFault) {
-                    let stored = try StoredRecord(reply)
-                    if !stored.isAbsent { _ = try stored.record(at: locator, seal: seal) }
-                } catch {
-                    faults.append("the record of locator \(locator) \(error)")
-                }
-            }
+            faults = try RecordListing(store).visitProven(seal) { _, _ in provenCount += 1 }
         } catch {
             return [.fault("records", error.message, "allow +scan and +hmget: docs/ACCESS.md")]
         }
-        guard let first = faults.min() else {
+        let count = provenCount + faults.count
+        guard let first = faults.first else {
             return [.ok("records", "\(count) record\(count == 1 ? " is" : "s are") proven")]
         }
         let others = faults.count > 1 ? ", and \(faults.count - 1) more" : ""
