@@ -17,6 +17,7 @@
  *   format      the words of that answer, in the format that is wanted
  *   accept      whether a client names a media type
  *   grpc        that answer to a gRPC call
+ *   header      a header of an answer
  *   variable    $latchkey_organization and its like
  *   worker      a worker's gateway, driven once a turn of the event loop
  *   metrics     what has been counted, over all workers
@@ -324,8 +325,6 @@ ngx_int_t ngx_http_latchkey_find_credential(ngx_http_request_t *r,
 
 ngx_int_t ngx_http_latchkey_refuse(ngx_http_request_t *r,
     ngx_http_latchkey_ctx_t *ctx);
-ngx_table_elt_t *ngx_http_latchkey_push_header(ngx_http_request_t *r,
-    const char *key, const char *value);
 
 /* format */
 
@@ -344,6 +343,11 @@ ngx_uint_t ngx_http_latchkey_accepts(ngx_http_request_t *r, ngx_str_t *type);
 ngx_uint_t ngx_http_latchkey_is_grpc(ngx_http_request_t *r);
 ngx_int_t ngx_http_latchkey_send_grpc(ngx_http_request_t *r,
     const ngx_http_latchkey_refusal_t *refusal);
+
+/* header */
+
+ngx_table_elt_t *ngx_http_latchkey_push_header(ngx_http_request_t *r,
+    const char *key, const char *value);
 
 /* variable */
 

@@ -201,7 +201,7 @@ extension Gatekeeper {
             let version = record?.version ?? stored.provenVersion(at: locator, seal: seal)
             if let version, version < cache.version(of: locator) { throw RecordFault.outdated }
             let keys = record.flatMap { AcceptedKeys($0) }
-            let stamp = keys.flatMap { _ in stored.stamp }
+            let stamp = keys == nil ? nil : self.stamp(of: stored)
             learn(keys, version, stamp, locator, mayKeep)
             settle(locator, keys, checks, now)
         } catch {
@@ -224,6 +224,11 @@ extension Gatekeeper {
         }
         if mayKeep { cache.confirm(locator) }
         settle(locator, keys, checks, now)
+    }
+
+    /// Under a lease few records are read again: a stamp would only take memory.
+    private func stamp(of stored: StoredRecord) -> RecordStamp? {
+        configuration.consistency == .strict ? stored.stamp : nil
     }
 
     private func fingerprint(of stamp: RecordStamp) -> Fingerprint {

@@ -50,6 +50,7 @@ public func latchkey_checks_waiting(_ gateway: OpaquePointer) -> Int {
 }
 
 extension latchkey_decision {
+    @inline(__always)
     fileprivate mutating func set(_ decision: Decision) {
         result = latchkey_result(decision.result)
         source = latchkey_source(decision.source)

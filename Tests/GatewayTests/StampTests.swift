@@ -105,4 +105,17 @@ struct StampTests {
         #expect(expired.result == .expired)
         #expect(expired.fieldCounts == [2])
     }
+
+    @Test func `under a lease records are read whole`() throws {
+        let driver = try GateDriver.leased()
+        let key = driver.generate("acme")
+        for _ in 0..<3 {
+            #expect(driver.check(key, request: 1).ticket != 0)
+            let turn = driver.turn()
+            #expect(turn.commands.filter { $0[0] == "HMGET" }.map { $0.count - 2 } == [12])
+            driver.received(driver.store.answer(turn.commands))
+            #expect(driver.results() == [1: .allowed])
+            driver.tellChange("acme")
+        }
+    }
 }
