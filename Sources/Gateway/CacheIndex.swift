@@ -1,4 +1,3 @@
-import Glibc
 import KeyFormat
 
 /// Finds the slot of a locator: a table with open addressing, half empty, without holes left behind
@@ -6,6 +5,7 @@ import KeyFormat
 struct CacheIndex: ~Copyable {
     /// Slot numbers plus one; 0 where nothing is. Memory that was never written to costs nothing.
     private let table: UnsafeMutablePointer<UInt32>
+    private let memory: LargeMemory
     private let mask: Int
 
     /// - Parameter countMax: Most locators that will be in it at a time.
@@ -13,12 +13,8 @@ struct CacheIndex: ~Copyable {
         var capacity = 16
         while capacity < 2 * countMax { capacity *= 2 }
         mask = capacity - 1
-        let memory = calloc(capacity, MemoryLayout<UInt32>.stride)!
-        table = memory.bindMemory(to: UInt32.self, capacity: capacity)
-    }
-
-    deinit {
-        free(table)
+        memory = LargeMemory(byteCount: capacity * MemoryLayout<UInt32>.stride)
+        table = memory.start.bindMemory(to: UInt32.self, capacity: capacity)
     }
 
     /// The slot of a locator, where it has one.

@@ -16,8 +16,6 @@ final class RecordCache {
         var version: UInt64 = 0
         var verifier = Verifier.none
         var name = ShortName(repeating: 0)
-
-        static let alignment = 64
     }
 
     /// Longer names stand elsewhere: they are few.
@@ -52,6 +50,7 @@ final class RecordCache {
     private static let never = Int64.max
 
     private let countMax: Int
+    private let recordMemory: LargeMemory
     private let records: UnsafeMutablePointer<Record>
     private let marks: UnsafeMutablePointer<Mark>
     private let nameLengths: UnsafeMutablePointer<UInt8>
@@ -88,10 +87,8 @@ final class RecordCache {
     ///   memory.
     init(countMax: Int) {
         self.countMax = max(countMax, 1)
-        records = UnsafeMutableRawPointer.allocate(
-            byteCount: self.countMax * MemoryLayout<Record>.stride,
-            alignment: Record.alignment
-        ).bindMemory(to: Record.self, capacity: self.countMax)
+        recordMemory = LargeMemory(byteCount: self.countMax * MemoryLayout<Record>.stride)
+        records = recordMemory.start.bindMemory(to: Record.self, capacity: self.countMax)
         marks = .allocate(capacity: self.countMax)
         nameLengths = .allocate(capacity: self.countMax)
         stamps = .allocate(capacity: self.countMax)
@@ -100,7 +97,6 @@ final class RecordCache {
     }
 
     deinit {
-        records.deallocate()
         marks.deallocate()
         nameLengths.deallocate()
         stamps.deallocate()
