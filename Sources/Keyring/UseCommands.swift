@@ -22,13 +22,15 @@ public enum UseCommands {
     public static func record(_ uses: some Collection<(key: Locator, value: UnixTime)>)
         -> [RedisCommand]
     {
-        var commands: [UInt8: RedisCommand] = [:]
+        // A shard is a digit of base62: there is a place for each ASCII character.
+        var commands = [RedisCommand?](repeating: nil, count: 128)
         for (locator, time) in uses {
-            let shard = Keyspace.shard(of: locator)
-            commands[shard, default: raise(shard)].append(time.decimal)
+            let shard = Int(Keyspace.shard(of: locator) & 127)
+            if commands[shard] == nil { commands[shard] = raise(UInt8(shard)) }
+            commands[shard]?.append(time.decimal)
             locator.withDigits { commands[shard]?.append($0) }
         }
-        return commands.sorted { $0.key < $1.key }.map(\.value)
+        return commands.compactMap { $0 }
     }
 
     private static func raise(_ shard: UInt8) -> RedisCommand {

@@ -10,13 +10,15 @@ public enum RESPEncoder {
     }
 
     /// Appends an argument of a command.
+    @inlinable
     static func appendBulkString(_ text: some Collection<UInt8>, to output: inout [UInt8]) {
         appendHeader("$", text.count, to: &output)
         output.append(contentsOf: text)
         appendLineEnd(to: &output)
     }
 
-    private static func appendHeader(
+    @usableFromInline
+    static func appendHeader(
         _ kind: Unicode.Scalar,
         _ number: Int,
         to output: inout [UInt8]
@@ -30,7 +32,8 @@ public enum RESPEncoder {
         appendLineEnd(to: &output)
     }
 
-    private static func appendLineEnd(to output: inout [UInt8]) {
+    @usableFromInline
+    static func appendLineEnd(to output: inout [UInt8]) {
         output.append(UInt8(ascii: "\r"))
         output.append(UInt8(ascii: "\n"))
     }

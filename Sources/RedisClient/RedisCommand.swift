@@ -1,10 +1,10 @@
 /// A command: its name and arguments, binary safe, in the form in which they are sent.
 public struct RedisCommand: Equatable, Sendable {
     /// The arguments as bulk strings, one behind the other.
-    private(set) var bulkStrings: [UInt8] = []
+    @usableFromInline internal var bulkStrings: [UInt8] = []
 
     /// Number of arguments, the name included.
-    private(set) var count = 0
+    @usableFromInline internal var count = 0
 
     /// A command of texts.
     public init(_ arguments: String...) {
@@ -23,6 +23,7 @@ public struct RedisCommand: Equatable, Sendable {
     }
 
     /// Appends bytes.
+    @inlinable
     public mutating func append(_ argument: some Collection<UInt8>) {
         RESPEncoder.appendBulkString(argument, to: &bulkStrings)
         count += 1
