@@ -16,7 +16,7 @@ from harness.sandbox import OWNER
 
 FOUND = 1
 PIECE = 1 << 18  # so much is read at once
-MEMORY_MAX = 256 << 20  # of addresses, the programs and libraries included
+MEMORY_MAX = 100 << 20  # of what a program writes to
 
 
 @pytest.fixture
@@ -154,7 +154,7 @@ def test_a_large_file_is_searched_with_little_memory(gate, folder):
         file.write(key.encode())
     result = subprocess.run(
         gate.latchkey.command("scan", folder), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (MEMORY_MAX, MEMORY_MAX)),
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_DATA, (MEMORY_MAX, MEMORY_MAX)),
     )
 
     assert "active" in result.stdout
