@@ -135,9 +135,11 @@ extension World {
         }
     }
 
+    /// A key that ends while it is asked for may be refused, so none such is asked for.
     private func ask(_ worker: SimulatedWorker, _ organization: Organization) {
+        let end = worker.now.unix.advanced(byMilliseconds: 1200)
         guard !judge.ledger.isOutdated(organization.name),
-            let key = judge.ledger.activeKey(organization.name, at: worker.now.unix),
+            let key = judge.ledger.activeKey(organization.name, at: end),
             let text = judge.ledger.keys[key].text
         else { return }
         for round in 0..<2 {
