@@ -16,9 +16,10 @@ let selfContained: [LinkerSetting] = [
 ]
 
 /// What the library is made of has been run with checks of exclusive access in every test: a release
-/// does without them, because they are a good part of what a check of a key costs.
-let unchecked: SwiftSetting = .unsafeFlags(
-    ["-enforce-exclusivity=unchecked"],
+/// does without them, because they are a good part of what a check of a key costs. Nor is anything
+/// called across modules that can be looked at in place.
+let optimized: SwiftSetting = .unsafeFlags(
+    ["-enforce-exclusivity=unchecked", "-cross-module-optimization"],
     .when(configuration: .release)
 )
 
@@ -38,29 +39,29 @@ let package = Package(
         .systemLibrary(name: "CLinux", path: "CBridge/linux"),
         .systemLibrary(name: "CLatchkeyABI", path: "CBridge/abi"),
 
-        .target(name: "KeyFormat", dependencies: ["CLibcrypto"], swiftSettings: [unchecked]),
+        .target(name: "KeyFormat", dependencies: ["CLibcrypto"], swiftSettings: [optimized]),
         .target(
             name: "RedisClient",
             dependencies: [
                 "CHiredis", .product(name: "DequeModule", package: "swift-collections"),
             ],
-            swiftSettings: [unchecked]
+            swiftSettings: [optimized]
         ),
         .target(
             name: "Keyring",
             dependencies: ["KeyFormat", "RedisClient"],
-            swiftSettings: [unchecked]
+            swiftSettings: [optimized]
         ),
         .target(
             name: "Gateway",
             dependencies: ["Keyring", .product(name: "DequeModule", package: "swift-collections")],
             // Lets the simulation leave obligations out. No build that is installed has it.
-            swiftSettings: [.define("CANARIES", .when(configuration: .debug)), unchecked]
+            swiftSettings: [.define("CANARIES", .when(configuration: .debug)), optimized]
         ),
         .target(
             name: "LatchkeyABI",
             dependencies: ["CLatchkeyABI", "Gateway"],
-            swiftSettings: [unchecked],
+            swiftSettings: [optimized],
             linkerSettings: selfContained
         ),
         .target(name: "Administration", dependencies: ["Keyring"]),

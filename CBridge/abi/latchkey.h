@@ -231,8 +231,8 @@ typedef struct {
 /*
  * Hands out the next order.  Returns false when there is none.  Call it until
  * then, after every call that takes bytes or time, and once at the end of each
- * turn of the event loop in which checks began: it is at this moment that all
- * reads of the turn are put into one write.
+ * turn of the event loop in which checks began: it is at this moment, or in
+ * latchkey_tick() just before, that all reads of the turn are put into one write.
  */
 bool latchkey_link_next(latchkey_gateway *gateway, latchkey_time now, latchkey_link_order *order);
 

@@ -31,6 +31,15 @@ public final class Gatekeeper {
         }
     }
 
+    /// What a check that waited has come to.
+    public struct Answer {
+        /// The caller's mark.
+        public let request: UInt
+        /// What was decided.
+        public let decision: Decision
+        let ticket: PendingChecks.Ticket
+    }
+
     /// Checks that may wait for the store; more than a worker has connections.
     private static let waitingMax = 65_536
 
@@ -49,12 +58,14 @@ public final class Gatekeeper {
     /// For what is told: changes of records, and barriers.
     var news: StoreLink
 
+    var recordQuery = RecordQuery.record
+    var stampQuery = RecordQuery.stamp
+
     let cache: RecordCache
     var lease: Lease
     var heartbeats: Heartbeats
-    var keptReads = KeptReads()
     var pending = PendingChecks(countMax: waitingMax)
-    var decided: Deque<(check: PendingChecks.Check, decision: Decision)> = []
+    var decided: Deque<Answer> = []
     var streams = OpenStreams()
     var streamsDue = MonotonicTime.origin
     var usage = UsageRecorder(countMax: usesMax)
@@ -137,13 +148,11 @@ extension Gatekeeper {
     /// Forgets a check whose decision was not handed out; unknown tickets do no harm.
     public func cancel(ticket number: UInt64) {
         let ticket = PendingChecks.Ticket(number: number)
-        if pending.remove(ticket) == nil { decided.removeAll { $0.check.ticket == ticket } }
+        if pending.remove(ticket) == nil { decided.removeAll { $0.ticket == ticket } }
     }
 
     /// The next decision that has become known.
-    public func nextDecision() -> (request: UInt, decision: Decision)? {
-        decided.popFirst().map { ($0.check.request, $0.decision) }
-    }
+    public func nextDecision() -> Answer? { decided.isEmpty ? nil : decided.removeFirst() }
 
     /// Number of checks that wait for the store.
     public var waitingCount: Int { pending.count }
@@ -245,7 +254,7 @@ extension Gatekeeper {
     /// Ends the wait of a check.
     func answer(_ check: PendingChecks.Check, _ decision: Decision, _ now: ClockReading) {
         metrics.storeWaits.add(from: check.since, to: now.monotonic)
-        decided.append((check, decision))
+        decided.append(Answer(request: check.request, decision: decision, ticket: check.ticket))
     }
 }
 
@@ -285,6 +294,14 @@ extension Gatekeeper {
         #if CANARIES
             staleClock = now.monotonic
         #endif
+        if hasReadsToSend { sendReads(now.monotonic) }
+        let deadline = nextDeadline
+        guard deadline <= now.monotonic else { return deadline }
+        doWhatIsDue(now)
+        return nextDeadline
+    }
+
+    private func doWhatIsDue(_ now: ClockReading) {
         data.link.tick(now.monotonic)
         news.link.tick(now.monotonic)
         takeEvents(now)
@@ -293,7 +310,6 @@ extension Gatekeeper {
         sendHeartbeats(now)
         sendUses(now.monotonic)
         log.writeLate(now.monotonic)
-        return nextDeadline
     }
 
     /// Ends all trust in what is known, and puts into the output what the store is still to hear:
@@ -330,10 +346,15 @@ extension Gatekeeper {
     private var nextDeadline: MonotonicTime {
         var next = min(data.link.deadline, news.link.deadline, pending.deadline, log.due)
         if streams.hasLimited { next = min(next, streamsDue) }
-        if data.link.isReady, hasUsesToSend { next = min(next, usage.due) }
+        if data.link.isReady { next = min(next, usesDue) }
         guard news.link.isReady, !isEnding else { return next }
         next = min(next, heartbeats.nextPing)
         return data.link.isReady ? min(next, heartbeats.nextEntry) : next
+    }
+
+    private var usesDue: MonotonicTime {
+        let hasUses = usage.isWaiting || (cache.usesCount > 0 && !usage.isUnderWay)
+        return min(hasUses ? usage.due : .never, refusals.isEmpty ? .never : refusals.due)
     }
 
     private func endExpiredStreams(_ now: ClockReading) {

@@ -16,10 +16,10 @@ extension Gatekeeper {
     static let dataNumber: UInt32 = 0
     static let newsNumber: UInt32 = 1
 
-    /// The next thing to do with a connection. Called at the end of a turn of the event loop, this
-    /// is where all reads of the turn are put into one write.
+    /// The next thing to do with a connection. Called at the end of a turn of the event loop, behind
+    /// ``tick(_:)`` or without it, this is where all reads of the turn are put into one write.
     public func nextOrder(_ now: ClockReading) -> (link: UInt32, order: LinkOrder)? {
-        sendReads(now.monotonic)
+        if hasReadsToSend { sendReads(now.monotonic) }
         if let order = data.nextOrder() { return (Self.dataNumber, linkOrder(order)) }
         if let order = news.nextOrder() { return (Self.newsNumber, linkOrder(order)) }
         return nil
@@ -36,13 +36,13 @@ extension Gatekeeper {
 
     /// The connection has been made.
     public func linkOpened(_ number: UInt32, at now: ClockReading) {
-        link(number)?.opened(now.monotonic)
+        withLink(number) { $0.opened(now.monotonic) }
         takeEvents(now)
     }
 
     /// The connection could not be made, or was lost.
     public func linkClosed(_ number: UInt32, at now: ClockReading) {
-        link(number)?.closed(now.monotonic)
+        withLink(number) { $0.closed(now.monotonic) }
         takeEvents(now)
     }
 
@@ -52,15 +52,15 @@ extension Gatekeeper {
         _ bytes: UnsafeRawBufferPointer,
         at now: ClockReading
     ) {
-        link(number)?.received(bytes, now.monotonic)
+        withLink(number) { $0.received(bytes, now.monotonic) }
         takeEvents(now)
     }
 
-    private func link(_ number: UInt32) -> RedisLink? {
+    private func withLink(_ number: UInt32, _ body: (inout RedisLink) -> Void) {
         switch number {
-        case Self.dataNumber: data.link
-        case Self.newsNumber: news.link
-        default: nil
+        case Self.dataNumber: body(&data.link)
+        case Self.newsNumber: body(&news.link)
+        default: break
         }
     }
 
@@ -104,17 +104,13 @@ extension Gatekeeper {
 // MARK: - Asking
 
 extension Gatekeeper {
-    private func sendReads(_ now: MonotonicTime) {
-        guard data.link.isReady else { return }
+    var hasReadsToSend: Bool { (pending.hasUnsent || streams.hasDoubts) && data.link.isReady }
+
+    func sendReads(_ now: MonotonicTime) {
         if streams.hasDoubts { for locator in streams.takeDoubts() { pending.want(locator) } }
-        guard pending.hasUnsent else { return }
-        for read in pending.takeUnsent() {
-            guard send(read, now) else {
-                pending.resend(read.id)
-                continue
-            }
+        while let read = pending.nextUnsent(mayKeep: mayKeepReads) {
+            guard send(read, now) else { return pending.resend(read.id) }
             metrics.storeReads &+= 1
-            keptReads.sent(read.id, read.locator, mayKeep: mayKeepReads)
         }
     }
 
@@ -127,9 +123,9 @@ extension Gatekeeper {
             number: UInt64(read.id),
             sentAt: now
         )
-        let command =
-            hasStamp ? KeyCommands.readStamp(read.locator) : KeyCommands.read(read.locator)
-        return data.link.send(command, mark: mark, now: now)
+        return hasStamp
+            ? data.link.send(stampQuery.command(read.locator), mark: mark, now: now)
+            : data.link.send(recordQuery.command(read.locator), mark: mark, now: now)
     }
 
     private var mayKeepReads: Bool {
@@ -193,8 +189,7 @@ extension Gatekeeper {
     }
 
     private func takeRecord(_ reply: RedisReply, read: PendingChecks.ReadID, _ now: ClockReading) {
-        guard let (locator, checks) = pending.finish(read) else { return }
-        let mayKeep = keptReads.answered(read, locator)
+        guard let (locator, mayKeep) = pending.underWay(read) else { return }
         do throws(RecordFault) {
             let stored = try StoredRecord(reply)
             let record = try stored.activeRecord(at: locator, seal: seal)
@@ -203,27 +198,25 @@ extension Gatekeeper {
             let keys = record.flatMap { AcceptedKeys($0) }
             let stamp = keys == nil ? nil : self.stamp(of: stored)
             learn(keys, version, stamp, locator, mayKeep)
-            settle(locator, keys, checks, now)
+            settle(read, locator, keys, now)
         } catch {
             cache.forget(locator)
             log.note(.recordRefused, now.monotonic, "the record of locator \(locator) \(error)")
-            for check in checks { answer(check, .unavailable(locator), now) }
+            pending.finish(read) { answer($0, .unavailable(locator), now) }
         }
     }
 
     /// A record that has its stamp is what it was; any other is read whole.
     private func takeStamp(_ reply: RedisReply, read: PendingChecks.ReadID, _ now: ClockReading) {
-        guard let locator = pending.locator(of: read) else { return }
-        let mayKeep = keptReads.answered(read, locator)
+        guard let (locator, mayKeep) = pending.underWay(read) else { return }
         guard let stamp = RecordStamp(reply),
-            let keys = cache.keys(ofStamped: locator, fingerprint(of: stamp)),
-            let (_, checks) = pending.finish(read)
+            let keys = cache.keys(ofStamped: locator, stamp)
         else {
             cache.dropStamp(locator)
             return pending.resend(read)
         }
         if mayKeep { cache.confirm(locator) }
-        settle(locator, keys, checks, now)
+        settle(read, locator, keys, now)
     }
 
     /// Under a lease few records are read again: a stamp would only take memory.
@@ -231,17 +224,13 @@ extension Gatekeeper {
         configuration.consistency == .strict ? stored.stamp : nil
     }
 
-    private func fingerprint(of stamp: RecordStamp) -> Fingerprint {
-        fingerprinter.fingerprint(of: stamp.mac.span)
-    }
-
     private func settle(
+        _ read: PendingChecks.ReadID,
         _ locator: Locator,
         _ keys: AcceptedKeys?,
-        _ checks: [PendingChecks.Check],
         _ now: ClockReading
     ) {
-        for check in checks { decide(check, keys, now) }
+        pending.finish(read) { decide($0, keys, now) }
         streams.settle(locator, keys, at: now.unix)
     }
 
@@ -254,12 +243,7 @@ extension Gatekeeper {
         _ mayKeep: Bool
     ) {
         guard !mayKeep else {
-            let lostUse = cache.keep(
-                keys,
-                version: version,
-                stamp: stamp.map(fingerprint),
-                for: locator
-            )
+            let lostUse = cache.keep(keys, version: version, stamp: stamp, for: locator)
             if let lostUse { usage.record(lostUse.locator, at: lostUse.at) }
             return
         }
@@ -286,7 +270,7 @@ extension Gatekeeper {
     {
         data.lost()
         metrics.data.ended()
-        keptReads.overtakeAll()
+        pending.overtakeAll()
         log.note(.storeLost, now.monotonic, "the store at \(endpoint): \(failure)")
         for mark in unanswered where mark.purpose == .read || mark.purpose == .stampRead {
             pending.resend(Int(truncatingIfNeeded: mark.number))

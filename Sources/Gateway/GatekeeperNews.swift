@@ -17,7 +17,7 @@ extension Gatekeeper {
         metrics.news.made()
         log.note(.newsReady, now.monotonic, "the store at \(endpoint) tells of changes")
         if obligations.keeps(.nothingKnownOfBefore) { cache.forgetAll() }
-        if obligations.keeps(.readAfterListening) { keptReads.overtakeAll() }
+        if obligations.keeps(.readAfterListening) { pending.overtakeAll() }
         lease.listens()
         streams.doubtAll()
         heartbeats.hurry(now.monotonic)
@@ -27,7 +27,7 @@ extension Gatekeeper {
         news.lost()
         metrics.news.ended()
         lease.listensNoMore()
-        if obligations.keeps(.readAfterListening) { keptReads.overtakeAll() }
+        if obligations.keeps(.readAfterListening) { pending.overtakeAll() }
         log.note(
             .newsLost,
             now.monotonic,
@@ -51,7 +51,7 @@ extension Gatekeeper {
     private func forget(_ locator: Locator) {
         metrics.invalidations &+= 1
         cache.forget(locator)
-        if obligations.keeps(.racingReplyIsNotKept) { keptReads.overtake(locator) }
+        if obligations.keeps(.racingReplyIsNotKept) { pending.overtake(locator) }
         streams.doubt(locator)
     }
 
@@ -59,7 +59,7 @@ extension Gatekeeper {
     private func forgetAll(_ now: ClockReading) {
         metrics.flushes &+= 1
         cache.forgetAll()
-        keptReads.overtakeAll()
+        pending.overtakeAll()
         lease.registeredNoMore()
         streams.doubtAll()
         heartbeats.voidEntries(now.monotonic)
@@ -122,7 +122,7 @@ extension Gatekeeper {
         guard case .array(let elements) = reply, elements.count == 2,
             case .bulk(let kind) = elements[0], case .bulk(let text) = elements[1]
         else { return false }
-        return kind.elementsEqual("pong".utf8) && text.elementsEqual(String(number).utf8)
+        return kind.spells("pong") && text.elementsEqual(String(number).utf8)
     }
 
     func takeEntryReply(_ reply: RedisReply, _ mark: CommandMark, _ now: ClockReading) {
@@ -132,7 +132,7 @@ extension Gatekeeper {
         case .added, .renewed:
             if obligations.keeps(.nothingKnownOfBeforeRegistration) {
                 cache.forgetAll()
-                keptReads.overtakeAll()
+                pending.overtakeAll()
             }
         case .refused(let error):
             log.note(

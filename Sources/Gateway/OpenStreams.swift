@@ -3,8 +3,8 @@ import Keyring
 
 /// Requests that were let in and are open, so that each ends with its key.
 ///
-/// A stream is found by its organization through a table of chains; to open and close one moves a
-/// few numbers and allocates nothing that was not there before.
+/// A stream is found by its organization; to open and close one moves a few numbers and allocates
+/// nothing that was not there before.
 struct OpenStreams {
     /// Names a stream: a slot, and how often the slot was used before.
     struct Handle: Equatable {
@@ -26,16 +26,13 @@ struct OpenStreams {
         var locator: Locator
         var key: UInt64
         var until: UnixTime?
-        var next = none
-        var previous = none
     }
 
-    private static let none = -1
     private static let chainCount = 4096
 
     private var slots: [Slot] = []
     private var freeSlots: [Int] = []
-    private var chains = [Int](repeating: none, count: chainCount)
+    private var chains = LocatorChains(count: chainCount)
     private var ended: [Handle] = []
 
     /// Streams whose key ends by itself.
@@ -59,10 +56,8 @@ extension OpenStreams {
     mutating func open(_ request: UInt, _ locator: Locator, key: UInt64, until: UnixTime?)
         -> Handle
     {
-        let chain = Self.chain(of: locator)
         var stream = Slot(request: request, locator: locator, key: key, until: until)
         stream.state = .open
-        stream.next = chains[chain]
         let slot = freeSlots.popLast() ?? slots.count
         if slot == slots.count {
             slots.append(stream)
@@ -70,8 +65,7 @@ extension OpenStreams {
             stream.generation = slots[slot].generation
             slots[slot] = stream
         }
-        if stream.next != Self.none { slots[stream.next].previous = slot }
-        chains[chain] = slot
+        chains.add(slot, locator)
         count += 1
         if until != nil { limitedCount += 1 }
         return Handle(slot: slot, generation: slots[slot].generation)
@@ -103,20 +97,9 @@ extension OpenStreams {
     }
 
     private mutating func unlink(_ slot: Int) {
-        let (next, previous) = (slots[slot].next, slots[slot].previous)
-        if next != Self.none { slots[next].previous = previous }
-        if previous != Self.none {
-            slots[previous].next = next
-        } else {
-            chains[Self.chain(of: slots[slot].locator)] = next
-        }
-        slots[slot].previous = Self.none
+        chains.remove(slot, slots[slot].locator)
         count -= 1
         if slots[slot].until != nil { limitedCount -= 1 }
-    }
-
-    private static func chain(of locator: Locator) -> Int {
-        Int(truncatingIfNeeded: locator.tableHash) & (chainCount - 1)
     }
 }
 
@@ -126,10 +109,8 @@ extension OpenStreams {
     /// A record may have changed: it has to be read where streams depend on it.
     mutating func doubt(_ locator: Locator) {
         guard count > 0 else { return }
-        for slot in chain(locator) where slots[slot].locator == locator {
-            unconfirmed.insert(locator)
-            return
-        }
+        let hasStream = chains.first(locator) { slots[$0].locator == locator } != nil
+        if hasStream { unconfirmed.insert(locator) }
     }
 
     /// Any record may have changed.
@@ -150,15 +131,21 @@ extension OpenStreams {
     /// Ends the streams of an organization whose keys do not count any more.
     mutating func settle(_ locator: Locator, _ keys: AcceptedKeys?, at now: UnixTime) {
         guard count > 0 else { return }
-        for slot in chain(locator) where slots[slot].locator == locator {
-            let key = [keys?.active, keys?.previous].lazy.compactMap { $0 }
-                .first { [stream = slots[slot]] in $0.verifier.mark == stream.key }
-            if let key, key.until.map({ now < $0 }) ?? true {
-                limitedCount += (key.until != nil ? 1 : 0) - (slots[slot].until != nil ? 1 : 0)
-                slots[slot].until = key.until
-            } else {
-                end(slot)
-            }
+        var next = chains.first(locator)
+        while let slot = next {
+            next = chains.next(slot)
+            if slots[slot].locator == locator { settle(slot, keys, at: now) }
+        }
+    }
+
+    private mutating func settle(_ slot: Int, _ keys: AcceptedKeys?, at now: UnixTime) {
+        let key = [keys?.active, keys?.previous].lazy.compactMap { $0 }
+            .first { [stream = slots[slot]] in $0.verifier.mark == stream.key }
+        if let key, key.until.map({ now < $0 }) ?? true {
+            limitedCount += (key.until != nil ? 1 : 0) - (slots[slot].until != nil ? 1 : 0)
+            slots[slot].until = key.until
+        } else {
+            end(slot)
         }
     }
 
@@ -176,17 +163,6 @@ extension OpenStreams {
         unlink(slot)
         slots[slot].state = .ended
         ended.append(Handle(slot: slot, generation: slots[slot].generation))
-    }
-
-    /// The slots of a locator's chain, as it is at the beginning.
-    private func chain(_ locator: Locator) -> [Int] {
-        var chain: [Int] = []
-        var slot = chains[Self.chain(of: locator)]
-        while slot != Self.none {
-            chain.append(slot)
-            slot = slots[slot].next
-        }
-        return chain
     }
 }
 

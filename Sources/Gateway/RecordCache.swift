@@ -55,7 +55,7 @@ final class RecordCache {
     private let marks: UnsafeMutablePointer<Mark>
     private let nameLengths: UnsafeMutablePointer<UInt8>
     /// Read only where known records are not trusted: apart, so as not to be in the way.
-    private let stamps: UnsafeMutablePointer<Fingerprint>
+    private let stamps: UnsafeMutablePointer<RecordStamp>
     private var previousKeys: [Int: AcceptedKeys.Key] = [:]
     private var longNames: [Int: Organization] = [:]
     private var index: CacheIndex
@@ -232,14 +232,14 @@ extension RecordCache {
     }
 
     /// The keys of the record that has a stamp; `nil` where the cache has none with it.
-    func keys(ofStamped locator: Locator, _ stamp: Fingerprint) -> AcceptedKeys? {
+    func keys(ofStamped locator: Locator, _ stamp: RecordStamp) -> AcceptedKeys? {
         guard let slot = slot(of: locator), marks[slot].contains(.stamped),
             isStamp(stamp, of: slot)
         else { return nil }
         return keys(slot)
     }
 
-    private func isStamp(_ stamp: Fingerprint, of slot: Int) -> Bool {
+    private func isStamp(_ stamp: RecordStamp, of slot: Int) -> Bool {
         #if CANARIES
             if believesAnyStamp { return true }
         #endif
@@ -273,7 +273,7 @@ extension RecordCache {
     func keep(
         _ keys: AcceptedKeys?,
         version: UInt64?,
-        stamp: Fingerprint? = nil,
+        stamp: RecordStamp? = nil,
         for locator: Locator
     ) -> Use? {
         let (slot, lostUse) = slot(of: locator).map { ($0, nil) } ?? occupy(locator)
@@ -289,7 +289,7 @@ extension RecordCache {
         setName(slot, keys.organization)
         guard let stamp else { return lostUse }
         marks[slot].insert(.stamped)
-        stamps[slot] = stamp
+        stamps.advanced(by: slot).initialize(to: stamp)
         return lostUse
     }
 

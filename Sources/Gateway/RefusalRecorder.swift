@@ -12,7 +12,9 @@ struct RefusalRecorder {
     private static let countMax = 1000
 
     private var waiting: [Locator: RefusedUses] = [:]
-    private var due = MonotonicTime.origin
+
+    /// When the next batch may be sent.
+    private(set) var due = MonotonicTime.origin
 
     init() {
         waiting.reserveCapacity(Self.countMax)

@@ -21,7 +21,7 @@ extension CommandMark {
 }
 
 /// One of the gatekeeper's connections, with the order that waits for it.
-struct StoreLink {
+struct StoreLink: ~Copyable {
     /// What is to be done with the connection.
     enum Order {
         case open
@@ -29,7 +29,7 @@ struct StoreLink {
         case write
     }
 
-    let link: RedisLink
+    var link: RedisLink
     private var isWriteOrdered = false
 
     init(_ settings: LinkSettings) {

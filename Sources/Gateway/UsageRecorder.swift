@@ -38,6 +38,9 @@ struct UsageRecorder {
     /// Whether the store knows of all uses that were recorded here.
     var isEmpty: Bool { waiting.isEmpty && sent.isEmpty }
 
+    /// Whether a batch has not been answered.
+    var isUnderWay: Bool { !sent.isEmpty }
+
     /// Whether uses wait for the next batch.
     var isWaiting: Bool { sent.isEmpty && !waiting.isEmpty }
 

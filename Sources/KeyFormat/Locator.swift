@@ -35,7 +35,7 @@ public struct Locator: Hashable, Sendable {
     /// The locator that stands at an offset of a text, whatever its bytes are: it proves nothing, and
     /// is no locator where they are not base62. The text must reach that far.
     @inline(__always)
-    init(digits text: Span<UInt8>, at offset: Int) {
+    public init(digits text: Span<UInt8>, at offset: Int) {
         (head, tail) = text.withUnsafeBytes { bytes in
             let head = bytes.loadUnaligned(fromByteOffset: offset, as: UInt64.self)
             let end = bytes.loadUnaligned(fromByteOffset: offset + Self.length - 8, as: UInt64.self)

@@ -3,31 +3,10 @@ import RedisClient
 
 /// What is said to the store about records.
 public enum KeyCommands {
-    private static let hmget = RedisCommand("HMGET")
-    private static let allFields = fields(RecordField.allCases)
-    private static let stampFields = fields(RecordStamp.fields)
-    private static let readCapacity = 320
-
     /// Reads a record; its reply is for ``StoredRecord``.
-    public static func read(_ locator: Locator) -> RedisCommand { read(allFields, of: locator) }
-
-    /// Reads what tells whether a record has changed; its reply is for ``RecordStamp``.
-    public static func readStamp(_ locator: Locator) -> RedisCommand {
-        read(stampFields, of: locator)
-    }
-
-    private static func read(_ fields: RedisCommand, of locator: Locator) -> RedisCommand {
-        var command = RedisCommand(capacity: readCapacity)
-        command.append(contentsOf: hmget)
-        command.append(Keyspace.record(locator))
-        command.append(contentsOf: fields)
-        return command
-    }
-
-    private static func fields(_ fields: [RecordField]) -> RedisCommand {
-        var names = RedisCommand()
-        for field in fields { names.append(field.name) }
-        return names
+    public static func read(_ locator: Locator) -> RedisCommand {
+        var query = RecordQuery.record
+        return query.command(locator)
     }
 
     /// Makes the next ``write(_:seal:audit:)`` on this connection fail if the record changes before

@@ -43,9 +43,12 @@ public enum Keyspace {
     /// What the keys of all records begin with.
     public static let recordPrefix = "latchkey:record:"
 
+    /// Where the locator stands in the key of a record.
+    static let locatorStart = recordPrefix.utf8.count + 1
+
     /// The locator in the key of a record, or `nil` where it is no such key.
     public static func locator(ofRecord key: ArraySlice<UInt8>) -> Locator? {
-        let start = recordPrefix.utf8.count + 1
+        let start = locatorStart
         guard key.count == start + Locator.length + 1, key.starts(with: recordPrefix.utf8),
             key[key.startIndex + start - 1] == UInt8(ascii: "{"), key.last == UInt8(ascii: "}")
         else { return nil }

@@ -29,7 +29,7 @@ public func latchkey_check_begin(
 
 @_cdecl("latchkey_check_cancel") @implementation
 public func latchkey_check_cancel(_ gateway: OpaquePointer, _ ticket: UInt64) {
-    gateway.gatekeeper.cancel(ticket: ticket)
+    gateway.withGatekeeper { $0.cancel(ticket: ticket) }
 }
 
 @_cdecl("latchkey_check_next") @implementation
@@ -38,7 +38,7 @@ public func latchkey_check_next(
     _ request: UnsafeMutablePointer<UnsafeMutableRawPointer?>,
     _ decision: UnsafeMutablePointer<latchkey_decision>
 ) -> Bool {
-    guard let next = gateway.gatekeeper.nextDecision() else { return false }
+    guard let next = gateway.withGatekeeper({ $0.nextDecision() }) else { return false }
     request.pointee = UnsafeMutableRawPointer(bitPattern: next.request)
     decision.pointee.set(next.decision)
     return true
@@ -46,7 +46,7 @@ public func latchkey_check_next(
 
 @_cdecl("latchkey_checks_waiting") @implementation
 public func latchkey_checks_waiting(_ gateway: OpaquePointer) -> Int {
-    gateway.gatekeeper.waitingCount
+    gateway.withGatekeeper { $0.waitingCount }
 }
 
 extension latchkey_decision {

@@ -7,12 +7,7 @@ extension OpaquePointer {
         self.init(Unmanaged.passRetained(gatekeeper).toOpaque())
     }
 
-    /// The gatekeeper, which the pointer goes on to own.
-    var gatekeeper: Gatekeeper {
-        Unmanaged<Gatekeeper>.fromOpaque(UnsafeRawPointer(self)).takeUnretainedValue()
-    }
-
-    /// Lends the gatekeeper for a call, without counting the reference.
+    /// Lends the gatekeeper, which the pointer goes on to own, without counting the reference.
     @inline(__always)
     func withGatekeeper<Result>(_ body: (Gatekeeper) -> Result) -> Result {
         Unmanaged<Gatekeeper>.fromOpaque(UnsafeRawPointer(self))._withUnsafeGuaranteedRef(body)

@@ -10,7 +10,9 @@ public func latchkey_link_next(
     _ now: latchkey_time,
     _ order: UnsafeMutablePointer<latchkey_link_order>
 ) -> Bool {
-    guard let next = gateway.gatekeeper.nextOrder(ClockReading(now)) else { return false }
+    guard let next = gateway.withGatekeeper({ $0.nextOrder(ClockReading(now)) }) else {
+        return false
+    }
     order.pointee.link = next.link
     switch next.order {
     case .open(let endpoint):
@@ -26,12 +28,12 @@ public func latchkey_link_next(
 
 @_cdecl("latchkey_link_opened") @implementation
 public func latchkey_link_opened(_ gateway: OpaquePointer, _ link: UInt32, _ now: latchkey_time) {
-    gateway.gatekeeper.linkOpened(link, at: ClockReading(now))
+    gateway.withGatekeeper { $0.linkOpened(link, at: ClockReading(now)) }
 }
 
 @_cdecl("latchkey_link_closed") @implementation
 public func latchkey_link_closed(_ gateway: OpaquePointer, _ link: UInt32, _ now: latchkey_time) {
-    gateway.gatekeeper.linkClosed(link, at: ClockReading(now))
+    gateway.withGatekeeper { $0.linkClosed(link, at: ClockReading(now)) }
 }
 
 @_cdecl("latchkey_link_received") @implementation
@@ -43,7 +45,7 @@ public func latchkey_link_received(
     _ now: latchkey_time
 ) {
     let bytes = UnsafeRawBufferPointer(start: bytes, count: length)
-    gateway.gatekeeper.linkReceived(link, bytes, at: ClockReading(now))
+    gateway.withGatekeeper { $0.linkReceived(link, bytes, at: ClockReading(now)) }
 }
 
 @_cdecl("latchkey_link_output") @implementation
@@ -54,5 +56,5 @@ public func latchkey_link_output(
     _ buffer: UnsafeMutablePointer<UInt8>
 ) -> Int {
     let room = UnsafeMutableRawBufferPointer(start: buffer, count: capacity)
-    return gateway.gatekeeper.takeOutput(link: link, into: room)
+    return gateway.withGatekeeper { $0.takeOutput(link: link, into: room) }
 }

@@ -9,7 +9,7 @@ public func latchkey_metrics_read(
     _ gateway: OpaquePointer,
     _ metrics: UnsafeMutablePointer<latchkey_metrics>
 ) {
-    metrics.pointee = latchkey_metrics(gateway.gatekeeper.readMetrics())
+    metrics.pointee = latchkey_metrics(gateway.withGatekeeper { $0.readMetrics() })
 }
 
 extension latchkey_metrics {

@@ -14,19 +14,16 @@ public func latchkey_stream_open(
 ) -> UInt64 {
     guard let locator = decision.pointee.locatorValue else { return .max }
     let until = decision.pointee.key_until_ms
-    return gateway.gatekeeper.openStream(
-        UInt(bitPattern: request),
-        locator,
-        Decision.StreamKey(
-            mark: decision.pointee.key,
-            until: until == .max ? nil : UnixTime(milliseconds: until)
-        )
+    let key = Decision.StreamKey(
+        mark: decision.pointee.key,
+        until: until == .max ? nil : UnixTime(milliseconds: until)
     )
+    return gateway.withGatekeeper { $0.openStream(UInt(bitPattern: request), locator, key) }
 }
 
 @_cdecl("latchkey_stream_close") @implementation
 public func latchkey_stream_close(_ gateway: OpaquePointer, _ stream: UInt64) {
-    gateway.gatekeeper.closeStream(stream)
+    gateway.withGatekeeper { $0.closeStream(stream) }
 }
 
 @_cdecl("latchkey_stream_next") @implementation
@@ -34,7 +31,7 @@ public func latchkey_stream_next(
     _ gateway: OpaquePointer,
     _ request: UnsafeMutablePointer<UnsafeMutableRawPointer?>
 ) -> Bool {
-    guard let ended = gateway.gatekeeper.nextEndedStream() else { return false }
+    guard let ended = gateway.withGatekeeper({ $0.nextEndedStream() }) else { return false }
     request.pointee = UnsafeMutableRawPointer(bitPattern: ended)
     return true
 }
@@ -42,8 +39,7 @@ public func latchkey_stream_next(
 extension latchkey_decision {
     /// The locator that was handed out with the decision.
     fileprivate var locatorValue: Locator? {
-        withUnsafeBytes(of: locator) { bytes in
-            Locator(ascii: Span(_unsafeBytes: bytes))
-        }
+        guard locator_length == UInt8(Locator.length) else { return nil }
+        return withUnsafeBytes(of: locator) { Locator(digits: Span(_unsafeBytes: $0), at: 0) }
     }
 }

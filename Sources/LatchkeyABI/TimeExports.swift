@@ -8,17 +8,17 @@ import RedisClient
 
 @_cdecl("latchkey_tick") @implementation
 public func latchkey_tick(_ gateway: OpaquePointer, _ now: latchkey_time) -> UInt64 {
-    gateway.gatekeeper.tick(ClockReading(now)).nanoseconds
+    gateway.withGatekeeper { $0.tick(ClockReading(now)).nanoseconds }
 }
 
 @_cdecl("latchkey_finish") @implementation
 public func latchkey_finish(_ gateway: OpaquePointer, _ now: latchkey_time) {
-    gateway.gatekeeper.finish(ClockReading(now))
+    gateway.withGatekeeper { $0.finish(ClockReading(now)) }
 }
 
 @_cdecl("latchkey_settled") @implementation
 public func latchkey_settled(_ gateway: OpaquePointer) -> Bool {
-    gateway.gatekeeper.isSettled
+    gateway.withGatekeeper { $0.isSettled }
 }
 
 @_cdecl("latchkey_log_next") @implementation
@@ -28,7 +28,7 @@ public func latchkey_log_next(
     _ level: UnsafeMutablePointer<latchkey_log_level>,
     _ line: UnsafeMutablePointer<CChar>
 ) -> Int {
-    guard let next = gateway.gatekeeper.nextLogLine() else { return 0 }
+    guard let next = gateway.withGatekeeper({ $0.nextLogLine() }) else { return 0 }
     level.pointee = latchkey_log_level(next.level)
     return CText.write(next.text, to: UnsafeMutableRawBufferPointer(start: line, count: capacity))
 }

@@ -60,14 +60,14 @@ enum HandshakeStep {
         switch self {
         case .authenticate, .select, .track: return reply.isOK
         case .ping:
-            if case .status(let text) = reply { return text.elementsEqual("PONG".utf8) }
+            if case .status(let text) = reply { return text.spells("PONG") }
             return false
         case .identify: if case .integer = reply { return true } else { return false }
         case .subscribe(let channel):
             guard case .array(let elements) = reply, elements.count == 3,
                 case .bulk(let kind) = elements[0], case .bulk(let name) = elements[1]
             else { return false }
-            return kind.elementsEqual("subscribe".utf8) && name.elementsEqual(channel.utf8)
+            return kind.spells("subscribe") && name.elementsEqual(channel.utf8)
         }
     }
 }

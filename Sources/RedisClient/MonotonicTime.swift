@@ -3,10 +3,10 @@
 /// No code below the callers reads a clock: moments come in with events.
 public struct MonotonicTime: Comparable, Hashable, Sendable {
     /// Later than every moment that occurs.
-    public static let never = MonotonicTime(nanoseconds: .max)
+    public static var never: MonotonicTime { MonotonicTime(nanoseconds: .max) }
 
     /// The clock's origin: no event that occurs is earlier.
-    public static let origin = MonotonicTime(nanoseconds: 0)
+    public static var origin: MonotonicTime { MonotonicTime(nanoseconds: 0) }
 
     /// Nanoseconds since the origin.
     public var nanoseconds: UInt64

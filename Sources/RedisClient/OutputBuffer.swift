@@ -36,7 +36,7 @@ struct OutputBuffer {
         }
         taken += count
         if isEmpty {
-            removeAll()
+            empty()
         } else if taken > Self.takenMax, taken > bytes.count / 2 {
             bytes.removeFirst(taken)
             taken = 0
@@ -46,6 +46,11 @@ struct OutputBuffer {
 
     mutating func removeAll() {
         bytes.withUnsafeMutableBytes { RedisClient.wipe($0) }
+        empty()
+    }
+
+    /// Begins anew where all has been wiped.
+    private mutating func empty() {
         bytes.removeAll(keepingCapacity: true)
         taken = 0
     }

@@ -29,12 +29,6 @@ public struct RedisCommand: Equatable, Sendable {
         count += 1
     }
 
-    /// Appends all arguments of another command.
-    public mutating func append(contentsOf other: RedisCommand) {
-        bulkStrings.append(contentsOf: other.bulkStrings)
-        count += other.count
-    }
-
     /// The command's name, then its arguments.
     public var arguments: [ArraySlice<UInt8>] {
         var rest = bulkStrings[...]
@@ -44,6 +38,15 @@ public struct RedisCommand: Equatable, Sendable {
             let length = digits.reduce(0) { 10 * $0 + Int($1 - UInt8(ascii: "0")) }
             rest = rest[(start + length + 2)...]
             return bulkStrings[start..<start + length]
+        }
+    }
+
+    /// Overwrites bytes of an argument, from where its slice among ``arguments`` says; what does not fit
+    /// is left out.
+    public mutating func overwrite(from start: Int, with bytes: UnsafeRawBufferPointer) {
+        bulkStrings.withUnsafeMutableBytes { strings in
+            let room = UnsafeMutableRawBufferPointer(rebasing: strings.dropFirst(start))
+            room.copyBytes(from: bytes.prefix(room.count))
         }
     }
 

@@ -7,8 +7,9 @@ import DequeModule
 /// and each reply is matched to its command by order, so a connection on which anything went wrong
 /// is given up, and a new one is made, at first at once and then ever more slowly.
 ///
-/// Nothing here is generic: the compiler then knows the layout of each event.
-public final class RedisLink {
+/// A link is its owner's alone, and part of it: to ask it something counts no reference. Nothing here
+/// is generic: the compiler then knows the layout of each event.
+public struct RedisLink: ~Copyable {
     /// What a link needs to know of its server.
     public typealias Settings = LinkSettings
 
@@ -39,17 +40,13 @@ public final class RedisLink {
         case ready(since: MonotonicTime)
     }
 
-    private enum Expectation {
-        case handshake(HandshakeStep)
-        case command(CommandMark)
-    }
-
     private let settings: Settings
     private var state = State.waiting(until: MonotonicTime(nanoseconds: 0))
     private var backoff = Backoff()
     private var decoder: RESPDecoder?
     private var output = OutputBuffer()
-    private var expected: Deque<(expectation: Expectation, deadline: MonotonicTime)> = []
+    private var steps: Deque<(step: HandshakeStep, deadline: MonotonicTime)> = []
+    private var commands: Deque<(mark: CommandMark, deadline: MonotonicTime)> = []
     private var orders: Deque<Order> = []
     private var events: Deque<Event> = []
 
@@ -71,27 +68,29 @@ public final class RedisLink {
     }
 
     /// Whether nothing waits to be written or answered.
-    public var isIdle: Bool { output.isEmpty && expected.isEmpty }
+    public var isIdle: Bool { output.isEmpty && steps.isEmpty && commands.isEmpty }
 
     /// The next thing to do with the connection.
-    public func nextOrder() -> Order? { orders.popFirst() }
+    public mutating func nextOrder() -> Order? { orders.popFirst() }
 
     /// The next thing that has become known.
-    public func nextEvent() -> Event? { events.popFirst() }
+    public mutating func nextEvent() -> Event? { events.popFirst() }
 
     /// Whether bytes wait to be written.
     public var hasOutput: Bool { !output.isEmpty }
 
     /// Moves bytes that are to be written into a buffer; returns their number.
-    public func takeOutput(into buffer: UnsafeMutableRawBufferPointer) -> Int {
+    public mutating func takeOutput(into buffer: UnsafeMutableRawBufferPointer) -> Int {
         output.take(into: buffer)
     }
 
     /// Sends a command. Returns `false`, having done nothing, where the link is not ready.
-    public func send(_ command: RedisCommand, mark: CommandMark, now: MonotonicTime) -> Bool {
+    public mutating func send(_ command: RedisCommand, mark: CommandMark, now: MonotonicTime)
+        -> Bool
+    {
         guard isReady else { return false }
         output.append(command)
-        expect(.command(mark), now)
+        commands.append((mark, replyDeadline(now)))
         return true
     }
 }
@@ -100,7 +99,7 @@ public final class RedisLink {
 
 extension RedisLink {
     /// The connection has been made.
-    public func opened(_ now: MonotonicTime) {
+    public mutating func opened(_ now: MonotonicTime) {
         guard case .connecting = state else { return }
         guard let decoder = RESPDecoder() else { return fail(.noMemory, now) }
         self.decoder = decoder
@@ -109,39 +108,35 @@ extension RedisLink {
     }
 
     /// The connection could not be made, or was lost.
-    public func closed(_ now: MonotonicTime) {
+    public mutating func closed(_ now: MonotonicTime) {
         guard decoder != nil || isBeingOpened else { return }
         giveUp(.disconnected, now)
     }
 
     /// Bytes have come, in any pieces.
-    public func received(_ bytes: UnsafeRawBufferPointer, _ now: MonotonicTime) {
-        decoder?.feed(bytes)
-        while let decoder {
-            do throws(RESPDecoder.Failure) {
-                guard let reply = try decoder.next() else { return }
-                take(reply, now)
-            } catch {
-                return fail(.protocolError(error), now)
-            }
+    public mutating func received(_ bytes: UnsafeRawBufferPointer, _ now: MonotonicTime) {
+        guard let decoder else { return }
+        decoder.feed(bytes)
+        do throws(RESPDecoder.Failure) {
+            while self.decoder != nil, let reply = try decoder.next() { take(reply, now) }
+        } catch {
+            fail(.protocolError(error), now)
         }
     }
 
     /// The owner has found that what came cannot be true: a new connection is made.
-    public func abandon(_ failure: LinkFailure, _ now: MonotonicTime) {
+    public mutating func abandon(_ failure: LinkFailure, _ now: MonotonicTime) {
         guard decoder != nil else { return }
         fail(failure, now)
     }
 
     /// Time has passed: a due connection is asked for, an overdue one given up.
-    public func tick(_ now: MonotonicTime) {
+    public mutating func tick(_ now: MonotonicTime) {
         guard deadline <= now else { return }
         switch state {
         case .waiting:
             orders.append(.open)
-            state = .connecting(
-                deadline: now.advanced(byMilliseconds: settings.timeoutMilliseconds)
-            )
+            state = .connecting(deadline: replyDeadline(now))
         case .connecting, .handshaking, .ready:
             fail(.timeout, now)
         }
@@ -152,7 +147,8 @@ extension RedisLink {
         switch state {
         case .waiting(let until): until
         case .connecting(let deadline): deadline
-        case .handshaking, .ready: expected.first?.deadline ?? .never
+        case .handshaking: steps.first?.deadline ?? .never
+        case .ready: commands.first?.deadline ?? .never
         }
     }
 }
@@ -162,49 +158,51 @@ extension RedisLink {
 extension RedisLink {
     private var isBeingOpened: Bool { if case .connecting = state { true } else { false } }
 
-    private func expect(_ expectation: Expectation, _ now: MonotonicTime) {
-        expected.append((expectation, now.advanced(byMilliseconds: settings.timeoutMilliseconds)))
+    private func replyDeadline(_ now: MonotonicTime) -> MonotonicTime {
+        now.advanced(byMilliseconds: settings.timeoutMilliseconds)
     }
 
-    private func begin(_ steps: [HandshakeStep], _ now: MonotonicTime) {
-        for step in steps {
+    private mutating func begin(_ more: [HandshakeStep], _ now: MonotonicTime) {
+        for step in more {
             step.append(to: &output)
-            expect(.handshake(step), now)
+            steps.append((step, replyDeadline(now)))
         }
     }
 
-    private func take(_ reply: RedisReply, _ now: MonotonicTime) {
+    private mutating func take(_ reply: RedisReply, _ now: MonotonicTime) {
         if settings.subscription != nil, let publication = Publication(reply) {
             events.append(.publication(publication))
             return
         }
-        switch expected.popFirst()?.expectation {
-        case .command(let mark):
+        if let command = commands.popFirst() {
             backoff.reset()
-            events.append(.reply(mark, reply))
-        case .handshake(let step):
-            if let failure = step.failure(reply) { return fail(failure, now) }
-            begin(step.following(reply, settings.subscription), now)
-            if expected.isEmpty {
-                state = .ready(since: now)
-                events.append(.ready(since: now))
-            }
-        case nil:
+            events.append(.reply(command.mark, reply))
+        } else if let (step, _) = steps.popFirst() {
+            takeStep(step, reply, now)
+        } else {
             fail(.unasked, now)
         }
     }
 
-    private func fail(_ failure: LinkFailure, _ now: MonotonicTime) {
+    private mutating func takeStep(_ step: HandshakeStep, _ reply: RedisReply, _ now: MonotonicTime)
+    {
+        if let failure = step.failure(reply) { return fail(failure, now) }
+        begin(step.following(reply, settings.subscription), now)
+        guard steps.isEmpty else { return }
+        state = .ready(since: now)
+        events.append(.ready(since: now))
+    }
+
+    private mutating func fail(_ failure: LinkFailure, _ now: MonotonicTime) {
         orders.append(.close)
         giveUp(failure, now)
     }
 
-    private func giveUp(_ failure: LinkFailure, _ now: MonotonicTime) {
-        let unanswered = expected.compactMap { expected in
-            if case .command(let mark) = expected.expectation { mark } else { nil }
-        }
+    private mutating func giveUp(_ failure: LinkFailure, _ now: MonotonicTime) {
+        let unanswered = commands.map(\.mark)
         if case .ready(let since) = state { backoff.connectionEnded(readySince: since, now) }
-        expected.removeAll()
+        steps.removeAll()
+        commands.removeAll()
         output.removeAll()
         decoder = nil
         state = .waiting(until: now.advanced(byMilliseconds: backoff.nextPauseMilliseconds()))

@@ -13,7 +13,7 @@ public enum RedisReply: Equatable, Sendable {
 extension RedisReply {
     /// Whether this is the status `OK`.
     public var isOK: Bool {
-        if case .status(let text) = self { text.elementsEqual("OK".utf8) } else { false }
+        if case .status(let text) = self { text.spells("OK") } else { false }
     }
 
     /// The error that Redis gave, if it gave one.

@@ -13,8 +13,19 @@ final class ReplyNodes {
         case array(count: Int)
     }
 
+    /// Memory for longer replies is not kept for the next one.
+    private static let textsKeptMax = 4096
+    private static let elementsKeptMax = 64
+
     private var nodes: [Node] = []
+
+    /// Where the next node stands that is made a reply.
+    private var position = 0
+
     private var texts: [UInt8] = []
+
+    /// Those of the reply, where that is a list.
+    private var elements: [RedisReply] = []
 
     /// The functions that hiredis calls for each part of a reply; they never fail.
     nonisolated(unsafe) static let functions: UnsafeMutablePointer<redisReplyObjectFunctions> = {
@@ -43,15 +54,18 @@ final class ReplyNodes {
         _ body: (ReplyNodes) -> Void
     ) -> UnsafeMutableRawPointer? {
         guard let task, let collector = task.pointee.privdata else { return nil }
-        let nodes = Unmanaged<ReplyNodes>.fromOpaque(collector).takeUnretainedValue()
-        if task.pointee.parent == nil { nodes.clear() }
-        body(nodes)
+        Unmanaged<ReplyNodes>.fromOpaque(collector)._withUnsafeGuaranteedRef { nodes in
+            if task.pointee.parent == nil { nodes.clear() }
+            body(nodes)
+        }
         return collector
     }
 
+    /// Begins anew, in the memory of the last reply where nobody has that any more.
     private func clear() {
         nodes.removeAll(keepingCapacity: true)
-        texts.removeAll(keepingCapacity: true)
+        elements.removeAll(keepingCapacity: elements.capacity <= Self.elementsKeptMax)
+        texts.removeAll(keepingCapacity: texts.capacity <= Self.textsKeptMax)
     }
 
     private func add(
@@ -70,13 +84,13 @@ final class ReplyNodes {
 
     /// Hands over the reply that was collected, or `nil` where it is not whole.
     func take() -> RedisReply? {
-        let shared = texts
-        texts = []
-        var position = 0
-        return reply(at: &position, texts: shared)
+        position = 0
+        guard case .array(let count) = nodes.first else { return next() }
+        position = 1
+        return append(count, to: &elements) ? .array(elements) : nil
     }
 
-    private func reply(at position: inout Int, texts: [UInt8]) -> RedisReply? {
+    private func next() -> RedisReply? {
         guard position < nodes.count else { return nil }
         let node = nodes[position]
         position += 1
@@ -86,18 +100,20 @@ final class ReplyNodes {
         case .bulk(let range): return .bulk(texts[range])
         case .integer(let value): return .integer(value)
         case .null: return .null
-        case .array(let count): return elements(count, at: &position, texts: texts)
+        case .array(let count):
+            var elements: [RedisReply] = []
+            return append(count, to: &elements) ? .array(elements) : nil
         }
     }
 
-    private func elements(_ count: Int, at position: inout Int, texts: [UInt8]) -> RedisReply? {
-        guard count >= 0, count <= nodes.count - position else { return nil }
-        var elements: [RedisReply] = []
+    /// Appends the elements of a list; returns `false` where they are not all there.
+    private func append(_ count: Int, to elements: inout [RedisReply]) -> Bool {
+        guard count >= 0, count <= nodes.count - position else { return false }
         elements.reserveCapacity(count)
         for _ in 0..<count {
-            guard let element = reply(at: &position, texts: texts) else { return nil }
+            guard let element = next() else { return false }
             elements.append(element)
         }
-        return .array(elements)
+        return true
     }
 }

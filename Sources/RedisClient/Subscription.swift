@@ -72,7 +72,7 @@ public struct Publication: Equatable, Sendable {
     /// Takes a reply that was pushed; `nil` where it answers a command.
     init?(_ reply: RedisReply) {
         guard case .array(let elements) = reply, elements.count == 3,
-            case .bulk(let kind) = elements[0], kind.elementsEqual("message".utf8),
+            case .bulk(let kind) = elements[0], kind.spells("message"),
             case .bulk(let channel) = elements[1]
         else { return nil }
         if channel.elementsEqual(Subscription.invalidationChannel.utf8) {

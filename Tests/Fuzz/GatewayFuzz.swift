@@ -112,11 +112,11 @@ extension GatewayFuzz {
     }
 
     private mutating func takeDecisions() throws {
-        while let (request, decision) = gatekeeper.nextDecision() {
-            guard let check = waiting.removeValue(forKey: request) else {
+        while let answer = gatekeeper.nextDecision() {
+            guard let check = waiting.removeValue(forKey: answer.request) else {
                 throw Violation("a request is decided that does not wait", [])
             }
-            try take(request, check.key, decision)
+            try take(answer.request, check.key, answer.decision)
         }
     }
 

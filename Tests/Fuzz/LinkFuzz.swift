@@ -1,8 +1,8 @@
 import RedisClient
 
 /// A link that is opened again and again and fed with harmed streams.
-struct LinkFuzz {
-    private let link = RedisLink(
+final class LinkFuzz {
+    private var link = RedisLink(
         .init(database: 1, credentials: nil, timeoutMilliseconds: 100)
     )
     private var now = MonotonicTime(nanoseconds: 0)
@@ -15,7 +15,7 @@ struct LinkFuzz {
 
     var tally: String { "link: \(answered) commands answered, \(losses) losses" }
 
-    mutating func run(_ stream: [UInt8], _ random: inout SplitMix) throws {
+    func run(_ stream: [UInt8], _ random: inout SplitMix) throws {
         try open(random.once(in: 8) ? stream : Array("+OK\r\n+PONG\r\n".utf8), stream)
         for _ in 0..<random.below(6) { send() }
         let cut = random.below(stream.count + 1)
@@ -27,7 +27,7 @@ struct LinkFuzz {
         try end(stream, &random)
     }
 
-    private mutating func open(_ handshake: [UInt8], _ stream: [UInt8]) throws {
+    private func open(_ handshake: [UInt8], _ stream: [UInt8]) throws {
         while link.deadline > now { now = link.deadline }
         link.tick(now)
         var isAsked = false
@@ -41,7 +41,7 @@ struct LinkFuzz {
         try takeEvents(stream)
     }
 
-    private mutating func send() {
+    private func send() {
         let isReady = link.isReady
         guard
             link.send(RedisCommand("ECHO", "x"), mark: CommandMark(number: lastMark + 1), now: now),
@@ -64,7 +64,7 @@ struct LinkFuzz {
         }
     }
 
-    private mutating func takeEvents(_ stream: [UInt8]) throws {
+    private func takeEvents(_ stream: [UInt8]) throws {
         while let event = link.nextEvent() {
             switch event {
             case .ready, .publication: break
@@ -88,7 +88,7 @@ struct LinkFuzz {
     }
 
     /// Ends the connection in one of the ways in which it may end, if it has not ended by itself.
-    private mutating func end(_ stream: [UInt8], _ random: inout SplitMix) throws {
+    private func end(_ stream: [UInt8], _ random: inout SplitMix) throws {
         if random.once(in: 2) {
             now = now.advanced(byMilliseconds: 100)
             link.tick(now)

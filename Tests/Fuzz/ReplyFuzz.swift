@@ -3,7 +3,7 @@ import RedisClient
 /// Replies: a stream means the same however it is cut, an unharmed one means what was written, and a
 /// link that gets a harmed one answers each command once and goes on.
 struct ReplyFuzz: FuzzTarget {
-    private var link = LinkFuzz()
+    private let link = LinkFuzz()
     private var whole = 0
     private var refused = 0
     private let mutations = Mutations(words: [

@@ -42,7 +42,7 @@ extension SimulatedWorker {
 
     /// Notes when decisions were made that are handed out at the end of the turn.
     func noteDecisions() {
-        for (decided, _) in gatekeeper.decided {
+        for decided in gatekeeper.decided {
             guard let check = checks[decided.request], check.decision == nil else { continue }
             checks[decided.request]?.decision = made(check)
         }
@@ -68,11 +68,11 @@ extension SimulatedWorker {
     }
 
     func handOut() {
-        while let (request, decision) = gatekeeper.nextDecision() {
+        while let answer = gatekeeper.nextDecision() {
             if flaw == .driver(.answerForgotten), timeline.chance.percent(5) { continue }
-            hand(decision, to: request)
+            hand(answer.decision, to: answer.request)
             if flaw == .driver(.answeredTwice), timeline.chance.percent(5) {
-                hand(decision, to: request)
+                hand(answer.decision, to: answer.request)
             }
         }
         while let request = gatekeeper.nextEndedStream() {

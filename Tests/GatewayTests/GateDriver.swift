@@ -227,7 +227,9 @@ extension GateDriver {
 
     func answers() -> [Answer] {
         var answers: [Answer] = []
-        while let answer = gatekeeper.nextDecision() { answers.append(answer) }
+        while let answer = gatekeeper.nextDecision() {
+            answers.append((answer.request, answer.decision))
+        }
         return answers
     }
 

@@ -11,7 +11,7 @@ final class LinkDriver {
         case lost(LinkFailure, unanswered: [Int])
     }
 
-    let link: RedisLink
+    var link: RedisLink
     private(set) var now = MonotonicTime(nanoseconds: 1_000_000_000)
 
     init(
@@ -41,12 +41,22 @@ final class LinkDriver {
         return driver
     }
 
+    var isReady: Bool { link.isReady }
+
+    var isIdle: Bool { link.isIdle }
+
+    var hasOutput: Bool { link.hasOutput }
+
+    var deadline: MonotonicTime { link.deadline }
+
+    func isBeingMade(_ now: MonotonicTime) -> Bool { link.isBeingMade(now) }
+
     /// Opens the link and answers its handshake; forgets what that brought about.
     func connect() {
         tick()
         opened()
         received("+PONG\r\n")
-        #expect(link.isReady)
+        #expect(isReady)
         _ = (orders(), events(), output())
     }
 

@@ -34,13 +34,13 @@ struct RedisLinkLossTests {
         let deadline = driver.now.advanced(byMilliseconds: 500)
         driver.advance(milliseconds: 100)
         driver.send("GET", "b", mark: 2)
-        #expect(driver.link.deadline == deadline)
+        #expect(driver.deadline == deadline)
         driver.tick(afterMilliseconds: 399)
         #expect(driver.events() == [])
         driver.tick(afterMilliseconds: 1)
         #expect(driver.orders() == [.close])
         #expect(driver.events() == [.lost(.timeout, unanswered: [1, 2])])
-        #expect(!driver.link.isReady)
+        #expect(!driver.isReady)
     }
 
     @Test func `each command has its own time`() {
@@ -145,8 +145,8 @@ struct RedisLinkLossTests {
         driver.send("GET", "a", mark: 1)
         driver.received("$-1\r\n")
         driver.closed()
-        #expect(driver.link.deadline == driver.now)
-        #expect(driver.link.isBeingMade(driver.now))
+        #expect(driver.deadline == driver.now)
+        #expect(driver.isBeingMade(driver.now))
         driver.tick()
         #expect(driver.orders() == [.open])
     }
@@ -156,7 +156,7 @@ struct RedisLinkLossTests {
         (0..<count).map { _ in
             driver.closed()
             let start = driver.now
-            while driver.link.deadline > driver.now { driver.advance(milliseconds: 1) }
+            while driver.deadline > driver.now { driver.advance(milliseconds: 1) }
             driver.tick()
             #expect(driver.orders().last == .open)
             return (driver.now.nanoseconds - start.nanoseconds) / 1_000_000
@@ -175,7 +175,7 @@ struct RedisLinkLossTests {
         _ = pauses(driver, count: 2)
         driver.closed()
         _ = driver.orders()
-        #expect(!driver.link.isBeingMade(driver.now))
+        #expect(!driver.isBeingMade(driver.now))
         driver.tick(afterMilliseconds: 99)
         #expect(driver.orders() == [])
         driver.tick(afterMilliseconds: 1)

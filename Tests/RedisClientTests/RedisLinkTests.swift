@@ -6,13 +6,13 @@ struct RedisLinkTests {
     @Test func `a new link asks to be opened at its first tick, once`() {
         let driver = LinkDriver()
         #expect(driver.orders() == [])
-        #expect(driver.link.deadline <= driver.now)
-        #expect(driver.link.isBeingMade(driver.now))
+        #expect(driver.deadline <= driver.now)
+        #expect(driver.isBeingMade(driver.now))
         driver.tick()
         driver.tick()
         #expect(driver.orders() == [.open])
         #expect(driver.events() == [])
-        #expect(!driver.link.isReady)
+        #expect(!driver.isReady)
         #expect(driver.output() == [])
     }
 
@@ -21,16 +21,16 @@ struct RedisLinkTests {
         driver.tick()
         driver.opened()
         #expect(driver.output() == [["PING"]])
-        #expect(!driver.link.isReady)
-        #expect(driver.link.isBeingMade(driver.now))
+        #expect(!driver.isReady)
+        #expect(driver.isBeingMade(driver.now))
         driver.received("+PO")
         #expect(driver.events() == [])
         driver.received("NG\r\n")
         #expect(driver.events() == [.ready])
-        #expect(driver.link.isReady)
-        #expect(!driver.link.isBeingMade(driver.now))
-        #expect(driver.link.isIdle)
-        #expect(driver.link.deadline == .never)
+        #expect(driver.isReady)
+        #expect(!driver.isBeingMade(driver.now))
+        #expect(driver.isIdle)
+        #expect(driver.deadline == .never)
     }
 
     @Test func `a user presents a password first, then selects the database`() {
@@ -39,7 +39,7 @@ struct RedisLinkTests {
         driver.opened()
         #expect(driver.output() == [["AUTH", "gateway", "p w\r\n"], ["SELECT", "7"], ["PING"]])
         driver.received("+OK\r\n+OK\r\n")
-        #expect(!driver.link.isReady)
+        #expect(!driver.isReady)
         driver.received("+PONG\r\n")
         #expect(driver.events() == [.ready])
     }
@@ -71,7 +71,7 @@ struct RedisLinkTests {
         }
         #expect(error.code == code)
         #expect(events.count == 1)
-        #expect(!driver.link.isReady)
+        #expect(!driver.isReady)
         #expect(driver.output() == [])
     }
 
@@ -109,14 +109,14 @@ struct RedisLinkTests {
         let driver = LinkDriver.ready()
         for mark in 1...100 { driver.send("ECHO", "\(mark)", mark: mark) }
         #expect(driver.output() == (1...100).map { ["ECHO", "\($0)"] })
-        #expect(!driver.link.isIdle)
+        #expect(!driver.isIdle)
         var rest = Substring((1...100).map { ":\($0)\r\n" }.joined())
         while !rest.isEmpty {
             driver.received(String(decoding: rest.utf8.prefix(pieceLength), as: UTF8.self))
             rest = Substring(rest.utf8.dropFirst(pieceLength))
         }
         #expect(driver.events() == (1...100).map { .reply($0, .integer(Int64($0))) })
-        #expect(driver.link.isIdle)
+        #expect(driver.isIdle)
         #expect(driver.orders() == [])
     }
 
@@ -126,7 +126,7 @@ struct RedisLinkTests {
         driver.send("B", mark: 2)
         driver.received("-WRONGTYPE x\r\n+OK\r\n")
         #expect(driver.events() == [.reply(1, .error("WRONGTYPE x")), .reply(2, .status("OK"))])
-        #expect(driver.link.isReady)
+        #expect(driver.isReady)
     }
 
     @Test(arguments: [1, 2, 7, 4096])
@@ -134,11 +134,11 @@ struct RedisLinkTests {
         let driver = LinkDriver.ready()
         driver.send("SET", "key", "value", mark: 1)
         driver.send("GET", "key", mark: 2)
-        #expect(driver.link.hasOutput)
+        #expect(driver.hasOutput)
         let output = driver.outputBytes(pieceLength: pieceLength)
         #expect(commands(in: output) == [["SET", "key", "value"], ["GET", "key"]])
-        #expect(!driver.link.hasOutput)
-        #expect(!driver.link.isIdle)
+        #expect(!driver.hasOutput)
+        #expect(!driver.isIdle)
     }
 
     @Test func `commands may be added while others are being written`() {

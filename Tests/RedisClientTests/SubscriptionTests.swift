@@ -47,14 +47,14 @@ struct SubscriptionTests {
                 Self.tracking, ["SUBSCRIBE", "__redis__:invalidate"], ["SUBSCRIBE", "barrier"],
             ]
         )
-        #expect(!driver.link.isReady)
+        #expect(!driver.isReady)
     }
 
     @Test func `it is ready once everything is confirmed, and not before`() {
         begin()
         driver.received("+OK\r\n")
         driver.received(subscribed("__redis__:invalidate"))
-        #expect(!driver.link.isReady)
+        #expect(!driver.isReady)
         #expect(driver.events().isEmpty)
         driver.received(subscribed("barrier", 2))
         #expect(driver.events() == [.ready])
@@ -125,7 +125,7 @@ struct SubscriptionTests {
             driver.tick()
             driver.opened()
             driver.received(answers[..<step].joined() + answer)
-            #expect(!driver.link.isReady)
+            #expect(!driver.isReady)
             #expect(driver.orders() == [.open, .close])
         }
     }
