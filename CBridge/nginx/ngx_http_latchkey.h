@@ -388,7 +388,7 @@ void ngx_http_latchkey_link_init(ngx_http_latchkey_worker_t *worker,
     uint32_t number);
 void ngx_http_latchkey_link_open(ngx_http_latchkey_link_t *link,
     const char *endpoint);
-void ngx_http_latchkey_link_write(ngx_http_latchkey_link_t *link);
+ngx_int_t ngx_http_latchkey_link_write(ngx_http_latchkey_link_t *link);
 void ngx_http_latchkey_link_close(ngx_http_latchkey_link_t *link);
 ngx_int_t ngx_http_latchkey_links_wait(ngx_http_latchkey_worker_t *worker,
     ngx_msec_t timeout);

@@ -316,14 +316,23 @@ ngx_http_latchkey_link_write_handler(ngx_event_t *wev)
     c = wev->data;
     link = c->data;
 
+    /* it comes with each answer, too: that bytes may be sent is told at every edge */
+
+    if (link->output->pos == link->output->last) {
+        return;
+    }
+
     ngx_http_latchkey_post_turn(link->worker);
-    ngx_http_latchkey_link_write(link);
+    (void) ngx_http_latchkey_link_write(link);
 }
 
 
-/* What could not be sent stays where it is: TLS must retry the same bytes. */
+/*
+ * What could not be sent stays where it is: TLS must retry the same bytes.
+ * Returns NGX_ERROR if the link was lost.
+ */
 
-void
+ngx_int_t
 ngx_http_latchkey_link_write(ngx_http_latchkey_link_t *link)
 {
     ssize_t n;
@@ -332,7 +341,7 @@ ngx_http_latchkey_link_write(ngx_http_latchkey_link_t *link)
     ngx_http_latchkey_worker_t *worker;
 
     if (!link->opened) {
-        return;
+        return NGX_OK;
     }
 
     b = link->output;
@@ -356,7 +365,7 @@ ngx_http_latchkey_link_write(ngx_http_latchkey_link_t *link)
 
         if (n == NGX_ERROR) {
             ngx_http_latchkey_link_lost(link);
-            return;
+            return NGX_ERROR;
         }
 
         if (n == NGX_AGAIN || n == 0) {
@@ -364,11 +373,20 @@ ngx_http_latchkey_link_write(ngx_http_latchkey_link_t *link)
         }
 
         b->pos += n;
+
+        /* a buffer that did not become full holds all there is */
+
+        if (b->pos == b->last && b->last != b->end) {
+            break;
+        }
     }
 
     if (ngx_handle_write_event(c->write, 0) != NGX_OK) {
         ngx_http_latchkey_link_lost(link);
+        return NGX_ERROR;
     }
+
+    return NGX_OK;
 }
 
 

@@ -24,8 +24,10 @@ static void ngx_http_latchkey_timer_handler(ngx_event_t *ev);
 static void ngx_http_latchkey_settle(ngx_http_latchkey_worker_t *worker);
 static void ngx_http_latchkey_drop_accept_timers(
     ngx_http_latchkey_worker_t *worker);
-static void ngx_http_latchkey_hand_out(ngx_http_latchkey_worker_t *worker);
-static ngx_uint_t ngx_http_latchkey_obey(ngx_http_latchkey_worker_t *worker);
+static ngx_uint_t ngx_http_latchkey_hand_out(
+    ngx_http_latchkey_worker_t *worker);
+static ngx_uint_t ngx_http_latchkey_obey(ngx_http_latchkey_worker_t *worker,
+    latchkey_time now, ngx_uint_t opened);
 static void ngx_http_latchkey_log(ngx_http_latchkey_worker_t *worker);
 static void ngx_http_latchkey_set_timer(ngx_http_latchkey_worker_t *worker,
     uint64_t deadline);
@@ -219,15 +221,17 @@ ngx_http_latchkey_timer_handler(ngx_event_t *ev)
 
 
 /*
- * To carry out an order is to tell the gateway something (a link opened, or
- * could not be), which may bring decisions and orders again: hence the rounds.
+ * To open a stream or to carry out an order is to tell the gateway something (a
+ * link opened, or could not be), which may bring decisions and orders again:
+ * hence the rounds.  Each begins with the clock; nothing is decided behind that.
  */
 
 static void
 ngx_http_latchkey_settle(ngx_http_latchkey_worker_t *worker)
 {
     uint64_t deadline;
-    ngx_uint_t rounds, busy;
+    ngx_uint_t rounds, opened, busy;
+    latchkey_time now;
 
     rounds = NGX_HTTP_LATCHKEY_SETTLE_ROUNDS;
 
@@ -239,12 +243,13 @@ ngx_http_latchkey_settle(ngx_http_latchkey_worker_t *worker)
     do {
         ngx_http_latchkey_announce_streams(worker);
 
-        deadline = worker->library.tick(worker->gateway,
-            ngx_http_latchkey_now());
+        now = ngx_http_latchkey_now();
 
-        ngx_http_latchkey_hand_out(worker);
+        deadline = worker->library.tick(worker->gateway, now);
 
-        busy = ngx_http_latchkey_obey(worker);
+        opened = ngx_http_latchkey_hand_out(worker);
+
+        busy = ngx_http_latchkey_obey(worker, now, opened);
 
     } while (busy && --rounds);
 
@@ -288,38 +293,50 @@ ngx_http_latchkey_drop_accept_timers(ngx_http_latchkey_worker_t *worker)
 }
 
 
-static void
+/* Returns whether streams were opened. */
+
+static ngx_uint_t
 ngx_http_latchkey_hand_out(ngx_http_latchkey_worker_t *worker)
 {
     void *request;
+    ngx_uint_t opened;
     latchkey_decision decision;
 
     while (worker->library.check_next(worker->gateway, &request, &decision)) {
         ngx_http_latchkey_decided(request, &decision);
     }
 
+    opened = !ngx_queue_empty(&worker->announcements);
+
     ngx_http_latchkey_announce_streams(worker);
 
     while (worker->library.stream_next(worker->gateway, &request)) {
         ngx_http_latchkey_post_end(request);
     }
+
+    return opened;
 }
 
 
-/* Returns whether there was an order. */
+/*
+ * Returns whether the gateway has to be asked once more.  A write tells it
+ * nothing; but what a stream that was just opened brings to be written came
+ * behind the deadline.
+ */
 
 static ngx_uint_t
-ngx_http_latchkey_obey(ngx_http_latchkey_worker_t *worker)
+ngx_http_latchkey_obey(ngx_http_latchkey_worker_t *worker, latchkey_time now,
+    ngx_uint_t opened)
 {
-    ngx_uint_t n;
+    ngx_uint_t n, told;
     latchkey_link_order order;
     ngx_http_latchkey_link_t *link;
 
+    told = 0;
+
     for (n = 0; n < NGX_HTTP_LATCHKEY_ORDERS; n++) {
 
-        if (!worker->library.link_next(worker->gateway, ngx_http_latchkey_now(),
-                &order))
-        {
+        if (!worker->library.link_next(worker->gateway, now, &order)) {
             break;
         }
 
@@ -329,19 +346,21 @@ ngx_http_latchkey_obey(ngx_http_latchkey_worker_t *worker)
 
         case LATCHKEY_LINK_OPEN:
             ngx_http_latchkey_link_open(link, order.endpoint);
+            told = 1;
             break;
 
         case LATCHKEY_LINK_CLOSE:
             ngx_http_latchkey_link_close(link);
+            told = 1;
             break;
 
         case LATCHKEY_LINK_WRITE:
-            ngx_http_latchkey_link_write(link);
+            told |= (ngx_http_latchkey_link_write(link) != NGX_OK) || opened;
             break;
         }
     }
 
-    return n != 0;
+    return told || n == NGX_HTTP_LATCHKEY_ORDERS;
 }
 
 
@@ -380,7 +399,9 @@ ngx_http_latchkey_set_timer(ngx_http_latchkey_worker_t *worker,
 
     if (worker->timer.timer_set) {
 
-        if (worker->deadline == deadline) {
+        /* to be woken up early, now and then, costs less than a change a check */
+
+        if (worker->deadline <= deadline) {
             return;
         }
 
