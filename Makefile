@@ -119,9 +119,8 @@ module: ## Build the module alone for another nginx: NGINX_SOURCE=, and NGINX=, 
 
 bench: build ## Compare with what people use instead: the most telling, 10 minutes
 	scripts/install-packages bench
-	$(MAKE) --no-print-directory bench-check
 	$(PYTHON) Benchmarks/memory.py
-	$(PYTHON) Benchmarks/bench.py few --rounds 4
+	$(PYTHON) Benchmarks/bench.py few --rounds 3
 
 bench-full: build ## Compare everything (ROUNDS=, SECS=): about an hour
 	scripts/install-packages bench

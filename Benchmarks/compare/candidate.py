@@ -24,6 +24,7 @@ SYSTEM_PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
 WITH_MASTER = ("nginx", "haproxy")
 
 REFUSED = {401, 403}
+VALID_KINDS = ("valid", "hot")
 
 
 class Candidate:
@@ -58,7 +59,11 @@ class Candidate:
 
     def lets_in(self, kind):
         """Whether a request with a key of a kind should be let in."""
-        return self.lets_everybody_in or kind in ("valid", "hot")
+        return self.lets_everybody_in or kind in VALID_KINDS
+
+    def notes_uses_of(self, kind):
+        """Whether it writes down, a while later, that keys of a kind were used."""
+        return self.form == "latchkey" and kind in VALID_KINDS
 
 
 def all_candidates():

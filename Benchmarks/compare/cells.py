@@ -50,7 +50,7 @@ def cells(names):
 
 
 # The most telling.
-FEW = cells(["own:valid:64", "own:forged:64", "upstream:valid:64", "own:valid:1"])
+FEW = cells(["own:valid:64", "own:forged:64", "own:valid:1"])
 
 ALL = cells([
     "own:valid:64", "own:hot:64", "own:random:64", "own:forged:64", "own:revoked:64", "own:missing:64",

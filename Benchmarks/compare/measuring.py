@@ -1,6 +1,7 @@
 """One candidate in one cell: how fast it answers, and what everything that takes part uses for it."""
 
 import time
+from contextlib import contextmanager
 
 from compare import load, machine
 from compare.warming import warm
@@ -8,10 +9,29 @@ from compare.warming import warm
 # More than these take longer than a cache keeps them.
 CACHED_MAX = 100_000
 
+# From then on last uses are written as fast as they come to be.
+STEADY_SECONDS = 2
+
 
 def measure(stack, running, cell, seconds, seed):
     if running.candidate.cached_for and cell.kind in ("valid", "hot"):
         warm(running.ports["own"], running.keys.valid[:CACHED_MAX])
+    with uses_written(stack, running, cell):
+        return measured(stack, running, cell, seconds, seed)
+
+
+@contextmanager
+def uses_written(stack, running, cell):
+    """Who writes down last uses does so all the time meanwhile, and is done when the next one is measured."""
+    if not running.candidate.notes_uses_of(cell.kind):
+        yield
+        return
+    generate(running, cell, STEADY_SECONDS, seed=0)
+    yield
+    stack.settle()
+
+
+def measured(stack, running, cell, seconds, seed):
     groups = stack.groups(running)
     before = reading(stack, groups)
     outcome = generate(running, cell, seconds, seed)

@@ -121,17 +121,20 @@ WAYS = {"redis": ByRedis, "reload": ByReload, "haproxy": ByRuntimeCommand, "latc
 
 def revoke_once(stack, running, number):
     """Revokes the key of an organization; what came of it, in seconds and requests."""
+    name = running.candidate.name
     act = WAYS[running.candidate.revocation](stack, running, number)
     clients = [Client(running.ports["own"], running.keys.valid[number]) for _ in range(CLIENTS)]
     for client in clients:
         client.thread.start()
     try:
-        wait_until(lambda: all(len(client.accepted()) >= ASKED_BEFORE for client in clients), "the key is accepted")
+        wait_until(
+            lambda: all(len(client.accepted()) >= ASKED_BEFORE for client in clients), f"{name} accepts the key"
+        )
         began = time.monotonic()
         act()
         ended = time.monotonic()
         wait_until(
-            lambda: all(len(client.refused()) >= REFUSALS for client in clients), "the key is refused",
+            lambda: all(len(client.refused()) >= REFUSALS for client in clients), f"{name} refuses the key",
             running.candidate.revocation_seconds_max,
         )
     finally:

@@ -18,7 +18,7 @@ from harness.sandbox import Sandbox
 
 # Less than this a second is what idle gateways send.
 CALM_COMMANDS = 200
-CALM_SECONDS = 5
+CALM_SECONDS = 1
 
 
 class Stack:

@@ -16,7 +16,7 @@
 #define NGX_HTTP_LATCHKEY_ORDERS        ((ngx_uint_t) 4 * LATCHKEY_LINKS_MAX)
 #define NGX_HTTP_LATCHKEY_LOG_LINES     16
 #define NGX_HTTP_LATCHKEY_TIMER_MAX     3600000
-#define NGX_HTTP_LATCHKEY_EXIT_TIMEOUT  250
+#define NGX_HTTP_LATCHKEY_EXIT_TIMEOUT  1000
 
 
 static void ngx_http_latchkey_turn_handler(ngx_event_t *ev);

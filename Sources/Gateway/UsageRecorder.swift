@@ -8,23 +8,24 @@ import RedisClient
 /// Uses of records that the cache keeps are noted there, at no cost; here are the others, and the
 /// batch that is under way.
 struct UsageRecorder {
-    /// How long a use may wait before it is sent, where few organizations are active.
-    private static let pauseMilliseconds: UInt64 = 1000
+    /// How long a round takes in which the uses of few organizations are sent.
+    private static let quietRoundMilliseconds = 1000
 
-    /// The same, where they are more than a batch: each is then sent less often.
-    private static let busyPauseMilliseconds: UInt64 = 4000
+    /// The same where more than this are active: each is then sent less often.
+    private static let quietMax = 1000
+    private static let busyRoundMilliseconds = 4000
 
-    /// Uses that are sent at a time: the next go out when these are answered.
-    private static let batchMax = 1000
+    /// Uses that are sent at a time. While the store writes them down, all others wait for it.
+    private static let batchMax = 100
 
     private let countMax: Int
     private var waiting: [Locator: UnixTime] = [:]
     private var sent: [(key: Locator, value: UnixTime)] = []
     private var repliesExpected = 0
-
-    /// Uses that were sent since all were looked through the last time.
-    private var roundCount = 0
     private var isHurried = false
+
+    /// The most that have waited in this round.
+    private var roundCount = 0
 
     /// When the next batch may be sent.
     private(set) var due = MonotonicTime.origin
@@ -59,23 +60,25 @@ struct UsageRecorder {
     /// The commands of the next batch, if one is due. One batch is under way at a time.
     mutating func takeBatch(_ cache: RecordCache, _ now: MonotonicTime) -> [RedisCommand] {
         guard due <= now, sent.isEmpty else { return [] }
-        while sent.count < Self.batchMax, let use = waiting.popFirst() { sent.append(use) }
-        let isRoundOver = cache.takeUses(Self.batchMax - sent.count) { use in
+        roundCount = max(roundCount, waiting.count + cache.usesCount)
+        let countMax = isHurried ? Int.max : Self.batchMax
+        while sent.count < countMax, let use = waiting.popFirst() { sent.append(use) }
+        let isCacheDone = cache.takeUses(countMax - sent.count) { use in
             sent.append((use.locator, use.at))
         }
-        roundCount += sent.count
-        if isRoundOver, waiting.isEmpty, !isHurried { endRound(now) }
+        if !isHurried { due = now.advanced(byMilliseconds: UInt64(pauseMilliseconds)) }
+        if isCacheDone, waiting.isEmpty { roundCount = 0 }
         let commands = UseCommands.record(sent)
         repliesExpected = commands.count
         return commands
     }
 
-    private mutating func endRound(_ now: MonotonicTime) {
-        let isBusy = roundCount > Self.batchMax
-        roundCount = 0
-        due = now.advanced(
-            byMilliseconds: isBusy ? Self.busyPauseMilliseconds : Self.pauseMilliseconds
-        )
+    /// Batches are spread over the time of their round.
+    private var pauseMilliseconds: Int {
+        guard roundCount > 0 else { return Self.quietRoundMilliseconds }
+        let isQuiet = roundCount <= Self.quietMax
+        let round = isQuiet ? Self.quietRoundMilliseconds : Self.busyRoundMilliseconds
+        return round * sent.count / roundCount
     }
 
     /// One of the batch's commands was answered.

@@ -1,15 +1,38 @@
-"""A hundred thousand organizations and their keys, each in less than a minute."""
+"""A hundred thousand organizations: registered, given keys, and asked for by all of them."""
 
 import time
+
+from harness.http_client import bearer
 
 LIMIT_SECONDS = 60
 COUNT = 100_000
 
+# Requests that are sent before their answers are read.
+DEPTH = 200
+
+
+def owners(sandbox):
+    """A file of as many organizations."""
+    file = sandbox.folder / "owners"
+    file.write_text("".join(f"org-{number} owner-{number % 100}\n" for number in range(COUNT)))
+    return file
+
+
+def use(sandbox, keys):
+    with sandbox.connect() as connection:
+        for start in range(0, len(keys), DEPTH):
+            requests = [("/api", bearer(key)) for key in keys[start : start + DEPTH]]
+            assert {answer.status for answer in connection.pipeline(requests)} == {200}
+
+
+def recorded_uses(sandbox):
+    shards = sandbox.redis.cli("KEYS", "latchkey:used:*").split()
+    return sum(int(sandbox.redis.cli("ZCARD", shard)) for shard in shards)
+
 
 def test_a_hundred_thousand_take_less_than_a_minute(sandboxes):
     sandbox = sandboxes(workers=1)
-    file = sandbox.folder / "owners"
-    file.write_text("".join(f"org-{number} owner-{number % 100}\n" for number in range(COUNT)))
+    file = owners(sandbox)
     commands = (["org", "add", "--from", file], ["generate", "--from", file], ["generate", "--from", file])
 
     for command, lines in zip(commands, (0, COUNT, 0)):
@@ -19,3 +42,15 @@ def test_a_hundred_thousand_take_less_than_a_minute(sandboxes):
         print(f"{' '.join(map(str, command[:2]))}: {took:.1f} s")
         assert result.code == 0 and len(result.out.splitlines()) == lines
         assert took < LIMIT_SECONDS
+
+
+def test_a_worker_that_ends_hands_over_the_last_uses_of_all(sandboxes):
+    sandbox = sandboxes(workers=1)
+    file = owners(sandbox)
+    sandbox.latchkey.run("org", "add", "--from", file, timeout=300)
+    lines = sandbox.latchkey.run("generate", "--from", file, timeout=300).out.splitlines()
+
+    use(sandbox, [line.partition("\t")[2] for line in lines])
+    assert sandbox.nginx.stop()
+
+    assert recorded_uses(sandbox) == COUNT

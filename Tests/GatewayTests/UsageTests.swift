@@ -63,15 +63,15 @@ struct UsageTests {
     }
 
     @Test func `uses of many organizations go out in one write, a command a shard`() {
-        for index in 0..<500 { driver.check(driver.generate("org-\(index)"), request: UInt(index)) }
+        for index in 0..<100 { driver.check(driver.generate("org-\(index)"), request: UInt(index)) }
         driver.serve()
-        #expect(driver.answers().count == 500)
+        #expect(driver.answers().count == 100)
         driver.tick(afterMilliseconds: 1000)
         let turn = driver.turn()
         #expect(turn.writes.count == 1)
         #expect((2...62).contains(uses(turn).count))
         driver.received(driver.store.answer(turn.commands))
-        #expect(driver.store.lastUses.count == 500)
+        #expect(driver.store.lastUses.count == 100)
         #expect(driver.gatekeeper.isSettled)
     }
 
@@ -91,23 +91,61 @@ struct UsageTests {
         #expect(uses(driver.turn()).count == 1)
     }
 
+    /// Lets time pass in small steps; returns how many uses each of them wrote.
+    private func pass(
+        _ driver: GateDriver,
+        milliseconds: UInt64,
+        inStepsOf step: UInt64 = 5,
+        _ each: () -> Void = {}
+    ) -> [Int] {
+        (0..<milliseconds / step).map { _ in
+            each()
+            driver.tick(afterMilliseconds: step)
+            let turn = driver.turn()
+            driver.received(driver.store.answer(turn.commands))
+            driver.received(
+                driver.store.answer(turn.news, isListening: true),
+                link: GateDriver.news
+            )
+            return uses(turn).map { ($0.count - 3) / 2 }.reduce(0, +)
+        }
+    }
+
+    private func useAll(_ keys: [[UInt8]], _ driver: GateDriver) {
+        for (index, key) in keys.enumerated() { driver.check(key, request: UInt(index)) }
+        driver.serve()
+        _ = driver.answers()
+    }
+
     @Test func `where many organizations are active, each is sent every few seconds`() throws {
         let driver = try GateDriver.leased()
         let keys = (0..<1500).map { driver.generate("org-\($0)") }
-        func useAll() {
-            for (index, key) in keys.enumerated() { driver.check(key, request: UInt(index)) }
-            driver.serve()
-            _ = driver.answers()
-        }
-        useAll()
-        driver.beat(times: 5)
+        useAll(keys, driver)
+        _ = pass(driver, milliseconds: 6000)
         #expect(driver.store.lastUses.count == 1500)
-        let before = driver.store.lastUses
-        useAll()
-        driver.beat(times: 11)
-        #expect(driver.store.lastUses == before)
-        driver.beat(times: 8)
-        #expect(driver.store.lastUses.allSatisfy { before[$0.key] != $0.value })
+        let sent = pass(driver, milliseconds: 12_000, inStepsOf: 50) { useAll(keys, driver) }
+        #expect((3000...6000).contains(sent.reduce(0, +)))
+        let oldest = driver.store.lastUses.values.compactMap { Int64($0) }.min() ?? 0
+        #expect(driver.now.unix.milliseconds - oldest <= 6000)
+    }
+
+    @Test func `the store is never occupied for long by uses, however many there are`() throws {
+        let driver = try GateDriver.leased()
+        useAll((0..<3000).map { driver.generate("org-\($0)") }, driver)
+        let sent = pass(driver, milliseconds: 6000)
+        #expect(sent.allSatisfy { $0 <= 100 })
+        #expect(sent.filter { $0 > 0 }.count >= 30)
+        #expect(driver.gatekeeper.isSettled)
+    }
+
+    @Test func `a round that began with few goes faster when many come`() throws {
+        let driver = try GateDriver.leased()
+        let keys = (0..<5000).map { driver.generate("org-\($0)") }
+        useAll(Array(keys.prefix(300)), driver)
+        _ = pass(driver, milliseconds: 500)
+        useAll(keys, driver)
+        _ = pass(driver, milliseconds: 6000)
+        #expect(driver.store.lastUses.count == 5000)
         #expect(driver.gatekeeper.isSettled)
     }
 
@@ -162,6 +200,16 @@ struct UsageTests {
         #expect(uses(turn).count == 1)
         #expect(!driver.gatekeeper.isSettled)
         driver.received(driver.store.answer(turn.commands))
+        #expect(driver.gatekeeper.isSettled)
+    }
+
+    @Test func `a worker that ends sends many uses in one go`() throws {
+        let driver = try GateDriver.leased()
+        useAll((0..<1000).map { driver.generate("org-\($0)") }, driver)
+        driver.gatekeeper.finish(driver.now)
+        let turn = driver.turn()
+        driver.received(driver.store.answer(turn.commands))
+        #expect(driver.store.lastUses.count == 1000)
         #expect(driver.gatekeeper.isSettled)
     }
 
