@@ -185,27 +185,6 @@ ngx_http_latchkey_post_turn(ngx_http_latchkey_worker_t *worker)
 }
 
 
-/* Leases must count the time that the machine sleeps, so no cached time. */
-
-latchkey_time
-ngx_http_latchkey_now(void)
-{
-    ngx_time_t *tp;
-    latchkey_time now;
-    struct timespec ts;
-
-    (void) clock_gettime(CLOCK_BOOTTIME, &ts);
-
-    now.boottime_ns = (uint64_t) ts.tv_sec * 1000000000 + (uint64_t) ts.tv_nsec;
-
-    tp = ngx_timeofday();
-
-    now.unix_ms = (int64_t) tp->sec * 1000 + (int64_t) tp->msec;
-
-    return now;
-}
-
-
 static void
 ngx_http_latchkey_turn_handler(ngx_event_t *ev)
 {
