@@ -186,5 +186,5 @@ def without_colours():
 
 
 def clean_environment():
-    names = ("PATH", "HOME", "LANG", "TERM", "ASAN_OPTIONS", "TZ")
+    names = ("PATH", "HOME", "LANG", "TERM", "ASAN_OPTIONS", "LSAN_OPTIONS", "TZ")
     return {name: os.environ[name] for name in names if name in os.environ}
