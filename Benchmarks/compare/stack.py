@@ -17,7 +17,7 @@ from harness.sandbox import Sandbox
 
 
 # Less than this a second is what idle gateways send.
-CALM_COMMANDS = 200
+CALM_COMMANDS = 100
 CALM_SECONDS = 1
 
 

@@ -37,6 +37,8 @@ final class RecordCache {
         static let verified = Mark(rawValue: 32)
         /// The record is as it was when its stamp was taken, known or not.
         static let stamped = Mark(rawValue: 64)
+        /// The slot stands among the used ones, whether or not the use has been taken meanwhile.
+        static let queued = Mark(rawValue: 128)
     }
 
     /// What is known of an organization's keys.
@@ -60,6 +62,7 @@ final class RecordCache {
     private var longNames: [Int: Organization] = [:]
     private var index: CacheIndex
     private var queue: EvictionQueue
+    private var usedSlots: UsedSlots
 
     /// Number of records, known or remembered.
     private(set) var count = 0
@@ -69,12 +72,6 @@ final class RecordCache {
 
     /// Number of last uses that have not been taken.
     private(set) var usesCount = 0
-
-    /// Slots that are searched for uses at a time: others wait meanwhile.
-    private static let slotsMax = 65_536
-
-    /// Where the search for uses goes on.
-    private var usesPosition = 0
 
     #if CANARIES
         /// Goes on recognizing a key that was replaced.
@@ -94,6 +91,7 @@ final class RecordCache {
         stamps = .allocate(capacity: self.countMax)
         index = CacheIndex(countMax: self.countMax)
         queue = EvictionQueue(countMax: self.countMax)
+        usedSlots = UsedSlots(countMax: self.countMax)
     }
 
     deinit {
@@ -321,15 +319,17 @@ extension RecordCache {
     }
 
     private func occupy(_ locator: Locator) -> (slot: Int, lostUse: Use?) {
-        let (slot, lostUse) = count < countMax ? (count, nil) : vacate()
-        if slot == count { count += 1 }
-        records.advanced(by: slot).initialize(
-            to: Record(locator: locator)
-        )
-        marks.advanced(by: slot).initialize(to: [])
+        let (slot, lostUse) = count < countMax ? addSlot() : vacate()
+        records.advanced(by: slot).initialize(to: Record(locator: locator))
         index.insert(locator, slot: slot)
         queue.append(slot)
         return (slot, lostUse)
+    }
+
+    private func addSlot() -> (slot: Int, lostUse: Use?) {
+        marks.advanced(by: count).initialize(to: [])
+        defer { count += 1 }
+        return (count, nil)
     }
 
     private func vacate() -> (slot: Int, lostUse: Use?) {
@@ -341,7 +341,9 @@ extension RecordCache {
         index.remove(records[slot].locator) { records[$0].locator }
         previousKeys[slot] = nil
         longNames[slot] = nil
-        return (slot, takeUse(slot))
+        let lostUse = takeUse(slot)
+        marks[slot].formIntersection(.queued)
+        return (slot, lostUse)
     }
 }
 
@@ -359,26 +361,33 @@ extension RecordCache {
     @inline(__always)
     func noteUse(_ slot: Int, at now: UnixTime) {
         records[slot].lastUse = now.milliseconds
-        guard !marks[slot].contains(.used) else { return }
-        marks[slot].insert(.used)
+        if !marks[slot].contains(.used) { noteFirstUse(slot) }
+    }
+
+    private func noteFirstUse(_ slot: Int) {
         usesCount += 1
+        if !marks[slot].contains(.queued) {
+            usedSlots.add(slot, shard: Keyspace.shard(of: records[slot].locator))
+        }
+        marks[slot].insert([.used, .queued])
     }
 
     /// Takes at most so many last uses, and goes on from there the next time. Returns whether the
-    /// end was reached: from then on it begins anew.
+    /// end was reached: behind it, it begins anew.
     func takeUses(_ countMax: Int, _ body: (Use) -> Void) -> Bool {
-        let end = min(count, usesPosition + Self.slotsMax)
         var left = countMax
-        while left > 0, usesCount > 0, usesPosition < end {
-            if let use = takeUse(usesPosition) {
-                body(use)
-                left -= 1
+        var isEndReached = false
+        while left > 0, usesCount > 0 {
+            guard let slot = usedSlots.next() else {
+                isEndReached = true
+                if left < countMax { break } else { continue }
             }
-            usesPosition += 1
+            marks[slot].remove(.queued)
+            guard let use = takeUse(slot) else { continue }
+            body(use)
+            left -= 1
         }
-        guard usesCount == 0 || usesPosition >= count else { return false }
-        usesPosition = 0
-        return true
+        return isEndReached || usesCount == 0
     }
 
     private func takeUse(_ slot: Int) -> Use? {

@@ -50,6 +50,9 @@ public struct Locator: Hashable, Sendable {
         }
     }
 
+    /// The first digit as ASCII.
+    public var firstDigit: UInt8 { UInt8(truncatingIfNeeded: head) }
+
     /// Lends the 14 digits as ASCII.
     @inlinable @inline(__always)
     public func withDigits<Result>(_ body: (UnsafeRawBufferPointer) -> Result) -> Result {

@@ -16,7 +16,7 @@ public enum Keyspace {
 
     /// The shard of last uses that a locator belongs to: its first digit, which is as good as
     /// random.
-    static func shard(of locator: Locator) -> UInt8 { locator.ascii[0] }
+    public static func shard(of locator: Locator) -> UInt8 { locator.firstDigit }
 
     /// The sorted set with the last uses of a shard.
     static func used(shard: UInt8) -> [UInt8] { sharded("latchkey:used:", shard) }

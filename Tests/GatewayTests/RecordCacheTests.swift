@@ -112,6 +112,45 @@ struct RecordCacheTests {
         }
     }
 
+    @Test func `uses are taken a shard after another`() {
+        let cache = RecordCache(countMax: 1000)
+        for number in 0..<1000 {
+            cache.keep(keys(number), version: 1, for: organization(number).locator)
+            _ = cache.noteUse(of: organization(number).locator, at: UnixTime(milliseconds: 1))
+        }
+        var shards: [UInt8] = []
+        func take() -> Bool { cache.takeUses(7) { shards.append($0.locator.firstDigit) } }
+        while !take() {}
+        #expect(shards.count == 1000)
+        #expect(shards == shards.sorted())
+        #expect(Set(shards).count == 62)
+    }
+
+    /// Compares with a table that holds no more than the uses themselves.
+    @Test func `each use is taken, however records come and go meanwhile`() {
+        let seed = UInt64.random(in: 0 ... .max)
+        var generator = SeededGenerator(seed: seed)
+        let cache = RecordCache(countMax: 20)
+        var waiting: [Locator: Int64] = [:]
+        func take(_ use: RecordCache.Use) {
+            #expect(waiting.removeValue(forKey: use.locator) == use.at.milliseconds, "seed \(seed)")
+        }
+        for time in 1...20_000 {
+            let number = Int.random(in: 0..<30, using: &generator)
+            let locator = organization(number).locator
+            if Int.random(in: 0..<10, using: &generator) == 0 {
+                _ = cache.takeUses(Int.random(in: 1...5, using: &generator), take)
+            } else {
+                if let lost = cache.keep(keys(number), version: 1, for: locator) { take(lost) }
+                #expect(cache.noteUse(of: locator, at: UnixTime(milliseconds: Int64(time))))
+                waiting[locator] = Int64(time)
+            }
+            #expect(cache.usesCount == waiting.count, "seed \(seed)")
+        }
+        while cache.usesCount > 0 { _ = cache.takeUses(3, take) }
+        #expect(waiting.isEmpty, "seed \(seed)")
+    }
+
     @Test func `uses are taken once, at most so many at a time, and survive their record`() {
         let cache = RecordCache(countMax: 10)
         var uses: [Locator: UnixTime] = [:]
