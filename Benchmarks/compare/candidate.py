@@ -54,6 +54,11 @@ class Candidate:
         return self.form == "latchkey" or self.cached_for is not None
 
     @property
+    def is_reference(self):
+        """Whether it is what all others are compared with: no check."""
+        return not self.checks and not self.is_control
+
+    @property
     def is_nginx(self):
         return self.front == "nginx"
 

@@ -1,10 +1,35 @@
-"""The candidates in turn, again and again: A B C … A B C …, so that what disturbs the machine disturbs all."""
+"""The candidates in turn, again and again, each beside no check: what disturbs the machine disturbs all, and both of a pair."""
 
+import math
 import sys
 import time
+from functools import partial
 
 from compare.load import LoadFailed
 from compare.measuring import measure
+
+
+# A machine that is not ours alone gets faster and slower within minutes: no check is measured anew after so long.
+REFERENCE_SECONDS = 4
+
+
+class Reference:
+    """No check, as it was measured shortly before a candidate."""
+
+    def __init__(self, stack, measure_it):
+        self.running = next((each for each in stack.running if each.candidate.is_reference), None)
+        self.measure_it = measure_it
+        self.row = None
+        self.measured_at = -math.inf
+
+    def refresh(self):
+        if self.running and time.monotonic() - self.measured_at > REFERENCE_SECONDS:
+            self.row = self.measure_it(self.running)
+            self.measured_at = time.monotonic()
+
+    def figures(self):
+        """What a row is compared with; nothing where no check is not among the candidates."""
+        return self.row and {name: self.row[name] for name in ("per_second", "cpu_us")}
 
 
 def rounds(stack, cells, count, seconds, save):
@@ -12,15 +37,18 @@ def rounds(stack, cells, count, seconds, save):
     rows = []
     for number in range(count):
         for position, cell in enumerate(cells):
+            measure_it = partial(once_more_if_it_fails, stack, cell, seconds, 1 + 100 * number + position)
+            reference = Reference(stack, measure_it)
             for running in stack.running:
-                row = once_more_if_it_fails(stack, running, cell, seconds, seed=1 + 100 * number + position)
-                rows.append({**row, "round": number})
+                reference.refresh()
+                row = reference.row if running is reference.running else measure_it(running)
+                rows.append({**row, "round": number, "beside": reference.figures()})
                 tell(rows[-1])
             save(rows)
     return rows
 
 
-def once_more_if_it_fails(stack, running, cell, seconds, seed):
+def once_more_if_it_fails(stack, cell, seconds, seed, running):
     try:
         return measure(stack, running, cell, seconds, seed)
     except LoadFailed as failure:

@@ -1,4 +1,4 @@
-"""Figures of a run: medians with their spread, ratios of the same round, and what the noise of the machine decides."""
+"""Figures of a run: medians with their spread, ratios of pairs, and what the noise of the machine decides."""
 
 import statistics
 from dataclasses import dataclass
@@ -35,7 +35,7 @@ class Line:
 
     candidate: str
     per_second: Spread
-    ratio: Spread  # to no check, in the same round
+    ratio: Spread  # to no check, measured beside it
     cpu_us: Spread  # all that takes part but the API
     cpu_added_us: Spread
     cpu_parts_us: dict
@@ -55,14 +55,11 @@ def own_cpu(row):
 
 
 def lines(load, cell):
-    """A line for each candidate that was measured in a cell."""
-    rows = [row for row in load["rows"] if row["cell"] == cell]
-    references = {row["round"]: row for row in rows if row["candidate"] == REFERENCE}
-    if not references:
-        return []
+    """A line for each candidate that was measured in a cell, where no check was, too."""
+    rows = [row for row in load["rows"] if row["cell"] == cell and row["beside"]]
     names = list(dict.fromkeys(row["candidate"] for row in rows))
-    noise = Noise.of(rows, references) if CONTROL in names else None
-    return [line(rows, references, name, noise) for name in names]
+    noise = Noise.of(rows) if CONTROL in names else None
+    return [line(rows, name, noise) for name in names]
 
 
 @dataclass(frozen=True)
@@ -73,8 +70,8 @@ class Noise:
     cpu_added_us: Spread
 
     @staticmethod
-    def of(rows, references):
-        return Noise(ratios_of(rows, references, CONTROL), cpu_added(rows, references, CONTROL))
+    def of(rows):
+        return Noise(ratios_of(rows, CONTROL), cpu_added(rows, CONTROL))
 
 
 def chosen(rows, name):
@@ -84,19 +81,19 @@ def chosen(rows, name):
     return (calm, False) if len(calm) >= min(UNDISTURBED_MIN, len(own)) else (own, True)
 
 
-def ratios_of(rows, references, name):
+def ratios_of(rows, name):
     own, _ = chosen(rows, name)
-    return Spread.of([row["per_second"] / references[row["round"]]["per_second"] for row in own])
+    return Spread.of([row["per_second"] / row["beside"]["per_second"] for row in own])
 
 
-def cpu_added(rows, references, name):
+def cpu_added(rows, name):
     own, _ = chosen(rows, name)
-    return Spread.of([own_cpu(row) - own_cpu(references[row["round"]]) for row in own])
+    return Spread.of([own_cpu(row) - own_cpu(row["beside"]) for row in own])
 
 
-def line(rows, references, name, noise):
+def line(rows, name, noise):
     own, is_disturbed = chosen(rows, name)
-    ratio, added = ratios_of(rows, references, name), cpu_added(rows, references, name)
+    ratio, added = ratios_of(rows, name), cpu_added(rows, name)
     may_be_noise = noise is not None and name != REFERENCE
 
     def median(value):
