@@ -10,17 +10,22 @@ struct ChangeSettlement {
     private let channel: any StoreChannel
     private let clock: any WaitingClock
     private let makeNonce: (UnixTime) -> Barrier.Nonce
+    private let trustMilliseconds: UInt64
 
+    /// - Parameter configuration: Says how long a gateway trusts what it knew, where it does not say
+    ///   so itself.
     init(
         _ records: RecordStore,
         channel: any StoreChannel,
         clock: any WaitingClock,
+        configuration: Configuration,
         makeNonce: @escaping (UnixTime) -> Barrier.Nonce
     ) {
         self.records = records
         self.channel = channel
         self.clock = clock
         self.makeNonce = makeNonce
+        trustMilliseconds = configuration.trustMilliseconds
     }
 
     /// Finds out whether a change holds everywhere, as far as that is waited for.
@@ -59,7 +64,11 @@ struct ChangeSettlement {
             forMilliseconds: FleetBarrier.waitMilliseconds,
             goesOn: goesOn
         )
-        var barrier = FleetBarrier(patient, nonce: makeNonce(clock.unix))
+        var barrier = FleetBarrier(
+            patient,
+            nonce: makeNonce(clock.unix),
+            unlistedTrustMilliseconds: trustMilliseconds
+        )
         do throws(ChangeConfirmation.Doubt) {
             let answer = try barrier.run()
             // The clock is cut to milliseconds; what is promised must not begin before it holds.

@@ -21,18 +21,26 @@ struct FleetBarrier {
 
     private let store: PatientStore
     private let nonce: Barrier.Nonce
+    private let unlistedTrustMilliseconds: UInt64
     private var workers: [GatewayEntry] = []
     private var silent: SilentWorkers?
     private var readAt: MonotonicTime
     private var confirmed: Set<GatewayEntry.ID> = []
+
+    /// How many got the word when it went out last, listed or not.
+    private var listenersCount = 0
     private var isAnnounced = false
     private var isInterrupted = false
     private var fault: String?
 
-    /// - Parameter store: Whose start is the moment at which the reply to the change had arrived.
-    init(_ store: PatientStore, nonce: Barrier.Nonce) {
+    /// - Parameters:
+    ///   - store: Whose start is the moment at which the reply to the change had arrived.
+    ///   - unlistedTrustMilliseconds: How long a worker that listens without being listed may trust
+    ///     what it knew.
+    init(_ store: PatientStore, nonce: Barrier.Nonce, unlistedTrustMilliseconds: UInt64) {
         self.store = store
         self.nonce = nonce
+        self.unlistedTrustMilliseconds = unlistedTrustMilliseconds
         readAt = store.start
     }
 
@@ -41,10 +49,27 @@ struct FleetBarrier {
         let fleet = try readFleet()
         workers = fleet.entries
         readAt = store.clock.monotonic
+        if workers.isEmpty { try countListeners() }
         waitForAll()
         let answer = answer(unreadable: fleet.unreadable)
         guard answer.isComplete else { throw .gateways(answer) }
+        guard !waitsForUnlisted(store.clock.monotonic) else {
+            throw .fleetUnknown(
+                "\(listenersCount) listen to changes, and \(confirmed.count) have confirmed this one"
+            )
+        }
         return answer
+    }
+
+    /// Where the list is empty, somebody may have emptied it.
+    private mutating func countListeners() throws(ChangeConfirmation.Doubt) {
+        do throws(StoreConnection.Fault) {
+            noteListeners(try store.execute([Barrier.publish(nonce)]))
+        } catch {
+            throw .fleetUnknown(AdministrationError(error).message)
+        }
+        if let fault { throw .fleetUnknown(fault) }
+        isAnnounced = true
     }
 
     private mutating func readFleet() throws(ChangeConfirmation.Doubt) -> Fleet {
@@ -66,8 +91,9 @@ struct FleetBarrier {
         while true {
             let now = store.clock.monotonic
             let pending = unconfirmed.filter { now < trustEnd(of: $0) }
-            guard !pending.isEmpty, now < store.deadline else { return }
-            let ends = pending.map(trustEnd)
+            let waitsForUnlisted = waitsForUnlisted(now)
+            guard !pending.isEmpty || waitsForUnlisted, now < store.deadline else { return }
+            let ends = pending.map(trustEnd) + (waitsForUnlisted ? [unlistedTrustEnd] : [])
             guard store.isWanted(pending: pending, of: workers.count, until: ends.max() ?? now)
             else {
                 isInterrupted = true
@@ -75,6 +101,12 @@ struct FleetBarrier {
             }
             round(until: min(ends.min() ?? now, store.deadline))
         }
+    }
+
+    /// Whether somebody listens who has not confirmed and may still trust what was. Who is listed
+    /// has an end of its own; but of whom the list has lost nothing is known.
+    private func waitsForUnlisted(_ now: MonotonicTime) -> Bool {
+        confirmed.count < listenersCount && now < unlistedTrustEnd
     }
 
     private var unconfirmed: [GatewayEntry] { workers.filter { !confirmed.contains($0.id) } }
@@ -87,10 +119,22 @@ struct FleetBarrier {
     ///
     /// Whose entry was the same before, when somebody else waited in vain, may have ended already.
     private func trustEnd(of worker: GatewayEntry) -> MonotonicTime {
-        let trust = worker.trustMilliseconds
-        let (span, overflow) = trust.addingReportingOverflow(trust / 50 + Self.marginMilliseconds)
-        if silent?.hasEnded(worker, after: overflow ? .max : span) == true { return readAt }
-        return overflow ? .never : readAt.advanced(byMilliseconds: span)
+        let span = Self.span(ofTrust: worker.trustMilliseconds)
+        if silent?.hasEnded(worker, after: span) == true { return readAt }
+        return end(of: span)
+    }
+
+    private var unlistedTrustEnd: MonotonicTime {
+        end(of: Self.span(ofTrust: unlistedTrustMilliseconds))
+    }
+
+    private func end(of span: UInt64) -> MonotonicTime {
+        span == .max ? .never : readAt.advanced(byMilliseconds: span)
+    }
+
+    private static func span(ofTrust trust: UInt64) -> UInt64 {
+        let (span, overflow) = trust.addingReportingOverflow(trust / 50 + marginMilliseconds)
+        return overflow ? .max : span
     }
 
     /// What is to be written so that the next one to wait knows of those who stayed silent.
@@ -138,17 +182,24 @@ extension FleetBarrier {
     private mutating func listen(milliseconds: UInt64) throws(StoreConnection.Fault) {
         var commands = isAnnounced ? [] : [Barrier.publish(nonce)]
         commands.append(Barrier.awaitConfirmation(nonce, milliseconds: milliseconds))
-        let hasNews = take(try store.channel.execute(commands))
+        let replies = try store.channel.execute(commands)
+        if !isAnnounced { noteListeners(replies) }
+        let hasNews = take(replies)
         isAnnounced = hasNews
         // The others' are there by now, or nearly.
-        if hasNews, !unconfirmed.isEmpty {
+        if hasNews, !unconfirmed.isEmpty || confirmed.count < listenersCount {
             _ = take(try store.channel.execute([Barrier.takeConfirmations(nonce)]))
         }
     }
 
+    private mutating func noteListeners(_ replies: [RedisReply]) {
+        if case .integer(let count) = replies.first { listenersCount = Int(clamping: count) }
+        fault = replies.first?.failure?.message
+    }
+
     /// Returns whether a confirmation has come.
     private mutating func take(_ replies: [RedisReply]) -> Bool {
-        let names = replies.flatMap(Barrier.confirmations)
+        let names = replies.flatMap { Barrier.confirmations($0, of: nonce) }
         confirmed.formUnion(names)
         fault = replies.lazy.compactMap(\.failure).first?.message
         return !names.isEmpty

@@ -56,6 +56,7 @@ public struct KeyAdministration {
             store,
             channel: channel,
             clock: clock,
+            configuration: configuration,
             makeNonce: makeNonce
         )
     }

@@ -40,6 +40,7 @@ public struct PepperlessRevocation {
             store,
             channel: channel,
             clock: clock,
+            configuration: configuration,
             makeNonce: KeyAdministration.randomNonce
         )
     }

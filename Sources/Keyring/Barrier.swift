@@ -68,7 +68,7 @@ public enum Barrier {
         return [confirm, expire]
     }
 
-    /// Waits for a confirmation; its reply is for ``confirmations(_:)``.
+    /// Waits for a confirmation; its reply is for ``confirmations(_:of:)``.
     public static func awaitConfirmation(_ nonce: Nonce, milliseconds: UInt64) -> RedisCommand {
         var command = RedisCommand("BLPOP")
         command.append(Keyspace.confirmations(nonce))
@@ -78,7 +78,7 @@ public enum Barrier {
         return command
     }
 
-    /// Takes confirmations that are there; its reply is for ``confirmations(_:)``.
+    /// Takes confirmations that are there; its reply is for ``confirmations(_:of:)``.
     public static func takeConfirmations(_ nonce: Nonce) -> RedisCommand {
         var command = RedisCommand("LPOP")
         command.append(Keyspace.confirmations(nonce))
@@ -86,11 +86,13 @@ public enum Barrier {
         return command
     }
 
-    /// The workers that a reply names: none where nothing has come.
-    public static func confirmations(_ reply: RedisReply) -> [GatewayEntry.ID] {
+    /// The workers that a reply names: none where nothing has come. Beside them it may name the list
+    /// that they stand in.
+    public static func confirmations(_ reply: RedisReply, of nonce: Nonce) -> [GatewayEntry.ID] {
         guard case .array(let elements) = reply else { return [] }
+        let key = Keyspace.confirmations(nonce)
         return elements.compactMap { element in
-            guard case .bulk(let text) = element else { return nil }
+            guard case .bulk(let text) = element, !text.elementsEqual(key) else { return nil }
             return GatewayEntry.ID(text)
         }
     }

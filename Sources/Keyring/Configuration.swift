@@ -44,6 +44,10 @@ public struct Configuration: Sendable {
     /// `latchkey_lease`, in milliseconds.
     private var configuredLeaseMilliseconds: UInt64 = 1000
 
+    /// How long a worker goes on trusting what it knew when it last heard from the store, an outage
+    /// included, in milliseconds.
+    public var trustMilliseconds: UInt64 { leaseMilliseconds + graceMilliseconds }
+
     /// Longest time for which a worker trusts what it knows without hearing from the store, in
     /// milliseconds: nothing for strict consistency.
     public var leaseMilliseconds: UInt64 {

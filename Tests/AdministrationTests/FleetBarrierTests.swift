@@ -14,7 +14,42 @@ struct FleetBarrierTests {
     @Test func `where no gateway runs a change is confirmed at once`() throws {
         #expect(fleet.expired(try fleet.revoke()) == [])
         #expect(fleet.clock.elapsedMilliseconds == 0)
-        #expect(fleet.store.publications.isEmpty)
+    }
+
+    @Test func `who listens without being listed is waited for until it confirms`() throws {
+        fleet.store.listenersCount = 2
+        fleet.store.onPublication = { $0 < 3 ? [] : ["00000000000000a1", "00000000000000a2"] }
+        #expect(fleet.expired(try fleet.revoke()) == [])
+        #expect((1...200).contains(fleet.clock.elapsedMilliseconds))
+    }
+
+    @Test func `who listens without being listed is waited out where it stays silent`() throws {
+        let worker = fleet.worker(1)
+        fleet.store.listenersCount = 2
+        fleet.store.onPublication = { _ in [worker.id.description] }
+        #expect(fleet.expired(try fleet.revoke()) == [])
+        #expect(fleet.clock.elapsedMilliseconds == 1040)
+    }
+
+    @Test func `who listens without being listed may trust what it knew for longer than anybody waits`()
+        throws
+    {
+        let fleet = try SimulatedFleet([Directive(name: "latchkey_outage_grace", values: ["1h"])])
+        fleet.store.listenersCount = 1
+        guard case .unconfirmed(.fleetUnknown(let reason)) = try fleet.revoke() else {
+            Issue.record("it is said to be confirmed")
+            return
+        }
+        #expect(reason == "1 listen to changes, and 0 have confirmed this one")
+        #expect(fleet.clock.elapsedMilliseconds == 30_000)
+    }
+
+    @Test func `where nobody can be told nothing is confirmed`() throws {
+        fleet.store.refused = ["PUBLISH"]
+        guard case .unconfirmed(.fleetUnknown) = try fleet.revoke() else {
+            Issue.record("it is said to be confirmed")
+            return
+        }
     }
 
     @Test func `when all have confirmed nobody is waited for`() throws {

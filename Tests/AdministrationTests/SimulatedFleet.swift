@@ -12,14 +12,14 @@ struct SimulatedFleet {
     let store: SimulatedStore
     let administration: KeyAdministration
 
-    init() throws {
+    init(_ directives: [Directive] = []) throws {
         let clock = SimulatedClock()
         let store = SimulatedStore(clock)
         let peppers = try PepperRing(contents: PepperRing.makeContents())
         var number: UInt64 = 0
         func who(_ account: String) throws -> KeyAdministration {
             KeyAdministration(
-                try Configuration([]),
+                try Configuration(directives),
                 caller: Caller(account: Principal(account)!, as: nil, operators: ["root"]),
                 peppers: peppers,
                 channel: store,
@@ -34,6 +34,7 @@ struct SimulatedFleet {
         _ = try root.addOrganization(Installation.acme, owner: Installation.alice)
         (self.clock, self.store, administration) = (clock, store, try who("alice"))
         _ = try administration.generate(for: Installation.acme)
+        store.publications = []
     }
 
     /// A worker that has an entry.

@@ -10,8 +10,11 @@ final class SimulatedStore: StoreChannel {
     /// Number of connections that were given up.
     private(set) var renewals = 0
 
+    /// How many listen, where it is not those who confirm.
+    var listenersCount: Int?
+
     /// Nonces that were published.
-    private(set) var publications: [String] = []
+    var publications: [String] = []
 
     var hashes: [String: [String: String]] = [:]
 
@@ -138,8 +141,9 @@ extension SimulatedStore {
 
     private func publish(_ nonce: String) -> RedisReply {
         publications.append(nonce)
-        lists["latchkey:ack:\(nonce)", default: []] += onPublication(publications.count)
-        return .integer(1)
+        let confirmations = onPublication(publications.count)
+        lists["latchkey:ack:\(nonce)", default: []] += confirmations
+        return .integer(Int64(listenersCount ?? confirmations.count))
     }
 
     private func waitAndPop(_ words: [String]) -> RedisReply {

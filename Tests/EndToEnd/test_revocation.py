@@ -113,6 +113,21 @@ def test_a_worker_that_stands_still_is_waited_out_and_never_accepts_the_key_agai
     pair.wait_for_entries()
 
 
+def test_gateways_that_listen_are_waited_for_where_somebody_has_emptied_the_list(sandboxes):
+    fleet = sandboxes(gateways=2, workers=1, proxied=True)
+    fleet.wait_for_entries()
+    key = known_by_all(fleet)
+    fleet.proxy.is_stalled = True
+    fleet.redis.cli("DEL", "latchkey:gateways")
+
+    assert fleet.revoke().code == DONE
+
+    assert [fleet.request(key=key, at=each).status for each in fleet.gateways] == [503, 503]
+    fleet.proxy.is_stalled = False
+    wait_until(lambda: fleet.status_of(key) == 401, "the gateways hear of it")
+    fleet.wait_for_entries()
+
+
 def test_requests_that_wait_in_a_worker_that_stands_still_are_checked_by_the_time_of_their_answer(pair):
     key = known_by_all(pair)
     gate = pair.gateways[1]

@@ -170,12 +170,14 @@ struct BarrierTests {
     }
 
     @Test func `only names of workers are taken for confirmations`() {
+        let nonce = nonce
         let names = RedisReply.array([
+            .bulk(ArraySlice("latchkey:ack:\(nonce)".utf8)),
             .bulk(ArraySlice("0000000000000001".utf8)), .bulk(ArraySlice("no name".utf8)), .null,
         ])
-        #expect(Barrier.confirmations(names) == [.init(1)])
-        #expect(Barrier.confirmations(.null).isEmpty)
-        #expect(Barrier.confirmations(.array([])).isEmpty)
+        #expect(Barrier.confirmations(names, of: nonce) == [.init(1)])
+        #expect(Barrier.confirmations(.null, of: nonce).isEmpty)
+        #expect(Barrier.confirmations(.array([]), of: nonce).isEmpty)
     }
 }
 
