@@ -31,7 +31,7 @@ struct FleetBarrierTests {
         #expect(fleet.clock.elapsedMilliseconds == 1040)
     }
 
-    @Test func `who listens without being listed may trust what it knew for longer than anybody waits`()
+    @Test func `who listens without being listed may trust for too long to be waited out`()
         throws
     {
         let fleet = try SimulatedFleet([Directive(name: "latchkey_outage_grace", values: ["1h"])])
