@@ -34,7 +34,11 @@ final class ModelRedis {
     /// Told of every record that is written, when all commands that belong together are done.
     var onRecord: (String, Client) -> Void = { _, _ in }
 
-    init(_ timeline: Timeline) {
+    /// Whether it says how many clients a publication came to.
+    let tellsListeners: Bool
+
+    init(_ timeline: Timeline, tellsListeners: Bool = true) {
+        self.tellsListeners = tellsListeners
         self.timeline = timeline
     }
 

@@ -110,7 +110,7 @@ extension ModelRedis {
     private func publish(_ channel: String, _ text: String) -> Reply {
         let listeners = sessions.filter { $0.channels.contains(channel) }
         for listener in listeners { listener.push(channel, .bulk(text)) }
-        return .integer(listeners.count)
+        return .integer(tellsListeners ? listeners.count : 0)
     }
 }
 
