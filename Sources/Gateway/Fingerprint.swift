@@ -16,6 +16,10 @@ struct Fingerprint: Sendable {
     /// No text's fingerprint: a place to be written to.
     static let none = Fingerprint(0, 0)
 
+    /// A number for tables: whoever does not know the secret cannot choose it.
+    @inline(__always)
+    var tableHash: UInt64 { low }
+
     /// The 16 bytes, in the order in which they are published.
     var bytes: [UInt8] {
         [low, high].flatMap { word in (0..<8).map { UInt8(truncatingIfNeeded: word >> (8 * $0)) } }

@@ -43,6 +43,9 @@ public final class Gatekeeper {
     /// Checks that may wait for the store; more than a worker has connections.
     private static let waitingMax = 65_536
 
+    /// Keys that are recognized without being active; clients that send them are few.
+    private static let earlierMax = 16_384
+
     /// Organizations of which a last use may wait to be sent.
     private static let usesMax = 65_536
 
@@ -62,6 +65,7 @@ public final class Gatekeeper {
     var stampQuery = RecordQuery.stamp
 
     let cache: RecordCache
+    let earlierKeys = EarlierKeys(countMax: earlierMax)
     var lease: Lease
     var heartbeats: Heartbeats
     var pending = PendingChecks(countMax: waitingMax)
@@ -138,7 +142,15 @@ public final class Gatekeeper {
 extension Gatekeeper {
     /// Begins a check. `request` is the caller's mark, given back by ``nextDecision()``.
     public func check(_ credential: Span<UInt8>, request: UInt, at now: ClockReading) -> Admission {
-        guard let slot = slotOfVerified(credential) else { return verify(credential, request, now) }
+        guard let locator = verifier.claimedLocator(in: credential),
+            let slot = cache.slot(of: locator)
+        else { return verify(credential, request, now) }
+        let fingerprint = fingerprinter.fingerprint(of: credential)
+        guard cache.isVerified(slot, fingerprint) else {
+            guard let earlier = earlierKeys.key(fingerprint)
+            else { return verify(credential, request, now) }
+            return check(earlier, request, now)
+        }
         if isTrusted(now.monotonic), let known = cache.admit(slot, at: now.unix) {
             return .decided(.recognized(known))
         }
@@ -156,13 +168,6 @@ extension Gatekeeper {
 
     /// Number of checks that wait for the store.
     public var waitingCount: Int { pending.count }
-
-    /// A key that this worker has verified before needs no HMAC.
-    @inline(__always)
-    private func slotOfVerified(_ credential: Span<UInt8>) -> Int? {
-        guard let locator = verifier.claimedLocator(in: credential) else { return nil }
-        return cache.slot(ofVerified: locator) { fingerprinter.fingerprint(of: credential) }
-    }
 
     private func verify(_ credential: Span<UInt8>, _ request: UInt, _ now: ClockReading)
         -> Admission
@@ -184,10 +189,15 @@ extension Gatekeeper {
 
     private func check(_ key: VerifiedKey, _ request: UInt, _ now: ClockReading) -> Admission {
         if isTrusted(now.monotonic), let known = cache.knowledge(of: key.locator) {
-            cache.remember(key)
+            remember(key)
             return .decided(decide(key.issued, known, from: .cache, now))
         }
         return askStore(key, request, now)
+    }
+
+    /// A key that this worker has verified needs no HMAC the next time.
+    func remember(_ key: VerifiedKey) {
+        if !cache.remember(key) { earlierKeys.remember(key) }
     }
 
     private func isTrusted(_ now: MonotonicTime) -> Bool {

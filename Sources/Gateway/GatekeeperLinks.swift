@@ -252,10 +252,9 @@ extension Gatekeeper {
 
     private func decide(_ check: PendingChecks.Check, _ keys: AcceptedKeys?, _ now: ClockReading) {
         let decision = Decision.compared(check.key.issued, with: keys, from: .store, at: now.unix)
+        remember(check.key)
         switch decision.result {
-        case .allowed:
-            cache.remember(check.key)
-            noteUse(check.key.locator, now.unix)
+        case .allowed: noteUse(check.key.locator, now.unix)
         case .revoked: refusals.record(check.key.locator, at: now.unix)
         default: break
         }

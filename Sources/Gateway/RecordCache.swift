@@ -16,10 +16,11 @@ final class RecordCache {
         var version: UInt64 = 0
         var verifier = Verifier.none
         var name = ShortName(repeating: 0)
+        var nameLength: UInt8 = 0
     }
 
     /// Longer names stand elsewhere: they are few.
-    private typealias ShortName = InlineArray<48, UInt8>
+    private typealias ShortName = InlineArray<47, UInt8>
 
     /// Apart from the records, so that all can be looked at or forgotten quickly.
     private struct Mark: OptionSet {
@@ -55,8 +56,9 @@ final class RecordCache {
     private let recordMemory: LargeMemory
     private let records: UnsafeMutablePointer<Record>
     private let marks: UnsafeMutablePointer<Mark>
-    private let nameLengths: UnsafeMutablePointer<UInt8>
-    /// Read only where known records are not trusted: apart, so as not to be in the way.
+    /// Read only where known records are not trusted: apart, so as not to be in the way. Each is a
+    /// cache line.
+    private let stampMemory: LargeMemory
     private let stamps: UnsafeMutablePointer<RecordStamp>
     private var previousKeys: [Int: AcceptedKeys.Key] = [:]
     private var longNames: [Int: Organization] = [:]
@@ -87,8 +89,8 @@ final class RecordCache {
         recordMemory = LargeMemory(byteCount: self.countMax * MemoryLayout<Record>.stride)
         records = recordMemory.start.bindMemory(to: Record.self, capacity: self.countMax)
         marks = .allocate(capacity: self.countMax)
-        nameLengths = .allocate(capacity: self.countMax)
-        stamps = .allocate(capacity: self.countMax)
+        stampMemory = LargeMemory(byteCount: self.countMax * MemoryLayout<RecordStamp>.stride)
+        stamps = stampMemory.start.bindMemory(to: RecordStamp.self, capacity: self.countMax)
         index = CacheIndex(countMax: self.countMax)
         queue = EvictionQueue(countMax: self.countMax)
         usedSlots = UsedSlots(countMax: self.countMax)
@@ -96,8 +98,6 @@ final class RecordCache {
 
     deinit {
         marks.deallocate()
-        nameLengths.deallocate()
-        stamps.deallocate()
     }
 }
 
@@ -129,8 +129,9 @@ extension RecordCache {
         slot(of: locator).map { records[$0].version } ?? 0
     }
 
+    /// Where a locator's record stands, known or not.
     @inline(__always)
-    private func slot(of locator: Locator) -> Int? {
+    func slot(of locator: Locator) -> Int? {
         index.slot(of: locator) { records[$0].locator }
     }
 
@@ -150,7 +151,7 @@ extension RecordCache {
 
     @inline(__always)
     private func organization(_ slot: Int) -> Organization {
-        let length = Int(nameLengths[slot])
+        let length = Int(records[slot].nameLength)
         if length > ShortName.count, let organization = longNames[slot] { return organization }
         var storage = Organization.Storage(repeating: 0)
         withUnsafeMutableBytes(of: &storage) { storage in
@@ -170,16 +171,12 @@ extension RecordCache {
         let streamKey: Decision.StreamKey
     }
 
-    /// The slot of a locator whose active key was verified from a text with this fingerprint,
-    /// whether or not the record is known now.
-    ///
-    /// - Parameter fingerprint: Is asked for only where there is one to compare it with.
+    /// Whether a record's active key was verified from a text with this fingerprint, whether or not
+    /// the record is known now.
     @inline(__always)
-    func slot(ofVerified locator: Locator, _ fingerprint: () -> Fingerprint) -> Int? {
-        guard let slot = slot(of: locator), marks[slot].isSuperset(of: [.active, .verified]),
-            records[slot].fingerprint == fingerprint()
-        else { return nil }
-        return slot
+    func isVerified(_ slot: Int, _ fingerprint: Fingerprint) -> Bool {
+        marks[slot].isSuperset(of: [.active, .verified])
+            && records[slot].fingerprint == fingerprint
     }
 
     /// The key that was verified.
@@ -211,13 +208,14 @@ extension RecordCache {
     }
 
     /// A text was verified as a locator's key: it is recognized from now on, for as long as that is
-    /// the active key.
-    func remember(_ key: VerifiedKey) {
+    /// the active key. Returns `false` where it is not.
+    func remember(_ key: VerifiedKey) -> Bool {
         guard let slot = slot(of: key.locator), marks[slot].contains(.active),
             records[slot].verifier == key.issued.verifier
-        else { return }
+        else { return false }
         records[slot].fingerprint = key.fingerprint
         marks[slot].insert(.verified)
+        return true
     }
 }
 
@@ -299,7 +297,7 @@ extension RecordCache {
     }
 
     private func setName(_ slot: Int, _ organization: Organization) {
-        nameLengths[slot] = UInt8(organization.length)
+        records[slot].nameLength = UInt8(organization.length)
         longNames[slot] = organization.length > ShortName.count ? organization : nil
         withUnsafeBytes(of: organization.storage) { storage in
             withUnsafeMutableBytes(of: &records[slot].name) { name in
