@@ -7,6 +7,9 @@ import time
 from compare import ROOT, machine
 from compare.candidate import all_candidates
 
+# Most characters of a measurement.
+LINE_MAX = 600
+
 
 class Results:
     def __init__(self, path, values=None):
@@ -21,7 +24,7 @@ class Results:
         self.values[name] = value
         self.path.parent.mkdir(parents=True, exist_ok=True)
         unfinished = self.path.with_suffix(".unfinished")
-        unfinished.write_text(json.dumps(self.values, indent=1, ensure_ascii=False) + "\n")
+        unfinished.write_text(in_lines(self.values) + "\n")
         unfinished.replace(self.path)
 
     def __getitem__(self, name):
@@ -29,6 +32,21 @@ class Results:
 
     def __contains__(self, name):
         return name in self.values
+
+
+def in_lines(value, indent=""):
+    """JSON with a measurement a line."""
+    line = json.dumps(value, ensure_ascii=False)
+    if len(line) <= LINE_MAX or not isinstance(value, dict | list):
+        return line
+    deeper = indent + " "
+    if isinstance(value, dict):
+        begin, end = "{", "}"
+        parts = [f"{json.dumps(name, ensure_ascii=False)}: {in_lines(part, deeper)}" for name, part in value.items()]
+    else:
+        begin, end = "[", "]"
+        parts = [in_lines(part, deeper) for part in value]
+    return begin + "\n" + ",\n".join(deeper + part for part in parts) + "\n" + indent + end
 
 
 def made():
