@@ -70,15 +70,22 @@ def started_well(stack, name):
 
 
 def cpu_rows(stack, chosen, rounds, seconds, **what):
-    """Processor time of a request in all that takes part, the median of some rounds."""
+    """Processor time of a request in all that takes part, and in the front alone, the medians of some rounds."""
     stack.settle()
     found = {running.candidate.name: [] for running in chosen}
     for number in range(rounds + 1):
         for running in chosen:
             row = measure(stack, running, CELL, seconds, seed=number + 1)
             if number > 0:  # in the first one, workers get to know the keys
-                found[running.candidate.name].append(sum(row["cpu_us"].values()))
-    return [{**what, "candidate": name, "cpu_us": spread(values)} for name, values in found.items()]
+                found[running.candidate.name].append(row["cpu_us"])
+    return [
+        {
+            **what, "candidate": name,
+            "cpu_us": spread([sum(parts.values()) for parts in measured]),
+            "front_us": spread([parts["front"] for parts in measured]),
+        }
+        for name, measured in found.items()
+    ]
 
 
 def spread(values):

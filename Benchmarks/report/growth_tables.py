@@ -7,6 +7,7 @@ GROWTH = (
     ("Seconds until nginx or HAProxy listens, by organizations:", "start_s", lambda seconds: f"{seconds:.2f}"),
     ("Memory with one worker, MB, once every key was used:", "memory", lambda size: f"{size / 1e6:,.1f}"),
     ("CPU µs a request, all that takes part, median (min..max):", "cpu_us", spread_text),
+    ("Of that, nginx or HAProxy:", "front_us", spread_text),
 )
 
 
