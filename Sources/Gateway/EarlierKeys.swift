@@ -1,8 +1,8 @@
 import Glibc
 import KeyFormat
 
-/// Keys that were issued here and are not the active ones of their organizations: replaced, revoked,
-/// or the one before that goes on for a while.
+/// Keys that were issued here and that no record is known to have as the active one: replaced,
+/// revoked, or the one before that goes on for a while.
 ///
 /// Clients that nobody has told go on sending them. A text that has the fingerprint of one is that
 /// key; what the key is good for, its organization's record tells each time. There is room for those

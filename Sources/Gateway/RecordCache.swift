@@ -56,9 +56,9 @@ final class RecordCache {
     private let recordMemory: LargeMemory
     private let records: UnsafeMutablePointer<Record>
     private let marks: UnsafeMutablePointer<Mark>
+    private let stampMemory: LargeMemory
     /// Read only where known records are not trusted: apart, so as not to be in the way. Each is a
     /// cache line.
-    private let stampMemory: LargeMemory
     private let stamps: UnsafeMutablePointer<RecordStamp>
     private var previousKeys: [Int: AcceptedKeys.Key] = [:]
     private var longNames: [Int: Organization] = [:]
