@@ -126,6 +126,11 @@ class RunningCommand:
         return Result(self.process.returncode, out, err, self.began, ended)
 
 
+def heed_hangup():
+    """As on a terminal: tests that run under nohup ignore it, and would hand that on."""
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+
 class Dialogue:
     """A command on a terminal of its own."""
 
@@ -134,7 +139,7 @@ class Dialogue:
         self.process = subprocess.Popen(
             latchkey.command(*arguments, as_=as_), stdin=inside, stdout=inside, stderr=inside,
             env=without_colours() if environment is None else {**without_colours(), "TERM": "", **environment},
-            start_new_session=True,
+            start_new_session=True, preexec_fn=heed_hangup,
         )
         os.close(inside)
         self.text = ""
