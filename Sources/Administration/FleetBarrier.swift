@@ -64,7 +64,7 @@ struct FleetBarrier {
     /// Where the list is empty, somebody may have emptied it.
     private mutating func countListeners() throws(ChangeConfirmation.Doubt) {
         do throws(StoreConnection.Fault) {
-            noteListeners(try store.execute([Barrier.publish(nonce)]))
+            noteListeners(try store.execute([FleetChannel.announce(nonce)]))
         } catch {
             throw .fleetUnknown(AdministrationError(error).message)
         }
@@ -180,15 +180,15 @@ extension FleetBarrier {
     }
 
     private mutating func listen(milliseconds: UInt64) throws(StoreConnection.Fault) {
-        var commands = isAnnounced ? [] : [Barrier.publish(nonce)]
-        commands.append(Barrier.awaitConfirmation(nonce, milliseconds: milliseconds))
+        var commands = isAnnounced ? [] : [FleetChannel.announce(nonce)]
+        commands.append(FleetChannel.awaitConfirmation(of: nonce, milliseconds: milliseconds))
         let replies = try store.channel.execute(commands)
         if !isAnnounced { noteListeners(replies) }
         let hasNews = take(replies)
         isAnnounced = hasNews
         // The others' are there by now, or nearly.
         if hasNews, !unconfirmed.isEmpty || confirmed.count < listenersCount {
-            _ = take(try store.channel.execute([Barrier.takeConfirmations(nonce)]))
+            _ = take(try store.channel.execute([FleetChannel.takeConfirmations(of: nonce)]))
         }
     }
 
@@ -199,7 +199,7 @@ extension FleetBarrier {
 
     /// Returns whether a confirmation has come.
     private mutating func take(_ replies: [RedisReply]) -> Bool {
-        let names = replies.flatMap { Barrier.confirmations($0, of: nonce) }
+        let names = replies.flatMap { FleetChannel.confirmations($0, of: nonce) }
         confirmed.formUnion(names)
         fault = replies.lazy.compactMap(\.failure).first?.message
         return !names.isEmpty

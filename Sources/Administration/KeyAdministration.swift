@@ -14,6 +14,7 @@ public struct KeyAdministration {
     let store: RecordStore
     let channel: any StoreChannel
     let settlement: ChangeSettlement
+    let uses: UseCollection
     let clock: any WaitingClock
 
     /// Reads the secrets that the configuration names; connects with the first thing to do.
@@ -35,8 +36,8 @@ public struct KeyAdministration {
 
     /// Works with whatever store and clock.
     ///
-    /// - Parameter makeNonce: Names a change that was just made to the gateways; no name may come
-    ///   twice.
+    /// - Parameter makeNonce: Names to the gateways a change that was just made, or a question; no
+    ///   name may come twice.
     init(
         _ configuration: Configuration,
         caller: Caller,
@@ -59,6 +60,7 @@ public struct KeyAdministration {
             configuration: configuration,
             makeNonce: makeNonce
         )
+        uses = UseCollection(channel, clock: clock, makeNonce: makeNonce)
     }
 
     static func randomNonce(_ time: UnixTime) -> Barrier.Nonce {
@@ -82,20 +84,25 @@ extension KeyAdministration {
 extension KeyAdministration {
     /// Tells the status to the owner.
     ///
-    /// - Parameter action: What the owner is about to do.
+    /// - Parameters:
+    ///   - action: What the owner is about to do.
+    ///   - asksGateways: Whether uses are told of which the store has not heard yet.
     public func status(
         of organization: Organization,
-        for action: OwnerRule.Action = .status
+        for action: OwnerRule.Action = .status,
+        asksGateways: Bool = true
     ) throws(AdministrationError) -> KeyStatus {
         let locator = organization.locator
+        if asksGateways {
+            let replies = try store.read([KeyCommands.read(locator)])
+            _ = try permitted(replies[0], organization, action)
+            uses.collect(locator)
+        }
         let replies = try store.read(
             [KeyCommands.read(locator), UseCommands.read(locator)] + RefusalCommands.read(locator)
         )
-        let record = try store.record(replies[0], organization)
-        try check(record, organization, action)
-        guard let record else { throw Self.noOrganization(organization) }
         return KeyStatus(
-            record,
+            try permitted(replies[0], organization, action),
             use: replies[1],
             refusedUses: RefusalCommands.refusedUses(replies[2], replies[3]),
             rotateAfterMilliseconds: configuration.rotateAfterMilliseconds,
@@ -216,6 +223,18 @@ public enum KeyVerification: Equatable, Sendable {
 // MARK: - Steps
 
 extension KeyAdministration {
+    /// The record in a reply, for who may do something with it.
+    private func permitted(
+        _ reply: RedisReply,
+        _ organization: Organization,
+        _ action: OwnerRule.Action
+    ) throws(AdministrationError) -> KeyRecord {
+        let record = try store.record(reply, organization)
+        try check(record, organization, action)
+        guard let record else { throw Self.noOrganization(organization) }
+        return record
+    }
+
     /// Lets through what may be done, and notes what may not.
     func check(
         _ record: KeyRecord?,

@@ -16,6 +16,7 @@ public struct PepperlessRevocation {
     private let clock: any WaitingClock
     private let store: RecordStore
     private let settlement: ChangeSettlement
+    private let uses: UseCollection
 
     /// Why the pepper is lost; `nil` where it is not.
     public let reason: String
@@ -43,17 +44,23 @@ public struct PepperlessRevocation {
             configuration: configuration,
             makeNonce: KeyAdministration.randomNonce
         )
+        uses = UseCollection(channel, clock: clock, makeNonce: KeyAdministration.randomNonce)
     }
 
     /// When the key was last used, for the record's owner; `nil` where there is no key.
-    public func lastUse(of organization: Organization) throws(AdministrationError)
-        -> KeyStatus.LastUse?
-    {
+    ///
+    /// - Parameter asksGateways: Whether uses are told of which the store has not heard yet.
+    public func lastUse(
+        of organization: Organization,
+        asksGateways: Bool = true
+    ) throws(AdministrationError) -> KeyStatus.LastUse? {
         let locator = organization.locator
-        let replies = try store.read([KeyCommands.read(locator), UseCommands.read(locator)])
-        guard try checked(replies[0], organization).claimsKey else { return nil }
-        if let time = UseCommands.lastUse(replies[1]) { return .at(time) }
-        return replies[1].failure == nil ? .never : .unknown
+        let record = try store.read([KeyCommands.read(locator)])[0]
+        guard try checked(record, organization).claimsKey else { return nil }
+        if asksGateways { uses.collect(locator) }
+        let use = try store.read([UseCommands.read(locator)])[0]
+        if let time = UseCommands.lastUse(use) { return .at(time) }
+        return use.failure == nil ? .never : .unknown
     }
 
     /// Revokes whatever key there is, or asks the gateways again where there is none.

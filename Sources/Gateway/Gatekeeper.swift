@@ -119,7 +119,7 @@ public final class Gatekeeper {
 
     private static let subscription = Subscription(
         trackedPrefix: Keyspace.recordPrefix,
-        channels: [Barrier.channel]
+        channels: [FleetChannel.name]
     )
 
     private static func settings(
@@ -336,10 +336,6 @@ extension Gatekeeper {
     /// Whether the store has confirmed all that was written to it.
     public var isSettled: Bool { usage.isEmpty && !hasUsesToSend && data.link.isIdle }
 
-    private var hasUsesToSend: Bool {
-        usage.isWaiting || cache.usesCount > 0 || !refusals.isEmpty
-    }
-
     /// What has been counted, and how things stand.
     public func readMetrics() -> GatewayMetrics {
         var metrics = metrics
@@ -360,11 +356,6 @@ extension Gatekeeper {
         guard news.link.isReady, !isEnding else { return next }
         next = min(next, heartbeats.nextPing)
         return data.link.isReady ? min(next, heartbeats.nextEntry) : next
-    }
-
-    private var usesDue: MonotonicTime {
-        let hasUses = usage.isWaiting || (cache.usesCount > 0 && !usage.isUnderWay)
-        return min(hasUses ? usage.due : .never, refusals.isEmpty ? .never : refusals.due)
     }
 
     private func endExpiredStreams(_ now: ClockReading) {

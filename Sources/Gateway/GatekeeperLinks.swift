@@ -135,17 +135,6 @@ extension Gatekeeper {
         #endif
         return lease.mayKeep
     }
-
-    func sendUses(_ now: MonotonicTime) {
-        guard data.link.isReady else { return }
-        for command in usage.takeBatch(cache, now)
-        where !data.link.send(command, mark: CommandMark(purpose: .uses), now: now) {
-            usage.resend(now)
-        }
-        for command in refusals.takeBatch(now) {
-            _ = data.link.send(command, mark: CommandMark(purpose: .refusals), now: now)
-        }
-    }
 }
 
 // MARK: - Answers
@@ -170,6 +159,7 @@ extension Gatekeeper {
         case .uses:
             noteRefusal(reply, .usesRefused, "last uses were not recorded", now)
             usage.answered()
+        case .askedUse: noteRefusal(reply, .usesRefused, "a last use was not recorded", now)
         case .refusals: noteRefusal(reply, .usesRefused, "refused uses were not recorded", now)
         case .entry: takeEntryReply(reply, mark, now)
         case .confirmation:

@@ -42,9 +42,17 @@ extension Gatekeeper {
                 if let locator = Keyspace.locator(ofRecord: key) { forget(locator) }
             }
         case .anyChanged: forgetAll(now)
-        case .message where publication.channel == Barrier.channel:
-            if let nonce = Barrier.Nonce(publication.text) { confirm(nonce, now) }
+        case .message where publication.channel == FleetChannel.name:
+            takeWord(publication.text, now)
         case .message, .unreadable: break
+        }
+    }
+
+    private func takeWord(_ text: ArraySlice<UInt8>, _ now: ClockReading) {
+        if let nonce = Barrier.Nonce(text) {
+            confirm(nonce, now)
+        } else if let inquiry = UseInquiry(text) {
+            answer(inquiry, now)
         }
     }
 
@@ -69,7 +77,7 @@ extension Gatekeeper {
     private func confirm(_ nonce: Barrier.Nonce, _ now: ClockReading) {
         guard lease.hears else { return }
         let mark = CommandMark(purpose: .confirmation)
-        for command in Barrier.confirm(nonce, by: identity.id) {
+        for command in FleetChannel.confirm(nonce, by: identity.id) {
             guard data.link.send(command, mark: mark, now: now.monotonic) else { return }
         }
         guard confirmedChanges.insert(nonce) else { return }

@@ -370,6 +370,12 @@ extension RecordCache {
         marks[slot].insert([.used, .queued])
     }
 
+    /// The last use of a record that has not been taken.
+    func unwrittenUse(of locator: Locator) -> UnixTime? {
+        guard let slot = slot(of: locator), marks[slot].contains(.used) else { return nil }
+        return UnixTime(milliseconds: records[slot].lastUse)
+    }
+
     /// Takes at most so many last uses, and goes on from there the next time. Returns whether the
     /// end was reached: behind it, it begins anew.
     func takeUses(_ countMax: Int, _ body: (Use) -> Void) -> Bool {

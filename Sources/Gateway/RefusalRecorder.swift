@@ -29,6 +29,11 @@ struct RefusalRecorder {
         waiting[locator] = RefusedUses(count: 1, lastAt: now)
     }
 
+    /// Takes the count of one organization, if one waits. Like a batch it is not repeated.
+    mutating func take(_ locator: Locator) -> RefusedUses? {
+        waiting.removeValue(forKey: locator)
+    }
+
     /// Makes the counts that wait due at once: the worker ends.
     mutating func hurry(_ now: MonotonicTime) {
         due = now

@@ -7,6 +7,8 @@ extension CommandMark {
         /// Whether a record is still what it was.
         case stampRead
         case uses
+        /// A single one, because somebody asked.
+        case askedUse
         case refusals
         case entry
         case ping

@@ -15,6 +15,10 @@ struct UsageRecorder {
     private static let quietMax = 1000
     private static let busyRoundMilliseconds = 4000
 
+    /// Where still more are active, a round takes as long as it must for so many to be sent in a
+    /// millisecond: the store is there for others, too, and who wants to know sooner asks.
+    private static let usesPerMillisecond = 10
+
     /// Uses that are sent at a time. While the store writes them down, all others wait for it.
     private static let batchMax = 100
 
@@ -44,6 +48,10 @@ struct UsageRecorder {
 
     /// Whether uses wait for the next batch.
     var isWaiting: Bool { sent.isEmpty && !waiting.isEmpty }
+
+    /// The use of an organization that waits for its batch; one that is under way is before
+    /// whatever is sent next.
+    func unwrittenUse(of locator: Locator) -> UnixTime? { waiting[locator] }
 
     /// Notes a use.
     mutating func record(_ locator: Locator, at now: UnixTime) {
@@ -76,8 +84,10 @@ struct UsageRecorder {
     /// Batches are spread over the time of their round.
     private var pauseMilliseconds: Int {
         guard roundCount > 0 else { return Self.quietRoundMilliseconds }
-        let isQuiet = roundCount <= Self.quietMax
-        let round = isQuiet ? Self.quietRoundMilliseconds : Self.busyRoundMilliseconds
+        let round =
+            roundCount <= Self.quietMax
+            ? Self.quietRoundMilliseconds
+            : max(Self.busyRoundMilliseconds, roundCount / Self.usesPerMillisecond)
         return round * sent.count / roundCount
     }
 

@@ -1,17 +1,12 @@
-import RedisClient
-
 /// The barrier behind a change: a word that is sent after the change to all workers, and comes to
 /// each behind the news of the change. Whoever confirms it has forgotten what was before.
+///
+/// To be sent only after the reply to the change has come: together with the change it would arrive
+/// before the news.
 public enum Barrier {
-    /// The channel on which it is sent.
-    public static let channel = "latchkey:barrier"
-
-    /// How long confirmations are kept, in seconds.
-    private static let secondsKept = "60"
-
     /// Names one change: the time at which it was made, and what no other change has.
-    public struct Nonce: Hashable, Sendable, CustomStringConvertible {
-        private static let length = 32
+    public struct Nonce: Hashable, FleetWord {
+        static let length = 32
         private static let timeLength = 12
         private static let timeMask: UInt64 = 0xFFFF_FFFF_FFFF
 
@@ -47,53 +42,6 @@ public enum Barrier {
         private static func isDigit(_ byte: UInt8) -> Bool {
             (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte)
                 || (UInt8(ascii: "a")...UInt8(ascii: "f")).contains(byte)
-        }
-    }
-
-    /// Sends the word. To be sent only after the reply to the change has come: together with the
-    /// change it would arrive before the news.
-    public static func publish(_ nonce: Nonce) -> RedisCommand {
-        RedisCommand("PUBLISH", channel, nonce.description)
-    }
-
-    /// A worker's confirmation.
-    public static func confirm(_ nonce: Nonce, by worker: GatewayEntry.ID) -> [RedisCommand] {
-        let key = Keyspace.confirmations(nonce)
-        var confirm = RedisCommand("RPUSH")
-        confirm.append(key)
-        confirm.append(worker.description)
-        var expire = RedisCommand("EXPIRE")
-        expire.append(key)
-        expire.append(secondsKept)
-        return [confirm, expire]
-    }
-
-    /// Waits for a confirmation; its reply is for ``confirmations(_:of:)``.
-    public static func awaitConfirmation(_ nonce: Nonce, milliseconds: UInt64) -> RedisCommand {
-        var command = RedisCommand("BLPOP")
-        command.append(Keyspace.confirmations(nonce))
-        let fraction = String(milliseconds % 1000)
-        let zeros = String(repeating: "0", count: 3 - fraction.utf8.count)
-        command.append("\(milliseconds / 1000).\(zeros)\(fraction)")
-        return command
-    }
-
-    /// Takes confirmations that are there; its reply is for ``confirmations(_:of:)``.
-    public static func takeConfirmations(_ nonce: Nonce) -> RedisCommand {
-        var command = RedisCommand("LPOP")
-        command.append(Keyspace.confirmations(nonce))
-        command.append("1000")
-        return command
-    }
-
-    /// The workers that a reply names: none where nothing has come. Beside them it may name the list
-    /// that they stand in.
-    public static func confirmations(_ reply: RedisReply, of nonce: Nonce) -> [GatewayEntry.ID] {
-        guard case .array(let elements) = reply else { return [] }
-        let key = Keyspace.confirmations(nonce)
-        return elements.compactMap { element in
-            guard case .bulk(let text) = element, !text.elementsEqual(key) else { return nil }
-            return GatewayEntry.ID(text)
         }
     }
 }

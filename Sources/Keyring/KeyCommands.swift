@@ -78,7 +78,7 @@ public enum KeyCommands {
         }
         set.append(key)
         delete.append(key)
-        for (field, text) in zip(RecordField.sealed, record.sealedTexts) where field != .version {
+        for (field, text) in written(record, seal: seal) where field != .version {
             if let text {
                 set.append(field.name)
                 set.append(text)
@@ -86,9 +86,18 @@ public enum KeyCommands {
                 delete.append(field.name)
             }
         }
-        set.append(RecordField.mac.name)
-        set.append(seal.mac(of: record))
         return [raise, set, delete]
+    }
+
+    /// The fields, first those that strict gateways ask for with each check: Redis looks through a
+    /// small hash in the order in which it was written.
+    private static func written(_ record: KeyRecord, seal: RecordSeal)
+        -> [(field: RecordField, text: [UInt8]?)]
+    {
+        let texts =
+            Array(zip(RecordField.sealed, record.sealedTexts)) + [(.mac, seal.mac(of: record))]
+        return texts.filter { RecordStamp.fields.contains($0.0) }
+            + texts.filter { !RecordStamp.fields.contains($0.0) }
     }
 }
 

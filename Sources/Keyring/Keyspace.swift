@@ -35,9 +35,9 @@ public enum Keyspace {
     /// The hash with what the entries of silent workers were.
     static let silentWorkers = Array("latchkey:gateways:silent".utf8)
 
-    /// The list of the workers that have confirmed a change.
-    static func confirmations(_ nonce: Barrier.Nonce) -> [UInt8] {
-        Array("latchkey:ack:\(nonce)".utf8)
+    /// The list of the workers that have confirmed a word.
+    static func confirmations(_ word: some FleetWord) -> [UInt8] {
+        Array("latchkey:ack:\(word)".utf8)
     }
 
     /// What the keys of all records begin with.

@@ -14,7 +14,10 @@ public enum RightsProbe {
             FleetCommands.watch(), FleetCommands.read(), UseCommands.read(locator),
         ] + RefusalCommands.read(locator) + SilentWorkers.read()
             + AuditLine.read(locator, since: UnixTime(milliseconds: 0))
-            + [RecordScan().next ?? RedisCommand("SCAN", "0"), Barrier.takeConfirmations(nonce)]
+            + [
+                RecordScan().next ?? RedisCommand("SCAN", "0"),
+                FleetChannel.takeConfirmations(of: nonce),
+            ]
     }
 
     /// What it writes, in a transaction that Redis gives up: a command in it has no arguments.
@@ -28,8 +31,9 @@ public enum RightsProbe {
                 command("HSET", Keyspace.silentWorkers, "a", "b"),
                 command("XADD", Keyspace.audit(locator), "*", "a", "b"),
                 command("XADD", Keyspace.attempts(locator), "*", "a", "b"),
-                command("ZADD", Keyspace.used(locator), "GT", "1", "a"), Barrier.publish(nonce),
-                Barrier.awaitConfirmation(nonce, milliseconds: 1), RedisCommand("HMGET"),
+                command("ZADD", Keyspace.used(locator), "GT", "1", "a"),
+                FleetChannel.announce(nonce),
+                FleetChannel.awaitConfirmation(of: nonce, milliseconds: 1), RedisCommand("HMGET"),
                 RedisCommand("EXEC"),
             ]
     }
@@ -48,7 +52,7 @@ public enum RightsProbe {
             RedisCommand("CLIENT", "ID"),
             RedisCommand("CLIENT", "TRACKING", "on", "BCAST", "PREFIX", Keyspace.recordPrefix),
             RedisCommand("SUBSCRIBE", "__redis__:invalidate"),
-            RedisCommand("SUBSCRIBE", Barrier.channel),
+            RedisCommand("SUBSCRIBE", FleetChannel.name),
         ]
     }
 

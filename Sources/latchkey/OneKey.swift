@@ -16,7 +16,11 @@ struct OneKey {
     func generate() throws(AdministrationError) {
         Interruption.changesNothing()
         let administration = try command.options.administration()
-        let status = try administration.status(of: organization, for: .generate)
+        let status = try administration.status(
+            of: organization,
+            for: .generate,
+            asksGateways: !command.yes
+        )
         if status.record.key != nil, !command.yes {
             let warning = Warning(status, gateways: administration.gatewayCount())
             try Terminal.confirm(

@@ -43,7 +43,11 @@ struct Revoke: LatchkeyCommand {
     }
 
     private func revoke(_ administration: KeyAdministration) throws(AdministrationError) {
-        let status = try administration.status(of: organization, for: .revoke)
+        let status = try administration.status(
+            of: organization,
+            for: .revoke,
+            asksGateways: !yes
+        )
         if status.record.key != nil, !yes {
             let warning = Warning(status, gateways: administration.gatewayCount())
             try Terminal.confirm(warning.revoking, yes: false)
@@ -54,7 +58,7 @@ struct Revoke: LatchkeyCommand {
     }
 
     private func revoke(_ revocation: PepperlessRevocation) throws(AdministrationError) {
-        let lastUse = try revocation.lastUse(of: organization)
+        let lastUse = try revocation.lastUse(of: organization, asksGateways: !yes)
         Terminal.say("latchkey: \(revocation.reason). Revoking all the same, without proof.")
         if let lastUse {
             let text = TimeText.lastUse(lastUse)

@@ -40,7 +40,7 @@ final class StandInWorker: Sendable {
                 words += nonces.count
                 guard misses < words, let nonce = nonces.last else { continue }
                 let connection = StoreConnection(store, credentials: nil)
-                _ = try? connection.execute(Barrier.confirm(nonce, by: entry.id))
+                _ = try? connection.execute(FleetChannel.confirm(nonce, by: entry.id))
             }
         }
     }

@@ -1,6 +1,7 @@
 """Last uses: recorded in batches, never lost by an orderly end, never set back."""
 
 import time
+from datetime import datetime
 
 import pytest
 
@@ -8,6 +9,7 @@ from harness.consistency import LEASED, STRICT
 from harness.http_client import bearer
 from harness.key_forge import locator, used_key
 from harness.polling import wait_until
+from harness.processes import freeze, thaw
 from harness.sandbox import OWNER
 
 
@@ -23,6 +25,12 @@ def now():
 def last_use(gate, organization="acme"):
     """The moment of the last use in milliseconds, 0 where there is none."""
     return float(gate.redis.cli("ZSCORE", used_key(organization), locator(organization)) or 0)
+
+
+def told_use(gate, organization="acme"):
+    """The same as the owner is told it."""
+    told = gate.latchkey.status_json(organization, as_=OWNER)["last_used_at"]
+    return datetime.fromisoformat(told).timestamp() * 1000
 
 
 def test_a_use_is_known_within_a_few_seconds(gate):
@@ -45,6 +53,38 @@ def test_a_use_of_a_key_that_the_worker_knows_is_recorded(gate):
     assert gate.status_of(key) == 200
 
     wait_until(lambda: last_use(gate) >= before - 1, "the use is recorded")
+
+
+def test_the_status_tells_of_a_use_at_once(gate):
+    key = gate.key()
+    for _ in range(10):
+        before = now()
+        assert gate.status_of(key) == 200
+        assert told_use(gate) >= before - 1
+
+
+def test_the_status_tells_of_a_use_at_any_worker(sandboxes):
+    gate = sandboxes(workers=4)
+    key = gate.key()
+    with gate.connect() as first, gate.connect() as second, gate.connect() as third:
+        for connection in (first, second, third) * 5:
+            before = now()
+            assert connection.request("/api", bearer(key)).status == 200
+            assert told_use(gate) >= before - 1
+
+
+def test_a_worker_that_has_stopped_keeps_nobody_from_the_status(gate):
+    key = gate.key()
+    gate.warm(key)
+    first = told_use(gate)
+    assert gate.status_of(key) == 200
+    freeze(gate.nginx.worker())
+    try:
+        assert told_use(gate) >= first
+    finally:
+        thaw(gate.nginx.worker())
+
+    wait_until(lambda: told_use(gate) > first, "the use is told")
 
 
 def test_many_uses_are_recorded_in_few_commands(gate):

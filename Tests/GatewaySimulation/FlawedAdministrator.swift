@@ -60,10 +60,10 @@ final class FlawedChannel: StoreChannel {
     ) throws(StoreConnection.Fault) -> [RedisReply] {
         if commands.last?.isEnd == true, !isPublished {
             isPublished = true
-            let both = commands + [Barrier.publish(nonce)]
+            let both = commands + [FleetChannel.announce(nonce)]
             return try channel.execute(both, onSameConnection: onSameConnection).dropLast()
         }
-        guard commands.first == Barrier.publish(nonce) else {
+        guard commands.first == FleetChannel.announce(nonce) else {
             return try channel.execute(commands, onSameConnection: onSameConnection)
         }
         return [.integer(1)] + (try channel.execute(Array(commands.dropFirst())))

@@ -156,7 +156,7 @@ extension World {
         let nonce = Barrier.Nonce(at: now.unix, using: &timeline.chance)
         let text = timeline.chance.percent(50) ? nonce.description : "hello"
         network.say(
-            [RedisCommand("PUBLISH", isChange ? ModelRedis.invalidations : Barrier.channel, text)]
+            [RedisCommand("PUBLISH", isChange ? ModelRedis.invalidations : FleetChannel.name, text)]
         )
     }
 }

@@ -149,6 +149,23 @@ struct UsageTests {
         #expect(driver.gatekeeper.isSettled)
     }
 
+    @Test func `no more than ten thousand uses are sent in a second, however many there are`() {
+        let count = 50_000
+        var recorder = UsageRecorder(countMax: count)
+        for index in 0..<count {
+            recorder.record(Organization("org-\(index)")!.locator, at: driver.now.unix)
+        }
+        let cache = RecordCache(countMax: 1)
+        let start = driver.now.monotonic
+        var milliseconds: UInt64 = 0
+        while !recorder.isEmpty, milliseconds < 10_000 {
+            let commands = recorder.takeBatch(cache, start.advanced(byMilliseconds: milliseconds))
+            for _ in commands { recorder.answered() }
+            milliseconds += 5
+        }
+        #expect((4900...5100).contains(milliseconds))
+    }
+
     @Test func `a batch that is lost with its link is sent again`() {
         let key = driver.generate("acme")
         let time = driver.now.unix.milliseconds

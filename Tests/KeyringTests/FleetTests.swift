@@ -112,7 +112,7 @@ struct BarrierTests {
         let sent = nonce
         #expect(Barrier.Nonce(sent.description.utf8) == sent)
         #expect(sent != nonce)
-        #expect(Barrier.publish(sent).texts == ["PUBLISH", "latchkey:barrier", "\(sent)"])
+        #expect(FleetChannel.announce(sent).texts == ["PUBLISH", "latchkey:barrier", "\(sent)"])
     }
 
     @Test func `a nonce begins with its time, in milliseconds since 1970`() {
@@ -146,11 +146,14 @@ struct BarrierTests {
     func `what is no nonce is none`(text: String) {
         #expect(Barrier.Nonce(text.utf8) == nil)
     }
+}
+
+struct FleetChannelTests {
+    private let nonce = Barrier.Nonce(String(repeating: "0123456789abcdef", count: 2).utf8)!
 
     @Test func `a worker confirms under its own name, for a while`() {
-        let nonce = nonce
         #expect(
-            Barrier.confirm(nonce, by: .init(1)).map(\.texts) == [
+            FleetChannel.confirm(nonce, by: .init(1)).map(\.texts) == [
                 ["RPUSH", "latchkey:ack:\(nonce)", "0000000000000001"],
                 ["EXPIRE", "latchkey:ack:\(nonce)", "60"],
             ]
@@ -158,26 +161,61 @@ struct BarrierTests {
     }
 
     @Test func `confirmations are waited for and taken`() {
-        let nonce = nonce
         #expect(
-            Barrier.awaitConfirmation(nonce, milliseconds: 1050).texts == [
+            FleetChannel.awaitConfirmation(of: nonce, milliseconds: 1050).texts == [
                 "BLPOP", "latchkey:ack:\(nonce)", "1.050",
             ]
         )
         #expect(
-            Barrier.takeConfirmations(nonce).texts == ["LPOP", "latchkey:ack:\(nonce)", "1000"]
+            FleetChannel.takeConfirmations(of: nonce).texts == [
+                "LPOP", "latchkey:ack:\(nonce)", "1000",
+            ]
         )
     }
 
     @Test func `only names of workers are taken for confirmations`() {
-        let nonce = nonce
         let names = RedisReply.array([
             .bulk(ArraySlice("latchkey:ack:\(nonce)".utf8)),
             .bulk(ArraySlice("0000000000000001".utf8)), .bulk(ArraySlice("no name".utf8)), .null,
         ])
-        #expect(Barrier.confirmations(names, of: nonce) == [.init(1)])
-        #expect(Barrier.confirmations(.null, of: nonce).isEmpty)
-        #expect(Barrier.confirmations(.array([]), of: nonce).isEmpty)
+        #expect(FleetChannel.confirmations(names, of: nonce) == [.init(1)])
+        #expect(FleetChannel.confirmations(.null, of: nonce).isEmpty)
+        #expect(FleetChannel.confirmations(.array([]), of: nonce).isEmpty)
+    }
+}
+
+struct UseInquiryTests {
+    private let acme = Organization("acme")!.locator
+    private let digits = String(repeating: "0123456789abcdef", count: 2)
+
+    private func inquiry(_ text: String) -> UseInquiry? { UseInquiry(ArraySlice(text.utf8)) }
+
+    @Test func `a question names the organization, and comes back as it was sent`() throws {
+        let sent = UseInquiry(about: acme, nonce: try #require(Barrier.Nonce(digits.utf8)))
+        #expect(
+            FleetChannel.announce(sent).texts == [
+                "PUBLISH", "latchkey:barrier", "\(digits):\(acme)",
+            ]
+        )
+        let read = UseInquiry(ArraySlice("xx\(sent)".utf8).dropFirst(2))
+        #expect(read?.locator == acme)
+        #expect(read?.description == sent.description)
+    }
+
+    @Test func `a question is confirmed apart from a change with the same nonce`() throws {
+        let sent = try #require(inquiry("\(digits):\(acme)"))
+        #expect(
+            FleetChannel.confirm(sent, by: .init(1)).first?.texts == [
+                "RPUSH", "latchkey:ack:\(digits):\(acme)", "0000000000000001",
+            ]
+        )
+    }
+
+    @Test func `what is no question is none`() {
+        for text in [
+            "", digits, "\(digits):", "\(digits):\(acme)0", "\(digits).\(acme)", ":\(acme)",
+            "\(digits.dropLast())g:\(acme)", "\(digits):-\("\(acme)".dropFirst())",
+        ] { #expect(inquiry(text) == nil, "\(text)") }
     }
 }
 

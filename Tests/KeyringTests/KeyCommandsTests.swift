@@ -40,8 +40,8 @@ struct KeyCommandsTests {
                 ["MULTI"],
                 ["HINCRBY", key, "version", "1"],
                 [
-                    "HSET", key, "organization", "acme", "owner", "alice", "state", "none", "mac",
-                    mac,
+                    "HSET", key, "state", "none", "mac", mac, "organization", "acme", "owner",
+                    "alice",
                 ],
                 [
                     "HDEL", key, "verifier", "created_at", "created_by", "expires_at",
@@ -62,10 +62,10 @@ struct KeyCommandsTests {
         let commands = write(Example.replaced)
         #expect(
             commands[2] == [
-                "HSET", key, "organization", "acme", "owner", "alice", "state", "active",
-                "verifier", String(repeating: "22", count: 24), "created_at", "1790000000000",
-                "created_by", "alice", "previous_verifier", String(repeating: "11", count: 24),
-                "previous_until", "1790000600000", "mac", mac,
+                "HSET", key, "state", "active", "mac", mac, "organization", "acme", "owner",
+                "alice", "verifier", String(repeating: "22", count: 24), "created_at",
+                "1790000000000", "created_by", "alice", "previous_verifier",
+                String(repeating: "11", count: 24), "previous_until", "1790000600000",
             ]
         )
         #expect(commands[3] == ["HDEL", key, "expires_at", "revoked_at"])
