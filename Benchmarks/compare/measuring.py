@@ -9,7 +9,7 @@ from compare.warming import warm
 # More than these take longer than a cache keeps them.
 CACHED_MAX = 100_000
 
-# From then on last uses are written as fast as they come to be.
+# From then on last uses are written as fast as they go on to be.
 STEADY_SECONDS = 2
 
 
