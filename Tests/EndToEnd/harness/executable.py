@@ -96,6 +96,12 @@ class Latchkey:
         assert not any(secret_of(key) in text for key in self.keys), "a key was written out"
 
 
+def heed_signals():
+    """As on a terminal: tests that run in the background, or under nohup, ignore these and would hand that on."""
+    for number in (signal.SIGHUP, signal.SIGINT):
+        signal.signal(number, signal.SIG_DFL)
+
+
 class RunningCommand:
     """A command that was begun."""
 
@@ -105,7 +111,7 @@ class RunningCommand:
         self.began = time.monotonic()
         self.process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-            env=clean_environment(), cwd="/", **identity,
+            env=clean_environment(), cwd="/", preexec_fn=heed_signals, **identity,
         )
 
     def is_running(self):
@@ -126,11 +132,6 @@ class RunningCommand:
         return Result(self.process.returncode, out, err, self.began, ended)
 
 
-def heed_hangup():
-    """As on a terminal: tests that run under nohup ignore it, and would hand that on."""
-    signal.signal(signal.SIGHUP, signal.SIG_DFL)
-
-
 class Dialogue:
     """A command on a terminal of its own."""
 
@@ -139,7 +140,7 @@ class Dialogue:
         self.process = subprocess.Popen(
             latchkey.command(*arguments, as_=as_), stdin=inside, stdout=inside, stderr=inside,
             env=without_colours() if environment is None else {**without_colours(), "TERM": "", **environment},
-            start_new_session=True, preexec_fn=heed_hangup,
+            start_new_session=True, preexec_fn=heed_signals,
         )
         os.close(inside)
         self.text = ""
