@@ -41,7 +41,7 @@ extern "C" {
 #endif
 
 /* Changes with every incompatible change of this file. */
-#define LATCHKEY_ABI_VERSION 2
+#define LATCHKEY_ABI_VERSION 3
 
 /* Longest organization name, and a locator's fixed length, in bytes. */
 #define LATCHKEY_ORGANIZATION_MAX 64
@@ -266,13 +266,13 @@ uint64_t latchkey_tick(latchkey_gateway *gateway, latchkey_time now);
 /*
  * Ends the gateway's trust in what it knows, and puts what is still to be
  * recorded (last uses, that the worker has left) into the output.  Call it when
- * no request will be checked any more, then carry out orders until
- * latchkey_settled().
+ * no request will be checked any more, then carry out orders until nothing is
+ * left, or for as long as latchkey_unsettled() goes down.
  */
 void latchkey_finish(latchkey_gateway *gateway, latchkey_time now);
 
-/* Whether the store has confirmed all that was written to it. */
-bool latchkey_settled(const latchkey_gateway *gateway);
+/* How much is left that the store has not confirmed; 0 if nothing is. */
+size_t latchkey_unsettled(const latchkey_gateway *gateway);
 
 
 /*

@@ -403,20 +403,32 @@ ngx_http_latchkey_set_timer(ngx_http_latchkey_worker_t *worker,
 }
 
 
-/* The event loop has ended: what is still to be written moves by poll(). */
+/*
+ * The event loop has ended: what is still to be written moves by poll(), for as
+ * long as the store goes on taking it.
+ */
 
 static void
 ngx_http_latchkey_drain(ngx_http_latchkey_worker_t *worker)
 {
+    size_t n, left;
     uint64_t now, deadline;
 
-    now = ngx_http_latchkey_now().boottime_ns / 1000000;
-    deadline = now + NGX_HTTP_LATCHKEY_EXIT_TIMEOUT;
+    left = NGX_MAX_SIZE_T_VALUE;
+    deadline = 0;
 
-    while (now < deadline) {
+    for (;;) {
         ngx_http_latchkey_settle(worker);
 
-        if (worker->library.settled(worker->gateway)) {
+        n = worker->library.unsettled(worker->gateway);
+        now = ngx_http_latchkey_now().boottime_ns / 1000000;
+
+        if (n < left) {
+            left = n;
+            deadline = now + NGX_HTTP_LATCHKEY_EXIT_TIMEOUT;
+        }
+
+        if (n == 0 || now >= deadline) {
             return;
         }
 
@@ -425,7 +437,5 @@ ngx_http_latchkey_drain(ngx_http_latchkey_worker_t *worker)
         {
             return;
         }
-
-        now = ngx_http_latchkey_now().boottime_ns / 1000000;
     }
 }

@@ -334,7 +334,12 @@ extension Gatekeeper {
     }
 
     /// Whether the store has confirmed all that was written to it.
-    public var isSettled: Bool { usage.isEmpty && !hasUsesToSend && data.link.isIdle }
+    public var isSettled: Bool { unsettledCount == 0 }
+
+    /// How much is left that the store has not confirmed.
+    public var unsettledCount: Int {
+        usage.count + cache.usesCount + refusals.count + (data.link.isIdle ? 0 : 1)
+    }
 
     /// What has been counted, and how things stand.
     public func readMetrics() -> GatewayMetrics {

@@ -4,13 +4,9 @@ import RedisClient
 
 /// How the store hears of uses: by and by, or at once where somebody asks.
 extension Gatekeeper {
-    var hasUsesToSend: Bool {
-        usage.isWaiting || cache.usesCount > 0 || !refusals.isEmpty
-    }
-
     var usesDue: MonotonicTime {
         let hasUses = usage.isWaiting || (cache.usesCount > 0 && !usage.isUnderWay)
-        return min(hasUses ? usage.due : .never, refusals.isEmpty ? .never : refusals.due)
+        return min(hasUses ? usage.due : .never, refusals.count > 0 ? refusals.due : .never)
     }
 
     func sendUses(_ now: MonotonicTime) {

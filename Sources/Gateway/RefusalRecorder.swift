@@ -20,8 +20,8 @@ struct RefusalRecorder {
         waiting.reserveCapacity(Self.countMax)
     }
 
-    /// Whether nothing waits to be sent.
-    var isEmpty: Bool { waiting.isEmpty }
+    /// Number of organizations whose counts wait to be sent.
+    var count: Int { waiting.count }
 
     /// Counts a use.
     mutating func record(_ locator: Locator, at now: UnixTime) {

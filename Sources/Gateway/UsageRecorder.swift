@@ -16,11 +16,15 @@ struct UsageRecorder {
     private static let busyRoundMilliseconds = 4000
 
     /// Where still more are active, a round takes as long as it must for so many to be sent in a
-    /// millisecond: the store is there for others, too, and who wants to know sooner asks.
+    /// millisecond: the store is there for others, too, and who wants to know sooner asks. But not
+    /// where uses are about to be dropped here.
     private static let usesPerMillisecond = 10
 
     /// Uses that are sent at a time. While the store writes them down, all others wait for it.
     private static let batchMax = 100
+
+    /// The same where the worker ends: it has not much time, and no reply may take too long.
+    private static let hurriedBatchMax = 10_000
 
     private let countMax: Int
     private var waiting: [Locator: UnixTime] = [:]
@@ -40,8 +44,8 @@ struct UsageRecorder {
         self.countMax = countMax
     }
 
-    /// Whether the store knows of all uses that were recorded here.
-    var isEmpty: Bool { waiting.isEmpty && sent.isEmpty }
+    /// Number of uses that were recorded here or taken, and that the store does not know yet.
+    var count: Int { waiting.count + sent.count }
 
     /// Whether a batch has not been answered.
     var isUnderWay: Bool { !sent.isEmpty }
@@ -69,7 +73,7 @@ struct UsageRecorder {
     mutating func takeBatch(_ cache: RecordCache, _ now: MonotonicTime) -> [RedisCommand] {
         guard due <= now, sent.isEmpty else { return [] }
         roundCount = max(roundCount, waiting.count + cache.usesCount)
-        let countMax = isHurried ? Int.max : Self.batchMax
+        let countMax = isHurried ? Self.hurriedBatchMax : Self.batchMax
         while sent.count < countMax, let use = waiting.popFirst() { sent.append(use) }
         let isCacheDone = cache.takeUses(countMax - sent.count) { use in
             sent.append((use.locator, use.at))
@@ -84,11 +88,13 @@ struct UsageRecorder {
     /// Batches are spread over the time of their round.
     private var pauseMilliseconds: Int {
         guard roundCount > 0 else { return Self.quietRoundMilliseconds }
-        let round =
-            roundCount <= Self.quietMax
-            ? Self.quietRoundMilliseconds
-            : max(Self.busyRoundMilliseconds, roundCount / Self.usesPerMillisecond)
-        return round * sent.count / roundCount
+        return roundMilliseconds * sent.count / roundCount
+    }
+
+    private var roundMilliseconds: Int {
+        if roundCount <= Self.quietMax { return Self.quietRoundMilliseconds }
+        if waiting.count > countMax / 2 { return Self.busyRoundMilliseconds }
+        return max(Self.busyRoundMilliseconds, roundCount / Self.usesPerMillisecond)
     }
 
     /// One of the batch's commands was answered.

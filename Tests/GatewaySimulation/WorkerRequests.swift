@@ -128,7 +128,8 @@ private struct Traffic: Equatable {
     init(_ gatekeeper: Gatekeeper) {
         hasOutput = [
             gatekeeper.data.link.hasOutput, gatekeeper.news.link.hasOutput,
-            gatekeeper.pending.hasUnsent, gatekeeper.usage.isEmpty, gatekeeper.refusals.isEmpty,
+            gatekeeper.pending.hasUnsent, gatekeeper.usage.count == 0,
+            gatekeeper.refusals.count == 0,
             gatekeeper.streams.hasDoubts,
         ]
         waiting = [gatekeeper.waitingCount, gatekeeper.cache.usesCount, gatekeeper.cache.count]

@@ -149,21 +149,48 @@ struct UsageTests {
         #expect(driver.gatekeeper.isSettled)
     }
 
-    @Test func `no more than ten thousand uses are sent in a second, however many there are`() {
-        let count = 50_000
-        var recorder = UsageRecorder(countMax: count)
+    /// A recorder with uses of so many organizations.
+    private func recorder(_ count: Int, countMax: Int) -> UsageRecorder {
+        var recorder = UsageRecorder(countMax: countMax)
         for index in 0..<count {
             recorder.record(Organization("org-\(index)")!.locator, at: driver.now.unix)
         }
+        return recorder
+    }
+
+    /// Lets the store answer each batch at once; returns the batches, until the last use was sent or
+    /// for ten seconds.
+    private func batches(_ recorder: inout UsageRecorder, inStepsOf step: UInt64 = 5) -> [Int] {
         let cache = RecordCache(countMax: 1)
-        let start = driver.now.monotonic
-        var milliseconds: UInt64 = 0
-        while !recorder.isEmpty, milliseconds < 10_000 {
-            let commands = recorder.takeBatch(cache, start.advanced(byMilliseconds: milliseconds))
-            for _ in commands { recorder.answered() }
-            milliseconds += 5
+        var batches: [Int] = []
+        var now = driver.now.monotonic
+        while recorder.count > 0, batches.count < 10_000 / step {
+            let count = recorder.count
+            for _ in recorder.takeBatch(cache, now) { recorder.answered() }
+            batches.append(count - recorder.count)
+            now = now.advanced(byMilliseconds: step)
         }
-        #expect((4900...5100).contains(milliseconds))
+        return batches
+    }
+
+    @Test func `no more than ten thousand uses are sent in a second, however many there are`() {
+        var recorder = recorder(50_000, countMax: 200_000)
+        let steps = batches(&recorder)
+        #expect(steps.reduce(0, +) == 50_000)
+        #expect((980...1020).contains(steps.count))
+    }
+
+    @Test func `before uses have to be dropped, they are sent faster`() {
+        var recorder = recorder(50_000, countMax: 50_000)
+        let steps = batches(&recorder, inStepsOf: 1)
+        #expect(steps.reduce(0, +) == 50_000)
+        #expect(steps.count < 4700)
+    }
+
+    @Test func `a worker that ends sends ten thousand uses at a time`() {
+        var recorder = recorder(25_000, countMax: 50_000)
+        recorder.hurry(driver.now.monotonic)
+        #expect(batches(&recorder) == [10_000, 10_000, 5_000])
     }
 
     @Test func `a batch that is lost with its link is sent again`() {
