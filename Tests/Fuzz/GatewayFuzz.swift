@@ -222,10 +222,11 @@ extension GatewayFuzz {
 
     private mutating func tell(_ random: inout SplitMix) {
         let key = "latchkey:record:{\(acme.locator)}"
+        let nonce = String(repeating: "0", count: 32)
         let channel = random.once(in: 3) ? "latchkey:barrier" : "__redis__:invalidate"
         let content = random.element([
             Array("*1\r\n".utf8) + Self.bulk(key), Array("*1\r\n".utf8) + Self.bulk(key),
-            Array("*-1\r\n".utf8), Self.bulk(String(repeating: "0", count: 32)),
+            Array("*-1\r\n".utf8), Self.bulk(nonce), Self.bulk("\(nonce):\(acme.locator)"),
         ])
         incoming[1] += Array("*3\r\n$7\r\nmessage\r\n".utf8) + Self.bulk(channel) + content
     }
