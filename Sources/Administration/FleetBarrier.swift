@@ -55,21 +55,23 @@ struct FleetBarrier {
         guard answer.isComplete else { throw .gateways(answer) }
         guard !waitsForUnlisted(store.clock.monotonic) else {
             throw .fleetUnknown(
-                "\(listenersCount) listen to changes, and \(confirmed.count) have confirmed this one"
+                fault
+                    ?? "\(listenersCount) listen to changes, and \(confirmed.count) have confirmed this one"
             )
         }
         return answer
     }
 
-    /// Where the list is empty, somebody may have emptied it.
+    /// Where the list is empty, somebody may have emptied it. A store that counts nobody may have
+    /// listeners.
     private mutating func countListeners() throws(ChangeConfirmation.Doubt) {
         do throws(StoreConnection.Fault) {
             noteListeners(try store.execute([FleetChannel.announce(nonce)]))
         } catch {
             throw .fleetUnknown(AdministrationError(error).message)
         }
-        if let fault { throw .fleetUnknown(fault) }
-        isAnnounced = true
+        isAnnounced = fault == nil
+        if !isAnnounced { listenersCount = .max }
     }
 
     private mutating func readFleet() throws(ChangeConfirmation.Doubt) -> Fleet {

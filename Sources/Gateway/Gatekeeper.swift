@@ -210,7 +210,7 @@ extension Gatekeeper {
 
     private func askStore(_ key: VerifiedKey, _ request: UInt, _ now: ClockReading) -> Admission {
         if !data.link.isReady {
-            if let decision = decideWithoutStore(key.issued, now) { return .decided(decision) }
+            if let decision = admitWithoutStore(key.issued, now) { return .decided(decision) }
             guard data.link.isBeingMade(now.monotonic) else {
                 return .decided(.unavailable(key.locator))
             }
@@ -230,12 +230,17 @@ extension Gatekeeper {
         return .waiting(ticket: ticket.number)
     }
 
-    /// By what is known, where the store cannot be asked and that is not too long ago.
-    private func decideWithoutStore(_ key: KeyVerifier.IssuedKey, _ now: ClockReading) -> Decision?
-    {
+    /// Lets a key in by what is cached, where the store cannot be asked. A key that this would refuse
+    /// may be newer than the record.
+    private func admitWithoutStore(_ key: KeyVerifier.IssuedKey, _ now: ClockReading) -> Decision? {
         guard now.monotonic < lease.knownUntil, let known = cache.knowledge(of: key.locator)
         else { return nil }
-        return decide(key, known, from: lease.isInGrace(now.monotonic) ? .grace : .cache, now)
+        let source = lease.isInGrace(now.monotonic) ? Decision.Source.grace : .cache
+        let decision = Decision.compared(key, with: known.keys, from: source, at: now.unix)
+        if obligations.keeps(.staleRecordRefusesNobody) {
+            guard decision.result == .allowed || isTrusted(now.monotonic) else { return nil }
+        }
+        return note(decision, known, now)
     }
 
     private func decide(
@@ -244,10 +249,17 @@ extension Gatekeeper {
         from source: Decision.Source,
         _ now: ClockReading
     ) -> Decision {
-        let decision = Decision.compared(key, with: known.keys, from: source, at: now.unix)
+        note(.compared(key, with: known.keys, from: source, at: now.unix), known, now)
+    }
+
+    private func note(
+        _ decision: Decision,
+        _ known: RecordCache.Knowledge,
+        _ now: ClockReading
+    ) -> Decision {
         switch decision.result {
         case .allowed: cache.noteUse(known.slot, at: now.unix)
-        case .revoked: refusals.record(key.locator, at: now.unix)
+        case .revoked: if let locator = decision.locator { refusals.record(locator, at: now.unix) }
         default: break
         }
         return decision
@@ -256,7 +268,7 @@ extension Gatekeeper {
     /// Answers checks that the store has not answered in time.
     func giveUp(_ checks: [PendingChecks.Check], _ now: ClockReading) {
         for check in checks {
-            let decision = decideWithoutStore(check.key.issued, now)
+            let decision = admitWithoutStore(check.key.issued, now)
             answer(check, decision ?? .unavailable(check.key.locator), now)
         }
     }
@@ -318,6 +330,7 @@ extension Gatekeeper {
         giveUp(pending.takeOverdue(now.monotonic), now)
         endExpiredStreams(now)
         sendHeartbeats(now)
+        watchStreams(now.monotonic)
         sendUses(now.monotonic)
         log.writeLate(now.monotonic)
     }
@@ -357,10 +370,8 @@ extension Gatekeeper {
     private var nextDeadline: MonotonicTime {
         var next = min(data.link.deadline, news.link.deadline, pending.deadline, log.due)
         if streams.hasLimited { next = min(next, streamsDue) }
-        if data.link.isReady { next = min(next, usesDue) }
-        guard news.link.isReady, !isEnding else { return next }
-        next = min(next, heartbeats.nextPing)
-        return data.link.isReady ? min(next, heartbeats.nextEntry) : next
+        if data.link.isReady { next = min(next, usesDue, streamsWatchDue) }
+        return min(next, heartbeatsDue)
     }
 
     private func endExpiredStreams(_ now: ClockReading) {

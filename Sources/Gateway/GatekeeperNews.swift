@@ -21,11 +21,13 @@ extension Gatekeeper {
         lease.listens()
         streams.doubtAll()
         heartbeats.hurry(now.monotonic)
+        heartbeats.putOffStreams(now.monotonic)
     }
 
     private func endListening(_ failure: LinkFailure, _ now: ClockReading) {
         news.lost()
         metrics.news.ended()
+        if lease.hears { heartbeats.hurryStreams(now.monotonic) }
         lease.listensNoMore()
         if obligations.keeps(.readAfterListening) { pending.overtakeAll() }
         log.note(
@@ -91,18 +93,52 @@ extension Gatekeeper {
 // MARK: - Heartbeats
 
 extension Gatekeeper {
-    /// A worker that is told nothing keeps no entry fresh: it trusts nothing for which others would
-    /// have to wait.
+    /// When the next heartbeat is due.
+    var heartbeatsDue: MonotonicTime {
+        guard !isEnding else { return .never }
+        return min(
+            news.link.isReady ? heartbeats.nextPing : .never,
+            data.link.isReady ? max(heartbeats.nextEntry, entryMayBeWrittenAt) : .never
+        )
+    }
+
     func sendHeartbeats(_ now: ClockReading) {
-        guard !isEnding, news.link.isReady else { return }
-        if let number = heartbeats.takePing(now.monotonic) {
+        guard !isEnding else { return }
+        if news.link.isReady, let number = heartbeats.takePing(now.monotonic) {
             let mark = CommandMark(purpose: .ping, number: number, sentAt: now.monotonic)
             _ = news.link.send(RedisCommand("PING", String(number)), mark: mark, now: now.monotonic)
         }
-        if data.link.isReady, let number = heartbeats.takeEntry(now.monotonic) {
-            let mark = CommandMark(purpose: .entry, number: number, sentAt: now.monotonic)
-            _ = data.link.send(FleetCommands.register(entry(now)), mark: mark, now: now.monotonic)
+        if data.link.isReady, entryMayBeWrittenAt <= now.monotonic { sendEntry(now) }
+    }
+
+    /// An entry without tracking says that the worker caches nothing. It takes the place of one that
+    /// says more only when all that the worker had cached has ended.
+    private var entryMayBeWrittenAt: MonotonicTime {
+        guard !lease.hears else { return .origin }
+        return lease.isDeaf ? lease.knownUntil : .never
+    }
+
+    private func sendEntry(_ now: ClockReading) {
+        guard let number = heartbeats.takeEntry(now.monotonic) else { return }
+        let mark = CommandMark(purpose: .entry, number: number, sentAt: now.monotonic)
+        _ = data.link.send(FleetCommands.register(entry(now)), mark: mark, now: now.monotonic)
+        guard !lease.hears else { return }
+        lease.registeredNoMore()
+        heartbeats.discountEntries()
+    }
+
+    /// When the records of open requests have to be read, because changes may not have been told.
+    var streamsWatchDue: MonotonicTime {
+        guard streams.count > 0, !isEnding, obligations.keeps(.streamsAreWatched) else {
+            return .never
         }
+        return max(lease.heardUntil(heartbeats.noticeMilliseconds), heartbeats.nextStreams)
+    }
+
+    func watchStreams(_ now: MonotonicTime) {
+        guard data.link.isReady, streamsWatchDue <= now else { return }
+        heartbeats.putOffStreams(now)
+        streams.doubtAll()
     }
 
     /// An answer that is not that of its heartbeat shows that the connection cannot be trusted; an
@@ -134,24 +170,29 @@ extension Gatekeeper {
     }
 
     func takeEntryReply(_ reply: RedisReply, _ mark: CommandMark, _ now: ClockReading) {
-        guard !isEnding, heartbeats.counts(entry: mark.number) else { return }
-        switch Registration(reply) {
+        guard !isEnding else { return }
+        let registration = Registration(reply)
+        if case .refused(let error) = registration { return noteUnlisted(error, now) }
+        guard heartbeats.counts(entry: mark.number) else { return }
+        switch registration {
         case .renewed where !lease.hasLapsed(now.monotonic): break
         case .added, .renewed:
             if obligations.keeps(.nothingKnownOfBeforeRegistration) {
                 cache.forgetAll()
                 pending.overtakeAll()
             }
-        case .refused(let error):
-            log.note(
-                .entryRefused,
-                now.monotonic,
-                "this worker is not in the list of gateways, so every check reads the store: "
-                    + (error?.message ?? "an unexpected answer")
-            )
-            return
+        case .refused: return
         }
         lease.registered(mark.sentAt)
+    }
+
+    private func noteUnlisted(_ error: RedisError?, _ now: ClockReading) {
+        log.note(
+            .entryRefused,
+            now.monotonic,
+            "this worker is not in the list of gateways, so every check reads the store: "
+                + (error?.message ?? "an unexpected answer")
+        )
     }
 
     func withdrawEntry(_ now: MonotonicTime) {
@@ -166,8 +207,10 @@ extension Gatekeeper {
             host: identity.host,
             processID: identity.processID,
             version: Release.version,
-            leaseMilliseconds: configuration.leaseMilliseconds,
-            graceMilliseconds: configuration.graceMilliseconds,
+            isTracking: lease.hears,
+            leaseMilliseconds: lease.hears
+                ? configuration.leaseMilliseconds : heartbeats.noticeMilliseconds,
+            graceMilliseconds: lease.hears ? configuration.graceMilliseconds : 0,
             heartbeatAt: now.unix,
             recordsCached: UInt64(cache.count)
         )

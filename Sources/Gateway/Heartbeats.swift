@@ -1,7 +1,7 @@
 import RedisClient
 
-/// When a worker tells and asks whether all is still well: a PING where changes are told, and its
-/// entry in the list of gateways.
+/// When a worker tells and asks whether all is still well: a PING where changes are told, its entry
+/// in the list of gateways, and the records of open requests where changes are not told.
 struct Heartbeats {
     private static let pauseMillisecondsMin: UInt64 = 10
     private static let pauseMillisecondsMax: UInt64 = 1000
@@ -18,9 +18,10 @@ struct Heartbeats {
         private(set) var lastPingAt = MonotonicTime.origin
     #endif
 
-    /// When the next PING is due, and the next entry.
+    /// When the next PING is due, the next entry, and the next look at open requests.
     private(set) var nextPing = MonotonicTime.origin
     private(set) var nextEntry = MonotonicTime.origin
+    private(set) var nextStreams = MonotonicTime.origin
 
     /// Four times in a lease.
     init(leaseMilliseconds: UInt64) {
@@ -55,7 +56,7 @@ struct Heartbeats {
     /// Whether an entry was written after all that is known to have removed it.
     func counts(entry number: UInt64) -> Bool { number > lastVoidEntry }
 
-    /// Both are due at once: a connection is new.
+    /// PING and entry are due at once: a connection is new.
     mutating func hurry(_ now: MonotonicTime) {
         nextPing = now
         nextEntry = now
@@ -63,7 +64,30 @@ struct Heartbeats {
 
     /// All entries that were written may be gone, those too whose answers are still to come.
     mutating func voidEntries(_ now: MonotonicTime) {
-        lastVoidEntry = lastEntry
+        discountEntries()
         nextEntry = now
+    }
+
+    /// No entry that was written so far counts, whatever is answered.
+    mutating func discountEntries() {
+        lastVoidEntry = lastEntry
+    }
+}
+
+// MARK: - Open requests
+
+extension Heartbeats {
+    /// The longest between a change and its being noticed where changes are not told: a lease, as far
+    /// as the pause follows it.
+    var noticeMilliseconds: UInt64 { 4 * pauseMilliseconds }
+
+    /// Open requests were looked at: the answers have as long again to come in time.
+    mutating func putOffStreams(_ now: MonotonicTime) {
+        nextStreams = now.advanced(byMilliseconds: noticeMilliseconds / 2)
+    }
+
+    /// Open requests are to be looked at at once.
+    mutating func hurryStreams(_ now: MonotonicTime) {
+        nextStreams = now
     }
 }

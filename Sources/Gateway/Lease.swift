@@ -10,6 +10,9 @@ struct Lease {
     private let graceMilliseconds: UInt64
 
     private var isListening = false
+
+    /// Whether the connection that tells of changes has failed since it last told of any.
+    private(set) var isDeaf = false
     private(set) var isRegistered = false
     private var heardAt: MonotonicTime?
     private var registeredAt: MonotonicTime?
@@ -49,6 +52,12 @@ struct Lease {
     /// Whether changes are told.
     var hears: Bool { isListening }
 
+    /// Until when every change that is older than a span is known to have been told.
+    func heardUntil(_ milliseconds: UInt64) -> MonotonicTime {
+        guard isListening, let heardAt else { return .origin }
+        return heardAt.advanced(byMilliseconds: milliseconds)
+    }
+
     /// Whether a decision by what is known is beyond the lease.
     func isInGrace(_ now: MonotonicTime) -> Bool {
         now.advanced(byMilliseconds: graceMilliseconds) >= knownUntil
@@ -61,6 +70,7 @@ extension Lease {
     /// The store has confirmed that it will tell of changes. All that was known before is void.
     mutating func listens() {
         isListening = true
+        isDeaf = false
         heardAt = nil
         renew()
     }
@@ -68,6 +78,7 @@ extension Lease {
     /// Changes are not told any more. What is known stays so until its time.
     mutating func listensNoMore() {
         isListening = false
+        isDeaf = true
         trustedUntil = .origin
     }
 

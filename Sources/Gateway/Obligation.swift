@@ -33,6 +33,10 @@ enum Obligation: CaseIterable {
     case recognizesActiveOnly
     /// A record is the one that was proven only while it has its seal.
     case stampIsCompared
+    /// A record beyond its lease may let in and refuses nobody: the key may be newer.
+    case staleRecordRefusesNobody
+    /// Where changes may not be told, the records of open requests are read within each lease.
+    case streamsAreWatched
 }
 
 /// The obligations that are kept: all of them, outside of tests.

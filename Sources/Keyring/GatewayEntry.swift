@@ -31,6 +31,9 @@ public struct GatewayEntry: Equatable, Sendable {
     public let processID: UInt64
     /// The version of its library.
     public let version: String
+    /// Whether the store tells it of changes. A worker without tracking caches nothing, confirms
+    /// nothing, and looks at its open requests within ``leaseMilliseconds``.
+    public let isTracking: Bool
     /// Longest time for which it trusts what it knows without hearing from the store, in
     /// milliseconds; 0 where it reads the store for every check.
     public let leaseMilliseconds: UInt64
@@ -48,6 +51,7 @@ public struct GatewayEntry: Equatable, Sendable {
         host: String,
         processID: UInt64,
         version: String,
+        isTracking: Bool = true,
         leaseMilliseconds: UInt64,
         graceMilliseconds: UInt64,
         heartbeatAt: UnixTime,
@@ -57,6 +61,7 @@ public struct GatewayEntry: Equatable, Sendable {
         self.host = Self.plain(host)
         self.processID = processID
         self.version = Self.plain(version)
+        self.isTracking = isTracking
         self.leaseMilliseconds = leaseMilliseconds
         self.graceMilliseconds = graceMilliseconds
         self.heartbeatAt = heartbeatAt
@@ -88,10 +93,14 @@ public struct GatewayEntry: Equatable, Sendable {
 // MARK: - As it is stored
 
 extension GatewayEntry {
+    private static let on = "on"
+    private static let off = "off"
+
     private enum Word: String, CaseIterable {
         case host
         case pid
         case version
+        case tracking
         case lease
         case grace
         case heartbeat
@@ -108,6 +117,7 @@ extension GatewayEntry {
         case .host: host
         case .pid: String(processID)
         case .version: version
+        case .tracking: isTracking ? Self.on : Self.off
         case .lease: String(leaseMilliseconds)
         case .grace: String(graceMilliseconds)
         case .heartbeat: String(heartbeatAt.milliseconds)
@@ -130,7 +140,9 @@ extension GatewayEntry {
         func number(_ word: Word) -> UInt64? {
             words[word.rawValue].flatMap { DecimalNumber.value(of: $0) }
         }
-        guard let host = text(.host), let pid = number(.pid), let version = text(.version),
+        let tracking = text(.tracking) ?? Self.on
+        guard [Self.on, Self.off].contains(tracking),
+            let host = text(.host), let pid = number(.pid), let version = text(.version),
             let lease = number(.lease), let grace = number(.grace), let cached = number(.cached),
             let heartbeat = words[Word.heartbeat.rawValue].flatMap({ UnixTime(decimal: $0) })
         else { return nil }
@@ -139,6 +151,7 @@ extension GatewayEntry {
             host: host,
             processID: pid,
             version: version,
+            isTracking: tracking == Self.on,
             leaseMilliseconds: lease,
             graceMilliseconds: grace,
             heartbeatAt: heartbeat,

@@ -18,7 +18,11 @@ enum ConfirmationText {
 
     /// A line for each gateway that was waited out.
     static func notes(_ answer: FleetAnswer) -> [String] {
-        answer.expired.map { "\(name($0)) did not confirm; its lease has ended." }
+        answer.expired.map { gateway in
+            gateway.isTracking
+                ? "\(name(gateway)) did not confirm; its lease has ended."
+                : "\(name(gateway)) gets no invalidations from the store; its lease has ended."
+        }
     }
 
     /// A change that ends keys, in words.

@@ -4,7 +4,7 @@ import Keyring
 /// The gateways as they are shown.
 enum FleetTable {
     private static let header = [
-        "HOST", "PROCESS", "VERSION", "LEASE", "GRACE", "HEARTBEAT", "CACHED",
+        "HOST", "PROCESS", "VERSION", "TRACKING", "LEASE", "GRACE", "HEARTBEAT", "CACHED",
     ]
 
     static func text(
@@ -29,6 +29,7 @@ enum FleetTable {
     private static func row(_ gateway: GatewayEntry, _ now: UnixTime) -> [String] {
         [
             gateway.host, String(gateway.processID), gateway.version,
+            gateway.isTracking ? "on" : "off",
             TimeText.span(milliseconds: gateway.leaseMilliseconds),
             TimeText.span(milliseconds: gateway.graceMilliseconds),
             TimeText.ago(gateway.heartbeatAt, now: now), String(gateway.recordsCached),
@@ -41,6 +42,7 @@ enum FleetTable {
             ("host", JSONText.string(gateway.host)),
             ("pid", String(gateway.processID)),
             ("version", JSONText.string(gateway.version)),
+            ("tracking", String(gateway.isTracking)),
             ("lease_ms", String(gateway.leaseMilliseconds)),
             ("grace_ms", String(gateway.graceMilliseconds)),
             ("heartbeat_at", JSONText.string(TimeText.rfc3339(gateway.heartbeatAt))),

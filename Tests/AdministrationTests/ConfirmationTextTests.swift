@@ -61,6 +61,15 @@ struct ConfirmationTextTests {
         )
     }
 
+    @Test func `who gets no invalidations is told to have been waited out`() {
+        let deaf = StandInWorker.entry(1, isTracking: false)
+        #expect(
+            ConfirmationText.notes(FleetAnswer(expired: [deaf])) == [
+                "web-1 (process 4711) gets no invalidations from the store; its lease has ended."
+            ]
+        )
+    }
+
     @Test func `who may accept the key is told with the time, the longest first`() {
         let answer = FleetAnswer(doubtful: [
             .init(entry: entry(1), until: time),

@@ -99,6 +99,14 @@ struct FleetLossTests {
         #expect(fleet.store.calls.count < 100)
     }
 
+    @Test func `without the right to ask, an empty list is waited out`() throws {
+        fleet.store.refused = ["PUBLISH"]
+        let answer = FleetAnswer(fault: "NOPERM no right to PUBLISH")
+        #expect(try fleet.revoke() == .confirmed(since: fleet.heldSince, answer))
+        #expect(fleet.clock.elapsedMilliseconds == 1040)
+        #expect(fleet.store.calls.count < 100)
+    }
+
     @Test(arguments: ["WATCH", "MULTI", "HDEL", "EXEC"])
     func `without the right to take an entry out it stays, and that is no failure`(
         command: String

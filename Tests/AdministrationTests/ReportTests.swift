@@ -40,9 +40,9 @@ struct ReportTests {
         let fleet = try fleet([entry(1), entry(20, host: "balancer-west")])
         #expect(
             FleetTable.text(fleet, now: now, isTerminal: true) == """
-                HOST           PROCESS  VERSION  LEASE  GRACE  HEARTBEAT      CACHED
-                balancer-west  4730     0.2.0    1s     1m30s  3 seconds ago  20000
-                web-1          4711     0.2.0    1s     1m30s  3 seconds ago  1000
+                HOST           PROCESS  VERSION  TRACKING  LEASE  GRACE  HEARTBEAT      CACHED
+                balancer-west  4730     0.2.0    on        1s     1m30s  3 seconds ago  20000
+                web-1          4711     0.2.0    on        1s     1m30s  3 seconds ago  1000
 
                 """
         )
@@ -51,8 +51,8 @@ struct ReportTests {
     @Test func `programs read gateways as an array`() throws {
         let fleet = try fleet([entry(1)])
         let members =
-            #""id":"0000000000000001","host":"web-1","pid":4711,"version":"0.2.0","lease_ms":1000,"#
-            + #""grace_ms":90000,"heartbeat_at":"2026-09-21T14:13:17.000Z","cached_records":1000"#
+            #""id":"0000000000000001","host":"web-1","pid":4711,"version":"0.2.0","tracking":true,"#
+            + #""lease_ms":1000,"grace_ms":90000,"heartbeat_at":"2026-09-21T14:13:17.000Z","cached_records":1000"#
         #expect(FleetTable.json(fleet) == "[{\(members)}]\n")
     }
 

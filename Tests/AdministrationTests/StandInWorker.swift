@@ -52,12 +52,15 @@ final class StandInWorker: Sendable {
     }
 
     /// What a worker says of itself.
-    static func entry(_ number: UInt64, lease: UInt64 = 1000) -> GatewayEntry {
+    static func entry(_ number: UInt64, lease: UInt64 = 1000, isTracking: Bool = true)
+        -> GatewayEntry
+    {
         GatewayEntry(
             id: GatewayEntry.ID(number),
             host: "web-\(number)",
             processID: 4710 + number,
             version: "0.2.0",
+            isTracking: isTracking,
             leaseMilliseconds: lease,
             graceMilliseconds: 0,
             heartbeatAt: SystemClock.unixTime(),

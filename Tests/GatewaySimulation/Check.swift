@@ -26,6 +26,8 @@ struct Check {
     struct Made {
         let at: Nanoseconds
         let unix: UnixTime
+        /// Whether the worker's lease held.
+        let isTrusted: Bool
         /// For how long the store had not carried out anything for the worker.
         let silence: Nanoseconds
         /// The version of the record that the worker remembered before; `nil` where it may have

@@ -69,6 +69,7 @@ final class Judge {
         case .revoked: judgeRevoked(decision, key, check, made, worker)
         case .expired:
             counts.expired += 1
+            judgeRefusal(decision, made, worker)
             let window = window(of: decision.source, check, made, worker)
             if !ledger.wasExpired(key, in: window, at: made.unix) {
                 timeline.broke("\(worker): \(ledger.name(key)) is expired, and is not")
@@ -160,6 +161,7 @@ extension Judge {
         _ worker: SimulatedWorker
     ) {
         counts.revoked += 1
+        judgeRefusal(decision, made, worker)
         var window = window(of: decision.source, check, made, worker)
         if let confirmedAt = ledger.keys[key].confirmedAt, confirmedAt < check.begunAt {
             window = max(window.lowerBound, confirmedAt)...window.upperBound
@@ -167,6 +169,16 @@ extension Judge {
         if !ledger.wasRefused(key, in: window, at: made.unix) {
             timeline.broke("\(worker): \(ledger.name(key)) is refused, and counts")
         }
+    }
+}
+
+// MARK: - Refusals
+
+extension Judge {
+    /// What is beyond its lease refuses nobody.
+    private func judgeRefusal(_ decision: Decision, _ made: Check.Made, _ worker: SimulatedWorker) {
+        guard decision.source != .store, !made.isTrusted else { return }
+        timeline.broke("\(worker): \(decision.result) by a record beyond its lease")
     }
 }
 
@@ -198,15 +210,20 @@ extension Judge {
         }
     }
 
-    /// A worker has trusted what it knows for a while: what was told in that time has been heeded.
-    func judgeOpen(_ request: OpenRequest, at worker: SimulatedWorker, trustingSince: Nanoseconds) {
+    /// A worker could have heard of all changes for a while: they have been heeded within a span.
+    func judgeOpen(
+        _ request: OpenRequest,
+        at worker: SimulatedWorker,
+        within span: Nanoseconds,
+        since couldHear: Nanoseconds
+    ) {
         let organization = ledger.keys[request.key].organization
         let latest = ledger.latest(organization)
         guard !ledger.isOutdated(organization),
             !latest.accepted.contains(where: { $0.key == request.key })
         else { return }
-        let since = max(latest.from, trustingSince, request.openedAt)
-        if timeline.now - since > worker.readingSpan {
+        let since = max(latest.from, couldHear, request.openedAt)
+        if timeline.now - since > span {
             timeline.broke("\(worker): a request with \(ledger.name(request.key)) goes on")
         }
     }

@@ -24,6 +24,7 @@ final class ModelRedis {
     private var isTurnDue = false
     private var loadedAt: Nanoseconds = 0
     private var entriesRefusedUntil: Nanoseconds = 0
+    private var trackingRefusedUntil: Nanoseconds = 0
 
     var data = Dataset()
     var changedKeys: [String] = []
@@ -49,9 +50,19 @@ final class ModelRedis {
 
     func refuseEntries(for span: Nanoseconds) { entriesRefusedUntil = timeline.now + span }
 
+    /// Whether somebody has taken the gateways the right to be told of changes.
+    var refusesTracking: Bool { timeline.now < trackingRefusedUntil }
+
+    /// Connections that were told of changes are closed.
+    func refuseTracking(for span: Nanoseconds) {
+        trackingRefusedUntil = max(trackingRefusedUntil, timeline.now + span)
+        for session in sessions where session.tracking != nil { kill(session) }
+    }
+
     /// All is as it should be.
     func recover() {
         entriesRefusedUntil = 0
+        trackingRefusedUntil = 0
         resume()
         start()
     }

@@ -81,6 +81,8 @@ extension ModelRedis {
             let time = MachineClock.unixMicroseconds(at: timeline.now)
             return .array([.bulk(String(time / 1_000_000)), .bulk(String(time % 1_000_000))])
         case ("CLIENT", "ID"): return .integer(session.number)
+        case ("CLIENT", "TRACKING") where refusesTracking:
+            return .error("NOPERM this user has no permissions to run this")
         case ("CLIENT", "TRACKING"): return track(command, session)
         default: return nil
         }

@@ -104,6 +104,8 @@ enum Fault: CaseIterable {
     case speakOutOfTurn
     /// The store does not let gateways write their entries for a while.
     case refuseEntries
+    /// The store tells no gateway of changes for a while: connections for that are closed and refused.
+    case refuseTracking
 }
 
 /// What goes wrong together.
@@ -129,7 +131,10 @@ enum Mix: String, CaseIterable {
         case .silence: [.stopWorker, .stall, .stall, .stall, .cut]
         case .restarts: [.restartStore, .cut, .stall]
         case .halfOpen: [.halfOpen, .partition, .stall]
-        case .fleet: [.replaceWorker, .reloadWorker, .stopWorker, .refuseEntries, .stall]
+        case .fleet:
+            [
+                .replaceWorker, .reloadWorker, .stopWorker, .refuseEntries, .refuseTracking, .stall,
+            ]
         case .emptied: [.emptyStore, .stall, .cut, .replaceWorker]
         case .tampered: [.putBack, .speakOutOfTurn, .stall, .replaceWorker]
         case .anything:

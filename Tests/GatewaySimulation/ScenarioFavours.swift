@@ -85,6 +85,19 @@ extension Scenario {
                 faults = [.refuseEntries, .reloadWorker, .lateNews]
                 faultLength = .milliseconds(leaseMilliseconds)
                 changePause /= 2
+            case .staleRecordRefusesNobody:
+                graceMilliseconds = leaseMilliseconds * 4
+                faults = [.partition, .stall]
+            case .streamsAreWatched:
+                // Nobody tells of changes, and few requests show them.
+                isStrict = false
+                (leaseMilliseconds, timeoutMilliseconds) = (100, 100)
+                (organizations, stallPercent) = (6, 0)
+                faults = [.refuseTracking]
+                faultPause = .milliseconds(500)
+                faultLength = .milliseconds(3000)
+                (changePause, requestPause) = (.milliseconds(500), .milliseconds(80))
+                length = .milliseconds(5000)
             default: break
             }
         }

@@ -63,6 +63,8 @@ final class SimulatedWorker {
     private var timer = 0
     var trustedUntil: Nanoseconds = 0
     var trustingSince: Nanoseconds = 0
+    var auditedAt: Nanoseconds = 0
+    var reachingSince: Nanoseconds = 0
     var remembered: [String: UInt64] = [:]
 
     init(
@@ -113,6 +115,14 @@ final class SimulatedWorker {
     /// How long it may take at most, while it trusts what it knows, to read a record that has changed.
     var readingSpan: Nanoseconds {
         2 * leaseSpan + span(configuration.timeoutMilliseconds) + .milliseconds(300)
+    }
+
+    /// How long it may take at most, while it reaches the store, to notice a change unasked.
+    var noticeSpan: Nanoseconds { leaseSpan == 0 ? span(1000) : leaseSpan }
+
+    /// The same, with the reading.
+    var watchingSpan: Nanoseconds {
+        2 * noticeSpan + span(configuration.timeoutMilliseconds) + .milliseconds(300)
     }
 
     private func span(_ milliseconds: UInt64) -> Nanoseconds {

@@ -62,6 +62,7 @@ extension SimulatedWorker {
         return Check.Made(
             at: timeline.now,
             unix: now.unix,
+            isTrusted: now.monotonic < gatekeeper.lease.trustedUntil,
             silence: judge.silence(of: self),
             remembered: version
         )
@@ -93,15 +94,27 @@ extension SimulatedWorker {
         answer(request, decision, check)
     }
 
-    /// Looks at the open requests, where all news of the last time have come.
+    /// Looks at the open requests, where all news of the last time have come, or the store could be
+    /// asked.
     func auditRequests() {
         let trustEnd = clock.time(of: gatekeeper.lease.trustedUntil)
         if trustedUntil < timeline.now { trustingSince = timeline.now }
         trustedUntil = trustEnd
-        guard timeline.now < trustEnd else { return }
+        noteReach()
         for request in requests.values {
-            judge.judgeOpen(request, at: self, trustingSince: trustingSince)
+            if timeline.now < trustEnd {
+                judge.judgeOpen(request, at: self, within: readingSpan, since: trustingSince)
+            }
+            judge.judgeOpen(request, at: self, within: watchingSpan, since: reachingSince)
         }
+    }
+
+    /// Since when the worker has reached the store without a break, and has not stood still.
+    private func noteReach() {
+        if timeline.now - auditedAt > noticeSpan || !gatekeeper.data.link.isReady {
+            reachingSince = timeline.now
+        }
+        auditedAt = timeline.now
     }
 
     private func answer(_ request: UInt, _ decision: Decision, _ check: Check) {

@@ -52,6 +52,7 @@ extension World {
         case .putBack: putBack()
         case .speakOutOfTurn: speakOutOfTurn()
         case .refuseEntries: store.refuseEntries(for: span)
+        case .refuseTracking: store.refuseTracking(for: span)
         }
     }
 

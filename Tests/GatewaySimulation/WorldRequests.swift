@@ -59,9 +59,10 @@ extension World {
         }
     }
 
-    /// Requests with a key that a change has ended come to all workers, at once and for a while.
+    /// Requests with a key that a change has ended come to all workers, at once and for a while. Where
+    /// none come, nothing but the worker's own care ends what is open.
     func present(_ key: Int) {
-        guard let text = judge.ledger.keys[key].text else { return }
+        guard timeline.chance.percent(75), let text = judge.ledger.keys[key].text else { return }
         for place in places {
             for round in 0..<3 {
                 let span = round == 0 ? 0 : timeline.chance.span(mean: trustSpan / 3)

@@ -40,11 +40,74 @@ struct FleetMembershipTests {
         #expect(entries(driver.turn()).first?[3].contains("lease=0 grace=0 ") == true)
     }
 
-    @Test func `a worker that hears no news writes no entry`() throws {
+    @Test func `a worker writes no entry before it knows whether it gets invalidations`() throws {
         let driver = try GateDriver("", hearsNews: true)
         driver.connect()
         driver.tick()
         #expect(entries(driver.turn()).isEmpty)
+    }
+
+    @Test(arguments: ["", "latchkey_consistency strict;"])
+    func `a worker that is refused tracking is listed without it, and caches nothing`(
+        directives: String
+    ) throws {
+        let driver = try GateDriver(directives + "latchkey_outage_grace 2s;")
+        driver.connect()
+        driver.tick()
+        let turn = driver.turn()
+        #expect(entries(turn).count == 1)
+        #expect(entries(turn).first?[3].contains("tracking=off lease=1000 grace=0 ") == true)
+        driver.received(driver.store.answer(turn.commands))
+        let key = driver.generate("acme")
+        #expect(driver.result(key) == .allowed)
+        #expect(known(driver, key) == nil)
+        driver.gatekeeper.finish(driver.now)
+        #expect(
+            driver.turn().commands.contains(["HDEL", "latchkey:gateways", "000000000000abcd"])
+        )
+    }
+
+    @Test func `an entry with tracking stays until all that was cached under it has ended`() throws {
+        let driver = try GateDriver.leased("latchkey_outage_grace 2s;")
+        driver.gatekeeper.linkClosed(GateDriver.news, at: driver.now)
+        var written: [String] = []
+        for _ in 0..<14 {
+            driver.tick(afterMilliseconds: 250)
+            let turn = driver.turn()
+            if turn.newsOpened > 0 {
+                driver.gatekeeper.linkClosed(GateDriver.news, at: driver.now)
+            }
+            written.append(entries(turn).first?[3] ?? "")
+            driver.received(driver.store.answer(turn.commands))
+        }
+        #expect(written.prefix(11).allSatisfy { $0.isEmpty })
+        #expect(written.suffix(3).allSatisfy { $0.contains("tracking=off lease=1000 grace=0") })
+    }
+
+    @Test func `an entry without tracking is no reason to trust anything`() throws {
+        let driver = try GateDriver("", hearsNews: true)
+        driver.connect()
+        driver.tick()
+        #expect(driver.turn().newsOpened == 0)
+        driver.gatekeeper.linkClosed(GateDriver.news, at: driver.now)
+        driver.tick()
+        let untracked = driver.turn().commands
+        #expect(untracked.contains { $0[0] == "HSET" && $0[3].contains("tracking=off") })
+        driver.tick(afterMilliseconds: 200)
+        _ = driver.turn()
+        driver.gatekeeper.linkOpened(GateDriver.news, at: driver.now)
+        while case let turn = driver.turn(), !turn.news.isEmpty {
+            driver.received(
+                driver.store.answer(turn.news, isListening: true),
+                link: GateDriver.news
+            )
+        }
+        driver.received(driver.store.answer(untracked))
+        let key = driver.generate("acme")
+        driver.check(key, request: 1)
+        let reads = driver.turn().commands.filter { $0[0] == "HMGET" }
+        driver.received(driver.store.answer(reads))
+        #expect(known(driver, key) == nil)
     }
 
     @Test func `nothing is trusted and nothing kept before the entry is confirmed`() throws {

@@ -15,7 +15,10 @@ struct OpenStreamTests {
 
     /// Lets a request in with a key, and leaves it open.
     @discardableResult
-    private func open(_ key: [UInt8], _ request: UInt) -> UInt64 {
+    private func open(_ key: [UInt8], _ request: UInt) -> UInt64 { open(key, request, driver) }
+
+    @discardableResult
+    private func open(_ key: [UInt8], _ request: UInt, _ driver: GateDriver) -> UInt64 {
         var decision = driver.check(key, request: request).decision
         if decision == nil {
             driver.serve()
@@ -29,8 +32,10 @@ struct OpenStreamTests {
         return driver.gatekeeper.openStream(request, locator, streamKey)
     }
 
-    private func ended() -> Set<UInt> {
-        driver.serve()
+    private func ended() -> Set<UInt> { ended(driver) }
+
+    private func ended(_ driver: GateDriver, serving: Bool = true) -> Set<UInt> {
+        if serving { driver.serve() }
         var ended: Set<UInt> = []
         while let request = driver.gatekeeper.nextEndedStream() {
             #expect(ended.insert(request).inserted)
@@ -93,6 +98,51 @@ struct OpenStreamTests {
         #expect(ended().isEmpty)
         driver.tick(afterMilliseconds: 400)
         #expect(ended() == [1])
+    }
+
+    @Test(arguments: ["", "latchkey_consistency strict;"])
+    func `without invalidations, requests end within a lease all the same`(directives: String)
+        throws
+    {
+        let driver = try GateDriver(directives)
+        driver.connect()
+        driver.beat(times: 2)
+        let key = driver.generate("acme")
+        open(key, 1, driver)
+        open(driver.generate("umbrella"), 2, driver)
+        driver.revoke("acme")
+        var requests: Set<UInt> = []
+        for _ in 0..<4 {
+            #expect(driver.tick() <= driver.now.monotonic.advanced(byMilliseconds: 500))
+            driver.tick(afterMilliseconds: 250)
+            requests.formUnion(ended(driver))
+        }
+        #expect(requests == [1])
+    }
+
+    @Test(arguments: ["", "latchkey_consistency strict;"])
+    func `a store that is silent where it tells of changes is asked`(directives: String) throws {
+        let driver = try GateDriver.leased(directives + "latchkey_timeout 20s;")
+        let key = driver.generate("acme")
+        open(key, 1, driver)
+        driver.revoke("acme")
+        var requests: Set<UInt> = []
+        for _ in 0..<8 {
+            driver.tick(afterMilliseconds: 250)
+            let turn = driver.turn()
+            driver.received(driver.store.answer(turn.commands))
+            requests.formUnion(ended(driver, serving: false))
+        }
+        #expect(requests == [1])
+    }
+
+    @Test func `while changes are told, open requests cost no reads`() {
+        open(driver.generate("acme"), 1)
+        for _ in 0..<20 {
+            driver.tick(afterMilliseconds: 250)
+            #expect(driver.turn().reads.isEmpty)
+            driver.serve()
+        }
     }
 
     @Test func `a request that has ended is not ended again`() {

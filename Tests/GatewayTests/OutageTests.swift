@@ -111,13 +111,42 @@ struct OutageTests {
         #expect(decision(driver, key)?.result ?? .unavailable == .unavailable)
     }
 
-    @Test func `an expired key does not pass in an outage`() throws {
+    @Test func `a cached record lets in and refuses nobody in an outage`() throws {
         let driver = try GateDriver.leased("latchkey_outage_grace 3s;")
+        let replaced = driver.generate("acme")
         let key = driver.generate("acme", expiresIn: 500)
         #expect(driver.result(key) == .allowed)
+        #expect(driver.result(replaced) == .revoked)
         cutOff(driver)
-        advance(driver, milliseconds: 500)
-        #expect(decision(driver, key)?.result == .expired)
+        let next = driver.generate("acme")
+        for milliseconds in [0, 400, 200, 900] as [UInt64] {
+            advance(driver, milliseconds: milliseconds)
+            for key in [replaced, next] {
+                #expect(decision(driver, key)?.result ?? .unavailable == .unavailable)
+            }
+            #expect(decision(driver, key)?.result != .expired)
+            #expect(decision(driver, key)?.result != .revoked)
+        }
+        advance(driver, milliseconds: 100)
+        #expect(decision(driver, key)?.result ?? .unavailable == .unavailable)
+        driver.tick(afterMilliseconds: 1000)
+        #expect(driver.store.counts.isEmpty)
+    }
+
+    @Test func `a check that the store does not answer is not refused by a stale record`() throws {
+        let driver = try GateDriver.leased("latchkey_lease 100ms; latchkey_outage_grace 3s;")
+        let replaced = driver.generate("acme")
+        let key = driver.generate("acme")
+        #expect(driver.result(key) == .allowed)
+        driver.advance(milliseconds: 150)
+        driver.check(replaced, request: 1)
+        driver.check(key, request: 2)
+        _ = driver.turn()
+        for _ in 0..<6 {
+            driver.tick(afterMilliseconds: 100)
+            _ = driver.turn()
+        }
+        #expect(driver.results() == [1: .unavailable, 2: .allowed])
     }
 
     @Test func `after the outage the store decides again`() throws {

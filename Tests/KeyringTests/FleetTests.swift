@@ -25,8 +25,8 @@ struct FleetTests {
         #expect(
             FleetCommands.register(entry).texts == [
                 "HSET", "latchkey:gateways", "000000000000abcd",
-                "host=web-1 pid=4711 version=1.2.3 lease=1000 grace=5000 heartbeat=1790000000000 "
-                    + "cached=12",
+                "host=web-1 pid=4711 version=1.2.3 tracking=on lease=1000 grace=5000 "
+                    + "heartbeat=1790000000000 cached=12",
             ]
         )
         #expect(
@@ -52,11 +52,19 @@ struct FleetTests {
         "host=a pid=1 version=1 lease=-1 grace=0 heartbeat=1 cached=0",
         "host=a pid=1 version=1 lease=1 grace=0 heartbeat=999999999999999999 cached=0",
         "host=a pid=1 version=1 lease=99999999999999999999 grace=0 heartbeat=1 cached=0",
+        "host=a pid=1 version=1 tracking=no lease=1 grace=0 heartbeat=1 cached=0",
     ])
     func `a field that cannot be read is named, not passed over`(text: String) throws {
         let fleet = try fleet([("000000000000abcd", text), ("\u{1B}[31m", entry.text)])
         #expect(fleet.entries.isEmpty)
         #expect(fleet.unreadable == ["000000000000abcd", "?[31m"].sorted())
+    }
+
+    @Test func `a worker that gets no invalidations says so`() throws {
+        let text = entry.text.replacing("tracking=on", with: "tracking=off")
+        #expect(try fleet([("000000000000abcd", text)]).entries.map(\.isTracking) == [false])
+        let old = entry.text.replacing("tracking=on ", with: "")
+        #expect(try fleet([("000000000000abcd", old)]).entries.map(\.isTracking) == [true])
     }
 
     @Test func `an absurd lease does not overflow`() throws {

@@ -30,7 +30,9 @@ struct FleetExamination {
     }
 
     private func faults(_ gateway: GatewayEntry) -> [Finding] {
-        [silence(gateway), version(gateway), terms(gateway)].compactMap { $0 }
+        [
+            silence(gateway), version(gateway), gateway.isTracking ? terms(gateway) : deaf(gateway),
+        ].compactMap { $0 }
     }
 
     private func name(_ gateway: GatewayEntry) -> String {
@@ -67,6 +69,17 @@ struct FleetExamination {
                 "\(name(gateway)) runs release \(gateway.version), this one is \(Release.version)",
                 "install the same release on both, and reload nginx"
             )
+    }
+
+    private func deaf(_ gateway: GatewayEntry) -> Finding {
+        .fault(
+            "gateways.tracking",
+            "\(name(gateway)) gets no invalidations: it asks the store for every check, each change "
+                + "waits \(gateway.leaseMilliseconds) ms for it, and open requests end up to "
+                + "\(gateway.leaseMilliseconds) ms late",
+            "its error log says why; the store must allow CLIENT TRACKING and SUBSCRIBE: "
+                + "docs/OPERATIONS.md"
+        )
     }
 
     private func terms(_ gateway: GatewayEntry) -> Finding? {

@@ -61,19 +61,40 @@ struct RightsExamination {
         guard !refused.isEmpty else {
             return .ok("rights.\(user)", "the \(user) may do in the store what it has to")
         }
+        let loss = Self.losses.filter { loss in
+            refused.contains { $0.hasPrefix(loss.command) }
+        }.map { "; \($0.text)" }
         return .fault(
             "rights.\(user)",
-            "the store does not let the \(user) do: \(refused.joined(separator: ", "))",
-            "give it the rights in docs/ACCESS.md"
+            "the store does not let the \(user) do: \(refused.joined(separator: ", "))"
+                + loss.joined(),
+            "give it the rights in docs/ACCESS.md; "
+                + "for a store that lacks the command see docs/OPERATIONS.md"
         )
     }
+
+    /// What a store costs that lets programs do all but this.
+    private static let losses = [
+        (command: "PUBLISH", text: "each change waits for a lease"),
+        (
+            command: "CLIENT TRACKING",
+            text: "gateways ask the store for every check, and each change waits for a lease"
+        ),
+    ]
 }
 
 extension RedisReply {
-    /// Whether a right is missing. Of EXEC, Redis says so in other words.
+    /// What Redis says to commands that are wrong on purpose: they are known, and allowed.
+    private static let provoked = ["wrong number of arguments", "not a valid float"]
+
+    /// Whether a right is missing, or the command. Of EXEC, Redis says so in other words.
     fileprivate var isRefused: Bool {
         guard let failure else { return false }
-        return failure.code == "NOPERM" || failure.message.contains("because of: NOPERM")
+        switch failure.code {
+        case "NOPERM": return true
+        case "ERR": return !Self.provoked.contains { failure.message.contains($0) }
+        default: return failure.message.contains("because of: NOPERM")
+        }
     }
 }
 

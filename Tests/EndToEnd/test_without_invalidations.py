@@ -1,0 +1,84 @@
+"""A store that refuses CLIENT TRACKING, SUBSCRIBE or PUBLISH, as some managed ones do."""
+
+from contextlib import ExitStack
+
+import pytest
+
+from harness.consistency import under_either_consistency
+from harness.executable import DONE
+from harness.open_streams import MAP, SERVER, Streams
+from harness.polling import wait_until
+from harness.sandbox import OWNER
+
+
+def without(command):
+    """Options of a Redis that does not know a command."""
+    return ["--rename-command", command, ""]
+
+
+@pytest.fixture
+def streams(sandboxes):
+    with ExitStack() as stack:
+        yield lambda **options: Streams(stack, sandboxes(**{"workers": 1, "http": MAP, "server": SERVER, **options}))
+
+
+@under_either_consistency
+@pytest.mark.parametrize("command", ["CLIENT", "SUBSCRIBE"])
+def test_a_confirmed_revocation_ends_open_requests_without_invalidations(streams, consistency, command):
+    streams = streams(redis_options=without(command), consistency=consistency)
+    gate = streams.gate
+    key, other = gate.key(), gate.key("umbrella")
+    gate.wait_for_entries()
+    request, goes_on = streams.open("download", key), streams.open("websocket", other)
+
+    result = gate.revoke()
+
+    assert "gets no invalidations from the store; its lease has ended." in result.err
+    request.wait_until_closed()
+    assert goes_on.echoes("still here")
+    assert (gate.status_of(key), gate.status_of(other)) == (401, 200)
+
+
+@pytest.mark.parametrize("command", ["CLIENT", "SUBSCRIBE"])
+def test_workers_without_invalidations_are_listed_and_the_doctor_says_what_it_costs(sandboxes, command):
+    gate = sandboxes(redis_options=without(command), workers=2)
+    gate.key()
+    gate.wait_for_entries()
+
+    assert {entry["tracking"] for entry in gate.entries()} == {"off"}
+    report = gate.latchkey.run("doctor")
+    assert report.code != DONE
+    assert f"does not let the gateway do: {command}" in report.out
+    assert report.out.count("gets no invalidations: it asks the store for every check") == 2
+
+
+def test_workers_whose_right_to_track_is_taken_and_given_back_cache_again(sandboxes):
+    gate = sandboxes(workers=1)
+    key = gate.key()
+    gate.warm(key)
+    gate.redis.cli("ACL", "SETUSER", "default", "-client|tracking")
+    gate.redis.cli("CLIENT", "KILL", "TYPE", "pubsub")
+    wait_until(lambda: [entry["tracking"] for entry in gate.entries()] == ["off"], "the worker says so")
+    assert gate.request(key=key).source == "store"
+
+    gate.redis.cli("ACL", "SETUSER", "default", "+@all")
+
+    gate.warm(key)
+    assert [entry["tracking"] for entry in gate.entries()] == ["on"]
+    gate.revoke()
+    assert gate.status_of(key) == 401
+
+
+@pytest.mark.parametrize("gateways", [0, 1])
+def test_without_publish_a_change_waits_for_a_lease_and_holds(sandboxes, gateways):
+    gate = sandboxes(redis_options=without("PUBLISH"), workers=1, gateways=gateways)
+    key = gate.key()
+    if gateways:
+        gate.warm(key)
+
+    gate.revoke()
+
+    assert not gateways or gate.status_of(key) == 401
+    assert "does not let the admin do: PUBLISH latchkey:barrier; each change waits for a lease" in \
+        gate.latchkey.run("doctor").out
+    assert gate.latchkey.run("status", "acme", as_=OWNER).code == DONE
