@@ -7,7 +7,7 @@
  *   setting     the directives that the executable reads too, kept as written
  *   prepare     a configuration checked by the library, in a child process
  *   mode        what a location does with the result of a check
- *   return      a warning of what no check comes before
+ *   early       what no check comes before: warned of, or refused
  *   request     a request identified, let in or refused
  *   context     its check: kept, found again, suspended, resumed, given up
  *   stream      a request that was let in, ended with its key
@@ -277,9 +277,9 @@ ngx_int_t ngx_http_latchkey_enter_location(ngx_http_request_t *r,
 ngx_uint_t ngx_http_latchkey_is_refused(ngx_http_latchkey_ctx_t *ctx);
 ngx_uint_t ngx_http_latchkey_is_vouched_for(ngx_http_latchkey_ctx_t *ctx);
 
-/* return */
+/* early */
 
-void ngx_http_latchkey_warn_of_return(ngx_conf_t *cf,
+ngx_int_t ngx_http_latchkey_examine_early(ngx_conf_t *cf,
     ngx_http_latchkey_loc_conf_t *llcf, ngx_uint_t inherited);
 
 /* request */

@@ -172,10 +172,15 @@ ngx_http_latchkey_set_verify(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return "is duplicate";
     }
 
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+
+    if (clcf->handler) {
+        return "must be all that answers in its location";
+    }
+
     llcf->verify = 1;
     llcf->verify_place = ngx_http_latchkey_here(cf);
 
-    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
     clcf->handler = ngx_http_latchkey_verify_handler;
 
     return NGX_CONF_OK;

@@ -10,6 +10,8 @@ static void *ngx_http_latchkey_create_main_conf(ngx_conf_t *cf);
 static void *ngx_http_latchkey_create_loc_conf(ngx_conf_t *cf);
 static char *ngx_http_latchkey_merge_loc_conf(ngx_conf_t *cf, void *parent,
     void *child);
+static ngx_int_t ngx_http_latchkey_merge_verify(ngx_conf_t *cf,
+    ngx_http_latchkey_loc_conf_t *conf, ngx_http_latchkey_loc_conf_t *prev);
 static ngx_int_t ngx_http_latchkey_init(ngx_conf_t *cf);
 static ngx_int_t ngx_http_latchkey_add_handlers(ngx_conf_t *cf);
 static ngx_int_t ngx_http_latchkey_init_process(ngx_cycle_t *cycle);
@@ -122,18 +124,59 @@ ngx_http_latchkey_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
         NGX_HTTP_LATCHKEY_PROBLEM);
     ngx_conf_merge_value(conf->end_streams, prev->end_streams, 1);
 
+    if (ngx_http_latchkey_merge_verify(cf, conf, prev) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
     inherited = (conf->mode == NGX_CONF_UNSET_UINT && !conf->verify);
 
     ngx_http_latchkey_merge_mode(conf, prev);
 
     if (conf->checked) {
-        ngx_http_latchkey_warn_of_return(cf, conf, inherited);
+
+        if (ngx_http_latchkey_examine_early(cf, conf, inherited) != NGX_OK) {
+            return NGX_CONF_ERROR;
+        }
 
         lmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_latchkey_module);
         lmcf->used = 1;
     }
 
     return NGX_CONF_OK;
+}
+
+
+/*
+ * The blocks of "if" and "limit_except" are a part of their location: what it
+ * answers with, they do.
+ */
+
+static ngx_int_t
+ngx_http_latchkey_merge_verify(ngx_conf_t *cf,
+    ngx_http_latchkey_loc_conf_t *conf, ngx_http_latchkey_loc_conf_t *prev)
+{
+    ngx_http_core_loc_conf_t *clcf;
+
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+
+    if (clcf->noname && prev->verify) {
+        conf->verify = 1;
+        conf->verify_place = prev->verify_place;
+
+        if (clcf->handler == NULL) {
+            clcf->handler = ngx_http_latchkey_verify_handler;
+        }
+    }
+
+    if (conf->verify && clcf->handler != ngx_http_latchkey_verify_handler) {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+            "nothing else may answer in the location of "
+            "\"latchkey_verify\" in %V:%ui",
+            &conf->verify_place.file, conf->verify_place.line);
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
 }
 
 

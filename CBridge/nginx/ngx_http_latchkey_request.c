@@ -35,7 +35,17 @@ ngx_http_latchkey_preaccess_handler(ngx_http_request_t *r)
 
     rc = ngx_http_latchkey_check(r, llcf, &ctx);
 
-    return (rc == NGX_OK) ? NGX_DECLINED : rc;
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    /* no ACCESS phase comes for a subrequest: auth_request, SSI, mirror, njs */
+
+    if (r != r->main && ngx_http_latchkey_is_refused(ctx)) {
+        return ngx_http_latchkey_end(r, ngx_http_latchkey_refuse(r, ctx));
+    }
+
+    return NGX_DECLINED;
 }
 
 
@@ -114,7 +124,7 @@ ngx_http_latchkey_last_access_handler(ngx_http_request_t *r)
 }
 
 
-/* The content of a latchkey_verify location; a subrequest meets no ACCESS. */
+/* The content of a latchkey_verify location, for whoever was let in as well. */
 
 ngx_int_t
 ngx_http_latchkey_verify_handler(ngx_http_request_t *r)

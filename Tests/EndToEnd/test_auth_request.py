@@ -11,6 +11,19 @@ DIRECT = SERVER + """
             latchkey_verify;
         }
 
+        location = /conditional {
+            latchkey_verify;
+            if ($request_uri) { set $is_true 1; }
+        }
+
+        location = /limited {
+            latchkey_verify;
+            limit_except DELETE { allow all; }
+        }
+
+        location = /asks/conditional { auth_request /conditional; proxy_pass http://unix:api.sock; }
+        location = /asks/limited { auth_request /limited; proxy_pass http://unix:api.sock; }
+
         location /tagged {
             auth_request /check;
             auth_request_set $result $latchkey_result;
@@ -97,6 +110,12 @@ def test_another_proxy_may_ask_the_location_directly(gate, key):
     assert refused.status == 401
     assert refused.header("WWW-Authenticate") == 'Bearer realm="api"'
     assert refused.header("Cache-Control") == "no-store"
+
+
+@pytest.mark.parametrize("location", ["conditional", "limited"])
+def test_a_block_of_its_location_is_a_check_as_well(gate, key, location):
+    assert [gate.request(f"/{location}", key=each).status for each in (key, "nonsense", None)] == [204, 401, 401]
+    assert [gate.request(f"/asks/{location}", key=each).status for each in (key, None)] == [200, 401]
 
 
 def test_an_internal_location_cannot_be_asked_from_outside(gate, key):

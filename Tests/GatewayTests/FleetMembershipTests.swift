@@ -67,7 +67,8 @@ struct FleetMembershipTests {
         )
     }
 
-    @Test func `an entry with tracking stays until all that was cached under it has ended`() throws {
+    @Test func `an entry with tracking stays until all that was cached under it has ended`() throws
+    {
         let driver = try GateDriver.leased("latchkey_outage_grace 2s;")
         driver.gatekeeper.linkClosed(GateDriver.news, at: driver.now)
         var written: [String] = []
@@ -102,11 +103,53 @@ struct FleetMembershipTests {
                 link: GateDriver.news
             )
         }
+        driver.tick()
+        let heartbeats = driver.turn()
+        driver.received(
+            driver.store.answer(heartbeats.news, isListening: true),
+            link: GateDriver.news
+        )
         driver.received(driver.store.answer(untracked))
         let key = driver.generate("acme")
         driver.check(key, request: 1)
-        let reads = driver.turn().commands.filter { $0[0] == "HMGET" }
-        driver.received(driver.store.answer(reads))
+        let reads = driver.turn().commands
+        driver.received(driver.store.answer(heartbeats.commands + reads))
+        #expect(driver.results() == [1: .allowed])
+        #expect(known(driver, key) == nil)
+        #expect(driver.result(key) == .allowed)
+        #expect(known(driver, key)?.source == .cache)
+    }
+
+    @Test
+    func `a worker that was without tracking trusts nothing before its own entry is confirmed`()
+        throws
+    {
+        let driver = try GateDriver.leased()
+        driver.gatekeeper.linkClosed(GateDriver.news, at: driver.now)
+        for round in 0..<100 {
+            driver.tick(afterMilliseconds: 250)
+            let turn = driver.turn()
+            driver.received(driver.store.answer(turn.commands))
+            guard turn.newsOpened > 0 else { continue }
+            if round > 10 { break }
+            driver.gatekeeper.linkClosed(GateDriver.news, at: driver.now)
+        }
+        driver.gatekeeper.linkOpened(GateDriver.news, at: driver.now)
+        var held: [[String]] = []
+        for _ in 0..<4 {
+            driver.tick()
+            let turn = driver.turn()
+            held += turn.commands
+            driver.received(
+                driver.store.answer(turn.news, isListening: true),
+                link: GateDriver.news
+            )
+        }
+        let key = driver.generate("acme")
+        driver.check(key, request: 1)
+        held += driver.turn().commands
+        driver.received(driver.store.answer(held))
+        #expect(driver.results() == [1: .allowed])
         #expect(known(driver, key) == nil)
     }
 

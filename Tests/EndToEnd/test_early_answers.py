@@ -1,4 +1,4 @@
-"""`return` answers before any check: nginx -t says where that gives something away."""
+"""What answers, or leaves a location, before any check: nginx -t says where that gives something away."""
 
 import re
 
@@ -43,13 +43,57 @@ def line_of(gate, text):
     "latchkey on; set $a $uri; set $b text; rewrite ^/x/(.*)$ /$1; return 200 '$a$b';",
     "latchkey on; if ($arg_x) { set $y 1; } return 200 secret;",
     "latchkey on; if ($arg_x) { return 403; } if ($arg_y ~ z) { set $y 1; return 204; } return 200 secret;",
-    "latchkey_verify; return 204;",
+    "latchkey on; error_page 418 = @app; return 418;",
+    "latchkey on; error_page 404 /app; return 404;",
+    "latchkey on; error_page 403 =200 /app; if ($arg_x) { set $y 1; } return 403;",
 ])
 def test_a_return_in_a_protected_location_is_warned_of(gate, directives):
     (warning,) = warnings(gate, f"        location /mine {{ {directives} }}\n")
 
     assert '"return"' in warning and 'location "/mine"' in warning
     assert warning.endswith(f"in {gate.nginx.folder}/nginx.conf:{line_of(gate, 'location /mine')}")
+
+
+@pytest.mark.parametrize("directives, what", [
+    ("latchkey on; rewrite ^ /elsewhere last;", "leaves for another"),
+    ("latchkey on; rewrite ^/mine/(.*)$ /elsewhere/$1; proxy_pass http://unix:api.sock;", "leaves for another"),
+    ("latchkey on; if ($arg_x ~ y) { set $y 1; } set $z 1; rewrite ^ /elsewhere last;", "leaves for another"),
+    ("latchkey on; rewrite ^ /elsewhere permanent;", "answers"),
+    ("latchkey on; rewrite ^ https://example.com/signed;", "answers"),
+])
+def test_a_rewrite_that_leaves_a_protected_location_is_warned_of(gate, directives, what):
+    (warning,) = warnings(gate, f"        location /mine {{ {directives} }}\n")
+
+    assert f'"rewrite" {what} in location "/mine" before a key is checked' in warning
+
+
+def test_a_page_of_the_server_for_what_a_protected_location_returns_is_warned_of(gate):
+    server = "        error_page 404 = @app;\n        location /mine { latchkey on; return 404; }\n"
+
+    (warning,) = warnings(gate, server)
+    assert '"return" and its "error_page" answer in location "/mine"' in warning
+
+
+@pytest.mark.parametrize("directives, what", [
+    ("latchkey_verify; return 204;", '"return" answers in location "/mine"'),
+    ("latchkey_verify; error_page 404 = @app; return 404;", '"return" and its "error_page" answer'),
+    ("latchkey_verify; rewrite ^ /elsewhere last;", '"rewrite" leaves for another in location "/mine"'),
+    ("latchkey_verify; try_files /page =404;", '"try_files" answers in location "/mine"'),
+    *((f"{first} {second}", "latchkey_verify")
+      for other in ("proxy_pass http://unix:api.sock;", "empty_gif;", "stub_status;", "latchkey_metrics;")
+      for first, second in ((other, "latchkey_verify;"), ("latchkey_verify;", other))),
+    ("latchkey_verify; if ($arg_x) { proxy_pass http://unix:api.sock; }", "nothing else may answer"),
+    ("latchkey_verify; limit_except GET { proxy_pass http://unix:api.sock; }", "nothing else may answer"),
+])
+def test_nothing_else_answers_where_a_check_does(gate, directives, what):
+    gate.expect(r"\[emerg\]")
+    gate.nginx.configure(server=f"        location /mine {{ {directives} }}\n")
+
+    code, output = gate.nginx.test()
+
+    assert code != 0
+    assert what in next(line for line in output.splitlines() if "[emerg]" in line)
+    assert f"nginx.conf:{line_of(gate, 'location /mine')}" in output
 
 
 @pytest.mark.parametrize("directives", [
@@ -62,9 +106,15 @@ def test_a_return_in_a_protected_location_is_warned_of(gate, directives):
     "latchkey on; return 403;",
     "latchkey on; return 404 nothing;",
     "latchkey on; return 444;",
-    "latchkey on; set $a return; rewrite ^ /elsewhere last;",
+    "latchkey on; set $a return; rewrite ^ /elsewhere break; proxy_pass http://unix:api.sock;",
+    "latchkey on; break; return 200 never;",
+    "latchkey on; error_page 404 = @app; return 403;",
+    "latchkey on; error_page 404 = @app; proxy_pass http://unix:api.sock;",
+    "latchkey on; if ($request_method = OPTIONS) { rewrite ^ /preflight last; } proxy_pass http://unix:api.sock;",
     "latchkey on; try_files $uri =404;",
     "latchkey_verify;",
+    "latchkey_verify; if ($arg_x) { return 403; }",
+    "latchkey_verify; limit_except GET { deny all; }",
 ])
 def test_nothing_is_warned_of_where_nothing_is_given_away(gate, directives):
     assert warnings(gate, f"        location /mine {{ {directives} }}\n") == []
@@ -75,6 +125,7 @@ def test_what_is_protected_as_a_whole_may_redirect(gate):
         latchkey on;
         location = /old { return 301 /new; }
         location = /health { latchkey off; return 200 ok; }
+        location = /moved { rewrite ^ /new last; }
         location / { proxy_pass http://unix:api.sock; }
     """
 
@@ -113,8 +164,16 @@ def test_a_server_that_redirects_to_another_is_not(gate):
     assert not any("in a server" in line for line in found)
 
 
-def test_what_is_warned_of_is_true(sandboxes):
-    gate = sandboxes(server="        location /mine { latchkey on; return 200 'given away\\n'; }\n", workers=1)
+@pytest.mark.parametrize("directives", [
+    "return 200 'given away\\n';", "error_page 418 = @app; return 418;", "rewrite ^ /app last;",
+])
+def test_what_is_warned_of_is_true(sandboxes, directives):
+    server = f"""
+        location /mine {{ latchkey on; {directives} }}
+        location @app {{ return 200 'given away\\n'; }}
+        location = /app {{ internal; return 200 'given away\\n'; }}
+    """
+    gate = sandboxes(server=server, workers=1)
 
     assert gate.request("/mine").body == "given away\n"
     assert gate.nginx.lines("[warn]")

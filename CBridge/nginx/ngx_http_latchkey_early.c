@@ -1,0 +1,250 @@
+
+/*
+ * What answers, or leaves a location, in the REWRITE phase: before any check.
+ * It is warned of where a location is protected, and refused where a location
+ * is a check itself.
+ *
+ * What a location does there is known to nginx's rewrite module, as code of the
+ * script engine.  The configuration of that module is private, and so is that of
+ * try_files; both have begun with a pointer in every version so far.  They are
+ * only read, and in versions that are not known yet not even that.
+ */
+
+#include "ngx_http_latchkey.h"
+
+
+/* The last version of which it is known. */
+#define NGX_HTTP_LATCHKEY_PRIVATE_KNOWN 1031005
+
+
+static const char *ngx_http_latchkey_early_code(ngx_conf_t *cf,
+    ngx_uint_t inherited);
+static const char *ngx_http_latchkey_early_return(ngx_conf_t *cf,
+    ngx_http_script_return_code_t *code, ngx_uint_t inherited);
+#if (NGX_PCRE)
+static const char *ngx_http_latchkey_early_rewrite(
+    ngx_http_script_regex_code_t *code);
+#endif
+static ngx_uint_t ngx_http_latchkey_has_page(ngx_conf_t *cf,
+    ngx_uint_t status);
+static void *ngx_http_latchkey_private_pointer(ngx_conf_t *cf,
+    const char *module);
+static void ngx_http_latchkey_log_early(ngx_conf_t *cf, ngx_uint_t level,
+    const char *what, ngx_http_latchkey_place_t *place);
+
+
+/* Looks at the location whose configuration is being merged. */
+
+ngx_int_t
+ngx_http_latchkey_examine_early(ngx_conf_t *cf,
+    ngx_http_latchkey_loc_conf_t *llcf, ngx_uint_t inherited)
+{
+    const char *what;
+
+    if (llcf->mode == NGX_HTTP_LATCHKEY_DRY_RUN && !llcf->verify) {
+        return NGX_OK;
+    }
+
+    what = ngx_http_latchkey_early_code(cf, inherited);
+
+    if (!llcf->verify) {
+
+        if (what) {
+            ngx_http_latchkey_log_early(cf, NGX_LOG_WARN, what, &llcf->place);
+        }
+
+        return NGX_OK;
+    }
+
+    if (what == NULL
+        && ngx_http_latchkey_private_pointer(cf, "ngx_http_try_files_module"))
+    {
+        what = "\"try_files\" answers";
+    }
+
+    if (what == NULL) {
+        return NGX_OK;
+    }
+
+    ngx_http_latchkey_log_early(cf, NGX_LOG_EMERG, what, &llcf->verify_place);
+
+    return NGX_ERROR;
+}
+
+
+/*
+ * Instructions begin with the address of what carries them out.  What "if"
+ * makes conditional is passed over: it may well be meant for those who have no
+ * key, such as preflights.
+ *
+ * Where a whole server is protected, what is left for is protected, too.
+ */
+
+static const char *
+ngx_http_latchkey_early_code(ngx_conf_t *cf, ngx_uint_t inherited)
+{
+    u_char *p, *end;
+    const char *what, *rewritten;
+    ngx_array_t *codes;
+    ngx_http_script_code_pt code;
+    ngx_http_script_if_code_t *condition;
+
+    codes = ngx_http_latchkey_private_pointer(cf, "ngx_http_rewrite_module");
+
+    if (codes == NULL || codes->size != 1) {
+        return NULL;
+    }
+
+    p = codes->elts;
+    end = p + codes->nelts;
+    rewritten = NULL;
+
+    while ((size_t) (end - p) >= sizeof(ngx_http_script_return_code_t)) {
+
+        code = *(ngx_http_script_code_pt *) p;
+
+        if (code == ngx_http_script_break_code) {
+            break;
+        }
+
+        if (code == ngx_http_script_return_code) {
+            what = ngx_http_latchkey_early_return(cf,
+                (ngx_http_script_return_code_t *) p, inherited);
+
+            return what ? what : rewritten;
+        }
+
+#if (NGX_PCRE)
+        if (code == ngx_http_script_regex_start_code && !inherited
+            && rewritten == NULL
+            && (size_t) (end - p) >= sizeof(ngx_http_script_regex_code_t))
+        {
+            rewritten = ngx_http_latchkey_early_rewrite(
+                (ngx_http_script_regex_code_t *) p);
+        }
+#endif
+
+        if (code == ngx_http_script_if_code) {
+
+            condition = (ngx_http_script_if_code_t *) p;
+
+            if (condition->next == 0
+                || condition->next > (size_t) (end - p))
+            {
+                break;
+            }
+
+            p += condition->next;
+
+        } else {
+            p += sizeof(uintptr_t);
+        }
+    }
+
+    return rewritten;
+}
+
+
+static const char *
+ngx_http_latchkey_early_return(ngx_conf_t *cf,
+    ngx_http_script_return_code_t *code, ngx_uint_t inherited)
+{
+    if (code->status < NGX_HTTP_SPECIAL_RESPONSE
+        || (code->status < NGX_HTTP_BAD_REQUEST && !inherited))
+    {
+        return "\"return\" answers";
+    }
+
+    return ngx_http_latchkey_has_page(cf, code->status)
+        ? "\"return\" and its \"error_page\" answer"
+        : NULL;
+}
+
+
+static ngx_uint_t
+ngx_http_latchkey_has_page(ngx_conf_t *cf, ngx_uint_t status)
+{
+    ngx_uint_t i;
+    ngx_http_err_page_t *page;
+    ngx_http_core_loc_conf_t *clcf;
+
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+
+    if (clcf->error_pages == NULL) {
+        return 0;
+    }
+
+    page = clcf->error_pages->elts;
+
+    for (i = 0; i < clcf->error_pages->nelts; i++) {
+        if (page[i].status == (ngx_int_t) status) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+#if (NGX_PCRE)
+
+/* A condition of "if" is such code, too, and so is a "rewrite" that stays. */
+
+static const char *
+ngx_http_latchkey_early_rewrite(ngx_http_script_regex_code_t *code)
+{
+    if (code->test || !code->uri || code->break_cycle) {
+        return NULL;
+    }
+
+    return code->redirect ? "\"rewrite\" answers"
+                          : "\"rewrite\" leaves for another";
+}
+
+#endif
+
+
+static void *
+ngx_http_latchkey_private_pointer(ngx_conf_t *cf, const char *module)
+{
+#if (nginx_version <= NGX_HTTP_LATCHKEY_PRIVATE_KNOWN)
+    ngx_uint_t i;
+    ngx_module_t **modules;
+    ngx_http_conf_ctx_t *ctx;
+
+    ctx = cf->ctx;
+    modules = cf->cycle->modules;
+
+    for (i = 0; modules[i]; i++) {
+
+        if (ngx_strcmp(modules[i]->name, module) == 0) {
+            return *(void **) ctx->loc_conf[modules[i]->ctx_index];
+        }
+    }
+#endif
+
+    return NULL;
+}
+
+
+static void
+ngx_http_latchkey_log_early(ngx_conf_t *cf, ngx_uint_t level, const char *what,
+    ngx_http_latchkey_place_t *place)
+{
+    ngx_http_core_loc_conf_t *clcf;
+
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+
+    if (clcf->name.len == 0 && !clcf->noname) {
+        ngx_log_error(level, cf->log, 0,
+            "%s in a server before a key is checked, "
+            "as \"latchkey\" demands in %V:%ui",
+            what, &place->file, place->line);
+        return;
+    }
+
+    ngx_log_error(level, cf->log, 0,
+        "%s in location \"%V\" before a key is checked, "
+        "as \"latchkey\" demands in %V:%ui",
+        what, &clcf->name, &place->file, place->line);
+}
