@@ -31,7 +31,14 @@ module     := lib/nginx/modules/ngx_http_latchkey_module.so
 zsh         := zsh/$(if $(filter /usr,$(prefix)),vendor-completions,site-functions)/_latchkey
 completions := $(addprefix share/,bash-completion/completions/latchkey $(zsh) fish/vendor_completions.d/latchkey.fish)
 
-.PHONY: help build up down test lint analyze fuzz fuzz-requests test-sanitizers valgrind slow reloads simulate soak nginx-tests module \
+# What a target needs of Debian is installed first; then all is built.
+define built_with
+@scripts/require-swift $(SWIFT)
+@scripts/install-packages build $(1)
+@$(MAKE) --no-print-directory build
+endef
+
+.PHONY: help build up down test lint analyze fuzz fuzz-requests test-sanitizers valgrind slow reloads trials simulate soak nginx-tests module \
 	bench bench-full bench-scale bench-check bench-report model install uninstall clean
 .DEFAULT_GOAL := help
 
@@ -40,6 +47,7 @@ help: ## List what can be made
 
 build: ## Build executable, library, nginx module, manual and completions into build/
 	@scripts/require-swift $(SWIFT)
+	@scripts/install-packages --check build
 	$(RELEASE) --product LatchkeyABI
 	$(RELEASE) --product latchkey
 	$(INSTALL) --strip $(PRODUCTS)/libLatchkeyABI.so build/$(library)
@@ -48,15 +56,14 @@ build: ## Build executable, library, nginx module, manual and completions into b
 	scripts/make-manual build/$(executable) build/share $(zsh)
 
 up: ## Start the demonstration on 127.0.0.1:8080 (PORT=) and make a key
-	@scripts/require-swift $(SWIFT)
-	scripts/install-packages build run
-	$(MAKE) --no-print-directory build
+	$(call built_with,run)
 	scripts/demo/up $(PORT)
 
 down: ## Stop the demonstration; its data stay
 	scripts/demo/down
 
-test: build ## Run every test but those that take long (fuzz, slow, simulate, model)
+test: ## Run every test but those that take long (fuzz, slow, simulate, model)
+	$(call built_with,test costs)
 	$(SWIFT) build --build-tests
 	$(SWIFT) test --skip-build --disable-xctest
 	scripts/check-library build/$(library)
@@ -67,13 +74,17 @@ test: build ## Run every test but those that take long (fuzz, slow, simulate, mo
 	$(PYTHON) -m pytest Tests/EndToEnd
 
 lint: ## Check the format and the style of all sources, and analyze those in C
+	@scripts/require-swift $(SWIFT)
+	@scripts/install-packages build lint
 	scripts/lint
 
 analyze: ## Analyze the nginx module with clang-tidy and cppcheck
+	@scripts/install-packages build lint
 	scripts/analyze
 
 fuzz: ## Feed each parser with INPUTS= generated inputs; SEED= repeats a run
 	@scripts/require-swift $(SWIFT)
+	@scripts/install-packages build
 	$(RELEASE) --product latchkey-fuzz
 	$(FUZZ) keys --inputs $(INPUTS) $(FUZZ_SEED)
 	$(FUZZ) replies --inputs $(INPUTS) $(FUZZ_SEED)
@@ -81,35 +92,45 @@ fuzz: ## Feed each parser with INPUTS= generated inputs; SEED= repeats a run
 	$(FUZZ) gateway --inputs $(INPUTS) $(FUZZ_SEED)
 	$(FUZZ) configuration --inputs $$(($(INPUTS) / 10)) $(FUZZ_SEED)
 
-fuzz-requests: build ## Send absurd requests to a real gateway for SECONDS=; SEED= repeats a run
+fuzz-requests: ## Send absurd requests to a real gateway for SECONDS=; SEED= repeats a run
+	$(call built_with,test)
 	SECONDS=$(SECONDS) SEED=$(SEED) $(PYTHON) -m pytest Tests/EndToEnd/test_request_fuzz.py
 
 test-sanitizers: ## Run the tests with AddressSanitizer and UndefinedBehaviorSanitizer in C and Swift
 	@scripts/require-swift $(SWIFT)
+	@scripts/install-packages build test
 	scripts/test-sanitizers $(SWIFT)
 
-valgrind: build ## Run an nginx worker under valgrind through aborts, timeouts and reloads
+valgrind: ## Run an nginx worker under valgrind through aborts, timeouts and reloads
+	$(call built_with,test)
 	$(PYTHON) -m pytest Tests/EndToEnd/test_valgrind.py
 
 slow: valgrind ## Run the tests that take minutes, that one included
 	PAIRS=200 $(PYTHON) -m pytest Tests/EndToEnd/test_two_generates.py
 	$(PYTHON) -m pytest Tests/EndToEnd/test_long_grace.py Tests/EndToEnd/test_hundred_thousand.py
 
-reloads: build ## Reload nginx RELOADS= times under traffic, with the module and without it
+reloads: ## Reload nginx RELOADS= times under traffic, with the module and without it
+	$(call built_with,test)
 	RELOADS=$(RELOADS) $(PYTHON) -m pytest --capture=no --quiet \
 		Tests/EndToEnd/test_many_reloads.py Tests/EndToEnd/test_reloads_without_the_module.py
 
+trials: ## Have random faults happen for SECONDS= under traffic and changes of keys; SEED= repeats a run
+	$(call built_with,run)
+	cd Tests/EndToEnd && SECONDS=$(SECONDS) SEED=$(SEED) $(PYTHON) -m trials
+
 simulate: ## Simulate gateways and a store through faults: SEEDS= worlds, or SEED= one with its story
 	@scripts/require-swift $(SWIFT)
+	@scripts/install-packages build
 	$(SWIFT) build --build-tests
 	SEEDS=$(SEEDS) $(if $(SEED),SEED=$(SEED)) $(SWIFT) test --skip-build --disable-xctest --filter SimulationTests
 
-soak: build ## Keep two workers under mixed traffic for SECONDS=: their memory must not grow
+soak: ## Keep two workers under mixed traffic for SECONDS=: their memory must not grow
+	$(call built_with,run)
 	SECONDS=$(SECONDS) $(PYTHON) Benchmarks/soak.py
 
-nginx-tests: build ## Run nginx's own tests in NGINX_TESTS= with and without the module, and compare
+nginx-tests: ## Run nginx's own tests in NGINX_TESTS= with and without the module, and compare
 	@test -e '$(NGINX_TESTS)/lib/Test/Nginx.pm' || { echo 'NGINX_TESTS= must be a checkout of nginx-tests' >&2; exit 1; }
-	scripts/install-packages suite
+	$(call built_with,run suite)
 	$(PYTHON) Tests/NginxSuite/compare.py $(NGINX_TESTS)
 
 module: ## Build the module alone for another nginx: NGINX_SOURCE=, and NGINX=, the program made from it
@@ -117,21 +138,22 @@ module: ## Build the module alone for another nginx: NGINX_SOURCE=, and NGINX=, 
 	NGINX_SOURCE='$(NGINX_SOURCE)' NGINX='$(NGINX)' scripts/build-module $(prefix)/$(library) \
 		build/for-other-nginx/ngx_http_latchkey_module.so
 
-bench: build ## Compare with what people use instead: the most telling, 10 minutes
-	scripts/install-packages bench
+bench: ## Compare with what people use instead: the most telling, 10 minutes
+	$(call built_with,bench)
 	$(PYTHON) Benchmarks/memory.py
 	$(PYTHON) Benchmarks/bench.py few --rounds 3
 
-bench-full: build ## Compare everything (ROUNDS=, SECS=): about an hour
-	scripts/install-packages bench
+bench-full: ## Compare everything (ROUNDS=, SECS=): about an hour
+	$(call built_with,bench)
 	$(PYTHON) Benchmarks/bench.py full --rounds $(ROUNDS) --seconds $(SECS)
 	$(PYTHON) Benchmarks/bench.py costs
 
-bench-scale: build ## Measure growth with organizations, workers and gateways
-	scripts/install-packages bench
+bench-scale: ## Measure growth with organizations, workers and gateways
+	$(call built_with,bench)
 	$(PYTHON) Benchmarks/bench.py scale --rounds $(ROUNDS) --seconds $(SECS)
 
-bench-check: build ## Hold what a check costs against the thresholds
+bench-check: ## Hold what a check costs against the thresholds
+	$(call built_with,costs)
 	$(PYTHON) Benchmarks/check_costs.py
 	cd Benchmarks && $(PYTHON) -m report.documents
 
@@ -139,7 +161,7 @@ bench-report: ## Publish results (RESULTS=): tables and plots in the documents
 	$(PYTHON) Benchmarks/bench.py report $(if $(RESULTS),--results $(RESULTS))
 
 model: ## Check the protocol of leases and barriers exhaustively (needs spin)
-	scripts/install-packages model
+	@scripts/install-packages model
 	scripts/check-model
 
 install: ## Install what was built (DESTDIR=, prefix=/usr)

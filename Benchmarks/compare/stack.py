@@ -59,7 +59,6 @@ class Stack:
 
     def prepare(self):
         (self.run_folder / "api").mkdir()
-        build_auth_service()
         keys = self.run_folder / "keys"
         self.keys = {
             "latchkey": latchkey_keys(self.sandbox, self.names, keys / "latchkey"),
@@ -90,6 +89,8 @@ class Stack:
 
     def run(self, candidate, **options):
         """Starts a candidate; it is ended with the stack."""
+        if candidate.side:
+            build_auth_service()
         self.running.append(Running(candidate, self, **options))
         return self.running[-1].start()
 

@@ -16,6 +16,11 @@ def rules(program):
     return words.split()
 
 
+def line(program):
+    """The line of docs/acl, with the password in its place."""
+    return (ROOT / f"docs/acl/{program}.acl").read_text().strip().replace("PASSWORD", PASSWORD[program])
+
+
 def grants(program):
     """Those of the rules that allow something, each of which can be left out."""
     return [rule for rule in rules(program) if rule[0] in "+%~&"]
@@ -33,15 +38,21 @@ def write_credentials(sandbox, name, text, mode=0o600):
     return path
 
 
+def authenticate(sandbox, users):
+    """Has both programs come as these users of Redis."""
+    for program, user in users.items():
+        write_credentials(sandbox, f"{program}.auth", f"{user} {PASSWORD[program]}\n")
+    sandbox.add_settings(
+        f"latchkey_store_auth gateway={sandbox.folder}/gateway.auth admin={sandbox.folder}/admin.auth;"
+    )
+
+
 def protect(sandbox, gateway=None, admin=None):
     """Gives each program a user of its own, and takes the rights of all others."""
     for program, words in (("gateway", gateway), ("admin", admin)):
         give(sandbox, program, words or rules(program))
-        write_credentials(sandbox, f"{program}.auth", f"{program} {PASSWORD[program]}\n")
     sandbox.redis.cli("ACL", "SETUSER", "default", "-hmget", "-zadd", "-multi", "-hset", "-watch")
-    sandbox.add_settings(
-        f"latchkey_store_auth gateway={sandbox.folder}/gateway.auth admin={sandbox.folder}/admin.auth;"
-    )
+    authenticate(sandbox, {program: program for program in PROGRAMS})
 
 
 def refusals(sandbox):

@@ -4,8 +4,10 @@ The process is told on standard input, a line of JSON each, which keys to use, a
 output every answer since the last report. Times are those of CLOCK_MONOTONIC, which all processes share.
 """
 
+import heapq
 import json
 import os
+import random
 import select
 import socket
 import subprocess
@@ -16,6 +18,7 @@ from pathlib import Path
 
 PIECE = 1 << 16
 RECONNECT_PAUSE = 0.01
+OVERDUE_PAUSE = 0.1
 BROKEN = 0
 
 HEAD_END = b"\r\n\r\n"
@@ -39,13 +42,18 @@ class Answer:
 
 
 class Hammer:
-    """The test's side."""
+    """The test's side.
 
-    def __init__(self, gates, connections, target="/api"):
-        self.keys = []
+    Each gate gets so many connections on which a request follows the other, and `slow` ones, whose clients take up to
+    `pause` seconds between an answer and their next request. A client that has waited for `patience` seconds goes away.
+    """
+
+    def __init__(self, gates, connections, target="/api", slow=0, pause=1, patience=None):
+        self.numbers = {}
         self.answers = []
+        options = [list(map(str, gates)), connections, target, slow, pause, patience]
         self.process = subprocess.Popen(
-            [sys.executable, Path(__file__), json.dumps([list(map(str, gates)), connections, target])],
+            [sys.executable, Path(__file__), json.dumps(options)],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
         )
 
@@ -60,9 +68,7 @@ class Hammer:
 
     def use(self, *keys):
         """All requests that are sent from now on come with one of these keys, in turn."""
-        new = [key for key in keys if key not in self.keys]
-        self.keys += new
-        self.say({"keys": [[self.keys.index(key), key] for key in keys]})
+        self.say({"keys": [[self.numbers.setdefault(key, len(self.numbers)), key] for key in keys]})
 
     def report(self):
         """Takes the answers since the last report; all of them are in `answers`."""
@@ -76,7 +82,7 @@ class Hammer:
         self.process.stdin.flush()
 
     def number(self, key):
-        return self.keys.index(key)
+        return self.numbers[key]
 
 
 # The process
@@ -85,10 +91,11 @@ class Hammer:
 class Client:
     """One connection, made again and again."""
 
-    def __init__(self, gateway, gate, target):
+    def __init__(self, gateway, gate, target, pause=0):
         self.gateway = gateway
         self.gate = gate
         self.target = target
+        self.pause = pause
         self.turn = 0
         self.socket = None
         self.key = None
@@ -147,8 +154,14 @@ def text_of(head, name):
 
 
 class Clients:
-    def __init__(self, gates, count, target):
-        self.clients = [Client(number, gate, target) for number, gate in enumerate(gates) for _ in range(count)]
+    def __init__(self, gates, count, target, slow, pause, patience):
+        self.clients = [
+            Client(number, gate, target, pause if each < slow else 0)
+            for number, gate in enumerate(gates) for each in range(slow + count)
+        ]
+        self.patience = patience
+        self.next_look = 0
+        self.resting = []
         self.by_descriptor = {}
         self.unconnected = list(self.clients)
         self.idle = []
@@ -161,11 +174,39 @@ class Clients:
     def run(self):
         while True:
             self.connect_all()
-            for descriptor, _ in self.poll.poll(RECONNECT_PAUSE if self.unconnected else -1):
-                if descriptor:
+            for descriptor, _ in self.poll.poll(self.longest_wait()):
+                if descriptor in self.by_descriptor:
                     self.take(self.by_descriptor[descriptor])
-                elif not self.obey():
+                elif descriptor == 0 and not self.obey():
                     return
+            self.wake()
+            self.give_up()
+
+    def longest_wait(self):
+        waits = [RECONNECT_PAUSE] if self.unconnected else []
+        if self.resting:
+            waits.append(max(0, self.resting[0][0] - time.monotonic()))
+        if self.patience:
+            waits.append(OVERDUE_PAUSE)
+        return min(waits, default=-1)
+
+    def wake(self):
+        """Has those ask whose pause is over."""
+        while self.resting and self.resting[0][0] <= time.monotonic():
+            _, _, client, connection = heapq.heappop(self.resting)
+            if client.socket is connection:
+                self.ask(client)
+
+    def give_up(self):
+        """Has those leave who have waited for too long."""
+        now = time.monotonic()
+        if not self.patience or now < self.next_look:
+            return
+        self.next_look = now + OVERDUE_PAUSE
+        for client in list(self.by_descriptor.values()):
+            if client.key is not None and client.began < now - self.patience:
+                self.note(client, BROKEN, "", "")
+                self.lose(client)
 
     def connect_all(self):
         waiting, self.unconnected = self.unconnected, []
@@ -213,6 +254,9 @@ class Clients:
         self.note(client, *answer)
         if client.is_last:
             return self.lose(client)
+        if client.pause:
+            due = time.monotonic() + random.random() * client.pause
+            return heapq.heappush(self.resting, (due, id(client), client, client.socket))
         self.ask(client)
 
     def note(self, client, *answer):
@@ -230,5 +274,5 @@ class Clients:
 
 
 if __name__ == "__main__":
-    gates, count, target = json.loads(sys.argv[1])
-    Clients(gates, count, target.encode()).run()
+    gates, count, target, *options = json.loads(sys.argv[1])
+    Clients(gates, count, target.encode(), *options).run()

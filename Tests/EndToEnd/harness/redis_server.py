@@ -30,12 +30,17 @@ class RedisServer:
         self.port = free_port() if tcp else None
         self.socket = folder / "redis.sock"
         self.options = options
+        self.credentials = []
         self.process = None
         folder.mkdir()
 
     @property
     def url(self):
         return f"redis://127.0.0.1:{self.port}" if self.port else f"unix:{self.socket}"
+
+    def authenticate(self, user, password):
+        """From now on commands of tests are a user's."""
+        self.credentials = ["--user", user, "--pass", password, "--no-auth-warning"]
 
     def start(self):
         address = ["--port", str(self.port or 0), "--bind", "127.0.0.1"]
@@ -84,7 +89,7 @@ class RedisServer:
 
     def run(self, *command):
         return subprocess.run(
-            ["redis-cli", *self.address, *map(str, command)],
+            ["redis-cli", *self.address, *self.credentials, *map(str, command)],
             capture_output=True, text=True, timeout=30, stdin=subprocess.DEVNULL,
         )
 
@@ -98,7 +103,7 @@ class RedisServer:
         """Carries out any number of commands at once."""
         text = "".join(" ".join(map(quoted, words)) + "\n" for words in commands)
         result = subprocess.run(
-            ["redis-cli", *self.address, "--pipe"], input=text, capture_output=True, text=True, timeout=300
+            ["redis-cli", *self.address, *self.credentials, "--pipe"], input=text, capture_output=True, text=True, timeout=300
         )
         assert result.returncode == 0 and "errors: 0," in result.stdout, result.stdout + result.stderr
 

@@ -88,7 +88,10 @@ class StoreProxy:
 
     def cut(self, listens):
         """Closes the connections of a kind."""
-        lost = self.open(listens)
+        return self.close(self.open(listens))
+
+    def close(self, lost):
+        """Closes connections, also those that are silent."""
         done = Future()
 
         def close():
@@ -118,6 +121,8 @@ class StoreProxy:
                 self.carry(passage, reader, store[1], self.note_listening, lambda: 0),
                 self.carry(passage, store[0], writer, None, lambda: self.delay),
             )
+        except asyncio.CancelledError:
+            pass  # the proxy is stopped; streams would tell of it on standard error
         finally:
             passage.close()
             self.passages.discard(passage)
@@ -143,7 +148,9 @@ class StoreProxy:
         except OSError:
             pass
         finally:
-            if not passage.is_silent:
+            if passage.is_silent:
+                handing_over.cancel()
+            else:
                 await under_way.put((self.loop.time() + delay(), b""))
                 await handing_over
 

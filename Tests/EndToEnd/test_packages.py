@@ -1,0 +1,112 @@
+"""On a machine that lacks Debian's packages, each target installs what it needs, and `make build` names it."""
+
+import os
+import re
+import subprocess
+
+import pytest
+
+from harness.artefacts import ROOT
+
+# What each target of make needs beside what it compiles with; in the order in which they would miss it.
+NEEDS = {
+    "up": ["redis-server", "nginx"],
+    "test": ["python3-pytest", "nginx", "redis-server", "prometheus", "valgrind", "openssl"],
+    "lint": ["clang-format", "shellcheck", "python3-pyflakes", "cppcheck", "nginx-dev"],
+    "analyze": ["clang-tidy", "cppcheck", "nginx-dev"],
+    "fuzz": ["libhiredis-dev"],
+    "fuzz-requests": ["python3-pytest", "nginx", "redis-server"],
+    "test-sanitizers": ["python3-pytest", "nginx", "redis-server", "nginx-dev"],
+    "valgrind": ["python3-pytest", "valgrind", "nginx"],
+    "slow": ["python3-pytest", "valgrind", "nginx"],
+    "reloads": ["python3-pytest", "nginx", "redis-server"],
+    "trials": ["nginx", "redis-server", "redis-tools"],
+    "simulate": ["libhiredis-dev"],
+    "soak": ["nginx", "redis-server", "redis-tools"],
+    "nginx-tests": ["perl", "nginx", "redis-server"],
+    "bench": ["wrk", "golang-go", "haproxy"],
+    "bench-full": ["wrk", "golang-go", "haproxy"],
+    "bench-scale": ["wrk", "golang-go", "haproxy"],
+    "bench-check": ["valgrind", "strace", "openssl", "nginx", "redis-server"],
+    "model": ["spin"],
+}
+
+# They need none, or are for another nginx, with packages that nobody knows.
+NEEDY_OF_NOTHING = {"help", "build", "down", "install", "uninstall", "clean", "bench-report", "module"}
+
+STAND_INS = {
+    "apt-get": "#!/bin/sh\necho \"apt-get $*\"\n[ \"$1\" = update ]\n",  # installs nothing, and says so
+    "sudo": "#!/bin/sh\nexec \"$@\"\n",
+    "swift": "#!/bin/sh\necho something is compiled\nexit 1\n",
+}
+
+
+@pytest.fixture
+def bare(tmp_path, checkout):
+    """Runs make where no package is installed."""
+    (tmp_path / "dpkg").mkdir()
+    (tmp_path / "dpkg/status").touch()
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    for name, text in STAND_INS.items():
+        (programs / name).write_text(text)
+        (programs / name).chmod(0o755)
+    suite = tmp_path / "suite/lib/Test"
+    suite.mkdir(parents=True)
+    (suite / "Nginx.pm").touch()
+
+    def run(*command):
+        environment = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
+        environment |= {"PATH": f"{programs}:{environment['PATH']}", "DPKG_ADMINDIR": str(tmp_path / "dpkg")}
+        return subprocess.run(
+            command, cwd=checkout.root, env=environment, capture_output=True, text=True, timeout=60,
+            stdin=subprocess.DEVNULL,
+        )
+
+    run.suite = f"NGINX_TESTS={tmp_path}/suite"
+    return run
+
+
+def phony():
+    lines = (ROOT / "Makefile").read_text().replace("\\\n", " ")
+    return set(re.search(r"^\.PHONY: (.*)$", lines, re.MULTILINE)[1].split())
+
+
+def test_each_target_is_known_here():
+    assert phony() == NEEDS.keys() | NEEDY_OF_NOTHING
+
+
+@pytest.mark.parametrize("target", NEEDS)
+def test_a_target_installs_what_it_needs_before_it_does_anything_else(bare, target):
+    result = bare("make", target, bare.suite)
+
+    (installed,) = [line for line in result.stdout.splitlines() if line.startswith("apt-get install")]
+    assert set(NEEDS[target]) <= set(installed.split())
+    assert result.returncode != 0
+    assert "something is compiled" not in result.stdout
+
+
+def test_checking_costs_needs_no_compiler_of_go(bare):
+    assert "golang" not in bare("make", "bench-check").stdout
+
+
+def test_a_build_names_the_packages_that_are_missing_and_compiles_nothing(bare):
+    result = bare("make", "build")
+
+    assert result.returncode != 0
+    assert "something is compiled" not in result.stdout and "apt-get" not in result.stdout
+    named = result.stderr.splitlines()[0]
+    assert named.startswith("Packages are missing. Run as root: apt-get install ")
+    assert {"libhiredis-dev", "nginx-dev", "libssl-dev"} <= set(named.split())
+
+
+def test_where_nothing_is_missing_nothing_is_installed(bare):
+    known = bare("bash", "-c", "scripts/install-packages --check build run test costs bench suite model lint").stderr
+    names = known.partition("apt-get install ")[2].split()
+    assert len(names) > 40
+    entries = "\n\n".join(f"Package: {name}\nStatus: install ok installed\nVersion: 1\nArchitecture: all\nMaintainer: a\nDescription: b" for name in names)
+    bare("bash", "-c", f"cat > \"$DPKG_ADMINDIR/status\" <<'END'\n{entries}\nEND")
+
+    result = bare("scripts/install-packages", "build", "test", "bench")
+
+    assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
