@@ -38,6 +38,21 @@ public enum RightsProbe {
             ]
     }
 
+    /// Whether Redis' default user may do what changes consist of.
+    public static var loading: [RedisCommand] {
+        let record = Keyspace.record(locator)
+        return [
+            command("HINCRBY", record, "version", "1"), command("HSET", record, "a", "b"),
+            command("HDEL", record, "a"),
+            command("XADD", Keyspace.audit(locator), "*", "a", "b"),
+            command("ZADD", Keyspace.used(locator), "GT", "1", "a"),
+        ].map { change in
+            var dryRun = RedisCommand("ACL", "DRYRUN", "default")
+            for argument in change.arguments { dryRun.append(argument) }
+            return dryRun
+        }
+    }
+
     /// What a gateway does. Numbers and fields are wrong on purpose.
     public static var gateway: [RedisCommand] {
         [

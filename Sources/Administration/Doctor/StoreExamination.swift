@@ -40,6 +40,7 @@ struct StoreExamination {
         return [.ok("store.reachable", "\(configuration.topology.endpoints[0]) answers")]
             + [self.clock(clock, before, SystemClock.unixTime())]
             + information(replies[1]) + synchronization(replies[2])
+            + RestartExamination(connection, StoreInformation(replies[1])).findings
             + RightsExamination(configuration, connection).findings
             + ExcessExamination(configuration).findings
             + FleetExamination(configuration, connection, clock: clock).findings
@@ -129,16 +130,26 @@ struct StoreExamination {
             return []
         }
         let value = String(decoding: text, as: UTF8.self)
-        return [
-            value == "no"
-                ? .fault(
+        switch value {
+        case "always": return [.ok("store.fsync", "each change is on its disk: appendfsync always")]
+        case "no":
+            return [
+                .fault(
                     "store.fsync",
                     "it leaves it to the system when changes are on the disk: a crash of the machine "
                         + "brings keys back that were revoked half a minute before",
                     "appendfsync everysec, or always"
                 )
-                : .ok("store.fsync", "its disk is synchronized: appendfsync \(value)")
-        ]
+            ]
+        default:
+            return [
+                .note(
+                    "store.fsync",
+                    "its disk is synchronized each second: a crash can undo the changes of the last",
+                    "appendfsync always, where that is too much"
+                )
+            ]
+        }
     }
 
     private func disk(_ information: StoreInformation) -> Finding {

@@ -21,6 +21,11 @@ def line(program):
     return (ROOT / f"docs/acl/{program}.acl").read_text().strip().replace("PASSWORD", PASSWORD[program])
 
 
+def default_line():
+    """What docs/acl says of Redis' default user."""
+    return (ROOT / "docs/acl/default.acl").read_text().strip()
+
+
 def grants(program):
     """Those of the rules that allow something, each of which can be left out."""
     return [rule for rule in rules(program) if rule[0] in "+%~&"]
@@ -51,7 +56,7 @@ def protect(sandbox, gateway=None, admin=None):
     """Gives each program a user of its own, and takes the rights of all others."""
     for program, words in (("gateway", gateway), ("admin", admin)):
         give(sandbox, program, words or rules(program))
-    sandbox.redis.cli("ACL", "SETUSER", "default", "-hmget", "-zadd", "-multi", "-hset", "-watch")
+    sandbox.redis.cli("ACL", "SETUSER", "default", "-hmget", "-zrem", "-multi", "-watch")
     authenticate(sandbox, {program: program for program in PROGRAMS})
 
 

@@ -25,13 +25,15 @@ def free_port():
 class RedisServer:
     """Listens on a unix socket, or with `tcp` on a port of the loopback interface."""
 
-    def __init__(self, folder, tcp=False, options=()):
+    def __init__(self, folder, tcp=False, options=(), login=()):
         self.folder = folder
         self.port = free_port() if tcp else None
         self.socket = folder / "redis.sock"
         self.options = options
         self.credentials = []
         self.process = None
+        if login:
+            self.authenticate(*login)
         folder.mkdir()
 
     @property

@@ -79,12 +79,12 @@ class Sandbox:
 
     live = []
 
-    def __init__(self, tcp=False, settings="", start=True, redis_options=(), consistency=None, gateways=1,
+    def __init__(self, tcp=False, settings="", start=True, redis_options=(), redis_login=(), consistency=None, gateways=1,
                  proxied=False, **nginx):
         self.folder = Path(tempfile.mkdtemp(prefix="latchkey-"))
         self.folder.chmod(0o755)  # other accounts may come as far as the executable does
         self.expected = []
-        self.redis = RedisServer(self.folder / "redis", tcp, redis_options)
+        self.redis = RedisServer(self.folder / "redis", tcp, redis_options, redis_login)
         self.config = self.folder / "latchkey.conf"
         self.pepper_file = self.folder / "pepper"
         self.latchkey = Latchkey(self.config)

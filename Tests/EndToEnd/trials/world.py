@@ -137,7 +137,7 @@ class World:
     def protect(self):
         """Gives Redis the users of the documents, in a file as the documents have it."""
         users = [acl.line(program) for program in acl.PROGRAMS]
-        users += [default_user(), f"user {TESTS_USER} on >{TESTS_PASSWORD} +@all ~* &*"]
+        users += [acl.default_line(), f"user {TESTS_USER} on >{TESTS_PASSWORD} +@all ~* &*"]
         path = self.folder / "users.acl"
         path.write_text("\n".join(users) + "\n")
         acl.authenticate(self.sandbox, {program: f"latchkey-{program}" for program in acl.PROGRAMS})
@@ -173,7 +173,3 @@ class World:
         forge = KeyForge(self.sandbox.pepper_file.read_text().split()[0])
         return [forge.made_up(name) for name in organizations]
 
-
-def default_user():
-    """The line of the documents for the user that programs have by default."""
-    return re.search("^user default .*$", (ROOT / "docs/ACCESS.md").read_text(), re.MULTILINE)[0]
