@@ -69,6 +69,8 @@ typedef struct {
     ngx_uint_t source;
     ngx_str_t header; /* that holds it, in lower case; none for query */
     ngx_str_t name;   /* of a cookie or an argument */
+
+    unsigned warned:1; /* that nginx drops the header */
 } ngx_http_latchkey_credential_t;
 
 
@@ -129,6 +131,7 @@ typedef struct {
     ngx_http_latchkey_place_t place;    /* of what says the mode */
     ngx_http_latchkey_place_t verify_place;
     ngx_array_t *credentials; /* of ngx_http_latchkey_credential_t */
+    ngx_http_latchkey_place_t credentials_place;
     ngx_str_t realm;
     ngx_uint_t error_format;
     ngx_flag_t end_streams;
@@ -315,6 +318,11 @@ extern ngx_array_t ngx_http_latchkey_default_credentials;
 
 char *ngx_http_latchkey_set_credential(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
+void ngx_http_latchkey_merge_credentials(ngx_http_latchkey_loc_conf_t *conf,
+    ngx_http_latchkey_loc_conf_t *prev);
+void ngx_http_latchkey_warn_of_dropped_headers(ngx_conf_t *cf,
+    ngx_http_latchkey_loc_conf_t *llcf);
+ngx_uint_t ngx_http_latchkey_takes_bearer(ngx_array_t *credentials);
 
 /* search */
 

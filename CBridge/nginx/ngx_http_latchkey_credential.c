@@ -11,6 +11,8 @@ static char *ngx_http_latchkey_add_credential(ngx_conf_t *cf,
 static ngx_uint_t ngx_http_latchkey_same_place(
     ngx_http_latchkey_credential_t *a, ngx_http_latchkey_credential_t *b);
 static ngx_uint_t ngx_http_latchkey_valid_name(ngx_str_t *name);
+static const char *ngx_http_latchkey_missing_setting(
+    ngx_http_core_srv_conf_t *cscf, ngx_str_t *header);
 
 
 static ngx_conf_enum_t ngx_http_latchkey_sources[] = {
@@ -23,8 +25,9 @@ static ngx_conf_enum_t ngx_http_latchkey_sources[] = {
 
 
 static ngx_http_latchkey_credential_t ngx_http_latchkey_bearer_and_header[] = {
-    { NGX_HTTP_LATCHKEY_BEARER, ngx_string("authorization"), ngx_null_string },
-    { NGX_HTTP_LATCHKEY_HEADER, ngx_string("x-api-key"), ngx_null_string }
+    { NGX_HTTP_LATCHKEY_BEARER, ngx_string("authorization"), ngx_null_string,
+        0 },
+    { NGX_HTTP_LATCHKEY_HEADER, ngx_string("x-api-key"), ngx_null_string, 0 }
 };
 
 
@@ -47,6 +50,8 @@ ngx_http_latchkey_set_credential(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     if (llcf->credentials != NGX_CONF_UNSET_PTR) {
         return "is duplicate";
     }
+
+    llcf->credentials_place = ngx_http_latchkey_here(cf);
 
     llcf->credentials = ngx_array_create(cf->pool, 2,
         sizeof(ngx_http_latchkey_credential_t));
@@ -97,6 +102,69 @@ ngx_http_latchkey_set_credential(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 }
 
 
+void
+ngx_http_latchkey_merge_credentials(ngx_http_latchkey_loc_conf_t *conf,
+    ngx_http_latchkey_loc_conf_t *prev)
+{
+    if (conf->credentials == NGX_CONF_UNSET_PTR) {
+        ngx_conf_merge_ptr_value(conf->credentials, prev->credentials,
+            &ngx_http_latchkey_default_credentials);
+        conf->credentials_place = prev->credentials_place;
+    }
+}
+
+
+/* What inherits the directive inherits the array: one warning a header. */
+
+void
+ngx_http_latchkey_warn_of_dropped_headers(ngx_conf_t *cf,
+    ngx_http_latchkey_loc_conf_t *llcf)
+{
+    ngx_uint_t i;
+    const char *wanted;
+    ngx_http_core_srv_conf_t *cscf;
+    ngx_http_latchkey_credential_t *c;
+
+    cscf = ngx_http_conf_get_module_srv_conf(cf, ngx_http_core_module);
+    c = llcf->credentials->elts;
+
+    for (i = 0; i < llcf->credentials->nelts; i++) {
+
+        wanted = ngx_http_latchkey_missing_setting(cscf, &c[i].header);
+
+        if (wanted == NULL || c[i].warned) {
+            continue;
+        }
+
+        c[i].warned = 1;
+
+        ngx_log_error(NGX_LOG_WARN, cf->log, 0,
+            "nginx drops the header \"%V\", so no key is found there: "
+            "rename it, or set \"%s\" in http {}, in %V:%ui",
+            &c[i].header, wanted, &llcf->credentials_place.file,
+            llcf->credentials_place.line);
+    }
+}
+
+
+ngx_uint_t
+ngx_http_latchkey_takes_bearer(ngx_array_t *credentials)
+{
+    ngx_uint_t i;
+    ngx_http_latchkey_credential_t *c;
+
+    c = credentials->elts;
+
+    for (i = 0; i < credentials->nelts; i++) {
+        if (c[i].source == NGX_HTTP_LATCHKEY_BEARER) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
 static char *
 ngx_http_latchkey_add_credential(ngx_conf_t *cf, ngx_array_t *credentials,
     ngx_uint_t source, ngx_str_t *name)
@@ -108,6 +176,7 @@ ngx_http_latchkey_add_credential(ngx_conf_t *cf, ngx_array_t *credentials,
     ngx_str_set(&added.name, "");
 
     added.source = source;
+    added.warned = 0;
 
     switch (source) {
 
@@ -195,4 +264,28 @@ ngx_http_latchkey_valid_name(ngx_str_t *name)
     }
 
     return name->len != 0;
+}
+
+
+/* Returns what nginx would have to be told to keep the header, or NULL. */
+
+static const char *
+ngx_http_latchkey_missing_setting(ngx_http_core_srv_conf_t *cscf,
+    ngx_str_t *header)
+{
+    if (!cscf->ignore_invalid_headers) {
+        return NULL;
+    }
+
+    if (ngx_strlchr(header->data, header->data + header->len, '.')) {
+        return "ignore_invalid_headers off";
+    }
+
+    if (!cscf->underscores_in_headers
+        && ngx_strlchr(header->data, header->data + header->len, '_'))
+    {
+        return "underscores_in_headers on";
+    }
+
+    return NULL;
 }

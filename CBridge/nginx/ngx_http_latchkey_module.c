@@ -117,8 +117,7 @@ ngx_http_latchkey_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_uint_t inherited;
     ngx_http_latchkey_main_conf_t *lmcf;
 
-    ngx_conf_merge_ptr_value(conf->credentials, prev->credentials,
-        &ngx_http_latchkey_default_credentials);
+    ngx_http_latchkey_merge_credentials(conf, prev);
     ngx_conf_merge_str_value(conf->realm, prev->realm, "api");
     ngx_conf_merge_uint_value(conf->error_format, prev->error_format,
         NGX_HTTP_LATCHKEY_PROBLEM);
@@ -137,6 +136,8 @@ ngx_http_latchkey_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
         if (ngx_http_latchkey_examine_early(cf, conf, inherited) != NGX_OK) {
             return NGX_CONF_ERROR;
         }
+
+        ngx_http_latchkey_warn_of_dropped_headers(cf, conf);
 
         lmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_latchkey_module);
         lmcf->used = 1;
@@ -174,6 +175,12 @@ ngx_http_latchkey_merge_verify(ngx_conf_t *cf,
             "\"latchkey_verify\" in %V:%ui",
             &conf->verify_place.file, conf->verify_place.line);
         return NGX_ERROR;
+    }
+
+    /* it reads no body, and auth_request makes a 413 its own 500 */
+
+    if (conf->verify) {
+        clcf->client_max_body_size = 0;
     }
 
     return NGX_OK;

@@ -10,7 +10,9 @@
 
 
 static const ngx_http_latchkey_refusal_t *ngx_http_latchkey_find_refusal(
-    latchkey_result result);
+    ngx_http_request_t *r, ngx_http_latchkey_ctx_t *ctx);
+static const ngx_http_latchkey_refusal_t *ngx_http_latchkey_find_missing(
+    ngx_http_request_t *r, ngx_array_t *credentials);
 static ngx_int_t ngx_http_latchkey_push_headers(ngx_http_request_t *r,
     const ngx_http_latchkey_refusal_t *refusal);
 static ngx_int_t ngx_http_latchkey_push_challenge(ngx_http_request_t *r,
@@ -26,6 +28,22 @@ static const ngx_http_latchkey_refusal_t ngx_http_latchkey_missing = {
     .title = "Unauthorized",
     .code = "UNAUTHENTICATED",
     .detail = "An API key is required.",
+    .grpc_status = "16",
+    .error = ""
+};
+
+
+/*
+ * RFC 6750 wants no error in the challenge where another scheme was tried, so
+ * the words alone tell.
+ */
+
+static const ngx_http_latchkey_refusal_t ngx_http_latchkey_other_scheme = {
+    .status = NGX_HTTP_UNAUTHORIZED,
+    .title = "Unauthorized",
+    .code = "UNAUTHENTICATED",
+    .detail = "An API key is required. The Authorization header lacks the "
+              "Bearer scheme: send Authorization: Bearer KEY.",
     .grpc_status = "16",
     .error = ""
 };
@@ -71,7 +89,7 @@ ngx_http_latchkey_refuse(ngx_http_request_t *r, ngx_http_latchkey_ctx_t *ctx)
     ngx_uint_t status;
     const ngx_http_latchkey_refusal_t *refusal;
 
-    refusal = ngx_http_latchkey_find_refusal(ctx->decision.result);
+    refusal = ngx_http_latchkey_find_refusal(r, ctx);
     status = refusal->status;
 
     /* auth_request passes on a 401, and makes any 400 its own 500 */
@@ -114,12 +132,13 @@ ngx_http_latchkey_refuse(ngx_http_request_t *r, ngx_http_latchkey_ctx_t *ctx)
 
 
 static const ngx_http_latchkey_refusal_t *
-ngx_http_latchkey_find_refusal(latchkey_result result)
+ngx_http_latchkey_find_refusal(ngx_http_request_t *r,
+    ngx_http_latchkey_ctx_t *ctx)
 {
-    switch (result) {
+    switch (ctx->decision.result) {
 
     case LATCHKEY_MISSING:
-        return &ngx_http_latchkey_missing;
+        return ngx_http_latchkey_find_missing(r, ctx->credentials);
 
     case LATCHKEY_AMBIGUOUS:
         return &ngx_http_latchkey_ambiguous;
@@ -130,6 +149,21 @@ ngx_http_latchkey_find_refusal(latchkey_result result)
     default:
         return &ngx_http_latchkey_invalid;
     }
+}
+
+
+/* Whatever the header holds, a genuine key or none, the answer is the same. */
+
+static const ngx_http_latchkey_refusal_t *
+ngx_http_latchkey_find_missing(ngx_http_request_t *r, ngx_array_t *credentials)
+{
+    if (r->headers_in.authorization
+        && ngx_http_latchkey_takes_bearer(credentials))
+    {
+        return &ngx_http_latchkey_other_scheme;
+    }
+
+    return &ngx_http_latchkey_missing;
 }
 
 

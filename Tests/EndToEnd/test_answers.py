@@ -15,7 +15,15 @@ REALMS = SERVER + """
             latchkey_realm "partners of acme";
             proxy_pass http://unix:api.sock;
         }
+
+        location = /own-header {
+            latchkey on;
+            latchkey_credential header X-Own;
+            proxy_pass http://unix:api.sock;
+        }
 """
+
+OTHER_SCHEME = "An API key is required. The Authorization header lacks the Bearer scheme: send Authorization: Bearer KEY."
 
 
 SOURCES = {LEASED: "cache", STRICT: "store"}
@@ -72,6 +80,25 @@ def test_a_missing_key_is_asked_for(gate):
     assert answer.header("Cache-Control") == "no-store"
     assert answer.header("Content-Type") == "application/problem+json"
     assert answer.header("Retry-After") is None
+    assert answer.body == problem("Unauthorized", 401, "An API key is required.")
+
+
+@pytest.mark.parametrize("value", ["{}", "Token {}", "ApiKey {}", "Basic bGs6bGs=", "Bearer={}", "{}, Bearer"])
+def test_who_sends_no_bearer_in_the_header_for_it_learns_what_is_wrong(gate, keys, value):
+    answers = [
+        gate.request(headers=[("Authorization", value.format(keys[result]))])
+        for result in ("allowed", "malformed", "forged", "revoked", "expired")
+    ]
+
+    assert (answers[0].status, answers[0].result) == (401, "missing")
+    assert answers[0].header("WWW-Authenticate") == 'Bearer realm="api"'
+    assert answers[0].body == problem("Unauthorized", 401, OTHER_SCHEME)
+    assert all(described(answer) == described(answers[0]) for answer in answers)
+
+
+def test_where_no_bearer_is_looked_for_its_header_is_nobodys_fault(gate, keys):
+    answer = gate.request("/own-header", [("Authorization", keys["allowed"])])
+
     assert answer.body == problem("Unauthorized", 401, "An API key is required.")
 
 

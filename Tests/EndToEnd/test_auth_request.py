@@ -24,6 +24,20 @@ DIRECT = SERVER + """
         location = /asks/conditional { auth_request /conditional; proxy_pass http://unix:api.sock; }
         location = /asks/limited { auth_request /limited; proxy_pass http://unix:api.sock; }
 
+        location /uploads {
+            client_max_body_size 1m;
+            auth_request /small;
+            proxy_pass http://unix:api.sock;
+        }
+
+        location = /small {
+            client_max_body_size 1k;
+            latchkey_verify;
+            if ($arg_x) {
+                set $y 1;
+            }
+        }
+
         location /tagged {
             auth_request /check;
             auth_request_set $result $latchkey_result;
@@ -93,6 +107,17 @@ def test_a_revoked_key_is_refused_at_once(gate):
 def test_a_body_that_is_sent_along_is_not_lost(gate, key):
     assert gate.request("/checked", key=key, method="POST", body=b"x" * 300_000).status == 200
     assert gate.request("/checked", method="POST", body=b"x" * 300_000).status == 401
+
+
+@pytest.mark.parametrize("target", ["/uploads", "/uploads?x=1"])
+def test_the_body_that_a_location_takes_is_not_too_large_for_its_check(gate, key, target):
+    body = b"x" * 300_000
+
+    assert gate.request(target, key=key, method="POST", body=body).status == 200
+    assert gate.request(target, method="POST", body=body).status == 401
+    assert gate.request("/small", key=key, method="POST", body=body).status == 204
+    assert gate.request("/small", method="POST", body=body).status == 401
+    assert gate.request(target, key=key, method="POST", body=b"x" * 1_100_000).status == 413
 
 
 def test_a_connection_goes_on_after_checks(gate, key):

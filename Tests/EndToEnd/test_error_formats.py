@@ -82,6 +82,8 @@ REFUSED = ["missing", "ambiguous", *WRONG]
 
 DETAILS = {
     "missing": "An API key is required.",
+    "another scheme": "An API key is required. The Authorization header lacks the Bearer scheme: "
+                      "send Authorization: Bearer KEY.",
     "ambiguous": "More than one API key was sent.",
     "unavailable": "API keys cannot be checked at the moment.",
 } | {result: "The API key is not valid." for result in WRONG}
@@ -151,6 +153,11 @@ def test_an_outage_is_told_in_the_format_that_was_asked_for(outage, form):
     assert answer.status == 503
     assert int(answer.header("Retry-After")) > 0
     assert answer.header("WWW-Authenticate") is None
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_that_the_scheme_is_missing_is_told_in_the_format_that_was_asked_for(gate, form):
+    asserts_words(gate.request(f"/{form}", [("Authorization", "nonsense")]), form, "another scheme")
 
 
 def test_a_problem_is_the_default(gate):

@@ -356,6 +356,15 @@ def test_the_location_can_ask_for_a_key_itself(gates):
     assert gate.request("/metrics", key=gate.key()).status == 200
 
 
+def test_the_location_inherits_the_check_as_any_other_does(gates):
+    server = "latchkey on; location = /metrics { latchkey_metrics; } location = /open { latchkey off; latchkey_metrics; }"
+    gate = gates(server=server, workers=1)
+    key = gate.key()
+
+    assert [gate.request("/metrics").status, gate.request("/metrics", key=key).status] == [401, 200]
+    assert [gate.request("/open").status, gate.request("/open", key="nonsense").status] == [200, 200]
+
+
 def test_where_nothing_is_checked_nothing_has_been_counted(gates):
     gate = gates(server=LOCATION, library=None, workers=1)
     metrics = scrape(gate)
