@@ -11,9 +11,14 @@ PASSWORD = {"gateway": "gateway-password-1", "admin": "admin-password-2"}
 def rules(program):
     """The words behind the password in docs/acl."""
     line = (ROOT / f"docs/acl/{program}.acl").read_text()
-    user, words = re.fullmatch(r"user latchkey-(\S+) on >PASSWORD (.*)\n", line).groups()
-    assert user == program
+    name, words = re.fullmatch(r"user (\S+) on >PASSWORD (.*)\n", line).groups()
+    assert name == user(program)
     return words.split()
+
+
+def user(program):
+    """The name of a program's user in docs/acl."""
+    return f"latchkey-{program}"
 
 
 def line(program):

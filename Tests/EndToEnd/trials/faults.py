@@ -6,7 +6,7 @@ which one fault follows the other, chosen by a generator of the lane's own; lane
 
 import signal
 import time
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from typing import Callable
 
@@ -15,24 +15,33 @@ from harness import processes
 # A process may be gone when a signal is sent to it.
 GONE = (ProcessLookupError, AssertionError)
 
+# Of the pauses between faults so many are long, in seconds, so that what has to end in peace is seen to.
+LONG_ONES = 0.15
+LONG_PAUSES = (8, 16)
+
 
 @dataclass(frozen=True)
 class Fault:
-    """`seconds` is how long it lasts, at least and at most; `weight` how often it comes, beside the others."""
+    """`seconds` is how long it lasts, at least and at most; `weight` how often it comes, beside the others.
+
+    `excuses` tells whether open requests may outlive their keys meanwhile: a gateway that cannot ask cannot know.
+    """
 
     name: str
     part: str
     seconds: tuple
     weight: int
+    excuses: bool
     happen: Callable
 
 
 REGISTRY = []
 
 
-def fault(part, seconds=(0, 0), weight=1):
+def fault(part, seconds=(0, 0), weight=1, excuses=True):
     def register(function):
-        REGISTRY.append(Fault(function.__name__.replace("_", " "), part, seconds, weight, contextmanager(function)))
+        name = function.__name__.replace("_", " ")
+        REGISTRY.append(Fault(name, part, seconds, weight, excuses, contextmanager(function)))
         return function
     return register
 
@@ -149,8 +158,16 @@ def append_only_file_is_rewritten(store, chance):
 
 @fault("store")
 def redis_ends_connections(store, chance):
-    store.redis.cli("CLIENT", "KILL", "TYPE", chance.choice(["normal", "pubsub"]), "SKIPME", "yes")
+    store.end_connections(chance.choice(["normal", "pubsub"]))
     yield
+
+
+@fault("store", (8, 14), excuses=False)
+def redis_refuses_tracking(store, chance):
+    """As some managed stores do: gateways are told of no change, and have to ask."""
+    store.permit("gateway", "-client|tracking")
+    yield
+    store.permit("gateway", "+client|tracking")
 
 
 # What happens to administrators
@@ -194,7 +211,7 @@ def command_is_killed(administrators, chance):
 
 
 class Lane:
-    """Has one fault after the other happen to one part of the world."""
+    """Has one fault after the other happen to one part of the world, with pauses in between, now and then a long one."""
 
     def __init__(self, part, target, chance, pauses, told=lambda line: None):
         self.faults = faults_of(part)
@@ -203,12 +220,16 @@ class Lane:
         self.pauses = pauses
         self.told = told
 
+    def pause(self):
+        return self.chance.uniform(*(LONG_PAUSES if self.chance.random() < LONG_ONES else self.pauses))
+
     def run(self, ended, happened):
         """Goes on until an event is set; counts in `happened` what has happened."""
-        while not ended.wait(self.chance.uniform(*self.pauses)):
+        while not ended.wait(self.pause()):
             (chosen,) = self.chance.choices(self.faults, [each.weight for each in self.faults])
             seconds = self.chance.uniform(*chosen.seconds)
             happened[chosen.name] += 1
             self.told(f"{time.monotonic():.3f} {self.target.name}: {chosen.name}, {seconds:.1f} s")
-            with self.target.troubled(), chosen.happen(self.target, self.chance):
+            excuse = self.target.troubled() if chosen.excuses else nullcontext()
+            with excuse, chosen.happen(self.target, self.chance):
                 ended.wait(seconds)

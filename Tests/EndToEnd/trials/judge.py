@@ -213,6 +213,11 @@ class Judge:
         with self.lock:
             return self.lives[key].throughout(since, now) == ENDED
 
+    def note_end_of_stream(self, key, now):
+        """Counts a stream that the gateway has ended."""
+        with self.lock:
+            self.figures[f"streams ended whose key is {self.lives[key].at(now)}"] += 1
+
     def accuse_stream(self, key, seen):
         with self.lock:
             self.accuse(STREAM_OUTLIVES, key, seen)

@@ -82,6 +82,8 @@ class StreamKeeper:
         except OSError:
             piece = b""
         if not piece:
+            if stream.status == 200:
+                self.judge.note_end_of_stream(stream.key, time.monotonic())
             return self.close(stream)
         now = stream.heard = time.monotonic()
         if not stream.status:

@@ -113,6 +113,16 @@ class Store:
     def stop(self):
         self.redis.stop()
 
+    def end_connections(self, kind):
+        self.redis.cli("CLIENT", "KILL", "TYPE", kind, "SKIPME", "yes")
+
+    def permit(self, program, right):
+        """Gives or takes a right, which those find out who come anew."""
+        with self.troubled():
+            self.redis.cli("ACL", "SETUSER", acl.user(program), right)
+            self.end_connections("normal")
+            self.end_connections("pubsub")
+
     def crash(self):
         self.redis.kill()
         if self.sync == "everysec":
@@ -140,7 +150,7 @@ class World:
         users += [acl.default_line(), f"user {TESTS_USER} on >{TESTS_PASSWORD} +@all ~* &*"]
         path = self.folder / "users.acl"
         path.write_text("\n".join(users) + "\n")
-        acl.authenticate(self.sandbox, {program: f"latchkey-{program}" for program in acl.PROGRAMS})
+        acl.authenticate(self.sandbox, {program: acl.user(program) for program in acl.PROGRAMS})
         self.store.stop()
         self.store.options += ["--aclfile", str(path)]
         self.store.redis.authenticate(TESTS_USER, TESTS_PASSWORD)
