@@ -110,3 +110,18 @@ def test_where_nothing_is_missing_nothing_is_installed(bare):
     result = bare("scripts/install-packages", "build", "test", "bench")
 
     assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
+
+
+# What of Python runs without pytest, as those targets do not install it.
+WITHOUT_PYTEST = {
+    "Tests/EndToEnd": ["trials.__main__"],
+    "Benchmarks": ["soak", "check_costs", "bench", "memory"],
+}
+
+
+@pytest.mark.parametrize("folder", WITHOUT_PYTEST)
+def test_programs_need_no_pytest(folder):
+    for module in WITHOUT_PYTEST[folder]:
+        code = f"import sys; sys.modules['pytest'] = None; import {module}"
+        result = subprocess.run(["/usr/bin/python3", "-c", code], cwd=ROOT / folder, capture_output=True, text=True, timeout=60)
+        assert result.returncode == 0, result.stderr

@@ -6,8 +6,6 @@ from harness import acl
 from harness.executable import DONE
 from harness.sandbox import OWNER
 
-OPERATOR = ("operator", "operator-password-3")
-
 PERSISTENCE = {
     "preamble": [],
     "no preamble": ["--aof-use-rdb-preamble", "no"],
@@ -26,11 +24,9 @@ def protected(sandboxes, tmp_path):
     """Makes a store whose users come from an ACL file, with what the documents say of the default user or other words."""
     def make(options=(), default=None, tcp=False):
         users = tmp_path / "users.acl"
-        users.write_text("".join(f"{line}\n" for line in [
-            default or acl.default_line(), *map(acl.line, acl.PROGRAMS), f"user {OPERATOR[0]} on >{OPERATOR[1]} +@all ~* &*",
-        ]))
-        sandbox = sandboxes(gateways=0, tcp=tcp, redis_options=["--aclfile", str(users), *options], redis_login=OPERATOR)
-        acl.authenticate(sandbox, {program: f"latchkey-{program}" for program in acl.PROGRAMS})
+        acl.write_users(users, default)
+        sandbox = sandboxes(gateways=0, tcp=tcp, redis_options=["--aclfile", str(users), *options], redis_login=acl.OPERATOR)
+        acl.authenticate(sandbox)
         return sandbox
     return make
 

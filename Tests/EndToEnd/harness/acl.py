@@ -7,6 +7,9 @@ from harness.artefacts import ROOT
 PROGRAMS = ("gateway", "admin")
 PASSWORD = {"gateway": "gateway-password-1", "admin": "admin-password-2"}
 
+# Who runs Redis, and may do everything.
+OPERATOR = ("operator", "operator-password-3")
+
 
 def rules(program):
     """The words behind the password in docs/acl."""
@@ -31,6 +34,12 @@ def default_line():
     return (ROOT / "docs/acl/default.acl").read_text().strip()
 
 
+def write_users(path, default=None):
+    """Writes an ACL file with the users of the documents and the operator, and other words of the default user if wanted."""
+    users = [default or default_line(), *map(line, PROGRAMS), f"user {OPERATOR[0]} on >{OPERATOR[1]} +@all ~* &*"]
+    path.write_text("".join(f"{user}\n" for user in users))
+
+
 def grants(program):
     """Those of the rules that allow something, each of which can be left out."""
     return [rule for rule in rules(program) if rule[0] in "+%~&"]
@@ -48,10 +57,10 @@ def write_credentials(sandbox, name, text, mode=0o600):
     return path
 
 
-def authenticate(sandbox, users):
-    """Has both programs come as these users of Redis."""
-    for program, user in users.items():
-        write_credentials(sandbox, f"{program}.auth", f"{user} {PASSWORD[program]}\n")
+def authenticate(sandbox, name=user):
+    """Has both programs come as their users of Redis, which are called so."""
+    for program in PROGRAMS:
+        write_credentials(sandbox, f"{program}.auth", f"{name(program)} {PASSWORD[program]}\n")
     sandbox.add_settings(
         f"latchkey_store_auth gateway={sandbox.folder}/gateway.auth admin={sandbox.folder}/admin.auth;"
     )
@@ -62,7 +71,7 @@ def protect(sandbox, gateway=None, admin=None):
     for program, words in (("gateway", gateway), ("admin", admin)):
         give(sandbox, program, words or rules(program))
     sandbox.redis.cli("ACL", "SETUSER", "default", "-hmget", "-zrem", "-multi", "-watch")
-    authenticate(sandbox, {program: program for program in PROGRAMS})
+    authenticate(sandbox, name=str)
 
 
 def refusals(sandbox):

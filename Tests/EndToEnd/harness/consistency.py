@@ -2,6 +2,6 @@
 
 import pytest
 
-LEASED, STRICT = "leased", "strict"
+from harness.sandbox import LEASED, STRICT
 
 under_either_consistency = pytest.mark.parametrize("consistency", [LEASED, STRICT], indirect=True)

@@ -8,13 +8,15 @@ from pathlib import Path
 
 from harness import http_client
 from harness.artefacts import CALLER, IS_ROOT
-from harness.consistency import LEASED, STRICT
 from harness.executable import DONE, Latchkey
 from harness.key_forge import KeyForge, record_key, secret_of
 from harness.nginx_server import NginxServer
 from harness.polling import wait_until
 from harness.redis_server import RedisServer
 from harness.store_proxy import StoreProxy
+
+# How checks relate to the store.
+LEASED, STRICT = "leased", "strict"
 
 OWNER = "alice"
 

@@ -162,7 +162,7 @@ def redis_ends_connections(store, chance):
     yield
 
 
-@fault("store", (8, 14), excuses=False)
+@fault("store", (8, 20), excuses=False)
 def redis_refuses_tracking(store, chance):
     """As some managed stores do: gateways are told of no change, and have to ask."""
     store.permit("gateway", "-client|tracking")

@@ -1,12 +1,12 @@
 """What the trials are made of: gateways that differ, each behind a network of its own, and a Redis with the documented users."""
 
-import re
 import threading
 import time
 from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from harness import acl, processes
-from harness.artefacts import ROOT
 from harness.executable import Latchkey
 from harness.key_forge import KeyForge
 from harness.nginx_server import NginxServer
@@ -32,7 +32,7 @@ RESTART_SECONDS_MAX = 6
 EVERYSEC_LOSES = 2
 
 # So long after all trouble a worker may take to make its links again, and to end what has to end.
-SETTLING = 5
+SETTLING = 4
 
 SERVER = """
         access_log off;
@@ -49,9 +49,6 @@ SERVER = """
             proxy_pass http://unix:{upstream};
         }}
 """
-
-TESTS_USER, TESTS_PASSWORD = "tests", "tests-password-3"
-
 
 class Troubles:
     """When something was wrong with a part of the world; times are those of CLOCK_MONOTONIC."""
@@ -103,7 +100,7 @@ class Store:
         self.judge = judge
         self.troubled = Troubles()
         self.options = list(redis.options)
-        self.sync = None
+        self.sync = "everysec"  # which is Redis' default
 
     def start(self, sync):
         self.sync = sync
@@ -134,27 +131,18 @@ class World:
     def __init__(self, stack, judge, gateways):
         self.judge = judge
         self.stack = stack
-        self.sandbox = stack.enter_context(Sandbox(start=False, gateways=0, settings=SETTINGS))
+        users = Path(stack.enter_context(TemporaryDirectory())) / "users.acl"
+        acl.write_users(users)
+        self.sandbox = stack.enter_context(Sandbox(
+            start=False, gateways=0, settings=SETTINGS, redis_options=["--aclfile", str(users)], redis_login=acl.OPERATOR))
+        acl.authenticate(self.sandbox)
         self.sandbox.expect(r"exited on signal 9", r"connect\(\) to unix:.* failed")
         self.folder = self.sandbox.folder
         self.store = Store(self.sandbox.redis, judge)
-        self.protect()
         self.upstream = stack.enter_context(StreamingUpstream(self.folder / "stream.sock"))
         self.gateways = [self.add_gateway(*each) for each in enumerate(gateways.items())]
         self.proxy = self.add_proxy("administrators")
         self.programs = [self.sandbox.latchkey, Latchkey(self.settings("administrators", self.proxy, ""))]
-
-    def protect(self):
-        """Gives Redis the users of the documents, in a file as the documents have it."""
-        users = [acl.line(program) for program in acl.PROGRAMS]
-        users += [acl.default_line(), f"user {TESTS_USER} on >{TESTS_PASSWORD} +@all ~* &*"]
-        path = self.folder / "users.acl"
-        path.write_text("\n".join(users) + "\n")
-        acl.authenticate(self.sandbox, {program: acl.user(program) for program in acl.PROGRAMS})
-        self.store.stop()
-        self.store.options += ["--aclfile", str(path)]
-        self.store.redis.authenticate(TESTS_USER, TESTS_PASSWORD)
-        self.store.start("always")
 
     def add_proxy(self, name):
         proxy = StoreProxy(self.folder / f"{name}.sock", self.store.redis).start()
