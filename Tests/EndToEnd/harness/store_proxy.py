@@ -28,6 +28,7 @@ class StoreProxy:
     """Listens on a unix socket and passes everything on to Redis and back.
 
     delay        for so many seconds everything that Redis says is under way
+    late         what is said to Redis and holds this word is under way for so many seconds
     is_stalled   nothing arrives, and nothing is lost: it comes when this is over
     is_refusing  new connections are closed at once
     """
@@ -36,6 +37,7 @@ class StoreProxy:
         self.path = path
         self.store = store
         self.delay = 0
+        self.late = None, 0
         self.is_stalled = False
         self.is_refusing = False
         self.passages = set()
@@ -118,8 +120,8 @@ class StoreProxy:
         self.passages.add(passage)
         try:
             await asyncio.gather(
-                self.carry(passage, reader, store[1], self.note_listening, lambda: 0),
-                self.carry(passage, store[0], writer, None, lambda: self.delay),
+                self.carry(passage, reader, store[1], self.note_listening, self.delay_of),
+                self.carry(passage, store[0], writer, None, lambda piece: self.delay),
             )
         except asyncio.CancelledError:
             pass  # the proxy is stopped; streams would tell of it on standard error
@@ -136,6 +138,10 @@ class StoreProxy:
     def note_listening(passage, piece):
         passage.listens = passage.listens or b"SUBSCRIBE" in piece
 
+    def delay_of(self, piece):
+        word, seconds = self.late
+        return seconds if word and word in piece else 0
+
     async def carry(self, passage, reader, writer, look, delay):
         """Carries one direction: takes pieces as they come, and hands each over when it is due."""
         under_way = asyncio.Queue()
@@ -144,14 +150,14 @@ class StoreProxy:
             while piece := await reader.read(PIECE):
                 if look:
                     look(passage, piece)
-                await under_way.put((self.loop.time() + delay(), piece))
+                await under_way.put((self.loop.time() + delay(piece), piece))
         except OSError:
             pass
         finally:
             if passage.is_silent:
                 handing_over.cancel()
             else:
-                await under_way.put((self.loop.time() + delay(), b""))
+                await under_way.put((self.loop.time() + delay(b""), b""))
                 await handing_over
 
     async def hand_over(self, passage, under_way, writer):

@@ -2,6 +2,7 @@
 
 import json
 import time
+from contextlib import nullcontext
 
 from harness.executable import BAD_DATA, KEY, NOT_PERMITTED
 from harness.sandbox import SEARCHED_KEYS
@@ -38,10 +39,9 @@ class Administrators:
         self.running = set()
 
     def work(self, chance, ended):
-        program = self.programs[chance.randrange(len(self.programs))]
         while not ended.wait(chance.uniform(0, PAUSE_MAX)):
             organization = chance.choice(self.organizations)
-            self.change(program, organization, *self.plan(chance))
+            self.change(chance.choice(self.programs), organization, *self.plan(chance))
 
     @staticmethod
     def plan(chance):
@@ -110,13 +110,7 @@ class Administrators:
         if running:
             chance.choice(running).process.send_signal(how)
 
-    def troubled(self):
-        return NoTrouble()
-
-
-class NoTrouble:
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        return None
+    @staticmethod
+    def troubled():
+        """Their troubles are not the gateways'."""
+        return nullcontext()

@@ -195,6 +195,14 @@ def link_of_administrators_is_half_open(administrators, chance):
     administrators.proxy.close(lost)
 
 
+@fault("administrators", (1, 8))
+def transactions_of_administrators_are_late(administrators, chance):
+    """They are carried out when the command has given up its connection, or has ended."""
+    administrators.proxy.late = b"EXEC", chance.uniform(0.1, 9)
+    yield
+    administrators.proxy.late = None, 0
+
+
 @fault("administrators")
 def command_is_interrupted(administrators, chance):
     administrators.signal_one(chance, signal.SIGINT)
