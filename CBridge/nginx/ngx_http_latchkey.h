@@ -309,6 +309,7 @@ void ngx_http_latchkey_open_stream(ngx_http_latchkey_ctx_t *ctx);
 void ngx_http_latchkey_announce_streams(ngx_http_latchkey_worker_t *worker);
 void ngx_http_latchkey_close_stream(ngx_http_latchkey_ctx_t *ctx);
 void ngx_http_latchkey_close_streams(ngx_http_request_t *r);
+ngx_uint_t ngx_http_latchkey_has_stream(ngx_http_latchkey_ctx_t *ctx);
 ngx_uint_t ngx_http_latchkey_lacks_stream(ngx_http_latchkey_ctx_t *ctx);
 void ngx_http_latchkey_post_end(ngx_http_latchkey_ctx_t *ctx);
 
