@@ -13,6 +13,9 @@
  *   stream      a request that was let in, ended with its key
  *   credential  where a key may stand in a request
  *   search      the key found there
+ *   star        keys, told by their form, made unreadable
+ *   log         no key in nginx's logs
+ *   dump        no pepper for other processes and core dumps
  *   refusal     the answer to a request that is not let in
  *   format      the words of that answer, in the format that is wanted
  *   accept      whether a client names a media type
@@ -114,6 +117,7 @@ typedef struct {
     ngx_array_t directives; /* of latchkey_directive */
     ngx_array_t places;     /* of ngx_http_latchkey_place_t, one a directive */
     ngx_array_t endpoints;  /* of ngx_http_latchkey_endpoint_t */
+    ngx_array_t logs;       /* of ngx_log_t *: those of all locations */
     ngx_str_t library;
     ngx_str_t secrets; /* opaque, from latchkey_prepare() */
 
@@ -329,6 +333,32 @@ ngx_uint_t ngx_http_latchkey_takes_bearer(ngx_array_t *credentials);
 
 ngx_int_t ngx_http_latchkey_find_credential(ngx_http_request_t *r,
     ngx_array_t *credentials, ngx_str_t *value);
+
+/* star */
+
+#define NGX_HTTP_LATCHKEY_LOCATOR_LENGTH 14
+#define NGX_HTTP_LATCHKEY_SECRET_LENGTH  32
+
+/* the shortest text that holds both */
+#define NGX_HTTP_LATCHKEY_FORM_MIN            \
+    (1 + NGX_HTTP_LATCHKEY_LOCATOR_LENGTH + 1 \
+        + NGX_HTTP_LATCHKEY_SECRET_LENGTH)
+
+void ngx_http_latchkey_star(u_char *p, size_t len);
+void ngx_http_latchkey_star_copy(ngx_pool_t *pool, ngx_str_t *text);
+
+/* log */
+
+ngx_int_t ngx_http_latchkey_keep_log(ngx_conf_t *cf,
+    ngx_http_latchkey_main_conf_t *lmcf);
+ngx_int_t ngx_http_latchkey_guard_logs(ngx_cycle_t *cycle,
+    ngx_http_latchkey_main_conf_t *lmcf);
+ngx_int_t ngx_http_latchkey_log_handler(ngx_http_request_t *r);
+
+/* dump */
+
+void ngx_http_latchkey_forbid_dumps(ngx_log_t *log);
+void ngx_http_latchkey_warn_of_cores(ngx_cycle_t *cycle);
 
 /* refusal */
 
