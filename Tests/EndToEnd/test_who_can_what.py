@@ -132,14 +132,37 @@ def holder_of_the_executables_password(gate):
     assert "nobody-ever" in gate.latchkey.run("audit", "acme", as_=OWNER).out
 
 
+def is_refused(gate, **who):
+    for command in ("status", "generate", "revoke"):
+        result = gate.latchkey.run(command, "acme", *(["--yes"] if command != "status" else []), **who)
+        assert result.code == NOT_PERMITTED, result
+
+
 def another_member(gate):
     key = gate.key()
-    for command in ("status", "generate", "revoke"):
-        for who in ({"as_": "mallory"}, {}):
-            result = gate.latchkey.run(command, "acme", *(["--yes"] if command != "status" else []), **who)
-            assert result.code == NOT_PERMITTED, result
+    is_refused(gate, as_="mallory")
     assert gate.status_of(key) == 200
     assert "mallory" in gate.latchkey.run("audit", "acme", as_=OWNER).out
+
+
+def root(gate):
+    gate.key()
+    is_refused(gate)
+    new = gate.latchkey.generate("acme", as_=OWNER)
+    audit = gate.latchkey.run("audit", "acme", as_=OWNER).out
+    assert f"generate\t{OWNER}\troot" in audit and "root\troot\trefused" in audit
+    assert not [line for line in gate.redis.cli("HGETALL", RECORD).splitlines() if line in new]
+
+
+def account_that_may_read_the_pepper(gate):
+    gate.key()
+    for path in (gate.pepper_file, gate.folder / "admin.auth"):
+        os.chown(path, -1, pwd.getpwnam(OTHER_ACCOUNT).pw_gid)
+        path.chmod(0o640)
+    program = gate.latchkey.copy_for_everybody(gate.folder)
+    for options in ({}, {"as_": OWNER}):
+        assert program.run("generate", "acme", "--yes", account=OTHER_ACCOUNT, **options).code == NOT_PERMITTED
+    holder_of_everything(gate)
 
 
 def holder_of_the_pepper(gate):
@@ -164,7 +187,9 @@ SHOWN = {
     "somebody who reads Redis, its files or its traffic": reader_of_redis,
     "somebody with the gateways' password of Redis": holder_of_the_gateways_password,
     "somebody who writes to Redis": writer_to_redis,
-    "another member of an organization, root included": another_member,
+    "another member of an organization": another_member,
+    "root, and the accounts in `latchkey_operators`": root,
+    "an account that may read the pepper, by its group, say": account_that_may_read_the_pepper,
     "somebody with the pepper **and** write access to Redis": holder_of_everything,
     "the gateways' password": holder_of_the_gateways_password,
     "the executable's password, without the pepper": holder_of_the_executables_password,
