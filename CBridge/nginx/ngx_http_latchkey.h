@@ -364,6 +364,8 @@ void ngx_http_latchkey_warn_of_cores(ngx_cycle_t *cycle);
 
 ngx_int_t ngx_http_latchkey_refuse(ngx_http_request_t *r,
     ngx_http_latchkey_ctx_t *ctx);
+ngx_http_err_page_t *ngx_http_latchkey_find_page(ngx_array_t *pages,
+    ngx_uint_t status);
 
 /* format */
 
