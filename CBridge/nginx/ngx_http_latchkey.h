@@ -336,13 +336,8 @@ ngx_int_t ngx_http_latchkey_find_credential(ngx_http_request_t *r,
 
 /* star */
 
-#define NGX_HTTP_LATCHKEY_LOCATOR_LENGTH 14
-#define NGX_HTTP_LATCHKEY_SECRET_LENGTH  32
-
-/* the shortest text that holds both */
-#define NGX_HTTP_LATCHKEY_FORM_MIN            \
-    (1 + NGX_HTTP_LATCHKEY_LOCATOR_LENGTH + 1 \
-        + NGX_HTTP_LATCHKEY_SECRET_LENGTH)
+/* the shortest text that holds a key's locator and secret, each behind a "_" */
+#define NGX_HTTP_LATCHKEY_FORM_MIN 48
 
 void ngx_http_latchkey_star(u_char *p, size_t len);
 void ngx_http_latchkey_star_copy(ngx_pool_t *pool, ngx_str_t *text);
@@ -364,6 +359,8 @@ void ngx_http_latchkey_warn_of_cores(ngx_cycle_t *cycle);
 
 ngx_int_t ngx_http_latchkey_refuse(ngx_http_request_t *r,
     ngx_http_latchkey_ctx_t *ctx);
+ngx_http_err_page_t *ngx_http_latchkey_find_page(ngx_array_t *pages,
+    ngx_uint_t status);
 
 /* format */
 

@@ -9,6 +9,10 @@
 #include "ngx_http_latchkey.h"
 
 
+#define NGX_HTTP_LATCHKEY_LOCATOR_LENGTH 14
+#define NGX_HTTP_LATCHKEY_SECRET_LENGTH  32
+
+
 static u_char *ngx_http_latchkey_find_secret(u_char *p, u_char *end,
     u_char **last);
 static u_char *ngx_http_latchkey_find_form(u_char *p, u_char *end);

@@ -50,20 +50,25 @@ extension AdministrationError {
     init(_ fault: StoreConnection.Fault) {
         switch fault {
         case .unreachable(let text), .interrupted(let text): self.init(.store, text)
-        case .notPermitted(let text):
-            self.init(.notPermitted, "this account is not permitted to manage keys: \(text)")
+        case .notPermitted(let text): self.init(foreign: text)
         }
     }
 
     init(_ fault: SecretFault) {
         if fault.isForeign {
-            self.init(
-                .notPermitted,
-                "this account is not permitted to manage keys: \(fault.message)"
-            )
+            self.init(foreign: fault.message)
         } else {
             self.init(.configuration, fault.message)
         }
+    }
+
+    /// The account cannot get at what keys are managed with.
+    private init(foreign reason: String) {
+        self.init(
+            .notPermitted,
+            "this account is not permitted to manage keys: \(reason); root does it for an owner "
+                + "with --as OWNER"
+        )
     }
 
     init(_ error: RedisError) {

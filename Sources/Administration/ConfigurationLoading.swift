@@ -2,10 +2,18 @@ import Glibc
 import Keyring
 
 extension Configuration {
-    /// Reads the configuration file, and what it includes.
+    /// Reads the configuration file, and what it includes. It has to name the store.
     public init(file path: String) throws(AdministrationError) {
         do throws(ConfigurationFault) {
-            try self.init(try Self.directives(in: path, depth: 0))
+            let directives = try Self.directives(in: path, depth: 0)
+            try self.init(directives)
+            // Without it the store would be another one than nginx', and nobody would notice.
+            guard directives.contains(where: { $0.name == "latchkey_store" }) else {
+                throw ConfigurationFault(
+                    "names no latchkey_store outside of blocks: name the file that nginx includes "
+                        + "in its http {}, or run \"latchkey init\""
+                )
+            }
         } catch {
             let file = error.file ?? path
             let place = error.line.map { "\(file):\($0)" } ?? file

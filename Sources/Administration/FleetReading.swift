@@ -26,9 +26,29 @@ extension Fleet {
 }
 
 extension KeyAdministration {
-    /// How many gateways run; `nil` where the store does not say.
-    public func gatewayCount() -> Int? {
+    /// The workers that run; `nil` where the store does not say.
+    public func workers() -> Workers? {
         guard let reply = try? store.read([FleetCommands.read()])[0] else { return nil }
-        return (try? Fleet(reply))?.entries.count
+        return (try? Fleet(reply)).map { Workers($0.entries) }
+    }
+}
+
+/// How many workers there are, on how many machines.
+public struct Workers: Equatable, Sendable, CustomStringConvertible {
+    private let count: Int
+    private let hosts: Int
+
+    /// Those with these entries.
+    public init(_ entries: [GatewayEntry]) {
+        count = entries.count
+        hosts = Set(entries.map(\.host)).count
+    }
+
+    /// Whether there is none.
+    public var isEmpty: Bool { count == 0 }
+
+    /// `2 nginx workers on 1 host`
+    public var description: String {
+        "\(Counted(count, "nginx worker")) on \(Counted(hosts, "host"))"
     }
 }

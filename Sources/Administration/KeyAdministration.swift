@@ -148,6 +148,7 @@ extension KeyAdministration {
         guard let change else { throw Self.noOrganization(organization) }
         return GeneratedKey(
             text: minted.takeText(),
+            record: change.record,
             confirmation: settlement.confirmation(of: change, waiting)
         )
     }
@@ -208,6 +209,9 @@ extension KeyAdministration {
 public struct GeneratedKey: ~Copyable {
     /// The whole key, wiped when let go.
     public let text: SecretBytes
+
+    /// What is stored of it, and of the key before.
+    public let record: KeyRecord
 
     /// What the gateways said to it.
     public let confirmation: ChangeConfirmation

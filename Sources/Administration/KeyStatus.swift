@@ -17,6 +17,9 @@ public struct KeyStatus: Sendable {
     /// When the active key last let a request in.
     public let lastUse: LastUse
 
+    /// Whether that may have been the key before, in its grace: uses are told by organization.
+    public let lastUseMayBePrevious: Bool
+
     /// Uses of earlier keys, which were refused; `nil` where none are known.
     public let refusedUses: RefusedUses?
 
@@ -39,6 +42,10 @@ public struct KeyStatus: Sendable {
         self.record = record
         self.refusedUses = refusedUses
         lastUse = LastUse(use, since: record.key?.createdAt)
+        lastUseMayBePrevious =
+            if case .at(let time) = lastUse, let previous = record.previous {
+                time < previous.until
+            } else { false }
         previousUntil = record.previous.flatMap { now < $0.until ? $0.until : nil }
         rotationDueSince = record.key.flatMap { key in
             rotateAfterMilliseconds.map { key.createdAt.advanced(byMilliseconds: $0) }

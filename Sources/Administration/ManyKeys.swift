@@ -103,7 +103,7 @@ extension KeyAdministration {
             let names = keys.map(\.line.organization.name)
             throw AdministrationError(
                 .output,
-                "\(names.count) organizations have new keys that could not be handed over: "
+                "\(Counted(names.count, "organization").have) new keys that could not be handed over: "
                     + "\(error.message). Make new ones for them with --replace, from \(names[0]) "
                     + "to \(names[names.count - 1])"
             )

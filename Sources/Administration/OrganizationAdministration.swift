@@ -98,10 +98,14 @@ extension KeyAdministration {
     }
 
     /// Makes sure that there is such an organization before anybody is asked whether to remove it.
-    public func checkRemovable(_ organization: Organization) throws(AdministrationError) {
+    /// Returns `false` where it was removed already.
+    public func checkRemovable(_ organization: Organization) throws(AdministrationError) -> Bool {
         try checkOperator(.removeOrganization, on: organization)
         let reply = try store.read([KeyCommands.read(organization.locator)])[0]
-        if let stored = try? StoredRecord(reply), stored.isAbsent { throw unknown(organization) }
+        guard let stored = try? StoredRecord(reply) else { return true }
+        guard !stored.isAbsent else { throw unknown(organization) }
+        let record = try? stored.record(at: organization.locator, seal: seal)
+        return record?.isRemoved != true
     }
 
     /// What was done to an organization since a moment, and what was refused.

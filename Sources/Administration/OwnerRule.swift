@@ -2,10 +2,10 @@ import Keyring
 
 /// Who may do what. The whole rule is here.
 ///
-/// A key is its owner's alone: nobody else sees or manages it, no administrator, no operator, not
-/// root. Organizations are the operators': they add them, list them with their owners, give them to
-/// another owner and remove them. Operators may also act as somebody else, and are bound by what
-/// that one may do with keys.
+/// A key is its owner's alone: nobody else sees or manages it in his own name, no administrator, no
+/// operator, not root. Organizations are the operators': they add them, list them with their owners,
+/// give them to another owner and remove them. Operators, root among them, may also act as somebody
+/// else, are bound by what that one may do with keys, and are named in the audit.
 public enum OwnerRule {
     /// What can be asked for.
     public enum Action: String, Sendable, CaseIterable {
@@ -69,7 +69,7 @@ public enum OwnerRule {
             guard caller.isOperator else {
                 throw AdministrationError(
                     .notPermitted,
-                    "\(caller.account) may not \(action.words): only latchkey_operators may"
+                    "\(caller.account) may not \(action.words): only root and latchkey_operators may"
                 )
             }
         } else if let organization {
@@ -82,7 +82,8 @@ public enum OwnerRule {
         guard caller.mayActAsNamed else {
             throw AdministrationError(
                 .notPermitted,
-                "\(caller.account) may not act as somebody else: only latchkey_operators may use --as"
+                "\(caller.account) may not act as somebody else: only root and latchkey_operators "
+                    + "may use --as"
             )
         }
     }
@@ -102,7 +103,8 @@ public enum OwnerRule {
         guard owner == caller.principal else {
             throw AdministrationError(
                 .notPermitted,
-                "\(caller.principal) is not the owner of \(organization): only the owner may \(action.words)"
+                "\(caller.principal) is not the owner of \(organization): only the owner may "
+                    + "\(action.words)\(caller.isOperator ? ", or you with --as OWNER" : "")"
             )
         }
     }

@@ -51,6 +51,7 @@ public struct Setup {
                 ? "kept \(pepperFile), which was there already"
                 : "made \(pepperFile): keep a copy in a safe place",
             "made \(configurationFile): include it in nginx's http {}",
+            "next: latchkey org add NAME --owner WHO, then latchkey generate NAME --as WHO",
         ]
     }
 
@@ -89,6 +90,7 @@ public struct Setup {
                 throw AdministrationError(
                     .data,
                     "\(path) could not be made: \(String(cString: strerror(errno)))"
+                        + "; run it as root, or name another place with --config and --pepper-file"
                 )
             }
         }

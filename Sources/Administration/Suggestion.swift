@@ -2,12 +2,12 @@ import Keyring
 import RedisClient
 
 /// Finds the name that was meant.
-enum Suggestion {
+public enum Suggestion {
     /// Names that are further apart are no slip of the finger.
     private static let distanceMax = 2
 
     /// The name nearest to a text, where one is near; the text itself is none.
-    static func nearest(to text: String, among names: some Sequence<String>) -> String? {
+    public static func nearest(to text: String, among names: some Sequence<String>) -> String? {
         names.lazy
             .compactMap { name in distance(to: text, of: name).map { (distance: $0, name: name) } }
             .min { ($0.distance, $0.name) < ($1.distance, $1.name) }?

@@ -61,7 +61,7 @@ public struct Configuration: Sendable {
     public init(_ directives: [Directive]) throws(ConfigurationFault) {
         topology = try Self.topology(["redis://127.0.0.1:6379"])
         var seen: Set<String> = []
-        for directive in directives where directive.name.hasPrefix("latchkey_") {
+        for directive in directives where directive.isLatchkeys {
             guard !Self.locationDirectives.contains(directive.name) else { continue }
             guard seen.insert(directive.name).inserted else {
                 throw directive.fault("is duplicate")
@@ -72,7 +72,8 @@ public struct Configuration: Sendable {
 
     /// What may stand in the same file for nginx, and says nothing about the store.
     private static let locationDirectives: Set = [
-        "latchkey_credential", "latchkey_end_streams", "latchkey_realm", "latchkey_verify",
+        "latchkey_credential", "latchkey_end_streams", "latchkey_error_format", "latchkey_realm",
+        "latchkey_verify",
     ]
 
     private mutating func read(_ directive: Directive) throws(ConfigurationFault) {
@@ -92,6 +93,8 @@ public struct Configuration: Sendable {
         case "latchkey_operators": operators = Set(try directive.accounts()).union(["root"])
         case "latchkey_rotate_after": rotateAfterMilliseconds = try directive.time(1...UInt64.max)
         case "latchkey_library": libraryFile = try directive.path()
+        case let name where name.utf8.contains { (0x41...0x5A).contains($0) }:
+            throw directive.fault("is not known: directives are written in small letters")
         default: throw directive.fault("is not known")
         }
     }
@@ -129,6 +132,11 @@ public struct Configuration: Sendable {
 // MARK: - Values
 
 extension Directive {
+    /// Whether it is meant for Latchkey, in whatever letters: nginx knows small ones alone.
+    fileprivate var isLatchkeys: Bool {
+        name.utf8.prefix(9).elementsEqual("latchkey_".utf8) { $0 == $1 || $0 | 0x20 == $1 }
+    }
+
     /// A fault of this directive.
     public func fault(_ message: String) -> ConfigurationFault {
         ConfigurationFault(directive: name, line: line, file: file, "\"\(name)\" \(message)")
@@ -176,7 +184,8 @@ extension Directive {
         let text = try value()
         guard let span = TimeSpan.milliseconds(text), range.contains(span) else {
             throw fault(
-                "takes a time such as 500ms, 1s, 10m or 90d within its bounds, not \"\(text)\""
+                "takes a time with its unit, such as 500ms, 1s, 10m or 90d, within its bounds, "
+                    + "not \"\(text)\""
             )
         }
         return span

@@ -10,6 +10,8 @@ public struct ConfigurationFile {
         case close
     }
 
+    private static let byteOrderMark: [UInt8] = [0xEF, 0xBB, 0xBF]
+
     private let text: [UInt8]
     private let name: String?
     private var position = 0
@@ -27,6 +29,9 @@ public struct ConfigurationFile {
         throws(ConfigurationFault) -> [Directive]
     {
         var file = ConfigurationFile(text, name)
+        guard !text.starts(with: byteOrderMark) else {
+            throw file.fault("begins with a byte order mark, which nginx takes for text")
+        }
         var directives: [Directive] = []
         while let directive = try file.nextDirective() { directives.append(directive) }
         return directives

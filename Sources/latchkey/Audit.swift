@@ -18,7 +18,10 @@ struct Audit: LatchkeyCommand {
     @Argument(help: "The organization.")
     var organization: Organization
 
-    @Option(help: ArgumentHelp("How far back to go, such as 7d.", valueName: "time"))
+    @Option(
+        help: ArgumentHelp("How far back to go, such as 7d.", valueName: "time"),
+        transform: TimeSpanArgument.init(text:)
+    )
     var since: TimeSpanArgument?
 
     @Flag(help: "For programs: an array of JSON objects, times as RFC 3339.")

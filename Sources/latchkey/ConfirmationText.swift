@@ -6,14 +6,14 @@ enum ConfirmationText {
     /// Most gateways that one line names.
     private static let namesMax = 8
 
-    /// `Waiting for 1 of 4 gateways: web-1 (process 4711), at most 0.8 s`
+    /// `Waiting for 1 of 4 nginx workers: web-1 (process 4711), at most 0.8 s`
     static func progress(_ wait: FleetWait) -> String {
         let tenths = wait.remainingMilliseconds / 100
         let limit = "at most \(tenths / 10).\(tenths % 10) s"
         guard let first = wait.pending.first else { return "Waiting for the store, \(limit)" }
         let others = wait.pending.count - 1
         let names = others == 0 ? name(first) : "\(name(first)) and \(others) more"
-        return "Waiting for \(wait.pending.count) of \(wait.workers) gateways: \(names), \(limit)"
+        return "Waiting for \(wait.pending.count) of \(Counted(wait.workers, "nginx worker")): \(names), \(limit)"
     }
 
     /// A line for each gateway that was waited out.

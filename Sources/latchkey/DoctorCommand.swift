@@ -48,8 +48,7 @@ struct DoctorCommand: LatchkeyCommand {
         do throws(AdministrationError) {
             try Terminal.write(text)
         } catch {
-            Terminal.say("latchkey: \(error.message)")
-            throw ExitCode(error.kind.rawValue)
+            throw error.told()
         }
     }
 }

@@ -10,7 +10,7 @@ enum DoctorReport {
         let count = faults(findings)
         let end =
             count == 0
-            ? "All is well." : "\(count) \(count == 1 ? "thing is" : "things are") wrong."
+            ? "All is well." : "\(Counted(count, "thing").are) wrong."
         return findings.map(lines).joined() + end + "\n"
     }
 

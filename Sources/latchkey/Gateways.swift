@@ -4,10 +4,10 @@ import Keyring
 
 struct Gateways: LatchkeyCommand {
     static let configuration = CommandConfiguration(
-        abstract: "List the gateways that run: those that a change waits for.",
+        abstract: "List the nginx workers that a change waits for.",
         discussion: """
-            Each line is one worker of nginx. One that was killed stays until a change
-            has waited for its lease.
+            A gateway is nginx with Latchkey; each line is one of its workers. One that was
+            killed stays until a change has waited for its lease.
 
             Example:
               latchkey gateways --json

@@ -6,15 +6,20 @@ struct Generate: LatchkeyCommand {
     static let configuration = CommandConfiguration(
         abstract: "Make a new key, and invalidate the one before it.",
         discussion: """
-            The key alone goes to standard output, once; it cannot be shown again.
+            The key alone goes to standard output, once; it cannot be shown again. On a
+            terminal a newline follows it, elsewhere nothing does.
             By then every gateway knows of it, or cannot accept the one before any
             more. Where that cannot be said within 30 seconds, the key is handed over
             all the same, and the exit code is 75.
 
             Examples:
-              latchkey generate acme | vault kv put -mount=secret acme key=-
               latchkey generate acme --yes --output /run/secrets/acme
               latchkey generate acme --expires-in 90d --grace 10m
+              latchkey generate acme --grace 1h | vault kv put -mount=secret acme key=-
+
+            Where the reader of a pipe fails, the new key is lost. With --grace the key
+            before goes on meanwhile; with --output the key is in a file until the
+            reader has it.
 
             For many at once (operators only): with --from, each line of a file names an
             organization and its owner, in whose name the key is made. Lines of an
@@ -36,7 +41,7 @@ struct Generate: LatchkeyCommand {
 
     @Option(
         help: ArgumentHelp(
-            "Write the key to this new file, for you alone to read.",
+            "Write the key to this new file, for you alone to read (- is standard output).",
             valueName: "file"
         ),
         completion: .file()
@@ -69,6 +74,9 @@ struct Generate: LatchkeyCommand {
         }
     }
 
+    /// The file into which the key goes; `nil` for standard output.
+    var file: String? { output == "-" ? nil : output }
+
     func perform() throws(AdministrationError) {
         if let lines = try many.lines() {
             try ManyKeys(lines, self).generate()
@@ -80,13 +88,27 @@ struct Generate: LatchkeyCommand {
 
 /// For how long keys count.
 struct KeyTerms: ParsableArguments {
-    @Option(help: ArgumentHelp("After how long the key expires, such as 90d.", valueName: "time"))
+    @Option(
+        help: ArgumentHelp("After how long the key expires, such as 90d.", valueName: "time"),
+        transform: TimeSpanArgument.init(text:)
+    )
     var expiresIn: TimeSpanArgument?
 
     @Option(
-        help: ArgumentHelp("For how long the key before goes on, such as 10m.", valueName: "time")
+        help: ArgumentHelp("For how long the key before goes on, such as 10m.", valueName: "time"),
+        transform: TimeSpanArgument.init(text:)
     )
     var grace: TimeSpanArgument?
+
+    /// When a key that is made now expires.
+    func expiry(_ now: UnixTime) -> UnixTime? {
+        expiresIn.map { now.advanced(byMilliseconds: $0.milliseconds) }
+    }
+
+    /// Until when the key before goes on, where a key is made now.
+    func graceEnd(_ now: UnixTime) -> UnixTime? {
+        grace.map { now.advanced(byMilliseconds: $0.milliseconds) }
+    }
 
     var spans: KeySpans {
         KeySpans(

@@ -10,11 +10,12 @@ struct Latchkey: ParsableCommand {
         abstract: "Manage the API keys that nginx checks.",
         discussion: """
             An organization has at most one key, and only its owner sees or manages it.
+            Operators act for an owner with --as, and the audit says so.
 
-            To begin:
+            To begin, as root:
               latchkey init
               latchkey org add acme --owner alice
-              latchkey generate acme                (as alice)
+              latchkey generate acme --as alice
             """,
         version: Release.version,
         subcommands: [
@@ -27,10 +28,22 @@ struct Latchkey: ParsableCommand {
     static func main() {
         Process.harden()
         do {
+            try check(Array(CommandLine.arguments.dropFirst()))
             var command = try parseAsRoot()
             try command.run()
         } catch {
             end(error)
+        }
+    }
+
+    /// What is wrong before any command is known.
+    private static func check(_ arguments: [String]) throws {
+        do throws(AdministrationError) {
+            try Process.refuseBorrowedPrivileges()
+            try CommandLineCheck.checkForKeys(arguments)
+            try CommandLineCheck.checkCommand(arguments, of: Latchkey.self)
+        } catch {
+            throw error.told()
         }
     }
 
@@ -58,8 +71,15 @@ extension LatchkeyCommand {
         do throws(AdministrationError) {
             try perform()
         } catch {
-            Terminal.say("latchkey: \(error.message)")
-            throw ExitCode(error.kind.rawValue)
+            throw error.told()
         }
+    }
+}
+
+extension AdministrationError {
+    /// Tells the user. Returns what the process ends with.
+    func told() -> ExitCode {
+        Terminal.say("latchkey: \(message)")
+        return ExitCode(kind.rawValue)
     }
 }

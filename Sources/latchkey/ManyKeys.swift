@@ -18,17 +18,32 @@ struct ManyKeys {
         }
         if command.replace {
             try Terminal.confirm(
-                "This at once invalidates the keys of those \(lines.count) organizations.",
+                question,
                 yes: command.yes
             )
         }
         try Interruption.heldBack { () throws(AdministrationError) in
             let (summary, confirmation) = try run(administration)
-            Terminal.say("Generated \(summary.changed); \(summary.unchanged) had a key already.")
+            Terminal.say("Generated \(summary.changed); \(summary.unchanged) had a key already.\(expiry)")
             let failure = command.many.tell(summary)
             try tell(confirmation)
             if let failure { throw failure }
         }
+    }
+
+    private var question: String {
+        let those = Counted(lines.count, "organization")
+        let what =
+            command.terms.graceEnd(SystemClock.unixTime()).map {
+                "This replaces the keys of \(those), which go on until \(TimeText.moment($0))."
+            } ?? "This at once invalidates the keys of \(those)."
+        return what + expiry
+    }
+
+    private var expiry: String {
+        command.terms.expiry(SystemClock.unixTime()).map {
+            " New keys expire \(TimeText.moment($0))."
+        } ?? ""
     }
 
     private func run(_ administration: KeyAdministration) throws(AdministrationError)

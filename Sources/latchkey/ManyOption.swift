@@ -36,24 +36,20 @@ struct ManyOption: ParsableArguments {
         }
     }
 
-    private static func refused(_ count: Int) -> String {
-        count == 1 ? "1 line was refused" : "\(count) lines were refused"
-    }
-
     /// Tells what was refused or left. Returns what the command ends with, where anything was.
     func tell(_ summary: BatchSummary) -> AdministrationError? {
         for refusal in summary.refusals.prefix(Self.refusalsMax) {
             Terminal.say("latchkey: \(name):\(refusal.line.number): \(refusal.error.message)")
         }
         let rest = summary.refusals.count - Self.refusalsMax
-        if rest > 0 { Terminal.say("latchkey: \(rest) more lines were refused") }
+        if rest > 0 { Terminal.say("latchkey: \(Counted(rest, "more line").were) refused") }
         if summary.left > 0 {
-            let left = "\(summary.left) lines are left; the same command goes on with them"
+            let left = "\(Counted(summary.left, "line").are) left; the same command goes on with them"
             Terminal.say("latchkey: \(left)")
             return AdministrationError(.unconfirmed, "interrupted")
         }
         return summary.refusals.first.map { first in
-            AdministrationError(first.error.kind, Self.refused(summary.refusals.count))
+            AdministrationError(first.error.kind, "\(Counted(summary.refusals.count, "line").were) refused")
         }
     }
 }

@@ -22,11 +22,8 @@ struct OneKey {
             asksGateways: !command.yes
         )
         if status.record.key != nil, !command.yes {
-            let warning = Warning(status, gateways: administration.gatewayCount())
-            try Terminal.confirm(
-                warning.replacing(graceMilliseconds: command.terms.grace?.milliseconds),
-                yes: false
-            )
+            let warning = Warning(status, workers: administration.workers())
+            try Terminal.confirm(warning.replacing(command.terms), yes: false)
         }
         try Interruption.heldBack { () throws(AdministrationError) in
             try replace(administration, status)
@@ -36,18 +33,20 @@ struct OneKey {
     private func replace(_ administration: KeyAdministration, _ status: KeyStatus)
         throws(AdministrationError)
     {
-        if let output = command.output {
+        if let output = command.file {
             var file = try NewFile(output, mode: 0o600, isReplacing: command.force)
-            try file.reserve(KeyMint.lengthMax + 1)
+            try file.reserve(KeyMint.lengthMax)
             try hand(over: try generate(administration, replacing: status), status) {
-                line throws(AdministrationError) in try file.keep(line)
+                key throws(AdministrationError) in
+                try key.withSpan { key throws(AdministrationError) in try file.keep(key) }
+                Terminal.say("The key is in \(output), for you alone to read.")
             }
         } else {
             guard Output.isOpen(STDOUT_FILENO) else {
                 throw AdministrationError(.output, "nobody reads standard output; nothing was done")
             }
             try hand(over: try generate(administration, replacing: status), status) {
-                line throws(AdministrationError) in try write(line)
+                key throws(AdministrationError) in try show(key)
             }
         }
     }
@@ -67,21 +66,27 @@ struct OneKey {
         }
     }
 
-    private func write(_ line: Span<UInt8>) throws(AdministrationError) {
-        guard Output.write(line, to: STDOUT_FILENO) else {
+    /// Programs get the key and nothing else: what a secrets manager reads, it stores.
+    private func show(_ key: borrowing SecretBytes) throws(AdministrationError) {
+        guard isatty(STDOUT_FILENO) != 0 else { return try key.withSpan(write) }
+        try key.withLine(write)
+        Terminal.say("This key is shown once. Put it into a secrets manager, and nowhere else.")
+    }
+
+    private func write(_ text: Span<UInt8>) throws(AdministrationError) {
+        guard Output.write(text, to: STDOUT_FILENO) else {
             throw AdministrationError(.output, String(cString: strerror(errno)))
         }
-        guard Style.isTerminal(STDOUT_FILENO) else { return }
-        Terminal.say("This key is shown once. Put it into a secrets manager, and nowhere else.")
     }
 
     /// Hands the key over whatever is known of it, and only then tells what is not known.
     private func hand(
         over key: borrowing GeneratedKey,
         _ status: KeyStatus,
-        _ write: (Span<UInt8>) throws(AdministrationError) -> Void
+        _ write: (borrowing SecretBytes) throws(AdministrationError) -> Void
     ) throws(AdministrationError) {
         try deliver(key.text, hadKey: status.record.key != nil, write)
+        Terminal.say(Self.times(of: key.record))
         switch key.confirmation {
         case .confirmed(_, let answer): Terminal.say(ConfirmationText.notes(answer))
         case .notAwaited:
@@ -96,14 +101,22 @@ struct OneKey {
         }
     }
 
+    /// When what ends on its own ends.
+    private static func times(of record: KeyRecord) -> [String] {
+        [
+            record.key?.expiresAt.map { "The key expires \(TimeText.moment($0))." },
+            record.previous.map { "The key before goes on until \(TimeText.moment($0.until))." },
+        ].compactMap(\.self)
+    }
+
     /// From here on the key is active: whatever fails now has to be told as such.
     private func deliver(
         _ key: borrowing SecretBytes,
         hadKey: Bool,
-        _ write: (Span<UInt8>) throws(AdministrationError) -> Void
+        _ write: (borrowing SecretBytes) throws(AdministrationError) -> Void
     ) throws(AdministrationError) {
         do throws(AdministrationError) {
-            try key.withLine { line throws(AdministrationError) in try write(line) }
+            try write(key)
         } catch {
             let before =
                 command.terms.grace == nil || !hadKey

@@ -34,11 +34,12 @@ struct CallerOptions: ParsableArguments {
 
     func administration() throws(AdministrationError) -> KeyAdministration {
         let configuration = try Configuration(file: configurationOption.file)
-        return try KeyAdministration(configuration, caller: caller(configuration))
+        return try KeyAdministration(configuration, caller: try caller(configuration))
     }
 
-    func caller(_ configuration: Configuration) -> Caller {
-        Caller(
+    func caller(_ configuration: Configuration) throws(AdministrationError) -> Caller {
+        try FileTrust.check(configurationOption.file, configuration)
+        return Caller(
             account: Caller.currentAccount(),
             isRoot: getuid() == 0,
             as: principal,
@@ -48,12 +49,12 @@ struct CallerOptions: ParsableArguments {
 }
 
 /// A span of time as nginx writes it.
-struct TimeSpanArgument: ExpressibleByArgument {
+struct TimeSpanArgument {
     let milliseconds: UInt64
 
-    init?(argument: String) {
-        guard let milliseconds = TimeSpan.milliseconds(argument), milliseconds > 0 else {
-            return nil
+    init(text: String) throws {
+        guard let milliseconds = TimeSpan.milliseconds(text), milliseconds > 0 else {
+            throw ValidationError("a time is a number with its unit, such as 30s, 10m, 8h or 90d")
         }
         self.milliseconds = milliseconds
     }

@@ -29,22 +29,23 @@ struct OrgRemove: LatchkeyCommand {
     func perform() throws(AdministrationError) {
         Interruption.changesNothing()
         let administration = try options.administration()
-        try administration.checkRemovable(name)
+        let isThere = try administration.checkRemovable(name)
         try Terminal.confirm(
             "This removes \(name), and ends its key for good, if it has one.",
-            yes: yes
+            yes: yes || !isThere
         )
         try Interruption.heldBack { () throws(AdministrationError) in
             let confirmation = try waiting.run { waiting throws(AdministrationError) in
                 try administration.removeOrganization(name, waiting: waiting)
             }
-            try ConfirmationText.tell(confirmation, of: ending)
+            try ConfirmationText.tell(confirmation, of: ending(isThere))
         }
     }
 
-    private var ending: ConfirmationText.Ending {
+    /// - Parameter isFirst: Whether it was there; otherwise only the gateways were asked again.
+    private func ending(_ isFirst: Bool) -> ConfirmationText.Ending {
         .init(
-            done: "Removed",
+            done: isFirst ? "Removed" : "\(name) was removed before",
             holds: "No gateway accepts a key of \(name)",
             change: "\(name) was removed",
             key: "its key",

@@ -31,7 +31,7 @@ struct OrgSeal: LatchkeyCommand {
         )
         let (count, faults) = try administration.sealRecords()
         Terminal.say(faults.map { "latchkey: \($0)" })
-        Terminal.say("\(count) record\(count == 1 ? " was" : "s were") sealed anew.")
+        Terminal.say("\(Counted(count, "record").were) sealed anew.")
         guard faults.isEmpty else {
             throw AdministrationError(
                 .data,

@@ -1,3 +1,4 @@
+import Administration
 import CLinux
 import Glibc
 
@@ -13,6 +14,19 @@ enum Process {
         signal(SIGPIPE, SIG_IGN)
         signal(SIGXFSZ, SIG_IGN)
         occupyStandardDescriptors()
+    }
+
+    /// Refuses to act for a caller with what the file of the program may do beyond that: who may run
+    /// a copy that belongs to the pepper's group would read the pepper through it, and name a
+    /// configuration of his own.
+    static func refuseBorrowedPrivileges() throws(AdministrationError) {
+        guard getuid() != geteuid() || getgid() != getegid() || linux_has_capabilities_of_file() != 0
+        else { return }
+        throw AdministrationError(
+            .notPermitted,
+            "this copy runs with other privileges than its caller's: take them off (chmod ug-s, "
+                + "setcap -r); docs/ACCESS.md has other ways to let owners in"
+        )
     }
 
     /// Puts something useless where standard input, output or error is closed: otherwise the

@@ -34,7 +34,7 @@ struct Revoke: LatchkeyCommand {
     func perform() throws(AdministrationError) {
         Interruption.changesNothing()
         let configuration = try Configuration(file: options.configurationOption.file)
-        let caller = options.caller(configuration)
+        let caller = try options.caller(configuration)
         if let revocation = try PepperlessRevocation(configuration, caller: caller) {
             try revoke(revocation)
         } else {
@@ -49,7 +49,7 @@ struct Revoke: LatchkeyCommand {
             asksGateways: !yes
         )
         if status.record.key != nil, !yes {
-            let warning = Warning(status, gateways: administration.gatewayCount())
+            let warning = Warning(status, workers: administration.workers())
             try Terminal.confirm(warning.revoking, yes: false)
         }
         try settle(hadKey: status.record.key != nil) { waiting throws(AdministrationError) in

@@ -11,7 +11,7 @@ enum StatusReport {
         }
         lines += [
             ("Status", Style.good.applied(to: "Active")),
-            ("Last used", TimeText.lastUse(status.lastUse, now: now)),
+            ("Last used", TimeText.lastUse(status, now: now)),
             ("Created", "\(TimeText.ago(key.createdAt, now: now)), by \(key.createdBy)"),
             ("Expires", key.expiresAt.map { TimeText.expiry($0, now: now) } ?? "Not by itself"),
         ]

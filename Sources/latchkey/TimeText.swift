@@ -8,6 +8,12 @@ enum TimeText {
         ("day", 86_400_000), ("hour", 3_600_000), ("minute", 60_000), ("second", 1000),
     ]
 
+    /// When the key of a status last let a request in.
+    static func lastUse(_ status: KeyStatus, now: UnixTime) -> String {
+        lastUse(status.lastUse, now: now)
+            + (status.lastUseMayBePrevious ? ", with this key or the one before it" : "")
+    }
+
     /// `3 minutes ago`, `Never`, or that it is not known.
     static func lastUse(_ use: KeyStatus.LastUse, now: UnixTime = SystemClock.unixTime()) -> String
     {
@@ -44,6 +50,12 @@ enum TimeText {
             "\(padded(date[0], 4))-\(padded(date[1], 2))-\(padded(date[2], 2))T\(timeOfDay(time))Z"
     }
 
+    /// `2026-11-24 14:02:11 UTC`: for people, who agree to it.
+    static func moment(_ time: UnixTime) -> String {
+        let text = rfc3339(time)
+        return "\(text.prefix(10)) \(text.dropFirst(11).prefix(8)) UTC"
+    }
+
     /// `14:02:11.204`, in UTC.
     static func timeOfDay(_ time: UnixTime) -> String {
         let parts = parts(time)
@@ -70,7 +82,7 @@ enum TimeText {
     private static func span(_ milliseconds: Int64) -> String? {
         guard let unit = units.first(where: { $0.milliseconds <= milliseconds }) else { return nil }
         let count = milliseconds / unit.milliseconds
-        return "\(count) \(unit.name)\(count == 1 ? "" : "s")"
+        return Counted(count, unit.name).description
     }
 
     private static func parts(_ time: UnixTime) -> tm {

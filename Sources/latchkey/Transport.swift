@@ -25,10 +25,10 @@ struct Export: LatchkeyCommand {
                 "the export could not be written: \(String(cString: strerror(errno)))"
             )
         }
-        Terminal.say("Exported \(summary.written) records.")
+        Terminal.say("Exported \(Counted(summary.written, "record")).")
         Terminal.say(summary.faults.map { "latchkey: \($0)" })
         guard summary.faults.isEmpty else {
-            throw AdministrationError(.data, "\(summary.faults.count) records were left out")
+            throw AdministrationError(.data, "\(Counted(summary.faults.count, "record").were) left out")
         }
     }
 }
@@ -60,7 +60,8 @@ struct Import: LatchkeyCommand {
         try Interruption.heldBack { () throws(AdministrationError) in
             let (summary, confirmation) = try run(administration, text)
             Terminal.say(
-                "Imported \(summary.written) records; \(summary.left) were left as they are."
+                "Imported \(Counted(summary.written, "record")); "
+                    + "\(Counted(summary.left).were) left as \(summary.left == 1 ? "it is" : "they are")."
             )
             Terminal.say(summary.faults.map { "latchkey: \($0)" })
             if case .unconfirmed(let doubt) = confirmation {

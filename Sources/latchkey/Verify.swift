@@ -7,7 +7,8 @@ struct Verify: LatchkeyCommand {
     static let configuration = CommandConfiguration(
         abstract: "Say whose a key is, or that it is not valid.",
         discussion: """
-            The key comes on standard input, never as an argument: others can see those.
+            The key comes on standard input, never as an argument: others can see those, and a
+            shell keeps them.
 
             Examples:
               latchkey verify < /run/secrets/acme
@@ -18,9 +19,13 @@ struct Verify: LatchkeyCommand {
     @Flag(help: "For programs: one JSON object, also of a key that is not valid.")
     var json = false
 
+    @Argument(help: .hidden)
+    var misplaced: [String] = []
+
     @OptionGroup var options: CallerOptions
 
     func perform() throws(AdministrationError) {
+        guard misplaced.isEmpty else { throw CommandLineCheck.misplacedKey }
         let administration = try options.administration()
         let key = try Terminal.readSecret()
         let verification = try key.withSpan { key throws(AdministrationError) in

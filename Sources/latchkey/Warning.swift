@@ -4,23 +4,25 @@ import Keyring
 /// What a change will do to the key that is there, told before it is done.
 struct Warning {
     private let status: KeyStatus
-    private let gateways: Int?
+    private let workers: Workers?
     private let now: UnixTime
 
-    /// - Parameter gateways: How many run; `nil` where that is not known.
-    init(_ status: KeyStatus, gateways: Int?, now: UnixTime = SystemClock.unixTime()) {
+    /// - Parameter workers: Those that run; `nil` where that is not known.
+    init(_ status: KeyStatus, workers: Workers?, now: UnixTime = SystemClock.unixTime()) {
         self.status = status
-        self.gateways = gateways
+        self.workers = workers
         self.now = now
     }
 
     /// Before a new key takes its place.
-    func replacing(graceMilliseconds grace: UInt64?) -> String {
+    func replacing(_ terms: KeyTerms) -> String {
         let what =
-            grace.map {
-                "This replaces the key of \(name), which goes on for \(TimeText.span(milliseconds: $0))."
+            terms.graceEnd(now).map {
+                "This replaces the key of \(name), which goes on until \(TimeText.moment($0))."
             } ?? "This at once invalidates the key of \(name)\(place)."
-        return "\(what)\(previous) \(lastUse)"
+        let expiry =
+            terms.expiry(now).map { " The new key expires \(TimeText.moment($0))." } ?? ""
+        return "\(what)\(expiry)\(previous) \(lastUse)"
     }
 
     /// Before it is revoked.
@@ -30,14 +32,10 @@ struct Warning {
 
     private var name: String { status.record.organization.name }
 
-    private var lastUse: String { "Last used: \(TimeText.lastUse(status.lastUse, now: now))." }
+    private var lastUse: String { "Last used: \(TimeText.lastUse(status, now: now))." }
 
     private var place: String {
-        switch gateways {
-        case nil, 0: ""
-        case 1: " at the gateway that runs"
-        case let count?: " at the \(count) gateways that run"
-        }
+        workers.flatMap { $0.isEmpty ? nil : " at \($0)" } ?? ""
     }
 
     private var previous: String {

@@ -33,7 +33,7 @@ struct ConfirmationTextTests {
         )
         #expect(
             ConfirmationText.progress(one)
-                == "Waiting for 1 of 4 gateways: web-1 (process 4711), at most 0.8 s"
+                == "Waiting for 1 of 4 nginx workers: web-1 (process 4711), at most 0.8 s"
         )
         let several = FleetWait(
             pending: [entry(1), entry(2), entry(3)],
@@ -43,7 +43,7 @@ struct ConfirmationTextTests {
         )
         #expect(
             ConfirmationText.progress(several)
-                == "Waiting for 3 of 4 gateways: web-1 (process 4711) and 2 more, at most 29.7 s"
+                == "Waiting for 3 of 4 nginx workers: web-1 (process 4711) and 2 more, at most 29.7 s"
         )
         let none = FleetWait(
             pending: [],

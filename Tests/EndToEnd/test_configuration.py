@@ -103,6 +103,10 @@ WRONG_LINES = [
     "latchkey_timeout -1s;",
     "latchkey_timeout 99999999999999999999;",
     "latchkey_timeout 1s 2s;",
+    "latchkey_timeout 5;",
+    "latchkey_lease 1000;",
+    "latchkey_outage_grace 90;",
+    "latchkey_rotate_after 90;",
     "latchkey_operators;",
     "latchkey_rotate_after never;",
 ]
@@ -171,6 +175,23 @@ def test_a_file_that_is_not_there_is_refused(gate):
     assert str(gate.config) in executable_refuses(gate)
 
 
+@pytest.mark.parametrize("command", [["status", "acme"], ["gateways"], ["revoke", "acme", "--yes"], ["org", "list"]], ids=" ".join)
+def test_a_file_that_names_no_store_means_no_other_store(gate, command):
+    gate.config.write_text(f"http {{\n{gate.config.read_text()}}}\n")
+
+    result = gate.latchkey.run(*command)
+
+    assert result.code == CONFIGURATION
+    assert str(gate.config) in result.one_line()
+
+
+def test_a_pipe_that_nobody_writes_to_means_no_other_store(gate):
+    gate.config.unlink()
+    os.mkfifo(gate.config, 0o600)
+
+    executable_refuses(gate)
+
+
 def test_syntax_that_nginx_takes_is_taken_by_both(gate):
     write(
         gate,
@@ -194,6 +215,7 @@ RIGHT_LINES = [
     "latchkey_cache_size 1;",
     "latchkey_cache_size 10000000;",
     "latchkey_end_streams off;",
+    "latchkey_error_format problem;",
 ]
 
 

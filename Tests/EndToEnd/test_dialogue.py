@@ -1,9 +1,11 @@
 """What is asked before a key is ended, and where a new one is put."""
 
 import os
+import re
 import signal
 import stat
 import subprocess
+from datetime import datetime, timedelta, timezone
 
 import pytest
 
@@ -83,7 +85,7 @@ def test_it_is_told_what_goes_before_it_is_asked(sandbox):
     for command in ("generate", "revoke"):
         with Dialogue(sandbox.latchkey, command, "acme", as_=OWNER) as dialogue:
             text = dialogue.read_until("?")
-        assert ("at the gateway that runs" if count == 1 else f"at the {count} gateways that run") in text
+        assert f"at {count} nginx worker{'s' if count > 1 else ''} on 1 host." in text
         assert "ago" in text or "just now" in text
     assert sandbox.status_of(key) == 200
 
@@ -145,9 +147,63 @@ def test_a_key_goes_into_a_file_of_its_owner_alone(sandbox, tmp_path):
     key = sandbox.latchkey.remember(file.read_text().strip())
 
     assert (result.code, result.out) == (DONE, "")
-    assert key not in result.err
+    assert result.err == f"The key is in {file}, for you alone to read.\n"
+    assert file.read_text() == key
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert sandbox.status_of(key) == 200
+
+
+@pytest.mark.parametrize("force", [[], ["--force"]], ids=["new", "force"])
+def test_a_dash_is_standard_output(sandbox, tmp_path, force):
+    sandbox.add()
+    command = sandbox.latchkey.command("generate", "acme", "--yes", "--output", "-", *force, as_=OWNER)
+
+    result = subprocess.run(
+        command, capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL, cwd=tmp_path,
+        env=clean_environment(),
+    )
+
+    assert result.returncode == DONE and KEY.fullmatch(result.stdout)
+    assert list(tmp_path.iterdir()) == []
+    assert sandbox.status_of(sandbox.latchkey.remember(result.stdout)) == 200
+
+
+def test_on_a_terminal_a_key_has_a_line_of_its_own(sandbox):
+    sandbox.add()
+
+    with Dialogue(sandbox.latchkey, "generate", "acme", as_=OWNER) as dialogue:
+        assert dialogue.end() == DONE
+        sandbox.latchkey.remember(KEY.search(dialogue.text)[0])
+
+    assert KEY.fullmatch(dialogue.text.splitlines()[0])
+
+
+def test_a_key_that_a_program_keeps_is_the_key_and_nothing_else(sandbox, tmp_path):
+    sandbox.add()
+    kept = tmp_path / "kept"
+    kept.touch(mode=0o600)
+    command = sandbox.latchkey.command("generate", "acme", "--yes", as_=OWNER)
+
+    subprocess.run(["bash", "-c", '"$@" | cat > "$0"', kept, *command], check=True, timeout=60, env=clean_environment())
+
+    key = sandbox.latchkey.remember(kept.read_text())
+    assert sandbox.request("/api", [("X-API-Key", key)]).status == 200
+
+
+def test_the_question_names_the_time_at_which_keys_end(sandbox):
+    sandbox.key()
+    now = datetime.now(timezone.utc)
+
+    options = ["--expires-in", "90d", "--grace", "2d"]
+    with Dialogue(sandbox.latchkey, "generate", "acme", *options, as_=OWNER) as dialogue:
+        text = dialogue.read_until("?")
+
+    expires, until = (
+        datetime.strptime(time, "%Y-%m-%d %H:%M:%S UTC").replace(tzinfo=timezone.utc)
+        for time in re.search(r"goes on until (.*? UTC)\. The new key expires (.*? UTC)\.", text).groups()[::-1]
+    )
+    assert timedelta() <= expires - now - timedelta(days=90) + timedelta(seconds=1)
+    assert (expires - until) == timedelta(days=88)
 
 
 def test_a_file_that_cannot_be_written_costs_no_key(sandbox, tmp_path):

@@ -97,8 +97,8 @@ def test_the_key_is_alone_on_standard_output(sandbox):
     sandbox.latchkey.remember(result.out.strip())
 
     assert result.code == DONE
-    assert KEY.fullmatch(result.out.removesuffix("\n"))
-    assert result.out.strip() not in result.err
+    assert KEY.fullmatch(result.out), "a newline would be stored with the key"
+    assert result.err == ""
 
 
 @under_either_consistency
@@ -282,7 +282,21 @@ def test_verify_refuses_what_the_gate_refuses(sandbox):
 def test_verify_takes_no_key_from_its_arguments(sandbox):
     key = sandbox.key()
 
-    assert sandbox.latchkey.run("verify", key).code == USAGE
+    for argument in (key, f"{key[:-1]}x", f"--json={key}"):
+        result = sandbox.latchkey.run("verify", argument)
+        assert (result.code, argument in result.err) == (USAGE, False)
+    assert "latchkey verify < FILE" in sandbox.latchkey.run("verify", key).one_line()
+
+
+@pytest.mark.parametrize("command", ["status", "revoke", "generate", "org", "verify", "scan", "no-such-command"])
+def test_a_key_is_no_argument_of_any_command(sandbox, command):
+    key = sandbox.key()
+
+    result = sandbox.latchkey.run(command, key)
+
+    assert result.code == USAGE
+    assert "standard input" in result.one_line()
+    assert key not in result.err and sandbox.status_of(key) == 200
 
 
 def test_adding_an_organization_again_for_its_owner_changes_nothing(sandbox):
@@ -315,7 +329,7 @@ def test_an_owner_that_nobody_can_be_is_refused(sandbox, owner):
     assert sandbox.latchkey.run("org", "add", "acme", "--owner", owner).code in (USAGE, BAD_DATA)
 
 
-@pytest.mark.parametrize("span", ["", "soon", "-1d", "0", "1.5d", "99999999999999999999s"])
+@pytest.mark.parametrize("span", ["", "soon", "-1d", "0", "1.5d", "99999999999999999999s", "90", "1m30"])
 def test_a_span_of_time_that_is_none_is_refused(sandbox, span):
     key = sandbox.key()
 
@@ -323,6 +337,70 @@ def test_a_span_of_time_that_is_none_is_refused(sandbox, span):
 
     assert result.code in (USAGE, BAD_DATA)
     assert sandbox.status_of(key) == 200
+
+
+@pytest.mark.parametrize("option", ["--expires-in", "--grace"])
+def test_a_number_without_a_unit_is_refused_and_it_is_said_what_is_missing(sandbox, option):
+    key = sandbox.key()
+
+    result = sandbox.latchkey.run("generate", "acme", "--yes", option, "90", as_=OWNER)
+
+    assert (result.code, result.out) == (USAGE, "")
+    assert "unit" in result.err and "90d" in result.err
+    assert sandbox.status_of(key) == 200
+    assert sandbox.latchkey.run("audit", "acme", "--since", "7", as_=OWNER).code == USAGE
+
+
+def test_what_ends_on_its_own_is_told_with_its_time(sandbox):
+    sandbox.key()
+
+    result = sandbox.latchkey.run("generate", "acme", "--yes", "--expires-in", "90d", "--grace", "10m", as_=OWNER)
+    sandbox.latchkey.remember(result.out)
+
+    exact = sandbox.latchkey.status_json("acme", as_=OWNER)
+    expires, until = (datetime.fromisoformat(exact[name]) for name in ("expires_at", "previous_key_until"))
+    assert result.err.splitlines() == [
+        f"The key expires {expires:%Y-%m-%d %H:%M:%S} UTC.",
+        f"The key before goes on until {until:%Y-%m-%d %H:%M:%S} UTC.",
+    ]
+
+
+def test_many_keys_that_expire_are_told_with_the_time(sandbox):
+    sandbox.add()
+
+    result = sandbox.latchkey.run("generate", "--from", "-", "--expires-in", "90d", stdin="acme alice\n")
+    sandbox.latchkey.remember(result.out.split()[1])
+
+    expires = datetime.fromisoformat(sandbox.latchkey.status_json("acme", as_=OWNER)["expires_at"])
+    assert result.err.startswith("Generated 1; 0 had a key already. New keys expire ")
+    assert f"{expires:%Y-%m-%d %H:%M}" in result.err
+
+
+def test_a_use_during_the_grace_may_be_of_either_key_and_the_status_says_so(sandbox):
+    old = sandbox.key()
+    assert sandbox.status_of(old) == 200
+    new = sandbox.key("acme", "--grace", "1h")
+    assert re.search(r"^Last used: +Never$", sandbox.latchkey.status("acme", as_=OWNER), re.MULTILINE)
+
+    assert sandbox.status_of(old) == 200
+
+    wait_until(lambda: sandbox.latchkey.status_json("acme", as_=OWNER)["last_used_at"], "the use is known")
+    assert "with this key or the one before it" in sandbox.latchkey.status("acme", as_=OWNER)
+    assert sandbox.status_of(new) == 200
+
+
+@pytest.mark.parametrize("words, meant", [
+    (["genrate", "acme"], "generate"), (["sttaus"], "status"), (["org", "ad", "acme"], "add"), (["remove", "acme"], "org remove"),
+])
+def test_a_mistyped_command_gets_a_suggestion(sandbox, words, meant):
+    result = sandbox.latchkey.run(*words)
+
+    assert result.code == USAGE
+    assert result.one_line().endswith(f"did you mean {meant}?")
+
+
+def test_an_unknown_command_that_is_near_nothing_gets_none(sandbox):
+    assert "did you mean" not in sandbox.latchkey.run("conquer").one_line()
 
 
 def test_the_audit_says_who_did_what_by_way_of_whom(sandbox):

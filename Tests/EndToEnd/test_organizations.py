@@ -82,6 +82,18 @@ def test_the_version_goes_on_after_a_removal(sandbox):
     assert sandbox.status_of(old) == 401
 
 
+def test_who_removes_an_organization_twice_is_told_that_it_was_removed_before(sandbox):
+    key = sandbox.key("acme")
+    first = sandbox.latchkey.run("org", "remove", "acme", "--yes")
+
+    second = sandbox.latchkey.run("org", "remove", "acme")
+
+    assert (first.code, second.code) == (DONE, DONE)
+    assert first.one_line().startswith("Removed. No gateway accepts a key of acme since ")
+    assert second.one_line().startswith("acme was removed before. No gateway accepts a key of acme since ")
+    assert sandbox.status_of(key) == 401
+
+
 def test_before_a_removal_it_is_asked(sandbox):
     key = sandbox.key("acme")
 

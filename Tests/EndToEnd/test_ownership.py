@@ -1,14 +1,16 @@
-"""Only the owner may see, make and end a key: not other members, not operators, not root."""
+"""Only the owner may see, make and end a key: not other members, and operators and root only with `--as`."""
 
 import os
 import pwd
+import re
 import shutil
+import struct
 import subprocess
 
 import pytest
 
 from harness.artefacts import CALLER, EXECUTABLE, IS_ROOT
-from harness.executable import BAD_DATA, DONE, NOT_PERMITTED, USAGE, Latchkey
+from harness.executable import BAD_DATA, DONE, NOT_PERMITTED, USAGE, Latchkey, clean_environment
 from harness.key_forge import record_key
 from harness.sandbox import OWNER
 
@@ -185,6 +187,97 @@ def test_a_login_name_in_the_environment_makes_nobody_somebody_else(sandbox, pro
 
     assert result.returncode == NOT_PERMITTED
     assert result.stdout == ""
+
+
+# Ways for the pepper's group to become somebody else
+
+MEMBER = "games"
+
+BORROWED = {
+    "set-group-ID": lambda program, group: (os.chown(program, -1, group), program.chmod(0o2755)),
+    "set-user-ID": lambda program, group: program.chmod(0o4755),
+    # cap_dac_read_search, in the form of the kernel's vfs_cap_data.
+    "capabilities": lambda program, group: os.setxattr(
+        program, "security.capability", struct.pack("<5I", 0x02000001, 1 << 2, 0, 0, 0)),
+}
+
+
+def own_configuration(sandbox):
+    """A configuration of the member's own, which makes the member an operator."""
+    own = sandbox.folder / "own.conf"
+    own.write_text(sandbox.config.read_text())
+    own.chmod(0o644)
+    shutil.chown(own, MEMBER)
+    settings = re.sub("(?m)^latchkey_operators .*;", f"latchkey_operators {MEMBER};", own.read_text())
+    own.write_text(settings)
+    return own
+
+
+@needs_root
+@pytest.mark.parametrize("kind", BORROWED)
+def test_a_copy_with_privileges_of_its_own_lends_them_to_nobody(sandbox, program, kind):
+    key = sandbox.key("acme", owner=OWNER)
+    open_to(sandbox, MEMBER)
+    BORROWED[kind](program.program, pwd.getpwnam(MEMBER).pw_gid)
+    program.config = own_configuration(sandbox)
+
+    for command in COMMANDS:
+        assert "privileges" in attempt(program, command, account=OTHER_ACCOUNT, as_=OWNER)
+    assert sandbox.status_of(key) == 200
+
+
+@needs_root
+def test_a_configuration_of_the_callers_own_makes_no_operator(sandbox, program):
+    key = sandbox.key("acme", owner=OWNER)
+    open_to(sandbox, MEMBER)
+    program.config = own_configuration(sandbox)
+
+    for command in COMMANDS:
+        assert str(program.config) in attempt(program, command, account=MEMBER, as_=OWNER)
+    assert sandbox.status_of(key) == 200
+
+
+NAMESPACES = {
+    "root there": ["unshare", "--map-root-user"],
+    "nobody there": ["unshare", "--user"],
+    "the owner by /etc/passwd": [
+        "unshare", "--map-root-user", "--mount", "bash", "-c",
+        'mount --bind "$0" /etc/passwd && exec "$@"',
+    ],
+}
+
+
+@needs_root
+@pytest.mark.parametrize("namespace", NAMESPACES)
+def test_a_user_namespace_makes_nobody_somebody_else(sandbox, program, namespace):
+    key = sandbox.key("acme", owner=OWNER)
+    open_to(sandbox, MEMBER)
+    words = NAMESPACES[namespace]
+    if "--mount" in words:
+        passwd = sandbox.folder / "passwd"
+        passwd.write_text(f"{OWNER}:x:0:0::/:/bin/sh\n")
+        passwd.chmod(0o644)
+        words = [*words, str(passwd)]
+        as_ = None
+    else:
+        as_ = OWNER
+
+    result = subprocess.run(
+        ["setpriv", "--reuid", MEMBER, "--regid", MEMBER, "--clear-groups", *words, *program.command("generate", "acme", "--yes", as_=as_)],
+        capture_output=True, text=True, env=clean_environment(), cwd="/",
+    )
+
+    assert (result.returncode, result.stdout) == (NOT_PERMITTED, "")
+    assert "namespace" in result.stderr
+    assert sandbox.status_of(key) == 200
+
+
+@needs_root
+def test_root_is_told_that_it_may_act_for_the_owner(sandbox):
+    sandbox.key("acme", owner=OWNER)
+
+    assert "--as" in attempt(sandbox.latchkey, ["status", "acme"])
+    assert sandbox.latchkey.run("status", "acme", as_=OWNER).code == DONE
 
 
 def test_the_name_of_nobody_is_refused(sandbox):

@@ -34,6 +34,15 @@ def records(sandbox):
     return {key: sandbox.redis.hash(key) for key in sandbox.redis.cli("KEYS", "latchkey:record:*").splitlines()}
 
 
+def test_one_record_is_one_record(sandbox):
+    sandbox.add()
+
+    result = sandbox.latchkey.run("export")
+
+    assert result.err == "Exported 1 record.\n"
+    assert imported(sandbox, result.out).err == "Imported 0 records; 1 was left as it is.\n"
+
+
 def test_keys_work_with_another_store_after_an_import(twins):
     one, other = twins
     keys = {name: one.key(name) for name in ("acme", "umbrella")}
@@ -66,7 +75,7 @@ def test_an_import_again_changes_nothing(sandbox):
     key = sandbox.key()
     before = records(sandbox)
 
-    assert "Imported 0 records; 1 were left" in imported(sandbox, exported(sandbox)).err
+    assert "Imported 0 records; 1 was left as it is" in imported(sandbox, exported(sandbox)).err
 
     assert records(sandbox) == before
     assert sandbox.status_of(key) == 200
@@ -77,7 +86,7 @@ def test_a_later_version_in_the_store_stays(sandbox):
     text = exported(sandbox)
     sandbox.revoke()
 
-    assert "Imported 0 records; 1 were left" in imported(sandbox, text).err
+    assert "Imported 0 records; 1 was left as it is" in imported(sandbox, text).err
 
     assert sandbox.status_of(key) == 401
 

@@ -1,13 +1,16 @@
 """Each row of the tables in SECURITY.md and docs/ACCESS.md is true: what somebody can, and what they cannot."""
 
+import os
+import pwd
 import re
+import shutil
 
 import pytest
 
 from harness import acl
-from harness.artefacts import ROOT
-from harness.executable import BAD_DATA, DONE, NOT_PERMITTED
-from harness.key_forge import KeyForge, audit_key, locator, record_key, used_key
+from harness.artefacts import EXECUTABLE, ROOT
+from harness.executable import BAD_DATA, DONE, NOT_PERMITTED, Latchkey
+from harness.key_forge import KeyForge, audit_key, locator, record_key, secret_of, used_key
 from harness.polling import wait_until
 from harness.sandbox import OWNER
 
@@ -132,14 +135,37 @@ def holder_of_the_executables_password(gate):
     assert "nobody-ever" in gate.latchkey.run("audit", "acme", as_=OWNER).out
 
 
+def is_refused(gate, **who):
+    for command in ("status", "generate", "revoke"):
+        result = gate.latchkey.run(command, "acme", *(["--yes"] if command != "status" else []), **who)
+        assert result.code == NOT_PERMITTED, result
+
+
 def another_member(gate):
     key = gate.key()
-    for command in ("status", "generate", "revoke"):
-        for who in ({"as_": "mallory"}, {}):
-            result = gate.latchkey.run(command, "acme", *(["--yes"] if command != "status" else []), **who)
-            assert result.code == NOT_PERMITTED, result
+    is_refused(gate, as_="mallory")
     assert gate.status_of(key) == 200
     assert "mallory" in gate.latchkey.run("audit", "acme", as_=OWNER).out
+
+
+def root(gate):
+    gate.key()
+    is_refused(gate)
+    new = gate.latchkey.generate("acme", as_=OWNER)
+    audit = gate.latchkey.run("audit", "acme", as_=OWNER).out
+    assert f"generate\t{OWNER}\troot" in audit and "root\troot\trefused" in audit
+    assert secret_of(new) not in gate.redis.cli("HGETALL", RECORD)
+
+
+def account_that_may_read_the_pepper(gate):
+    gate.key()
+    for path in (gate.pepper_file, gate.folder / "admin.auth"):
+        os.chown(path, -1, pwd.getpwnam("nobody").pw_gid)
+        path.chmod(0o640)
+    program = Latchkey(gate.config, shutil.copy(EXECUTABLE, gate.folder / "latchkey"))
+    for options in ({}, {"as_": OWNER}):
+        assert program.run("generate", "acme", "--yes", account="nobody", **options).code == NOT_PERMITTED
+    holder_of_everything(gate)
 
 
 def holder_of_the_pepper(gate):
@@ -164,7 +190,9 @@ SHOWN = {
     "somebody who reads Redis, its files or its traffic": reader_of_redis,
     "somebody with the gateways' password of Redis": holder_of_the_gateways_password,
     "somebody who writes to Redis": writer_to_redis,
-    "another member of an organization, root included": another_member,
+    "another member of an organization": another_member,
+    "root, and the accounts in `latchkey_operators`": root,
+    "an account that may read the pepper, by its group, say": account_that_may_read_the_pepper,
     "somebody with the pepper **and** write access to Redis": holder_of_everything,
     "the gateways' password": holder_of_the_gateways_password,
     "the executable's password, without the pepper": holder_of_the_executables_password,

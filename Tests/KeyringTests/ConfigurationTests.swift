@@ -75,9 +75,20 @@ struct ConfigurationTests {
         "latchkey_lease 0;", "latchkey_lease -1s;", "latchkey_outage_grace 8d;",
         "latchkey_cache_size 0;", "latchkey_cache_size 10000001;", "latchkey_cache_size 1k;",
         "latchkey_cache_size -1;", "latchkey_cache_size 99999999999999999999;",
+        "latchkey_lease 1000;", "latchkey_timeout 5;", "latchkey_outage_grace 90;",
+        "latchkey_rotate_after 90;",
     ])
     func `values out of their bounds are refused`(text: String) {
         #expect(throws: ConfigurationFault.self) { try configuration(text) }
+    }
+
+    @Test(arguments: ["LATCHKEY_STORE unix:/a;", "Latchkey_store unix:/a;", "latchkey_Store unix:/a;"])
+    func `a directive in other letters is no other directive`(text: String) {
+        #expect(fault(text)?.message.contains("small letters") == true)
+    }
+
+    @Test func `a byte order mark is told`() {
+        #expect(fault("\u{FEFF}latchkey_store unix:/a;")?.message.contains("byte order mark") == true)
     }
 
     @Test func `one of the two credentials files is enough`() throws {
@@ -96,6 +107,8 @@ struct ConfigurationTests {
             latchkey on;
             latchkey_realm "my api";
             latchkey_credential bearer header X-API-Key;
+            latchkey_error_format problem;
+            latchkey_end_streams off;
             server { latchkey_prefix wrong!; listen 80; }
             latchkey_timeout 100ms;
             """

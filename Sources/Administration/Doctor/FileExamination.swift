@@ -19,7 +19,7 @@ struct FileExamination {
             let name = configuration.pepperFile
             return .ok(
                 "pepper",
-                "\(name) holds \(count) pepper\(count == 1 ? "" : "s")\(age(name))"
+                "\(name) holds \(Counted(count, "pepper"))\(age(name))"
             )
         } catch {
             return .fault("pepper", error.message, remedy(error))
@@ -33,7 +33,7 @@ struct FileExamination {
         let seconds = SystemClock.unixTime().milliseconds / 1000 - Int64(status.st_mtim.tv_sec)
         let days = max(0, seconds / 86_400)
         return days == 0
-            ? ", written today" : ", written \(days) day\(days == 1 ? "" : "s") ago"
+            ? ", written today" : ", written \(Counted(days, "day")) ago"
     }
 
     private func remedy(_ fault: SecretFault) -> String {

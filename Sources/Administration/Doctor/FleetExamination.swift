@@ -23,9 +23,9 @@ struct FleetExamination {
             return [.note("gateways", "no gateway is running", "start nginx, and look again")]
         }
         let faults = fleet.entries.flatMap(faults) + fleet.unreadable.map(unreadable)
-        let count = fleet.entries.count
+        let workers = Workers(fleet.entries)
         return faults.isEmpty
-            ? [.ok("gateways", "\(count) gateway\(count == 1 ? " is" : "s are") as configured")]
+            ? [.ok("gateways", "as configured: \(workers)")]
             : faults
     }
 

@@ -27,7 +27,7 @@ struct RecordExamination {
         }
         let count = provenCount + faults.count
         guard let first = faults.first else {
-            return [.ok("records", "\(count) record\(count == 1 ? " is" : "s are") proven")]
+            return [.ok("records", "\(Counted(count, "record").are) proven")]
         }
         let others = faults.count > 1 ? ", and \(faults.count - 1) more" : ""
         return [

@@ -109,7 +109,7 @@ struct StoreExamination {
             ? .ok("store.replicas", "it has no replicas")
             : .note(
                 "store.replicas",
-                "it has \(count) replica\(count == 1 ? "" : "s"): where one takes over, the last changes can be lost",
+                "it has \(Counted(count, "replica")): where one takes over, the last changes can be lost",
                 "after that, revoke once more what was revoked shortly before"
             )
     }

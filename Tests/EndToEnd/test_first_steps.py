@@ -1,0 +1,64 @@
+"""README's lines from `init` to a key, as they are printed, on a system that has nothing of Latchkey yet."""
+
+import re
+import subprocess
+
+import pytest
+
+from harness.artefacts import EXECUTABLE, IS_ROOT, ROOT
+from harness.executable import DONE, KEY
+
+# A network, an /etc and a /usr/local/bin of its own: what is printed names no other places, and leaves nothing behind.
+FRESH_SYSTEM = """
+set -eu
+trap 'kill $redis; wait $redis' EXIT
+ip link set lo up
+cp -a /etc "$1/etc" && mount --bind "$1/etc" /etc && rm -rf /etc/latchkey
+mount -t tmpfs none /usr/local/bin && cp "$2" /usr/local/bin/latchkey
+useradd admin && useradd alice
+echo 'admin ALL=(ALL) NOPASSWD: ALL' > /etc/sudoers.d/admin
+cd /
+redis-server --save '' --dir "$1" >&2 & redis=$!
+for try in $(seq 100); do redis-cli ping >&2 2>/dev/null && break; sleep 0.1; done
+"""
+
+needs_root = pytest.mark.skipif(not IS_ROOT, reason="only root can make accounts and namespaces")
+
+
+def printed_lines():
+    """What README shows behind a prompt."""
+    (block,) = re.findall(r"```console\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    lines = re.findall(r"^\$ (.*)$", block, re.MULTILINE)
+    assert lines
+    return lines
+
+
+def run_fresh(folder, *steps):
+    """Carries out lines on a fresh system, each as the account that is named before it."""
+    script = FRESH_SYSTEM + "".join(f"runuser -u {account} -- bash -c '{line}'\n" for account, line in steps)
+    command = ["unshare", "--mount", "--net", "bash", "-c", script, "bash", folder, EXECUTABLE]
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, stdin=subprocess.DEVNULL)
+
+
+@needs_root
+def test_the_lines_that_readme_prints_lead_to_a_key(tmp_path):
+    result = run_fresh(tmp_path, *(("admin", line) for line in printed_lines()))
+
+    said = KEY.sub("…", result.stderr[-2000:])
+    assert result.returncode == DONE, said
+    assert KEY.fullmatch(result.stdout), said
+    assert result.stdout not in result.stderr
+
+
+@needs_root
+def test_who_has_no_access_is_told_a_way_that_works(tmp_path):
+    init, add, generate = printed_lines()
+    own_way = "latchkey generate acme || echo refused with $?"
+
+    result = run_fresh(tmp_path, ("admin", init), ("admin", add), ("alice", own_way), ("root", own_way), ("admin", generate))
+
+    said = KEY.sub("…", result.stderr[-2000:])
+    assert result.returncode == DONE, said
+    assert result.stdout.count("refused with 77\n") == 2
+    assert sum("--as OWNER" in line for line in result.stderr.splitlines()) == 2, said
+    assert KEY.fullmatch(result.stdout.replace("refused with 77\n", ""))
