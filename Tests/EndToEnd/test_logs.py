@@ -4,6 +4,7 @@ Keys are told by their form, and starred from the secret on.
 """
 
 import re
+import socket
 from urllib.parse import unquote
 
 import pytest
@@ -282,6 +283,29 @@ def test_not_even_the_debug_log_holds_a_key(sandboxes):
     logs = [gate.nginx.folder / name for name in ("debug.log", "h2.log")]
     assert all(f"{key[:18]}{'*' * 46}" in log.read_text() for log in logs)
     assert_no_key(gate, key)
+
+
+def test_a_log_of_the_system_gets_no_key_either(sandboxes, tmp_path):
+    place = tmp_path / "syslog"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as syslog:
+        syslog.bind(str(place))
+        place.chmod(0o666)
+        syslog.settimeout(20)
+        gate = sandboxes(workers=1, http=FORMAT, server=f"""
+            error_log syslog:server=unix:{place} info;
+            access_log syslog:server=unix:{place} everything;
+            location / {{
+                latchkey on;
+                proxy_pass http://unix:nobody.sock;
+            }}
+        """)
+        key = gate.key()
+        assert gate.request(f"/?key={key}", key=key).status == 502
+
+        lines = [syslog.recv(4096).decode() for _ in range(2)]
+
+    assert any("connect() to unix" in line for line in lines) and any(": 502 <" in line for line in lines)
+    assert all(f"{key[:18]}{'*' * 46}" in line and secret_of(key) not in line for line in lines)
 
 
 def test_a_reload_without_the_module_gives_the_logs_back(sandboxes):
