@@ -21,8 +21,15 @@ struct StoreInformation {
 
     /// Whether the version is one that Latchkey can use; `nil` where it says none.
     var isNewEnough: Bool? {
+        version.map { $0 >= (6, 2) }
+    }
+
+    /// Whether it says to be of a release before another.
+    func isOlder(than release: (Int, Int)) -> Bool { version.map { $0 < release } ?? false }
+
+    private var version: (Int, Int)? {
         let parts = self["redis_version"]?.split(separator: ".").compactMap { Int($0) }
         guard let parts, parts.count >= 2 else { return nil }
-        return (parts[0], parts[1]) >= (6, 2)
+        return (parts[0], parts[1])
     }
 }

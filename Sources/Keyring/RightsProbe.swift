@@ -22,35 +22,33 @@ public enum RightsProbe {
 
     /// What it writes, in a transaction that Redis gives up: a command in it has no arguments.
     public static var adminChanges: [RedisCommand] {
-        let record = Keyspace.record(locator)
-        let key = Keyspace.gateways
-        return [RedisCommand("MULTI")]
+        [RedisCommand("MULTI")] + changes
             + [
-                command("HINCRBY", record, "version", "1"), command("HSET", record, "a", "b"),
-                command("HDEL", record, "a"), command("HDEL", key, "a"),
-                command("HSET", Keyspace.silentWorkers, "a", "b"),
-                command("XADD", Keyspace.audit(locator), "*", "a", "b"),
-                command("XADD", Keyspace.attempts(locator), "*", "a", "b"),
-                command("ZADD", Keyspace.used(locator), "GT", "1", "a"),
                 FleetChannel.announce(nonce),
                 FleetChannel.awaitConfirmation(of: nonce, milliseconds: 1), RedisCommand("HMGET"),
                 RedisCommand("EXEC"),
             ]
     }
 
-    /// Whether Redis' default user may do what changes consist of.
+    /// Whether Redis' default user may do what is written to the append-only file.
     public static var loading: [RedisCommand] {
-        let record = Keyspace.record(locator)
-        return [
-            command("HINCRBY", record, "version", "1"), command("HSET", record, "a", "b"),
-            command("HDEL", record, "a"),
-            command("XADD", Keyspace.audit(locator), "*", "a", "b"),
-            command("ZADD", Keyspace.used(locator), "GT", "1", "a"),
-        ].map { change in
+        changes.map { change in
             var dryRun = RedisCommand("ACL", "DRYRUN", "default")
             for argument in change.arguments { dryRun.append(argument) }
             return dryRun
         }
+    }
+
+    private static var changes: [RedisCommand] {
+        let record = Keyspace.record(locator)
+        return [
+            command("HINCRBY", record, "version", "1"), command("HSET", record, "a", "b"),
+            command("HDEL", record, "a"), command("HDEL", Keyspace.gateways, "a"),
+            command("HSET", Keyspace.silentWorkers, "a", "b"),
+            command("XADD", Keyspace.audit(locator), "*", "a", "b"),
+            command("XADD", Keyspace.attempts(locator), "*", "a", "b"),
+            command("ZADD", Keyspace.used(locator), "GT", "1", "a"),
+        ]
     }
 
     /// What a gateway does. Numbers and fields are wrong on purpose.

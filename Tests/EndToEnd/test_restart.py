@@ -4,6 +4,7 @@ import pytest
 
 from harness import acl
 from harness.executable import DONE
+from harness.polling import wait_until
 from harness.sandbox import OWNER
 
 PERSISTENCE = {
@@ -22,11 +23,12 @@ RESTARTS = [
 @pytest.fixture
 def protected(sandboxes, tmp_path):
     """Makes a store whose users come from an ACL file, with what the documents say of the default user or other words."""
-    def make(options=(), default=None, tcp=False):
-        users = tmp_path / "users.acl"
+    def make(options=(), default=None, tcp=False, name="users"):
+        users = tmp_path / f"{name}.acl"
         acl.write_users(users, default)
         sandbox = sandboxes(gateways=0, tcp=tcp, redis_options=["--aclfile", str(users), *options], redis_login=acl.OPERATOR)
         acl.authenticate(sandbox)
+        sandbox.users = users
         return sandbox
     return make
 
@@ -42,6 +44,17 @@ def change(sandbox):
     sandbox.latchkey.must("org", "remove", "hooli", "--yes")
     sandbox.key("globex")
     sandbox.latchkey.run("status", "acme", as_="mallory")
+
+
+def change_again(sandbox):
+    sandbox.latchkey.generate("acme", as_=OWNER)
+    sandbox.key("umbrella")
+
+
+def turn_on(sandbox):
+    """Turns the append-only file of a running Redis on."""
+    sandbox.redis.cli("CONFIG", "SET", "appendonly", "yes")
+    sandbox.redis.wait_for_rewrite()
 
 
 def state(sandbox):
@@ -60,8 +73,7 @@ def test_what_was_confirmed_survives_a_restart(protected, how, persistence, opti
     change(sandbox)
     before = state(sandbox)
 
-    getattr(sandbox.redis, how)()
-    sandbox.redis.start()
+    restart(sandbox.redis, how)
 
     assert state(sandbox) == before
 
@@ -77,16 +89,81 @@ def test_a_default_user_without_rights_is_found_before_it_loses_anything(protect
     assert "it loads its append-only file as the default user" in report.out
 
 
+def restart(redis, how="stop"):
+    getattr(redis, how)()
+    redis.start()
+
+
 def test_the_repair_in_the_documents_keeps_what_is_there(protected):
     sandbox = protected(default="user default off")
     change(sandbox)
     sandbox.redis.rewrite()
     before = state(sandbox)
-    sandbox.redis.cli("ACL", "SETUSER", *acl.default_line().split()[1:])
-    sandbox.redis.cli("ACL", "SAVE")
+    acl.write_users(sandbox.users)
+    sandbox.redis.cli("ACL", "LOAD")
     assert "FAULT  store.restart" not in sandbox.latchkey.run("doctor").out
 
-    sandbox.redis.stop()
-    sandbox.redis.start()
+    restart(sandbox.redis)
 
     assert state(sandbox) == before
+
+
+def test_where_nobody_may_repair_a_store_it_starts_from_a_snapshot(protected):
+    sandbox = protected(["--save", "3600 1"], default="user default off")
+    change(sandbox)
+    restart(sandbox.redis)
+    change_again(sandbox)
+    before = state(sandbox)
+    acl.write_users(sandbox.users)
+
+    sandbox.redis.stop()
+    (sandbox.redis.folder / "appendonlydir").rename(sandbox.redis.folder / "aside")
+    with_file, sandbox.redis.options = sandbox.redis.options, [*sandbox.redis.options, "--appendonly", "no"]
+    sandbox.redis.start()
+    turn_on(sandbox)
+    sandbox.redis.options = with_file
+    restart(sandbox.redis)
+
+    assert state(sandbox) == before
+
+
+@pytest.mark.parametrize("how", ["stop", "kill"])
+def test_an_append_only_file_is_turned_on_as_the_doctor_says(protected, how):
+    sandbox = protected(["--appendonly", "no", "--appendfsync", "always", "--save", "3600 1"])
+    change(sandbox)
+    before = state(sandbox)
+    assert "CONFIG SET appendonly yes, and only then the same in redis.conf" in sandbox.latchkey.run("doctor").out
+    turn_on(sandbox)
+    sandbox.redis.options = [*sandbox.redis.options, "--appendonly", "yes"]
+
+    restart(sandbox.redis, how)
+
+    assert state(sandbox) == before
+
+
+def test_a_replica_with_the_documented_users_loses_nothing_in_a_restart(protected):
+    primary = protected(tcp=True)
+    replica = protected(["--appendfsync", "always", "--masterauth", acl.PASSWORD["default"]], tcp=True, name="replica")
+    replica.redis.cli("REPLICAOF", "127.0.0.1", primary.redis.port)
+    wait_until(lambda: "master_link_status:up" in replica.redis.cli("INFO", "replication"), "the replica is up to date")
+    replica.redis.wait_for_rewrite()
+    change(primary)
+    before = state(primary)
+    assert primary.redis.cli("WAIT", "1", "10000") == "1"
+
+    restart(replica.redis, "kill")
+
+    replica.pepper_file.write_bytes(primary.pepper_file.read_bytes())
+    assert state(replica) == before
+
+
+def test_what_the_doctor_cannot_see_of_restarts_it_says(protected):
+    sandbox = protected(["--rename-command", "ACL", ""])
+
+    assert "note   store.restart" in sandbox.latchkey.run("doctor").out
+
+
+def test_what_a_crash_can_undo_is_said_where_the_documented_user_cannot_see_it(protected):
+    report = protected().latchkey.run("doctor").out
+
+    assert "note   store.fsync" in report and "everysec" in report

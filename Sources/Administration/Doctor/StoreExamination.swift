@@ -39,8 +39,7 @@ struct StoreExamination {
         let clock = SilentWorkers.time(replies[0])
         return [.ok("store.reachable", "\(configuration.topology.endpoints[0]) answers")]
             + [self.clock(clock, before, SystemClock.unixTime())]
-            + information(replies[1]) + synchronization(replies[2])
-            + RestartExamination(connection, StoreInformation(replies[1])).findings
+            + information(replies[1]) + durability(connection, replies[1], replies[2])
             + RightsExamination(configuration, connection).findings
             + ExcessExamination(configuration).findings
             + FleetExamination(configuration, connection, clock: clock).findings
@@ -119,36 +118,51 @@ struct StoreExamination {
             ? .ok("store.persistence", "it writes changes to its disk as they come")
             : .fault(
                 "store.persistence",
-                "it does not write changes to its disk as they come: a restart brings revoked keys back",
-                "appendonly yes"
+                "it does not write changes to its disk as they come: a crash brings revoked keys back",
+                "redis-cli CONFIG SET appendonly yes, and only then the same in redis.conf: "
+                    + "docs/OPERATIONS.md"
             )
     }
 
-    /// How soon changes are on the disk, where the user may see that.
-    private func synchronization(_ reply: RedisReply) -> [Finding] {
+    /// What there is to say of an append-only file.
+    private func durability(
+        _ connection: StoreConnection,
+        _ information: RedisReply,
+        _ synchronization: RedisReply
+    ) -> [Finding] {
+        guard let information = StoreInformation(information), information["aof_enabled"] == "1"
+        else { return [] }
+        return [self.synchronization(synchronization)]
+            + RestartExamination(connection, information).findings
+    }
+
+    /// How soon changes are on the disk. No right lets a user see that and no passwords.
+    private func synchronization(_ reply: RedisReply) -> Finding {
+        let check = "store.fsync"
+        let remedy = "appendfsync always, where that is too much"
         guard case .array(let pair) = reply, pair.count == 2, case .bulk(let text) = pair[1] else {
-            return []
+            return .note(
+                check,
+                "it does not tell this user when it synchronizes its disk: with appendfsync everysec, "
+                    + "Redis' default, a crash can undo the changes of the last second",
+                remedy
+            )
         }
-        let value = String(decoding: text, as: UTF8.self)
-        switch value {
-        case "always": return [.ok("store.fsync", "each change is on its disk: appendfsync always")]
+        switch String(decoding: text, as: UTF8.self) {
+        case "always": return .ok(check, "each change is on its disk: appendfsync always")
         case "no":
-            return [
-                .fault(
-                    "store.fsync",
-                    "it leaves it to the system when changes are on the disk: a crash of the machine "
-                        + "brings keys back that were revoked half a minute before",
-                    "appendfsync everysec, or always"
-                )
-            ]
+            return .fault(
+                check,
+                "it leaves it to the system when changes are on the disk: a crash of the machine "
+                    + "brings keys back that were revoked half a minute before",
+                "appendfsync everysec, or always"
+            )
         default:
-            return [
-                .note(
-                    "store.fsync",
-                    "its disk is synchronized each second: a crash can undo the changes of the last",
-                    "appendfsync always, where that is too much"
-                )
-            ]
+            return .note(
+                check,
+                "its disk is synchronized each second: a crash can undo the changes of the last",
+                remedy
+            )
         }
     }
 

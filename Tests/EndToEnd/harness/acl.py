@@ -5,7 +5,7 @@ import re
 from harness.artefacts import ROOT
 
 PROGRAMS = ("gateway", "admin")
-PASSWORD = {"gateway": "gateway-password-1", "admin": "admin-password-2"}
+PASSWORD = {"gateway": "gateway-password-1", "admin": "admin-password-2", "default": "default-password-4"}
 
 # Who runs Redis, and may do everything.
 OPERATOR = ("operator", "operator-password-3")
@@ -25,18 +25,13 @@ def user(program):
 
 
 def line(program):
-    """The line of docs/acl, with the password in its place."""
+    """The line of docs/acl for a program or the default user, with the password in its place."""
     return (ROOT / f"docs/acl/{program}.acl").read_text().strip().replace("PASSWORD", PASSWORD[program])
-
-
-def default_line():
-    """What docs/acl says of Redis' default user."""
-    return (ROOT / "docs/acl/default.acl").read_text().strip()
 
 
 def write_users(path, default=None):
     """Writes an ACL file with the users of the documents and the operator, and other words of the default user if wanted."""
-    users = [default or default_line(), *map(line, PROGRAMS), f"user {OPERATOR[0]} on >{OPERATOR[1]} +@all ~* &*"]
+    users = [default or line("default"), *map(line, PROGRAMS), f"user {OPERATOR[0]} on >{OPERATOR[1]} +@all ~* &*"]
     path.write_text("".join(f"{user}\n" for user in users))
 
 

@@ -82,8 +82,14 @@ class RedisServer:
     def rewrite(self):
         """Writes the append-only file and a snapshot anew, and waits until no other is being written."""
         self.cli("BGREWRITEAOF")
-        wait_until(lambda: not self.statistic("aof_rewrite_in_progress"), "the file is rewritten")
+        self.wait_for_rewrite()
         self.cli("SAVE")
+
+    def wait_for_rewrite(self):
+        wait_until(
+            lambda: not self.statistic("aof_rewrite_in_progress") and not self.statistic("aof_rewrite_scheduled"),
+            "the append-only file is rewritten",
+        )
 
     @property
     def address(self):
