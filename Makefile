@@ -171,10 +171,12 @@ install: ## Install what was built (DESTDIR=, prefix=/usr)
 	$(INSTALL) build/$(library) $(DESTDIR)$(prefix)/$(library)
 	$(INSTALL) build/$(module) $(DESTDIR)$(prefix)/$(module)
 	scripts/install-share build/share $(DESTDIR)$(prefix)/share
+	@echo 'At the top of nginx.conf: load_module $(prefix)/$(module);'
 
-uninstall: ## Remove what was installed
+uninstall: ## Remove what was installed (with the same DESTDIR= and prefix=); docs/BUILDING.md says what comes first
 	rm -f $(addprefix $(DESTDIR)$(prefix)/,$(executable) $(library) $(module) $(completions))
 	rm -f $(DESTDIR)$(prefix)/share/man/man1/latchkey.1 $(DESTDIR)$(prefix)/share/man/man1/latchkey-*.1
+	@rmdir $(DESTDIR)$(prefix)/lib/latchkey 2>/dev/null || true
 
 clean: down ## Stop the demonstration and remove it, and all that was built
 	rm -rf build .build .latchkey

@@ -13,6 +13,9 @@
  *   stream      a request that was let in, ended with its key
  *   credential  where a key may stand in a request
  *   search      the key found there
+ *   star        keys, told by their form, made unreadable
+ *   log         no key in nginx's logs
+ *   dump        no pepper for other processes and core dumps
  *   refusal     the answer to a request that is not let in
  *   format      the words of that answer, in the format that is wanted
  *   accept      whether a client names a media type
@@ -114,6 +117,7 @@ typedef struct {
     ngx_array_t directives; /* of latchkey_directive */
     ngx_array_t places;     /* of ngx_http_latchkey_place_t, one a directive */
     ngx_array_t endpoints;  /* of ngx_http_latchkey_endpoint_t */
+    ngx_array_t logs;       /* of ngx_log_t *: those of all locations */
     ngx_str_t library;
     ngx_str_t secrets; /* opaque, from latchkey_prepare() */
 
@@ -309,6 +313,7 @@ void ngx_http_latchkey_open_stream(ngx_http_latchkey_ctx_t *ctx);
 void ngx_http_latchkey_announce_streams(ngx_http_latchkey_worker_t *worker);
 void ngx_http_latchkey_close_stream(ngx_http_latchkey_ctx_t *ctx);
 void ngx_http_latchkey_close_streams(ngx_http_request_t *r);
+ngx_uint_t ngx_http_latchkey_has_stream(ngx_http_latchkey_ctx_t *ctx);
 ngx_uint_t ngx_http_latchkey_lacks_stream(ngx_http_latchkey_ctx_t *ctx);
 void ngx_http_latchkey_post_end(ngx_http_latchkey_ctx_t *ctx);
 
@@ -329,10 +334,33 @@ ngx_uint_t ngx_http_latchkey_takes_bearer(ngx_array_t *credentials);
 ngx_int_t ngx_http_latchkey_find_credential(ngx_http_request_t *r,
     ngx_array_t *credentials, ngx_str_t *value);
 
+/* star */
+
+/* the shortest text that holds a key's locator and secret, each behind a "_" */
+#define NGX_HTTP_LATCHKEY_FORM_MIN 48
+
+void ngx_http_latchkey_star(u_char *p, size_t len);
+void ngx_http_latchkey_star_copy(ngx_pool_t *pool, ngx_str_t *text);
+
+/* log */
+
+ngx_int_t ngx_http_latchkey_keep_log(ngx_conf_t *cf,
+    ngx_http_latchkey_main_conf_t *lmcf);
+ngx_int_t ngx_http_latchkey_guard_logs(ngx_cycle_t *cycle,
+    ngx_http_latchkey_main_conf_t *lmcf);
+ngx_int_t ngx_http_latchkey_log_handler(ngx_http_request_t *r);
+
+/* dump */
+
+void ngx_http_latchkey_forbid_dumps(ngx_log_t *log);
+void ngx_http_latchkey_warn_of_cores(ngx_cycle_t *cycle);
+
 /* refusal */
 
 ngx_int_t ngx_http_latchkey_refuse(ngx_http_request_t *r,
     ngx_http_latchkey_ctx_t *ctx);
+ngx_http_err_page_t *ngx_http_latchkey_find_page(ngx_array_t *pages,
+    ngx_uint_t status);
 
 /* format */
 

@@ -25,10 +25,9 @@ static const char *ngx_http_latchkey_early_return(ngx_conf_t *cf,
 static const char *ngx_http_latchkey_early_rewrite(
     ngx_http_script_regex_code_t *code);
 #endif
-static ngx_uint_t ngx_http_latchkey_has_page(ngx_conf_t *cf,
-    ngx_uint_t status);
+static ngx_uint_t ngx_http_latchkey_moved_by_server(ngx_conf_t *cf);
 static void *ngx_http_latchkey_private_pointer(ngx_conf_t *cf,
-    const char *module);
+    void **loc_conf, const char *module);
 static void ngx_http_latchkey_log_early(ngx_conf_t *cf, ngx_uint_t level,
     const char *what, ngx_http_latchkey_place_t *place);
 
@@ -40,6 +39,7 @@ ngx_http_latchkey_examine_early(ngx_conf_t *cf,
     ngx_http_latchkey_loc_conf_t *llcf, ngx_uint_t inherited)
 {
     const char *what;
+    ngx_http_conf_ctx_t *ctx;
 
     if (llcf->mode == NGX_HTTP_LATCHKEY_DRY_RUN && !llcf->verify) {
         return NGX_OK;
@@ -56,13 +56,23 @@ ngx_http_latchkey_examine_early(ngx_conf_t *cf,
         return NGX_OK;
     }
 
+    ctx = cf->ctx;
+
     if (what == NULL
-        && ngx_http_latchkey_private_pointer(cf, "ngx_http_try_files_module"))
+        && ngx_http_latchkey_private_pointer(cf, ctx->loc_conf,
+            "ngx_http_try_files_module"))
     {
         what = "\"try_files\" answers";
     }
 
     if (what == NULL) {
+
+        if (ngx_http_latchkey_moved_by_server(cf)) {
+            ngx_http_latchkey_log_early(cf, NGX_LOG_WARN,
+                "\"rewrite\" of the server leaves for another",
+                &llcf->verify_place);
+        }
+
         return NGX_OK;
     }
 
@@ -87,9 +97,12 @@ ngx_http_latchkey_early_code(ngx_conf_t *cf, ngx_uint_t inherited)
     const char *what, *rewritten;
     ngx_array_t *codes;
     ngx_http_script_code_pt code;
+    ngx_http_conf_ctx_t *ctx;
     ngx_http_script_if_code_t *condition;
 
-    codes = ngx_http_latchkey_private_pointer(cf, "ngx_http_rewrite_module");
+    ctx = cf->ctx;
+    codes = ngx_http_latchkey_private_pointer(cf, ctx->loc_conf,
+        "ngx_http_rewrite_module");
 
     if (codes == NULL || codes->size != 1) {
         return NULL;
@@ -149,40 +162,19 @@ static const char *
 ngx_http_latchkey_early_return(ngx_conf_t *cf,
     ngx_http_script_return_code_t *code, ngx_uint_t inherited)
 {
+    ngx_http_core_loc_conf_t *clcf;
+
     if (code->status < NGX_HTTP_SPECIAL_RESPONSE
         || (code->status < NGX_HTTP_BAD_REQUEST && !inherited))
     {
         return "\"return\" answers";
     }
 
-    return ngx_http_latchkey_has_page(cf, code->status)
-        ? "\"return\" and its \"error_page\" answer"
-        : NULL;
-}
-
-
-static ngx_uint_t
-ngx_http_latchkey_has_page(ngx_conf_t *cf, ngx_uint_t status)
-{
-    ngx_uint_t i;
-    ngx_http_err_page_t *page;
-    ngx_http_core_loc_conf_t *clcf;
-
     clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
 
-    if (clcf->error_pages == NULL) {
-        return 0;
-    }
-
-    page = clcf->error_pages->elts;
-
-    for (i = 0; i < clcf->error_pages->nelts; i++) {
-        if (page[i].status == (ngx_int_t) status) {
-            return 1;
-        }
-    }
-
-    return 0;
+    return ngx_http_latchkey_find_page(clcf->error_pages, code->status)
+        ? "\"return\" and its \"error_page\" answer"
+        : NULL;
 }
 
 
@@ -204,21 +196,67 @@ ngx_http_latchkey_early_rewrite(ngx_http_script_regex_code_t *code)
 #endif
 
 
+/*
+ * What a server rewrites, it rewrites in subrequests as well: auth_request then
+ * asks another location.  Whether the condition of an "if" holds is not known.
+ */
+
+static ngx_uint_t
+ngx_http_latchkey_moved_by_server(ngx_conf_t *cf)
+{
+#if (NGX_PCRE)
+    u_char *p, *end;
+    ngx_array_t *codes;
+    ngx_http_core_loc_conf_t *clcf;
+    ngx_http_core_srv_conf_t *cscf;
+    ngx_http_script_regex_code_t *code;
+
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+    cscf = ngx_http_conf_get_module_srv_conf(cf, ngx_http_core_module);
+
+    codes = ngx_http_latchkey_private_pointer(cf, cscf->ctx->loc_conf,
+        "ngx_http_rewrite_module");
+
+    if (codes == NULL || codes->size != 1 || clcf->noname || clcf->regex) {
+        return 0;
+    }
+
+    p = codes->elts;
+    end = p + codes->nelts;
+
+    while ((size_t) (end - p) >= sizeof(ngx_http_script_regex_code_t)) {
+
+        code = (ngx_http_script_regex_code_t *) p;
+
+        if (code->code == ngx_http_script_regex_start_code
+            && !code->test && code->uri && !code->redirect
+            && ngx_regex_exec(code->regex->regex, &clcf->name, NULL, 0) >= 0)
+        {
+            return 1;
+        }
+
+        p += sizeof(uintptr_t);
+    }
+#endif
+
+    return 0;
+}
+
+
 static void *
-ngx_http_latchkey_private_pointer(ngx_conf_t *cf, const char *module)
+ngx_http_latchkey_private_pointer(ngx_conf_t *cf, void **loc_conf,
+    const char *module)
 {
 #if (nginx_version <= NGX_HTTP_LATCHKEY_PRIVATE_KNOWN)
     ngx_uint_t i;
     ngx_module_t **modules;
-    ngx_http_conf_ctx_t *ctx;
 
-    ctx = cf->ctx;
     modules = cf->cycle->modules;
 
     for (i = 0; modules[i]; i++) {
 
         if (ngx_strcmp(modules[i]->name, module) == 0) {
-            return *(void **) ctx->loc_conf[modules[i]->ctx_index];
+            return *(void **) loc_conf[modules[i]->ctx_index];
         }
     }
 #endif

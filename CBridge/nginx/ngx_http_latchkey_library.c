@@ -21,6 +21,8 @@ typedef struct {
 /* what "latchkey doctor" finds in the file: the module cannot be loaded there */
 const char ngx_http_latchkey_interface[] =
     "latchkey interface " ngx_http_latchkey_text(LATCHKEY_ABI_VERSION) "\n";
+const char ngx_http_latchkey_server[] =
+    "latchkey nginx " NGX_CONF_PATH " " NGX_USER " " NGX_GROUP "\n";
 
 
 #define ngx_http_latchkey_symbol(name)                                 \

@@ -14,6 +14,7 @@ static ngx_int_t ngx_http_latchkey_merge_verify(ngx_conf_t *cf,
     ngx_http_latchkey_loc_conf_t *conf, ngx_http_latchkey_loc_conf_t *prev);
 static ngx_int_t ngx_http_latchkey_init(ngx_conf_t *cf);
 static ngx_int_t ngx_http_latchkey_add_handlers(ngx_conf_t *cf);
+static ngx_int_t ngx_http_latchkey_init_module(ngx_cycle_t *cycle);
 static ngx_int_t ngx_http_latchkey_init_process(ngx_cycle_t *cycle);
 static void ngx_http_latchkey_exit_process(ngx_cycle_t *cycle);
 
@@ -39,7 +40,7 @@ ngx_module_t ngx_http_latchkey_module = {
     ngx_http_latchkey_commands,     /* module directives */
     NGX_HTTP_MODULE,                /* module type */
     NULL,                           /* init master */
-    NULL,                           /* init module */
+    ngx_http_latchkey_init_module,  /* init module */
     ngx_http_latchkey_init_process, /* init process */
     NULL,                           /* init thread */
     NULL,                           /* exit thread */
@@ -67,6 +68,8 @@ ngx_http_latchkey_create_main_conf(ngx_conf_t *cf)
             != NGX_OK
         || ngx_array_init(&lmcf->endpoints, cf->pool, 1,
                sizeof(ngx_http_latchkey_endpoint_t))
+            != NGX_OK
+        || ngx_array_init(&lmcf->logs, cf->pool, 8, sizeof(ngx_log_t *))
             != NGX_OK)
     {
         return NULL;
@@ -131,6 +134,12 @@ ngx_http_latchkey_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 
     ngx_http_latchkey_merge_mode(conf, prev);
 
+    lmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_latchkey_module);
+
+    if (ngx_http_latchkey_keep_log(cf, lmcf) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
     if (conf->checked) {
 
         if (ngx_http_latchkey_examine_early(cf, conf, inherited) != NGX_OK) {
@@ -139,7 +148,6 @@ ngx_http_latchkey_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 
         ngx_http_latchkey_warn_of_dropped_headers(cf, conf);
 
-        lmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_latchkey_module);
         lmcf->used = 1;
     }
 
@@ -206,6 +214,8 @@ ngx_http_latchkey_init(ngx_conf_t *cf)
         return NGX_OK;
     }
 
+    ngx_http_latchkey_forbid_dumps(cf->log);
+
     if (ngx_http_latchkey_prepare(cf, lmcf) != NGX_OK) {
         return NGX_ERROR;
     }
@@ -245,7 +255,38 @@ ngx_http_latchkey_add_handlers(ngx_conf_t *cf)
     h[0] = ngx_http_latchkey_last_access_handler;
     h[handlers->nelts - 1] = ngx_http_latchkey_access_handler;
 
+    /* these run from the first to the last */
+
+    handlers = &cmcf->phases[NGX_HTTP_LOG_PHASE].handlers;
+
+    if (ngx_array_push(handlers) == NULL) {
+        return NGX_ERROR;
+    }
+
+    h = handlers->elts;
+
+    ngx_memmove(h + 1, h, (handlers->nelts - 1) * sizeof(ngx_http_handler_pt));
+
+    h[0] = ngx_http_latchkey_log_handler;
+
     return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_latchkey_init_module(ngx_cycle_t *cycle)
+{
+    ngx_http_latchkey_main_conf_t *lmcf;
+
+    lmcf = ngx_http_cycle_get_module_main_conf(cycle, ngx_http_latchkey_module);
+
+    if (lmcf == NULL || !lmcf->used) {
+        return NGX_OK;
+    }
+
+    ngx_http_latchkey_warn_of_cores(cycle);
+
+    return ngx_http_latchkey_guard_logs(cycle, lmcf);
 }
 
 
@@ -259,6 +300,8 @@ ngx_http_latchkey_init_process(ngx_cycle_t *cycle)
     if (lmcf == NULL || !lmcf->used) {
         return NGX_OK;
     }
+
+    ngx_http_latchkey_forbid_dumps(cycle->log);
 
     if (ngx_process == NGX_PROCESS_WORKER
         || ngx_process == NGX_PROCESS_SINGLE)

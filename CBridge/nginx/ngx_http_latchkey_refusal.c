@@ -225,39 +225,57 @@ ngx_http_latchkey_push_challenge(ngx_http_request_t *r, const char *error)
 /*
  * Where the site has a page of its own for the status, or delays a 401, nginx
  * must be given the status.  A subrequest has no pages: one with a status of
- * its own, "=200", would let the main request in.
+ * its own, "=200", would let the main request in; and so would it where another
+ * proxy asks a check.
  */
 
 static ngx_uint_t
 ngx_http_latchkey_left_to_nginx(ngx_http_request_t *r, ngx_uint_t status)
 {
-    ngx_uint_t i;
     ngx_http_err_page_t *page;
     ngx_http_core_loc_conf_t *clcf;
+    ngx_http_latchkey_loc_conf_t *llcf;
 
     if (r != r->main) {
         return 0;
     }
 
     clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
+    llcf = ngx_http_get_module_loc_conf(r, ngx_http_latchkey_module);
+
+    page = ngx_http_latchkey_find_page(clcf->error_pages, status);
+
+    if (llcf->verify && page && page->overwrite >= 0) {
+        return 0;
+    }
 
     if (status == NGX_HTTP_UNAUTHORIZED && clcf->auth_delay) {
         return 1;
     }
 
-    if (r->error_page || clcf->error_pages == NULL || r->uri_changes == 0) {
-        return 0;
+    return page && !r->error_page && r->uri_changes != 0;
+}
+
+
+ngx_http_err_page_t *
+ngx_http_latchkey_find_page(ngx_array_t *pages, ngx_uint_t status)
+{
+    ngx_uint_t i;
+    ngx_http_err_page_t *page;
+
+    if (pages == NULL) {
+        return NULL;
     }
 
-    page = clcf->error_pages->elts;
+    page = pages->elts;
 
-    for (i = 0; i < clcf->error_pages->nelts; i++) {
+    for (i = 0; i < pages->nelts; i++) {
         if (page[i].status == (ngx_int_t) status) {
-            return 1;
+            return &page[i];
         }
     }
 
-    return 0;
+    return NULL;
 }
 
 

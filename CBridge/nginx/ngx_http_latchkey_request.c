@@ -235,7 +235,14 @@ ngx_http_latchkey_identify(ngx_http_request_t *r, ngx_http_latchkey_ctx_t *ctx)
             && mctx->credentials == ctx->credentials)
         {
             ctx->decision = mctx->decision;
-            return NGX_OK;
+
+            /* a dry run ends nothing: here it may have to be ended */
+
+            if (ngx_http_latchkey_has_stream(mctx)
+                || !ngx_http_latchkey_lacks_stream(ctx))
+            {
+                return NGX_OK;
+            }
         }
     }
 

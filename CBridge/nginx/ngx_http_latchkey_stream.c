@@ -113,6 +113,14 @@ ngx_http_latchkey_close_streams(ngx_http_request_t *r)
 }
 
 
+ngx_uint_t
+ngx_http_latchkey_has_stream(ngx_http_latchkey_ctx_t *ctx)
+{
+    return ctx->stream || ngx_http_latchkey_is_announcing(ctx)
+        || ctx->end.posted;
+}
+
+
 /*
  * An internal redirect may have brought an allowed request here from where it
  * was to be left alone.
@@ -122,9 +130,7 @@ ngx_uint_t
 ngx_http_latchkey_lacks_stream(ngx_http_latchkey_ctx_t *ctx)
 {
     return ctx->decision.result == LATCHKEY_ALLOWED
-        && ctx->stream == 0
-        && !ngx_http_latchkey_is_announcing(ctx)
-        && !ctx->end.posted
+        && !ngx_http_latchkey_has_stream(ctx)
         && ngx_http_latchkey_may_be_ended(ctx);
 }
 

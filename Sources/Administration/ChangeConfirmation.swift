@@ -1,4 +1,5 @@
 import Keyring
+import RedisClient
 
 /// What is known of a change that the store has made: whether it holds at all gateways.
 public enum ChangeConfirmation: Equatable, Sendable {
@@ -23,6 +24,18 @@ public enum ChangeConfirmation: Equatable, Sendable {
         case notReadBack(String)
         /// What was read back is not what was written.
         case undone
+        /// The change holds, as far as that was waited for, and the audit does not have it, for this
+        /// reason.
+        case notAudited(String)
+    }
+}
+
+extension ChangeConfirmation {
+    /// Whether the change holds matters most: only then it is told that the audit does not have it.
+    func noting(_ auditFault: RedisError?) -> ChangeConfirmation {
+        guard let auditFault else { return self }
+        if case .unconfirmed = self { return self }
+        return .unconfirmed(.notAudited(auditFault.message))
     }
 }
 

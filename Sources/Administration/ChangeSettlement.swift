@@ -33,6 +33,7 @@ struct ChangeSettlement {
         confirmation(since: change.repliedAt, waiting) { store throws(ChangeConfirmation.Doubt) in
             try readBack([change], store)
         }
+        .noting(change.auditFault)
     }
 
     /// Finds out whether changes hold everywhere, all of which were made by a moment.

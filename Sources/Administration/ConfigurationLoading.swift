@@ -24,9 +24,14 @@ extension Configuration {
     /// Files include one another at most so deep.
     private static let depthMax = 8
 
-    private static func directives(in path: String, depth: Int) throws(ConfigurationFault)
-        -> [Directive]
-    {
+    /// The directives of a file in nginx's syntax, and of those that it includes.
+    ///
+    /// - Parameter folder: Where relative names of included files begin; `nil` where they are refused.
+    static func directives(
+        in path: String,
+        depth: Int = 0,
+        folder: String? = nil
+    ) throws(ConfigurationFault) -> [Directive] {
         let contents: [UInt8]
         do throws(ConfigurationFault) {
             contents = try Self.contents(path)
@@ -40,18 +45,22 @@ extension Configuration {
                 continue
             }
             guard depth < depthMax else { throw directive.fault("is too deep") }
-            for file in try files(directive) {
-                directives += try Self.directives(in: file, depth: depth + 1)
+            for file in try files(directive, folder) {
+                directives += try Self.directives(in: file, depth: depth + 1, folder: folder)
             }
         }
         return directives
     }
 
     /// The files that an `include` means, in nginx's order.
-    private static func files(_ directive: Directive) throws(ConfigurationFault) -> [String] {
-        guard let path = directive.values.first, directive.values.count == 1 else {
+    private static func files(
+        _ directive: Directive,
+        _ folder: String?
+    ) throws(ConfigurationFault) -> [String] {
+        guard let name = directive.values.first, directive.values.count == 1 else {
             throw directive.fault("takes one file")
         }
+        let path = name.hasPrefix("/") ? name : folder.map { "\($0)/\(name)" } ?? name
         guard path.hasPrefix("/") else {
             throw directive.fault(
                 "needs an absolute path: nginx has a folder of its own for others"

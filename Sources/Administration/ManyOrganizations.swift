@@ -31,7 +31,11 @@ public struct BatchSummary: Sendable {
 
     mutating func take(_ outcome: RecordBatch.Outcome, _ line: OrganizationLine) {
         switch outcome {
-        case .changed: changed += 1
+        case .changed(let change):
+            changed += 1
+            do throws(AdministrationError) { try change.checkAudited() } catch {
+                refusals.append(.init(line: line, error: error))
+            }
         case .unchanged: unchanged += 1
         case .refused(let error): refusals.append(.init(line: line, error: error))
         }

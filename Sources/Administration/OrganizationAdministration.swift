@@ -21,6 +21,7 @@ extension KeyAdministration {
             existing throws(AdministrationError) in
             try Self.registered(organization, owner: owner, existing)
         }
+        try change?.checkAudited()
         return change != nil
     }
 
@@ -69,6 +70,7 @@ extension KeyAdministration {
             guard let existing, !existing.isRemoved else { throw unknown(organization) }
             return existing.owner == owner ? nil : existing.transferred(to: owner)
         }
+        try change?.checkAudited()
         return change != nil
     }
 

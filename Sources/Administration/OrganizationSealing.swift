@@ -10,13 +10,17 @@ extension KeyAdministration {
     public func sealRecords() throws(AdministrationError) -> (count: Int, faults: [String]) {
         try OwnerRule.check(.sealRecords, on: nil, owner: nil, by: caller)
         var outdated: [Organization] = []
-        let faults = try RecordListing(store).visitProven(seal) { record, stored in
+        var faults = try RecordListing(store).visitProven(seal) { record, stored in
             if stored.pepper(seal) != 0 { outdated.append(record.organization) }
         }
         var count = 0
         for organization in outdated {
             let change = try store.change(organization, audit(.seal)) { $0?.sealedAnew() }
-            if change != nil { count += 1 }
+            guard let change else { continue }
+            count += 1
+            do throws(AdministrationError) { try change.checkAudited() } catch {
+                faults.append(error.message)
+            }
         }
         return (count, faults)
     }

@@ -67,10 +67,12 @@ public struct PepperlessRevocation {
     public func revoke(_ organization: Organization, waiting: Waiting = .untilConfirmed)
         throws(AdministrationError) -> ChangeConfirmation
     {
-        for _ in 0..<Self.attemptsMax where try attempt(organization) {
+        var auditFault: RedisError?
+        for _ in 0..<Self.attemptsMax where try attempt(organization, &auditFault) {
             return settlement.confirmation(since: clock.monotonic, waiting) {
                 patient throws(ChangeConfirmation.Doubt) in try readBack(organization, patient)
             }
+            .noting(auditFault)
         }
         throw AdministrationError(.store, "the store does not take the change: try again")
     }
@@ -103,18 +105,22 @@ extension PepperlessRevocation {
     }
 
     /// Returns whether there is no key; `false` where it is to be looked at again.
-    private func attempt(_ organization: Organization) throws(AdministrationError) -> Bool {
+    private func attempt(_ organization: Organization, _ auditFault: inout RedisError?)
+        throws(AdministrationError) -> Bool
+    {
         let locator = organization.locator
-        let replies = try store.read([KeyCommands.watch(locator), KeyCommands.read(locator)])
-        if let error = replies[0].failure { throw AdministrationError(error) }
-        guard try checked(replies[1], organization).claimsKey else { return true }
+        let watched = try store.read([KeyCommands.watch(locator), KeyCommands.read(locator)])
+        if let error = watched[0].failure { throw AdministrationError(error) }
+        guard try checked(watched[1], organization).claimsKey else { return true }
         // MULTI goes alone: were it refused, what is behind it would be carried out one by one.
         let commands = KeyCommands.end(locator, at: clock.unix, audit: entry)
         if let error = try transact(commands.prefix(1)).lazy.compactMap(\.failure).first {
             throw AdministrationError(error)
         }
-        if let error = try transact(commands.dropFirst()).lazy.compactMap(\.failure).first {
-            throw AdministrationError(error)
+        let replies = try transact(commands.dropFirst())
+        if let error = replies.lazy.compactMap(\.failure).first { throw AdministrationError(error) }
+        if case .unaudited(let error) = WriteOutcome(replies.last ?? .null, version: nil) {
+            auditFault = error
         }
         return false
     }

@@ -16,6 +16,12 @@ struct RecordBatch {
         /// Nothing had to be done.
         case unchanged
         case refused(AdministrationError)
+
+        fileprivate func noting(_ auditFaults: [Organization: RedisError]) -> Outcome {
+            guard case .changed(var change) = self else { return self }
+            change.auditFault = auditFaults[change.record.organization]
+            return .changed(change)
+        }
     }
 
     /// What is to become of a record.
@@ -56,7 +62,8 @@ struct RecordBatch {
             let outcomes = try outcomes(steps, doubtful, hasBeenInDoubt)
             let changes = outcomes.compactMap { $0.pending }
             switch try write(changes, steps) {
-            case .written: return outcomes.map { $0.settled }
+            case .written(let auditFaults):
+                return outcomes.map { $0.settled.noting(auditFaults) }
             case .overtaken: doubtful = [:]
             case .unknown(let reason):
                 guard !hasBeenInDoubt else { throw Self.unconfirmed(reason) }
@@ -89,7 +96,8 @@ extension RecordBatch {
     }
 
     private enum Attempt {
-        case written
+        /// Some of the changes may be missing in their audits.
+        case written(auditFaults: [Organization: RedisError])
         case overtaken
         case unknown(String)
     }
@@ -138,7 +146,7 @@ extension RecordBatch {
         guard !changes.isEmpty else {
             // An empty transaction ends the watch: thousands of watched records are slow.
             _ = try store.read([RedisCommand("MULTI"), RedisCommand("EXEC")])
-            return .written
+            return .written(auditFaults: [:])
         }
         let audits = Dictionary(uniqueKeysWithValues: steps.map { ($0.organization, $0.audit) })
         // MULTI goes alone: were it refused, what is behind it would be carried out one by one.
@@ -179,13 +187,17 @@ extension RecordBatch {
             if let error = reply.failure { throw AdministrationError(error) }
             return .unknown("the store answered with something else")
         }
+        var auditFaults: [Organization: RedisError] = [:]
         for (index, change) in changes.enumerated() {
             let part = Array(replies[index * 4..<index * 4 + 4])
             let version = setsVersion ? nil : change.record.version
-            guard WriteOutcome(.array(part), version: version) == .written else {
+            switch WriteOutcome(.array(part), version: version) {
+            case .written: break
+            case .unaudited(let error): auditFaults[change.record.organization] = error
+            case .overtaken, .refused, .unknown:
                 return .unknown("the store did not confirm the whole change")
             }
         }
-        return .written
+        return .written(auditFaults: auditFaults)
     }
 }

@@ -13,6 +13,19 @@ struct RecordChange {
     /// When the store's reply had arrived: from then on no gateway hears anything else from it.
     let repliedAt: MonotonicTime
 
+    /// Why the audit does not have the change; `nil` where it has it.
+    var auditFault: RedisError?
+
+    /// Throws where the audit does not have the change, which was made all the same.
+    func checkAudited() throws(AdministrationError) {
+        guard let auditFault else { return }
+        throw AdministrationError(
+            .unconfirmed,
+            "\(record.organization) was changed, but its audit does not have it: "
+                + auditFault.message
+        )
+    }
+
     /// Whether what is stored now bears the change out: it is what was written, or what others made
     /// of it later; and no key that the change ended is in it. A record that is gone bears nothing
     /// out: nothing of ours removes one, so the store has lost what it had, the list of gateways too.

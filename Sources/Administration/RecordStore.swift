@@ -78,7 +78,8 @@ final class RecordStore {
                 }
             guard let next else { return nil }
             switch try write(next, audit, setsVersion: claim != nil) {
-            case .written: return change(from: stored, to: next)
+            case .written(let auditFault):
+                return change(from: stored, to: next, auditFault: auditFault)
             case .overtaken: break
             case .unknown(let reason):
                 guard doubtful == nil else { throw Self.unconfirmed(organization, reason) }
@@ -92,8 +93,17 @@ final class RecordStore {
     }
 
     /// To be called as soon as the store's reply has arrived.
-    private func change(from before: KeyRecord?, to record: KeyRecord) -> RecordChange {
-        RecordChange(before: before, record: record, repliedAt: clock.monotonic)
+    private func change(
+        from before: KeyRecord?,
+        to record: KeyRecord,
+        auditFault: RedisError? = nil
+    ) -> RecordChange {
+        RecordChange(
+            before: before,
+            record: record,
+            repliedAt: clock.monotonic,
+            auditFault: auditFault
+        )
     }
 }
 
@@ -101,7 +111,7 @@ final class RecordStore {
 
 extension RecordStore {
     private enum Attempt {
-        case written
+        case written(auditFault: RedisError?)
         /// Somebody else was faster.
         case overtaken
         /// It may or may not have been written.
@@ -176,7 +186,8 @@ extension RecordStore {
             throw AdministrationError(error)
         }
         switch WriteOutcome(replies.last ?? .null, version: setsVersion ? nil : record.version) {
-        case .written: return .written
+        case .written: return .written(auditFault: nil)
+        case .unaudited(let error): return .written(auditFault: error)
         case .overtaken: return .overtaken
         case .refused(let error): throw AdministrationError(error)
         case .unknown: return .unknown("the store did not confirm the whole change")

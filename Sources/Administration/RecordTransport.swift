@@ -68,12 +68,18 @@ extension KeyAdministration {
             )
             for outcome in outcomes {
                 switch outcome {
-                case .changed(let change): changes.append(change)
+                case .changed(let change):
+                    changes.append(change)
+                    do throws(AdministrationError) { try change.checkAudited() } catch {
+                        summary.faults.append(error.message)
+                    }
                 case .unchanged: summary.left += 1
                 case .refused(let error): summary.faults.append(error.message)
                 }
             }
-            try importUses(entries[progress.done...].prefix(RecordBatch.countMax))
+            summary.faults += try importUses(
+                entries[progress.done...].prefix(RecordBatch.countMax)
+            )
             progress.done += part.count
         }
         summary.written = changes.count
@@ -123,12 +129,15 @@ extension KeyAdministration {
         return records
     }
 
+    /// Returns why last uses could not be written.
     private func importUses(_ entries: ArraySlice<RecordArchive.Entry>)
-        throws(AdministrationError)
+        throws(AdministrationError) -> [String]
     {
         let uses = entries.compactMap { entry in
             entry.lastUse.map { (key: entry.locator, value: $0) }
         }
-        _ = try store.read(UseCommands.record(uses))
+        return try store.read(UseCommands.record(uses)).compactMap(\.failure).map {
+            "last uses were not imported: \($0.message)"
+        }
     }
 }

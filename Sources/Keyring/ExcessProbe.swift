@@ -28,6 +28,12 @@ public enum ExcessProbe {
         for argument in [record, Array("a".utf8), Array("b".utf8), Array("c".utf8)] {
             change.append(argument)
         }
-        return both + [(change, "change records"), (RedisCommand("SCAN", "0"), "list all keys")]
+        var expire = RedisCommand("EXPIRE")
+        expire.append(Keyspace.gateways)
+        expire.append("never")
+        return both + [
+            (change, "change records"), (expire, "delete last uses and the list of gateways"),
+            (RedisCommand("SCAN", "0"), "list all keys"),
+        ]
     }
 }

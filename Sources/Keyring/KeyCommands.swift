@@ -104,6 +104,8 @@ public enum KeyCommands {
 /// What became of ``KeyCommands/write(_:seal:audit:)``.
 public enum WriteOutcome: Equatable, Sendable {
     case written
+    /// The record was written, and its audit entry was not, for this reason.
+    case unaudited(RedisError)
     /// Somebody else changed the record first; nothing was done.
     case overtaken
     /// Redis did nothing, and says why.
@@ -119,9 +121,13 @@ public enum WriteOutcome: Equatable, Sendable {
         case .null: self = .overtaken
         case .error: self = reply.failure.map(WriteOutcome.refused) ?? .unknown
         case .array(let replies):
-            let succeeded = replies.count == 4 && replies.allSatisfy { $0.failure == nil }
+            let succeeded = replies.count == 4 && replies.prefix(3).allSatisfy { $0.failure == nil }
             let isRaised = version.map { replies.first == .integer(Int64($0)) } ?? true
-            self = succeeded && isRaised ? .written : .unknown
+            guard succeeded, isRaised else {
+                self = .unknown
+                return
+            }
+            self = replies[3].failure.map(WriteOutcome.unaudited) ?? .written
         default: self = .unknown
         }
     }

@@ -80,6 +80,7 @@ enum ConfirmationText {
                 "it is not known which gateways may still accept \(key), nor until when: \(reason)"
             case .gateways(let answer): reason(answer, key)
             case .notReadBack(let reason): "that could not be read back: \(reason)"
+            case .notAudited(let reason): "its audit does not have it: \(reason)"
             case .undone: "the store does not have it so any more: \(remedy)"
             }
         return AdministrationError(.unconfirmed, "\(change), but \(reason)")

@@ -69,13 +69,14 @@ final class ScanReport {
         return cells.joined(separator: isTerminal ? "  " : "\t") + "\n"
     }
 
-    /// `FILE:LINE`, `COMMIT:FILE:LINE` or `COMMIT`, as git and compilers write it.
+    /// `FILE:LINE`, `COMMIT:FILE:LINE`, `COMMIT` or `index:FILE:LINE`, as git and compilers write it.
     private static func place(_ finding: ScanFinding) -> String {
         let line = finding.line == 0 ? "" : ":\(finding.line)"
         switch finding.place {
         case .file(let path): return name(path) + line
         case .commit(_, let id, let path?): return "\(id.prefix(idLength)):\(name(path))\(line)"
         case .commit(_, let id, nil): return "\(id.prefix(idLength))"
+        case .index(_, let path): return "index:\(name(path))\(line)"
         }
     }
 
@@ -87,14 +88,12 @@ final class ScanReport {
         let text = { (text: String?) in
             text.map { JSONText.string(Redaction.redacting($0)) } ?? "null"
         }
-        var (repository, commit): (String?, String?)
-        if case .commit(let folder, let id, _) = finding.place {
-            (repository, commit) = (folder, id)
-        }
+        var commit: String?
+        if case .commit(_, let id, _) = finding.place { commit = id }
         return JSONText.object([
             ("file", text(finding.place.path)),
             ("line", finding.line == 0 ? "null" : String(finding.line)),
-            ("repository", text(repository)),
+            ("repository", text(finding.place.repository)),
             ("commit", text(commit)),
             ("prefix", JSONText.string(finding.prefix)),
             ("locator", JSONText.string("\(finding.locator)")),

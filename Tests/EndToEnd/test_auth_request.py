@@ -38,6 +38,26 @@ DIRECT = SERVER + """
             }
         }
 
+        location = /paged {
+            latchkey_verify;
+            error_page 400 401 503 =200 /open;
+        }
+
+        location = /delayed {
+            latchkey_verify;
+            auth_delay 1ms;
+            error_page 401 = @open;
+        }
+
+        location = /worded {
+            latchkey_verify;
+            error_page 401 /open;
+        }
+
+        location @open {
+            return 200 'open';
+        }
+
         location /tagged {
             auth_request /check;
             auth_request_set $result $latchkey_result;
@@ -141,6 +161,21 @@ def test_another_proxy_may_ask_the_location_directly(gate, key):
 def test_a_block_of_its_location_is_a_check_as_well(gate, key, location):
     assert [gate.request(f"/{location}", key=each).status for each in (key, "nonsense", None)] == [204, 401, 401]
     assert [gate.request(f"/asks/{location}", key=each).status for each in (key, None)] == [200, 401]
+
+
+@pytest.mark.parametrize("target", ["/paged", "/delayed"])
+def test_no_page_turns_a_refusal_that_another_proxy_asks_for_into_a_success(gate, key, target):
+    refused = gate.request(target)
+
+    assert refused.status == 401
+    assert refused.header("WWW-Authenticate") == 'Bearer realm="api"'
+    assert gate.request(target, key=key).status == 204
+
+
+def test_a_page_may_word_a_refusal_that_another_proxy_asks_for(gate):
+    refused = gate.request("/worded")
+
+    assert (refused.status, refused.body) == (401, "open\n")
 
 
 def test_an_internal_location_cannot_be_asked_from_outside(gate, key):

@@ -96,6 +96,45 @@ def test_nothing_else_answers_where_a_check_does(gate, directives, what):
     assert f"nginx.conf:{line_of(gate, 'location /mine')}" in output
 
 
+CHECK = "location = /check { latchkey_verify; }"
+
+
+@pytest.mark.parametrize("directives", [
+    "rewrite ^ /index.php last;",
+    "rewrite ^/(.*)$ /app/$1;",
+    "rewrite ^/(.*)$ /app/$1 break;",
+    "if (!-e $request_filename) { rewrite ^ /index.php last; }",
+    "rewrite ^/old/(.*)$ /new/$1 permanent; set $a 1; rewrite ^/c /index.php;",
+])
+def test_a_rewrite_of_the_server_that_moves_a_check_is_warned_of(gate, directives):
+    (warning,) = warnings(gate, f"{directives}\n        {CHECK}")
+
+    assert '"rewrite" of the server leaves for another in location "/check"' in warning
+    assert warning.endswith(f"nginx.conf:{line_of(gate, 'location = /check')}")
+
+
+@pytest.mark.parametrize("directives", [
+    "rewrite ^/old/(.*)$ /new/$1;",
+    "rewrite ^ https://example.com$request_uri;",
+    "rewrite ^/(.*)/$ /$1 permanent;",
+    "if ($uri ~ ^/check) { set $a 1; }",
+    "if ($host = example.org) { return 301 https://example.com$request_uri; }",
+])
+def test_another_rewrite_of_the_server_is_not(gate, directives):
+    assert warnings(gate, f"{directives}\n        {CHECK}") == []
+
+
+def test_what_is_warned_of_a_rewrite_of_the_server_is_true(sandboxes):
+    gate = sandboxes(workers=1, server=f"""
+        rewrite ^ /index.php last;
+        {CHECK}
+        location = /index.php {{ auth_request /check; proxy_pass http://unix:api.sock; }}
+    """)
+
+    assert gate.request("/").status == 200
+    assert gate.nginx.lines("[warn]")
+
+
 @pytest.mark.parametrize("directives", [
     "return 200 open;",
     "latchkey off; return 200 open;",

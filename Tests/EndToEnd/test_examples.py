@@ -83,7 +83,7 @@ def test_events_flow_until_the_key_is_revoked(sandboxes):
                 OpenRequest(gate.nginx.gate, "/events", [("Cookie", f"theme=dark; api_key={key}")]) as mine, \
                 OpenRequest(gate.nginx.gate, "/events", bearer(other)) as theirs:
             assert mine.header("Content-Type") == "text/event-stream"
-            assert b"data: " in mine.read_next() and b"data: " in theirs.read_next()
+            assert mine.read_through(b"data: ") and theirs.read_through(b"data: ")
 
             revoke(gate, "acme")
 

@@ -182,6 +182,17 @@ SERVER = """
             proxy_pass http://unix:stream.sock;
         }
 
+        location /stream/asked/ {
+            latchkey dry_run;
+            auth_request /verify/none;
+            proxy_buffering off;
+            proxy_pass http://unix:stream.sock;
+        }
+
+        location = /verify/none {
+            latchkey_verify;
+        }
+
         location /stream/from-on/ {
             latchkey on;
             try_files /none /stream/dry_run/events;
@@ -471,7 +482,8 @@ def upstream(gate):
         yield server
 
 
-@pytest.mark.parametrize("target", ["optional/events", "variable/events?mode=on", "variable/events?mode=optional"])
+@pytest.mark.parametrize("target", ["optional/events", "variable/events?mode=on", "variable/events?mode=optional",
+                                    "asked/events"])
 def test_a_revoked_key_ends_what_it_let_in(gate, upstream, target):
     key = gate.key("umbrella")
     with OpenRequest(gate.nginx.gate, f"/stream/{target}", bearer(key)) as request:

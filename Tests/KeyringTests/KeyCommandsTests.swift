@@ -103,7 +103,7 @@ struct KeyCommandsTests {
         )
     }
 
-    @Test func `a transaction of four replies with the right version was written`() {
+    @Test func `a transaction of four replies with the right version was written`() throws {
         let id = RedisReply.bulk(Array("1-1".utf8)[...])
         let good: [RedisReply] = [.integer(3), .integer(0), .integer(2), id]
         #expect(WriteOutcome(.array(good), version: 3) == .written)
@@ -111,11 +111,15 @@ struct KeyCommandsTests {
         #expect(WriteOutcome(.array(good.dropLast()), version: 3) == .unknown)
         #expect(WriteOutcome(.array(good + [.integer(1)]), version: 3) == .unknown)
         #expect(WriteOutcome(.array([]), version: 3) == .unknown)
-        for index in good.indices {
+        let error = RedisReply.error(Array("WRONGTYPE x".utf8)[...])
+        for index in good.indices.dropLast() {
             var replies = good
-            replies[index] = .error(Array("WRONGTYPE x".utf8)[...])
+            replies[index] = error
             #expect(WriteOutcome(.array(replies), version: 3) == .unknown)
         }
+        let unaudited = WriteOutcome.unaudited(try #require(error.failure))
+        #expect(WriteOutcome(.array(good.dropLast() + [error]), version: 3) == unaudited)
+        #expect(WriteOutcome(.array(good.dropLast() + [error]), version: 4) == .unknown)
     }
 
     @Test func `a transaction that was not carried out says why`() throws {

@@ -3,21 +3,20 @@ import Keyring
 
 /// Whether library and module are there, and speak the same interface.
 struct ArtefactExamination {
-    /// Longest file that is looked at, in bytes.
-    private static let lengthMax = 1 << 28
-
     private let configuration: Configuration
+    private let installedModule: InstalledModule
     private let interface: UInt32
 
-    init(_ configuration: Configuration, interface: UInt32) {
+    init(_ configuration: Configuration, _ module: InstalledModule, interface: UInt32) {
         self.configuration = configuration
+        installedModule = module
         self.interface = interface
     }
 
     var findings: [Finding] { [library] + [module] }
 
     private var library: Finding {
-        let path = configuration.libraryFile ?? Self.installed("lib/latchkey/liblatchkey.so")
+        let path = InstalledModule.library(configuration)
         if let fault = danger("library", path) { return fault }
         guard let handle = dlopen(path, RTLD_LAZY | RTLD_LOCAL) else {
             let reason = dlerror().map { String(cString: $0) } ?? "it is not known why"
@@ -31,14 +30,13 @@ struct ArtefactExamination {
         return finding("library", path, unsafeBitCast(symbol, to: Function.self)())
     }
 
-    /// The module cannot be loaded here: it needs nginx. Its file says which interface it has.
     private var module: Finding {
-        let path = Self.installed("lib/nginx/modules/ngx_http_latchkey_module.so")
+        let path = InstalledModule.path
         guard access(path, F_OK) == 0 else {
             return .note("module", "\(path) is not there", "install it where nginx runs")
         }
         if let fault = danger("module", path) { return fault }
-        guard let number = Self.markedInterface(path) else {
+        guard let number = installedModule.interface else {
             return .fault("module", "\(path) is no module of this release", "make install")
         }
         return finding("module", path, number)
@@ -72,43 +70,13 @@ struct ArtefactExamination {
                 "chown root, chmod 0755"
             )
         }
-        return nil
-    }
-
-    /// A file that was installed with this executable.
-    private static func installed(_ name: String) -> String {
-        var buffer = [CChar](repeating: 0, count: 4096)
-        let count = readlink("/proc/self/exe", &buffer, buffer.count)
-        let bytes = buffer.prefix(max(0, count)).map { UInt8(bitPattern: $0) }
-        let parts = String(decoding: bytes, as: UTF8.self).split(separator: "/").dropLast(2)
-        return "/" + (parts + [Substring(name)]).joined(separator: "/")
-    }
-
-    private static func markedInterface(_ path: String) -> UInt32? {
-        let mark = Array("latchkey interface ".utf8)
-        guard let contents = contents(path) else { return nil }
-        return contents.withUnsafeBytes { bytes in
-            guard let start = bytes.baseAddress else { return nil }
-            var next = 0
-            while next + mark.count < bytes.count,
-                let found = memchr(start + next, Int32(mark[0]), bytes.count - mark.count - next)
-            {
-                next = UnsafeRawPointer(found) - start + 1
-                guard memcmp(found, mark, mark.count) == 0 else { continue }
-                let digits = bytes[(next - 1 + mark.count)...].prefix { (0x30...0x39).contains($0) }
-                return UInt32(String(decoding: digits, as: UTF8.self))
-            }
-            return nil
+        return PathRights(path).folderOfOthers.map { folder in
+            .fault(
+                check,
+                "others may write to \(folder), and put another \(check) there, which nginx loads "
+                    + "as root",
+                "chown root:root \(folder), chmod go-w \(folder)"
+            )
         }
-    }
-
-    private static func contents(_ path: String) -> [UInt8]? {
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else { return nil }
-        defer { close(descriptor) }
-        let length = lseek(descriptor, 0, SEEK_END)
-        guard length > 0, length <= lengthMax else { return nil }
-        var contents = [UInt8](repeating: 0, count: Int(length))
-        return pread(descriptor, &contents, contents.count, 0) == length ? contents : nil
     }
 }

@@ -5,13 +5,17 @@ import RedisClient
 /// Looks at everything that Latchkey rests on, and says what is wrong with it. Changes nothing.
 public struct Doctor {
     let configurationFile: String
+    let nginxConfigurationFile: String?
     let interface: UInt32
 
     /// - Parameters:
     ///   - configurationFile: What both programs read.
+    ///   - nginxConfigurationFile: nginx's own, which says whose its workers are; `nil` for where
+    ///     nginx looks for it.
     ///   - interface: The version of the interface between library and module that this release has.
-    public init(configurationFile: String, interface: UInt32) {
+    public init(configurationFile: String, nginxConfigurationFile: String?, interface: UInt32) {
         self.configurationFile = configurationFile
+        self.nginxConfigurationFile = nginxConfigurationFile
         self.interface = interface
     }
 
@@ -28,7 +32,11 @@ public struct Doctor {
         var findings = [Finding.ok("configuration", "\(configurationFile) can be read")]
         findings += FileExamination(configuration).findings
         findings += StoreExamination(configuration).findings
-        findings += ArtefactExamination(configuration, interface: interface).findings
+        let module = InstalledModule()
+        findings += ArtefactExamination(configuration, module, interface: interface).findings
+        if let server = module.server?.with(configurationFile: nginxConfigurationFile) {
+            findings += WorkerExamination(configuration, server).findings
+        }
         return findings
     }
 }

@@ -5,7 +5,7 @@ struct FolderWalk {
     /// What is met on the way.
     enum Entry: Equatable {
         case file(String)
-        /// A folder with a repository of git.
+        /// A folder with a repository of git, or one that is one: a bare one, `.git`, a submodule's.
         case repository(String)
         /// What could not be looked at, and why.
         case unreadable(String, errno: Int32)
@@ -44,12 +44,11 @@ struct FolderWalk {
             }
             if name != ".", name != ".." { names.append(name) }
         }
-        let isInside = path.hasSuffix("/.git") || path.contains("/.git/") || path == ".git"
         // What git packs is compressed: it is read by way of git.
         let isBare = Set(["HEAD", "objects", "refs"]).isSubset(of: names)
-        if isInside || isBare { names.removeAll { $0 == "objects" } }
+        if isBare { names.removeAll { $0 == "objects" } }
         let base = path.hasSuffix("/") ? path : path + "/"
         waiting += names.sorted(by: >).map { (base + $0, false) }
-        return !isInside && (isBare || names.contains(".git")) ? .repository(path) : nil
+        return isBare || names.contains(".git") ? .repository(path) : nil
     }
 }

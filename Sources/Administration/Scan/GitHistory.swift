@@ -1,16 +1,23 @@
 import Glibc
 
 /// Reads all that a repository of git has ever held, as far as anything still leads to it: branches,
-/// tags, stashes, remotes, and what HEAD was before. Each object comes once, with the first commit
-/// that has it.
+/// tags, notes, stashes, remotes, what HEAD was before, and the index, of other work trees as well.
+/// Each object comes once, with the first commit that has it.
 struct GitHistory {
     /// An object that is read.
     struct Object: Equatable {
-        /// The commit, or the tag.
-        let commit: String
+        /// The commit, or the object itself where no commit has it; `nil` in the index.
+        let commit: String?
         /// The file; `nil` where it is a commit's or a tag's own text.
         let path: String?
     }
+
+    private static let history = [
+        "--objects", "--all", "--reflog", "--in-commit-order", "--topo-order", "--reverse",
+    ]
+
+    /// What is staged. Were it listed with the history, commits would seem to have it.
+    private static let index = ["--objects", "--indexed-objects", "--not", "--all", "--reflog"]
 
     /// So many objects are asked for at once: no more than any pipe holds.
     private static let batchLength = 60
@@ -20,6 +27,8 @@ struct GitHistory {
     private static let environment = [
         "GIT_ALLOW_PROTOCOL=none", "GIT_NO_LAZY_FETCH=1", "GIT_OPTIONAL_LOCKS=0",
         "GIT_TERMINAL_PROMPT=0", "LC_ALL=C",
+        // Nor does it look for a work tree: that of a submodule may be gone.
+        "GIT_WORK_TREE=.",
     ]
 
     private let folder: String
@@ -28,21 +37,30 @@ struct GitHistory {
         self.folder = folder
     }
 
+    /// Names what the repository shares with its other work trees; `nil` where git does not say.
+    var identity: String? {
+        guard
+            let git = git("rev-parse", "--path-format=absolute", "--git-common-dir"),
+            let folder = PieceReader(git.output).line(), git.wait()
+        else { return nil }
+        return folder
+    }
+
     /// Hands over each object, and its contents piece by piece. Returns why that could not be done.
     func read(
         _ begin: (Object) -> Void,
         _ take: (UnsafeRawBufferPointer) -> Void
     ) -> String? {
-        guard
-            let list = git(
-                "rev-list",
-                "--objects",
-                "--all",
-                "--reflog",
-                "--in-commit-order",
-                "--topo-order",
-                "--reverse"
-            ),
+        read(Self.history, begin, take)
+            ?? read(Self.index, { begin(Object(commit: nil, path: $0.path)) }, take)
+    }
+
+    private func read(
+        _ range: [String],
+        _ begin: (Object) -> Void,
+        _ take: (UnsafeRawBufferPointer) -> Void
+    ) -> String? {
+        guard let list = git(["rev-list"] + range),
             let contents = git("cat-file", "--batch", takesInput: true)
         else { return "git cannot be run: \(String(cString: strerror(errno)))" }
         let names = PieceReader(list.output)
@@ -51,12 +69,8 @@ struct GitHistory {
         while true {
             var batch: [(id: Substring, object: Object)] = []
             while batch.count < Self.batchLength, let line = names.line() {
-                let parts = line.split(
-                    separator: " ",
-                    maxSplits: 1,
-                    omittingEmptySubsequences: false
-                )
-                if parts.count == 1 { commit = line }
+                let parts = line.split(separator: " ", maxSplits: 1)
+                if line == parts[0] { commit = line }
                 let path = parts.count == 1 ? nil : String(parts[1])
                 batch.append((parts[0], Object(commit: commit, path: path)))
             }
@@ -70,6 +84,10 @@ struct GitHistory {
     }
 
     private func git(_ arguments: String..., takesInput: Bool = false) -> ChildProcess? {
+        git(arguments, takesInput: takesInput)
+    }
+
+    private func git(_ arguments: [String], takesInput: Bool = false) -> ChildProcess? {
         ChildProcess(
             ["git", "-C", folder, "--no-replace-objects"] + arguments,
             takesInput: takesInput,
@@ -89,7 +107,7 @@ struct GitHistory {
         guard words.count == 3, let length = Int(words[2]) else { return words.last == "missing" }
         let isTree = words[1] == "tree"
         if !isTree {
-            let isFile = words[1] == "blob"
+            let isFile = words[1] == "blob" && object.path != nil
             begin(isFile ? object : Object(commit: String(words[0]), path: nil))
         }
         return reader.read(length) { if !isTree { take($0) } } && reader.line() == ""

@@ -22,6 +22,9 @@ public final class KeyScan {
     /// commits.
     private var told: Set<Int> = []
 
+    /// Repositories whose history was searched: work trees share one.
+    private var searched: Set<String> = []
+
     /// Number of keys that were found, each as often as it is somewhere.
     public private(set) var count = 0
 
@@ -67,9 +70,7 @@ public final class KeyScan {
             switch entry {
             case .file(let file): searchFile(file)
             case .repository(let folder):
-                if history == .whereThereIsOne || history == .always && folder != path {
-                    searchHistory(of: folder)
-                }
+                if history != .never { searchHistory(of: folder) }
             case .unreadable(let path, let number): lack(path, number)
             }
         }
@@ -91,10 +92,14 @@ public final class KeyScan {
     }
 
     private func searchHistory(of folder: String) {
+        let git = GitHistory(folder)
+        guard searched.insert(git.identity ?? folder).inserted else { return }
         var place = ScanPlace.file(folder)
         var stream = KeyStream()
-        let fault = GitHistory(folder).read { object in
-            place = .commit(repository: folder, id: object.commit, path: object.path)
+        let fault = git.read { object in
+            place =
+                object.commit.map { .commit(repository: folder, id: $0, path: object.path) }
+                ?? .index(repository: folder, path: object.path ?? "")
             stream = KeyStream()
             if let path = object.path { searchName(path, place) }
         } _: {
@@ -140,11 +145,11 @@ public final class KeyScan {
     }
 
     private func isNews(_ text: UnsafeRawBufferPointer, _ place: ScanPlace) -> Bool {
-        guard case .commit(let repository, _, let path) = place else { return true }
+        guard let repository = place.repository else { return true }
         var hasher = Hasher()
         hasher.combine(bytes: text)
         hasher.combine(repository)
-        hasher.combine(path)
+        hasher.combine(place.path)
         return told.insert(hasher.finalize()).inserted
     }
 

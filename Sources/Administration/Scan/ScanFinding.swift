@@ -7,12 +7,24 @@ public enum ScanPlace: Equatable, Sendable {
     case file(String)
     /// A file of a commit; without a path the commit's own text, or a tag's.
     case commit(repository: String, id: String, path: String?)
+    /// A file as it is staged, in a work tree of that repository.
+    case index(repository: String, path: String)
+
+    /// The repository, where it is in what git keeps.
+    public var repository: String? {
+        switch self {
+        case .file: nil
+        case .commit(let repository, _, _): repository
+        case .index(let repository, _): repository
+        }
+    }
 
     /// The file's name, where there is a file.
     public var path: String? {
         switch self {
         case .file(let path): path
         case .commit(_, _, let path): path
+        case .index(_, let path): path
         }
     }
 }

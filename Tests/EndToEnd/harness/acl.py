@@ -16,7 +16,7 @@ def rules(program):
     line = (ROOT / f"docs/acl/{program}.acl").read_text()
     name, words = re.fullmatch(r"user (\S+) on >PASSWORD (.*)\n", line).groups()
     assert name == user(program)
-    return words.split()
+    return re.findall(r"\(.*?\)|\S+", words)
 
 
 def user(program):
@@ -40,9 +40,22 @@ def write_users(path, default=None):
     path.write_text("".join(f"{user}\n" for user in users))
 
 
-def grants(program):
-    """Those of the rules that allow something, each of which can be left out."""
-    return [rule for rule in rules(program) if rule[0] in "+%~&"]
+def rights(program):
+    """What the rules allow, one by one, each with all the rules but that."""
+    words = rules(program)
+    for place, rule in enumerate(words):
+        before, after = words[:place], words[place + 1 :]
+        if rule[0] in "+%~&":
+            yield rule, [*before, *after]
+        elif rule[0] == "(":
+            parts = rule.strip("()").split()
+            for part in parts:
+                yield f"{part} of {rule}", [*before, f"({' '.join(each for each in parts if each != part)})", *after]
+
+
+def without(program, right):
+    """All of the rules but a right, wherever it stands."""
+    return next(others for name, others in rights(program) if name.split(" of ")[0] == right)
 
 
 def give(sandbox, program, words):

@@ -12,6 +12,7 @@ from harness.artefacts import EXECUTABLE, LIBRARY, ROOT
 SWIFT = f"""\
 #!/bin/sh
 set -e
+[ "$1" != --version ] || exec echo "Swift version 6.3"
 mkdir -p .build/release
 cp '{EXECUTABLE}' .build/release/latchkey
 cp '{LIBRARY}' .build/release/libLatchkeyABI.so

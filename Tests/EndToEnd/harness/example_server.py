@@ -68,6 +68,7 @@ class ExampleServer(NginxServer):
             ("server 127.0.0.1:3000;", f"server unix:{self.upstream};", None),
             ("pass grpc://127.0.0.1:50051;", f"pass grpc://unix:{self.upstream};", None),
             ("access_log /var/log/nginx/", f"access_log {self.folder}/", None),
+            ("proxy_cache_path /var/cache/nginx/", f"proxy_cache_path {self.folder}/", None),
             ("http {\n", HTTP.format(library=LIBRARY, folder=self.folder), 1),
         ):
             assert times is None or text.count(written) == times, written

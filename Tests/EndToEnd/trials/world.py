@@ -170,4 +170,3 @@ class World:
     def made_up_keys(self, organizations):
         forge = KeyForge(self.sandbox.pepper_file.read_text().split()[0])
         return [forge.made_up(name) for name in organizations]
-

@@ -1,0 +1,233 @@
+
+/*
+ * No key in nginx's logs.
+ *
+ * Each error log is given a writer before all others, which stars the line: so
+ * it does not matter what wrote the line, nor how far a request had come.  An
+ * access log is made of variables, most of which point into the request as it
+ * was received; that is starred when the request has ended and before it is
+ * logged, whether it came to any location or not.
+ */
+
+#include "ngx_http_latchkey.h"
+
+
+static ngx_int_t ngx_http_latchkey_guard_log(ngx_cycle_t *cycle,
+    ngx_log_t *log);
+static void ngx_http_latchkey_unguard_log(void *data);
+static void ngx_http_latchkey_log_writer(ngx_log_t *log, ngx_uint_t level,
+    u_char *buf, size_t len);
+static void ngx_http_latchkey_star_request(ngx_http_request_t *r);
+static ngx_uint_t ngx_http_latchkey_is_within(ngx_str_t *text,
+    ngx_str_t *whole);
+static void ngx_http_latchkey_star_referrer(ngx_http_request_t *r);
+
+
+/* Keeps the error log of a location that is being merged. */
+
+ngx_int_t
+ngx_http_latchkey_keep_log(ngx_conf_t *cf, ngx_http_latchkey_main_conf_t *lmcf)
+{
+    ngx_log_t **log;
+    ngx_http_core_loc_conf_t *clcf;
+
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+
+    log = lmcf->logs.elts;
+
+    if (lmcf->logs.nelts && log[lmcf->logs.nelts - 1] == clcf->error_log) {
+        return NGX_OK;
+    }
+
+    log = ngx_array_push(&lmcf->logs);
+    if (log == NULL) {
+        return NGX_ERROR;
+    }
+
+    *log = clcf->error_log;
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_latchkey_guard_logs(ngx_cycle_t *cycle,
+    ngx_http_latchkey_main_conf_t *lmcf)
+{
+    ngx_log_t **log;
+    ngx_uint_t i;
+    ngx_listening_t *ls;
+
+    if (ngx_http_latchkey_guard_log(cycle, cycle->log) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    log = lmcf->logs.elts;
+
+    for (i = 0; i < lmcf->logs.nelts; i++) {
+
+        if (ngx_http_latchkey_guard_log(cycle, log[i]) != NGX_OK) {
+            return NGX_ERROR;
+        }
+    }
+
+    /* nginx has copied these already; a connection begins with them */
+
+    ls = cycle->listening.elts;
+
+    for (i = 0; i < cycle->listening.nelts; i++) {
+        ls[i].log.next = ls[i].logp->next;
+        ls[i].log.writer = ls[i].logp->writer;
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_latchkey_guard_log(ngx_cycle_t *cycle, ngx_log_t *log)
+{
+    ngx_log_t *copy;
+    ngx_pool_cleanup_t *cln;
+
+    if (log->writer == ngx_http_latchkey_log_writer) {
+        return NGX_OK;
+    }
+
+    copy = ngx_palloc(cycle->pool, sizeof(ngx_log_t));
+    cln = ngx_pool_cleanup_add(cycle->pool, 0);
+
+    if (copy == NULL || cln == NULL) {
+        return NGX_ERROR;
+    }
+
+    *copy = *log;
+
+    /* the module may be unloaded while the pool goes on to use its log */
+
+    cln->handler = ngx_http_latchkey_unguard_log;
+    cln->data = log;
+
+    log->next = copy;
+    log->writer = ngx_http_latchkey_log_writer;
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_latchkey_unguard_log(void *data)
+{
+    ngx_log_t *log = data;
+
+    log->writer = log->next->writer;
+    log->next = log->next->next;
+}
+
+
+/* The line is the caller's own, and whatever writes it comes after this. */
+
+static void
+ngx_http_latchkey_log_writer(ngx_log_t *log, ngx_uint_t level, u_char *buf,
+    size_t len)
+{
+    ngx_http_latchkey_star(buf, len);
+}
+
+
+/* The first handler of the LOG phase. */
+
+ngx_int_t
+ngx_http_latchkey_log_handler(ngx_http_request_t *r)
+{
+    /* most requests are too short; the line holds what the client asked for */
+
+    if (r->request_line.data
+        && r->request_line.len < NGX_HTTP_LATCHKEY_FORM_MIN
+        && r->uri.len < NGX_HTTP_LATCHKEY_FORM_MIN
+        && r->args.len < NGX_HTTP_LATCHKEY_FORM_MIN
+        && r->headers_in.referer == NULL)
+    {
+        return NGX_OK;
+    }
+
+    ngx_http_latchkey_star_request(r);
+    ngx_http_latchkey_star_referrer(r);
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_latchkey_star_request(ngx_http_request_t *r)
+{
+    ngx_str_t *line;
+
+    line = &r->request_line;
+
+    if (line->data == NULL && r->request_start && r->header_in) {
+
+        /* it could not be parsed, and nginx shows it all the same */
+
+        ngx_http_latchkey_star(r->request_start,
+            r->header_in->last - r->request_start);
+        return;
+    }
+
+    if (r != r->main) {
+
+        /* the main request goes on, and still needs what both share */
+
+        ngx_http_latchkey_star_copy(r->pool, line);
+        ngx_http_latchkey_star_copy(r->pool, &r->unparsed_uri);
+
+    } else {
+
+        /* in place: variables may be cached */
+
+        ngx_http_latchkey_star(line->data, line->len);
+
+        if (!ngx_http_latchkey_is_within(&r->unparsed_uri, line)) {
+            ngx_http_latchkey_star(r->unparsed_uri.data, r->unparsed_uri.len);
+        }
+    }
+
+    /* these may be texts of the configuration */
+
+    if (!ngx_http_latchkey_is_within(&r->args, line)) {
+        ngx_http_latchkey_star_copy(r->pool, &r->args);
+    }
+
+    if (!ngx_http_latchkey_is_within(&r->uri, line)) {
+        ngx_http_latchkey_star_copy(r->pool, &r->uri);
+    }
+}
+
+
+static ngx_uint_t
+ngx_http_latchkey_is_within(ngx_str_t *text, ngx_str_t *whole)
+{
+    return text->data >= whole->data
+        && text->data + text->len <= whole->data + whole->len;
+}
+
+
+/* The address of the page before: nobody needs the key that stands there. */
+
+static void
+ngx_http_latchkey_star_referrer(ngx_http_request_t *r)
+{
+    ngx_table_elt_t *h;
+
+    h = r->headers_in.referer;
+
+    while (h) {
+        ngx_http_latchkey_star(h->value.data, h->value.len);
+
+#if (nginx_version >= 1023000)
+        h = h->next;
+#else
+        break;
+#endif
+    }
+}

@@ -1,0 +1,86 @@
+import Glibc
+import Keyring
+import Testing
+
+@testable import Administration
+
+/// A change that its audit does not have is made, and told as such.
+struct UnauditedChangeTests {
+    private let acme = Installation.acme
+    private let installation: Installation
+
+    init() throws {
+        installation = try Installation()
+        try installation.addAcme()
+        try installation.redis("DEL", installation.storeKey("audit"))
+        try installation.redis("SET", installation.storeKey("audit"), "no stream")
+    }
+
+    private func isNotAudited(_ confirmation: ChangeConfirmation?) -> Bool {
+        guard case .unconfirmed(.notAudited(let reason)) = confirmation else { return false }
+        return reason.hasPrefix("WRONGTYPE")
+    }
+
+    @Test func `a new key is handed over, and revoked`() throws {
+        let alice = try installation.administration()
+        let generated = try alice.generate(for: acme)
+        #expect(isNotAudited(generated.confirmation))
+        guard case .issued(.valid) = try installation.verification(of: generated.text.string)
+        else {
+            Issue.record("the key is not valid")
+            return
+        }
+        #expect(isNotAudited(try alice.revoke(acme)))
+        let standing = try installation.verification(of: generated.text.string)
+        #expect(standing == .issued(.revoked))
+    }
+
+    @Test func `a change that is not waited for is told all the same`() throws {
+        #expect(isNotAudited(try installation.administration().revoke(acme, waiting: .none)))
+    }
+
+    @Test func `without the pepper it is told, too`() throws {
+        rename("\(installation.redis.folder)/pepper", "\(installation.redis.folder)/lost")
+        let revocation = try #require(try installation.pepperless())
+        #expect(isNotAudited(try revocation.revoke(acme)))
+    }
+
+    @Test func `operators are told of what they changed`() throws {
+        let root = try installation.administration("root")
+        let bob = Principal("bob")!
+        let error = #expect(throws: AdministrationError.self) {
+            try root.transferOrganization(acme, to: bob)
+        }
+        #expect(error?.kind == .unconfirmed)
+        #expect(error?.message.contains("its audit does not have it: WRONGTYPE") == true)
+        #expect(try installation.fields()["owner"] == "bob")
+        #expect(isNotAudited(try root.removeOrganization(acme)))
+        #expect(failure { _ = try root.addOrganization(acme, owner: bob) } == .unconfirmed)
+        #expect(try installation.fields()["state"] == "none")
+    }
+
+    @Test func `of many, those that are not audited are named`() throws {
+        let root = try installation.administration("root")
+        let umbrella = Organization("umbrella")!
+        let lines = [acme, umbrella].map {
+            OrganizationLine(number: 1, organization: $0, principal: Installation.alice)
+        }
+        _ = try root.removeOrganization(acme)
+        let summary = try root.addOrganizations(lines) { _ in true }
+        #expect(summary.changed == 2)
+        #expect(summary.refusals.map(\.line.organization) == [acme])
+        #expect(summary.refusals.first?.error.kind == .unconfirmed)
+    }
+
+    @Test func `last uses that cannot be imported are told of`() throws {
+        try installation.redis("ZADD", installation.used, "1790000000000", "\(acme.locator)")
+        let root = try installation.administration("root")
+        let (text, _) = try root.exportRecords()
+        try installation.redis("FLUSHALL")
+        try installation.redis("SET", installation.used, "no sorted set")
+        let (summary, _) = try root.importRecords(text, waiting: .untilConfirmed) { _ in true }
+        #expect(summary.written == 1)
+        #expect(summary.faults.count == 1)
+        #expect(summary.faults.first?.hasPrefix("last uses were not imported: WRONGTYPE") == true)
+    }
+}

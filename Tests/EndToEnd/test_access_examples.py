@@ -1,0 +1,140 @@
+"""What docs/ACCESS.md prints works as it stands, but for the folders of the system."""
+
+import os
+import re
+import stat
+import subprocess
+
+import pytest
+
+from harness.artefacts import EXECUTABLE, IS_ROOT, ROOT
+from harness.executable import DONE, NOT_PERMITTED, USAGE
+from harness.polling import wait_until
+from harness.sandbox import OWNER
+
+pytestmark = pytest.mark.skipif(not IS_ROOT, reason="they are for root")
+
+
+def blocks(section, language):
+    text = (ROOT / "docs/ACCESS.md").read_text().partition(f"\n## {section}\n")[2].partition("\n## ")[0]
+    return re.findall(rf"^```{language}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+
+
+def mode(path):
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+@pytest.fixture
+def gate(sandboxes):
+    return sandboxes(start=False, workers=1)
+
+
+# Owners with an account
+
+
+def test_the_group_can_read_all_that_an_owner_needs_and_nothing_else(gate):
+    commands, = blocks("Owners with an account on the machine", "sh")
+    for name in ("admin.auth", "gateway.auth"):
+        (gate.folder / name).write_text("default nobody-asks\n")
+        (gate.folder / name).chmod(0o600)
+    loop = commands[commands.index("for "):].replace("/etc/latchkey", str(gate.folder)).replace("chgrp latchkey", "chgrp www-data")
+
+    subprocess.run(["sh", "-euc", loop], check=True)
+
+    gate.redis.cli("CONFIG", "SET", "requirepass", "nobody-asks")
+    gate.redis.authenticate("default", "nobody-asks")
+    gate.add_settings(f"latchkey_store_auth admin={gate.folder}/admin.auth gateway={gate.folder}/gateway.auth;")
+    gate.add(owner="www-data")
+    gate.latchkey.generate("acme", account="www-data")
+    assert (mode(gate.folder / "gateway.auth"), mode(gate.folder / "admin.auth")) == (0o600, 0o640)
+
+
+# Owners by way of sudo
+
+
+@pytest.fixture
+def script(gate):
+    text = blocks("Owners by way of sudo", "sh")[0]
+    path = gate.folder / "my-latchkey"
+    path.write_text(text.replace("/usr/bin/latchkey", str(EXECUTABLE)))
+    path.chmod(0o755)
+
+    def run(*words, user=OWNER):
+        environment = {"PATH": os.environ["PATH"], "LATCHKEY_CONFIG": str(gate.config), **({"SUDO_USER": user} if user else {})}
+        return subprocess.run([path, *words], env=environment, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=60)
+
+    return run
+
+
+def test_an_owner_comes_by_way_of_the_script_to_what_is_theirs(gate, script):
+    gate.add()
+
+    made = script("generate", "acme")
+
+    assert made.returncode == DONE
+    gate.latchkey.remember(made.stdout.strip())
+    assert script("status", "acme").returncode == script("audit", "acme").returncode == script("revoke", "acme").returncode == DONE
+    assert "root" in script("audit", "acme").stdout and OWNER in script("audit", "acme").stdout
+
+
+@pytest.mark.parametrize("words, user, code", [
+    (["status", "acme"], "mallory", NOT_PERMITTED), (["generate", "acme"], "mallory", NOT_PERMITTED), (["status", "acme"], None, USAGE),
+    (["org", "list"], OWNER, USAGE), (["status", "--config=/etc/passwd"], OWNER, None), (["generate", "--output=/tmp/x"], OWNER, None),
+    (["status", "acme", "--json"], OWNER, USAGE), (["status"], OWNER, USAGE), ([], OWNER, USAGE),
+])
+def test_the_script_lets_nothing_else_through(gate, script, words, user, code):
+    gate.key()
+
+    result = script(*words, user=user)
+
+    assert result.returncode == code if code else result.returncode != DONE
+    assert result.stdout == ""
+
+
+def test_sudo_takes_the_line_for_it_from_a_place_that_only_root_writes_to(tmp_path):
+    line, = blocks("Owners by way of sudo", "sudoers")
+    (tmp_path / "latchkey.sudoers").write_text(line)
+
+    result = subprocess.run(["/usr/sbin/visudo", "-cf", tmp_path / "latchkey.sudoers"], capture_output=True, text=True)
+
+    assert result.returncode == 0, result.stderr
+    commands = blocks("Owners by way of sudo", "sh")[1]
+    path, = re.findall(r"NOPASSWD: (\S+)$", line, re.MULTILINE)
+    assert f"install -o root -g root -m 0755 my-latchkey {path}" in commands and not path.startswith("/usr/local")
+    assert "install -o root -g root -m 0440 latchkey.sudoers /etc/sudoers.d/latchkey" in commands
+
+
+# Redis' users
+
+
+def test_the_example_of_redis_users_works_as_it_is_printed(gate):
+    key = gate.key()
+    section = "An example: Redis' users on Debian"
+    commands, restart = blocks(section, "sh")
+    settings, = blocks(section, "nginx")
+    here = {"/etc/redis": str(gate.redis.folder), "/etc/latchkey": str(gate.folder)}
+
+    def placed(text):
+        return re.sub("|".join(here), lambda found: here[found[0]], text)
+
+    (gate.redis.folder / "redis.conf").touch()
+    subprocess.run(["sh", "-euc", placed(commands)], cwd=ROOT, check=True)
+    gate.add_settings(placed(settings))
+    assert [line.split("#")[0].strip() for line in restart.splitlines()] == [
+        "nginx -t", "systemctl restart redis-server", "nginx -s reload", "latchkey doctor",
+    ]
+    assert gate.nginx.test()[0] == 0
+    gate.redis.stop()
+    gate.redis.options = ("--include", str(gate.redis.folder / "redis.conf"))
+    gate.redis.authenticate(*(gate.folder / "admin.auth").read_text().split())
+    gate.redis.start()
+    gate.nginx.start()
+    gate.wait_for_entries()
+
+    wait_until(lambda: gate.status_of(key) == 200, "the key is accepted")
+    assert gate.latchkey.run("doctor").code == DONE
+    users = gate.redis.folder / "users.acl"
+    assert (mode(users), users.owner(), users.group()) == (0o640, "redis", "redis")
+    passwords = {(gate.folder / f"{user}.auth").read_text().split()[1] for user in ("default", "gateway", "admin")}
+    assert len(passwords) == 3 and all(re.fullmatch("[0-9a-f]{64}", password) for password in passwords)
+    assert {mode(gate.folder / f"{user}.auth") for user in ("default", "gateway", "admin")} == {0o600}

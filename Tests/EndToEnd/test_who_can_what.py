@@ -1,0 +1,212 @@
+"""Each row of the tables in SECURITY.md and docs/ACCESS.md is true: what somebody can, and what they cannot."""
+
+import os
+import pwd
+import re
+import shutil
+
+import pytest
+
+from harness import acl
+from harness.artefacts import EXECUTABLE, ROOT
+from harness.executable import BAD_DATA, DONE, NOT_PERMITTED, Latchkey
+from harness.key_forge import KeyForge, audit_key, locator, record_key, secret_of, used_key
+from harness.polling import wait_until
+from harness.sandbox import OWNER
+
+# Of somebody who does not know the true one.
+SELF_MADE_PEPPER = "5e" * 32
+
+RECORD, USED, ACME = record_key("acme"), used_key("acme"), locator("acme")
+
+
+def rows(path, heading):
+    """The first cells of the table whose head begins with a text."""
+    table = (ROOT / path).read_text().split(f"\n| {heading} |", 1)[1].split("\n\n")[0]
+    return [row for row in re.findall(r"^\| (.+?) \|", table, re.MULTILINE) if row.strip("-| ")]
+
+
+ROWS = rows("SECURITY.md", "who") + rows("docs/ACCESS.md", "somebody has")
+
+
+@pytest.fixture
+def gate(sandboxes):
+    sandbox = sandboxes(start=False, workers=1)
+    acl.protect(sandbox)
+    sandbox.nginx.start()
+    return sandbox
+
+
+class Intruder:
+    """Somebody who comes to Redis as one of its users."""
+
+    def __init__(self, gate, user):
+        self.gate = gate
+        self.login = ["--user", user, "--pass", acl.PASSWORD[user], "--no-auth-warning"]
+
+    def does(self, *command):
+        return self.gate.redis.run(*self.login, *command).stdout.strip()
+
+    def may(self, *command):
+        return "NOPERM" not in self.does(*command)
+
+
+def client_without_a_key(gate):
+    revoked, expired = gate.key(), gate.key("umbrella", "--expires-in", "1s")
+    gate.revoke()
+    gate.warm(gate.key("initech"))
+    wait_until(lambda: gate.request(key=expired).result == "expired", "the key expires")
+    made_up = [gate.forge().made_up(name) for name in ("acme", "nobody")]
+    reads = gate.redis.calls("hmget")
+    answers = [gate.request(key=key) for key in made_up]
+    assert gate.redis.calls("hmget") == reads
+    answers += [gate.request(key=key) for key in (revoked, expired)]
+    shown = {(answer.status, answer.body, answer.header("WWW-Authenticate")) for answer in answers}
+    assert len(shown) == 1 and shown.pop()[0] == 401
+
+
+def reader_of_redis(gate):
+    key = gate.key()
+    fields = gate.redis.hash(RECORD)
+    assert (fields["organization"], fields["owner"]) == ("acme", OWNER)
+    gate.redis.cli("SAVE")
+    assert not gate.files_with_secrets()
+    # What stands there is no key, nor a part of one.
+    assert fields["verifier"] not in key and gate.status_of(f"lk_{ACME}_{fields['verifier']}") == 401
+
+
+def holder_of_the_gateways_password(gate):
+    old = gate.key()
+    new = gate.latchkey.generate("acme", as_=OWNER)
+    gate.warm(new)
+    intruder = Intruder(gate, "gateway")
+    assert OWNER in intruder.does("HMGET", RECORD, "organization", "owner")
+    assert intruder.does("ZADD", USED, "GT", "4000000000000", ACME) in ("0", "1")
+    assert intruder.does("RPUSH", "latchkey:ack:" + "0" * 32, "a" * 16) == "1"
+    assert intruder.does("HDEL", "latchkey:gateways", "f" * 16) == "0"
+    for command in (
+        ["HSET", RECORD, "state", "none"], ["HDEL", RECORD, "verifier"], ["EXPIRE", RECORD, "0"], ["DEL", RECORD],
+        ["EXPIRE", USED, "0"], ["EXPIRE", "latchkey:gateways", "0"], ["RPUSH", "latchkey:gateways", "x"],
+        ["HSET", "latchkey:used:{Z}", "a", "b"], ["HSET", "latchkey:ack:x", "a", "b"], ["ZADD", "latchkey:gateways", "1", "a"],
+        ["XRANGE", audit_key("acme"), "-", "+"], ["FLUSHALL"], ["KEYS", "*"], ["SCAN", "0"], ["PUBLISH", "latchkey:barrier", "x"],
+        ["SUBSCRIBE", "other"], ["GET", "other"], ["SET", RECORD, "x"], ["CONFIG", "GET", "*"], ["ACL", "LIST"],
+    ):
+        assert not intruder.may(*command), command
+    assert (gate.status_of(old), gate.status_of(new)) == (401, 200)
+
+
+def writer_to_redis(gate, intruder=None):
+    intruder = intruder or Intruder(gate, "admin")
+    old = gate.key()
+    earlier = gate.redis.hash(RECORD)
+    key = gate.latchkey.generate("acme", as_=OWNER)
+    current = gate.redis.hash(RECORD)
+    own = KeyForge(SELF_MADE_PEPPER).issued("acme")
+    gate.warm(gate.key("umbrella"))
+    for field, value in (("verifier", gate.forge().verifier(own)), ("expires_at", "4000000000000"), ("owner", "mallory"),
+                         ("organization", "umbrella")):
+        intruder.does("HSET", RECORD, field, value)
+        wait_until(lambda: gate.request(key=key).result == "unavailable", f"another {field} is noticed")
+        assert gate.status_of(own) == 401
+        assert gate.latchkey.run("status", "acme", as_="mallory").code in (BAD_DATA, NOT_PERMITTED)
+        intruder.does("HDEL", RECORD, "expires_at")
+        put_back(gate, intruder, current)
+        wait_until(lambda: gate.status_of(key) == 200, "the record is as it was")
+    intruder.does("HSET", RECORD, "state", "none")
+    wait_until(lambda: gate.status_of(key) == 401, "the key is taken away")
+    put_back(gate, intruder, earlier)
+    # This gateway remembers a later version; one that has just begun does not.
+    assert gate.request(key=old).result == "unavailable"
+    gate.nginx.reload()
+    wait_until(lambda: gate.status_of(old) == 200, "a whole earlier record is believed")
+
+
+def put_back(gate, intruder, fields):
+    names = [name for name in gate.redis.hash(RECORD) if name not in fields]
+    if names:
+        intruder.does("HDEL", RECORD, *names)
+    intruder.does("HSET", RECORD, *(word for pair in fields.items() for word in pair))
+
+
+def holder_of_the_executables_password(gate):
+    intruder = Intruder(gate, "admin")
+    writer_to_redis(gate, intruder)
+    intruder.does("XADD", audit_key("acme"), "*", "what", "revoke", "who", "nobody-ever", "via", "nobody-ever")
+    assert "nobody-ever" in gate.latchkey.run("audit", "acme", as_=OWNER).out
+
+
+def is_refused(gate, **who):
+    for command in ("status", "generate", "revoke"):
+        result = gate.latchkey.run(command, "acme", *(["--yes"] if command != "status" else []), **who)
+        assert result.code == NOT_PERMITTED, result
+
+
+def another_member(gate):
+    key = gate.key()
+    is_refused(gate, as_="mallory")
+    assert gate.status_of(key) == 200
+    assert "mallory" in gate.latchkey.run("audit", "acme", as_=OWNER).out
+
+
+def root(gate):
+    gate.key()
+    is_refused(gate)
+    new = gate.latchkey.generate("acme", as_=OWNER)
+    audit = gate.latchkey.run("audit", "acme", as_=OWNER).out
+    assert f"generate\t{OWNER}\troot" in audit and "root\troot\trefused" in audit
+    assert secret_of(new) not in gate.redis.cli("HGETALL", RECORD)
+
+
+def account_that_may_read_the_pepper(gate):
+    gate.key()
+    for path in (gate.pepper_file, gate.folder / "admin.auth"):
+        os.chown(path, -1, pwd.getpwnam("nobody").pw_gid)
+        path.chmod(0o640)
+    program = Latchkey(gate.config, shutil.copy(EXECUTABLE, gate.folder / "latchkey"))
+    for options in ({}, {"as_": OWNER}):
+        assert program.run("generate", "acme", "--yes", account="nobody", **options).code == NOT_PERMITTED
+    holder_of_everything(gate)
+
+
+def holder_of_the_pepper(gate):
+    forge = gate.forge()
+    assert forge.tag(gate.key()[: -8 - 6]) == gate.latchkey.keys[-1][-14:-6]
+    assert "NOPERM" in gate.redis.run("HMGET", RECORD, "owner").stdout
+    assert "NOPERM" in gate.redis.run("WATCH", RECORD).stdout
+
+
+def holder_of_everything(gate):
+    gate.key()
+    own = gate.forge().issued("acme")
+    fields = gate.forge().record("acme", own, owner="mallory")
+    put_back(gate, Intruder(gate, "admin"), fields)
+    gate.forged_keys.append(own)
+    wait_until(lambda: gate.status_of(own) == 200, "a key of their own is let in")
+    assert gate.latchkey.run("status", "acme", as_="mallory").code == DONE
+
+
+SHOWN = {
+    "a client without a key": client_without_a_key,
+    "somebody who reads Redis, its files or its traffic": reader_of_redis,
+    "somebody with the gateways' password of Redis": holder_of_the_gateways_password,
+    "somebody who writes to Redis": writer_to_redis,
+    "another member of an organization": another_member,
+    "root, and the accounts in `latchkey_operators`": root,
+    "an account that may read the pepper, by its group, say": account_that_may_read_the_pepper,
+    "somebody with the pepper **and** write access to Redis": holder_of_everything,
+    "the gateways' password": holder_of_the_gateways_password,
+    "the executable's password, without the pepper": holder_of_the_executables_password,
+    "the pepper, without Redis": holder_of_the_pepper,
+    "the pepper and the executable's password": holder_of_everything,
+}
+
+
+@pytest.mark.parametrize("row", ROWS)
+def test_a_row_of_the_documents_is_true(gate, row):
+    gate.expect("was altered", "does not belong", "is an earlier version", "NOPERM")
+
+    SHOWN[row](gate)
+
+
+def test_all_that_is_shown_stands_in_the_documents():
+    assert set(SHOWN) == set(ROWS)
