@@ -70,9 +70,8 @@ typedef enum {
 
 typedef struct {
     ngx_uint_t source;
-    ngx_str_t header; /* that holds it, in lower case; none for query */
-    ngx_str_t name;   /* of a cookie or an argument */
-
+    ngx_str_t header;  /* that holds it, in lower case; none for query */
+    ngx_str_t name;    /* of a cookie or an argument */
     unsigned warned:1; /* that nginx drops the header */
 } ngx_http_latchkey_credential_t;
 
@@ -286,6 +285,8 @@ ngx_uint_t ngx_http_latchkey_is_vouched_for(ngx_http_latchkey_ctx_t *ctx);
 
 /* early */
 
+ngx_http_err_page_t *ngx_http_latchkey_find_page(ngx_array_t *pages,
+    ngx_uint_t status);
 ngx_int_t ngx_http_latchkey_examine_early(ngx_conf_t *cf,
     ngx_http_latchkey_loc_conf_t *llcf, ngx_uint_t inherited);
 
@@ -327,7 +328,6 @@ void ngx_http_latchkey_merge_credentials(ngx_http_latchkey_loc_conf_t *conf,
     ngx_http_latchkey_loc_conf_t *prev);
 void ngx_http_latchkey_warn_of_dropped_headers(ngx_conf_t *cf,
     ngx_http_latchkey_loc_conf_t *llcf);
-ngx_uint_t ngx_http_latchkey_takes_bearer(ngx_array_t *credentials);
 
 /* search */
 
@@ -359,8 +359,6 @@ void ngx_http_latchkey_warn_of_cores(ngx_cycle_t *cycle);
 
 ngx_int_t ngx_http_latchkey_refuse(ngx_http_request_t *r,
     ngx_http_latchkey_ctx_t *ctx);
-ngx_http_err_page_t *ngx_http_latchkey_find_page(ngx_array_t *pages,
-    ngx_uint_t status);
 
 /* format */
 

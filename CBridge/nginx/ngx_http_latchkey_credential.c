@@ -147,24 +147,6 @@ ngx_http_latchkey_warn_of_dropped_headers(ngx_conf_t *cf,
 }
 
 
-ngx_uint_t
-ngx_http_latchkey_takes_bearer(ngx_array_t *credentials)
-{
-    ngx_uint_t i;
-    ngx_http_latchkey_credential_t *c;
-
-    c = credentials->elts;
-
-    for (i = 0; i < credentials->nelts; i++) {
-        if (c[i].source == NGX_HTTP_LATCHKEY_BEARER) {
-            return 1;
-        }
-    }
-
-    return 0;
-}
-
-
 static char *
 ngx_http_latchkey_add_credential(ngx_conf_t *cf, ngx_array_t *credentials,
     ngx_uint_t source, ngx_str_t *name)

@@ -178,6 +178,28 @@ ngx_http_latchkey_early_return(ngx_conf_t *cf,
 }
 
 
+ngx_http_err_page_t *
+ngx_http_latchkey_find_page(ngx_array_t *pages, ngx_uint_t status)
+{
+    ngx_uint_t i;
+    ngx_http_err_page_t *page;
+
+    if (pages == NULL) {
+        return NULL;
+    }
+
+    page = pages->elts;
+
+    for (i = 0; i < pages->nelts; i++) {
+        if (page[i].status == (ngx_int_t) status) {
+            return &page[i];
+        }
+    }
+
+    return NULL;
+}
+
+
 #if (NGX_PCRE)
 
 /* A condition of "if" is such code, too, and so is a "rewrite" that stays. */

@@ -140,12 +140,13 @@ ngx_http_latchkey_log_writer(ngx_log_t *log, ngx_uint_t level, u_char *buf,
 ngx_int_t
 ngx_http_latchkey_log_handler(ngx_http_request_t *r)
 {
-    /* most requests are too short; the line holds what the client asked for */
+    /*
+     * most requests are too short; a line that could not be parsed has no
+     * length, so it counts as a long one
+     */
 
-    if (r->request_line.data
-        && r->request_line.len < NGX_HTTP_LATCHKEY_FORM_MIN
-        && r->uri.len < NGX_HTTP_LATCHKEY_FORM_MIN
-        && r->args.len < NGX_HTTP_LATCHKEY_FORM_MIN
+    if (r->request_line.len - 1 < NGX_HTTP_LATCHKEY_FORM_MIN - 1
+        && (r->uri.len | r->args.len) < NGX_HTTP_LATCHKEY_FORM_MIN
         && r->headers_in.referer == NULL)
     {
         return NGX_OK;

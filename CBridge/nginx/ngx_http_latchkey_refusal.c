@@ -13,6 +13,7 @@ static const ngx_http_latchkey_refusal_t *ngx_http_latchkey_find_refusal(
     ngx_http_request_t *r, ngx_http_latchkey_ctx_t *ctx);
 static const ngx_http_latchkey_refusal_t *ngx_http_latchkey_find_missing(
     ngx_http_request_t *r, ngx_array_t *credentials);
+static ngx_uint_t ngx_http_latchkey_takes_bearer(ngx_array_t *credentials);
 static ngx_int_t ngx_http_latchkey_push_headers(ngx_http_request_t *r,
     const ngx_http_latchkey_refusal_t *refusal);
 static ngx_int_t ngx_http_latchkey_push_challenge(ngx_http_request_t *r,
@@ -167,6 +168,24 @@ ngx_http_latchkey_find_missing(ngx_http_request_t *r, ngx_array_t *credentials)
 }
 
 
+static ngx_uint_t
+ngx_http_latchkey_takes_bearer(ngx_array_t *credentials)
+{
+    ngx_uint_t i;
+    ngx_http_latchkey_credential_t *c;
+
+    c = credentials->elts;
+
+    for (i = 0; i < credentials->nelts; i++) {
+        if (c[i].source == NGX_HTTP_LATCHKEY_BEARER) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
 static ngx_int_t
 ngx_http_latchkey_push_headers(ngx_http_request_t *r,
     const ngx_http_latchkey_refusal_t *refusal)
@@ -254,28 +273,6 @@ ngx_http_latchkey_left_to_nginx(ngx_http_request_t *r, ngx_uint_t status)
     }
 
     return page && !r->error_page && r->uri_changes != 0;
-}
-
-
-ngx_http_err_page_t *
-ngx_http_latchkey_find_page(ngx_array_t *pages, ngx_uint_t status)
-{
-    ngx_uint_t i;
-    ngx_http_err_page_t *page;
-
-    if (pages == NULL) {
-        return NULL;
-    }
-
-    page = pages->elts;
-
-    for (i = 0; i < pages->nelts; i++) {
-        if (page[i].status == (ngx_int_t) status) {
-            return &page[i];
-        }
-    }
-
-    return NULL;
 }
 
 

@@ -113,11 +113,18 @@ ngx_http_latchkey_close_streams(ngx_http_request_t *r)
 }
 
 
-ngx_uint_t
-ngx_http_latchkey_has_stream(ngx_http_latchkey_ctx_t *ctx)
+static ngx_inline ngx_uint_t
+ngx_http_latchkey_is_tied(ngx_http_latchkey_ctx_t *ctx)
 {
     return ctx->stream || ngx_http_latchkey_is_announcing(ctx)
         || ctx->end.posted;
+}
+
+
+ngx_uint_t
+ngx_http_latchkey_has_stream(ngx_http_latchkey_ctx_t *ctx)
+{
+    return ngx_http_latchkey_is_tied(ctx);
 }
 
 
@@ -130,7 +137,7 @@ ngx_uint_t
 ngx_http_latchkey_lacks_stream(ngx_http_latchkey_ctx_t *ctx)
 {
     return ctx->decision.result == LATCHKEY_ALLOWED
-        && !ngx_http_latchkey_has_stream(ctx)
+        && !ngx_http_latchkey_is_tied(ctx)
         && ngx_http_latchkey_may_be_ended(ctx);
 }
 

@@ -5,9 +5,11 @@ import pty
 import re
 import stat
 import subprocess
+from pathlib import Path
 
 import pytest
 
+from harness.artefacts import ROOT
 from harness.executable import clean_environment
 from harness.polling import wait_until
 
@@ -202,3 +204,69 @@ def test_uninstall_removes_what_was_installed(usr, checkout):
     checkout.must_make("uninstall", f"DESTDIR={usr.parent}")
 
     assert files(usr) == {"bin/other"}
+    assert not (usr / "lib/latchkey").exists()
+
+
+def test_what_was_built_for_one_prefix_is_not_installed_for_another(usr, checkout, tmp_path):
+    result = checkout.make("install", f"prefix={tmp_path}/elsewhere")
+
+    assert result.returncode != 0 and "make build prefix=" in result.stderr
+
+
+@pytest.mark.parametrize("version, is_enough", [
+    ("Swift version 6.3 (swift-6.3-RELEASE)", True), ("Swift version 6.3.1 (swift-6.3.1-RELEASE)", True),
+    ("Apple Swift version 6.10", True), ("Swift version 6.4-dev (LLVM 1, Swift 2)", True), ("Swift version 7.0", True),
+    ("Swift version 6.2.4 (swift-6.2.4-RELEASE)", False), ("Swift version 5.10 (swift-5.10)", False), ("gold", False),
+])
+def test_a_swift_that_is_too_old_is_named(tmp_path, version, is_enough):
+    swift = tmp_path / "swift"
+    swift.write_text(f"#!/bin/sh\necho '{version}'\n")
+    swift.chmod(0o755)
+
+    result = subprocess.run([ROOT / "scripts/require-swift", swift], capture_output=True, text=True)
+
+    assert (result.returncode == 0) == is_enough
+    assert is_enough or "Install Swift 6.3 or newer" in result.stderr and len(result.stderr.splitlines()) == 1
+
+
+def test_all_that_names_a_version_of_swift_names_the_same():
+    """SwiftPM would build with the one of Package.swift, and newcomers install the one of README."""
+    files = ["README.md", "CONTRIBUTING.md", "docs/BUILDING.md", "scripts/require-swift", "Package.swift"]
+    named = {(name, version) for name in files for version in re.findall(
+        r"(?:Swift |swift-tools-version: |needed=)(\d+\.\d+)", (ROOT / name).read_text())}
+
+    assert {name for name, _ in named} == set(files)
+    assert {version for _, version in named} == {"6.3"}
+
+
+@pytest.fixture
+def local(checkout, tmp_path):
+    """Installed under another prefix, for real; with what `make install` said."""
+    prefix = tmp_path / "local"
+    checkout.must_make("build", f"prefix={prefix}")
+    return prefix, checkout.must_make("install", f"prefix={prefix}")
+
+
+def test_under_another_prefix_nginx_takes_the_printed_line_and_the_module_finds_its_library(local, checkout, sandboxes):
+    prefix, said = local
+    line, = re.findall(r"load_module .*;", said)
+    gate = sandboxes(start=False, library=None)
+    gate.nginx.configure(load_module=line)
+    gate.nginx.start()
+    key = gate.key()
+    assert gate.status_of(key) == 200
+    assert str(prefix) in Path(f"/proc/{min(gate.workers())}/maps").read_text()
+
+    # Removed as it is documented: out of the configuration first, then the files.
+    (gate.nginx.folder / "nginx.conf").write_text(
+        "worker_processes 2; pid nginx.pid; error_log error.log info; user root root; events {} http { access_log off; "
+        f"server {{ listen unix:{gate.nginx.gate}; location /api {{ return 200; }} }} }}"
+    )
+    assert gate.nginx.test()[0] == 0
+    gate.nginx.reload()
+    checkout.must_make("uninstall", f"prefix={prefix}")
+    gate.nginx.reload()
+
+    assert gate.request("/api").status == 200
+    assert gate.pepper_file.exists()
+    assert files(prefix) == set()
