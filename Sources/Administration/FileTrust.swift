@@ -14,7 +14,9 @@ public enum FileTrust {
     private static let unknown: uid_t = 65_534
 
     /// Lets through a configuration that belongs to root or to the pepper's owner.
-    public static func check(_ file: String, _ configuration: Configuration) throws(AdministrationError) {
+    public static func check(_ file: String, _ configuration: Configuration)
+        throws(AdministrationError)
+    {
         guard let pepper = owner(of: configuration.pepperFile), let owner = owner(of: file) else {
             return
         }

@@ -13,7 +13,8 @@ enum ConfirmationText {
         guard let first = wait.pending.first else { return "Waiting for the store, \(limit)" }
         let others = wait.pending.count - 1
         let names = others == 0 ? name(first) : "\(name(first)) and \(others) more"
-        return "Waiting for \(wait.pending.count) of \(Counted(wait.workers, "nginx worker")): \(names), \(limit)"
+        return
+            "Waiting for \(wait.pending.count) of \(Counted(wait.workers, "nginx worker")): \(names), \(limit)"
     }
 
     /// A line for each gateway that was waited out.

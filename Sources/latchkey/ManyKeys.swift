@@ -24,7 +24,9 @@ struct ManyKeys {
         }
         try Interruption.heldBack { () throws(AdministrationError) in
             let (summary, confirmation) = try run(administration)
-            Terminal.say("Generated \(summary.changed); \(summary.unchanged) had a key already.\(expiry)")
+            Terminal.say(
+                "Generated \(summary.changed); \(summary.unchanged) had a key already.\(expiry)"
+            )
             let failure = command.many.tell(summary)
             try tell(confirmation)
             if let failure { throw failure }

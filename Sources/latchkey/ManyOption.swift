@@ -44,12 +44,16 @@ struct ManyOption: ParsableArguments {
         let rest = summary.refusals.count - Self.refusalsMax
         if rest > 0 { Terminal.say("latchkey: \(Counted(rest, "more line").were) refused") }
         if summary.left > 0 {
-            let left = "\(Counted(summary.left, "line").are) left; the same command goes on with them"
+            let left =
+                "\(Counted(summary.left, "line").are) left; the same command goes on with them"
             Terminal.say("latchkey: \(left)")
             return AdministrationError(.unconfirmed, "interrupted")
         }
         return summary.refusals.first.map { first in
-            AdministrationError(first.error.kind, "\(Counted(summary.refusals.count, "line").were) refused")
+            AdministrationError(
+                first.error.kind,
+                "\(Counted(summary.refusals.count, "line").were) refused"
+            )
         }
     }
 }

@@ -48,7 +48,9 @@ struct OrgAdd: LatchkeyCommand {
             let summary = try many.run("Added") { goesOn throws(AdministrationError) in
                 try administration.addOrganizations(lines, goesOn: goesOn)
             }
-            Terminal.say("Added \(summary.changed); \(Counted(summary.unchanged).were) there already.")
+            Terminal.say(
+                "Added \(summary.changed); \(Counted(summary.unchanged).were) there already."
+            )
             if let failure = many.tell(summary) { throw failure }
         }
     }

@@ -20,7 +20,8 @@ enum Process {
     /// a copy that belongs to the pepper's group would read the pepper through it, and name a
     /// configuration of his own.
     static func refuseBorrowedPrivileges() throws(AdministrationError) {
-        guard getuid() != geteuid() || getgid() != getegid() || linux_has_capabilities_of_file() != 0
+        guard
+            getuid() != geteuid() || getgid() != getegid() || linux_has_capabilities_of_file() != 0
         else { return }
         throw AdministrationError(
             .notPermitted,

@@ -28,7 +28,10 @@ struct Export: LatchkeyCommand {
         Terminal.say("Exported \(Counted(summary.written, "record")).")
         Terminal.say(summary.faults.map { "latchkey: \($0)" })
         guard summary.faults.isEmpty else {
-            throw AdministrationError(.data, "\(Counted(summary.faults.count, "record").were) left out")
+            throw AdministrationError(
+                .data,
+                "\(Counted(summary.faults.count, "record").were) left out"
+            )
         }
     }
 }

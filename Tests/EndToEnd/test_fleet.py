@@ -16,7 +16,7 @@ RELOADS = 50
 
 LEASES = {"leased": 1000, "strict": 0}
 
-HEADER = re.compile(r"HOST +PROCESS +VERSION +LEASE +GRACE +HEARTBEAT +CACHED")
+HEADER = re.compile(r"HOST +PROCESS +VERSION +TRACKING +LEASE +GRACE +HEARTBEAT +CACHED")
 
 
 @pytest.fixture
@@ -61,7 +61,7 @@ def test_elsewhere_the_list_has_a_tab_between_cells_and_no_header(fleet):
     rows = [line.split("\t") for line in fleet.latchkey.must("gateways").splitlines()]
 
     assert sorted(int(row[1]) for row in rows) == sorted(fleet.workers())
-    assert {len(row) for row in rows} == {7}
+    assert {len(row) for row in rows} == {8}
 
 
 def test_a_lease_and_a_grace_of_ones_own_are_listed(sandboxes):

@@ -82,13 +82,17 @@ struct ConfigurationTests {
         #expect(throws: ConfigurationFault.self) { try configuration(text) }
     }
 
-    @Test(arguments: ["LATCHKEY_STORE unix:/a;", "Latchkey_store unix:/a;", "latchkey_Store unix:/a;"])
+    @Test(arguments: [
+        "LATCHKEY_STORE unix:/a;", "Latchkey_store unix:/a;", "latchkey_Store unix:/a;",
+    ])
     func `a directive in other letters is no other directive`(text: String) {
         #expect(fault(text)?.message.contains("small letters") == true)
     }
 
     @Test func `a byte order mark is told`() {
-        #expect(fault("\u{FEFF}latchkey_store unix:/a;")?.message.contains("byte order mark") == true)
+        #expect(
+            fault("\u{FEFF}latchkey_store unix:/a;")?.message.contains("byte order mark") == true
+        )
     }
 
     @Test func `one of the two credentials files is enough`() throws {
