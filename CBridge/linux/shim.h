@@ -28,8 +28,8 @@ linux_forbid_dumps(void)
 static inline int
 linux_has_capabilities_of_file(void)
 {
-    struct __user_cap_header_struct  header = { _LINUX_CAPABILITY_VERSION_3, 0 };
-    struct __user_cap_data_struct    data[_LINUX_CAPABILITY_U32S_3] = { { 0 } };
+    struct __user_cap_header_struct header = { _LINUX_CAPABILITY_VERSION_3, 0 };
+    struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = { { 0 } };
 
     if (getauxval(AT_SECURE) == 0 || getuid() == 0) {
         return 0;
