@@ -59,10 +59,11 @@ extension World {
         }
     }
 
-    /// Requests with a key that a change has ended come to all workers, at once and for a while. Where
-    /// none come, nothing but the worker's own care ends what is open.
+    /// Requests with a key that a change has ended come to all workers, at once and for a while. They
+    /// show a change even to workers that are not told, so some of those are left without.
     func present(_ key: Int) {
-        guard timeline.chance.percent(75), let text = judge.ledger.keys[key].text else { return }
+        if scenario.faults.contains(.refuseTracking), timeline.chance.percent(25) { return }
+        guard let text = judge.ledger.keys[key].text else { return }
         for place in places {
             for round in 0..<3 {
                 let span = round == 0 ? 0 : timeline.chance.span(mean: trustSpan / 3)
