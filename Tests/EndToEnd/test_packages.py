@@ -37,7 +37,7 @@ NEEDY_OF_NOTHING = {"help", "build", "down", "install", "uninstall", "clean", "b
 STAND_INS = {
     "apt-get": "#!/bin/sh\necho \"apt-get $*\"\n[ \"$1\" = update ]\n",  # installs nothing, and says so
     "sudo": "#!/bin/sh\nexec \"$@\"\n",
-    "swift": "#!/bin/sh\necho something is compiled\nexit 1\n",
+    "swift": "#!/bin/sh\n[ \"$1\" = --version ] && exec echo Swift version 99.0\necho something is compiled\nexit 1\n",
 }
 
 
