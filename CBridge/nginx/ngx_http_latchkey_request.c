@@ -65,10 +65,16 @@ ngx_http_latchkey_access_handler(ngx_http_request_t *r)
 
     /* it was checked before, unless another module cut PREACCESS short */
 
-    rc = ngx_http_latchkey_check(r, llcf, &ctx);
+    ctx = ngx_http_get_module_ctx(r, ngx_http_latchkey_module);
 
-    if (rc != NGX_OK) {
-        return rc;
+    if (ctx == NULL || ctx->state != NGX_HTTP_LATCHKEY_DECIDED
+        || ctx->location != llcf || ctx->uri_changes != r->uri_changes)
+    {
+        rc = ngx_http_latchkey_check(r, llcf, &ctx);
+
+        if (rc != NGX_OK) {
+            return rc;
+        }
     }
 
     if (!ngx_http_latchkey_is_refused(ctx)) {
