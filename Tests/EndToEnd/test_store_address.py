@@ -77,7 +77,7 @@ def test_a_gateway_without_the_right_to_read_answers_503_and_says_why(sandboxes)
     sandbox = sandboxes(start=False, workers=1)
     protect(sandbox)
     key = sandbox.key()
-    sandbox.redis.cli("ACL", "SETUSER", "gateway", "-hmget")
+    acl.give(sandbox, "gateway", acl.without("gateway", "+hmget"))
     sandbox.nginx.start()
 
     assert sandbox.status_of(key) == 503
@@ -86,17 +86,17 @@ def test_a_gateway_without_the_right_to_read_answers_503_and_says_why(sandboxes)
 
 # What a gateway goes without where a right is missing, and what it says.
 LACKS = {
-    "-subscribe": "does not tell of changes",
-    "-client|tracking": "does not tell of changes",
-    "-client|id": "does not tell of changes",
-    "-hset": "not in the list of gateways",
+    "+subscribe": "does not tell of changes",
+    "+client|tracking": "does not tell of changes",
+    "+client|id": "does not tell of changes",
+    "+hset": "not in the list of gateways",
 }
 
 
 @pytest.mark.parametrize("right", LACKS)
 def test_a_gateway_that_may_not_listen_or_enter_itself_reads_the_store_for_every_check(sandboxes, right):
     sandbox = sandboxes(start=False, workers=1)
-    protect(sandbox, [*acl.rules("gateway"), right])
+    protect(sandbox, acl.without("gateway", right))
     sandbox.nginx.start()
     key = sandbox.key()
 
@@ -110,7 +110,7 @@ def test_a_gateway_that_may_not_listen_or_enter_itself_reads_the_store_for_every
 
 def test_a_gateway_that_may_not_confirm_is_waited_out_and_says_so(sandboxes):
     sandbox = sandboxes(start=False, workers=1)
-    protect(sandbox, [*acl.rules("gateway"), "-rpush"])
+    protect(sandbox, acl.without("gateway", "+rpush"))
     sandbox.nginx.start()
     key = sandbox.key()
     sandbox.warm(key)
