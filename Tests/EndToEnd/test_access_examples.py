@@ -49,12 +49,12 @@ def test_the_group_can_read_all_that_an_owner_needs_and_nothing_else(gate):
     assert (mode(gate.folder / "gateway.auth"), mode(gate.folder / "admin.auth")) == (0o600, 0o640)
 
 
-# Owners by way of sudo
+# Owners through sudo
 
 
 @pytest.fixture
 def script(gate):
-    text = blocks("Owners by way of sudo", "sh")[0]
+    text = blocks("Owners through sudo", "sh")[0]
     path = gate.folder / "my-latchkey"
     path.write_text(text.replace("/usr/bin/latchkey", str(EXECUTABLE)))
     path.chmod(0o755)
@@ -92,13 +92,13 @@ def test_the_script_lets_nothing_else_through(gate, script, words, user, code):
 
 
 def test_sudo_takes_the_line_for_it_from_a_place_that_only_root_writes_to(tmp_path):
-    line, = blocks("Owners by way of sudo", "sudoers")
+    line, = blocks("Owners through sudo", "sudoers")
     (tmp_path / "latchkey.sudoers").write_text(line)
 
     result = subprocess.run(["/usr/sbin/visudo", "-cf", tmp_path / "latchkey.sudoers"], capture_output=True, text=True)
 
     assert result.returncode == 0, result.stderr
-    commands = blocks("Owners by way of sudo", "sh")[1]
+    commands = blocks("Owners through sudo", "sh")[1]
     path, = re.findall(r"NOPASSWD: (\S+)$", line, re.MULTILINE)
     assert f"install -o root -g root -m 0755 my-latchkey {path}" in commands and not path.startswith("/usr/local")
     assert "install -o root -g root -m 0440 latchkey.sudoers /etc/sudoers.d/latchkey" in commands
@@ -109,7 +109,7 @@ def test_sudo_takes_the_line_for_it_from_a_place_that_only_root_writes_to(tmp_pa
 
 def test_the_example_of_redis_users_works_as_it_is_printed(gate):
     key = gate.key()
-    section = "An example: Redis' users on Debian"
+    section = "An example: Redis users on Debian"
     commands, restart = blocks(section, "sh")
     settings, = blocks(section, "nginx")
     here = {"/etc/redis": str(gate.redis.folder), "/etc/latchkey": str(gate.folder)}

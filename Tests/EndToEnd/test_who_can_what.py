@@ -26,7 +26,7 @@ def rows(path, heading):
     return [row for row in re.findall(r"^\| (.+?) \|", table, re.MULTILINE) if row.strip("-| ")]
 
 
-ROWS = rows("SECURITY.md", "who") + rows("docs/ACCESS.md", "somebody has")
+ROWS = rows("SECURITY.md", "who") + rows("docs/ACCESS.md", "an attacker has")
 
 
 @pytest.fixture
@@ -187,13 +187,13 @@ def holder_of_everything(gate):
 
 SHOWN = {
     "a client without a key": client_without_a_key,
-    "somebody who reads Redis, its files or its traffic": reader_of_redis,
-    "somebody with the gateways' password of Redis": holder_of_the_gateways_password,
-    "somebody who writes to Redis": writer_to_redis,
+    "anyone who can read Redis, its files or its traffic": reader_of_redis,
+    "anyone with the gateways' Redis password": holder_of_the_gateways_password,
+    "anyone who can write to Redis": writer_to_redis,
     "another member of an organization": another_member,
     "root, and the accounts in `latchkey_operators`": root,
-    "an account that may read the pepper, by its group, say": account_that_may_read_the_pepper,
-    "somebody with the pepper **and** write access to Redis": holder_of_everything,
+    "an account that can read the pepper, for example through its group": account_that_may_read_the_pepper,
+    "anyone with the pepper **and** write access to Redis": holder_of_everything,
     "the gateways' password": holder_of_the_gateways_password,
     "the executable's password, without the pepper": holder_of_the_executables_password,
     "the pepper, without Redis": holder_of_the_pepper,
