@@ -17,7 +17,7 @@ CONNECTIONS = 4
 
 LEASE = 1.0
 
-# What a gateway may take to find the store again (see test_store_outage.py), and what a loaded machine may add.
+# What a gateway may take to find the store again (see store/test_store_outage.py), and what a loaded machine may add.
 RECONNECT, SLACK = 2.0, 1.0
 
 # For how long a gateway's workers stand still.

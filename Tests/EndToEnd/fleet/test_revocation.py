@@ -15,7 +15,7 @@ from harness.polling import wait_until
 from harness.revocations import Revocations
 from harness.sandbox import OWNER
 
-# For figures: REVOCATIONS=200 CONNECTIONS=64 python3 -m pytest -s Tests/EndToEnd/test_revocation.py -k never_stop
+# For figures: REVOCATIONS=200 CONNECTIONS=64 python3 -m pytest -s Tests/EndToEnd/fleet/test_revocation.py -k never_stop
 REVOCATIONS = int(os.environ.get("REVOCATIONS", 20))
 CONNECTIONS = int(os.environ.get("CONNECTIONS", 16))
 

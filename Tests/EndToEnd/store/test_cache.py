@@ -10,7 +10,7 @@ from harness.load import at_once
 from harness.polling import wait_until
 from harness.sandbox import OWNER
 
-# For a longer run: ORGANIZATIONS=100000 CACHED=1000 python3 -m pytest Tests/EndToEnd/test_cache.py -k too_small
+# For a longer run: ORGANIZATIONS=100000 CACHED=1000 python3 -m pytest Tests/EndToEnd/store/test_cache.py -k too_small
 ORGANIZATIONS = int(os.environ.get("ORGANIZATIONS", 100))
 CACHED = int(os.environ.get("CACHED", 10))
 

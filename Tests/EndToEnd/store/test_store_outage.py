@@ -1,6 +1,6 @@
 """The store stands still, goes away, comes back: who is refused, who is not, and for how long.
 
-Under strict consistency, where every check has to wait for the store; what a lease allows is in test_lease.py.
+Under strict consistency, where every check has to wait for the store; what a lease allows is in fleet/test_lease.py.
 """
 
 import re
