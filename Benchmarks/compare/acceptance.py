@@ -11,18 +11,18 @@ HEADER = "X-API-Key"
 def probes(keys):
     """Requests by their names: each a list of the keys that it comes with, and whether it should be let in."""
     valid, other = keys.valid[7], keys.valid[8]
-    made_up = with_checksum(valid[:-14] + "0" * 8)
+    forged = with_checksum(valid[:-14] + "0" * 8)
     return {
         "a valid key": ([valid], True),
         "no key": ([], False),
         "an empty key": ([""], False),
-        "a made-up key": ([made_up], False),
+        "a forged key": ([forged], False),
         "a replaced key": ([keys.revoked[7]], False),
         "its letter case swapped": ([valid.swapcase()], False),
         "its last character cut off": ([valid[:-1]], False),
         "a character more": ([valid + "0"], False),
-        "a valid key, then a made-up one": ([valid, made_up], False),
-        "a made-up key, then a valid one": ([made_up, valid], False),
+        "a valid key, then a forged one": ([valid, forged], False),
+        "a forged key, then a valid one": ([forged, valid], False),
         "two organizations' keys": ([valid, other], False),
     }
 

@@ -5,14 +5,14 @@ from dataclasses import dataclass
 KINDS = {
     "valid": "valid keys at random",
     "hot": "one valid key",
-    "random": "made-up keys, never the same twice",
-    "forged": "made-up keys with the right checksum",
+    "random": "random text as the key, never the same twice",
+    "forged": "forged keys with a correct checksum",
     "revoked": "keys that were replaced",
     "missing": "no key",
 }
 
 ANSWERS = {
-    "own": "nginx answers by itself",
+    "own": "nginx itself answers",
     "upstream": "an API answers over kept connections",
     "tls": "over TLS",
     "h2": "over HTTP/2 and TLS",

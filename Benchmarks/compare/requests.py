@@ -13,8 +13,8 @@ NO_KEY = b"GET / HTTP/1.1\r\nHost: bench\r\n\r\n"
 KINDS = {
     "valid": f"{KEYS} valid keys in turn",
     "hot": "one valid key",
-    "forged": "made-up, with the right checksum",
-    "random": "made-up",
+    "forged": "forged, correct checksum",
+    "random": "random text",
     "revoked": "replaced",
     "missing": "no key",
 }
@@ -28,10 +28,10 @@ def requests_of(kind, keys):
         return itertools.repeat(request_with(keys.valid[0]))
     if kind in ("valid", "revoked"):
         return itertools.cycle(map(request_with, getattr(keys, kind)[:KEYS]))
-    return map(request_with, made_up(keys, kind))
+    return map(request_with, forged(keys, kind))
 
 
-def made_up(keys, kind):
+def forged(keys, kind):
     """Keys that never come twice: a valid one with its secret counted up, and a checksum that is right or not."""
     for number in itertools.count(62**3):
         body = keys.head + base62(number, 20)

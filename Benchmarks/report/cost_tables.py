@@ -10,27 +10,36 @@ def costs(results):
         return ""
     counted = results["costs"]
     return "\n".join([
-        "Instructions of nginx in user space a request, more than without a check:\n",
+        "Instructions of nginx in user space that a check adds to a request:\n",
         table(["", *KINDS.values()], instruction_rows(results, counted)),
-        "System calls a request (front + side process), without a check 3:\n",
+        "System calls per request (front and side process); 3 without a check:\n",
         table(["", *KINDS.values()], call_rows(results, counted, system_calls)),
-        "Commands to Redis a request:\n",
+        "Commands to Redis per request:\n",
         table(["", *KINDS.values()], call_rows(results, counted, commands)),
-        "By itself, in a second without requests:\n",
+        "Per second without requests:\n",
         table(["", "system calls", "commands to Redis"], idle_rows(results, counted)),
     ])
 
 
 def instruction_rows(results, counted):
     names = labels(results)
-    reference = counted[REFERENCE]
-    for name, costs_of in counted.items():
-        if name == REFERENCE or "instructions" not in costs_of:
-            continue
-        base = reference["instructions_of_latchkeys_key" if "latchkey" in name else "instructions"]
-        own = costs_of["instructions"]
-        added = (own[kind]["outside_heap"] - base[kind]["outside_heap"] for kind in KINDS)
-        yield [bold(name, names[name]), *(f"{count:,.0f}" for count in added)]
+    for name in counted:
+        if added_instructions(counted, name) is not None:
+            yield [bold(name, names[name]), *(f"{added_instructions(counted, name, kind):,.0f}" for kind in KINDS)]
+
+
+def added_instructions(counted, name, kind="valid"):
+    """Of nginx in user space, outside the heap; nothing where they were not counted."""
+    if name == REFERENCE or "instructions" not in counted[name]:
+        return None
+    base = counted[REFERENCE]["instructions_of_latchkeys_key" if "latchkey" in name else "instructions"]
+    return round(counted[name]["instructions"][kind]["outside_heap"] - base[kind]["outside_heap"])
+
+
+def added_system_calls(counted, name, kind="valid"):
+    """Of the front and its side process."""
+    own, base = (count_of(counted[each]["calls"][kind]) for each in (name, REFERENCE))
+    return round(own - base)
 
 
 def call_rows(results, counted, text):
@@ -40,7 +49,11 @@ def call_rows(results, counted, text):
 
 
 def system_calls(calls):
-    return f"{sum(count for name, count in calls.items() if name.endswith('system_calls')):.2f}"
+    return f"{count_of(calls):.2f}"
+
+
+def count_of(calls):
+    return sum(count for name, count in calls.items() if name.endswith("system_calls"))
 
 
 def commands(calls):

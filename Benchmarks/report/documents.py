@@ -18,6 +18,7 @@ DOCUMENTS = [ROOT / "README.md", ROOT / "docs/PERFORMANCE.md"]
 TABLES = {
     "machine": tables.machine,
     "candidates": tables.candidates,
+    "first": tables.first,
     "short": tables.short,
     "load": tables.load,
     "acceptance": tables.acceptance,

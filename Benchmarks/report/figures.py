@@ -44,7 +44,7 @@ class Line:
     redis_commands: float
     rounds: int
     is_disturbed: bool
-    ratio_is_noise: bool  # not told apart from no check
+    ratio_is_noise: bool  # not distinguishable from no check
     cpu_is_noise: bool
     generator_is_limit: bool
     is_as_expected: bool
@@ -94,7 +94,7 @@ def cpu_added(rows, name):
 def line(rows, name, noise):
     own, is_disturbed = chosen(rows, name)
     ratio, added = ratios_of(rows, name), cpu_added(rows, name)
-    may_be_noise = noise is not None and name != REFERENCE
+    is_compared = name != REFERENCE
 
     def median(value):
         known = [value(row) for row in own if value(row) is not None]
@@ -112,8 +112,8 @@ def line(rows, name, noise):
         redis_commands=median(lambda row: row["redis_commands"]),
         rounds=len(own),
         is_disturbed=is_disturbed,
-        ratio_is_noise=may_be_noise and ratio.overlaps(noise.ratio),
-        cpu_is_noise=may_be_noise and added.overlaps(noise.cpu_added_us),
+        ratio_is_noise=is_compared and (ratio.most >= 1 or noise is not None and ratio.overlaps(noise.ratio)),
+        cpu_is_noise=is_compared and (added.least <= 0 or noise is not None and added.overlaps(noise.cpu_added_us)),
         generator_is_limit=median(lambda row: row["generator_cores"]) > GENERATOR_CORES_MAX,
         is_as_expected=all(row["as_expected"] for row in own),
     )

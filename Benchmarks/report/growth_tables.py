@@ -6,7 +6,7 @@ from report.markdown import bold, labels, spread_text, table
 GROWTH = (
     ("Seconds until nginx or HAProxy listens, by organizations:", "start_s", lambda seconds: f"{seconds:.2f}"),
     ("Memory with one worker, MB, once every key was used:", "memory", lambda size: f"{size / 1e6:,.1f}"),
-    ("CPU µs a request, all that takes part, median (min..max):", "cpu_us", spread_text),
+    ("CPU µs per request, all processes but the API, median (min..max):", "cpu_us", spread_text),
     ("Of that, nginx or HAProxy:", "front_us", spread_text),
 )
 
@@ -48,5 +48,5 @@ def fleet_table(results, part, title):
         body.append([
             str(count), spread_text(of[REFERENCE]["cpu_us"]), spread_text(leased["cpu_us"]), spread_text(revocation_ms)
         ])
-    header = [title, "CPU µs a request: no check", "Latchkey", "`latchkey revoke`, ms"]
+    header = [title, "CPU µs per request: no check", "Latchkey", "`latchkey revoke`, ms"]
     return [f"By the number of {title}, 1,000 organizations, median (min..max):\n", table(header, body)]

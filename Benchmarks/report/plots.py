@@ -3,7 +3,9 @@
 import math
 from dataclasses import dataclass
 
+from report.cost_tables import added_instructions
 from report.figures import CONTROL, REFERENCE, lines
+from report.load_tables import FORGED, INDISTINGUISHABLE, VALID
 from report.markdown import labels
 
 STYLE = "<style>text{font:13px sans-serif}.title{font:bold 15px sans-serif}</style>"
@@ -22,40 +24,78 @@ def picture(width, height, parts):
 LABELS, BAR, STEP, WIDTH = 250, 14, 24, 880
 
 
-def bars(title, rows, top, unit, most):
-    """A bar for each (label, is ours, median, least, most), with its spread as a line."""
-    scale = (WIDTH - LABELS - 90) / most
+@dataclass(frozen=True)
+class Bar:
+    """A figure with its range; `text` is shown in their place where the figure would be the machine's noise."""
+
+    candidate: str
+    median: float
+    least: float
+    most: float
+    text: str = ""
+
+
+def bars(title, rows, names, top, unit=""):
+    """A bar for each row, with its range as a line."""
+    scale = (WIDTH - LABELS - 100) / max([row.most for row in rows] + [0.01])
     yield f'<text x="10" y="{top}" class="title">{title}</text>'
-    for number, (label, is_ours, median, least, greatest) in enumerate(rows):
+    for number, row in enumerate(rows):
         y = top + 14 + STEP * number
         middle = y + BAR / 2
-        yield f'<text x="{LABELS - 8}" y="{y + 12}" text-anchor="end">{label}</text>'
-        width = max(1, scale * median)
-        yield f'<rect x="{LABELS}" y="{y}" width="{width:.1f}" height="{BAR}" fill="{OURS if is_ours else OTHERS}"/>'
-        begin, end = LABELS + scale * max(0, least), LABELS + scale * max(0, greatest)
+        yield f'<text x="{LABELS - 8}" y="{y + 12}" text-anchor="end">{names[row.candidate]}</text>'
+        if row.text:
+            yield f'<text x="{LABELS}" y="{y + 12}" font-style="italic">{row.text}</text>'
+            continue
+        width = max(1, scale * row.median)
+        colour = OURS if "latchkey" in row.candidate else OTHERS
+        yield f'<rect x="{LABELS}" y="{y}" width="{width:.1f}" height="{BAR}" fill="{colour}"/>'
+        begin, end = LABELS + scale * max(0, row.least), LABELS + scale * max(0, row.most)
         yield f'<path d="M{begin:.1f} {middle}H{end:.1f}" stroke="black"/>'
-        figure = f"{median:.{2 if most <= 2 else 1}f}{unit}"
-        yield f'<text x="{max(LABELS + width, end) + 6:.1f}" y="{y + 12}">{figure}</text>'
+        yield f'<text x="{max(LABELS + width, end) + 6:.1f}" y="{y + 12}">{figure(row.median)}{unit}</text>'
+
+
+def figure(value):
+    if value == int(value):
+        return f"{value:,.0f}"
+    return f"{value:.{2 if value <= 2 else 1}f}"
 
 
 def comparison(results):
-    """Throughput with valid and with made-up keys, as ratios to no check, and the processor time that a check adds."""
+    """What a check adds, counted and timed; then throughput as a ratio to no check."""
     names = labels(results)
     parts, top = [], 24
-    for title, cell, value, unit in (
-        ("Requests a second with a valid key, as a ratio to no check", "own:valid:64", "ratio", ""),
-        ("Requests a second with made-up keys, as a ratio to no check", "own:forged:64", "ratio", ""),
-        ("Processor time that a check adds to a request with a valid key", "own:valid:64", "cpu_added_us", " µs"),
+    for title, rows, unit in (
+        ("Instructions that a check of a valid key adds to a request in nginx (counted)", instruction_bars(results), ""),
+        ("Processor time that a check of a valid key adds to a request", load_bars(results, VALID, added_bar), " µs"),
+        ("Requests a second with a valid key, as a ratio to no check", load_bars(results, VALID, ratio_bar), ""),
+        ("Requests a second with forged keys, as a ratio to no check", load_bars(results, FORGED, ratio_bar), ""),
     ):
-        rows = [
-            (names[line.candidate], "latchkey" in line.candidate, spread.median, spread.least, spread.most)
-            for line in lines(results["load"], cell) if line.candidate not in (REFERENCE, CONTROL)
-            for spread in [getattr(line, value)]
-        ]
-        most = max((greatest for *_, greatest in rows), default=1)
-        parts += bars(title, rows, top, unit, max(most, 0.01))
-        top += STEP * len(rows) + 50
+        if rows:
+            parts += bars(title, rows, names, top, unit)
+            top += STEP * len(rows) + 50
     return picture(WIDTH, top, parts)
+
+
+def instruction_bars(results):
+    costs = results["costs"] if "costs" in results else {}
+    added = {name: added_instructions(costs, name) for name in costs}
+    return [Bar(name, count, count, count) for name, count in added.items() if count is not None]
+
+
+def load_bars(results, cell, bar):
+    return [bar(line) for line in lines(results["load"], cell) if line.candidate not in (REFERENCE, CONTROL)]
+
+
+def ratio_bar(line):
+    return bar_of(line, line.ratio, INDISTINGUISHABLE if line.ratio_is_noise else "")
+
+
+def added_bar(line):
+    return bar_of(line, line.cpu_added_us, INDISTINGUISHABLE if line.cpu_is_noise else "")
+
+
+def bar_of(line, spread, text):
+    return Bar(line.candidate, spread.median, spread.least, spread.most, text)
 
 
 # Curves

@@ -2,7 +2,7 @@
 
 from report.cost_tables import costs
 from report.growth_tables import growth
-from report.load_tables import load, short
+from report.load_tables import first, load, short
 from report.trust_tables import acceptance, revocation
 
 

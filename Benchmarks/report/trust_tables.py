@@ -5,8 +5,8 @@ from report.markdown import bold, labels, milliseconds, table
 
 SHORT_NAMES = {
     "its letter case swapped": "another letter case",
-    "a valid key, then a made-up one": "a second, made-up key",
-    "a made-up key, then a valid one": "a second, made-up key",
+    "a valid key, then a forged one": "a second, forged key",
+    "a forged key, then a valid one": "a second, forged key",
     "two organizations' keys": "two organizations' keys",
 }
 
@@ -20,7 +20,7 @@ def acceptance(results):
     rows = [
         [bold(name, names[name]), *(status_text(came[probe]) for probe in probes)] for name, came in found.items()
     ]
-    return f"What is answered to {HEADER} with …; in bold what should not be so.\n\n" + table(["", *probes], rows)
+    return f"What is answered to {HEADER} with …; answers that should not be are in bold.\n\n" + table(["", *probes], rows)
 
 
 def status_text(came):

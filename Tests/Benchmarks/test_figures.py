@@ -1,6 +1,7 @@
 """What is made of measurements."""
 
 from report.figures import CONTROL, lines
+from report.load_tables import cpu_added, ratio_text
 
 CELL = "own:valid:64"
 
@@ -40,6 +41,28 @@ def test_a_candidate_within_the_noise_of_no_check_is_marked():
     rows = rounds(CONTROL, [90, 100, 105])
     assert line_of(rows + rounds("10-some", [80, 85, 91])).ratio_is_noise
     assert not line_of(rows + rounds("10-some", [80, 85, 89])).ratio_is_noise
+
+
+def test_more_requests_than_without_a_check_are_noise():
+    assert line_of(rounds("10-some", [95, 98, 100])).ratio_is_noise
+    assert line_of(rounds("10-some", [103, 104, 105])).ratio_is_noise
+    assert not line_of(rounds("10-some", [95, 98, 99])).ratio_is_noise
+
+
+def test_less_processor_time_than_without_a_check_is_noise():
+    assert line_of(rounds("10-some", [1, 1, 1], cpu=3.0)).cpu_is_noise
+    assert not line_of(rounds("10-some", [1, 1, 1], cpu=4.5)).cpu_is_noise
+
+
+def test_a_ratio_that_is_noise_is_shown_without_a_figure():
+    assert ratio_text(line_of(rounds("10-some", [95, 98, 107]))) == "not distinguishable from no check"
+    assert ratio_text(line_of(rounds("10-some", [103] * 3, generator=0.99))) == "not distinguishable from no check †"
+    assert ratio_text(line_of(rounds("10-some", [95, 98, 99]))) == "0.98 (0.95..0.99)"
+
+
+def test_processor_time_that_is_noise_is_shown_by_its_bound_alone():
+    assert cpu_added(line_of(rounds("10-some", [1, 1, 1], cpu=3.0))) == "not distinguishable, at most 0.0"
+    assert cpu_added(line_of(rounds("10-some", [1, 1, 1], cpu=4.5))) == "0.5 (0.5..0.5)"
 
 
 def test_disturbed_measurements_are_left_out_where_enough_remain():
