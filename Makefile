@@ -94,7 +94,7 @@ fuzz: ## Feed each parser with INPUTS= generated inputs; SEED= repeats a run
 
 fuzz-requests: ## Send absurd requests to a real gateway for SECONDS=; SEED= repeats a run
 	$(call built_with,test)
-	SECONDS=$(SECONDS) SEED=$(SEED) $(PYTHON) -m pytest Tests/EndToEnd/test_request_fuzz.py
+	SECONDS=$(SECONDS) SEED=$(SEED) $(PYTHON) -m pytest Tests/EndToEnd/nginx/test_request_fuzz.py
 
 test-sanitizers: ## Run the tests with AddressSanitizer and UndefinedBehaviorSanitizer in C and Swift
 	@scripts/require-swift $(SWIFT)
@@ -103,16 +103,16 @@ test-sanitizers: ## Run the tests with AddressSanitizer and UndefinedBehaviorSan
 
 valgrind: ## Run an nginx worker under valgrind through aborts, timeouts and reloads
 	$(call built_with,test)
-	$(PYTHON) -m pytest Tests/EndToEnd/test_valgrind.py
+	$(PYTHON) -m pytest Tests/EndToEnd/nginx/test_valgrind.py
 
 slow: valgrind ## Run the tests that take minutes, that one included
-	PAIRS=200 $(PYTHON) -m pytest Tests/EndToEnd/test_two_generates.py
-	$(PYTHON) -m pytest Tests/EndToEnd/test_long_grace.py Tests/EndToEnd/test_hundred_thousand.py
+	PAIRS=200 $(PYTHON) -m pytest Tests/EndToEnd/keys/test_two_generates.py
+	$(PYTHON) -m pytest Tests/EndToEnd/fleet/test_long_grace.py Tests/EndToEnd/keys/test_hundred_thousand.py
 
 reloads: ## Reload nginx RELOADS= times under traffic, with the module and without it
 	$(call built_with,test)
 	RELOADS=$(RELOADS) $(PYTHON) -m pytest --capture=no --quiet \
-		Tests/EndToEnd/test_many_reloads.py Tests/EndToEnd/test_reloads_without_the_module.py
+		Tests/EndToEnd/nginx/test_many_reloads.py Tests/EndToEnd/nginx/test_reloads_without_the_module.py
 
 trials: ## Have random faults happen for SECONDS= under traffic and changes of keys; SEED= repeats a run
 	$(call built_with,run)

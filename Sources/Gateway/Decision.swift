@@ -31,13 +31,13 @@ public struct Decision: Equatable, Sendable {
     /// What an open stream depends on.
     public struct StreamKey: Equatable, Sendable {
         /// Tells the key from others of its organization.
-        public let mark: UInt64
+        public let keyID: UInt64
         /// When the key ends by itself.
         public let until: UnixTime?
 
         /// A key that let a request in.
-        public init(mark: UInt64, until: UnixTime?) {
-            self.mark = mark
+        public init(keyID: UInt64, until: UnixTime?) {
+            self.keyID = keyID
             self.until = until
         }
     }
@@ -96,7 +96,7 @@ public struct Decision: Equatable, Sendable {
         from source: Source,
         at now: UnixTime
     ) -> Decision {
-        switch KeyStanding(of: key.verifier, in: keys, at: now) {
+        switch KeyValidity(of: key.verifier, in: keys, at: now) {
         case .valid(let organization):
             let isActive = keys?.active.verifier == key.verifier
             let until = isActive ? keys?.active.until : keys?.previous?.until
@@ -105,7 +105,7 @@ public struct Decision: Equatable, Sendable {
                 source,
                 key.locator,
                 organization: organization,
-                streamKey: StreamKey(mark: key.verifier.mark, until: until)
+                streamKey: StreamKey(keyID: key.verifier.keyID, until: until)
             )
         case .revoked: return Decision(.revoked, source, key.locator)
         case .expired: return Decision(.expired, source, key.locator)

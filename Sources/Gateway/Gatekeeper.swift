@@ -19,13 +19,13 @@ public final class Gatekeeper {
 
     /// Under what name the fleet knows the worker.
     public struct Identity: Sendable {
-        let id: GatewayEntry.ID
+        let id: Member.ID
         let host: String
         let processID: UInt64
 
         /// - Parameter number: A random number that no other worker has.
         public init(number: UInt64, host: String, processID: UInt64) {
-            id = GatewayEntry.ID(number)
+            id = Member.ID(number)
             self.host = host
             self.processID = processID
         }
@@ -65,7 +65,7 @@ public final class Gatekeeper {
     var stampQuery = RecordQuery.stamp
 
     let cache: RecordCache
-    let earlierKeys = EarlierKeys(countMax: earlierMax)
+    let earlierKeys = FormerKeys(countMax: earlierMax)
     var lease: Lease
     var heartbeats: Heartbeats
     var pending = PendingChecks(countMax: waitingMax)
@@ -76,7 +76,7 @@ public final class Gatekeeper {
     var refusals = RefusalRecorder()
     var log = EventLog()
     var metrics = GatewayMetrics()
-    var confirmedChanges = ConfirmedChanges()
+    var confirmedChanges = RecentBarriers()
     var isEnding = false
     var obligations = Obligations()
 
@@ -211,7 +211,7 @@ extension Gatekeeper {
     private func askStore(_ key: VerifiedKey, _ request: UInt, _ now: ClockReading) -> Admission {
         if !data.link.isReady {
             if let decision = admitWithoutStore(key.issued, now) { return .decided(decision) }
-            guard data.link.isBeingMade(now.monotonic) else {
+            guard data.link.isConnecting(now.monotonic) else {
                 return .decided(.unavailable(key.locator))
             }
         }
@@ -286,7 +286,7 @@ extension Gatekeeper {
     /// Notes that a request which was let in is open. Returns its stream, never 0.
     public func openStream(_ request: UInt, _ locator: Locator, _ key: Decision.StreamKey) -> UInt64
     {
-        let handle = streams.open(request, locator, key: key.mark, until: key.until)
+        let handle = streams.open(request, locator, key: key.keyID, until: key.until)
         // News, or a later answer, may have come between the store's answer and this.
         if lease.hears, !cache.knows(locator, accepting: key) { streams.doubt(locator) }
         return handle.number

@@ -47,14 +47,18 @@ enum Base62 {
     @inline(__always)
     private static func markDigits(_ bytes: UInt64) -> UInt64 {
         let ascii = bytes & ~highBits
-        let numerals = mark(ascii, from: "0", to: "9")
-        let letters = mark(ascii | lowBits << 5, from: "a", to: "z")
+        let numerals = bytesInRange(ascii, from: "0", to: "9")
+        let letters = bytesInRange(ascii | lowBits << 5, from: "a", to: "z")
         return (numerals | letters) & ~bytes
     }
 
     /// Sets the high bit of each of eight ASCII bytes that is in a range.
     @inline(__always)
-    private static func mark(_ ascii: UInt64, from first: Unicode.Scalar, to last: Unicode.Scalar)
+    private static func bytesInRange(
+        _ ascii: UInt64,
+        from first: Unicode.Scalar,
+        to last: Unicode.Scalar
+    )
         -> UInt64
     {
         let atLeastFirst = ascii &+ lowBits &* UInt64(0x80 - first.value)

@@ -18,7 +18,7 @@ public struct Verifier: Sendable {
     }
 
     /// Tells the few keys of one organization apart; no key can be made or checked with it.
-    public var mark: UInt64 { words[0] }
+    public var keyID: UInt64 { words[0] }
 
     /// The verifier as 48 hexadecimal digits.
     public var hexadecimal: [UInt8] { Hexadecimal.encode(words) }

@@ -15,9 +15,9 @@ public func latchkey_check_begin(
     _ decision: UnsafeMutablePointer<latchkey_decision>
 ) -> UInt64 {
     let text = UnsafeBufferPointer(start: credential, count: credential_length)
-    let mark = UInt(bitPattern: request)
+    let data = UInt(bitPattern: request)
     return gateway.withGatekeeper { gatekeeper in
-        switch gatekeeper.check(text.span, request: mark, at: ClockReading(now)) {
+        switch gatekeeper.check(text.span, request: data, at: ClockReading(now)) {
         case .decided(let answer):
             decision.pointee.set(answer)
             return 0
@@ -63,7 +63,7 @@ extension latchkey_decision {
             }
         }
         if let streamKey = decision.streamKey {
-            key = streamKey.mark
+            key = streamKey.keyID
             key_until_ms = streamKey.until?.milliseconds ?? .max
         }
         if let locator = decision.locator {

@@ -56,5 +56,5 @@ public func latchkey_link_output(
     _ buffer: UnsafeMutablePointer<UInt8>
 ) -> Int {
     let room = UnsafeMutableRawBufferPointer(start: buffer, count: capacity)
-    return gateway.withGatekeeper { $0.takeOutput(link: link, into: room) }
+    return gateway.withGatekeeper { $0.drainOutput(link: link, into: room) }
 }

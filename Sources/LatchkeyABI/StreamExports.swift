@@ -15,7 +15,7 @@ public func latchkey_stream_open(
     guard let locator = decision.pointee.locatorValue else { return .max }
     let until = decision.pointee.key_until_ms
     let key = Decision.StreamKey(
-        mark: decision.pointee.key,
+        keyID: decision.pointee.key,
         until: until == .max ? nil : UnixTime(milliseconds: until)
     )
     return gateway.withGatekeeper { $0.openStream(UInt(bitPattern: request), locator, key) }

@@ -15,17 +15,17 @@ struct ConfirmationTests {
     }
 
     private func expectConfirmed(
-        _ confirmation: ChangeConfirmation?,
-        waitedOut: [GatewayEntry] = []
+        _ confirmation: ConfirmationResult?,
+        waitedOut: [Member] = []
     ) {
         guard case .confirmed(_, let answer) = confirmation else {
             Issue.record("not confirmed: \(String(describing: confirmation))")
             return
         }
-        #expect(answer == FleetAnswer(expired: waitedOut))
+        #expect(answer == BarrierOutcome(expired: waitedOut))
     }
 
-    private func isRegistered(_ entry: GatewayEntry) throws -> Bool {
+    private func isRegistered(_ entry: Member) throws -> Bool {
         try installation.redis("HEXISTS", "latchkey:gateways", entry.id.description) == .integer(1)
     }
 
@@ -54,7 +54,7 @@ struct ConfirmationTests {
     @Test func `an entry that cannot be read leaves a change unconfirmed`() throws {
         try installation.redis("HSET", "latchkey:gateways", "who", "knows")
         let key = try installation.administration().generate(for: acme)
-        #expect(key.confirmation == .unconfirmed(.gateways(FleetAnswer(unreadable: ["who"]))))
+        #expect(key.confirmation == .unconfirmed(.gateways(BarrierOutcome(unreadable: ["who"]))))
         #expect(try installation.verification(of: key.text.string) == .issued(.valid(acme)))
     }
 
@@ -74,7 +74,7 @@ struct ConfirmationTests {
     @Test func `a connection that is cut while a worker is waited for is made anew`() throws {
         let worker = try StandInWorker(installation.redis, 1, lease: 3_600_000, missing: 2)
         var cuts = 0
-        let waiting = Waiting.whileTrue { _ in
+        let waiting = ConfirmationPolicy.whileTrue { _ in
             cuts += 1
             if cuts == 2 {
                 #expect(throws: Never.self) {
@@ -90,12 +90,12 @@ struct ConfirmationTests {
     @Test func `the list of gateways needs no owner and no pepper`() throws {
         let url = "unix:\(installation.redis.socket)"
         let configuration = try Configuration([Directive(name: "latchkey_store", values: [url])])
-        #expect(try Fleet(of: configuration).entries.isEmpty)
+        #expect(try Membership(of: configuration).entries.isEmpty)
         let entries = (1...3).map { StandInWorker.entry($0) }
         for entry in entries.reversed() { try StandInWorker.register(entry, installation.redis) }
-        #expect(try Fleet(of: configuration).entries == entries)
+        #expect(try Membership(of: configuration).entries == entries)
         try installation.redis("ACL", "SETUSER", "default", "-hgetall")
-        #expect(failure { _ = try Fleet(of: configuration) } == .notPermitted)
+        #expect(failure { _ = try Membership(of: configuration) } == .notPermitted)
     }
 
     @Test func `refused uses of earlier keys are told`() throws {

@@ -9,9 +9,9 @@ import Testing
 struct ConfirmationTextTests {
     private let time = UnixTime(milliseconds: 1_790_000_000_000)
 
-    private func entry(_ number: UInt64) -> GatewayEntry { StandInWorker.entry(number) }
+    private func entry(_ number: UInt64) -> Member { StandInWorker.entry(number) }
 
-    private func message(_ doubt: ChangeConfirmation.Doubt) -> String {
+    private func message(_ doubt: ConfirmationResult.Uncertainty) -> String {
         let error = ConfirmationText.doubt(
             doubt,
             change: "the key of acme was revoked",
@@ -22,10 +22,10 @@ struct ConfirmationTextTests {
         return error.message
     }
 
-    private func message(_ answer: FleetAnswer) -> String { message(.gateways(answer)) }
+    private func message(_ answer: BarrierOutcome) -> String { message(.gateways(answer)) }
 
     @Test func `the wait is told in a line`() {
-        let one = FleetWait(
+        let one = BarrierProgress(
             pending: [entry(1)],
             workers: 4,
             elapsedMilliseconds: 250,
@@ -35,7 +35,7 @@ struct ConfirmationTextTests {
             ConfirmationText.progress(one)
                 == "Waiting for 1 of 4 nginx workers: web-1 (process 4711), at most 0.8 s"
         )
-        let several = FleetWait(
+        let several = BarrierProgress(
             pending: [entry(1), entry(2), entry(3)],
             workers: 4,
             elapsedMilliseconds: 250,
@@ -45,7 +45,7 @@ struct ConfirmationTextTests {
             ConfirmationText.progress(several)
                 == "Waiting for 3 of 4 nginx workers: web-1 (process 4711) and 2 more, at most 29.7 s"
         )
-        let none = FleetWait(
+        let none = BarrierProgress(
             pending: [],
             workers: 0,
             elapsedMilliseconds: 250,
@@ -56,7 +56,7 @@ struct ConfirmationTextTests {
 
     @Test func `who was waited out is told`() {
         #expect(
-            ConfirmationText.notes(FleetAnswer(expired: [entry(1)]))
+            ConfirmationText.notes(BarrierOutcome(expired: [entry(1)]))
                 == ["web-1 (process 4711) did not confirm; its lease has ended."]
         )
     }
@@ -64,14 +64,14 @@ struct ConfirmationTextTests {
     @Test func `who gets no invalidations is told to have been waited out`() {
         let deaf = StandInWorker.entry(1, isTracking: false)
         #expect(
-            ConfirmationText.notes(FleetAnswer(expired: [deaf])) == [
+            ConfirmationText.notes(BarrierOutcome(expired: [deaf])) == [
                 "web-1 (process 4711) gets no invalidations from the store; its lease has ended."
             ]
         )
     }
 
     @Test func `who may accept the key is told with the time, the longest first`() {
-        let answer = FleetAnswer(doubtful: [
+        let answer = BarrierOutcome(doubtful: [
             .init(entry: entry(1), until: time),
             .init(entry: entry(2), until: time.advanced(byMilliseconds: 60_000)),
         ])
@@ -83,19 +83,19 @@ struct ConfirmationTextTests {
     }
 
     @Test func `of many gateways some are named`() {
-        let answer = FleetAnswer(
+        let answer = BarrierOutcome(
             doubtful: (1...100).map { .init(entry: entry($0), until: time) }
         )
         #expect(message(answer).hasSuffix(" and 92 more"))
     }
 
     @Test func `everything else that is in doubt is told with its reason`() {
-        #expect(message(FleetAnswer(unreadable: ["who"])).hasSuffix("unreadable entries: who"))
+        #expect(message(BarrierOutcome(unreadable: ["who"])).hasSuffix("unreadable entries: who"))
         #expect(
-            message(FleetAnswer(unreadable: ["who"], fault: "the store is gone"))
+            message(BarrierOutcome(unreadable: ["who"], fault: "the store is gone"))
                 .hasSuffix("who; the store is gone")
         )
-        #expect(message(FleetAnswer(isInterrupted: true)).contains("the wait was interrupted"))
+        #expect(message(BarrierOutcome(isInterrupted: true)).contains("the wait was interrupted"))
         #expect(message(.fleetUnknown("it is down")).hasSuffix("until when: it is down"))
         #expect(message(.notReadBack("it is down")).hasSuffix("read back: it is down"))
         #expect(message(.undone).hasSuffix("revoke it anew"))

@@ -63,8 +63,8 @@ struct RefusedCommandTests {
             Issue.record("not confirmed")
             return
         }
-        #expect(answer == FleetAnswer(expired: [silent]))
-        let fleet = try Fleet(through: installation.redis.connect())
+        #expect(answer == BarrierOutcome(expired: [silent]))
+        let fleet = try Membership(through: installation.redis.connect())
         #expect(fleet.entries.isEmpty)
         #expect(try installation.administration().status(of: acme).lastUse == .never)
     }

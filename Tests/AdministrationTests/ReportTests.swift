@@ -10,9 +10,9 @@ import Testing
 struct ReportTests {
     private let now = UnixTime(milliseconds: 1_790_000_000_000)
 
-    private func entry(_ number: UInt64, host: String = "web-1") -> GatewayEntry {
-        GatewayEntry(
-            id: GatewayEntry.ID(number),
+    private func entry(_ number: UInt64, host: String = "web-1") -> Member {
+        Member(
+            id: Member.ID(number),
             host: host,
             processID: 4710 + number,
             version: "0.2.0",
@@ -23,23 +23,23 @@ struct ReportTests {
         )
     }
 
-    private func fleet(_ entries: [GatewayEntry], unreadable: [String] = []) throws -> Fleet {
+    private func fleet(_ entries: [Member], unreadable: [String] = []) throws -> Membership {
         let clock = SimulatedClock()
         let store = SimulatedStore(clock)
         for entry in entries {
-            let words = FleetCommands.register(entry).arguments.map {
+            let words = MembershipCommands.join(entry).arguments.map {
                 String(decoding: $0, as: UTF8.self)
             }
             store.write(words[1], words[2], words[3])
         }
         for name in unreadable { store.write("latchkey:gateways", name, "") }
-        return try Fleet(through: store)
+        return try Membership(through: store)
     }
 
     @Test func `gateways are listed in columns`() throws {
         let fleet = try fleet([entry(1), entry(20, host: "balancer-west")])
         #expect(
-            FleetTable.text(fleet, now: now, isTerminal: true) == """
+            WorkerTable.text(fleet, now: now, isTerminal: true) == """
                 HOST           PROCESS  VERSION  TRACKING  LEASE  GRACE  HEARTBEAT      CACHED
                 balancer-west  4730     0.2.0    on        1s     1m30s  3 seconds ago  20000
                 web-1          4711     0.2.0    on        1s     1m30s  3 seconds ago  1000
@@ -53,14 +53,14 @@ struct ReportTests {
         let members =
             #""id":"0000000000000001","host":"web-1","pid":4711,"version":"0.2.0","tracking":true,"#
             + #""lease_ms":1000,"grace_ms":90000,"heartbeat_at":"2026-09-21T14:13:17.000Z","cached_records":1000"#
-        #expect(FleetTable.json(fleet) == "[{\(members)}]\n")
+        #expect(WorkerTable.json(fleet) == "[{\(members)}]\n")
     }
 
     @Test func `that no gateway runs is said only where none does`() throws {
-        #expect(FleetTable.text(try fleet([]), isTerminal: true) == "No gateway is running.\n")
-        #expect(FleetTable.json(try fleet([])) == "[]\n")
-        #expect(FleetTable.text(try fleet([], unreadable: ["who"]), isTerminal: true) == "")
-        #expect(FleetTable.json(try fleet([], unreadable: ["who"])) == "[]\n")
+        #expect(WorkerTable.text(try fleet([]), isTerminal: true) == "No gateway is running.\n")
+        #expect(WorkerTable.json(try fleet([])) == "[]\n")
+        #expect(WorkerTable.text(try fleet([], unreadable: ["who"]), isTerminal: true) == "")
+        #expect(WorkerTable.json(try fleet([], unreadable: ["who"])) == "[]\n")
     }
 
     @Test(arguments: [

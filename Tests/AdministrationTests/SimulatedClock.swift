@@ -4,7 +4,7 @@ import RedisClient
 @testable import Administration
 
 /// A clock that goes on only when somebody waits by it.
-final class SimulatedClock: WaitingClock {
+final class SimulatedClock: BlockingClock {
     private static let unixOrigin: Int64 = 1_790_000_000_000
 
     private(set) var elapsedMilliseconds: UInt64 = 0

@@ -24,9 +24,9 @@ struct SimulatedFleet {
                 peppers: peppers,
                 channel: store,
                 clock: clock,
-                makeNonce: { _ in
+                makeBarrierID: { _ in
                     number += 1
-                    return Barrier.Nonce(String(repeating: "\(number % 10)", count: 32).utf8)!
+                    return BarrierID(String(repeating: "\(number % 10)", count: 32).utf8)!
                 }
             )
         }
@@ -44,9 +44,9 @@ struct SimulatedFleet {
         lease: UInt64 = 1000,
         grace: UInt64 = 0,
         cached: UInt64 = 0
-    ) -> GatewayEntry {
-        let entry = GatewayEntry(
-            id: GatewayEntry.ID(number),
+    ) -> Member {
+        let entry = Member(
+            id: Member.ID(number),
             host: "web-\(number)",
             processID: 4710 + number,
             version: "0.2.0",
@@ -55,7 +55,7 @@ struct SimulatedFleet {
             heartbeatAt: UnixTime(milliseconds: 1_790_000_000_000),
             recordsCached: cached
         )
-        let words = FleetCommands.register(entry).arguments.map {
+        let words = MembershipCommands.join(entry).arguments.map {
             String(decoding: $0, as: UTF8.self)
         }
         store.write(Self.registry, words[2], words[3])
@@ -63,7 +63,7 @@ struct SimulatedFleet {
     }
 
     /// Whether a worker has an entry.
-    func isRegistered(_ worker: GatewayEntry) -> Bool {
+    func isRegistered(_ worker: Member) -> Bool {
         store.hashes[Self.registry]?[worker.id.description] != nil
     }
 
@@ -73,17 +73,17 @@ struct SimulatedFleet {
     /// The first whole millisecond from which on a change that is confirmed now is said to hold.
     var heldSince: UnixTime { clock.unix.advanced(byMilliseconds: 1) }
 
-    func revoke(_ waiting: Waiting = .untilConfirmed) throws -> ChangeConfirmation? {
+    func revoke(_ waiting: ConfirmationPolicy = .untilConfirmed) throws -> ConfirmationResult? {
         try administration.revoke(Installation.acme, waiting: waiting)
     }
 
     /// Who was waited out, where a change was confirmed; `nil` where it was not.
-    func expired(_ confirmation: ChangeConfirmation?) -> [GatewayEntry]? {
+    func expired(_ confirmation: ConfirmationResult?) -> [Member]? {
         if case .confirmed(_, let answer) = confirmation { answer.expired } else { nil }
     }
 
     /// What is in doubt, where a change was not confirmed because of gateways.
-    func doubt(_ confirmation: ChangeConfirmation?) -> FleetAnswer? {
+    func doubt(_ confirmation: ConfirmationResult?) -> BarrierOutcome? {
         if case .unconfirmed(.gateways(let answer)) = confirmation { answer } else { nil }
     }
 }

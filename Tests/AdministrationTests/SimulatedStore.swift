@@ -24,7 +24,7 @@ final class SimulatedStore: StoreChannel {
     /// Commands that are refused.
     var refused: Set<String> = []
 
-    /// Is told of each nonce and returns who confirms it, and what happens besides.
+    /// Is told of each barrierID and returns who confirms it, and what happens besides.
     var onPublication: (Int) -> [String] = { _ in [] }
 
     /// Is told of each command before it is carried out.
@@ -139,10 +139,10 @@ extension SimulatedStore {
         return .integer(number)
     }
 
-    private func publish(_ nonce: String) -> RedisReply {
-        publications.append(nonce)
+    private func publish(_ barrierID: String) -> RedisReply {
+        publications.append(barrierID)
         let confirmations = onPublication(publications.count)
-        lists["latchkey:ack:\(nonce)", default: []] += confirmations
+        lists["latchkey:ack:\(barrierID)", default: []] += confirmations
         return .integer(Int64(listenersCount ?? confirmations.count))
     }
 

@@ -10,7 +10,7 @@ import RedisClient
 final class StandInWorker: Sendable {
     struct NotListening: Error {}
 
-    let entry: GatewayEntry
+    let entry: Member
 
     /// - Parameters:
     ///   - lease: In milliseconds.
@@ -22,7 +22,7 @@ final class StandInWorker: Sendable {
         self.entry = entry
         try Self.register(entry, redis)
         let deadline = SystemClock.monotonicTime().advanced(byMilliseconds: 10_000)
-        let transport = try SocketTransport(.unix(path: redis.socket), deadline: deadline)
+        let transport = try RedisSocket(.unix(path: redis.socket), deadline: deadline)
         var request = Array("SUBSCRIBE latchkey:barrier\r\n".utf8)
         _ = try transport.write { buffer in
             defer { request = [] }
@@ -36,27 +36,27 @@ final class StandInWorker: Sendable {
             var words = 0
             while let text = try? Self.receive(listening.transport), !text.isEmpty {
                 let nonces = text.split { $0 == 0x0D || $0 == 0x0A }
-                    .compactMap { Barrier.Nonce($0) }
+                    .compactMap { BarrierID($0) }
                 words += nonces.count
-                guard misses < words, let nonce = nonces.last else { continue }
+                guard misses < words, let barrierID = nonces.last else { continue }
                 let connection = StoreConnection(store, credentials: nil)
-                _ = try? connection.execute(FleetChannel.confirm(nonce, by: entry.id))
+                _ = try? connection.execute(FleetChannel.acknowledge(barrierID, by: entry.id))
             }
         }
     }
 
     /// A transport that one thread alone uses, after another has made it.
     private final class Listening: @unchecked Sendable {
-        let transport: SocketTransport
-        init(_ transport: SocketTransport) { self.transport = transport }
+        let transport: RedisSocket
+        init(_ transport: RedisSocket) { self.transport = transport }
     }
 
     /// What a worker says of itself.
     static func entry(_ number: UInt64, lease: UInt64 = 1000, isTracking: Bool = true)
-        -> GatewayEntry
+        -> Member
     {
-        GatewayEntry(
-            id: GatewayEntry.ID(number),
+        Member(
+            id: Member.ID(number),
             host: "web-\(number)",
             processID: 4710 + number,
             version: "0.2.0",
@@ -68,12 +68,12 @@ final class StandInWorker: Sendable {
         )
     }
 
-    static func register(_ entry: GatewayEntry, _ redis: RedisServer) throws {
-        _ = try redis.connect().execute([FleetCommands.register(entry)])
+    static func register(_ entry: Member, _ redis: RedisServer) throws {
+        _ = try redis.connect().execute([MembershipCommands.join(entry)])
     }
 
     /// What comes next; nothing where the connection is closed.
-    private static func receive(_ transport: SocketTransport) throws -> [UInt8] {
+    private static func receive(_ transport: RedisSocket) throws -> [UInt8] {
         let never = MonotonicTime.never
         return try withUnsafeTemporaryAllocation(byteCount: 4096, alignment: 1) { buffer in
             while try transport.wait(toWrite: false, until: never) {

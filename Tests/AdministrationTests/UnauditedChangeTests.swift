@@ -16,7 +16,7 @@ struct UnauditedChangeTests {
         try installation.redis("SET", installation.storeKey("audit"), "no stream")
     }
 
-    private func isNotAudited(_ confirmation: ChangeConfirmation?) -> Bool {
+    private func isNotAudited(_ confirmation: ConfirmationResult?) -> Bool {
         guard case .unconfirmed(.notAudited(let reason)) = confirmation else { return false }
         return reason.hasPrefix("WRONGTYPE")
     }

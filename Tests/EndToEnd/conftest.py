@@ -12,12 +12,12 @@ from harness.checkout import Checkout  # noqa: E402
 from harness.sandbox import Sandbox  # noqa: E402
 
 # They take minutes, and are run by `make slow` and `make reloads`, which name them.
-collect_ignore = ["test_valgrind.py", "test_long_grace.py", "test_hundred_thousand.py",
-                  "test_reloads_without_the_module.py"]
+collect_ignore = ["nginx/test_valgrind.py", "fleet/test_long_grace.py", "keys/test_hundred_thousand.py",
+                  "nginx/test_reloads_without_the_module.py"]
 
 # What only `make test-sanitizers` can show, which builds it first.
 if not sanitizers.are_used():
-    collect_ignore.append("test_sanitizers.py")
+    collect_ignore.append("nginx/test_sanitizers.py")
 
 LOG_LENGTH_SHOWN = 4000
 

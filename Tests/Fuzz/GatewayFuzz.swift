@@ -187,7 +187,7 @@ extension GatewayFuzz {
     private mutating func answer(_ link: Int) {
         var output: [UInt8] = []
         withUnsafeTemporaryAllocation(byteCount: 4096, alignment: 1) { buffer in
-            while case let count = gatekeeper.takeOutput(link: UInt32(link), into: buffer),
+            while case let count = gatekeeper.drainOutput(link: UInt32(link), into: buffer),
                 count > 0
             {
                 output += buffer[..<count]
@@ -222,11 +222,11 @@ extension GatewayFuzz {
 
     private mutating func tell(_ random: inout SplitMix) {
         let key = "latchkey:record:{\(acme.locator)}"
-        let nonce = String(repeating: "0", count: 32)
+        let barrierID = String(repeating: "0", count: 32)
         let channel = random.once(in: 3) ? "latchkey:barrier" : "__redis__:invalidate"
         let content = random.element([
             Array("*1\r\n".utf8) + Self.bulk(key), Array("*1\r\n".utf8) + Self.bulk(key),
-            Array("*-1\r\n".utf8), Self.bulk(nonce), Self.bulk("\(nonce):\(acme.locator)"),
+            Array("*-1\r\n".utf8), Self.bulk(barrierID), Self.bulk("\(barrierID):\(acme.locator)"),
         ])
         incoming[1] += Array("*3\r\n$7\r\nmessage\r\n".utf8) + Self.bulk(channel) + content
     }

@@ -6,7 +6,7 @@ final class LinkFuzz {
         .init(database: 1, credentials: nil, timeoutMilliseconds: 100)
     )
     private var now = MonotonicTime(nanoseconds: 0)
-    private var lastMark: UInt64 = 0
+    private var lastTag: UInt64 = 0
     private var unanswered: [UInt64] = []
     private var answered = 0
     private var losses = 0
@@ -36,7 +36,7 @@ final class LinkFuzz {
             throw Violation("a link that is due does not ask to be opened", stream)
         }
         link.opened(now)
-        takeOutput()
+        drainOutput()
         receive(handshake)
         try takeEvents(stream)
     }
@@ -44,38 +44,38 @@ final class LinkFuzz {
     private func send() {
         let isReady = link.isReady
         guard
-            link.send(RedisCommand("ECHO", "x"), mark: CommandMark(number: lastMark + 1), now: now),
+            link.send(RedisCommand("ECHO", "x"), tag: CommandTag(number: lastTag + 1), now: now),
             isReady
         else {
             return
         }
-        lastMark += 1
-        unanswered.append(lastMark)
-        takeOutput()
+        lastTag += 1
+        unanswered.append(lastTag)
+        drainOutput()
     }
 
     private func receive(_ bytes: [UInt8]) {
         bytes.withUnsafeBytes { link.received($0, now) }
     }
 
-    private func takeOutput() {
+    private func drainOutput() {
         withUnsafeTemporaryAllocation(byteCount: 64, alignment: 1) { buffer in
-            while link.takeOutput(into: buffer) > 0 {}
+            while link.drainOutput(into: buffer) > 0 {}
         }
     }
 
     private func takeEvents(_ stream: [UInt8]) throws {
         while let event = link.nextEvent() {
             switch event {
-            case .ready, .publication: break
-            case .reply(let mark, _):
-                guard mark.number == unanswered.first else {
+            case .ready, .pushed: break
+            case .reply(let tag, _):
+                guard tag.number == unanswered.first else {
                     throw Violation("a reply is out of order", stream)
                 }
                 unanswered.removeFirst()
                 answered += 1
-            case .lost(_, let marks):
-                guard marks.map(\.number) == unanswered else {
+            case .lost(_, let tags):
+                guard tags.map(\.number) == unanswered else {
                     throw Violation("a loss forgets commands", stream)
                 }
                 unanswered = []

@@ -8,7 +8,7 @@ final class FlawedChannel: StoreChannel {
     private let channel: SimulatedChannel
     private let second: SimulatedChannel
     private let flaw: Flaw.Procedure
-    private let nonce: Barrier.Nonce
+    private let barrierID: BarrierID
     private var early: RedisReply?
     private var isPublished = false
 
@@ -17,12 +17,12 @@ final class FlawedChannel: StoreChannel {
         _ channel: SimulatedChannel,
         second: SimulatedChannel,
         _ flaw: Flaw.Procedure,
-        _ nonce: Barrier.Nonce
+        _ barrierID: BarrierID
     ) {
         self.channel = channel
         self.second = second
         self.flaw = flaw
-        self.nonce = nonce
+        self.barrierID = barrierID
     }
 
     var isReady: Bool { channel.isReady }
@@ -48,9 +48,9 @@ final class FlawedChannel: StoreChannel {
         _ commands: [RedisCommand],
         _ onSameConnection: Bool
     ) throws(StoreConnection.Fault) -> [RedisReply] {
-        if early == nil { early = try second.execute([FleetCommands.read()])[0] }
+        if early == nil { early = try second.execute([MembershipCommands.read()])[0] }
         var replies = try channel.execute(commands, onSameConnection: onSameConnection)
-        if let early, commands.first == FleetCommands.read() { replies[0] = early }
+        if let early, commands.first == MembershipCommands.read() { replies[0] = early }
         return replies
     }
 
@@ -60,10 +60,10 @@ final class FlawedChannel: StoreChannel {
     ) throws(StoreConnection.Fault) -> [RedisReply] {
         if commands.last?.isEnd == true, !isPublished {
             isPublished = true
-            let both = commands + [FleetChannel.announce(nonce)]
+            let both = commands + [FleetChannel.publish(barrierID)]
             return try channel.execute(both, onSameConnection: onSameConnection).dropLast()
         }
-        guard commands.first == FleetChannel.announce(nonce) else {
+        guard commands.first == FleetChannel.publish(barrierID) else {
             return try channel.execute(commands, onSameConnection: onSameConnection)
         }
         return [.integer(1)] + (try channel.execute(Array(commands.dropFirst())))
@@ -74,12 +74,12 @@ final class FlawedChannel: StoreChannel {
         _ commands: [RedisCommand],
         _ onSameConnection: Bool
     ) throws(StoreConnection.Fault) -> [RedisReply] {
-        if commands.first == FleetCommands.read() {
+        if commands.first == MembershipCommands.read() {
             let replies = try channel.execute(commands, onSameConnection: onSameConnection)
             early = replies[0]
             return replies
         }
-        guard commands.first == FleetCommands.watch() else {
+        guard commands.first == MembershipCommands.watch() else {
             return try channel.execute(commands, onSameConnection: onSameConnection)
         }
         _ = try channel.execute(Array(commands.dropFirst()))
@@ -105,7 +105,7 @@ extension RedisCommand {
 }
 
 /// A clock that runs much too fast, so that whoever waits by it has hardly waited.
-struct HastyClock: WaitingClock {
+struct HastyClock: BlockingClock {
     private static let haste: UInt64 = 20
 
     let clock: MachineClock

@@ -36,16 +36,16 @@ final class SimulatedChannel: StoreChannel {
             if case .lost(let failure, _) = try nextEvent() { throw .unreachable("\(failure)") }
         }
         for (index, command) in commands.enumerated() {
-            guard link.send(command, mark: CommandMark(number: UInt64(index)), now: now) else {
+            guard link.send(command, tag: CommandTag(number: UInt64(index)), now: now) else {
                 throw .interrupted("no memory")
             }
         }
         var replies = [RedisReply?](repeating: nil, count: commands.count)
         while replies.contains(where: { $0 == nil }) {
             switch try nextEvent() {
-            case .reply(let mark, let reply): replies[Int(mark.number)] = reply
+            case .reply(let tag, let reply): replies[Int(tag.number)] = reply
             case .lost(let failure, _): throw .interrupted("\(failure)")
-            case .ready, .publication: break
+            case .ready, .pushed: break
             }
         }
         return replies.compactMap { $0 }
@@ -93,7 +93,7 @@ final class SimulatedChannel: StoreChannel {
     private func write(to wire: Wire) {
         var output: [UInt8] = []
         var buffer = [UInt8](repeating: 0, count: 4096)
-        while case let count = buffer.withUnsafeMutableBytes({ link.takeOutput(into: $0) }),
+        while case let count = buffer.withUnsafeMutableBytes({ link.drainOutput(into: $0) }),
             count > 0
         {
             output += buffer.prefix(count)
@@ -109,7 +109,7 @@ final class SimulatedChannel: StoreChannel {
 }
 
 /// The clock of the administrator's machine. Whoever sleeps lets the world go on.
-struct SimulatedClock: WaitingClock {
+struct SimulatedClock: BlockingClock {
     let clock: MachineClock
     let timeline: Timeline
 

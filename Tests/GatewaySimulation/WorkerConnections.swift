@@ -51,7 +51,7 @@ extension SimulatedWorker {
         var output: [UInt8] = []
         var buffer = [UInt8](repeating: 0, count: 4096)
         while case let count = buffer.withUnsafeMutableBytes({
-            gatekeeper.takeOutput(link: UInt32(number), into: $0)
+            gatekeeper.drainOutput(link: UInt32(number), into: $0)
         }), count > 0 {
             output += buffer.prefix(count)
         }

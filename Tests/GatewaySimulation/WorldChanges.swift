@@ -58,7 +58,7 @@ extension World {
         if let before { present(before) }
     }
 
-    private func waiting(_ isHurried: Bool) -> Waiting {
+    private func waiting(_ isHurried: Bool) -> ConfirmationPolicy {
         guard isHurried else { return .whileTrue { [timeline] _ in !timeline.isOver } }
         guard timeline.chance.percent(50) else { return .none }
         return .whileTrue { [timeline] _ in !timeline.isOver && timeline.chance.percent(70) }
@@ -76,8 +76,8 @@ extension World {
                 grace: scenario.graceMilliseconds
             )
             let now = administratorClock.reading(at: timeline.now)
-            let nonce = Barrier.Nonce(at: now.unix, using: &timeline.chance)
-            let (channel, clock) = administratorTools(client, nonce)
+            let barrierID = BarrierID(at: now.unix, using: &timeline.chance)
+            let (channel, clock) = administratorTools(client, barrierID)
             let administration = KeyAdministration(
                 configuration,
                 caller: Caller(
@@ -88,7 +88,7 @@ extension World {
                 peppers: secrets.peppers,
                 channel: channel,
                 clock: clock,
-                makeNonce: { _ in nonce }
+                makeBarrierID: { _ in barrierID }
             )
             try body(administration, client)
         } catch {
@@ -97,8 +97,8 @@ extension World {
         }
     }
 
-    private func administratorTools(_ client: Client, _ nonce: Barrier.Nonce) -> (
-        any StoreChannel, any WaitingClock
+    private func administratorTools(_ client: Client, _ barrierID: BarrierID) -> (
+        any StoreChannel, any BlockingClock
     ) {
         let channel = SimulatedChannel(client, administratorClock, timeline, network)
         let clock = SimulatedClock(clock: administratorClock, timeline: timeline)
@@ -107,7 +107,7 @@ extension World {
             return (channel, HastyClock(clock: administratorClock, timeline: timeline))
         }
         let second = SimulatedChannel(client, administratorClock, timeline, network)
-        return (FlawedChannel(channel, second: second, flaw, nonce), clock)
+        return (FlawedChannel(channel, second: second, flaw, barrierID), clock)
     }
 
     private func add(_ organization: Organization, _ administration: KeyAdministration) throws {
@@ -118,7 +118,7 @@ extension World {
         _ organization: Organization,
         _ administration: KeyAdministration,
         _ client: Client,
-        _ waiting: Waiting
+        _ waiting: ConfirmationPolicy
     ) throws {
         let lease = scenario.leaseMilliseconds
         let expires = timeline.chance.percent(15) ? timeline.chance.number(1...4 * lease) : nil
@@ -139,7 +139,7 @@ extension World {
 
     /// What the procedure has said holds from now on.
     private func settle(
-        _ confirmation: ChangeConfirmation?,
+        _ confirmation: ConfirmationResult?,
         _ organization: Organization,
         _ client: Client
     ) {

@@ -154,8 +154,8 @@ extension World {
     private func speakOutOfTurn() {
         let isChange = timeline.chance.percent(50)
         let now = administratorClock.reading(at: timeline.now)
-        let nonce = Barrier.Nonce(at: now.unix, using: &timeline.chance)
-        let text = timeline.chance.percent(50) ? nonce.description : "hello"
+        let barrierID = BarrierID(at: now.unix, using: &timeline.chance)
+        let text = timeline.chance.percent(50) ? barrierID.description : "hello"
         network.say(
             [RedisCommand("PUBLISH", isChange ? ModelRedis.invalidations : FleetChannel.name, text)]
         )

@@ -9,7 +9,7 @@ import Testing
 struct AskedUseTests {
     private let driver: GateDriver
     private let acme = "\(Organization("acme")!.locator)"
-    private let nonce = String(repeating: "0123456789abcdef", count: 2)
+    private let barrierID = String(repeating: "0123456789abcdef", count: 2)
 
     init() throws {
         driver = try GateDriver.leased("latchkey_cache_size 1;")
@@ -17,14 +17,14 @@ struct AskedUseTests {
 
     private var confirmation: [[String]] {
         [
-            ["RPUSH", "latchkey:ack:\(nonce):\(acme)", "000000000000abcd"],
-            ["EXPIRE", "latchkey:ack:\(nonce):\(acme)", "60"],
+            ["RPUSH", "latchkey:ack:\(barrierID):\(acme)", "000000000000abcd"],
+            ["EXPIRE", "latchkey:ack:\(barrierID):\(acme)", "60"],
         ]
     }
 
     /// Somebody asks; returns what is written.
     private func ask() -> [[String]] {
-        driver.tell("latchkey:barrier", "\(nonce):\(acme)")
+        driver.tell("latchkey:barrier", "\(barrierID):\(acme)")
         return driver.turn().commands
     }
 

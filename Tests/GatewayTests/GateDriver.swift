@@ -189,7 +189,7 @@ extension GateDriver {
         var output: [UInt8] = []
         var buffer = [UInt8](repeating: 0, count: pieceLength)
         while case let count = buffer.withUnsafeMutableBytes({
-            gatekeeper.takeOutput(link: link, into: $0)
+            gatekeeper.drainOutput(link: link, into: $0)
         }),
             count > 0
         {

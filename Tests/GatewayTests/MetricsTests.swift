@@ -17,10 +17,10 @@ struct MetricsTests {
         histogram.counts.indices.map { histogram.counts[$0] }
     }
 
-    private func nonce(_ driver: GateDriver, madeMillisecondsAgo age: UInt64 = 0) -> Barrier.Nonce {
+    private func barrierID(_ driver: GateDriver, madeMillisecondsAgo age: UInt64 = 0) -> BarrierID {
         var generator = SystemRandomNumberGenerator()
         let time = UnixTime(milliseconds: driver.now.unix.milliseconds - Int64(age))
-        return Barrier.Nonce(at: time, using: &generator)
+        return BarrierID(at: time, using: &generator)
     }
 
     @Test func `a gatekeeper that has done nothing has counted nothing`() throws {
@@ -162,10 +162,10 @@ struct MetricsTests {
 
     @Test func `a change counts once, with the time until it was first confirmed`() throws {
         let driver = try GateDriver.leased()
-        let nonce = nonce(driver, madeMillisecondsAgo: 40)
-        driver.tell(Self.channel, nonce.description)
+        let barrierID = barrierID(driver, madeMillisecondsAgo: 40)
+        driver.tell(Self.channel, barrierID.description)
         driver.advance(milliseconds: 100)
-        driver.tell(Self.channel, nonce.description)
+        driver.tell(Self.channel, barrierID.description)
         let metrics = metrics(driver)
         #expect(metrics.barriersConfirmed == 1)
         #expect(metrics.changeDelays.sumNanoseconds == 40_000_000)
@@ -174,9 +174,9 @@ struct MetricsTests {
 
     @Test func `many changes that are told again and again count once each`() throws {
         let driver = try GateDriver.leased()
-        let nonces = (0..<64).map { _ in nonce(driver) }
-        for nonce in nonces + nonces { driver.tell(Self.channel, nonce.description) }
-        for _ in 0..<64 { driver.tell(Self.channel, nonce(driver).description) }
+        let nonces = (0..<64).map { _ in barrierID(driver) }
+        for barrierID in nonces + nonces { driver.tell(Self.channel, barrierID.description) }
+        for _ in 0..<64 { driver.tell(Self.channel, barrierID(driver).description) }
         #expect(metrics(driver).barriersConfirmed == 128)
     }
 
@@ -190,13 +190,13 @@ struct MetricsTests {
 
     @Test func `a change that cannot be confirmed does not count until it is`() throws {
         let driver = try GateDriver.leased()
-        let nonce = nonce(driver)
+        let barrierID = barrierID(driver)
         driver.gatekeeper.linkClosed(GateDriver.data, at: driver.now)
-        driver.tell(Self.channel, nonce.description)
+        driver.tell(Self.channel, barrierID.description)
         #expect(metrics(driver).barriersConfirmed == 0)
         driver.tick(afterMilliseconds: 70)
         driver.connect()
-        driver.tell(Self.channel, nonce.description)
+        driver.tell(Self.channel, barrierID.description)
         #expect(metrics(driver).barriersConfirmed == 1)
         #expect(metrics(driver).changeDelays.sumNanoseconds >= 70_000_000)
     }

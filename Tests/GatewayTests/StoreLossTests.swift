@@ -240,7 +240,7 @@ struct StoreLossTests {
         #expect(driver.gatekeeper.nextOrder(driver.now)?.order == .write)
         var buffer = [UInt8](repeating: 0, count: 10)
         #expect(
-            buffer.withUnsafeMutableBytes { driver.gatekeeper.takeOutput(link: 0, into: $0) } == 10
+            buffer.withUnsafeMutableBytes { driver.gatekeeper.drainOutput(link: 0, into: $0) } == 10
         )
         driver.check(driver.generate("b"), request: 2)
         #expect(driver.gatekeeper.nextOrder(driver.now) == nil)
@@ -278,7 +278,9 @@ struct StoreLossTests {
             }
             var buffer = [UInt8](repeating: 0, count: 10)
             #expect(
-                buffer.withUnsafeMutableBytes { driver.gatekeeper.takeOutput(link: link, into: $0) }
+                buffer.withUnsafeMutableBytes {
+                    driver.gatekeeper.drainOutput(link: link, into: $0)
+                }
                     == 0
             )
         }

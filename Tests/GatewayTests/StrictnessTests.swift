@@ -21,7 +21,7 @@ struct StrictnessTests {
 }
 
 /// What is known of a check that waits.
-private struct Waiting {
+private struct WaitingRequest {
     let key: [UInt8]
     let ticket: UInt64
     let begun: Int
@@ -39,7 +39,7 @@ private struct World {
     private var ended: [[UInt8]: Int] = [:]
     private var active: [String: [UInt8]] = [:]
     private var known: [[UInt8]] = []
-    private var waiting: [UInt: Waiting] = [:]
+    private var waiting: [UInt: WaitingRequest] = [:]
     private var lastRequest: UInt = 0
 
     /// What the store has not yet taken, and what it said that has not yet arrived.
@@ -116,7 +116,7 @@ private struct World {
             #expect(decision.result == .unavailable)
             return
         }
-        waiting[lastRequest] = Waiting(
+        waiting[lastRequest] = WaitingRequest(
             key: key,
             ticket: check.ticket,
             begun: time,

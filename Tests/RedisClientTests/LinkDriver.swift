@@ -7,7 +7,7 @@ final class LinkDriver {
     enum Event: Equatable {
         case ready
         case reply(Int, RedisReply)
-        case publication(Publication)
+        case pushed(PushedMessage)
         case lost(LinkFailure, unanswered: [Int])
     }
 
@@ -49,7 +49,7 @@ final class LinkDriver {
 
     var deadline: MonotonicTime { link.deadline }
 
-    func isBeingMade(_ now: MonotonicTime) -> Bool { link.isBeingMade(now) }
+    func isConnecting(_ now: MonotonicTime) -> Bool { link.isConnecting(now) }
 
     /// Opens the link and answers its handshake; forgets what that brought about.
     func connect() {
@@ -79,10 +79,10 @@ final class LinkDriver {
     }
 
     @discardableResult
-    func send(_ command: String..., mark: Int) -> Bool {
+    func send(_ command: String..., tag: Int) -> Bool {
         var redisCommand = RedisCommand()
         for argument in command { redisCommand.append(argument) }
-        return link.send(redisCommand, mark: CommandMark(number: UInt64(mark)), now: now)
+        return link.send(redisCommand, tag: CommandTag(number: UInt64(tag)), now: now)
     }
 
     func orders() -> [RedisLink.Order] {
@@ -96,8 +96,8 @@ final class LinkDriver {
         while let event = link.nextEvent() {
             switch event {
             case .ready: events.append(.ready)
-            case .reply(let mark, let reply): events.append(.reply(Int(mark.number), reply))
-            case .publication(let publication): events.append(.publication(publication))
+            case .reply(let tag, let reply): events.append(.reply(Int(tag.number), reply))
+            case .pushed(let publication): events.append(.pushed(publication))
             case .lost(let failure, let unanswered):
                 events.append(.lost(failure, unanswered: unanswered.map { Int($0.number) }))
             }
@@ -109,7 +109,7 @@ final class LinkDriver {
     func outputBytes(pieceLength: Int = 4096) -> [UInt8] {
         var output: [UInt8] = []
         var buffer = [UInt8](repeating: 0, count: pieceLength)
-        while case let count = buffer.withUnsafeMutableBytes({ link.takeOutput(into: $0) }),
+        while case let count = buffer.withUnsafeMutableBytes({ link.drainOutput(into: $0) }),
             count > 0
         {
             output += buffer.prefix(count)

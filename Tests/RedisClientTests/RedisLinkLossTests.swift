@@ -30,10 +30,10 @@ struct RedisLinkLossTests {
 
     @Test func `a reply that does not come in time ends the link`() {
         let driver = LinkDriver.ready(timeoutMilliseconds: 500)
-        driver.send("GET", "a", mark: 1)
+        driver.send("GET", "a", tag: 1)
         let deadline = driver.now.advanced(byMilliseconds: 500)
         driver.advance(milliseconds: 100)
-        driver.send("GET", "b", mark: 2)
+        driver.send("GET", "b", tag: 2)
         #expect(driver.deadline == deadline)
         driver.tick(afterMilliseconds: 399)
         #expect(driver.events() == [])
@@ -45,9 +45,9 @@ struct RedisLinkLossTests {
 
     @Test func `each command has its own time`() {
         let driver = LinkDriver.ready(timeoutMilliseconds: 500)
-        driver.send("GET", "a", mark: 1)
+        driver.send("GET", "a", tag: 1)
         driver.advance(milliseconds: 100)
-        driver.send("GET", "b", mark: 2)
+        driver.send("GET", "b", tag: 2)
         driver.received("$-1\r\n")
         driver.tick(afterMilliseconds: 499)
         #expect(driver.events() == [.reply(1, .null)])
@@ -57,7 +57,7 @@ struct RedisLinkLossTests {
 
     @Test func `bytes that come after the end are nobody's`() {
         let driver = LinkDriver.ready()
-        driver.send("GET", "a", mark: 1)
+        driver.send("GET", "a", tag: 1)
         driver.tick(afterMilliseconds: 500)
         _ = (driver.orders(), driver.events())
         driver.received("$1\r\nx\r\n")
@@ -70,25 +70,25 @@ struct RedisLinkLossTests {
         #expect(driver.orders() == [.open])
         driver.opened()
         driver.received("+PONG\r\n")
-        driver.send("GET", "b", mark: 2)
+        driver.send("GET", "b", tag: 2)
         driver.received("$1\r\ny\r\n")
         #expect(driver.events() == [.ready, .reply(2, .bulk("y"))])
     }
 
     @Test func `half a reply of the last connection is not carried into the next`() {
         let driver = LinkDriver.ready()
-        driver.send("GET", "a", mark: 1)
+        driver.send("GET", "a", tag: 1)
         driver.received("*2\r\n$1\r\nx\r\n")
         driver.closed()
         driver.connect()
-        driver.send("GET", "b", mark: 2)
+        driver.send("GET", "b", tag: 2)
         driver.received("$1\r\ny\r\n")
         #expect(driver.events() == [.reply(2, .bulk("y"))])
     }
 
     @Test func `what was not written before the end is never written`() {
         let driver = LinkDriver.ready()
-        driver.send("SET", "a", "1", mark: 1)
+        driver.send("SET", "a", "1", tag: 1)
         driver.closed()
         #expect(driver.output() == [])
         #expect(driver.events() == [.lost(.disconnected, unanswered: [1])])
@@ -99,9 +99,9 @@ struct RedisLinkLossTests {
 
     @Test func `a reply that nothing asked for ends the link`() {
         let driver = LinkDriver.ready()
-        driver.send("GET", "a", mark: 1)
+        driver.send("GET", "a", tag: 1)
         driver.received("$-1\r\n$-1\r\n$-1\r\n")
-        #expect(driver.events() == [.reply(1, .null), .lost(.unasked, unanswered: [])])
+        #expect(driver.events() == [.reply(1, .null), .lost(.unsolicited, unanswered: [])])
         #expect(driver.orders() == [.close])
     }
 
@@ -110,13 +110,13 @@ struct RedisLinkLossTests {
         driver.tick()
         driver.opened()
         driver.received("+PONG\r\n+PONG\r\n")
-        #expect(driver.events() == [.ready, .lost(.unasked, unanswered: [])])
+        #expect(driver.events() == [.ready, .lost(.unsolicited, unanswered: [])])
         #expect(driver.orders() == [.open, .close])
     }
 
     @Test func `garbage ends the link, what stood before it counts`() {
         let driver = LinkDriver.ready()
-        for mark in 1...3 { driver.send("GET", "a", mark: mark) }
+        for tag in 1...3 { driver.send("GET", "a", tag: tag) }
         driver.received("$1\r\nx\r\nHTTP/1.1 400\r\n$1\r\ny\r\n")
         let lost = LinkDriver.Event.lost(.protocolError(.malformed), unanswered: [2, 3])
         #expect(driver.events() == [.reply(1, .bulk("x")), lost])
@@ -125,7 +125,7 @@ struct RedisLinkLossTests {
 
     @Test func `a reply that is too long ends the link`() {
         let driver = LinkDriver.ready()
-        driver.send("GET", "a", mark: 1)
+        driver.send("GET", "a", tag: 1)
         driver.received("$9999999999\r\n")
         for _ in 0..<40 { driver.received(String(repeating: "x", count: 1 << 16)) }
         #expect(driver.events() == [.lost(.protocolError(.tooLong), unanswered: [1])])
@@ -142,11 +142,11 @@ struct RedisLinkLossTests {
 
     @Test func `a lost link is made anew at once`() {
         let driver = LinkDriver.ready()
-        driver.send("GET", "a", mark: 1)
+        driver.send("GET", "a", tag: 1)
         driver.received("$-1\r\n")
         driver.closed()
         #expect(driver.deadline == driver.now)
-        #expect(driver.isBeingMade(driver.now))
+        #expect(driver.isConnecting(driver.now))
         driver.tick()
         #expect(driver.orders() == [.open])
     }
@@ -175,7 +175,7 @@ struct RedisLinkLossTests {
         _ = pauses(driver, count: 2)
         driver.closed()
         _ = driver.orders()
-        #expect(!driver.isBeingMade(driver.now))
+        #expect(!driver.isConnecting(driver.now))
         driver.tick(afterMilliseconds: 99)
         #expect(driver.orders() == [])
         driver.tick(afterMilliseconds: 1)
@@ -188,7 +188,7 @@ struct RedisLinkLossTests {
         _ = pauses(driver, count: 5)
         driver.opened()
         driver.received("+PONG\r\n")
-        driver.send("GET", "a", mark: 1)
+        driver.send("GET", "a", tag: 1)
         driver.received("$-1\r\n")
         #expect(pauses(driver, count: 3) == [0, 50, 100])
     }

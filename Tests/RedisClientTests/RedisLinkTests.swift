@@ -7,7 +7,7 @@ struct RedisLinkTests {
         let driver = LinkDriver()
         #expect(driver.orders() == [])
         #expect(driver.deadline <= driver.now)
-        #expect(driver.isBeingMade(driver.now))
+        #expect(driver.isConnecting(driver.now))
         driver.tick()
         driver.tick()
         #expect(driver.orders() == [.open])
@@ -22,13 +22,13 @@ struct RedisLinkTests {
         driver.opened()
         #expect(driver.output() == [["PING"]])
         #expect(!driver.isReady)
-        #expect(driver.isBeingMade(driver.now))
+        #expect(driver.isConnecting(driver.now))
         driver.received("+PO")
         #expect(driver.events() == [])
         driver.received("NG\r\n")
         #expect(driver.events() == [.ready])
         #expect(driver.isReady)
-        #expect(!driver.isBeingMade(driver.now))
+        #expect(!driver.isConnecting(driver.now))
         #expect(driver.isIdle)
         #expect(driver.deadline == .never)
     }
@@ -91,23 +91,23 @@ struct RedisLinkTests {
 
     @Test func `nothing is sent before the link is ready`() {
         let driver = LinkDriver()
-        #expect(!driver.send("GET", "a", mark: 1))
+        #expect(!driver.send("GET", "a", tag: 1))
         driver.tick()
-        #expect(!driver.send("GET", "a", mark: 1))
+        #expect(!driver.send("GET", "a", tag: 1))
         driver.opened()
-        #expect(!driver.send("GET", "a", mark: 1))
+        #expect(!driver.send("GET", "a", tag: 1))
         #expect(driver.output() == [["PING"]])
         driver.received("+PONG\r\n")
-        #expect(driver.send("GET", "a", mark: 1))
+        #expect(driver.send("GET", "a", tag: 1))
         #expect(driver.output() == [["GET", "a"]])
         driver.closed()
-        #expect(!driver.send("GET", "a", mark: 1))
+        #expect(!driver.send("GET", "a", tag: 1))
     }
 
     @Test(arguments: [1, 3, 1000])
     func `replies belong to commands in their order`(pieceLength: Int) {
         let driver = LinkDriver.ready()
-        for mark in 1...100 { driver.send("ECHO", "\(mark)", mark: mark) }
+        for tag in 1...100 { driver.send("ECHO", "\(tag)", tag: tag) }
         #expect(driver.output() == (1...100).map { ["ECHO", "\($0)"] })
         #expect(!driver.isIdle)
         var rest = Substring((1...100).map { ":\($0)\r\n" }.joined())
@@ -122,8 +122,8 @@ struct RedisLinkTests {
 
     @Test func `an error is the reply to its command alone`() {
         let driver = LinkDriver.ready()
-        driver.send("A", mark: 1)
-        driver.send("B", mark: 2)
+        driver.send("A", tag: 1)
+        driver.send("B", tag: 2)
         driver.received("-WRONGTYPE x\r\n+OK\r\n")
         #expect(driver.events() == [.reply(1, .error("WRONGTYPE x")), .reply(2, .status("OK"))])
         #expect(driver.isReady)
@@ -132,8 +132,8 @@ struct RedisLinkTests {
     @Test(arguments: [1, 2, 7, 4096])
     func `output is handed over in pieces of any size`(pieceLength: Int) {
         let driver = LinkDriver.ready()
-        driver.send("SET", "key", "value", mark: 1)
-        driver.send("GET", "key", mark: 2)
+        driver.send("SET", "key", "value", tag: 1)
+        driver.send("GET", "key", tag: 2)
         #expect(driver.hasOutput)
         let output = driver.outputBytes(pieceLength: pieceLength)
         #expect(commands(in: output) == [["SET", "key", "value"], ["GET", "key"]])
@@ -143,10 +143,10 @@ struct RedisLinkTests {
 
     @Test func `commands may be added while others are being written`() {
         let driver = LinkDriver.ready()
-        driver.send("GET", "a", mark: 1)
+        driver.send("GET", "a", tag: 1)
         var first = [UInt8](repeating: 0, count: 5)
-        #expect(first.withUnsafeMutableBytes { driver.link.takeOutput(into: $0) } == 5)
-        driver.send("GET", "b", mark: 2)
+        #expect(first.withUnsafeMutableBytes { driver.link.drainOutput(into: $0) } == 5)
+        driver.send("GET", "b", tag: 2)
         #expect(commands(in: first + driver.outputBytes()) == [["GET", "a"], ["GET", "b"]])
     }
 }

@@ -65,7 +65,7 @@ struct SubscriptionTests {
         let keys = "*2\r\n" + bulk("record:a") + bulk("record:b")
         driver.received(message("__redis__:invalidate", keys))
         #expect(
-            driver.events() == [.publication(.changed([text("record:a"), text("record:b")]))]
+            driver.events() == [.pushed(.invalidated([text("record:a"), text("record:b")]))]
         )
     }
 
@@ -73,7 +73,7 @@ struct SubscriptionTests {
     func `whatever else comes on their channel may mean any key`(content: String) {
         listening()
         driver.received(message("__redis__:invalidate", content))
-        #expect(driver.events() == [.publication(.anyChanged)])
+        #expect(driver.events() == [.pushed(.invalidatedAll)])
     }
 
     @Test func `messages of other channels are handed over`() {
@@ -82,24 +82,24 @@ struct SubscriptionTests {
         driver.received(message("barrier", ":1\r\n"))
         #expect(
             driver.events() == [
-                .publication(.message(channel: "barrier", text: text("nonce"))),
-                .publication(.unreadable),
+                .pushed(.message(channel: "barrier", text: text("nonce"))),
+                .pushed(.unreadable),
             ]
         )
     }
 
     @Test func `answers keep their order among what is told`() {
         listening()
-        driver.send("PING", "1", mark: 1)
+        driver.send("PING", "1", tag: 1)
         driver.received(
             message("barrier", bulk("before")) + "*2\r\n" + bulk("pong") + bulk("1")
                 + message("barrier", bulk("after"))
         )
         #expect(
             driver.events() == [
-                .publication(.message(channel: "barrier", text: text("before"))),
+                .pushed(.message(channel: "barrier", text: text("before"))),
                 .reply(1, .array([.bulk(text("pong")), .bulk(text("1"))])),
-                .publication(.message(channel: "barrier", text: text("after"))),
+                .pushed(.message(channel: "barrier", text: text("after"))),
             ]
         )
     }
@@ -109,7 +109,7 @@ struct SubscriptionTests {
         driver.received("+OK\r\n" + subscribed("__redis__:invalidate"))
         driver.received(message("__redis__:invalidate", "*1\r\n" + bulk("record:a")))
         driver.received(subscribed("barrier", 2))
-        #expect(driver.events() == [.publication(.changed([text("record:a")])), .ready])
+        #expect(driver.events() == [.pushed(.invalidated([text("record:a")])), .ready])
     }
 
     @Test(arguments: [
@@ -138,7 +138,7 @@ struct SubscriptionTests {
 
     @Test func `a heartbeat that is not answered in time ends the link`() {
         listening()
-        driver.send("PING", "1", mark: 1)
+        driver.send("PING", "1", tag: 1)
         driver.tick(afterMilliseconds: 500)
         #expect(driver.orders() == [.close])
         #expect(driver.events() == [.lost(.timeout, unanswered: [1])])
@@ -146,17 +146,17 @@ struct SubscriptionTests {
 
     @Test func `an owner may give up a link that cannot be believed`() {
         listening()
-        driver.link.abandon(.unasked, driver.now)
+        driver.link.abandon(.unsolicited, driver.now)
         #expect(driver.orders() == [.close])
-        #expect(driver.events() == [.lost(.unasked, unanswered: [])])
-        driver.link.abandon(.unasked, driver.now)
+        #expect(driver.events() == [.lost(.unsolicited, unanswered: [])])
+        driver.link.abandon(.unsolicited, driver.now)
         #expect(driver.orders().isEmpty)
     }
 
     @Test func `an answer that nothing asked for ends the link`() {
         listening()
         driver.received("*2\r\n" + bulk("pong") + bulk("1"))
-        #expect(driver.events() == [.lost(.unasked, unanswered: [])])
+        #expect(driver.events() == [.lost(.unsolicited, unanswered: [])])
     }
 
     @Test func `the bytes may come one by one`() {
@@ -164,6 +164,6 @@ struct SubscriptionTests {
         for byte in message("__redis__:invalidate", "*1\r\n" + bulk("record:a")).utf8 {
             driver.received(String(decoding: [byte], as: UTF8.self))
         }
-        #expect(driver.events() == [.publication(.changed([text("record:a")]))])
+        #expect(driver.events() == [.pushed(.invalidated([text("record:a")]))])
     }
 }

@@ -3,7 +3,7 @@ import Keyring
 import RedisClient
 
 /// The machine's clocks.
-public struct SystemClock: WaitingClock {
+public struct SystemClock: BlockingClock {
     /// Longest sleep in one go, in seconds: whoever sleeps looks at the clock again anyway.
     private static let sleepMax: UInt64 = 3600
 

@@ -30,12 +30,12 @@ public struct Doctor {
             ]
         }
         var findings = [Finding.ok("configuration", "\(configurationFile) can be read")]
-        findings += FileExamination(configuration).findings
-        findings += StoreExamination(configuration).findings
+        findings += FileCheck(configuration).findings
+        findings += StoreCheck(configuration).findings
         let module = InstalledModule()
-        findings += ArtefactExamination(configuration, module, interface: interface).findings
+        findings += InstallationCheck(configuration, module, interface: interface).findings
         if let server = module.server?.with(configurationFile: nginxConfigurationFile) {
-            findings += WorkerExamination(configuration, server).findings
+            findings += WorkerCheck(configuration, server).findings
         }
         return findings
     }

@@ -13,9 +13,9 @@ public struct KeyAdministration {
     let seal: RecordSeal
     let store: RecordStore
     let channel: any StoreChannel
-    let settlement: ChangeSettlement
-    let uses: UseCollection
-    let clock: any WaitingClock
+    let settlement: ChangeConfirmer
+    let uses: LastUseCollector
+    let clock: any BlockingClock
 
     /// Reads the secrets that the configuration names; connects with the first thing to do.
     public init(_ configuration: Configuration, caller: Caller) throws(AdministrationError) {
@@ -36,15 +36,15 @@ public struct KeyAdministration {
 
     /// Works with whatever store and clock.
     ///
-    /// - Parameter makeNonce: Names to the gateways a change that was just made, or a question; no
+    /// - Parameter makeBarrierID: Names to the gateways a change that was just made, or a question; no
     ///   name may come twice.
     init(
         _ configuration: Configuration,
         caller: Caller,
         peppers: PepperRing,
         channel: any StoreChannel,
-        clock: any WaitingClock,
-        makeNonce: @escaping (UnixTime) -> Barrier.Nonce = Self.randomNonce
+        clock: any BlockingClock,
+        makeBarrierID: @escaping (UnixTime) -> BarrierID = Self.randomBarrierID
     ) {
         self.configuration = configuration
         self.caller = caller
@@ -53,19 +53,19 @@ public struct KeyAdministration {
         self.channel = channel
         seal = RecordSeal(peppers: peppers)
         store = RecordStore(channel, clock: clock, seal: seal)
-        settlement = ChangeSettlement(
+        settlement = ChangeConfirmer(
             store,
             channel: channel,
             clock: clock,
             configuration: configuration,
-            makeNonce: makeNonce
+            makeBarrierID: makeBarrierID
         )
-        uses = UseCollection(channel, clock: clock, makeNonce: makeNonce)
+        uses = LastUseCollector(channel, clock: clock, makeBarrierID: makeBarrierID)
     }
 
-    static func randomNonce(_ time: UnixTime) -> Barrier.Nonce {
+    static func randomBarrierID(_ time: UnixTime) -> BarrierID {
         var generator = SystemRandomNumberGenerator()
-        return Barrier.Nonce(at: time, using: &generator)
+        return BarrierID(at: time, using: &generator)
     }
 }
 
@@ -126,7 +126,7 @@ extension KeyAdministration {
         replacing seen: KeyStatus? = nil,
         expiresInMilliseconds span: UInt64? = nil,
         graceMilliseconds grace: UInt64 = 0,
-        waiting: Waiting = .untilConfirmed
+        waiting: ConfirmationPolicy = .untilConfirmed
     ) throws(AdministrationError) -> GeneratedKey {
         let minted = KeyMint(prefix: configuration.prefix, pepper: peppers.current).mint(
             for: organization.locator
@@ -164,8 +164,8 @@ extension KeyAdministration {
     public func revoke(
         _ organization: Organization,
         asIn seen: KeyStatus? = nil,
-        waiting: Waiting = .untilConfirmed
-    ) throws(AdministrationError) -> ChangeConfirmation? {
+        waiting: ConfirmationPolicy = .untilConfirmed
+    ) throws(AdministrationError) -> ConfirmationResult? {
         var stored: KeyRecord?
         let change = try store.change(organization, audit(.revoke)) {
             existing throws(AdministrationError) in
@@ -196,7 +196,7 @@ extension KeyAdministration {
             do throws(RecordFault) {
                 let record = try StoredRecord(reply).activeRecord(at: key.locator, seal: seal)
                 return .issued(
-                    KeyStanding(of: key.verifier, in: record, at: clock.unix)
+                    KeyValidity(of: key.verifier, in: record, at: clock.unix)
                 )
             } catch {
                 throw AdministrationError(error, "the record of locator \(key.locator)")
@@ -214,14 +214,14 @@ public struct GeneratedKey: ~Copyable {
     public let record: KeyRecord
 
     /// What the gateways said to it.
-    public let confirmation: ChangeConfirmation
+    public let confirmation: ConfirmationResult
 }
 
 /// What a gateway would say of a key.
 public enum KeyVerification: Equatable, Sendable {
     case malformed
     case forged
-    case issued(KeyStanding)
+    case issued(KeyValidity)
 }
 
 // MARK: - Steps

@@ -13,10 +13,10 @@ public struct PepperlessRevocation {
 
     private let caller: Caller
     private let channel: any StoreChannel
-    private let clock: any WaitingClock
+    private let clock: any BlockingClock
     private let store: RecordStore
-    private let settlement: ChangeSettlement
-    private let uses: UseCollection
+    private let settlement: ChangeConfirmer
+    private let uses: LastUseCollector
 
     /// Why the pepper is lost; `nil` where it is not.
     public let reason: String
@@ -37,14 +37,18 @@ public struct PepperlessRevocation {
         channel = try StoreConnection(admin: configuration)
         clock = SystemClock()
         store = RecordStore(channel, clock: clock, seal: RecordSeal(peppers: peppers))
-        settlement = ChangeSettlement(
+        settlement = ChangeConfirmer(
             store,
             channel: channel,
             clock: clock,
             configuration: configuration,
-            makeNonce: KeyAdministration.randomNonce
+            makeBarrierID: KeyAdministration.randomBarrierID
         )
-        uses = UseCollection(channel, clock: clock, makeNonce: KeyAdministration.randomNonce)
+        uses = LastUseCollector(
+            channel,
+            clock: clock,
+            makeBarrierID: KeyAdministration.randomBarrierID
+        )
     }
 
     /// When the key was last used, for the record's owner; `nil` where there is no key.
@@ -64,13 +68,14 @@ public struct PepperlessRevocation {
     }
 
     /// Revokes whatever key there is, or asks the gateways again where there is none.
-    public func revoke(_ organization: Organization, waiting: Waiting = .untilConfirmed)
-        throws(AdministrationError) -> ChangeConfirmation
+    public func revoke(_ organization: Organization, waiting: ConfirmationPolicy = .untilConfirmed)
+        throws(AdministrationError) -> ConfirmationResult
     {
         var auditFault: RedisError?
         for _ in 0..<Self.attemptsMax where try attempt(organization, &auditFault) {
             return settlement.confirmation(since: clock.monotonic, waiting) {
-                patient throws(ChangeConfirmation.Doubt) in try readBack(organization, patient)
+                patient throws(ConfirmationResult.Uncertainty) in
+                try readBack(organization, patient)
             }
             .noting(auditFault)
         }
@@ -138,8 +143,8 @@ extension PepperlessRevocation {
         }
     }
 
-    private func readBack(_ organization: Organization, _ patient: PatientStore)
-        throws(ChangeConfirmation.Doubt)
+    private func readBack(_ organization: Organization, _ patient: RetryingStore)
+        throws(ConfirmationResult.Uncertainty)
     {
         let reply: RedisReply
         do throws(StoreConnection.Fault) {

@@ -80,8 +80,8 @@ extension KeyAdministration {
     /// nobody in. Where it was removed before, the gateways are asked again.
     public func removeOrganization(
         _ organization: Organization,
-        waiting: Waiting = .untilConfirmed
-    ) throws(AdministrationError) -> ChangeConfirmation {
+        waiting: ConfirmationPolicy = .untilConfirmed
+    ) throws(AdministrationError) -> ConfirmationResult {
         try checkOperator(.removeOrganization, on: organization)
         var stored: KeyRecord?
         let change = try store.change(organization, audit(.remove), unproven: withoutProof) {

@@ -15,7 +15,7 @@ extension KeyAdministration {
         }
         var count = 0
         for organization in outdated {
-            let change = try store.change(organization, audit(.seal)) { $0?.sealedAnew() }
+            let change = try store.change(organization, audit(.seal)) { $0?.resealed() }
             guard let change else { continue }
             count += 1
             do throws(AdministrationError) { try change.checkAudited() } catch {

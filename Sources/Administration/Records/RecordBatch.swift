@@ -34,7 +34,7 @@ struct RecordBatch {
 
     private let store: RecordStore
     private let channel: any StoreChannel
-    private let clock: any WaitingClock
+    private let clock: any BlockingClock
     private let seal: RecordSeal
 
     /// Whether versions are written as the successors have them, and not raised.
@@ -43,7 +43,7 @@ struct RecordBatch {
     init(
         _ store: RecordStore,
         channel: any StoreChannel,
-        clock: any WaitingClock,
+        clock: any BlockingClock,
         seal: RecordSeal,
         setsVersion: Bool = false
     ) {

@@ -8,10 +8,10 @@ final class RecordStore {
     private static let attemptsMax = 16
 
     private let channel: any StoreChannel
-    private let clock: any WaitingClock
+    private let clock: any BlockingClock
     private let seal: RecordSeal
 
-    init(_ channel: any StoreChannel, clock: any WaitingClock, seal: RecordSeal) {
+    init(_ channel: any StoreChannel, clock: any BlockingClock, seal: RecordSeal) {
         self.channel = channel
         self.clock = clock
         self.seal = seal

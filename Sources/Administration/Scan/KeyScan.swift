@@ -13,7 +13,7 @@ public final class KeyScan {
         case never
     }
 
-    private let judge: KeyJudge
+    private let judge: KeyClassifier
     private let history: History
     private let report: (ScanFinding) -> Void
     private let note: (String) -> Void
@@ -32,7 +32,7 @@ public final class KeyScan {
     public private(set) var isComplete = true
 
     init(
-        judge: KeyJudge,
+        judge: KeyClassifier,
         history: History,
         note: @escaping (String) -> Void,
         report: @escaping (ScanFinding) -> Void
@@ -54,7 +54,7 @@ public final class KeyScan {
         report: @escaping (ScanFinding) -> Void
     ) {
         self.init(
-            judge: KeyJudge(configurationFile: configurationFile, note: note),
+            judge: KeyClassifier(configurationFile: configurationFile, note: note),
             history: history,
             note: note,
             report: report

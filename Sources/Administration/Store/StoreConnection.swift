@@ -22,8 +22,8 @@ public final class StoreConnection: StoreChannel {
     private let settings: LinkSettings
     private let refusesOld: Bool
     private var link: RedisLink
-    private var transport: SocketTransport?
-    private var socketFailure: SocketTransport.Failure?
+    private var transport: RedisSocket?
+    private var socketFailure: RedisSocket.Failure?
 
     /// A connection that is made with the first commands.
     ///
@@ -84,7 +84,7 @@ public final class StoreConnection: StoreChannel {
             guard
                 link.send(
                     command,
-                    mark: CommandMark(number: UInt64(index)),
+                    tag: CommandTag(number: UInt64(index)),
                     now: SystemClock.monotonicTime()
                 )
             else { throw .interrupted("out of memory") }
@@ -92,11 +92,11 @@ public final class StoreConnection: StoreChannel {
         var count = 0
         while count < replies.count {
             switch nextEvent() {
-            case .reply(let mark, let reply):
-                replies[Int(mark.number)] = reply
+            case .reply(let tag, let reply):
+                replies[Int(tag.number)] = reply
                 count += 1
             case .lost(let failure, _): throw .interrupted(description(failure))
-            case .ready, .publication: break
+            case .ready, .pushed: break
             }
         }
         return replies.compactMap { $0 }
@@ -149,8 +149,8 @@ public final class StoreConnection: StoreChannel {
     }
 
     private func open() {
-        do throws(SocketTransport.Failure) {
-            transport = try SocketTransport(endpoint, deadline: link.deadline)
+        do throws(RedisSocket.Failure) {
+            transport = try RedisSocket(endpoint, deadline: link.deadline)
             link.opened(SystemClock.monotonicTime())
         } catch {
             lose(error)
@@ -159,8 +159,8 @@ public final class StoreConnection: StoreChannel {
 
     private func move() {
         guard let transport else { return SystemClock.sleep(until: link.deadline) }
-        do throws(SocketTransport.Failure) {
-            let isBlocked = try !transport.write { link.takeOutput(into: $0) }
+        do throws(RedisSocket.Failure) {
+            let isBlocked = try !transport.write { link.drainOutput(into: $0) }
             guard try transport.wait(toWrite: isBlocked, until: link.deadline) else { return }
             try read(transport)
         } catch {
@@ -168,9 +168,9 @@ public final class StoreConnection: StoreChannel {
         }
     }
 
-    private func read(_ transport: SocketTransport) throws(SocketTransport.Failure) {
+    private func read(_ transport: RedisSocket) throws(RedisSocket.Failure) {
         try withUnsafeTemporaryAllocation(byteCount: 16_384, alignment: 1) {
-            buffer throws(SocketTransport.Failure) in
+            buffer throws(RedisSocket.Failure) in
             guard let count = try transport.read(into: buffer) else { return }
             guard count > 0 else { throw .system(errno: ECONNRESET) }
             link.received(
@@ -180,7 +180,7 @@ public final class StoreConnection: StoreChannel {
         }
     }
 
-    private func lose(_ failure: SocketTransport.Failure) {
+    private func lose(_ failure: RedisSocket.Failure) {
         socketFailure = failure
         transport = nil
         link.closed(SystemClock.monotonicTime())

@@ -9,7 +9,7 @@ struct CacheIndex: ~Copyable {
     /// In the low bits slot numbers plus one, in the others a part of the hash; 0 where nothing is.
     /// Memory that was never written to costs nothing.
     private let table: UnsafeMutablePointer<UInt32>
-    private let memory: LargeMemory
+    private let memory: HugePages
     private let mask: Int
     private let slotMask: UInt32
 
@@ -19,7 +19,7 @@ struct CacheIndex: ~Copyable {
         while capacity < 2 * countMax { capacity *= 2 }
         mask = capacity - 1
         slotMask = .max >> UInt32(countMax).leadingZeroBitCount
-        memory = LargeMemory(byteCount: capacity * MemoryLayout<UInt32>.stride)
+        memory = HugePages(byteCount: capacity * MemoryLayout<UInt32>.stride)
         table = memory.start.bindMemory(to: UInt32.self, capacity: capacity)
     }
 

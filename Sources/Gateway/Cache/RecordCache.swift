@@ -23,23 +23,23 @@ final class RecordCache {
     private typealias ShortName = InlineArray<47, UInt8>
 
     /// Apart from the records, so that all can be looked at or forgotten quickly.
-    private struct Mark: OptionSet {
+    private struct Flags: OptionSet {
         let rawValue: UInt8
         /// What the record says is what the store has.
-        static let known = Mark(rawValue: 1)
-        static let visited = Mark(rawValue: 2)
+        static let known = Flags(rawValue: 1)
+        static let visited = Flags(rawValue: 2)
         /// There is a last use that has not been taken.
-        static let used = Mark(rawValue: 4)
+        static let used = Flags(rawValue: 4)
         /// There is an active key.
-        static let active = Mark(rawValue: 8)
+        static let active = Flags(rawValue: 8)
         /// There is a key before that goes on for a while.
-        static let previous = Mark(rawValue: 16)
+        static let previous = Flags(rawValue: 16)
         /// The fingerprint is that of a text that was verified as the active key.
-        static let verified = Mark(rawValue: 32)
+        static let verified = Flags(rawValue: 32)
         /// The record is as it was when its stamp was taken, known or not.
-        static let stamped = Mark(rawValue: 64)
+        static let stamped = Flags(rawValue: 64)
         /// The slot stands among the used ones, whether or not the use has been taken meanwhile.
-        static let queued = Mark(rawValue: 128)
+        static let queued = Flags(rawValue: 128)
     }
 
     /// What is known of an organization's keys.
@@ -53,10 +53,10 @@ final class RecordCache {
     private static let never = Int64.max
 
     private let countMax: Int
-    private let recordMemory: LargeMemory
+    private let recordMemory: HugePages
     private let records: UnsafeMutablePointer<Record>
-    private let marks: UnsafeMutablePointer<Mark>
-    private let stampMemory: LargeMemory
+    private let flags: UnsafeMutablePointer<Flags>
+    private let stampMemory: HugePages
     /// Read only where known records are not trusted: apart, so as not to be in the way. Each is a
     /// cache line.
     private let stamps: UnsafeMutablePointer<RecordStamp>
@@ -64,7 +64,7 @@ final class RecordCache {
     private var longNames: [Int: Organization] = [:]
     private var index: CacheIndex
     private var queue: EvictionQueue
-    private var usedSlots: UsedSlots
+    private var usedSlots: DirtySlots
 
     /// Number of records, known or remembered.
     private(set) var count = 0
@@ -86,18 +86,18 @@ final class RecordCache {
     ///   memory.
     init(countMax: Int) {
         self.countMax = max(countMax, 1)
-        recordMemory = LargeMemory(byteCount: self.countMax * MemoryLayout<Record>.stride)
+        recordMemory = HugePages(byteCount: self.countMax * MemoryLayout<Record>.stride)
         records = recordMemory.start.bindMemory(to: Record.self, capacity: self.countMax)
-        marks = .allocate(capacity: self.countMax)
-        stampMemory = LargeMemory(byteCount: self.countMax * MemoryLayout<RecordStamp>.stride)
+        flags = .allocate(capacity: self.countMax)
+        stampMemory = HugePages(byteCount: self.countMax * MemoryLayout<RecordStamp>.stride)
         stamps = stampMemory.start.bindMemory(to: RecordStamp.self, capacity: self.countMax)
         index = CacheIndex(countMax: self.countMax)
         queue = EvictionQueue(countMax: self.countMax)
-        usedSlots = UsedSlots(countMax: self.countMax)
+        usedSlots = DirtySlots(countMax: self.countMax)
     }
 
     deinit {
-        marks.deallocate()
+        flags.deallocate()
     }
 }
 
@@ -107,19 +107,19 @@ extension RecordCache {
     /// What is known of a locator's keys; `nil` where the store has to be asked.
     @inline(__always)
     func knowledge(of locator: Locator) -> Knowledge? {
-        guard let slot = slot(of: locator), marks[slot].contains(.known) else { return nil }
-        if !marks[slot].contains(.visited) { marks[slot].insert(.visited) }
+        guard let slot = slot(of: locator), flags[slot].contains(.known) else { return nil }
+        if !flags[slot].contains(.visited) { flags[slot].insert(.visited) }
         return Knowledge(slot: slot, keys: keys(slot))
     }
 
     /// Whether a locator's record is known.
     func knows(_ locator: Locator) -> Bool {
-        slot(of: locator).map { marks[$0].contains(.known) } ?? false
+        slot(of: locator).map { flags[$0].contains(.known) } ?? false
     }
 
     /// Whether a locator's record is known to let a key in, and for as long as it is said.
     func knows(_ locator: Locator, accepting key: Decision.StreamKey) -> Bool {
-        guard let slot = slot(of: locator), marks[slot].contains(.known), let keys = keys(slot)
+        guard let slot = slot(of: locator), flags[slot].contains(.known), let keys = keys(slot)
         else { return false }
         return keys.active.is(key) || keys.previous?.is(key) == true
     }
@@ -137,7 +137,7 @@ extension RecordCache {
 
     @inline(__always)
     private func keys(_ slot: Int) -> AcceptedKeys? {
-        guard marks[slot].contains(.active) else { return nil }
+        guard flags[slot].contains(.active) else { return nil }
         let until = records[slot].until
         return AcceptedKeys(
             organization: organization(slot),
@@ -145,7 +145,7 @@ extension RecordCache {
                 verifier: records[slot].verifier,
                 until: until == Self.never ? nil : UnixTime(milliseconds: until)
             ),
-            previous: marks[slot].contains(.previous) ? previousKeys[slot] : nil
+            previous: flags[slot].contains(.previous) ? previousKeys[slot] : nil
         )
     }
 
@@ -175,7 +175,7 @@ extension RecordCache {
     /// the record is known now.
     @inline(__always)
     func isVerified(_ slot: Int, _ fingerprint: Fingerprint) -> Bool {
-        marks[slot].isSuperset(of: [.active, .verified])
+        flags[slot].isSuperset(of: [.active, .verified])
             && records[slot].fingerprint == fingerprint
     }
 
@@ -191,17 +191,17 @@ extension RecordCache {
     /// its use.
     @inline(__always)
     func admit(_ slot: Int, at now: UnixTime) -> Recognition? {
-        guard marks[slot].contains(.known), now.milliseconds < records[slot].until else {
+        guard flags[slot].contains(.known), now.milliseconds < records[slot].until else {
             return nil
         }
-        if !marks[slot].contains(.visited) { marks[slot].insert(.visited) }
+        if !flags[slot].contains(.visited) { flags[slot].insert(.visited) }
         noteUse(slot, at: now)
         let until = records[slot].until
         return Recognition(
             locator: records[slot].locator,
             organization: organization(slot),
             streamKey: .init(
-                mark: records[slot].verifier.mark,
+                keyID: records[slot].verifier.keyID,
                 until: until == Self.never ? nil : UnixTime(milliseconds: until)
             )
         )
@@ -210,11 +210,11 @@ extension RecordCache {
     /// A text was verified as a locator's key: it is recognized from now on, for as long as that is
     /// the active key. Returns `false` where it is not.
     func remember(_ key: VerifiedKey) -> Bool {
-        guard let slot = slot(of: key.locator), marks[slot].contains(.active),
+        guard let slot = slot(of: key.locator), flags[slot].contains(.active),
             records[slot].verifier == key.issued.verifier
         else { return false }
         records[slot].fingerprint = key.fingerprint
-        marks[slot].insert(.verified)
+        flags[slot].insert(.verified)
         return true
     }
 }
@@ -224,12 +224,12 @@ extension RecordCache {
 extension RecordCache {
     /// Whether a locator's record can be known again by its stamp.
     func hasStamp(_ locator: Locator) -> Bool {
-        slot(of: locator).map { marks[$0].contains(.stamped) } ?? false
+        slot(of: locator).map { flags[$0].contains(.stamped) } ?? false
     }
 
     /// The keys of the record that has a stamp; `nil` where the cache has none with it.
     func keys(ofStamped locator: Locator, _ stamp: RecordStamp) -> AcceptedKeys? {
-        guard let slot = slot(of: locator), marks[slot].contains(.stamped),
+        guard let slot = slot(of: locator), flags[slot].contains(.stamped),
             isStamp(stamp, of: slot)
         else { return nil }
         return keys(slot)
@@ -244,12 +244,12 @@ extension RecordCache {
 
     /// What the cache has for a locator is what the store has.
     func confirm(_ locator: Locator) {
-        if let slot = slot(of: locator) { marks[slot].insert([.known, .visited]) }
+        if let slot = slot(of: locator) { flags[slot].insert([.known, .visited]) }
     }
 
     /// The record is not what it was.
     func dropStamp(_ locator: Locator) {
-        if let slot = slot(of: locator) { marks[slot].remove(.stamped) }
+        if let slot = slot(of: locator) { flags[slot].remove(.stamped) }
     }
 }
 
@@ -274,17 +274,17 @@ extension RecordCache {
     ) -> Use? {
         let (slot, lostUse) = slot(of: locator).map { ($0, nil) } ?? occupy(locator)
         records[slot].version = max(records[slot].version, version ?? 0)
-        if endsRecognition(of: slot, keys) { marks[slot].remove(.verified) }
-        marks[slot].subtract([.active, .previous, .stamped])
-        marks[slot].insert(.known)
+        if endsRecognition(of: slot, keys) { flags[slot].remove(.verified) }
+        flags[slot].subtract([.active, .previous, .stamped])
+        flags[slot].insert(.known)
         previousKeys[slot] = keys?.previous
         guard let keys else { return lostUse }
-        marks[slot].insert(keys.previous == nil ? .active : [.active, .previous])
+        flags[slot].insert(keys.previous == nil ? .active : [.active, .previous])
         records[slot].verifier = keys.active.verifier
         records[slot].until = keys.active.until?.milliseconds ?? Self.never
         setName(slot, keys.organization)
         guard let stamp else { return lostUse }
-        marks[slot].insert(.stamped)
+        flags[slot].insert(.stamped)
         stamps.advanced(by: slot).initialize(to: stamp)
         return lostUse
     }
@@ -308,12 +308,12 @@ extension RecordCache {
 
     /// A locator's record has changed: what was known of it does not count any more.
     func forget(_ locator: Locator) {
-        if let slot = slot(of: locator) { marks[slot].subtract([.known, .stamped]) }
+        if let slot = slot(of: locator) { flags[slot].subtract([.known, .stamped]) }
     }
 
     /// Nothing that was known counts any more.
     func forgetAll() {
-        for slot in 0..<count { marks[slot].remove(.known) }
+        for slot in 0..<count { flags[slot].remove(.known) }
     }
 
     private func occupy(_ locator: Locator) -> (slot: Int, lostUse: Use?) {
@@ -325,22 +325,22 @@ extension RecordCache {
     }
 
     private func addSlot() -> (slot: Int, lostUse: Use?) {
-        marks.advanced(by: count).initialize(to: [])
+        flags.advanced(by: count).initialize(to: [])
         defer { count += 1 }
         return (count, nil)
     }
 
     private func vacate() -> (slot: Int, lostUse: Use?) {
         let slot = queue.evict { slot in
-            defer { marks[slot].remove(.visited) }
-            return marks[slot].contains(.visited)
+            defer { flags[slot].remove(.visited) }
+            return flags[slot].contains(.visited)
         }
         evictionCount &+= 1
         index.remove(records[slot].locator) { records[$0].locator }
         previousKeys[slot] = nil
         longNames[slot] = nil
         let lostUse = takeUse(slot)
-        marks[slot].formIntersection(.queued)
+        flags[slot].formIntersection(.queued)
         return (slot, lostUse)
     }
 }
@@ -359,20 +359,20 @@ extension RecordCache {
     @inline(__always)
     func noteUse(_ slot: Int, at now: UnixTime) {
         records[slot].lastUse = now.milliseconds
-        if !marks[slot].contains(.used) { noteFirstUse(slot) }
+        if !flags[slot].contains(.used) { noteFirstUse(slot) }
     }
 
     private func noteFirstUse(_ slot: Int) {
         usesCount += 1
-        if !marks[slot].contains(.queued) {
+        if !flags[slot].contains(.queued) {
             usedSlots.add(slot, shard: Keyspace.shard(of: records[slot].locator))
         }
-        marks[slot].insert([.used, .queued])
+        flags[slot].insert([.used, .queued])
     }
 
     /// The last use of a record that has not been taken.
     func unwrittenUse(of locator: Locator) -> UnixTime? {
-        guard let slot = slot(of: locator), marks[slot].contains(.used) else { return nil }
+        guard let slot = slot(of: locator), flags[slot].contains(.used) else { return nil }
         return UnixTime(milliseconds: records[slot].lastUse)
     }
 
@@ -386,7 +386,7 @@ extension RecordCache {
                 isEndReached = true
                 if left < countMax { break } else { continue }
             }
-            marks[slot].remove(.queued)
+            flags[slot].remove(.queued)
             guard let use = takeUse(slot) else { continue }
             body(use)
             left -= 1
@@ -395,8 +395,8 @@ extension RecordCache {
     }
 
     private func takeUse(_ slot: Int) -> Use? {
-        guard marks[slot].contains(.used) else { return nil }
-        marks[slot].remove(.used)
+        guard flags[slot].contains(.used) else { return nil }
+        flags[slot].remove(.used)
         usesCount -= 1
         return (records[slot].locator, UnixTime(milliseconds: records[slot].lastUse))
     }
@@ -404,6 +404,6 @@ extension RecordCache {
 
 extension AcceptedKeys.Key {
     fileprivate func `is`(_ key: Decision.StreamKey) -> Bool {
-        verifier.mark == key.mark && until == key.until
+        verifier.keyID == key.keyID && until == key.until
     }
 }

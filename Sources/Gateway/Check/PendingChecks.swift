@@ -7,13 +7,13 @@ import RedisClient
 /// never joined, because its answer may be older than the check. A read may also be wanted for its
 /// own sake: then it goes on when nobody waits for it.
 struct PendingChecks {
-    typealias Check = WaitingChecks.Check
-    typealias Ticket = WaitingChecks.Ticket
-    typealias ReadID = RecordReads.ID
+    typealias Check = CheckQueue.Check
+    typealias Ticket = CheckQueue.Ticket
+    typealias ReadID = InflightReads.ID
 
     private let countMax: Int
-    private var checks = WaitingChecks()
-    private var reads = RecordReads()
+    private var checks = CheckQueue()
+    private var reads = InflightReads()
 
     #if CANARIES
         /// Joins reads that are under way.

@@ -12,17 +12,17 @@ extension Gatekeeper {
     func sendUses(_ now: MonotonicTime) {
         guard data.link.isReady else { return }
         for command in usage.takeBatch(cache, now)
-        where !data.link.send(command, mark: CommandMark(purpose: .uses), now: now) {
+        where !data.link.send(command, tag: CommandTag(purpose: .uses), now: now) {
             usage.resend(now)
         }
         for command in refusals.takeBatch(now) {
-            _ = data.link.send(command, mark: CommandMark(purpose: .refusals), now: now)
+            _ = data.link.send(command, tag: CommandTag(purpose: .refusals), now: now)
         }
     }
 
     /// Writes down what is known of an organization's uses, and behind it that this was done. Its
     /// turn comes all the same: that a last use is told twice does no harm.
-    func answer(_ inquiry: UseInquiry, _ now: ClockReading) {
+    func answer(_ inquiry: LastUseFlush, _ now: ClockReading) {
         guard data.link.isReady else { return }
         let locator = inquiry.locator
         if let use = unwrittenUse(of: locator) {
@@ -31,7 +31,7 @@ extension Gatekeeper {
         if let refused = refusals.take(locator) {
             send(RefusalCommands.record(refused, of: locator), .refusals, now)
         }
-        send(FleetChannel.confirm(inquiry, by: identity.id), .confirmation, now)
+        send(FleetChannel.acknowledge(inquiry, by: identity.id), .confirmation, now)
     }
 
     private func unwrittenUse(of locator: Locator) -> UnixTime? {
@@ -40,11 +40,11 @@ extension Gatekeeper {
 
     private func send(
         _ commands: [RedisCommand],
-        _ purpose: CommandMark.Purpose,
+        _ purpose: CommandTag.Purpose,
         _ now: ClockReading
     ) {
         for command in commands {
-            _ = data.link.send(command, mark: CommandMark(purpose: purpose), now: now.monotonic)
+            _ = data.link.send(command, tag: CommandTag(purpose: purpose), now: now.monotonic)
         }
     }
 }

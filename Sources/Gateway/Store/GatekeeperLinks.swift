@@ -8,7 +8,7 @@ extension Gatekeeper {
     public enum LinkOrder: Equatable, Sendable {
         case open(Endpoint)
         case close
-        /// Bytes wait in ``takeOutput(link:into:)``.
+        /// Bytes wait in ``drainOutput(link:into:)``.
         case write
     }
 
@@ -26,10 +26,11 @@ extension Gatekeeper {
     }
 
     /// Moves bytes that are to be written into a buffer; returns their number.
-    public func takeOutput(link number: UInt32, into buffer: UnsafeMutableRawBufferPointer) -> Int {
+    public func drainOutput(link number: UInt32, into buffer: UnsafeMutableRawBufferPointer) -> Int
+    {
         switch number {
-        case Self.dataNumber: data.takeOutput(into: buffer)
-        case Self.newsNumber: news.takeOutput(into: buffer)
+        case Self.dataNumber: data.drainOutput(into: buffer)
+        case Self.newsNumber: news.drainOutput(into: buffer)
         default: 0
         }
     }
@@ -89,7 +90,7 @@ extension Gatekeeper {
             changesPutOff = []
             var event: RedisLink.Event? = first
             while let next = event {
-                if case .publication(let publication) = next, publication.kind == .changed {
+                if case .pushed(let publication) = next, publication.kind == .invalidated {
                     changesPutOff.append(next)
                 } else {
                     takeNewsEvent(next, now)
@@ -118,14 +119,14 @@ extension Gatekeeper {
         -> Bool
     {
         let hasStamp = cache.hasStamp(read.locator)
-        let mark = CommandMark(
+        let tag = CommandTag(
             purpose: hasStamp ? .stampRead : .read,
             number: UInt64(read.id),
             sentAt: now
         )
         return hasStamp
-            ? data.link.send(stampQuery.command(read.locator), mark: mark, now: now)
-            : data.link.send(recordQuery.command(read.locator), mark: mark, now: now)
+            ? data.link.send(stampQuery.command(read.locator), tag: tag, now: now)
+            : data.link.send(recordQuery.command(read.locator), tag: tag, now: now)
     }
 
     private var mayKeepReads: Bool {
@@ -146,22 +147,22 @@ extension Gatekeeper {
             metrics.data.made()
             log.note(.storeReady, now.monotonic, "connected to the store at \(endpoint)")
             heartbeats.hurry(now.monotonic)
-        case .reply(let mark, let reply): takeReply(mark, reply, now)
+        case .reply(let tag, let reply): takeReply(tag, reply, now)
         case .lost(let failure, let unanswered): takeLoss(failure, unanswered, now)
-        case .publication: break
+        case .pushed: break
         }
     }
 
-    private func takeReply(_ mark: CommandMark, _ reply: RedisReply, _ now: ClockReading) {
-        switch mark.purpose {
-        case .read: takeRecord(reply, read: Int(truncatingIfNeeded: mark.number), now)
-        case .stampRead: takeStamp(reply, read: Int(truncatingIfNeeded: mark.number), now)
+    private func takeReply(_ tag: CommandTag, _ reply: RedisReply, _ now: ClockReading) {
+        switch tag.purpose {
+        case .read: takeRecord(reply, read: Int(truncatingIfNeeded: tag.number), now)
+        case .stampRead: takeStamp(reply, read: Int(truncatingIfNeeded: tag.number), now)
         case .uses:
             noteRefusal(reply, .usesRefused, "last uses were not recorded", now)
             usage.answered()
         case .askedUse: noteRefusal(reply, .usesRefused, "a last use was not recorded", now)
         case .refusals: noteRefusal(reply, .usesRefused, "refused uses were not recorded", now)
-        case .entry: takeEntryReply(reply, mark, now)
+        case .entry: takeEntryReply(reply, tag, now)
         case .confirmation:
             noteRefusal(reply, .confirmationRefused, "a change could not be confirmed", now)
         case .ping, nil: break
@@ -255,16 +256,15 @@ extension Gatekeeper {
         if !cache.noteUse(of: locator, at: now) { usage.record(locator, at: now) }
     }
 
-    private func takeLoss(_ failure: LinkFailure, _ unanswered: [CommandMark], _ now: ClockReading)
-    {
+    private func takeLoss(_ failure: LinkFailure, _ unanswered: [CommandTag], _ now: ClockReading) {
         data.lost()
         metrics.data.ended()
         pending.overtakeAll()
         log.note(.storeLost, now.monotonic, "the store at \(endpoint): \(failure)")
-        for mark in unanswered where mark.purpose == .read || mark.purpose == .stampRead {
-            pending.resend(Int(truncatingIfNeeded: mark.number))
+        for tag in unanswered where tag.purpose == .read || tag.purpose == .stampRead {
+            pending.resend(Int(truncatingIfNeeded: tag.number))
         }
         usage.resend(now.monotonic)
-        if !data.link.isBeingMade(now.monotonic) { giveUp(pending.takeAll(), now) }
+        if !data.link.isConnecting(now.monotonic) { giveUp(pending.takeAll(), now) }
     }
 }

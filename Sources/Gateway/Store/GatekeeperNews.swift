@@ -7,8 +7,8 @@ extension Gatekeeper {
     func takeNewsEvent(_ event: RedisLink.Event, _ now: ClockReading) {
         switch event {
         case .ready: beginListening(now)
-        case .publication(let publication): takePublication(publication, now)
-        case .reply(let mark, let reply): takePong(mark, reply, now)
+        case .pushed(let publication): takePublication(publication, now)
+        case .reply(let tag, let reply): takePong(tag, reply, now)
         case .lost(let failure, _): endListening(failure, now)
         }
     }
@@ -37,13 +37,13 @@ extension Gatekeeper {
         )
     }
 
-    private func takePublication(_ publication: Publication, _ now: ClockReading) {
+    private func takePublication(_ publication: PushedMessage, _ now: ClockReading) {
         switch publication.kind {
-        case .changed:
+        case .invalidated:
             for key in publication.keys {
                 if let locator = Keyspace.locator(ofRecord: key) { forget(locator) }
             }
-        case .anyChanged: forgetAll(now)
+        case .invalidatedAll: forgetAll(now)
         case .message where publication.channel == FleetChannel.name:
             takeWord(publication.text, now)
         case .message, .unreadable: break
@@ -51,9 +51,9 @@ extension Gatekeeper {
     }
 
     private func takeWord(_ text: ArraySlice<UInt8>, _ now: ClockReading) {
-        if let nonce = Barrier.Nonce(text) {
-            confirm(nonce, now)
-        } else if let inquiry = UseInquiry(text) {
+        if let barrierID = BarrierID(text) {
+            confirm(barrierID, now)
+        } else if let inquiry = LastUseFlush(text) {
             answer(inquiry, now)
         }
     }
@@ -76,15 +76,15 @@ extension Gatekeeper {
     }
 
     /// The changes before the barrier have been taken, in order: nothing of before them is known.
-    private func confirm(_ nonce: Barrier.Nonce, _ now: ClockReading) {
+    private func confirm(_ barrierID: BarrierID, _ now: ClockReading) {
         guard lease.hears else { return }
-        let mark = CommandMark(purpose: .confirmation)
-        for command in FleetChannel.confirm(nonce, by: identity.id) {
-            guard data.link.send(command, mark: mark, now: now.monotonic) else { return }
+        let tag = CommandTag(purpose: .confirmation)
+        for command in FleetChannel.acknowledge(barrierID, by: identity.id) {
+            guard data.link.send(command, tag: tag, now: now.monotonic) else { return }
         }
-        guard confirmedChanges.insert(nonce) else { return }
+        guard confirmedChanges.insert(barrierID) else { return }
         metrics.barriersConfirmed &+= 1
-        if let delay = nonce.ageMilliseconds(at: now.unix) {
+        if let delay = barrierID.ageMilliseconds(at: now.unix) {
             metrics.changeDelays.add(nanoseconds: delay * 1_000_000)
         }
     }
@@ -105,8 +105,8 @@ extension Gatekeeper {
     func sendHeartbeats(_ now: ClockReading) {
         guard !isEnding else { return }
         if news.link.isReady, let number = heartbeats.takePing(now.monotonic) {
-            let mark = CommandMark(purpose: .ping, number: number, sentAt: now.monotonic)
-            _ = news.link.send(RedisCommand("PING", String(number)), mark: mark, now: now.monotonic)
+            let tag = CommandTag(purpose: .ping, number: number, sentAt: now.monotonic)
+            _ = news.link.send(RedisCommand("PING", String(number)), tag: tag, now: now.monotonic)
         }
         if data.link.isReady, entryMayBeWrittenAt <= now.monotonic { sendEntry(now) }
     }
@@ -120,8 +120,8 @@ extension Gatekeeper {
 
     private func sendEntry(_ now: ClockReading) {
         guard let number = heartbeats.takeEntry(now.monotonic) else { return }
-        let mark = CommandMark(purpose: .entry, number: number, sentAt: now.monotonic)
-        _ = data.link.send(FleetCommands.register(entry(now)), mark: mark, now: now.monotonic)
+        let tag = CommandTag(purpose: .entry, number: number, sentAt: now.monotonic)
+        _ = data.link.send(MembershipCommands.join(entry(now)), tag: tag, now: now.monotonic)
         guard !lease.hears else { return }
         lease.registeredNoMore()
         heartbeats.discountEntries()
@@ -143,23 +143,23 @@ extension Gatekeeper {
 
     /// An answer that is not that of its heartbeat shows that the connection cannot be trusted; an
     /// error renews nothing.
-    private func takePong(_ mark: CommandMark, _ reply: RedisReply, _ now: ClockReading) {
+    private func takePong(_ tag: CommandTag, _ reply: RedisReply, _ now: ClockReading) {
         guard reply.failure == nil else { return }
-        guard Self.isPong(reply, number: mark.number) else {
-            news.link.abandon(.unasked, now.monotonic)
+        guard Self.isPong(reply, number: tag.number) else {
+            news.link.abandon(.unsolicited, now.monotonic)
             takeEvents(now)
             return
         }
-        lease.heard(heartbeatTime(mark, now.monotonic))
+        lease.heard(heartbeatTime(tag, now.monotonic))
     }
 
     /// The moment from which an answered heartbeat renews the lease.
-    private func heartbeatTime(_ mark: CommandMark, _ now: MonotonicTime) -> MonotonicTime {
+    private func heartbeatTime(_ tag: CommandTag, _ now: MonotonicTime) -> MonotonicTime {
         #if CANARIES
             if !obligations.keeps(.leaseCountsFromSending) { return now }
             if !obligations.keeps(.heartbeatIsMatched) { return heartbeats.lastPingAt }
         #endif
-        return mark.sentAt
+        return tag.sentAt
     }
 
     private static func isPong(_ reply: RedisReply, number: UInt64) -> Bool {
@@ -169,11 +169,11 @@ extension Gatekeeper {
         return kind.spells("pong") && text.elementsEqual(String(number).utf8)
     }
 
-    func takeEntryReply(_ reply: RedisReply, _ mark: CommandMark, _ now: ClockReading) {
+    func takeEntryReply(_ reply: RedisReply, _ tag: CommandTag, _ now: ClockReading) {
         guard !isEnding else { return }
-        let registration = Registration(reply)
+        let registration = JoinReply(reply)
         if case .refused(let error) = registration { return noteUnlisted(error, now) }
-        guard heartbeats.counts(entry: mark.number) else { return }
+        guard heartbeats.counts(entry: tag.number) else { return }
         switch registration {
         case .renewed where !lease.hasLapsed(now.monotonic): break
         case .added, .renewed:
@@ -183,7 +183,7 @@ extension Gatekeeper {
             }
         case .refused: return
         }
-        lease.registered(mark.sentAt)
+        lease.registered(tag.sentAt)
     }
 
     private func noteUnlisted(_ error: RedisError?, _ now: ClockReading) {
@@ -197,12 +197,12 @@ extension Gatekeeper {
 
     func withdrawEntry(_ now: MonotonicTime) {
         guard heartbeats.hasWritten else { return }
-        let mark = CommandMark(purpose: .confirmation)
-        _ = data.link.send(FleetCommands.withdraw(identity.id), mark: mark, now: now)
+        let tag = CommandTag(purpose: .confirmation)
+        _ = data.link.send(MembershipCommands.leave(identity.id), tag: tag, now: now)
     }
 
-    private func entry(_ now: ClockReading) -> GatewayEntry {
-        GatewayEntry(
+    private func entry(_ now: ClockReading) -> Member {
+        Member(
             id: identity.id,
             host: identity.host,
             processID: identity.processID,

@@ -1,7 +1,7 @@
 import RedisClient
 
 /// What the gatekeeper's commands are for.
-extension CommandMark {
+extension CommandTag {
     enum Purpose: UInt8 {
         case read
         /// Whether a record is still what it was.
@@ -50,8 +50,8 @@ struct StoreLink: ~Copyable {
         return .write
     }
 
-    mutating func takeOutput(into buffer: UnsafeMutableRawBufferPointer) -> Int {
-        let count = link.takeOutput(into: buffer)
+    mutating func drainOutput(into buffer: UnsafeMutableRawBufferPointer) -> Int {
+        let count = link.drainOutput(into: buffer)
         if !link.hasOutput { isWriteOrdered = false }
         return count
     }

@@ -32,7 +32,7 @@ struct OpenStreams {
 
     private var slots: [Slot] = []
     private var freeSlots: [Int] = []
-    private var chains = LocatorChains(count: chainCount)
+    private var chains = SlotChains(count: chainCount)
     private var ended: [Handle] = []
 
     /// Streams whose key ends by itself.
@@ -140,7 +140,7 @@ extension OpenStreams {
 
     private mutating func settle(_ slot: Int, _ keys: AcceptedKeys?, at now: UnixTime) {
         let key = [keys?.active, keys?.previous].lazy.compactMap { $0 }
-            .first { [stream = slots[slot]] in $0.verifier.mark == stream.key }
+            .first { [stream = slots[slot]] in $0.verifier.keyID == stream.key }
         if let key, key.until.map({ now < $0 }) ?? true {
             limitedCount += (key.until != nil ? 1 : 0) - (slots[slot].until != nil ? 1 : 0)
             slots[slot].until = key.until

@@ -1,7 +1,7 @@
 import RedisClient
 
 /// A word for all workers; its text is what goes out, and names its confirmations.
-public protocol FleetWord: Sendable, CustomStringConvertible {}
+public protocol BroadcastMessage: Sendable, CustomStringConvertible {}
 
 /// The channel on which all workers hear, and how they confirm what they heard.
 public enum FleetChannel {
@@ -12,14 +12,15 @@ public enum FleetChannel {
     private static let secondsKept = "60"
 
     /// Sends a word; the reply is how many it goes to.
-    public static func announce(_ word: some FleetWord) -> RedisCommand {
+    public static func publish(_ word: some BroadcastMessage) -> RedisCommand {
         RedisCommand("PUBLISH", name, word.description)
     }
 
     /// A worker's confirmation.
-    public static func confirm(_ word: some FleetWord, by worker: GatewayEntry.ID) -> [RedisCommand]
+    public static func acknowledge(_ word: some BroadcastMessage, by worker: Member.ID)
+        -> [RedisCommand]
     {
-        let key = Keyspace.confirmations(word)
+        let key = Keyspace.acknowledgments(word)
         var confirm = RedisCommand("RPUSH")
         confirm.append(key)
         confirm.append(worker.description)
@@ -29,36 +30,36 @@ public enum FleetChannel {
         return [confirm, expire]
     }
 
-    /// Waits for a confirmation; its reply is for ``confirmations(_:of:)``.
-    public static func awaitConfirmation(of word: some FleetWord, milliseconds: UInt64)
+    /// Waits for a confirmation; its reply is for ``acknowledgments(_:of:)``.
+    public static func awaitAcknowledgment(of word: some BroadcastMessage, milliseconds: UInt64)
         -> RedisCommand
     {
         var command = RedisCommand("BLPOP")
-        command.append(Keyspace.confirmations(word))
+        command.append(Keyspace.acknowledgments(word))
         let fraction = String(milliseconds % 1000)
         let zeros = String(repeating: "0", count: 3 - fraction.utf8.count)
         command.append("\(milliseconds / 1000).\(zeros)\(fraction)")
         return command
     }
 
-    /// Takes confirmations that are there; its reply is for ``confirmations(_:of:)``.
-    public static func takeConfirmations(of word: some FleetWord) -> RedisCommand {
+    /// Takes confirmations that are there; its reply is for ``acknowledgments(_:of:)``.
+    public static func popAcknowledgments(of word: some BroadcastMessage) -> RedisCommand {
         var command = RedisCommand("LPOP")
-        command.append(Keyspace.confirmations(word))
+        command.append(Keyspace.acknowledgments(word))
         command.append("1000")
         return command
     }
 
     /// The workers that a reply names: none where nothing has come. Beside them it may name the list
     /// that they stand in.
-    public static func confirmations(_ reply: RedisReply, of word: some FleetWord)
-        -> [GatewayEntry.ID]
+    public static func acknowledgments(_ reply: RedisReply, of word: some BroadcastMessage)
+        -> [Member.ID]
     {
         guard case .array(let elements) = reply else { return [] }
-        let key = Keyspace.confirmations(word)
+        let key = Keyspace.acknowledgments(word)
         return elements.compactMap { element in
             guard case .bulk(let text) = element, !text.elementsEqual(key) else { return nil }
-            return GatewayEntry.ID(text)
+            return Member.ID(text)
         }
     }
 }

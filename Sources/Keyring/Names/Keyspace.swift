@@ -33,10 +33,10 @@ public enum Keyspace {
     static let gateways = Array("latchkey:gateways".utf8)
 
     /// The hash with what the entries of silent workers were.
-    static let silentWorkers = Array("latchkey:gateways:silent".utf8)
+    static let suspectMembers = Array("latchkey:gateways:silent".utf8)
 
     /// The list of the workers that have confirmed a word.
-    static func confirmations(_ word: some FleetWord) -> [UInt8] {
+    static func acknowledgments(_ word: some BroadcastMessage) -> [UInt8] {
         Array("latchkey:ack:\(word)".utf8)
     }
 

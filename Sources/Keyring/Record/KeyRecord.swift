@@ -112,7 +112,7 @@ extension KeyRecord {
     }
 
     /// The same record once more, to be sealed with another pepper.
-    public func sealedAnew() -> KeyRecord {
+    public func resealed() -> KeyRecord {
         KeyRecord(
             organization: organization,
             owner: owner,

@@ -7,7 +7,7 @@ public enum LinkFailure: Error, Equatable, Sendable {
     /// The bytes that came are not the Redis protocol.
     case protocolError(RESPDecoder.Failure)
     /// A reply came to no command.
-    case unasked
+    case unsolicited
     /// Redis did not let the link begin.
     case refused(RedisError)
     /// Something else than Redis answered the first commands.
@@ -23,7 +23,7 @@ extension LinkFailure: CustomStringConvertible {
         case .timeout: "no answer in time"
         case .protocolError(.malformed): "what it sent is not the Redis protocol"
         case .protocolError(.tooLong): "a reply was too long"
-        case .unasked: "a reply came that nothing had asked for"
+        case .unsolicited: "a reply came that nothing had asked for"
         case .refused(let error): "refused: \(error.message)"
         case .notRedis: "unexpected answer to the first commands"
         case .noMemory: "out of memory"

@@ -26,11 +26,11 @@ public struct RedisLink: ~Copyable {
     public enum Event {
         /// Commands may be sent, since then.
         case ready(since: MonotonicTime)
-        case reply(CommandMark, RedisReply)
+        case reply(CommandTag, RedisReply)
         /// Came without being asked for, to a link that listens.
-        case publication(Publication)
+        case pushed(PushedMessage)
         /// The connection is gone; these commands may or may not have been carried out.
-        case lost(LinkFailure, unanswered: [CommandMark])
+        case lost(LinkFailure, unanswered: [CommandTag])
     }
 
     private enum State {
@@ -46,7 +46,7 @@ public struct RedisLink: ~Copyable {
     private var decoder: RESPDecoder?
     private var output = OutputBuffer()
     private var steps: Deque<(step: HandshakeStep, deadline: MonotonicTime)> = []
-    private var commands: Deque<(mark: CommandMark, deadline: MonotonicTime)> = []
+    private var commands: Deque<(tag: CommandTag, deadline: MonotonicTime)> = []
     private var orders: Deque<Order> = []
     private var events: Deque<Event> = []
 
@@ -59,7 +59,7 @@ public struct RedisLink: ~Copyable {
     public var isReady: Bool { if case .ready = state { true } else { false } }
 
     /// Whether a connection is being made, or is about to be without a pause.
-    public func isBeingMade(_ now: MonotonicTime) -> Bool {
+    public func isConnecting(_ now: MonotonicTime) -> Bool {
         switch state {
         case .waiting(let until): until <= now
         case .connecting, .handshaking: true
@@ -80,17 +80,17 @@ public struct RedisLink: ~Copyable {
     public var hasOutput: Bool { !output.isEmpty }
 
     /// Moves bytes that are to be written into a buffer; returns their number.
-    public mutating func takeOutput(into buffer: UnsafeMutableRawBufferPointer) -> Int {
+    public mutating func drainOutput(into buffer: UnsafeMutableRawBufferPointer) -> Int {
         output.take(into: buffer)
     }
 
     /// Sends a command. Returns `false`, having done nothing, where the link is not ready.
-    public mutating func send(_ command: RedisCommand, mark: CommandMark, now: MonotonicTime)
+    public mutating func send(_ command: RedisCommand, tag: CommandTag, now: MonotonicTime)
         -> Bool
     {
         guard isReady else { return false }
         output.append(command)
-        commands.append((mark, replyDeadline(now)))
+        commands.append((tag, replyDeadline(now)))
         return true
     }
 }
@@ -170,17 +170,17 @@ extension RedisLink {
     }
 
     private mutating func take(_ reply: RedisReply, _ now: MonotonicTime) {
-        if settings.subscription != nil, let publication = Publication(reply) {
-            events.append(.publication(publication))
+        if settings.subscription != nil, let publication = PushedMessage(reply) {
+            events.append(.pushed(publication))
             return
         }
         if let command = commands.popFirst() {
             backoff.reset()
-            events.append(.reply(command.mark, reply))
+            events.append(.reply(command.tag, reply))
         } else if let (step, _) = steps.popFirst() {
             takeStep(step, reply, now)
         } else {
-            fail(.unasked, now)
+            fail(.unsolicited, now)
         }
     }
 
@@ -199,7 +199,7 @@ extension RedisLink {
     }
 
     private mutating func giveUp(_ failure: LinkFailure, _ now: MonotonicTime) {
-        let unanswered = commands.map(\.mark)
+        let unanswered = commands.map(\.tag)
         if case .ready(let since) = state { backoff.connectionEnded(readySince: since, now) }
         steps.removeAll()
         commands.removeAll()

@@ -18,14 +18,14 @@ public struct Subscription: Sendable {
 /// What came to a connection that listens.
 ///
 /// Plain members, and no enum with payloads: see ``RedisLink/Event``.
-public struct Publication: Equatable, Sendable {
+public struct PushedMessage: Equatable, Sendable {
     /// What it is.
     public enum Kind: UInt8, Sendable {
         /// Keys were changed or removed.
-        case changed
+        case invalidated
         /// Any key may have been changed: the database was emptied, or somebody else than Redis
         /// speaks on its channel.
-        case anyChanged
+        case invalidatedAll
         /// A message on another channel.
         case message
         /// Something on another channel that is no message of a text.
@@ -54,20 +54,20 @@ public struct Publication: Equatable, Sendable {
     }
 
     /// Keys with these names were changed or removed.
-    public static func changed(_ keys: [ArraySlice<UInt8>]) -> Publication {
-        Publication(.changed, keys: keys)
+    public static func invalidated(_ keys: [ArraySlice<UInt8>]) -> PushedMessage {
+        PushedMessage(.invalidated, keys: keys)
     }
 
     /// Any key may have been changed.
-    public static var anyChanged: Publication { Publication(.anyChanged) }
+    public static var invalidatedAll: PushedMessage { PushedMessage(.invalidatedAll) }
 
     /// A message on another channel.
-    public static func message(channel: String, text: ArraySlice<UInt8>) -> Publication {
-        Publication(.message, channel: channel, text: text)
+    public static func message(channel: String, text: ArraySlice<UInt8>) -> PushedMessage {
+        PushedMessage(.message, channel: channel, text: text)
     }
 
     /// Something on another channel that is no message of a text.
-    public static var unreadable: Publication { Publication(.unreadable) }
+    public static var unreadable: PushedMessage { PushedMessage(.unreadable) }
 
     /// Takes a reply that was pushed; `nil` where it answers a command.
     init?(_ reply: RedisReply) {
@@ -76,7 +76,7 @@ public struct Publication: Equatable, Sendable {
             case .bulk(let channel) = elements[1]
         else { return nil }
         if channel.elementsEqual(Subscription.invalidationChannel.utf8) {
-            self = Self.keys(elements[2]).map(Self.changed) ?? .anyChanged
+            self = Self.keys(elements[2]).map(Self.invalidated) ?? .invalidatedAll
         } else if case .bulk(let text) = elements[2] {
             self = .message(channel: String(decoding: channel, as: UTF8.self), text: text)
         } else {

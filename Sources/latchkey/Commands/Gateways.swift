@@ -20,10 +20,10 @@ struct Gateways: LatchkeyCommand {
     @OptionGroup var configurationOption: ConfigurationOption
 
     func perform() throws(AdministrationError) {
-        let fleet = try Fleet(of: try Configuration(file: configurationOption.file))
+        let fleet = try Membership(of: try Configuration(file: configurationOption.file))
         for name in fleet.unreadable {
             Terminal.say("latchkey: the entry \(name) of latchkey:gateways cannot be read")
         }
-        try Terminal.write(json ? FleetTable.json(fleet) : FleetTable.text(fleet))
+        try Terminal.write(json ? WorkerTable.json(fleet) : WorkerTable.text(fleet))
     }
 }

@@ -51,12 +51,12 @@ struct Generate: LatchkeyCommand {
     @Flag(help: "Let that file take the place of one that is there.")
     var force = false
 
-    @OptionGroup var many: ManyOption
+    @OptionGroup var many: BulkOption
 
     @Flag(help: "With --from: also where there is a key.")
     var replace = false
 
-    @OptionGroup var waiting: WaitingOptions
+    @OptionGroup var waiting: ConfirmationOptions
 
     @OptionGroup var options: CallerOptions
 
@@ -79,9 +79,9 @@ struct Generate: LatchkeyCommand {
 
     func perform() throws(AdministrationError) {
         if let lines = try many.lines() {
-            try ManyKeys(lines, self).generate()
+            try BulkGenerate(lines, self).generate()
         } else if let organization {
-            try OneKey(organization, self).generate()
+            try SingleGeneration(organization, self).generate()
         }
     }
 }

@@ -19,7 +19,7 @@ struct OrgAdd: LatchkeyCommand {
     @Option(help: ArgumentHelp("Who alone may see and manage its key.", valueName: "who"))
     var owner: Principal?
 
-    @OptionGroup var many: ManyOption
+    @OptionGroup var many: BulkOption
 
     @OptionGroup var options: CallerOptions
 

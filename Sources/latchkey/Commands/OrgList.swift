@@ -29,7 +29,7 @@ struct OrgList: LatchkeyCommand {
 
     private static func text(_ entries: [OrganizationEntry]) -> String {
         let rows = entries.map { [$0.organization.name, $0.owner.name] }
-        if entries.isEmpty, Style.isTerminal(1) { return "There is no organization.\n" }
+        if entries.isEmpty, ANSIStyle.isTerminal(1) { return "There is no organization.\n" }
         return Table.text(header: ["ORGANIZATION", "OWNER"], rows: rows)
     }
 

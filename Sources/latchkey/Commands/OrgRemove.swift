@@ -22,7 +22,7 @@ struct OrgRemove: LatchkeyCommand {
     @Flag(help: "Do not ask.")
     var yes = false
 
-    @OptionGroup var waiting: WaitingOptions
+    @OptionGroup var waiting: ConfirmationOptions
 
     @OptionGroup var options: CallerOptions
 

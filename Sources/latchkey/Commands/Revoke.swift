@@ -27,7 +27,7 @@ struct Revoke: LatchkeyCommand {
     @Flag(help: "Do not ask.")
     var yes = false
 
-    @OptionGroup var waiting: WaitingOptions
+    @OptionGroup var waiting: ConfirmationOptions
 
     @OptionGroup var options: CallerOptions
 
@@ -49,7 +49,7 @@ struct Revoke: LatchkeyCommand {
             asksGateways: !yes
         )
         if status.record.key != nil, !yes {
-            let warning = Warning(status, workers: administration.workers())
+            let warning = ImpactPrompt(status, workers: administration.workers())
             try Terminal.confirm(warning.revoking, yes: false)
         }
         try settle(hadKey: status.record.key != nil) { waiting throws(AdministrationError) in
@@ -74,14 +74,14 @@ struct Revoke: LatchkeyCommand {
 
     private func settle(
         hadKey: Bool,
-        _ revoke: (Waiting) throws(AdministrationError) -> ChangeConfirmation?
+        _ revoke: (ConfirmationPolicy) throws(AdministrationError) -> ConfirmationResult?
     ) throws(AdministrationError) {
         try Interruption.heldBack { () throws(AdministrationError) in
             try tell(try waiting.run(revoke), hadKey: hadKey)
         }
     }
 
-    private func tell(_ confirmation: ChangeConfirmation?, hadKey: Bool)
+    private func tell(_ confirmation: ConfirmationResult?, hadKey: Bool)
         throws(AdministrationError)
     {
         switch confirmation {

@@ -53,7 +53,7 @@ struct Import: LatchkeyCommand {
     @Argument(help: "The file (- is standard input).", completion: .file())
     var file: String
 
-    @OptionGroup var waiting: WaitingOptions
+    @OptionGroup var waiting: ConfirmationOptions
 
     @OptionGroup var options: CallerOptions
 
@@ -82,7 +82,7 @@ struct Import: LatchkeyCommand {
     }
 
     private func run(_ administration: KeyAdministration, _ text: [UInt8])
-        throws(AdministrationError) -> (TransportSummary, ChangeConfirmation)
+        throws(AdministrationError) -> (TransferSummary, ConfirmationResult)
     {
         let line = ProgressLine()
         defer { line.erase() }

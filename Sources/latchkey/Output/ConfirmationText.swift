@@ -7,7 +7,7 @@ enum ConfirmationText {
     private static let namesMax = 8
 
     /// `Waiting for 1 of 4 nginx workers: web-1 (process 4711), at most 0.8 s`
-    static func progress(_ wait: FleetWait) -> String {
+    static func progress(_ wait: BarrierProgress) -> String {
         let tenths = wait.remainingMilliseconds / 100
         let limit = "at most \(tenths / 10).\(tenths % 10) s"
         guard let first = wait.pending.first else { return "Waiting for the store, \(limit)" }
@@ -18,7 +18,7 @@ enum ConfirmationText {
     }
 
     /// A line for each gateway that was waited out.
-    static func notes(_ answer: FleetAnswer) -> [String] {
+    static func notes(_ answer: BarrierOutcome) -> [String] {
         answer.expired.map { gateway in
             gateway.isTracking
                 ? "\(name(gateway)) did not confirm; its lease has ended."
@@ -41,7 +41,7 @@ enum ConfirmationText {
     }
 
     /// Tells what came of a change that ends keys.
-    static func tell(_ confirmation: ChangeConfirmation, of ending: Ending)
+    static func tell(_ confirmation: ConfirmationResult, of ending: Ending)
         throws(AdministrationError)
     {
         switch confirmation {
@@ -69,7 +69,7 @@ enum ConfirmationText {
     ///   - key: Which key may still be accepted.
     ///   - remedy: What to do where the change is not there any more.
     static func doubt(
-        _ doubt: ChangeConfirmation.Doubt,
+        _ doubt: ConfirmationResult.Uncertainty,
         change: String,
         key: String,
         remedy: String
@@ -86,7 +86,7 @@ enum ConfirmationText {
         return AdministrationError(.unconfirmed, "\(change), but \(reason)")
     }
 
-    private static func reason(_ answer: FleetAnswer, _ key: String) -> String {
+    private static func reason(_ answer: BarrierOutcome, _ key: String) -> String {
         var reasons: [String] = []
         if !answer.doubtful.isEmpty { reasons.append(doubtful(answer.doubtful, key)) }
         if !answer.unreadable.isEmpty {
@@ -101,7 +101,9 @@ enum ConfirmationText {
     }
 
     /// Those that may accept the key for longest come first.
-    private static func doubtful(_ gateways: [FleetAnswer.Doubtful], _ key: String) -> String {
+    private static func doubtful(_ gateways: [BarrierOutcome.Unacknowledged], _ key: String)
+        -> String
+    {
         let sorted = gateways.sorted { $1.until < $0.until }
         let names = sorted.map { "\(name($0.entry)) until \(TimeText.rfc3339($0.until))" }
         return "gateways that did not confirm may accept \(key): \(list(names))"
@@ -113,7 +115,7 @@ enum ConfirmationText {
         return rest > 0 ? "\(named) and \(rest) more" : named
     }
 
-    private static func name(_ gateway: GatewayEntry) -> String {
+    private static func name(_ gateway: Member) -> String {
         "\(gateway.host) (process \(gateway.processID))"
     }
 }

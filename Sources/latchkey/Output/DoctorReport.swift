@@ -28,9 +28,9 @@ enum DoctorReport {
 
     private static func mark(_ level: Finding.Level) -> String {
         switch level {
-        case .ok: Style.good.applied(to: "ok   ")
-        case .note: Style.warning.applied(to: "note ")
-        case .fault: Style.bad.applied(to: "FAULT")
+        case .ok: ANSIStyle.good.applied(to: "ok   ")
+        case .note: ANSIStyle.warning.applied(to: "note ")
+        case .fault: ANSIStyle.bad.applied(to: "FAULT")
         }
     }
 

@@ -13,7 +13,7 @@ final class ProgressLine {
     private var width = 0
 
     /// Tells how the wait for the gateways goes.
-    func show(_ wait: FleetWait) {
+    func show(_ wait: BarrierProgress) {
         guard isTerminal, wait.elapsedMilliseconds >= Self.silenceMilliseconds else { return }
         show(ConfirmationText.progress(wait))
     }

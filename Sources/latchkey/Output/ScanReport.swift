@@ -20,7 +20,7 @@ final class ScanReport {
         if isJSON {
             text = (count == 0 ? "[" : ",\n") + Self.object(finding)
         } else {
-            text = Self.line(finding, isTerminal: Style.isTerminal(STDOUT_FILENO))
+            text = Self.line(finding, isTerminal: ANSIStyle.isTerminal(STDOUT_FILENO))
         }
         count += 1
         write(text)
@@ -58,7 +58,7 @@ final class ScanReport {
 
     static func line(_ finding: ScanFinding, isTerminal: Bool) -> String {
         let (state, organization) = words(finding.verdict)
-        let style: Style? =
+        let style: ANSIStyle? =
             switch finding.verdict {
             case .active: .bad
             case .unknown: .warning

@@ -6,11 +6,11 @@ enum StatusReport {
     static func text(_ status: KeyStatus, now: UnixTime = SystemClock.unixTime()) -> String {
         var lines = [("Organization", status.record.organization.name)]
         guard let key = status.record.key else {
-            lines.append(("Status", Style.warning.applied(to: "No API key generated")))
+            lines.append(("Status", ANSIStyle.warning.applied(to: "No API key generated")))
             return table(lines + refused(status.refusedUses, now))
         }
         lines += [
-            ("Status", Style.good.applied(to: "Active")),
+            ("Status", ANSIStyle.good.applied(to: "Active")),
             ("Last used", TimeText.lastUse(status, now: now)),
             ("Created", "\(TimeText.ago(key.createdAt, now: now)), by \(key.createdBy)"),
             ("Expires", key.expiresAt.map { TimeText.expiry($0, now: now) } ?? "Not by itself"),
@@ -22,7 +22,7 @@ enum StatusReport {
             lines.append(
                 (
                     "Rotation",
-                    Style.warning.applied(to: "Due since \(TimeText.ago(due, now: now))")
+                    ANSIStyle.warning.applied(to: "Due since \(TimeText.ago(due, now: now))")
                         + ": run \"latchkey generate \(status.record.organization)\""
                 )
             )

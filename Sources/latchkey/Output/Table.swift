@@ -5,7 +5,7 @@ enum Table {
     static func text(
         header: [String],
         rows: [[String]],
-        isTerminal: Bool = Style.isTerminal(STDOUT_FILENO)
+        isTerminal: Bool = ANSIStyle.isTerminal(STDOUT_FILENO)
     ) -> String {
         isTerminal
             ? columns([header] + rows) : rows.map { $0.joined(separator: "\t") + "\n" }.joined()

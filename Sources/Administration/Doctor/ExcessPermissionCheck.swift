@@ -1,0 +1,49 @@
+import KeyFormat
+import Keyring
+import RedisClient
+
+/// Whether the store lets a program do more than it has to: whoever gets its password can do that,
+/// too.
+struct ExcessPermissionCheck {
+    private let configuration: Configuration
+
+    init(_ configuration: Configuration) {
+        self.configuration = configuration
+    }
+
+    var findings: [Finding] {
+        [
+            finding("admin", configuration.adminCredentialsFile, ExcessPermissionProbe.admin),
+            finding("gateway", configuration.gatewayCredentialsFile, ExcessPermissionProbe.gateway),
+        ].compactMap { $0 }
+    }
+
+    /// `nil` where it cannot be found out: why is a finding already.
+    private func finding(
+        _ user: String,
+        _ file: String?,
+        _ probes: [(command: RedisCommand, words: String)]
+    ) -> Finding? {
+        let credentials: RedisCredentials?
+        do throws(SecretFault) {
+            credentials = try file.map { path throws(SecretFault) in
+                try Secrets.credentials(try Secrets.credentialsContents(path))
+            }
+        } catch {
+            return nil
+        }
+        let connection = StoreConnection(configuration.topology, credentials: credentials)
+        guard let replies = try? connection.execute(probes.map(\.command)) else { return nil }
+        let allowed = zip(probes, replies).filter { $1.failure?.code != "NOPERM" }.map {
+            $0.0.words
+        }
+        let check = "rights.\(user).excess"
+        guard !allowed.isEmpty else { return .ok(check, "the \(user) may do nothing else there") }
+        let whose = file == nil ? ", as Redis' default user," : ""
+        return .note(
+            check,
+            "the \(user)\(whose) may also: \(allowed.joined(separator: ", "))",
+            "give it a user of its own with the rights in docs/ACCESS.md, and no others"
+        )
+    }
+}

@@ -1,0 +1,105 @@
+import Glibc
+import KeyFormat
+import Keyring
+
+/// The files that the configuration names, and the accounts.
+struct FileCheck {
+    private let configuration: Configuration
+
+    init(_ configuration: Configuration) {
+        self.configuration = configuration
+    }
+
+    var findings: [Finding] { [pepper, folder] + credentials + [operators] }
+
+    private var pepper: Finding {
+        do throws(SecretFault) {
+            let contents = try Secrets.pepperContents(configuration)
+            let count = try Secrets.peppers(contents, configuration).peppers.count
+            let name = configuration.pepperFile
+            return .ok(
+                "pepper",
+                "\(name) holds \(Counted(count, "pepper"))\(age(name))"
+            )
+        } catch {
+            return .fault("pepper", error.message, remedy(error))
+        }
+    }
+
+    /// How long ago it was rotated, made or otherwise written.
+    private func age(_ file: String) -> String {
+        var status = stat()
+        guard stat(file, &status) == 0 else { return "" }
+        let seconds = SystemClock.unixTime().milliseconds / 1000 - Int64(status.st_mtim.tv_sec)
+        let days = max(0, seconds / 86_400)
+        return days == 0
+            ? ", written today" : ", written \(Counted(days, "day")) ago"
+    }
+
+    private func remedy(_ fault: SecretFault) -> String {
+        let file = configuration.pepperFile
+        if fault.isForeign {
+            return "run the doctor as root, or as an account that may read \(file)"
+        }
+        return fault.isLost
+            ? "put it back from a backup; where there is none, see \"When the pepper is lost\""
+            : "chmod 0600 \(file), or 0640 with a group of operators"
+    }
+
+    /// Whoever may write to the pepper's folder can put another one in its place.
+    private var folder: Finding {
+        let path =
+            "/"
+            + configuration.pepperFile.split(separator: "/").dropLast()
+            .joined(separator: "/")
+        var status = stat()
+        guard stat(path, &status) == 0 else {
+            return .fault("pepper.folder", "\(path) cannot be looked at", "make it, or run as root")
+        }
+        let isOpen = status.st_mode & S_IWOTH != 0 && status.st_mode & S_ISVTX == 0
+        return isOpen
+            ? .fault(
+                "pepper.folder",
+                "everybody may write to \(path), and put another pepper there",
+                "chmod o-w \(path)"
+            )
+            : .ok("pepper.folder", "\(path) is not for everybody to write to")
+    }
+
+    private var credentials: [Finding] {
+        let files = [
+            ("admin", configuration.adminCredentialsFile),
+            ("gateway", configuration.gatewayCredentialsFile),
+        ]
+        return files.compactMap { user, file in file.map { credentials(user, $0) } }
+    }
+
+    private func credentials(_ user: String, _ file: String) -> Finding {
+        let check = "credentials.\(user)"
+        do throws(SecretFault) {
+            _ = try Secrets.credentials(try Secrets.credentialsContents(file))
+            return .ok(check, "\(file) holds a user and a password")
+        } catch {
+            return .fault(
+                check,
+                error.message,
+                error.isForeign ? "run the doctor as root" : "one line: USER PASSWORD, mode 0600"
+            )
+        }
+    }
+
+    /// A name that is nobody's now may be somebody's tomorrow.
+    private var operators: Finding {
+        let unknown = configuration.operators.filter { getpwnam($0) == nil }.sorted()
+        guard unknown.isEmpty else {
+            return .fault(
+                "operators",
+                "latchkey_operators names what is no account here: "
+                    + unknown.joined(separator: ", "),
+                "take it out: whoever gets that name could act for everybody"
+            )
+        }
+        let names = configuration.operators.sorted().joined(separator: ", ")
+        return .ok("operators", "may act for others: \(names)")
+    }
+}

@@ -1,0 +1,112 @@
+import Glibc
+import KeyFormat
+import Keyring
+import RedisClient
+
+/// Which of several peppers are still needed.
+///
+/// A seal tells which pepper made it. A verifier does not; but keys are made with the first pepper,
+/// so a key that is younger than the file needs no other. The file is as old as its last change.
+struct PepperCheck {
+    /// Most organizations that one line names.
+    private static let namesMax = 5
+
+    private let configuration: Configuration
+    private let connection: StoreConnection
+
+    init(_ configuration: Configuration, _ connection: StoreConnection) {
+        self.configuration = configuration
+        self.connection = connection
+    }
+
+    var findings: [Finding] {
+        guard let contents = try? Secrets.pepperContents(configuration),
+            let peppers = try? Secrets.peppers(contents, configuration),
+            peppers.peppers.count > 1, let changedAt
+        else { return [] }
+        var need = PepperNeed(peppers.peppers.count, changedAt: changedAt)
+        let seal = RecordSeal(peppers: peppers)
+        let clock = SystemClock()
+        let store = RecordStore(connection, clock: clock, seal: seal)
+        do throws(AdministrationError) {
+            _ = try RecordListing(store).visitProven(seal) { record, stored in
+                guard let pepper = stored.pepper(seal) else { return }
+                need.count(record, sealedWith: pepper, now: clock.unix)
+            }
+        } catch {
+            // That records cannot be listed is a finding already.
+            return []
+        }
+        return (1..<peppers.peppers.count).map { finding($0, need) }
+    }
+
+    private func finding(_ pepper: Int, _ need: PepperNeed) -> Finding {
+        let check = "pepper.\(pepper + 1)"
+        let which = "pepper \(pepper + 1) of \(configuration.pepperFile)"
+        var reasons: [String] = []
+        if !need.sealed[pepper].isEmpty {
+            reasons.append("for seals: \(list(need.sealed[pepper]))")
+        }
+        if !need.keyed[pepper].isEmpty {
+            reasons.append("for keys, as far as is known: \(list(need.keyed[pepper]))")
+        }
+        guard !reasons.isEmpty else {
+            return .note(
+                check,
+                "\(which) is not needed any more",
+                "take its line out, and reload every gateway"
+            )
+        }
+        return .note(
+            check,
+            "\(which) is still needed, \(reasons.joined(separator: "; "))",
+            need.sealed[pepper].isEmpty
+                ? "it can go when these have new keys: latchkey generate"
+                : "latchkey org seal, when every gateway was reloaded; then see again"
+        )
+    }
+
+    private func list(_ names: [String]) -> String {
+        let shown = names.sorted().prefix(Self.namesMax).joined(separator: ", ")
+        let rest = names.count - Self.namesMax
+        return rest > 0 ? "\(shown) and \(rest) more" : shown
+    }
+
+    private var changedAt: UnixTime? {
+        var status = stat()
+        guard stat(configuration.pepperFile, &status) == 0 else { return nil }
+        // A copy may keep the one time, but not the other.
+        let times = [status.st_mtim, status.st_ctim].map {
+            Int64($0.tv_sec) * 1000 + Int64($0.tv_nsec) / 1_000_000
+        }
+        return UnixTime(milliseconds: times.max() ?? 0)
+    }
+}
+
+/// The organizations that need each of several peppers.
+struct PepperNeed {
+    /// Those whose records are sealed with it, by its place from 0.
+    private(set) var sealed: [[String]]
+    /// Those who have a key that was perhaps made with it.
+    private(set) var keyed: [[String]]
+
+    private let changedAt: UnixTime
+
+    /// - Parameter changedAt: Since when the first pepper makes keys, at the latest.
+    init(_ count: Int, changedAt: UnixTime) {
+        sealed = Array(repeating: [], count: count)
+        keyed = sealed
+        self.changedAt = changedAt
+    }
+
+    mutating func count(_ record: KeyRecord, sealedWith pepper: Int, now: UnixTime) {
+        let name = record.organization.name
+        sealed[pepper].append(name)
+        let isLive = record.key.map { $0.expiresAt.map { now < $0 } ?? true } ?? false
+        let isOld = record.key.map { $0.createdAt <= changedAt } ?? false
+        let hasPrevious = record.previous.map { now < $0.until } ?? false
+        guard isLive && isOld || hasPrevious else { return }
+        // A seal is never older than the key that it covers.
+        for index in max(pepper, 1)..<max(keyed.count, 1) { keyed[index].append(name) }
+    }
+}

@@ -1,0 +1,111 @@
+import KeyFormat
+import Keyring
+import RedisClient
+
+/// Whether the store lets both programs do what they have to do. What is tried changes nothing.
+struct PermissionCheck {
+    private let configuration: Configuration
+    private let connection: StoreConnection
+
+    init(_ configuration: Configuration, _ connection: StoreConnection) {
+        self.configuration = configuration
+        self.connection = connection
+    }
+
+    var findings: [Finding] { [admin] + gateway }
+
+    private var admin: Finding {
+        do throws(StoreConnection.Fault) {
+            var replies = try connection.execute(PermissionProbe.adminReads)
+            // They are queued, which shows what is refused, and then given up: the last one is wrong.
+            replies += try connection.execute(PermissionProbe.adminChanges)
+            connection.renew()
+            return finding(
+                "admin",
+                PermissionProbe.adminReads + PermissionProbe.adminChanges,
+                replies
+            )
+        } catch {
+            return lost("admin", error)
+        }
+    }
+
+    private var gateway: [Finding] {
+        let credentials: RedisCredentials?
+        do throws(SecretFault) {
+            credentials = try configuration.gatewayCredentialsFile.map {
+                path throws(SecretFault) in
+                try Secrets.credentials(try Secrets.credentialsContents(path))
+            }
+        } catch {
+            // That the file cannot be read is a finding already.
+            return []
+        }
+        let connection = StoreConnection(configuration.topology, credentials: credentials)
+        do throws(StoreConnection.Fault) {
+            let replies = try connection.execute(PermissionProbe.gateway)
+            return [finding("gateway", PermissionProbe.gateway, replies)]
+        } catch {
+            return [lost("gateway", error)]
+        }
+    }
+
+    private func lost(_ user: String, _ fault: StoreConnection.Fault) -> Finding {
+        .fault(
+            "rights.\(user)",
+            "as the \(user): \(AdministrationError(fault).message)",
+            "see user and password in the file that latchkey_store_auth names"
+        )
+    }
+
+    private func finding(_ user: String, _ commands: [RedisCommand], _ replies: [RedisReply])
+        -> Finding
+    {
+        let refused = zip(commands, replies).filter { $1.isRefused }.map { $0.0.words }
+        guard !refused.isEmpty else {
+            return .ok("rights.\(user)", "the \(user) may do in the store what it has to")
+        }
+        let loss = Self.losses.filter { loss in
+            refused.contains { $0.hasPrefix(loss.command) }
+        }.map { "; \($0.text)" }
+        return .fault(
+            "rights.\(user)",
+            "the store does not let the \(user) do: \(refused.joined(separator: ", "))"
+                + loss.joined(),
+            "give it the rights in docs/ACCESS.md; "
+                + "for a store that lacks the command see docs/OPERATIONS.md"
+        )
+    }
+
+    /// What a store costs that lets programs do all but this.
+    private static let losses = [
+        (command: "PUBLISH", text: "each change waits for a lease"),
+        (
+            command: "CLIENT TRACKING",
+            text: "gateways ask the store for every check, and each change waits for a lease"
+        ),
+    ]
+}
+
+extension RedisReply {
+    /// What Redis says to commands that are wrong on purpose: they are known, and allowed.
+    private static let provoked = ["wrong number of arguments", "not a valid float"]
+
+    /// Whether a right is missing, or the command. Of EXEC, Redis says so in other words.
+    fileprivate var isRefused: Bool {
+        guard let failure else { return false }
+        switch failure.code {
+        case "NOPERM": return true
+        case "ERR": return !Self.provoked.contains { failure.message.contains($0) }
+        default: return failure.message.contains("because of: NOPERM")
+        }
+    }
+}
+
+extension RedisCommand {
+    /// The command and what it is about.
+    fileprivate var words: String {
+        let parts = arguments.prefix(2).map { String(decoding: $0, as: UTF8.self) }
+        return parts.joined(separator: " ")
+    }
+}

@@ -1,0 +1,42 @@
+import KeyFormat
+import Keyring
+import RedisClient
+
+/// Whether what the store has confirmed is still there after a restart of it.
+///
+/// Redis 7 and 8 load their append-only file as the default user, and pass over each transaction in
+/// which that user may not do something, although nobody may log in as that user.
+struct RestartCheck {
+    private let connection: StoreConnection
+    private let information: StoreInformation
+
+    init(_ connection: StoreConnection, _ information: StoreInformation) {
+        self.connection = connection
+        self.information = information
+    }
+
+    var findings: [Finding] {
+        guard let replies = try? connection.execute(PermissionProbe.loading) else { return [] }
+        if let refused = replies.lazy.compactMap(\.failure).first { return [unseen(refused)] }
+        guard !replies.allSatisfy(\.isOK) else { return [Self.lasts] }
+        return [
+            .fault(
+                "store.restart",
+                "at its next start it loads its append-only file as the default user, who may not "
+                    + "make Latchkey's changes: all since the file was rewritten are lost",
+                "BGREWRITEAOF first, then give the default user its rights: docs/ACCESS.md"
+            )
+        ]
+    }
+
+    /// Redis 6.2 has no dry runs, and loads its file as nobody.
+    private func unseen(_ refused: RedisError) -> Finding {
+        guard !information.isOlder(than: (7, 0)) else { return Self.lasts }
+        let text = "it cannot be seen whether changes last through a restart: \(refused.message)"
+        return refused.code == "NOPERM"
+            ? .fault("store.restart", text, "allow +acl|dryrun: docs/ACCESS.md")
+            : .note("store.restart", text, "see the rights of its default user: docs/ACCESS.md")
+    }
+
+    private static let lasts = Finding.ok("store.restart", "changes last through a restart")
+}

@@ -1,0 +1,86 @@
+import Glibc
+import Keyring
+import RedisClient
+
+/// Whether nginx's workers reach what they need when they have given root's rights up. All else is
+/// read by the master, which is root: the configuration, the pepper, the file with the gateways'
+/// password, the module.
+struct WorkerCheck {
+    private let configuration: Configuration
+    private let server: InstalledModule.Server
+
+    /// - Parameter server: nginx, with the configuration that is meant.
+    init(_ configuration: Configuration, _ server: InstalledModule.Server) {
+        self.configuration = configuration
+        self.server = server
+    }
+
+    var findings: [Finding] {
+        let file = server.configurationFile
+        guard access(file, R_OK) == 0, let words = try? userDirective() else {
+            return [
+                .note(
+                    "workers",
+                    "\(file) does not tell whose nginx's workers are: it cannot be read",
+                    "run the doctor as root; where nginx's configuration is another file: --nginx-conf"
+                )
+            ]
+        }
+        let user = words.first ?? server.user
+        let group = words.count > 1 ? words[1] : words.isEmpty ? server.group : nil
+        guard let account = Account(user, group: group) else {
+            return [
+                .fault(
+                    "workers",
+                    "\(file) gives nginx's workers to \(words.joined(separator: " ")), which is "
+                        + "no account or group here",
+                    "name one that is, with nginx's directive \"user\""
+                )
+            ]
+        }
+        guard account.act({ true }) == true else {
+            return [
+                .note(
+                    "workers",
+                    "what nginx's workers may reach as \(account.name) cannot be tried",
+                    "run the doctor as root"
+                )
+            ]
+        }
+        let faults = [store(account), library(account)].compactMap { $0 }
+        return faults.isEmpty
+            ? [.ok("workers", "nginx's workers reach store and library as \(account.name)")]
+            : faults
+    }
+
+    /// User and group of the workers, as far as the configuration says.
+    private func userDirective() throws(ConfigurationFault) -> [String] {
+        let file = server.configurationFile
+        let folder = file.split(separator: "/").dropLast().map { "/\($0)" }.joined()
+        let directives = try Configuration.directives(in: file, folder: folder)
+        return directives.first { $0.name == "user" }?.values ?? []
+    }
+
+    private func store(_ account: Account) -> Finding? {
+        guard case .unix(let path) = configuration.topology.endpoints[0] else { return nil }
+        return PathRights(path).obstacle(to: .connecting, by: account).map { obstacle in
+            .fault(
+                "workers.store",
+                "nginx's workers do not reach the store: \(account.name) \(obstacle)",
+                "let it in (unixsocketperm 777, and x for each folder on the way; passwords keep "
+                    + "others out: docs/ACCESS.md), or use redis://127.0.0.1:6379"
+            )
+        }
+    }
+
+    private func library(_ account: Account) -> Finding? {
+        let path = InstalledModule.library(configuration)
+        return PathRights(path).obstacle(to: .reading, by: account).map { obstacle in
+            .fault(
+                "workers.library",
+                "nginx's workers cannot load the library: \(account.name) \(obstacle)",
+                "chmod 0755 for the library and each folder on the way, then reload nginx"
+            )
+        }
+    }
+}

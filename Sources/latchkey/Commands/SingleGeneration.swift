@@ -1,0 +1,145 @@
+import Administration
+import Glibc
+import KeyFormat
+import Keyring
+
+/// Makes a key for one organization.
+struct SingleGeneration {
+    let organization: Organization
+    let command: Generate
+
+    init(_ organization: Organization, _ command: Generate) {
+        self.organization = organization
+        self.command = command
+    }
+
+    func generate() throws(AdministrationError) {
+        Interruption.changesNothing()
+        let administration = try command.options.administration()
+        let status = try administration.status(
+            of: organization,
+            for: .generate,
+            asksGateways: !command.yes
+        )
+        if status.record.key != nil, !command.yes {
+            let warning = ImpactPrompt(status, workers: administration.workers())
+            try Terminal.confirm(warning.replacing(command.terms), yes: false)
+        }
+        try Interruption.heldBack { () throws(AdministrationError) in
+            try replace(administration, status)
+        }
+    }
+
+    private func replace(_ administration: KeyAdministration, _ status: KeyStatus)
+        throws(AdministrationError)
+    {
+        if let output = command.file {
+            var file = try NewFile(output, mode: 0o600, isReplacing: command.force)
+            try file.reserve(KeyMint.lengthMax)
+            try hand(over: try generate(administration, replacing: status), status) {
+                key throws(AdministrationError) in
+                try key.withSpan { key throws(AdministrationError) in try file.keep(key) }
+                Terminal.say("The key is in \(output), for you alone to read.")
+            }
+        } else {
+            guard Output.isOpen(STDOUT_FILENO) else {
+                throw AdministrationError(.output, "nobody reads standard output; nothing was done")
+            }
+            try hand(over: try generate(administration, replacing: status), status) {
+                key throws(AdministrationError) in try show(key)
+            }
+        }
+    }
+
+    private func generate(
+        _ administration: KeyAdministration,
+        replacing status: KeyStatus
+    ) throws(AdministrationError) -> GeneratedKey {
+        try command.waiting.run { waiting throws(AdministrationError) in
+            try administration.generate(
+                for: organization,
+                replacing: command.yes ? nil : status,
+                expiresInMilliseconds: command.terms.expiresIn?.milliseconds,
+                graceMilliseconds: command.terms.grace?.milliseconds ?? 0,
+                waiting: waiting
+            )
+        }
+    }
+
+    /// Programs get the key and nothing else: what a secrets manager reads, it stores.
+    private func show(_ key: borrowing SecretBytes) throws(AdministrationError) {
+        guard isatty(STDOUT_FILENO) != 0 else { return try key.withSpan(write) }
+        try key.withLine(write)
+        Terminal.say("This key is shown once. Put it into a secrets manager, and nowhere else.")
+    }
+
+    private func write(_ text: Span<UInt8>) throws(AdministrationError) {
+        guard Output.write(text, to: STDOUT_FILENO) else {
+            throw AdministrationError(.output, String(cString: strerror(errno)))
+        }
+    }
+
+    /// Hands the key over whatever is known of it, and only then tells what is not known.
+    private func hand(
+        over key: borrowing GeneratedKey,
+        _ status: KeyStatus,
+        _ write: (borrowing SecretBytes) throws(AdministrationError) -> Void
+    ) throws(AdministrationError) {
+        try deliver(key.text, hadKey: status.record.key != nil, write)
+        Terminal.say(Self.times(of: key.record))
+        switch key.confirmation {
+        case .confirmed(_, let answer): Terminal.say(ConfirmationText.notes(answer))
+        case .notAwaited:
+            Terminal.say("Gateways are told at once; not waited for their confirmation.")
+        case .unconfirmed(let doubt):
+            throw ConfirmationText.doubt(
+                doubt,
+                change: "\(organization) has a new key",
+                key: "the key before",
+                remedy: "generate another one"
+            )
+        }
+    }
+
+    /// When what ends on its own ends.
+    private static func times(of record: KeyRecord) -> [String] {
+        [
+            record.key?.expiresAt.map { "The key expires \(TimeText.moment($0))." },
+            record.previous.map { "The key before goes on until \(TimeText.moment($0.until))." },
+        ].compactMap(\.self)
+    }
+
+    /// From here on the key is active: whatever fails now has to be told as such.
+    private func deliver(
+        _ key: borrowing SecretBytes,
+        hadKey: Bool,
+        _ write: (borrowing SecretBytes) throws(AdministrationError) -> Void
+    ) throws(AdministrationError) {
+        do throws(AdministrationError) {
+            try write(key)
+        } catch {
+            let before =
+                command.terms.grace == nil || !hadKey
+                ? "" : "; the key before goes on for its grace, or until you do"
+            throw AdministrationError(
+                .output,
+                "\(organization) has a new key, but it could not be handed over: \(error.message). "
+                    + "Nobody has it: generate another one\(before)"
+            )
+        }
+    }
+}
+
+extension SecretBytes {
+    /// Lends the bytes with the end of a line behind them.
+    func withLine(
+        _ body: (Span<UInt8>) throws(AdministrationError) -> Void
+    ) throws(AdministrationError) {
+        let line = SecretBytes(capacity: count + 1) { storage in
+            withSpan { text in for index in 0..<count { storage[index] = text[index] } }
+            storage[count] = UInt8(ascii: "\n")
+            return storage.count
+        }
+        try line.withSpan(body)
+    }
+}

@@ -1,0 +1,59 @@
+import Administration
+import ArgumentParser
+
+/// A file that names many organizations.
+struct BulkOption: ParsableArguments {
+    /// Refused lines that are told one by one.
+    private static let refusalsMax = 20
+
+    @Option(
+        name: .customLong("from"),
+        help: ArgumentHelp(
+            "Do it for each line ORGANIZATION OWNER of this file (- is standard input).",
+            valueName: "file"
+        ),
+        completion: .file()
+    )
+    var path: String?
+
+    func lines() throws(AdministrationError) -> [OrganizationLine]? {
+        guard let path else { return nil }
+        return try OrganizationLine.lines(in: try InputFile.read(path), name: name)
+    }
+
+    private var name: String { path == "-" ? "standard input" : path ?? "" }
+
+    /// Goes on until somebody wants the process to end; shows how it goes.
+    func run<Result>(
+        _ verb: String,
+        _ body: ((BatchProgress) -> Bool) throws(AdministrationError) -> Result
+    ) throws(AdministrationError) -> Result {
+        let line = ProgressLine()
+        defer { line.erase() }
+        return try body { progress in
+            line.show(progress, verb)
+            return !Interruption.isPending
+        }
+    }
+
+    /// Tells what was refused or left. Returns what the command ends with, where anything was.
+    func tell(_ summary: BatchSummary) -> AdministrationError? {
+        for refusal in summary.refusals.prefix(Self.refusalsMax) {
+            Terminal.say("latchkey: \(name):\(refusal.line.number): \(refusal.error.message)")
+        }
+        let rest = summary.refusals.count - Self.refusalsMax
+        if rest > 0 { Terminal.say("latchkey: \(Counted(rest, "more line").were) refused") }
+        if summary.left > 0 {
+            let left =
+                "\(Counted(summary.left, "line").are) left; the same command goes on with them"
+            Terminal.say("latchkey: \(left)")
+            return AdministrationError(.unconfirmed, "interrupted")
+        }
+        return summary.refusals.first.map { first in
+            AdministrationError(
+                first.error.kind,
+                "\(Counted(summary.refusals.count, "line").were) refused"
+            )
+        }
+    }
+}

@@ -1,0 +1,22 @@
+import Administration
+import ArgumentParser
+
+/// Whether to wait for the gateways.
+struct ConfirmationOptions: ParsableArguments {
+    @Flag(name: .customLong("no-wait"), help: "Do not wait until every gateway has confirmed.")
+    var noWait = false
+
+    /// Does something that waits for them, until somebody wants the process to end; shows how it goes.
+    func run<Result: ~Copyable>(
+        _ body: (ConfirmationPolicy) throws(AdministrationError) -> Result
+    ) throws(AdministrationError) -> Result {
+        let progress = ProgressLine()
+        defer { progress.erase() }
+        guard !noWait else { return try body(.none) }
+        let waiting = ConfirmationPolicy.whileTrue { wait in
+            progress.show(wait)
+            return !Interruption.isPending
+        }
+        return try body(waiting)
+    }
+}

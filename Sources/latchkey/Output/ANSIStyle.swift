@@ -1,0 +1,33 @@
+import CLinux
+import Glibc
+
+/// Colours, where a person looks and wants them.
+enum ANSIStyle: String {
+    case good = "32"
+    case warning = "33"
+    case bad = "31"
+    case bold = "1"
+
+    /// Whether a person looks at a descriptor.
+    static func isTerminal(_ descriptor: Int32) -> Bool { isatty(descriptor) != 0 }
+
+    /// Whether there are to be colours: on a terminal that knows them, unless `NO_COLOR` is set
+    /// (no-color.org).
+    static func isWanted(_ descriptor: Int32) -> Bool {
+        guard isTerminal(descriptor), let terminal = value("TERM"),
+            !["", "dumb"].contains(terminal)
+        else {
+            return false
+        }
+        return (value("NO_COLOR") ?? "").isEmpty
+    }
+
+    /// The text in this colour, where it goes to a descriptor that wants it.
+    func applied(to text: String, _ descriptor: Int32 = STDOUT_FILENO) -> String {
+        Self.isWanted(descriptor) ? "\u{1B}[\(rawValue)m\(text)\u{1B}[0m" : text
+    }
+
+    private static func value(_ name: String) -> String? {
+        secure_getenv(name).map { String(cString: $0) }
+    }
+}

@@ -1,0 +1,46 @@
+import Administration
+import Keyring
+
+/// What a change will do to the key that is there, told before it is done.
+struct ImpactPrompt {
+    private let status: KeyStatus
+    private let workers: Workers?
+    private let now: UnixTime
+
+    /// - Parameter workers: Those that run; `nil` where that is not known.
+    init(_ status: KeyStatus, workers: Workers?, now: UnixTime = SystemClock.unixTime()) {
+        self.status = status
+        self.workers = workers
+        self.now = now
+    }
+
+    /// Before a new key takes its place.
+    func replacing(_ terms: KeyTerms) -> String {
+        let what =
+            terms.graceEnd(now).map {
+                "This replaces the key of \(name), which goes on until \(TimeText.moment($0))."
+            } ?? "This at once invalidates the key of \(name)\(place)."
+        let expiry =
+            terms.expiry(now).map { " The new key expires \(TimeText.moment($0))." } ?? ""
+        return "\(what)\(expiry)\(previous) \(lastUse)"
+    }
+
+    /// Before it is revoked.
+    var revoking: String {
+        "This deletes the key of \(name) for good\(place).\(previous) \(lastUse)"
+    }
+
+    private var name: String { status.record.organization.name }
+
+    private var lastUse: String { "Last used: \(TimeText.lastUse(status, now: now))." }
+
+    private var place: String {
+        workers.flatMap { $0.isEmpty ? nil : " at \($0)" } ?? ""
+    }
+
+    private var previous: String {
+        status.previousUntil.map {
+            " The key before it, which would go on for \(TimeText.until($0, now: now)), ends too."
+        } ?? ""
+    }
+}

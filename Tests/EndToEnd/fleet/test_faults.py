@@ -1,0 +1,147 @@
+"""Whatever goes wrong while a key is ended: once the command has ended well, nobody gets in with it.
+
+Two gateways are asked all the time, with the key that is ended and with one that goes on. That one may be answered with
+503 for a while, and is never refused.
+"""
+
+import time
+
+import pytest
+
+from harness import processes
+from harness.key_forge import record_key
+from harness.polling import wait_until
+from harness.revocations import Revocations
+
+CONNECTIONS = 4
+
+LEASE = 1.0
+
+# What a gateway may take to find the store again (see store/test_store_outage.py), and what a loaded machine may add.
+RECONNECT, SLACK = 2.0, 1.0
+
+# For how long a gateway's workers stand still.
+ABSENCE = 3.0
+
+
+@pytest.fixture
+def fleet(sandboxes):
+    fleet = sandboxes(gateways=2, workers=2, proxied=True)
+    fleet.wait_for_entries()
+    return fleet
+
+
+def hold_the_store(fleet):
+    fleet.redis.freeze()
+    time.sleep(LEASE)
+    fleet.redis.thaw()
+
+
+class Fault:
+    """Something that goes wrong while a command runs."""
+
+    def __init__(self, fleet):
+        self.fleet = fleet
+        self.version = self.stored_version()
+
+    def stored_version(self):
+        return self.fleet.redis.hash(record_key("acme")).get("version")
+
+    def happen(self, running):
+        self.come(running)
+        self.over = time.monotonic()
+
+    def wait_for_change(self):
+        wait_until(lambda: self.stored_version() != self.version, "the change is stored")
+
+
+class StoreStandsStill(Fault):
+    def come(self, running):
+        hold_the_store(self.fleet)
+
+
+class StoreStandsStillBehindTheChange(Fault):
+    def come(self, running):
+        self.wait_for_change()
+        hold_the_store(self.fleet)
+
+
+class NewsConnectionsEnd(Fault):
+    def come(self, running):
+        self.fleet.redis.cli("CLIENT", "KILL", "TYPE", "pubsub")
+
+
+class OtherConnectionsEnd(Fault):
+    def come(self, running):
+        self.fleet.redis.end_connections()
+
+
+class AllConnectionsEndAgainAndAgain(Fault):
+    def come(self, running):
+        while running.is_running():
+            self.fleet.redis.cli("CLIENT", "KILL", "TYPE", "pubsub")
+            self.fleet.redis.end_connections()
+
+
+class NetworkIsSlow(Fault):
+    def come(self, running):
+        self.fleet.proxy.delay = 0.3
+        wait_until(lambda: not running.is_running(), "the command ends")
+        self.fleet.proxy.delay = 0
+
+
+class NetworkStandsStill(Fault):
+    def come(self, running):
+        self.fleet.proxy.is_stalled = True
+        time.sleep(LEASE)
+        self.fleet.proxy.is_stalled = False
+
+
+class GatewaysAreCutOff(Fault):
+    def come(self, running):
+        self.fleet.proxy.is_refusing = True
+        self.fleet.proxy.cut(listens=True)
+        self.fleet.proxy.cut(listens=False)
+        wait_until(lambda: not running.is_running(), "the command ends")
+        self.fleet.proxy.is_refusing = False
+
+
+class NewsAreLostWithoutAWord(Fault):
+    def come(self, running):
+        self.fleet.proxy.silence(listens=True)
+
+
+class EverythingIsLostWithoutAWord(Fault):
+    def come(self, running):
+        self.fleet.proxy.silence(listens=True)
+        self.fleet.proxy.silence(listens=False)
+
+
+class GatewayStandsStill(Fault):
+    def come(self, running):
+        workers = self.fleet.gateways[1].workers()
+        for pid in workers:
+            processes.freeze(pid)
+        time.sleep(ABSENCE)
+        for pid in workers:
+            processes.thaw(pid)
+
+
+class StoreIsEmptiedOfGateways(Fault):
+    def come(self, running):
+        self.fleet.redis.cli("DEL", "latchkey:gateways")
+
+
+@pytest.mark.parametrize("kind", Fault.__subclasses__(), ids=lambda kind: kind.__name__)
+def test_a_key_that_was_ended_is_accepted_no_more(fleet, kind):
+    other = fleet.key("umbrella")
+    with Revocations(fleet, CONNECTIONS, other) as revocations:
+        for command in ("revoke", "generate"):
+            fault = kind(fleet)
+            revocations.end(command, fault.happen)
+            assert revocations.calm_of(other, after=fault.over) < LEASE + RECONNECT + SLACK
+        hammer = revocations.hammer
+        ends = revocations.finish()
+
+    assert ends.accepted_after_exit == 0
+    assert {answer.status for answer in hammer.answers if answer.key == hammer.number(other)} <= {200, 503}

@@ -1,0 +1,202 @@
+"""What a worker knows it need not ask: how much it keeps, and what that saves the store."""
+
+import os
+
+import pytest
+
+from harness.http_client import bearer
+from harness.key_forge import locator
+from harness.load import at_once
+from harness.polling import wait_until
+from harness.sandbox import OWNER
+
+# For a longer run: ORGANIZATIONS=100000 CACHED=1000 python3 -m pytest Tests/EndToEnd/store/test_cache.py -k too_small
+ORGANIZATIONS = int(os.environ.get("ORGANIZATIONS", 100))
+CACHED = int(os.environ.get("CACHED", 10))
+
+
+@pytest.fixture
+def gate(sandboxes):
+    return sandboxes(workers=1)
+
+
+def reads(gate):
+    return gate.redis.calls("hmget")
+
+
+def ask(gate, keys):
+    """Asks with keys one after the other, on one connection."""
+    with gate.connect() as connection:
+        return [connection.request("/api", bearer(key)) for key in keys]
+
+
+def test_the_first_request_reads_the_store_and_the_next_ones_do_not(gate):
+    gate.warm(gate.key("umbrella"))
+    key = gate.key()
+    before = reads(gate)
+
+    answers = ask(gate, [key] * 100)
+
+    assert [answer.status for answer in answers] == [200] * 100
+    assert [answer.source for answer in answers] == ["store"] + ["cache"] * 99
+    assert {answer.body for answer in answers} == {"/api organization=acme result=allowed\n"}
+    assert reads(gate) == before + 1
+
+
+def test_a_subrequest_is_answered_from_the_cache(gate):
+    key = gate.key()
+    gate.warm(key)
+    before = reads(gate)
+
+    assert {gate.status_of(key, "/checked") for _ in range(10)} == {200}
+
+    assert reads(gate) == before
+
+
+def test_an_earlier_key_is_refused_from_the_cache(gate):
+    """Somebody has forgotten to change a key: that must not cost the store a read each time."""
+    replaced = gate.key()
+    key = gate.key()
+    gate.warm(key)
+    before = reads(gate)
+
+    answers = ask(gate, [replaced] * 100)
+
+    assert {(answer.status, answer.result, answer.source) for answer in answers} == {(401, "revoked", "cache")}
+    assert reads(gate) == before
+
+
+def test_a_revoked_key_is_refused_from_the_cache(gate):
+    key = gate.key()
+    gate.revoke()
+    gate.warm(key)
+    before = reads(gate)
+
+    answers = ask(gate, [key] * 100)
+
+    assert {(answer.status, answer.result, answer.source) for answer in answers} == {(401, "revoked", "cache")}
+    assert reads(gate) == before
+
+
+def test_a_key_of_an_organization_that_is_not_there_is_refused_from_the_cache(gate):
+    key = gate.forge().issued("nobody")
+    gate.warm(key)
+    before = reads(gate)
+
+    answers = ask(gate, [key] * 100)
+
+    assert {(answer.status, answer.result) for answer in answers} == {(401, "revoked")}
+    assert reads(gate) == before
+
+
+def test_a_key_made_for_an_organization_that_was_known_not_to_be_there_is_accepted(gate):
+    gate.warm(gate.forge().issued("acme"))
+
+    key = gate.key("acme")
+
+    assert gate.status_of(key) == 200
+
+
+def test_an_expired_key_is_refused_from_the_cache(gate):
+    key = gate.key("acme", "--expires-in", "1s")
+    gate.warm(key)
+    before = reads(gate)
+
+    wait_until(lambda: gate.request(key=key).result == "expired", "the key expires")
+
+    assert gate.request(key=key).source == "cache"
+    assert reads(gate) == before
+
+
+def test_the_key_before_is_answered_from_the_cache_until_its_grace_is_over(gate):
+    before = gate.key()
+    key = gate.key("acme", "--grace", "1s")
+    gate.warm(key)
+    reads_before = reads(gate)
+
+    assert gate.request(key=before).result == "allowed"
+    wait_until(lambda: gate.request(key=before).result == "revoked", "the grace is over")
+
+    assert gate.request(key=key).result == "allowed"
+    assert reads(gate) == reads_before
+
+
+def test_the_log_tells_of_answers_from_the_cache(gate):
+    key = gate.key()
+    gate.warm(key)
+
+    gate.request("/api/known", key=key)
+
+    line = f"GET /api/known 200 result=allowed organization=acme locator={locator('acme')} source=cache"
+    wait_until(lambda: line in gate.nginx.access_log().splitlines(), "the log has the line")
+
+
+def test_a_change_of_one_organization_leaves_what_is_known_of_others(gate):
+    acme, umbrella = gate.key("acme"), gate.key("umbrella")
+    gate.warm(acme, umbrella)
+
+    gate.key("acme")
+
+    assert gate.request(key=umbrella).source == "cache"
+    assert gate.request(key=acme).result == "revoked"
+
+
+def test_what_is_written_besides_records_is_no_news(gate):
+    """Only records are told of; else every use would cost all gateways a word."""
+    key = gate.key()
+    gate.warm(key)
+    before = reads(gate)
+    wait_until(lambda: gate.redis.calls("zadd"), "a use is recorded")
+
+    assert gate.request(key=key).source == "cache"
+    assert reads(gate) == before
+
+
+# More organizations than the cache has places
+
+
+@pytest.fixture
+def full(sandboxes):
+    """A gateway with a small cache, and keys of more organizations than it can keep."""
+    gate = sandboxes(workers=1, settings=f"latchkey_cache_size {CACHED};")
+    names = [f"organization-{number}" for number in range(ORGANIZATIONS)]
+    keys = gate.keys_of(names)
+    gate.warm(keys[names[0]])
+    return gate, keys
+
+
+def test_a_cache_that_is_too_small_answers_more_organizations_rightly(full):
+    gate, keys = full
+    for _ in range(2):
+        bodies = [answer.body for answer in ask(gate, keys.values())]
+        assert bodies == [f"/api organization={name} result=allowed\n" for name in keys]
+    wait_until(lambda: gate.entries()[0]["cached"] == str(min(CACHED, ORGANIZATIONS)), "the entry is renewed")
+
+    names = list(keys)[::10]
+    at_once(4, lambda: [gate.request(key=keys[name]).status for name in names])
+    gate.latchkey.must("revoke", names[-1], "--yes", as_=OWNER)
+
+    for name in names:
+        expected = "revoked" if name == names[-1] else "allowed"
+        assert gate.request(key=keys[name]).result == expected
+
+
+def test_a_cache_that_is_too_small_keeps_the_organizations_that_are_used_all_the_time(full):
+    gate, keys = full
+    *others, last = keys.values()
+    answers = [answer for other in others for answer in ask(gate, [last, other])]
+
+    sources = [answer.source for answer in answers[::2]]
+    assert sources.count("store") <= 2
+    assert {answer.status for answer in answers} == {200}
+
+
+def test_uses_of_records_that_had_to_go_are_recorded(full):
+    gate, keys = full
+    ask(gate, keys.values())
+
+    def recorded():
+        shards = gate.redis.cli("KEYS", "latchkey:used:*").split()
+        return sum(int(gate.redis.cli("ZCARD", shard)) for shard in shards) == ORGANIZATIONS
+
+    wait_until(recorded, "all uses are recorded")

@@ -1,0 +1,305 @@
+import KeyFormat
+import Keyring
+import RedisClient
+import Testing
+
+@testable import Gateway
+
+/// How a worker stands in the list of gateways, and confirms changes.
+struct MembershipTests {
+    private let barrierID = String(repeating: "0123456789abcdef", count: 2)
+
+    private func known(_ driver: GateDriver, _ key: [UInt8]) -> Decision? {
+        let check = driver.check(key, request: 1)
+        driver.gatekeeper.cancel(ticket: check.ticket)
+        return check.decision
+    }
+
+    private func entries(_ turn: Turn) -> [[String]] {
+        turn.commands.filter { $0[0] == "HSET" && $0[1] == "latchkey:gateways" }
+    }
+
+    @Test func `a worker writes who it is and what it may trust`() throws {
+        let driver = try GateDriver("latchkey_outage_grace 2s;", hearsNews: true)
+        driver.connect()
+        driver.connect(GateDriver.news)
+        driver.tick()
+        let entry = try #require(entries(driver.turn()).first)
+        #expect(entry[2] == "000000000000abcd")
+        let words = entry[3].split(separator: " ").map(String.init)
+        for word in ["host=web-1", "pid=4711", "lease=1000", "grace=2000", "cached=0"] {
+            #expect(words.contains(word))
+        }
+    }
+
+    @Test func `a strict worker says that it trusts nothing`() throws {
+        let driver = try GateDriver("latchkey_consistency strict;", hearsNews: true)
+        driver.connect()
+        driver.connect(GateDriver.news)
+        driver.tick()
+        #expect(entries(driver.turn()).first?[3].contains("lease=0 grace=0 ") == true)
+    }
+
+    @Test func `a worker writes no entry before it knows whether it gets invalidations`() throws {
+        let driver = try GateDriver("", hearsNews: true)
+        driver.connect()
+        driver.tick()
+        #expect(entries(driver.turn()).isEmpty)
+    }
+
+    @Test(arguments: ["", "latchkey_consistency strict;"])
+    func `a worker that is refused tracking is listed without it, and caches nothing`(
+        directives: String
+    ) throws {
+        let driver = try GateDriver(directives + "latchkey_outage_grace 2s;")
+        driver.connect()
+        driver.tick()
+        let turn = driver.turn()
+        #expect(entries(turn).count == 1)
+        #expect(entries(turn).first?[3].contains("tracking=off lease=1000 grace=0 ") == true)
+        driver.received(driver.store.answer(turn.commands))
+        let key = driver.generate("acme")
+        #expect(driver.result(key) == .allowed)
+        #expect(known(driver, key) == nil)
+        driver.gatekeeper.finish(driver.now)
+        #expect(
+            driver.turn().commands.contains(["HDEL", "latchkey:gateways", "000000000000abcd"])
+        )
+    }
+
+    @Test func `an entry with tracking stays until all that was cached under it has ended`() throws
+    {
+        let driver = try GateDriver.leased("latchkey_outage_grace 2s;")
+        driver.gatekeeper.linkClosed(GateDriver.news, at: driver.now)
+        var written: [String] = []
+        for _ in 0..<14 {
+            driver.tick(afterMilliseconds: 250)
+            let turn = driver.turn()
+            if turn.newsOpened > 0 {
+                driver.gatekeeper.linkClosed(GateDriver.news, at: driver.now)
+            }
+            written.append(entries(turn).first?[3] ?? "")
+            driver.received(driver.store.answer(turn.commands))
+        }
+        #expect(written.prefix(11).allSatisfy { $0.isEmpty })
+        #expect(written.suffix(3).allSatisfy { $0.contains("tracking=off lease=1000 grace=0") })
+    }
+
+    @Test func `an entry without tracking is no reason to trust anything`() throws {
+        let driver = try GateDriver("", hearsNews: true)
+        driver.connect()
+        driver.tick()
+        #expect(driver.turn().newsOpened == 0)
+        driver.gatekeeper.linkClosed(GateDriver.news, at: driver.now)
+        driver.tick()
+        let untracked = driver.turn().commands
+        #expect(untracked.contains { $0[0] == "HSET" && $0[3].contains("tracking=off") })
+        driver.tick(afterMilliseconds: 200)
+        _ = driver.turn()
+        driver.gatekeeper.linkOpened(GateDriver.news, at: driver.now)
+        while case let turn = driver.turn(), !turn.news.isEmpty {
+            driver.received(
+                driver.store.answer(turn.news, isListening: true),
+                link: GateDriver.news
+            )
+        }
+        driver.tick()
+        let heartbeats = driver.turn()
+        driver.received(
+            driver.store.answer(heartbeats.news, isListening: true),
+            link: GateDriver.news
+        )
+        driver.received(driver.store.answer(untracked))
+        let key = driver.generate("acme")
+        driver.check(key, request: 1)
+        let reads = driver.turn().commands
+        driver.received(driver.store.answer(heartbeats.commands + reads))
+        #expect(driver.results() == [1: .allowed])
+        #expect(known(driver, key) == nil)
+        #expect(driver.result(key) == .allowed)
+        #expect(known(driver, key)?.source == .cache)
+    }
+
+    @Test
+    func `a worker that was without tracking trusts nothing before its own entry is confirmed`()
+        throws
+    {
+        let driver = try GateDriver.leased()
+        driver.gatekeeper.linkClosed(GateDriver.news, at: driver.now)
+        for round in 0..<100 {
+            driver.tick(afterMilliseconds: 250)
+            let turn = driver.turn()
+            driver.received(driver.store.answer(turn.commands))
+            guard turn.newsOpened > 0 else { continue }
+            if round > 10 { break }
+            driver.gatekeeper.linkClosed(GateDriver.news, at: driver.now)
+        }
+        driver.gatekeeper.linkOpened(GateDriver.news, at: driver.now)
+        var held: [[String]] = []
+        for _ in 0..<4 {
+            driver.tick()
+            let turn = driver.turn()
+            held += turn.commands
+            driver.received(
+                driver.store.answer(turn.news, isListening: true),
+                link: GateDriver.news
+            )
+        }
+        let key = driver.generate("acme")
+        driver.check(key, request: 1)
+        held += driver.turn().commands
+        driver.received(driver.store.answer(held))
+        #expect(driver.results() == [1: .allowed])
+        #expect(known(driver, key) == nil)
+    }
+
+    @Test func `nothing is trusted and nothing kept before the entry is confirmed`() throws {
+        let driver = try GateDriver("", hearsNews: true)
+        driver.connect()
+        driver.connect(GateDriver.news)
+        let key = driver.generate("acme")
+        driver.tick()
+        let turn = driver.turn()
+        driver.received(driver.store.answer(turn.news, isListening: true), link: GateDriver.news)
+        driver.check(key, request: 1)
+        let read = driver.turn()
+        #expect(read.reads.count == 1)
+        driver.received(driver.store.answer(turn.commands + read.commands))
+        #expect(driver.results() == [1: .allowed])
+        #expect(known(driver, key) == nil)
+        #expect(driver.result(key) == .allowed)
+        #expect(known(driver, key)?.source == .cache)
+    }
+
+    @Test func `an entry that had been taken out makes everything be forgotten`() throws {
+        let driver = try GateDriver.leased()
+        let key = driver.generate("acme")
+        #expect(driver.result(key) == .allowed)
+        driver.store.removeGateways()
+        driver.tick(afterMilliseconds: 250)
+        driver.serve()
+        #expect(known(driver, key) == nil)
+        #expect(driver.result(key) == .allowed)
+        #expect(known(driver, key)?.source == .cache)
+    }
+
+    @Test func `an entry that was not confirmed for a lease makes everything be forgotten`() throws
+    {
+        let driver = try GateDriver.leased("latchkey_timeout 5s;")
+        let key = driver.generate("acme")
+        #expect(driver.result(key) == .allowed)
+        driver.tick(afterMilliseconds: 250)
+        let turn = driver.turn()
+        for _ in 0..<3 {
+            driver.tick(afterMilliseconds: 250)
+            driver.received(
+                driver.store.answer(driver.turn().news, isListening: true),
+                link: GateDriver.news
+            )
+        }
+        driver.received(driver.store.answer(turn.commands))
+        #expect(known(driver, key) == nil)
+    }
+
+    @Test func `an entry that was written before everything was removed does not count`() throws {
+        let driver = try GateDriver.leased()
+        let key = driver.generate("acme")
+        driver.tick(afterMilliseconds: 250)
+        let turn = driver.turn()
+        driver.received(TestStore.message("__redis__:invalidate", "*-1\r\n"), link: GateDriver.news)
+        driver.received(driver.store.answer(turn.commands))
+        driver.received(driver.store.answer(turn.news, isListening: true), link: GateDriver.news)
+        #expect(driver.result(key) == .allowed)
+        #expect(known(driver, key) == nil)
+    }
+
+    @Test func `a store that refuses the entry is read for every check, and the log says so`()
+        throws
+    {
+        let driver = try GateDriver("", hearsNews: true)
+        driver.connect()
+        driver.connect(GateDriver.news)
+        driver.tick()
+        let turn = driver.turn()
+        driver.received(driver.store.answer(turn.news, isListening: true), link: GateDriver.news)
+        driver.received("-NOPERM No permissions to access a key\r\n")
+        let key = driver.generate("acme")
+        #expect(driver.result(key) == .allowed)
+        #expect(known(driver, key) == nil)
+        let line = driver.logLines().first { $0.text.contains("list of gateways") }
+        #expect(line?.level == .error)
+        #expect(line?.text.contains("NOPERM") == true)
+    }
+
+    @Test func `a barrier is confirmed under the worker's name`() throws {
+        let driver = try GateDriver.leased()
+        driver.tell("latchkey:barrier", barrierID)
+        #expect(
+            driver.turn().commands == [
+                ["RPUSH", "latchkey:ack:\(barrierID)", "000000000000abcd"],
+                ["EXPIRE", "latchkey:ack:\(barrierID)", "60"],
+            ]
+        )
+    }
+
+    @Test func `what is no barrierID is not confirmed`() throws {
+        let driver = try GateDriver.leased()
+        for text in ["", "x", barrierID + "0", String(barrierID.dropLast()) + "G"] {
+            driver.tell("latchkey:barrier", text)
+        }
+        driver.tell("another:channel", barrierID)
+        driver.received(TestStore.message("latchkey:barrier", ":1\r\n"), link: GateDriver.news)
+        #expect(driver.turn().commands.isEmpty)
+    }
+
+    @Test func `a worker that ends leaves the list, and trusts nothing any more`() throws {
+        let driver = try GateDriver.leased()
+        let key = driver.generate("acme")
+        #expect(driver.result(key) == .allowed)
+        driver.gatekeeper.finish(driver.now)
+        #expect(known(driver, key) == nil)
+        driver.tick(afterMilliseconds: 300)
+        let turn = driver.turn()
+        #expect(turn.commands.contains(["HDEL", "latchkey:gateways", "000000000000abcd"]))
+        #expect(entries(turn).isEmpty)
+        driver.received(driver.store.answer(turn.commands))
+        driver.serve()
+        #expect(driver.gatekeeper.isSettled)
+    }
+
+    @Test func `uses of earlier keys are counted and sent within a second`() throws {
+        let driver = try GateDriver.leased()
+        let old = driver.generate("acme")
+        _ = driver.generate("acme")
+        for _ in 0..<14 { #expect(driver.result(old) == .revoked) }
+        driver.tick(afterMilliseconds: 1000)
+        driver.serve()
+        let acme = "\(Organization("acme")!.locator)"
+        #expect(driver.store.counts[acme] == 14)
+        driver.tick(afterMilliseconds: 1000)
+        driver.serve()
+        #expect(driver.store.counts[acme] == 14)
+    }
+
+    @Test func `a made-up key is nobody's refused use`() throws {
+        let driver = try GateDriver.leased()
+        let other = try GateDriver(pepper: String(repeating: "0b", count: 32))
+        #expect(driver.result(other.generate("acme")) == .forged)
+        driver.tick(afterMilliseconds: 1000)
+        driver.serve()
+        #expect(driver.store.counts.isEmpty)
+    }
+
+    @Test func `uses of known keys are sent within a second`() throws {
+        let driver = try GateDriver.leased()
+        let key = driver.generate("acme")
+        #expect(driver.result(key) == .allowed)
+        driver.beat(times: 4)
+        driver.advance(milliseconds: 10)
+        #expect(known(driver, key)?.source == .cache)
+        let last = driver.now.unix.milliseconds
+        #expect(!driver.gatekeeper.isSettled)
+        driver.beat(times: 4)
+        #expect(driver.store.lastUses["\(Organization("acme")!.locator)"] == "\(last)")
+    }
+}
