@@ -1,19 +1,19 @@
--- Asks nginx (verify.conf) whose key a request has, and answers the client where
--- it is refused.  What is neither a 204 nor a refusal, or comes too late, is 503.
+-- Asks nginx (verify.conf) whose key a request carries, and answers refused clients.
+-- Anything but a 204 or a refusal, or a late response, becomes a 503.
 
 local address = "http://127.0.0.1:9180/verify"
 
--- Headers in which a key may stand; the query is sent, too.
+-- Headers in which a key may stand; the query is sent as well.
 local places = { "authorization", "x-api-key", "cookie" }
 
--- What a client is to be told as nginx says it, and the headers of that.
+-- Responses of nginx that go to the client unchanged, and their headers.
 local refusals = { [400] = true, [401] = true, [403] = true, [429] = true, [503] = true }
 local shown = { "www-authenticate", "retry-after", "cache-control", "content-type" }
 
--- HAProxy tries four times: a client waits for four seconds at most.
+-- HAProxy tries four times, so a client waits four seconds at most.
 local time_ms_max = 1000
 
--- HAProxy counts the values of a header from 0, and takes them from 1.
+-- HAProxy numbers the values of a header from 0 when reading, from 1 when writing.
 local function copied(headers, names)
     local copy = {}
     for _, name in ipairs(names) do
