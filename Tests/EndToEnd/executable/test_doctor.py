@@ -186,7 +186,7 @@ def test_a_gateway_that_may_change_records_is_told_of(gate):
     gate.expect("NOPERM")
 
     assert report(gate)["rights.gateway.excess"] == (
-        "note", "the gateway may also: change records, delete last uses and the list of gateways, list all keys"
+        "note", "the gateway user may also: change records, delete last uses and the list of gateways, list all keys"
     )
 
 

@@ -192,7 +192,7 @@ def test_the_status_tells_people_how_long_and_programs_when(sandbox):
     exact = sandbox.latchkey.status_json("acme", as_=OWNER)
 
     assert re.search(r"^Expires: +in 1 day$", text, re.MULTILINE)
-    assert re.search(r"^Key before: +Goes on for 59 minutes$", text, re.MULTILINE)
+    assert re.search(r"^Previous key: +Stays valid for 59 minutes$", text, re.MULTILINE)
     created, until, expires = (
         datetime.fromisoformat(exact[name]) for name in ("created_at", "previous_key_until", "expires_at")
     )

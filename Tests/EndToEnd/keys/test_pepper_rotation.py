@@ -234,8 +234,8 @@ def test_the_old_pepper_is_needed_until_each_record_and_key_is_new(gate):
     keys = [gate.key(name) for name in ("acme", "bravo")]
     gate.add("charlie")
     rotate_and_reload(gate)
-    assert "for seals: acme, bravo, charlie" in notes(gate)["pepper.2"]
-    assert "for keys, as far as is known: acme, bravo" in notes(gate)["pepper.2"]
+    assert "for the seals of acme, bravo, charlie" in notes(gate)["pepper.2"]
+    assert "possibly for the keys of acme, bravo" in notes(gate)["pepper.2"]
 
     assert "3 records were resealed" in seal(gate).err
     assert "needed, possibly for the keys of acme, bravo" in notes(gate)["pepper.2"]
@@ -258,7 +258,7 @@ def test_a_key_that_goes_on_for_its_grace_needs_its_pepper(gate):
     rotate_and_reload(gate)
     gate.latchkey.generate("acme", "--grace", "1h", as_=OWNER)
 
-    assert "for keys, as far as is known: acme" in notes(gate)["pepper.2"]
+    assert "possibly for the keys of acme" in notes(gate)["pepper.2"]
 
 
 def test_a_key_that_has_expired_needs_no_pepper_but_its_seal_does(gate):
@@ -274,8 +274,8 @@ def test_each_pepper_is_told_apart_by_its_seals(gate):
     gate.add("bravo")
     rotate_and_reload(gate)
 
-    assert notes(gate)["pepper.3"].endswith("for seals: acme")
-    assert notes(gate)["pepper.2"].endswith("for seals: bravo")
+    assert notes(gate)["pepper.3"].endswith("for the seals of acme")
+    assert notes(gate)["pepper.2"].endswith("for the seals of bravo")
 
 
 def test_sealing_anew_changes_nothing_else(gate):
