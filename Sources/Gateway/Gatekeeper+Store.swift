@@ -2,174 +2,138 @@ import KeyFormat
 import Keyring
 import RedisClient
 
-/// What the gatekeeper asks of the store, and what it makes of the answers.
+/// What the gatekeeper asks of the store, and what it does with the replies.
 extension Gatekeeper {
-    /// What is to be done with a connection to the store.
-    public enum LinkOrder: Equatable, Sendable {
-        case open(Endpoint)
-        case close
-        /// Bytes wait in ``drainOutput(link:into:)``.
-        case write
-    }
-
-    /// The numbers of the connections.
+    /// The numbers of the links.
     static let dataNumber: UInt32 = 0
-    static let newsNumber: UInt32 = 1
+    static let invalidationNumber: UInt32 = 1
 
-    /// The next thing to do with a connection. Called at the end of a turn of the event loop, behind
-    /// ``tick(_:)`` or without it, this is where all reads of the turn are put into one write.
+    /// The next order for a connection. Called at the end of a turn of the event loop, it first combines
+    /// all reads of the turn into one write.
     public func nextOrder(_ now: ClockReading) -> (link: UInt32, order: LinkOrder)? {
-        if hasReadsToSend { sendReads(now.monotonic) }
-        if let order = data.nextOrder() { return (Self.dataNumber, linkOrder(order)) }
-        if let order = news.nextOrder() { return (Self.newsNumber, linkOrder(order)) }
+        sendReads(now.monotonic)
+        if let order = data.nextOrder() { return (Self.dataNumber, order) }
+        if let order = invalidations.link.nextOrder() { return (Self.invalidationNumber, order) }
         return nil
     }
 
-    /// Moves bytes that are to be written into a buffer; returns their number.
+    /// Moves a link's output into a buffer; returns the number of bytes.
     public func drainOutput(link number: UInt32, into buffer: UnsafeMutableRawBufferPointer) -> Int
     {
         switch number {
         case Self.dataNumber: data.drainOutput(into: buffer)
-        case Self.newsNumber: news.drainOutput(into: buffer)
+        case Self.invalidationNumber: invalidations.link.drainOutput(into: buffer)
         default: 0
         }
     }
 
-    /// The connection has been made.
+    /// A connection is established.
     public func linkOpened(_ number: UInt32, at now: ClockReading) {
         withLink(number) { $0.opened(now.monotonic) }
-        takeEvents(now)
+        handleEvents(now)
     }
 
-    /// The connection could not be made, or was lost.
+    /// A connection could not be established, or was lost.
     public func linkClosed(_ number: UInt32, at now: ClockReading) {
         withLink(number) { $0.closed(now.monotonic) }
-        takeEvents(now)
+        handleEvents(now)
     }
 
-    /// Bytes have come.
+    /// Bytes have arrived.
     public func linkReceived(
         _ number: UInt32,
         _ bytes: UnsafeRawBufferPointer,
         at now: ClockReading
     ) {
         withLink(number) { $0.received(bytes, now.monotonic) }
-        takeEvents(now)
+        handleEvents(now)
+    }
+
+    func handleEvents(_ now: ClockReading) {
+        while let event = data.nextEvent() { handle(event, now) }
+        while let arrival = invalidations.nextArrival(now.monotonic) { handle(arrival, now) }
     }
 
     private func withLink(_ number: UInt32, _ body: (inout RedisLink) -> Void) {
         switch number {
-        case Self.dataNumber: body(&data.link)
-        case Self.newsNumber: body(&news.link)
+        case Self.dataNumber: body(&data)
+        case Self.invalidationNumber: body(&invalidations.link)
         default: break
         }
     }
-
-    private func linkOrder(_ order: StoreLink.Order) -> LinkOrder {
-        switch order {
-        case .open: .open(endpoint)
-        case .close: .close
-        case .write: .write
-        }
-    }
-
-    func takeEvents(_ now: ClockReading) {
-        while let event = data.link.nextEvent() { takeDataEvent(event, now) }
-        #if CANARIES
-            if !obligations.keeps(.streamInOrder) { return takeAnswersBeforeNews(now) }
-        #endif
-        while let event = news.link.nextEvent() { takeNewsEvent(event, now) }
-    }
-
-    #if CANARIES
-        /// Changes are put off until answers and barriers that came behind them have been taken, and
-        /// until more has come.
-        private func takeAnswersBeforeNews(_ now: ClockReading) {
-            guard let first = news.link.nextEvent() else { return }
-            let changes = changesPutOff
-            changesPutOff = []
-            var event: RedisLink.Event? = first
-            while let next = event {
-                if case .pushed(let publication) = next, publication.kind == .invalidated {
-                    changesPutOff.append(next)
-                } else {
-                    takeNewsEvent(next, now)
-                }
-                event = news.link.nextEvent()
-            }
-            for change in changes { takeNewsEvent(change, now) }
-        }
-    #endif
 }
 
-// MARK: - Asking
+// MARK: - Commands
 
 extension Gatekeeper {
-    var hasReadsToSend: Bool { (pending.hasUnsent || streams.hasDoubts) && data.link.isReady }
-
     func sendReads(_ now: MonotonicTime) {
-        if streams.hasDoubts { for locator in streams.takeDoubts() { pending.want(locator) } }
-        while let read = pending.nextUnsent(mayKeep: mayKeepReads) {
-            guard send(read, now) else { return pending.resend(read.id) }
+        guard checks.hasUnsentReads || streams.hasStale, data.isReady else { return }
+        if streams.hasStale { for locator in streams.dequeueStale() { checks.want(locator) } }
+        while let read = checks.nextUnsentRead(mayCache: mayCacheReads) {
+            let (command, purpose) = records.command(read.locator)
+            let tag = CommandTag(purpose: purpose, number: UInt64(read.id), sentAt: now)
+            guard data.send(command, tag: tag, now: now) else { return checks.requeue(read.id) }
             metrics.storeReads &+= 1
         }
     }
 
-    private func send(_ read: (id: PendingChecks.ReadID, locator: Locator), _ now: MonotonicTime)
-        -> Bool
-    {
-        let hasStamp = cache.hasStamp(read.locator)
-        let tag = CommandTag(
-            purpose: hasStamp ? .stampRead : .read,
-            number: UInt64(read.id),
-            sentAt: now
-        )
-        return hasStamp
-            ? data.link.send(stampQuery.command(read.locator), tag: tag, now: now)
-            : data.link.send(recordQuery.command(read.locator), tag: tag, now: now)
+    func sendUses(_ now: MonotonicTime) {
+        guard data.isReady else { return }
+        for (command, purpose) in uses.nextCommands(now) { send(command, purpose, now) }
     }
 
-    private var mayKeepReads: Bool {
+    /// Sends a command that is not repeated where the link is lost.
+    func send(_ command: RedisCommand, _ purpose: CommandTag.Purpose, _ now: MonotonicTime) {
+        _ = data.send(command, tag: CommandTag(purpose: purpose), now: now)
+    }
+
+    private var mayCacheReads: Bool {
         #if CANARIES
-            if !obligations.keeps(.keptOnlyWhileListening) { return true }
-            if !obligations.keeps(.nothingKnownOfBeforeRegistration) { return lease.hears }
+            if !obligations.keeps(.cachedOnlyWhileTracking) { return true }
+            if !obligations.keeps(.emptyCacheOnJoin) { return lease.isTracking }
         #endif
-        return lease.mayKeep
+        return lease.mayCache
     }
 }
 
-// MARK: - Answers
+// MARK: - Replies
 
 extension Gatekeeper {
-    private func takeDataEvent(_ event: RedisLink.Event, _ now: ClockReading) {
+    private func handle(_ event: RedisLink.Event, _ now: ClockReading) {
         switch event {
         case .ready:
-            metrics.data.made()
+            metrics.data.connected()
             log.note(.storeReady, now.monotonic, "connected to the store at \(endpoint)")
-            heartbeats.hurry(now.monotonic)
-        case .reply(let tag, let reply): takeReply(tag, reply, now)
-        case .lost(let failure, let unanswered): takeLoss(failure, unanswered, now)
+            invalidations.renewNow(now.monotonic)
+            membership.renewNow(now.monotonic)
+        case .reply(let tag, let reply): handle(reply, tag, now)
+        case .lost(let failure, let unanswered): handleLoss(failure, unanswered, now)
         case .pushed: break
         }
     }
 
-    private func takeReply(_ tag: CommandTag, _ reply: RedisReply, _ now: ClockReading) {
+    private func handle(_ reply: RedisReply, _ tag: CommandTag, _ now: ClockReading) {
         switch tag.purpose {
-        case .read: takeRecord(reply, read: Int(truncatingIfNeeded: tag.number), now)
-        case .stampRead: takeStamp(reply, read: Int(truncatingIfNeeded: tag.number), now)
-        case .uses:
-            noteRefusal(reply, .usesRefused, "last uses were not recorded", now)
-            usage.answered()
-        case .askedUse: noteRefusal(reply, .usesRefused, "a last use was not recorded", now)
-        case .refusals: noteRefusal(reply, .usesRefused, "refused uses were not recorded", now)
-        case .entry: takeEntryReply(reply, tag, now)
-        case .confirmation:
-            noteRefusal(reply, .confirmationRefused, "a change could not be confirmed", now)
-        case .ping, nil: break
+        case .recordRead: if let read = tag.read { handleRecord(reply, read, now) }
+        case .stampRead: if let read = tag.read { handleStamp(reply, read, now) }
+        case .lastUses:
+            logRefusal(reply, .usesRefused, "last uses were not recorded", now)
+            uses.answered()
+        case .flushedUse: logRefusal(reply, .usesRefused, "a last use was not recorded", now)
+        case .refusedUses: logRefusal(reply, .usesRefused, "refused uses were not recorded", now)
+        case .join: handleJoin(reply, tag, now)
+        case .acknowledgment:
+            logRefusal(
+                reply,
+                .acknowledgmentRefused,
+                "a change could not be acknowledged",
+                now
+            )
+        case .leave, .ping, nil: break
         }
     }
 
-    private func noteRefusal(
+    private func logRefusal(
         _ reply: RedisReply,
         _ kind: EventLog.Kind,
         _ text: String,
@@ -179,92 +143,71 @@ extension Gatekeeper {
         log.note(kind, now.monotonic, "\(text): \(error.message)")
     }
 
-    private func takeRecord(_ reply: RedisReply, read: PendingChecks.ReadID, _ now: ClockReading) {
-        guard let (locator, mayKeep) = pending.underWay(read) else { return }
+    private func handleRecord(_ reply: RedisReply, _ read: Checks.ReadID, _ now: ClockReading) {
+        guard let (locator, mayCache) = checks.inFlight(read) else { return }
         do throws(RecordFault) {
-            let stored = try StoredRecord(reply)
-            let record = try stored.activeRecord(at: locator, seal: seal)
-            let version = record?.version ?? stored.provenVersion(at: locator, seal: seal)
-            if let version, version < cache.version(of: locator) { throw RecordFault.outdated }
-            let keys = record.flatMap { AcceptedKeys($0) }
-            let stamp = keys == nil ? nil : self.stamp(of: stored)
-            learn(keys, version, stamp, locator, mayKeep)
-            settle(read, locator, keys, now)
+            let record = try records.record(reply, at: locator)
+            let evicted = records.store(record, at: locator, mayCache: mayCache)
+            if let evicted { uses.keep(evicted) }
+            finish(read, locator, record.keys, now)
         } catch {
-            cache.forget(locator)
+            cache.invalidate(locator)
             log.note(.recordRefused, now.monotonic, "the record of locator \(locator) \(error)")
-            pending.finish(read) { answer($0, .unavailable(locator), now) }
+            checks.finish(read, at: now.monotonic) { _ in .unavailable(locator) }
         }
     }
 
-    /// A record that has its stamp is what it was; any other is read whole.
-    private func takeStamp(_ reply: RedisReply, read: PendingChecks.ReadID, _ now: ClockReading) {
-        guard let (locator, mayKeep) = pending.underWay(read) else { return }
-        guard let stamp = RecordStamp(reply),
-            let keys = cache.keys(ofStamped: locator, stamp)
-        else {
-            cache.dropStamp(locator)
-            return pending.resend(read)
+    private func handleStamp(_ reply: RedisReply, _ read: Checks.ReadID, _ now: ClockReading) {
+        guard let (locator, mayCache) = checks.inFlight(read) else { return }
+        guard let keys = records.keys(ofStamp: reply, at: locator) else {
+            return checks.requeue(read)
         }
-        if mayKeep { cache.confirm(locator) }
-        settle(read, locator, keys, now)
+        if mayCache { cache.validate(locator) }
+        finish(read, locator, keys, now)
     }
 
-    /// Under a lease few records are read again: a stamp would only take memory.
-    private func stamp(of stored: StoredRecord) -> RecordStamp? {
-        configuration.consistency == .strict ? stored.stamp : nil
-    }
-
-    private func settle(
-        _ read: PendingChecks.ReadID,
+    private func finish(
+        _ read: Checks.ReadID,
         _ locator: Locator,
         _ keys: AcceptedKeys?,
         _ now: ClockReading
     ) {
-        pending.finish(read) { decide($0, keys, now) }
-        streams.settle(locator, keys, at: now.unix)
+        checks.finish(read, at: now.monotonic) { decide($0, keys, now) }
+        streams.update(locator, keys, at: now.unix)
     }
 
-    /// What may not be kept is at least remembered to be different from what is known.
-    private func learn(
-        _ keys: AcceptedKeys?,
-        _ version: UInt64?,
-        _ stamp: RecordStamp?,
-        _ locator: Locator,
-        _ mayKeep: Bool
+    private func handleJoin(_ reply: RedisReply, _ tag: CommandTag, _ now: ClockReading) {
+        switch membership.outcome(reply, tag, hasLapsed: lease.hasLapsed(now.monotonic)) {
+        case .irrelevant: break
+        case .joined(let sentAt):
+            if obligations.keeps(.emptyCacheOnJoin) {
+                cache.invalidateAll()
+                checks.invalidateAllInFlight()
+            }
+            lease.joined(sentAt: sentAt)
+        case .renewed(let sentAt): lease.joined(sentAt: sentAt)
+        case .refused(let error):
+            log.note(
+                .joinRefused,
+                now.monotonic,
+                "this worker is not in the membership list, so every check reads the store: "
+                    + (error?.message ?? "unexpected reply")
+            )
+        }
+    }
+
+    private func handleLoss(
+        _ failure: LinkFailure,
+        _ unanswered: [CommandTag],
+        _ now: ClockReading
     ) {
-        guard !mayKeep else {
-            let lostUse = cache.keep(keys, version: version, stamp: stamp, for: locator)
-            if let lostUse { usage.record(lostUse.locator, at: lostUse.at) }
-            return
-        }
-        if version != cache.version(of: locator) { cache.forget(locator) }
-    }
-
-    private func decide(_ check: PendingChecks.Check, _ keys: AcceptedKeys?, _ now: ClockReading) {
-        let decision = Decision.compared(check.key.issued, with: keys, from: .store, at: now.unix)
-        remember(check.key)
-        switch decision.result {
-        case .allowed: noteUse(check.key.locator, now.unix)
-        case .revoked: refusals.record(check.key.locator, at: now.unix)
-        default: break
-        }
-        answer(check, decision, now)
-    }
-
-    private func noteUse(_ locator: Locator, _ now: UnixTime) {
-        if !cache.noteUse(of: locator, at: now) { usage.record(locator, at: now) }
-    }
-
-    private func takeLoss(_ failure: LinkFailure, _ unanswered: [CommandTag], _ now: ClockReading) {
-        data.lost()
-        metrics.data.ended()
-        pending.overtakeAll()
+        metrics.data.disconnected()
+        checks.invalidateAllInFlight()
         log.note(.storeLost, now.monotonic, "the store at \(endpoint): \(failure)")
-        for tag in unanswered where tag.purpose == .read || tag.purpose == .stampRead {
-            pending.resend(Int(truncatingIfNeeded: tag.number))
+        for tag in unanswered { if let read = tag.read { checks.requeue(read) } }
+        uses.connectionLost(now.monotonic)
+        if !data.isConnecting(now.monotonic) {
+            checks.answerAll(at: now.monotonic) { decideUnanswered($0, now) }
         }
-        usage.resend(now.monotonic)
-        if !data.link.isConnecting(now.monotonic) { giveUp(pending.takeAll(), now) }
     }
 }

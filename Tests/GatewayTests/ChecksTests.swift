@@ -5,8 +5,8 @@ import Testing
 @testable import Gateway
 
 /// Checks that wait for the store, and the reads that answer them.
-struct PendingCheckTests {
-    private var pending = PendingChecks(countMax: 1000)
+struct ChecksTests {
+    private var checks = Checks(countMax: 1000, timeoutMilliseconds: 500)
 
     private static func locator(_ name: String) -> Locator { Locator(organization: name.utf8) }
 
@@ -15,28 +15,45 @@ struct PendingCheckTests {
         _ request: UInt,
         _ name: String,
         milliseconds: UInt64 = 0
-    ) -> PendingChecks.Ticket? {
-        let now = MonotonicTime(nanoseconds: milliseconds * 1_000_000)
-        return pending.add(
-            request: request,
-            key: VerifiedKey(
+    ) -> Checks.Ticket? {
+        checks.add(
+            request,
+            VerifiedKey(
                 issued: .init(locator: Self.locator(name), verifier: .none),
                 fingerprint: .none
             ),
-            at: now,
-            deadline: now.advanced(byMilliseconds: 500)
+            at: MonotonicTime(nanoseconds: milliseconds * 1_000_000)
         )
     }
 
-    private mutating func send() -> [PendingChecks.ReadID] {
-        var ids: [PendingChecks.ReadID] = []
-        while let read = pending.nextUnsent(mayKeep: true) { ids.append(read.id) }
+    /// Cancels a check; returns whether it was waiting.
+    private mutating func cancel(_ ticket: Checks.Ticket) -> Bool {
+        let count = checks.count
+        checks.cancel(ticket)
+        return checks.count < count
+    }
+
+    private mutating func send() -> [Checks.ReadID] {
+        var ids: [Checks.ReadID] = []
+        while let read = checks.nextUnsentRead(mayCache: true) { ids.append(read.id) }
         return ids
     }
 
-    private mutating func finish(_ id: PendingChecks.ReadID) -> [UInt] {
+    private mutating func finish(_ id: Checks.ReadID) -> [UInt] {
         var requests: [UInt] = []
-        pending.finish(id) { requests.append($0.request) }
+        checks.finish(id, at: .origin) {
+            requests.append($0.request)
+            return .unavailable($0.key.locator)
+        }
+        return requests
+    }
+
+    private mutating func answerOverdue(_ now: MonotonicTime) -> [UInt] {
+        var requests: [UInt] = []
+        checks.answerOverdue(at: now) {
+            requests.append($0.request)
+            return .unavailable($0.key.locator)
+        }
         return requests
     }
 
@@ -45,14 +62,14 @@ struct PendingCheckTests {
         add(4, "umbrella")
         let reads = send()
         #expect(reads.count == 2)
-        #expect(pending.underWay(reads[0])?.locator == Self.locator("acme"))
+        #expect(checks.inFlight(reads[0])?.locator == Self.locator("acme"))
         #expect(finish(reads[0]) == [1, 2, 3])
         #expect(finish(reads[1]) == [4])
-        #expect(pending.count == 0)
-        #expect(pending.deadline == .never)
+        #expect(checks.count == 0)
+        #expect(checks.deadline == .never)
     }
 
-    @Test mutating func `a read that is under way is not joined`() {
+    @Test mutating func `a read in flight is not joined`() {
         add(1, "acme")
         let first = send()
         add(2, "acme")
@@ -62,124 +79,136 @@ struct PendingCheckTests {
         #expect(finish(second[0]) == [2])
     }
 
-    @Test mutating func `a check in a cancelled one's place is answered by its own read`() throws {
+    @Test mutating func `a check in a canceled one's slot is answered by its own read`() throws {
         let ticket = try #require(add(1, "acme"))
         let first = send()
-        #expect(pending.remove(ticket)?.request == 1)
-        #expect(pending.remove(ticket) == nil)
+        #expect(cancel(ticket))
+        #expect(!cancel(ticket))
         add(2, "umbrella")
-        #expect(pending.remove(ticket) == nil)
+        #expect(!cancel(ticket))
         #expect(finish(first[0]) == [])
         #expect(finish(send()[0]) == [2])
     }
 
-    @Test mutating func `whoever stands in the middle of a line can leave it`() throws {
+    @Test mutating func `a check whose answer was not handed out can be canceled`() throws {
+        add(1, "acme")
+        let second = try #require(add(2, "acme"))
+        #expect(finish(send()[0]) == [1, 2])
+        checks.cancel(second)
+        #expect(checks.nextAnswer()?.request == 1)
+        #expect(checks.nextAnswer() == nil)
+    }
+
+    @Test mutating func `a check in the middle of a queue can be canceled`() throws {
         let tickets = (1...4).map { add($0, "acme") }
-        pending.remove(try #require(tickets[1]))
-        pending.remove(try #require(tickets[3]))
+        checks.cancel(try #require(tickets[1]))
+        checks.cancel(try #require(tickets[3]))
         add(5, "acme")
-        pending.remove(try #require(tickets[0]))
+        checks.cancel(try #require(tickets[0]))
         #expect(finish(send()[0]) == [3, 5])
     }
 
-    @Test mutating func `a read that nobody needs is not sent, one that is wanted is`() throws {
+    @Test mutating func `a read without checks is not sent, one that is wanted is`() throws {
         let first = try #require(add(1, "acme"))
-        pending.remove(first)
+        checks.cancel(first)
         #expect(send() == [])
-        pending.want(Self.locator("acme"))
+        checks.want(Self.locator("acme"))
         let second = try #require(add(2, "acme"))
-        pending.remove(second)
+        checks.cancel(second)
         let reads = send()
         #expect(reads.count == 1)
         #expect(finish(reads[0]) == [])
     }
 
-    @Test mutating func `checks of a lost read wait for the next, behind those that do already`() {
+    @Test mutating func `checks of a lost read join the queue of the next one`() {
         add(1, "acme")
         add(2, "acme")
         let lost = send()
         add(3, "acme")
-        pending.resend(lost[0])
-        pending.resend(lost[0])
+        checks.requeue(lost[0])
+        checks.requeue(lost[0])
         let reads = send()
         #expect(reads.count == 1)
         #expect(finish(reads[0]) == [3, 1, 2])
     }
 
-    @Test mutating func `the last of a record's reads may be kept, unless news overtook it`() {
-        var ids: [PendingChecks.ReadID] = []
+    @Test
+    mutating func
+        `only the newest read of a record may fill the cache, unless an invalidation arrived`()
+    {
+        var ids: [Checks.ReadID] = []
         for request: UInt in 1...3 {
             add(request, "acme")
             ids += send()
         }
-        #expect(ids.map { pending.underWay($0)?.mayKeep } == [false, false, true])
-        pending.overtake(Self.locator("umbrella"))
-        #expect(pending.underWay(ids[2])?.mayKeep == true)
-        pending.overtake(Self.locator("acme"))
-        #expect(pending.underWay(ids[2])?.mayKeep == false)
+        #expect(ids.map { checks.inFlight($0)?.mayCache } == [false, false, true])
+        checks.invalidateInFlight(Self.locator("umbrella"))
+        #expect(checks.inFlight(ids[2])?.mayCache == true)
+        checks.invalidateInFlight(Self.locator("acme"))
+        #expect(checks.inFlight(ids[2])?.mayCache == false)
         add(4, "acme")
         let last = send()
-        #expect(pending.underWay(last[0])?.mayKeep == true)
-        pending.overtakeAll()
-        #expect(pending.underWay(last[0])?.mayKeep == false)
+        #expect(checks.inFlight(last[0])?.mayCache == true)
+        checks.invalidateAllInFlight()
+        #expect(checks.inFlight(last[0])?.mayCache == false)
     }
 
-    @Test mutating func `numbers of reads that were never sent, or have ended, do no harm`() {
+    @Test mutating func `numbers of reads that were never sent, or have ended, are ignored`() {
         add(1, "acme")
         for id in [-1, 0, 1, .max, .min] {
-            #expect(pending.underWay(id) == nil)
+            #expect(checks.inFlight(id) == nil)
             #expect(finish(id) == [])
-            pending.resend(id)
+            checks.requeue(id)
         }
         let reads = send()
         #expect(finish(reads[0]) == [1])
         #expect(finish(reads[0]) == [])
-        pending.resend(reads[0])
-        #expect(!pending.hasUnsent)
+        checks.requeue(reads[0])
+        #expect(!checks.hasUnsentReads)
     }
 
-    @Test mutating func `checks are given up in time, and only those that still wait`() throws {
+    @Test mutating func `checks that wait too long are answered, and only those`() throws {
         add(1, "acme", milliseconds: 0)
         let second = try #require(add(2, "umbrella", milliseconds: 100))
         add(3, "acme", milliseconds: 200)
         let reads = send()
         let time = { MonotonicTime(nanoseconds: $0 * 1_000_000) }
-        #expect(pending.deadline == time(500))
-        #expect(pending.takeOverdue(time(499)).isEmpty)
-        #expect(pending.takeOverdue(time(500)).map(\.request) == [1])
-        pending.remove(second)
-        #expect(pending.deadline == time(700))
+        #expect(checks.deadline == time(500))
+        #expect(answerOverdue(time(499)) == [])
+        #expect(answerOverdue(time(500)) == [1])
+        checks.cancel(second)
+        #expect(checks.deadline == time(700))
         #expect(finish(reads[0]) == [3])
-        #expect(pending.deadline == .never)
+        #expect(checks.deadline == .never)
     }
 
     @Test mutating func `each of many checks is answered once, whatever happens between`() {
         var generator = SeededGenerator(seed: 1)
-        var waiting: [UInt: PendingChecks.Ticket] = [:]
-        var underWay: [PendingChecks.ReadID] = []
+        var waiting: [UInt: Checks.Ticket] = [:]
+        var inFlight: [Checks.ReadID] = []
         for request: UInt in 1...20_000 {
             let name = "org\(Int.random(in: 0..<50, using: &generator))"
             if let ticket = add(request, name) { waiting[request] = ticket }
             switch Int.random(in: 0..<8, using: &generator) {
-            case 0: underWay += send()
-            case 1: if let lost = underWay.popLast() { pending.resend(lost) }
+            case 0: inFlight += send()
+            case 1: if let lost = inFlight.popLast() { checks.requeue(lost) }
             case 2...4:
-                guard let place = underWay.indices.randomElement(using: &generator) else { break }
-                for request in finish(underWay.remove(at: place)) {
+                guard let place = inFlight.indices.randomElement(using: &generator) else { break }
+                for request in finish(inFlight.remove(at: place)) {
                     #expect(waiting.removeValue(forKey: request) != nil)
                 }
             case 5:
                 guard let gone = waiting.keys.min(), let ticket = waiting[gone] else { break }
                 waiting[gone] = nil
-                #expect(pending.remove(ticket)?.request == gone)
+                #expect(cancel(ticket))
             default: break
             }
-            #expect(pending.count == waiting.count)
+            #expect(checks.count == waiting.count)
         }
-        for id in underWay { pending.resend(id) }
+        for id in inFlight { checks.requeue(id) }
         for id in send() {
             for request in finish(id) { #expect(waiting.removeValue(forKey: request) != nil) }
         }
-        #expect(waiting.isEmpty && pending.count == 0)
+        #expect(waiting.isEmpty && checks.count == 0)
     }
 }

@@ -1,26 +1,26 @@
 import Keyring
 
-/// The changes that were confirmed last: whoever waits for other workers sends the word of a change
-/// again and again, and it counts once.
+/// The barriers that were acknowledged last. An administrator that waits for other workers repeats its
+/// barrier, which counts once.
 struct RecentBarriers {
-    /// More than are under way at a time.
+    /// More than are in progress at a time.
     private static let countMax = 64
 
-    private var changes: [BarrierID] = []
+    private var barriers: [BarrierID] = []
     private var oldest = 0
 
     init() {
-        changes.reserveCapacity(Self.countMax)
+        barriers.reserveCapacity(Self.countMax)
     }
 
-    /// Notes a change; returns whether it is new.
-    mutating func insert(_ change: BarrierID) -> Bool {
-        guard !changes.contains(change) else { return false }
-        guard changes.count == Self.countMax else {
-            changes.append(change)
+    /// Adds a barrier; returns whether it is new.
+    mutating func insert(_ barrier: BarrierID) -> Bool {
+        guard !barriers.contains(barrier) else { return false }
+        guard barriers.count == Self.countMax else {
+            barriers.append(barrier)
             return true
         }
-        changes[oldest] = change
+        barriers[oldest] = barrier
         oldest = (oldest + 1) % Self.countMax
         return true
     }

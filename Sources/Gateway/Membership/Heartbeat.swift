@@ -1,93 +1,58 @@
 import RedisClient
 
-/// When a worker tells and asks whether all is still well: a PING where changes are told, its entry
-/// in the list of gateways, and the records of open requests where changes are not told.
-struct Heartbeats {
-    private static let pauseMillisecondsMin: UInt64 = 10
-    private static let pauseMillisecondsMax: UInt64 = 1000
+/// A schedule of numbered messages that renew the lease.
+struct Heartbeat {
+    /// How often they are sent, from the configured lease: four times in it.
+    struct Interval {
+        private static let millisecondsMin: UInt64 = 10
+        private static let millisecondsMax: UInt64 = 1000
 
-    /// Where there is no lease, news for open streams still have to come over a live connection.
-    private static let pauseMillisecondsWithoutLease: UInt64 = 250
+        /// Without a lease, open requests still depend on a live invalidation link.
+        private static let millisecondsWithoutLease: UInt64 = 250
 
-    private let pauseMilliseconds: UInt64
-    private var lastPing: UInt64 = 0
-    private var lastEntry: UInt64 = 0
-    private var lastVoidEntry: UInt64 = 0
+        let milliseconds: UInt64
+
+        init(leaseMilliseconds: UInt64) {
+            milliseconds =
+                leaseMilliseconds == 0
+                ? Self.millisecondsWithoutLease
+                : min(max(leaseMilliseconds / 4, Self.millisecondsMin), Self.millisecondsMax)
+        }
+
+        /// The longest between a change and its detection without invalidations: a lease, as far as
+        /// the interval follows it.
+        var detectionMilliseconds: UInt64 { 4 * milliseconds }
+    }
+
+    let interval: Interval
+
+    /// The number of the newest message; 0 before the first one.
+    private(set) var last: UInt64 = 0
+
+    /// When the next message is due.
+    private(set) var due = MonotonicTime.origin
 
     #if CANARIES
-        private(set) var lastPingAt = MonotonicTime.origin
+        private(set) var lastAt = MonotonicTime.origin
     #endif
 
-    /// When the next PING is due, the next entry, and the next look at open requests.
-    private(set) var nextPing = MonotonicTime.origin
-    private(set) var nextEntry = MonotonicTime.origin
-    private(set) var nextStreams = MonotonicTime.origin
-
-    /// Four times in a lease.
-    init(leaseMilliseconds: UInt64) {
-        pauseMilliseconds =
-            leaseMilliseconds == 0
-            ? Self.pauseMillisecondsWithoutLease
-            : min(max(leaseMilliseconds / 4, Self.pauseMillisecondsMin), Self.pauseMillisecondsMax)
+    init(_ interval: Interval) {
+        self.interval = interval
     }
 
-    /// The number of a PING that is due, which its answer has to repeat.
-    mutating func takePing(_ now: MonotonicTime) -> UInt64? {
-        guard nextPing <= now else { return nil }
-        nextPing = now.advanced(byMilliseconds: pauseMilliseconds)
-        lastPing += 1
+    /// The number of a message that is due.
+    mutating func next(_ now: MonotonicTime) -> UInt64? {
+        guard due <= now else { return nil }
+        due = now.advanced(byMilliseconds: interval.milliseconds)
+        last += 1
         #if CANARIES
-            lastPingAt = now
+            lastAt = now
         #endif
-        return lastPing
+        return last
     }
 
-    /// The number of an entry that is due.
-    mutating func takeEntry(_ now: MonotonicTime) -> UInt64? {
-        guard nextEntry <= now else { return nil }
-        nextEntry = now.advanced(byMilliseconds: pauseMilliseconds)
-        lastEntry += 1
-        return lastEntry
-    }
-
-    /// Whether there may be an entry.
-    var hasWritten: Bool { lastEntry > 0 }
-
-    /// Whether an entry was written after all that is known to have removed it.
-    func counts(entry number: UInt64) -> Bool { number > lastVoidEntry }
-
-    /// PING and entry are due at once: a connection is new.
-    mutating func hurry(_ now: MonotonicTime) {
-        nextPing = now
-        nextEntry = now
-    }
-
-    /// All entries that were written may be gone, those too whose answers are still to come.
-    mutating func voidEntries(_ now: MonotonicTime) {
-        discountEntries()
-        nextEntry = now
-    }
-
-    /// No entry that was written so far counts, whatever is answered.
-    mutating func discountEntries() {
-        lastVoidEntry = lastEntry
-    }
-}
-
-// MARK: - Open requests
-
-extension Heartbeats {
-    /// The longest between a change and its being noticed where changes are not told: a lease, as far
-    /// as the pause follows it.
-    var noticeMilliseconds: UInt64 { 4 * pauseMilliseconds }
-
-    /// Open requests were looked at: the answers have as long again to come in time.
-    mutating func putOffStreams(_ now: MonotonicTime) {
-        nextStreams = now.advanced(byMilliseconds: noticeMilliseconds / 2)
-    }
-
-    /// Open requests are to be looked at at once.
-    mutating func hurryStreams(_ now: MonotonicTime) {
-        nextStreams = now
+    /// Makes the next message due at once.
+    mutating func renewNow(_ now: MonotonicTime) {
+        due = now
     }
 }

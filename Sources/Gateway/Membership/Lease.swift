@@ -1,31 +1,32 @@
 import RedisClient
 
-/// For how long what is known may be trusted.
+/// How long cached records may be used.
 ///
-/// Two things have to be fresh: an answer on the connection that tells of changes (so all changes up
-/// to the question are known), and the worker's entry in the list of gateways (so whoever changes a
-/// record waits for it). Both count from when they were sent, and the older one decides.
+/// Two things must be fresh: an answer on the invalidation link, which shows that all invalidations up
+/// to the question have arrived; and this worker's entry in the membership list, which makes
+/// administrators wait for the worker. Both count from when they were sent, and the older one decides.
 struct Lease {
     private let leaseMilliseconds: UInt64
     private let graceMilliseconds: UInt64
 
-    private var isListening = false
+    /// Whether Redis sends invalidations.
+    private(set) var isTracking = false
 
-    /// Whether the connection that tells of changes has failed since it last told of any.
-    private(set) var isDeaf = false
-    private(set) var isRegistered = false
-    private var heardAt: MonotonicTime?
-    private var registeredAt: MonotonicTime?
+    /// Whether Redis was asked for invalidations and does not send them.
+    private(set) var hasLostTracking = false
+    private var isMember = false
+    private var currentAt: MonotonicTime?
+    private var joinedAt: MonotonicTime?
 
-    /// Until when what is known decides, although the store could be asked.
+    /// Until when cached records decide although the store could be asked.
     private(set) var trustedUntil = MonotonicTime.origin
 
-    /// Until when what is known decides where the store cannot be asked.
-    private(set) var knownUntil = MonotonicTime.origin
+    /// Until when cached records decide where the store cannot be asked: lease and grace.
+    private(set) var usableUntil = MonotonicTime.origin
 
     #if CANARIES
-        /// Trusts without an entry in the list of gateways.
-        var trustsUnregistered = false
+        /// Trusts records without being a member.
+        var trustsNonMember = false
     #endif
 
     init(leaseMilliseconds: UInt64, graceMilliseconds: UInt64) {
@@ -33,89 +34,86 @@ struct Lease {
         self.graceMilliseconds = graceMilliseconds
     }
 
-    /// Whether what is read from now on may be kept: its changes will be told, and the fleet knows
-    /// who keeps it.
-    var mayKeep: Bool { isListening && isRegistered }
+    /// Whether replies to reads sent from now on may fill the cache: their invalidations will arrive,
+    /// and administrators wait for this worker.
+    var mayCache: Bool { isTracking && isMember }
 
-    /// Whether the entry may have been taken out and written anew since it was last confirmed, while
-    /// nobody who changed a record waited for this worker: whoever takes an entry out has seen it
-    /// unchanged for as long as its worker may trust anything.
+    /// Whether the member may have been removed and added again since it was last confirmed, so that
+    /// a change did not wait for this worker. Administrators remove a member only after it has stayed
+    /// the same for as long as its worker may use any record.
     ///
-    /// Who trusts nothing has nothing to lose by it.
+    /// A worker without lease and grace uses none, so this cannot harm it.
     func hasLapsed(_ now: MonotonicTime) -> Bool {
-        guard isRegistered, let registeredAt else { return true }
+        guard isMember, let joinedAt else { return true }
         guard leaseMilliseconds > 0 || graceMilliseconds > 0 else { return false }
-        return registeredAt.advanced(byMilliseconds: leaseMilliseconds)
+        return joinedAt.advanced(byMilliseconds: leaseMilliseconds)
             .advanced(byMilliseconds: graceMilliseconds) <= now
     }
 
-    /// Whether changes are told.
-    var hears: Bool { isListening }
-
-    /// Until when every change that is older than a span is known to have been told.
-    func heardUntil(_ milliseconds: UInt64) -> MonotonicTime {
-        guard isListening, let heardAt else { return .origin }
-        return heardAt.advanced(byMilliseconds: milliseconds)
+    /// Until when the invalidations of all changes older than a span are known to have arrived.
+    func isCurrentUntil(_ milliseconds: UInt64) -> MonotonicTime {
+        guard isTracking, let currentAt else { return .origin }
+        return currentAt.advanced(byMilliseconds: milliseconds)
     }
 
-    /// Whether a decision by what is known is beyond the lease.
+    /// Whether a decision by a cached record is made in the grace, beyond the lease.
     func isInGrace(_ now: MonotonicTime) -> Bool {
-        now.advanced(byMilliseconds: graceMilliseconds) >= knownUntil
+        now.advanced(byMilliseconds: graceMilliseconds) >= usableUntil
     }
 }
 
 // MARK: - What happened
 
 extension Lease {
-    /// The store has confirmed that it will tell of changes. All that was known before is void.
-    mutating func listens() {
-        isListening = true
-        isDeaf = false
-        heardAt = nil
+    /// Redis has confirmed that it sends invalidations. Everything cached before is void.
+    mutating func trackingStarted() {
+        isTracking = true
+        hasLostTracking = false
+        currentAt = nil
         renew()
     }
 
-    /// Changes are not told any more. What is known stays so until its time.
-    mutating func listensNoMore() {
-        isListening = false
-        isDeaf = true
+    /// Redis no longer sends invalidations. Cached records stay usable until their time.
+    mutating func trackingLost() {
+        isTracking = false
+        hasLostTracking = true
         trustedUntil = .origin
     }
 
-    /// The store has answered a heartbeat that was sent at a moment.
-    mutating func heard(_ sentAt: MonotonicTime) {
-        heardAt = sentAt
+    /// A PING was answered on the invalidation link, behind all invalidations.
+    mutating func pingAnswered(sentAt: MonotonicTime) {
+        currentAt = sentAt
         renew()
     }
 
-    /// The list of gateways has had the worker's entry since a moment at the latest.
-    mutating func registered(_ sentAt: MonotonicTime) {
-        isRegistered = true
-        registeredAt = sentAt
+    /// The membership list has held this worker since `sentAt` at the latest.
+    mutating func joined(sentAt: MonotonicTime) {
+        isMember = true
+        joinedAt = sentAt
         renew()
     }
 
-    /// The entry may be gone. All that was known before is void.
-    mutating func registeredNoMore() {
-        isRegistered = false
+    /// The member may be gone from the list. Everything cached before is void.
+    mutating func membershipLost() {
+        isMember = false
         renew()
     }
 
     private mutating func renew() {
         #if CANARIES
-            if trustsUnregistered {
-                isRegistered = true
-                registeredAt = heardAt
+            if trustsNonMember {
+                isMember = true
+                joinedAt = currentAt
             }
         #endif
-        guard isRegistered, let heardAt, let registeredAt else {
+        guard isMember, let currentAt, let joinedAt else {
             trustedUntil = .origin
-            knownUntil = .origin
+            usableUntil = .origin
             return
         }
-        let base = min(heardAt, registeredAt)
+        let base = min(currentAt, joinedAt)
         let end = base.advanced(byMilliseconds: leaseMilliseconds)
-        trustedUntil = isListening ? end : .origin
-        knownUntil = end.advanced(byMilliseconds: graceMilliseconds)
+        trustedUntil = isTracking ? end : .origin
+        usableUntil = end.advanced(byMilliseconds: graceMilliseconds)
     }
 }

@@ -1,18 +1,21 @@
 import RedisClient
 
-/// What the gatekeeper's commands are for.
+/// What a command of the gatekeeper is for: says how its reply is handled.
 extension CommandTag {
     enum Purpose: UInt8 {
-        case read
-        /// Whether a record is still what it was.
+        case recordRead
+        /// Tells whether a record has its stamp.
         case stampRead
-        case uses
-        /// A single one, because somebody asked.
-        case askedUse
-        case refusals
-        case entry
+        case lastUses
+        /// The last use of one organization, which was asked for.
+        case flushedUse
+        case refusedUses
+        /// This worker's entry in the membership list.
+        case join
         case ping
-        case confirmation
+        case acknowledgment
+        /// Nothing depends on the reply.
+        case leave
     }
 
     init(purpose: Purpose, number: UInt64 = 0, sentAt: MonotonicTime = .origin) {
@@ -20,44 +23,12 @@ extension CommandTag {
     }
 
     var purpose: Purpose? { Purpose(rawValue: kind) }
-}
 
-/// One of the gatekeeper's connections, with the order that waits for it.
-struct StoreLink: ~Copyable {
-    /// What is to be done with the connection.
-    enum Order {
-        case open
-        case close
-        case write
-    }
-
-    var link: RedisLink
-    private var isWriteOrdered = false
-
-    init(_ settings: LinkSettings) {
-        link = RedisLink(settings)
-    }
-
-    /// The next thing to do; a write is ordered once until its bytes have been taken.
-    mutating func nextOrder() -> Order? {
-        switch link.nextOrder() {
-        case .open: return .open
-        case .close: return .close
-        case nil: break
+    /// The read that the command carries out, where it carries out one.
+    var read: InflightReads.ID? {
+        switch purpose {
+        case .recordRead, .stampRead: Int(truncatingIfNeeded: number)
+        default: nil
         }
-        guard link.hasOutput, !isWriteOrdered else { return nil }
-        isWriteOrdered = true
-        return .write
-    }
-
-    mutating func drainOutput(into buffer: UnsafeMutableRawBufferPointer) -> Int {
-        let count = link.drainOutput(into: buffer)
-        if !link.hasOutput { isWriteOrdered = false }
-        return count
-    }
-
-    /// The connection is gone, and with it what was to be written.
-    mutating func lost() {
-        isWriteOrdered = false
     }
 }
