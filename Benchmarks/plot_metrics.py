@@ -23,7 +23,7 @@ WINDOW = 5  # scrapes over which rates and quantiles are taken
 ORGANIZATIONS = 20
 
 # What happens to the store: begin, end, what.
-TROUBLES = [(12, 17, "Redis stands still"), (23, 30, "Redis answers 20 ms late")]
+TROUBLES = [(12, 17, "Redis is stopped"), (23, 30, "Redis responds 20 ms late")]
 
 
 # The run
