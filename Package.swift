@@ -34,9 +34,9 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
     ],
     targets: [
-        .systemLibrary(name: "CLibcrypto", path: "CBridge/libcrypto"),
-        .systemLibrary(name: "CHiredis", path: "CBridge/hiredis"),
-        .systemLibrary(name: "CLinux", path: "CBridge/linux"),
+        .systemLibrary(name: "CLibcrypto", path: "CBridge/modulemaps/libcrypto"),
+        .systemLibrary(name: "CHiredis", path: "CBridge/modulemaps/hiredis"),
+        .systemLibrary(name: "CLinux", path: "CBridge/modulemaps/linux"),
         .systemLibrary(name: "CLatchkeyABI", path: "CBridge/abi"),
 
         .target(name: "KeyFormat", dependencies: ["CLibcrypto"], swiftSettings: [optimized]),

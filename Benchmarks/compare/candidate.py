@@ -2,10 +2,8 @@
 
 import json
 import shutil
-import socket
 import subprocess
 import time
-from contextlib import ExitStack
 from pathlib import Path
 
 from compare import BENCHMARKS, MADE, machine
@@ -14,6 +12,7 @@ from compare.words import Words, with_parts
 from harness import processes
 from harness.artefacts import IS_ROOT, LIBRARY, MODULE, NGINX
 from harness.polling import wait_until
+from harness.redis_server import free_port
 
 CANDIDATES = BENCHMARKS / "candidates"
 START_SECONDS_MAX = 60
@@ -114,11 +113,7 @@ class Process:
 
 def free_ports(*names):
     """A port for each name, none of them twice."""
-    with ExitStack() as stack:
-        listeners = [stack.enter_context(socket.socket()) for _ in names]
-        for listener in listeners:
-            listener.bind(("127.0.0.1", 0))
-        return {name: listener.getsockname()[1] for name, listener in zip(names, listeners)}
+    return {name: free_port() for name in names}
 
 
 def is_listening(port):

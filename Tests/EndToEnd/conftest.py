@@ -19,6 +19,10 @@ collect_ignore = ["nginx/test_valgrind.py", "fleet/test_long_grace.py", "keys/te
 if not sanitizers.are_used():
     collect_ignore.append("nginx/test_sanitizers.py")
 
+# The tests that take longest begin first: at the end all workers have something to do.
+BEGIN_FIRST = ("checkout", "test_graphql", "test_alerts", "test_trials", "test_acl", "test_made_up_keys", "test_revocation",
+               "test_interruption", "test_faults", "test_reload", "test_two_generates", "test_request_fuzz")
+
 LOG_LENGTH_SHOWN = 4000
 
 # A key up to its locator, which may be shown, and what may not.
@@ -29,6 +33,31 @@ def pytest_sessionstart():
     missing = artefacts.missing()
     if missing:
         pytest.exit(f"{missing[0]} is not there: run `make build` first", returncode=1)
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "xdist_group(name): these tests run one after another, on one worker")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """Keeps tests that share a gateway on one worker, and has the longest begin first."""
+    for item in items:
+        if shares_fixture(item) and not item.get_closest_marker("xdist_group"):
+            item.add_marker(pytest.mark.xdist_group(item.path.stem))
+    items.sort(key=begins)
+
+
+def shares_fixture(item):
+    definitions = item._fixtureinfo.name2fixturedefs.values()
+    return any(definition[-1].scope == "module" for definition in definitions)
+
+
+def begins(item):
+    """The place of a test's file among those that begin first; all others come behind them, as they are."""
+    group = item.get_closest_marker("xdist_group")
+    names = {item.path.stem, *(group.args if group else ())}
+    return next((place for place, name in enumerate(BEGIN_FIRST) if name in names), len(BEGIN_FIRST))
 
 
 @pytest.hookimpl(hookwrapper=True)

@@ -5,13 +5,15 @@ import pty
 import re
 import stat
 import subprocess
-from pathlib import Path
 
 import pytest
 
 from harness.artefacts import ROOT
 from harness.executable import clean_environment
 from harness.polling import wait_until
+
+# The sources are copied, and the module is built in the copy, once for all of a group.
+pytestmark = pytest.mark.xdist_group("checkout")
 
 INSTALLED = {
     "bin/latchkey",
@@ -237,36 +239,3 @@ def test_all_that_names_a_version_of_swift_names_the_same():
 
     assert {name for name, _ in named} == set(files)
     assert {version for _, version in named} == {"6.3"}
-
-
-@pytest.fixture
-def local(checkout, tmp_path):
-    """Installed under another prefix, for real; with what `make install` said."""
-    prefix = tmp_path / "local"
-    checkout.must_make("build", f"prefix={prefix}")
-    return prefix, checkout.must_make("install", f"prefix={prefix}")
-
-
-def test_under_another_prefix_nginx_takes_the_printed_line_and_the_module_finds_its_library(local, checkout, sandboxes):
-    prefix, said = local
-    line, = re.findall(r"load_module .*;", said)
-    gate = sandboxes(start=False, library=None)
-    gate.nginx.configure(load_module=line)
-    gate.nginx.start()
-    key = gate.key()
-    assert gate.status_of(key) == 200
-    assert str(prefix) in Path(f"/proc/{min(gate.workers())}/maps").read_text()
-
-    # Removed as it is documented: out of the configuration first, then the files.
-    (gate.nginx.folder / "nginx.conf").write_text(
-        "worker_processes 2; pid nginx.pid; error_log error.log info; user root root; events {} http { access_log off; "
-        f"server {{ listen unix:{gate.nginx.gate}; location /api {{ return 200; }} }} }}"
-    )
-    assert gate.nginx.test()[0] == 0
-    gate.nginx.reload()
-    checkout.must_make("uninstall", f"prefix={prefix}")
-    gate.nginx.reload()
-
-    assert gate.request("/api").status == 200
-    assert gate.pepper_file.exists()
-    assert files(prefix) == set()

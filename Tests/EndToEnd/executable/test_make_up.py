@@ -15,6 +15,8 @@ from harness.key_forge import secret_of
 from harness.polling import wait_until
 from harness.redis_server import free_port
 
+pytestmark = pytest.mark.xdist_group("checkout")
+
 
 class Demonstration:
     """What `make up` has started."""

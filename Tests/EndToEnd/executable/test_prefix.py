@@ -1,6 +1,11 @@
 """Built for another prefix.  Behind the tests that want the usual one, since the module has to be built anew."""
 
+import re
+from pathlib import Path
+
 import pytest
+
+pytestmark = pytest.mark.xdist_group("checkout")
 
 
 @pytest.fixture(scope="module")
@@ -33,3 +38,27 @@ def test_what_was_built_for_another_prefix_is_not_installed(prefix, checkout, tm
     assert result.returncode != 0
     assert "make build" in result.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+def test_under_another_prefix_nginx_takes_the_printed_line_and_the_module_finds_its_library(prefix, checkout, sandboxes):
+    line, = re.findall(r"load_module .*;", checkout.must_make("install", f"prefix={prefix}"))
+    gate = sandboxes(start=False, library=None)
+    gate.nginx.configure(load_module=line)
+    gate.nginx.start()
+    key = gate.key()
+    assert gate.status_of(key) == 200
+    assert str(prefix) in Path(f"/proc/{min(gate.workers())}/maps").read_text()
+
+    # Removed as it is documented: out of the configuration first, then the files.
+    (gate.nginx.folder / "nginx.conf").write_text(
+        "worker_processes 2; pid nginx.pid; error_log error.log info; user root root; events {} http { access_log off; "
+        f"server {{ listen unix:{gate.nginx.gate}; location /api {{ return 200; }} }} }}"
+    )
+    assert gate.nginx.test()[0] == 0
+    gate.nginx.reload()
+    checkout.must_make("uninstall", f"prefix={prefix}")
+    gate.nginx.reload()
+
+    assert gate.request("/api").status == 200
+    assert gate.pepper_file.exists()
+    assert not [path for path in prefix.rglob("*") if not path.is_dir()]

@@ -16,10 +16,17 @@ def quoted(word):
     return f'"{word}"'
 
 
+# While this process holds them, the kernel gives them to nobody else; servers that reuse addresses may listen there.
+held_ports = []
+
+
 def free_port():
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
+    """A port of the loopback interface for a server of this test, whatever other tests start meanwhile."""
+    holder = socket.socket()
+    holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    holder.bind(("127.0.0.1", 0))
+    held_ports.append(holder)
+    return holder.getsockname()[1]
 
 
 class RedisServer:

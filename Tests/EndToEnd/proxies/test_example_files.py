@@ -41,7 +41,7 @@ def arguments(path, function, position):
 
 def run():
     """The files that tests run."""
-    by_nginx = set().union(*(arguments(path, "example", 1) for path in TESTS.glob("test_*.py")))
+    by_nginx = set().union(*(arguments(path, "example", 1) for path in TESTS.rglob("test_*.py")))
     return by_nginx | {f"other-proxies/{name}" for name in arguments(OTHER_PROXIES, "write", 0)}
 
 

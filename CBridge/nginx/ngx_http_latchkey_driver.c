@@ -420,7 +420,7 @@ ngx_http_latchkey_drain(ngx_http_latchkey_worker_t *worker)
     for (;;) {
         ngx_http_latchkey_settle(worker);
 
-        n = worker->library.unsettled(worker->gateway);
+        n = worker->library.unconfirmed(worker->gateway);
         now = ngx_http_latchkey_now().boottime_ns / 1000000;
 
         if (n < left) {

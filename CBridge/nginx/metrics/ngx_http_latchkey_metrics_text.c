@@ -63,13 +63,13 @@ static const ngx_http_latchkey_series_t ngx_http_latchkey_all_series[] = {
         "Connections to the store that were made.", "{link=\"data\"}",
         data_connections),
     ngx_http_latchkey_series("latchkey_store_connections_total", NULL,
-        NULL, "{link=\"news\"}", news_connections),
+        NULL, "{link=\"invalidation\"}", invalidation_connections),
 
     ngx_http_latchkey_series("latchkey_store_losses_total", "counter",
         "Connections to the store that were lost.", "{link=\"data\"}",
         data_losses),
     ngx_http_latchkey_series("latchkey_store_losses_total", NULL,
-        NULL, "{link=\"news\"}", news_losses),
+        NULL, "{link=\"invalidation\"}", invalidation_losses),
 
     ngx_http_latchkey_series("latchkey_invalidations_total", "counter",
         "Records of which the store told that they have changed.", "",
@@ -79,8 +79,8 @@ static const ngx_http_latchkey_series_t ngx_http_latchkey_all_series[] = {
         "How often the store told that all records may have changed.", "",
         flushes),
 
-    ngx_http_latchkey_series("latchkey_barriers_confirmed_total", "counter",
-        "Changes that were confirmed.", "", barriers_confirmed),
+    ngx_http_latchkey_series("latchkey_barriers_acknowledged_total", "counter",
+        "Changes that were confirmed.", "", barriers_acknowledged),
 
     ngx_http_latchkey_series("latchkey_cache_evictions_total", "counter",
         "Records that were given up for others.", "", cache_evictions),
