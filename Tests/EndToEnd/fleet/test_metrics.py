@@ -177,7 +177,7 @@ def test_checks_that_share_a_read_wait_each_and_read_once(single):
 
 
 def test_lost_connections_and_new_ones_are_counted(gate):
-    for kind in ("data", "news"):
+    for kind in ("data", "invalidation"):
         wait_for(gate, 2, "store_connections_total", link=kind)
         assert scrape(gate).value("store_losses_total", link=kind) == 0
 
@@ -185,7 +185,7 @@ def test_lost_connections_and_new_ones_are_counted(gate):
     gate.redis.end_connections()
     gate.redis.cli("CLIENT", "KILL", "TYPE", "pubsub")
 
-    for kind in ("data", "news"):
+    for kind in ("data", "invalidation"):
         wait_for(gate, 2, "store_losses_total", link=kind)
         wait_for(gate, 4, "store_connections_total", link=kind)
 
@@ -199,7 +199,7 @@ def test_a_store_that_stays_away_is_lost_once(gates):
     wait_until(lambda: len(gate.nginx.lines("failed (2: ")) > 1, "it is tried again")
 
     metrics = scrape(gate)
-    for kind in ("data", "news"):
+    for kind in ("data", "invalidation"):
         assert metrics.value("store_losses_total", link=kind) == 1
         assert metrics.value("store_connections_total", link=kind) == 1
     assert metrics.all("lease_seconds") == {(str(gate.nginx.worker()),): 0}
