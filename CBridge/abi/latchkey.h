@@ -1,22 +1,22 @@
 /*
- * latchkey.h: the one contract between a proxy written in C and the gatekeeper
+ * latchkey.h: the contract between a proxy written in C and the gatekeeper
  * written in Swift (liblatchkey.so).
  *
  * The gatekeeper does no I/O and reads no clock.  The proxy owns connections,
- * timers and requests; it tells the gatekeeper what happened and when, and
- * carries out what the gatekeeper asks for.
+ * timers and requests; it reports what happened and when, and carries out the
+ * gatekeeper's orders.
  *
- * Conventions, which hold unless a declaration says otherwise:
+ * Unless a declaration says otherwise:
  *
- *   - Threads: a gateway belongs to the thread that made it.  Nothing is locked.
+ *   - Threads: a gateway belongs to the thread that created it.  There are no locks.
  *   - Re-entrancy: no function calls back into the proxy.
- *   - Pointers passed in are read or written during the call only.  Swift
- *     copies what it keeps.
- *   - No pointer may be NULL but those marked LATCHKEY_NULLABLE: bytes and lists
- *     whose length is 0, and the caller's own mark.
- *   - Inputs stand before outputs.  An output is written only where the return
- *     value says that it holds something.
- *   - Nothing passed in as bytes, by a client or by the store, can trap.
+ *   - Lifetime: pointers are read and written during the call only.  Swift copies
+ *     what it keeps.
+ *   - NULL: only pointers marked LATCHKEY_NULLABLE may be NULL: bytes and lists of
+ *     length 0, and the caller's own data.
+ *   - Inputs precede outputs.  An output is written only where the return value
+ *     says so.
+ *   - No bytes from a client or the store can trap.
  */
 
 #ifndef LATCHKEY_H
@@ -30,7 +30,7 @@
 extern "C" {
 #endif
 
-/* Tells Swift, which compiles this file with clang, what may be NULL. */
+/* Swift imports this file with clang and needs to know what may be NULL. */
 #ifdef __clang__
 #pragma clang assume_nonnull begin
 #define LATCHKEY_NULLABLE _Nullable
@@ -40,20 +40,20 @@ extern "C" {
 #define LATCHKEY_NONNULL
 #endif
 
-/* Changes with every incompatible change of this file. */
-#define LATCHKEY_ABI_VERSION 3
+/* Rises with every incompatible change of this file. */
+#define LATCHKEY_ABI_VERSION 4
 
-/* Longest organization name, and a locator's fixed length, in bytes. */
+/* Longest organization name, and the length of a locator, in bytes. */
 #define LATCHKEY_ORGANIZATION_MAX 64
 #define LATCHKEY_LOCATOR_LENGTH   14
 
 /* Longest endpoint ("unix:" and a path, or host:port), without the final 0. */
 #define LATCHKEY_ENDPOINT_MAX 255
 
-/* Longest text of a fault or of a log line, without the final 0. */
+/* Longest message of a fault or log line, without the final 0. */
 #define LATCHKEY_MESSAGE_MAX 511
 
-/* Most bytes that latchkey_prepare() hands over. */
+/* Most bytes that latchkey_prepare() writes. */
 #define LATCHKEY_SECRETS_MAX 65536
 
 /* Buckets of a histogram. */
@@ -63,18 +63,18 @@ extern "C" {
 #define LATCHKEY_NEVER UINT64_MAX
 
 
-/* Returns LATCHKEY_ABI_VERSION as the library was built with it. */
+/* Returns the LATCHKEY_ABI_VERSION that the library was built with. */
 uint32_t latchkey_abi_version(void);
 
 
-/* The time of an event, by both clocks that decisions need. */
+/* One moment on the two clocks that decisions need. */
 typedef struct {
-    uint64_t boottime_ns; /* CLOCK_BOOTTIME, read for this call: leases and deadlines */
-    int64_t unix_ms;      /* milliseconds since 1970 UTC: expiry and last use */
+    uint64_t boottime_ns; /* CLOCK_BOOTTIME, read for this call: for leases and deadlines */
+    int64_t unix_ms;      /* milliseconds since 1970 UTC: for expiry and last use */
 } latchkey_time;
 
 
-/* A directive of the configuration file, as written: texts end with a 0. */
+/* A directive of the configuration file, as written.  Strings end with a 0. */
 typedef struct {
     const char *name;
     const char *LATCHKEY_NONNULL const *LATCHKEY_NULLABLE values;
@@ -83,28 +83,28 @@ typedef struct {
 
 /* Why a configuration is refused. */
 typedef struct {
-    size_t directive; /* index of the directive at fault; their count if none is */
+    size_t directive; /* index of the directive at fault; directive_count if there is none */
     char message[LATCHKEY_MESSAGE_MAX + 1];
 } latchkey_fault;
 
 /*
  * Checks a configuration and reads the secrets that it names (pepper, store
- * passwords), which the account of a worker need not be able to read.  Call it
- * in the process that may read them; hand the bytes to latchkey_gateway_new().
- * The caller owns the buffer and wipes it.
+ * password).  Workers need not be able to read their files: call this in a process
+ * that is, and pass the bytes to latchkey_gateway_new().  The caller owns the
+ * buffer and wipes it.
  *
  * Returns the number of bytes written to secrets, never 0; or 0 after writing
- * fault.  LATCHKEY_SECRETS_MAX bytes of capacity are always enough.
+ * fault.  A capacity of LATCHKEY_SECRETS_MAX always suffices.
  */
 size_t latchkey_prepare(const latchkey_directive *directives, size_t directive_count,
     size_t capacity, uint8_t *secrets, latchkey_fault *fault);
 
 /*
- * Lists the endpoints that a configuration names, for name resolution ahead of
- * time: "127.0.0.1:6379" or "unix:/run/redis.sock", a line each.
+ * Lists the endpoints that a configuration names, so that their names can be
+ * resolved ahead of time: "127.0.0.1:6379" or "unix:/run/redis.sock", one a line.
  *
- * Returns the number of bytes written to endpoints, without a final 0; or 0
- * where the configuration is refused or capacity is too small.
+ * Returns the number of bytes written to endpoints, without a final 0; or 0 if the
+ * configuration is refused or capacity is too small.
  */
 size_t latchkey_endpoints(const latchkey_directive *directives, size_t directive_count,
     size_t capacity, char *endpoints);
@@ -113,172 +113,172 @@ size_t latchkey_endpoints(const latchkey_directive *directives, size_t directive
 /* One worker's gatekeeper. */
 typedef struct latchkey_gateway latchkey_gateway;
 
-/* Under what name the fleet knows a worker. */
+/* How a worker appears in the membership list. */
 typedef struct {
-    const char *host; /* the machine's name, with a 0 behind it */
+    const char *host; /* the machine's name, ending with a 0 */
     uint32_t pid;
 } latchkey_process;
 
 /*
- * Makes a gateway from the same directives that latchkey_prepare() checked, and
- * the bytes that it wrote.  The caller owns the gateway and ends it with
+ * Creates a gateway from the directives that latchkey_prepare() checked and the
+ * bytes that it wrote.  The caller owns the gateway and frees it with
  * latchkey_gateway_free().  Returns NULL after writing fault.
  */
 latchkey_gateway *LATCHKEY_NULLABLE latchkey_gateway_new(const latchkey_directive *directives, size_t directive_count,
     const uint8_t *secrets, size_t secrets_length, latchkey_process process, latchkey_fault *fault);
 
-/* Ends a gateway and wipes its secrets.  NULL is ignored. */
+/* Frees a gateway and wipes its secrets.  NULL is ignored. */
 void latchkey_gateway_free(latchkey_gateway *LATCHKEY_NULLABLE gateway);
 
 
 typedef enum {
     LATCHKEY_ALLOWED = 0,
-    LATCHKEY_MISSING = 1,   /* for the proxy's own use: there is no credential */
-    LATCHKEY_AMBIGUOUS = 2, /* for the proxy's own use: there is more than one */
+    LATCHKEY_MISSING = 1,   /* for the proxy's use: no credential */
+    LATCHKEY_AMBIGUOUS = 2, /* for the proxy's use: more than one credential */
     LATCHKEY_MALFORMED = 3,
-    LATCHKEY_FORGED = 4,  /* well formed, and never issued here */
-    LATCHKEY_REVOKED = 5, /* issued here, and replaced or revoked since */
+    LATCHKEY_FORGED = 4,  /* well formed, but never issued here */
+    LATCHKEY_REVOKED = 5, /* issued here, since replaced or revoked */
     LATCHKEY_EXPIRED = 6,
-    LATCHKEY_UNAVAILABLE = 7 /* the store cannot answer, or its record cannot be trusted */
+    LATCHKEY_UNAVAILABLE = 7 /* the store does not answer, or its record is not genuine */
 } latchkey_result;
 
 typedef enum {
-    LATCHKEY_SOURCE_NONE = 0,  /* decided from the key alone, or not decided by a record */
-    LATCHKEY_SOURCE_CACHE = 1, /* known from before, and the store would have told of a change */
-    LATCHKEY_SOURCE_STORE = 2,
-    LATCHKEY_SOURCE_GRACE = 3 /* known from before, and the store cannot be reached */
+    LATCHKEY_SOURCE_NONE = 0,  /* decided by the credential alone, or not decided */
+    LATCHKEY_SOURCE_CACHE = 1, /* a cached record, under the lease */
+    LATCHKEY_SOURCE_STORE = 2, /* a record that was read for this check */
+    LATCHKEY_SOURCE_GRACE = 3 /* a cached record beyond its lease, while the store does not answer */
 } latchkey_source;
 
-/* The answer to a check.  Texts have no final 0; a length of 0 means unknown. */
+/* The answer to a check.  Strings have no final 0; a length of 0 means unknown. */
 typedef struct {
     latchkey_result result;
     latchkey_source source;
     uint8_t organization_length;
     uint8_t locator_length;
     char organization[LATCHKEY_ORGANIZATION_MAX];
-    char locator[LATCHKEY_LOCATOR_LENGTH]; /* set only where the key was issued here */
+    char locator[LATCHKEY_LOCATOR_LENGTH]; /* only of keys that were issued here */
 
-    /* for latchkey_stream_open() alone, where the key is allowed */
+    /* of allowed keys, for latchkey_stream_open() only */
     uint64_t key;
     int64_t key_until_ms;
 } latchkey_decision;
 
 /*
- * Begins the check of a credential.  request is a mark of the caller's, handed
- * back by latchkey_check_next() and never dereferenced.
+ * Begins the check of a credential.  data is the caller's: latchkey_check_next()
+ * hands it back, and it is never dereferenced.
  *
- * Returns 0 after writing decision; otherwise a ticket, and the decision comes
- * from latchkey_check_next() later, exactly once unless it is cancelled.
+ * Returns 0 after writing decision.  Otherwise returns a ticket: the decision comes
+ * from latchkey_check_next(), exactly once unless the check is canceled.
  */
-uint64_t latchkey_check_begin(latchkey_gateway *gateway, void *LATCHKEY_NULLABLE request,
+uint64_t latchkey_check_begin(latchkey_gateway *gateway, void *LATCHKEY_NULLABLE data,
     const uint8_t *LATCHKEY_NULLABLE credential, size_t credential_length, latchkey_time now,
     latchkey_decision *decision);
 
-/* Forgets a check whose decision was not handed out yet.  Unknown tickets are ignored. */
+/* Cancels a check whose decision was not handed out.  Unknown tickets are ignored. */
 void latchkey_check_cancel(latchkey_gateway *gateway, uint64_t ticket);
 
 /*
- * Hands out one decision that has become known.  Returns false when there is
- * none.  Call it until then, after every call that takes bytes or time.
+ * Hands out one decision of a check that waited, with the check's data.  Returns
+ * false when there is none.  After every call that passes in bytes or time, call it
+ * until then.
  */
-bool latchkey_check_next(latchkey_gateway *gateway, void *LATCHKEY_NULLABLE *LATCHKEY_NONNULL request, latchkey_decision *decision);
+bool latchkey_check_next(latchkey_gateway *gateway, void *LATCHKEY_NULLABLE *LATCHKEY_NONNULL data, latchkey_decision *decision);
 
-/* Number of checks that wait for the store. */
+/* Returns the number of checks that wait for the store. */
 size_t latchkey_checks_waiting(const latchkey_gateway *gateway);
 
 
 /*
- * Tells that a request which was let in is open, so that it can be ended with
- * its key.  decision is the one that allowed it; call this before any other call
- * that takes bytes or time but latchkey_check_begin(): a request that has ended
- * by then need not be told.  request is a mark of the caller's, handed back by
- * latchkey_stream_next() and never dereferenced.
+ * Reports an admitted request that is open, so that it ends with its key.  decision
+ * is the one that allowed it.  Call this before the next call that passes in bytes
+ * or time, latchkey_check_begin() excepted; a request that has ended by then need
+ * not be reported.  data is the caller's: latchkey_stream_next() hands it back, and
+ * it is never dereferenced.
  *
  * Returns a stream, never 0, to be closed with latchkey_stream_close() when the
  * request has ended.
  */
-uint64_t latchkey_stream_open(latchkey_gateway *gateway, void *LATCHKEY_NULLABLE request,
+uint64_t latchkey_stream_open(latchkey_gateway *gateway, void *LATCHKEY_NULLABLE data,
     const latchkey_decision *decision);
 
-/* Forgets an open request.  Unknown streams are ignored. */
+/* Closes a stream: its request has ended.  Unknown streams are ignored. */
 void latchkey_stream_close(latchkey_gateway *gateway, uint64_t stream);
 
 /*
- * Hands out one open request whose key has been replaced, revoked or has
- * expired: the caller ends it.  Its stream is closed with that; closing it again
- * does no harm.  Returns false when there is none.  Call it until then, after
- * every call that takes bytes or time.
+ * Hands out the data of one open request whose key was replaced or revoked, or has
+ * expired: the caller ends the request.  Its stream is closed; closing it again does
+ * no harm.  Returns false when there is none.  After every call that passes in bytes
+ * or time, call it until then.
  */
-bool latchkey_stream_next(latchkey_gateway *gateway, void *LATCHKEY_NULLABLE *LATCHKEY_NONNULL request);
+bool latchkey_stream_next(latchkey_gateway *gateway, void *LATCHKEY_NULLABLE *LATCHKEY_NONNULL data);
 
 
 typedef enum {
-    LATCHKEY_LINK_OPEN = 1,  /* connect link to endpoint, then latchkey_link_opened() or _closed() */
-    LATCHKEY_LINK_CLOSE = 2, /* close link; no latchkey_link_closed() is expected */
-    LATCHKEY_LINK_WRITE = 3  /* bytes wait in latchkey_link_output() */
+    LATCHKEY_LINK_OPEN = 1,  /* connect to endpoint, then call latchkey_link_opened() or _closed() */
+    LATCHKEY_LINK_CLOSE = 2, /* close; do not call latchkey_link_closed() */
+    LATCHKEY_LINK_WRITE = 3  /* write what latchkey_link_output() holds */
 } latchkey_link_action;
 
-/* What the gateway asks to be done with one of its connections to the store. */
+/* What to do with one of the gateway's connections to the store. */
 typedef struct {
-    uint32_t link; /* small number, reused: an index for the caller's table */
+    uint32_t link; /* below LATCHKEY_LINKS_MAX, reused: an index for the caller's table */
     latchkey_link_action action;
-    char endpoint[LATCHKEY_ENDPOINT_MAX + 1]; /* with LATCHKEY_LINK_OPEN only */
+    char endpoint[LATCHKEY_ENDPOINT_MAX + 1]; /* of LATCHKEY_LINK_OPEN only */
 } latchkey_link_order;
 
-/* Number of links a gateway may use at once: link numbers are below it. */
+/* Most links of a gateway at a time. */
 #define LATCHKEY_LINKS_MAX 16
 
 /*
- * Hands out the next order.  Returns false when there is none.  Call it until
- * then, after every call that takes bytes or time, and once at the end of each
- * turn of the event loop in which checks began: it is at this moment, or in
- * latchkey_tick() just before, that all reads of the turn are put into one write.
+ * Hands out the next order.  Returns false when there is none.  Call it until then
+ * after every call that passes in bytes or time, and at the end of each turn of the
+ * event loop in which checks began: this call, or latchkey_tick() before it, combines
+ * all reads of the turn into one write.
  */
 bool latchkey_link_next(latchkey_gateway *gateway, latchkey_time now, latchkey_link_order *order);
 
-/* Tells that a connection is made (TLS included). */
+/* Reports that a connection is established (TLS included). */
 void latchkey_link_opened(latchkey_gateway *gateway, uint32_t link, latchkey_time now);
 
-/* Tells that a connection was lost or could not be made; the caller has closed it. */
+/* Reports that a connection failed or was lost; the caller has closed it. */
 void latchkey_link_closed(latchkey_gateway *gateway, uint32_t link, latchkey_time now);
 
-/* Hands over bytes that were received on a link, in order. */
+/* Passes in bytes that were received on a link, in order. */
 void latchkey_link_received(latchkey_gateway *gateway, uint32_t link,
     const uint8_t *LATCHKEY_NULLABLE bytes, size_t length, latchkey_time now);
 
 /*
- * Moves up to capacity bytes of what is to be written on a link into buffer.
- * Returns their number; 0 when nothing waits.
+ * Moves up to capacity bytes of a link's output into buffer.  Returns their number;
+ * 0 when there is none.
  */
 size_t latchkey_link_output(latchkey_gateway *gateway, uint32_t link,
     size_t capacity, uint8_t *buffer);
 
 
 /*
- * Lets time pass: overdue checks are answered, dead links given up, due work is
- * begun.  Returns the boottime_ns at which to call again, or LATCHKEY_NEVER.
- * Any other call may bring that time forward, so ask again after each; but not
- * latchkey_check_begin() that decided at once, and not latchkey_stream_open()
- * for such a decision.
+ * Does what is due: answers overdue checks, gives up dead links, sends heartbeats.
+ * Returns the boottime_ns at which to call again, or LATCHKEY_NEVER.  Any other call
+ * may bring that time forward, so call this after each; except after a
+ * latchkey_check_begin() that decided at once, and latchkey_stream_open() for such a
+ * decision.
  */
 uint64_t latchkey_tick(latchkey_gateway *gateway, latchkey_time now);
 
 /*
- * Ends the gateway's trust in what it knows, and puts what is still to be
- * recorded (last uses, that the worker has left) into the output.  Call it when
- * no request will be checked any more, then carry out orders until nothing is
- * left, or for as long as latchkey_unsettled() goes down.
+ * Ends the lease and queues what the store still has to receive: last uses, and that
+ * this worker leaves.  Call it after the last check, then carry out orders while
+ * latchkey_unconfirmed() decreases.
  */
 void latchkey_finish(latchkey_gateway *gateway, latchkey_time now);
 
-/* How much is left that the store has not confirmed; 0 if nothing is. */
-size_t latchkey_unsettled(const latchkey_gateway *gateway);
+/* Returns how much the store has not confirmed; 0 if nothing is left. */
+size_t latchkey_unconfirmed(const latchkey_gateway *gateway);
 
 
 /*
- * Durations, counted by their length.  A bucket holds those that are at most as
- * long as its bound and that are in no bucket before it.  The bounds are 100 us,
- * then 2, 5, 10, 20, 50, ... times as long; the last bucket has none.
+ * A histogram of durations.  A bucket counts those up to its bound and above the
+ * bound before it.  The bounds are 100 us, then 2, 5, 10, 20, 50, ... times that; the
+ * last bucket has none.
  */
 typedef struct {
     uint64_t counts[LATCHKEY_HISTOGRAM_BUCKETS];
@@ -286,27 +286,27 @@ typedef struct {
 } latchkey_histogram;
 
 typedef struct {
-    /* since the gateway was made: these are only ever added to */
-    latchkey_histogram store_wait;   /* of checks that had to wait for the store */
-    latchkey_histogram change_delay; /* between a change and its confirmation here */
-    uint64_t store_reads;            /* records that were asked for */
-    uint64_t data_connections;       /* made: the link on which is asked and written */
-    uint64_t data_losses;            /* of those */
-    uint64_t news_connections;       /* made: the link on which changes are told */
-    uint64_t news_losses;
-    uint64_t invalidations;      /* records of which a change was told */
-    uint64_t flushes;            /* all records may have changed */
-    uint64_t barriers_confirmed; /* changes that this gateway has confirmed */
+    /* counters, since the gateway was created */
+    latchkey_histogram store_wait;   /* of checks that waited for the store */
+    latchkey_histogram change_delay; /* from a change to its acknowledgment here */
+    uint64_t store_reads;            /* records that were read */
+    uint64_t data_connections;         /* established: the link for reads and writes */
+    uint64_t data_losses;              /* of those */
+    uint64_t invalidation_connections; /* established: the link for invalidations */
+    uint64_t invalidation_losses;      /* of those */
+    uint64_t invalidations;            /* of single records */
+    uint64_t flushes;                  /* invalidations of all records */
+    uint64_t barriers_acknowledged;
     uint64_t cache_evictions;
     uint64_t streams_ended; /* handed out by latchkey_stream_next() */
 
-    /* how it stands */
+    /* gauges */
     uint64_t cache_records;
     uint64_t streams_open;
-    uint64_t trusted_until_ns; /* boottime_ns at which the lease ends; 0: nothing is trusted */
+    uint64_t trusted_until_ns; /* boottime_ns at which the lease ends; 0 without one */
 } latchkey_metrics;
 
-/* Tells what a gateway has counted.  Costs no more than the copying. */
+/* Copies a gateway's counters and gauges. */
 void latchkey_metrics_read(const latchkey_gateway *gateway, latchkey_metrics *metrics);
 
 
@@ -317,9 +317,9 @@ typedef enum {
 } latchkey_log_level;
 
 /*
- * Hands out one line for the error log: printable, without key or secret, and of
- * each kind at most one a second.  Returns its length without the final 0, or 0
- * when there is none.  capacity includes the final 0.
+ * Hands out one line for the error log: printable, without keys or secrets, and at
+ * most one a second of each kind.  Returns its length without the final 0, or 0 when
+ * there is none.  capacity includes the final 0.
  */
 size_t latchkey_log_next(latchkey_gateway *gateway, size_t capacity,
     latchkey_log_level *level, char *line);

@@ -167,7 +167,7 @@ ngx_http_latchkey_timer_handler(ngx_event_t *ev)
 
 
 /*
- * To announce a stream or to carry out an order is news for the gateway (a link
+ * To announce a stream or to carry out an order notifies the gateway (a link
  * opened, or could not be), which may bring decisions and orders again: hence
  * the rounds.  Each begins with the clock, so nothing is decided on an old time.
  */
@@ -390,7 +390,7 @@ ngx_http_latchkey_drain(ngx_http_latchkey_driver_t *driver)
     for (;;) {
         ngx_http_latchkey_drive(driver);
 
-        n = worker->library.unsettled(worker->gateway);
+        n = worker->library.unconfirmed(worker->gateway);
         now = ngx_http_latchkey_now().boottime_ns / 1000000;
 
         if (n < left) {

@@ -7,7 +7,7 @@ enum Obligation: CaseIterable {
     /// What is known counts only under the lease: news may be on their way.
     case lease
     /// A reply that an invalidation has overtaken is used, and never kept.
-    case racingReplyIsNotKept
+    case racingReplyIsNotCached
     /// The lease counts from when the heartbeat was sent: its answer may have been late.
     case leaseCountsFromSending
     /// An answer renews the lease by the heartbeat that it answers, not by the newest.
@@ -15,20 +15,20 @@ enum Obligation: CaseIterable {
     /// News, answers and barriers are taken in the order in which they came.
     case streamInOrder
     /// A new connection for news begins with nothing known: news were lost in between.
-    case nothingKnownOfBefore
+    case emptyCacheOnTracking
     /// Nothing is kept before the store has confirmed that it will tell of changes.
-    case keptOnlyWhileListening
+    case cachedOnlyWhileTracking
     /// A reply to what was asked before that is not kept either.
-    case readAfterListening
+    case readAfterTracking
     /// Each decision is made by the clock as it is now.
     case freshClock
     /// A check never joins a read that was sent: its reply may be older than the check.
     case joinsOnlyUnsent
     /// Nothing is trusted before the fleet knows of this worker.
-    case trustsOnlyRegistered
+    case trustsOnlyAsMember
     /// What was read before the fleet knew of this worker is forgotten: nobody waits for its
     /// confirmation.
-    case nothingKnownOfBeforeRegistration
+    case emptyCacheOnJoin
     /// A text is recognized only as the key that is active now.
     case recognizesActiveOnly
     /// A record is the one that was proven only while it has its seal.

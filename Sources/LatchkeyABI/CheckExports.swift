@@ -8,14 +8,14 @@ import KeyFormat
 @_cdecl("latchkey_check_begin") @implementation
 public func latchkey_check_begin(
     _ gateway: OpaquePointer,
-    _ request: UnsafeMutableRawPointer?,
+    _ data: UnsafeMutableRawPointer?,
     _ credential: UnsafePointer<UInt8>?,
     _ credential_length: Int,
     _ now: latchkey_time,
     _ decision: UnsafeMutablePointer<latchkey_decision>
 ) -> UInt64 {
     let text = UnsafeBufferPointer(start: credential, count: credential_length)
-    let data = UInt(bitPattern: request)
+    let data = UInt(bitPattern: data)
     return gateway.withGatekeeper { gatekeeper in
         switch gatekeeper.check(text.span, request: data, at: ClockReading(now)) {
         case .decided(let answer):
@@ -35,11 +35,11 @@ public func latchkey_check_cancel(_ gateway: OpaquePointer, _ ticket: UInt64) {
 @_cdecl("latchkey_check_next") @implementation
 public func latchkey_check_next(
     _ gateway: OpaquePointer,
-    _ request: UnsafeMutablePointer<UnsafeMutableRawPointer?>,
+    _ data: UnsafeMutablePointer<UnsafeMutableRawPointer?>,
     _ decision: UnsafeMutablePointer<latchkey_decision>
 ) -> Bool {
     guard let next = gateway.withGatekeeper({ $0.nextDecision() }) else { return false }
-    request.pointee = UnsafeMutableRawPointer(bitPattern: next.request)
+    data.pointee = UnsafeMutableRawPointer(bitPattern: next.request)
     decision.pointee.set(next.decision)
     return true
 }

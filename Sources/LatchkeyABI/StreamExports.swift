@@ -9,7 +9,7 @@ import Keyring
 @_cdecl("latchkey_stream_open") @implementation
 public func latchkey_stream_open(
     _ gateway: OpaquePointer,
-    _ request: UnsafeMutableRawPointer?,
+    _ data: UnsafeMutableRawPointer?,
     _ decision: UnsafePointer<latchkey_decision>
 ) -> UInt64 {
     guard let locator = decision.pointee.locatorValue else { return .max }
@@ -18,7 +18,7 @@ public func latchkey_stream_open(
         keyID: decision.pointee.key,
         until: until == .max ? nil : UnixTime(milliseconds: until)
     )
-    return gateway.withGatekeeper { $0.openStream(UInt(bitPattern: request), locator, key) }
+    return gateway.withGatekeeper { $0.openStream(UInt(bitPattern: data), locator, key) }
 }
 
 @_cdecl("latchkey_stream_close") @implementation
@@ -29,10 +29,10 @@ public func latchkey_stream_close(_ gateway: OpaquePointer, _ stream: UInt64) {
 @_cdecl("latchkey_stream_next") @implementation
 public func latchkey_stream_next(
     _ gateway: OpaquePointer,
-    _ request: UnsafeMutablePointer<UnsafeMutableRawPointer?>
+    _ data: UnsafeMutablePointer<UnsafeMutableRawPointer?>
 ) -> Bool {
     guard let ended = gateway.withGatekeeper({ $0.nextEndedStream() }) else { return false }
-    request.pointee = UnsafeMutableRawPointer(bitPattern: ended)
+    data.pointee = UnsafeMutableRawPointer(bitPattern: ended)
     return true
 }
 

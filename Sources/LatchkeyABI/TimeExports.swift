@@ -16,9 +16,9 @@ public func latchkey_finish(_ gateway: OpaquePointer, _ now: latchkey_time) {
     gateway.withGatekeeper { $0.finish(ClockReading(now)) }
 }
 
-@_cdecl("latchkey_unsettled") @implementation
-public func latchkey_unsettled(_ gateway: OpaquePointer) -> Int {
-    gateway.withGatekeeper { $0.unsettledCount }
+@_cdecl("latchkey_unconfirmed") @implementation
+public func latchkey_unconfirmed(_ gateway: OpaquePointer) -> Int {
+    gateway.withGatekeeper { $0.unconfirmedCount }
 }
 
 @_cdecl("latchkey_log_next") @implementation

@@ -3,7 +3,12 @@ import RedisClient
 /// A link that is opened again and again and fed with harmed streams.
 final class LinkFuzz {
     private var link = RedisLink(
-        .init(database: 1, credentials: nil, timeoutMilliseconds: 100)
+        .init(
+            endpoint: .unix(path: "/fuzz"),
+            database: 1,
+            credentials: nil,
+            timeoutMilliseconds: 100
+        )
     )
     private var now = MonotonicTime(nanoseconds: 0)
     private var lastTag: UInt64 = 0
@@ -31,7 +36,7 @@ final class LinkFuzz {
         while link.deadline > now { now = link.deadline }
         link.tick(now)
         var isAsked = false
-        while let order = link.nextOrder() { isAsked = order == .open }
+        while let order = link.nextOrder() { isAsked = order == .open(.unix(path: "/fuzz")) }
         guard isAsked else {
             throw Violation("a link that is due does not ask to be opened", stream)
         }

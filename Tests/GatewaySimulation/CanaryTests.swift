@@ -10,10 +10,10 @@ struct CanaryTests {
     #if CANARIES
         /// What nobody can see, because other obligations make up for it. What is kept while no
         /// changes are told, or while the fleet does not know of the worker, is forgotten when they
-        /// are told again, and when it does (`nothingKnownOfBefore`,
-        /// `nothingKnownOfBeforeRegistration`); reads under way are overtaken then
-        /// (`readAfterListening`). Until then nothing counts that the lease does not cover (`lease`).
-        private static let unseen: Set<Flaw> = [.omission(.keptOnlyWhileListening)]
+        /// are told again, and when it does (`emptyCacheOnTracking`,
+        /// `emptyCacheOnJoin`); reads under way are overtaken then
+        /// (`readAfterTracking`). Until then nothing counts that the lease does not cover (`lease`).
+        private static let unseen: Set<Flaw> = [.omission(.cachedOnlyWhileTracking)]
     #else
         private static let unseen: Set<Flaw> = []
     #endif

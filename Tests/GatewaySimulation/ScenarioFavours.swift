@@ -69,7 +69,7 @@ extension Scenario {
                 timeoutMilliseconds = 500
                 faults = [.lateNews]
                 faultLength = .milliseconds(leaseMilliseconds)
-            case .readAfterListening:
+            case .readAfterTracking:
                 // A reply is late, and meanwhile the connection for news is made anew.
                 favourLateNews(&chance)
                 organizations = 1
@@ -79,7 +79,7 @@ extension Scenario {
                 changePause /= 2
                 requestPause = .milliseconds(leaseMilliseconds / 2)
                 delayMax = .milliseconds(5)
-            case .trustsOnlyRegistered, .nothingKnownOfBeforeRegistration:
+            case .trustsOnlyAsMember, .emptyCacheOnJoin:
                 // The fleet does not know of a worker, and news come late to it.
                 favourLateNews(&chance)
                 faults = [.refuseEntries, .reloadWorker, .lateNews]

@@ -6,7 +6,12 @@ import RedisClient
 /// The executable's connection to the store. While it waits, the world goes on.
 final class SimulatedChannel: StoreChannel {
     private static var settings: LinkSettings {
-        LinkSettings(database: 0, credentials: nil, timeoutMilliseconds: 5000)
+        LinkSettings(
+            endpoint: .unix(path: "/simulated"),
+            database: 0,
+            credentials: nil,
+            timeoutMilliseconds: 5000
+        )
     }
 
     private let client: Client
@@ -69,7 +74,7 @@ final class SimulatedChannel: StoreChannel {
             case .close:
                 wire?.close()
                 wire = nil
-            case nil: move()
+            case .write, nil: move()
             }
         }
     }

@@ -252,7 +252,7 @@ extension SimulatedWorker {
             noteDecisions()
             handOut()
         } while obey()
-        if gatekeeper.data.link.isReady { hasBeenReady = true }
+        if gatekeeper.probe.isStoreReady { hasBeenReady = true }
         for check in checks.values where check.deadline <= now.monotonic {
             timeline.broke("\(self): a check is not answered in time")
         }
@@ -264,7 +264,7 @@ extension SimulatedWorker {
         if life == .retiring, checks.isEmpty {
             drain()
             settle()
-        } else if life == .draining, gatekeeper.isSettled {
+        } else if life == .draining, gatekeeper.unconfirmedCount == 0 {
             endDrain()
         }
     }

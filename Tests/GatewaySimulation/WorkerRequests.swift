@@ -14,7 +14,7 @@ extension SimulatedWorker {
             begunUnix: now.unix,
             deadline: now.monotonic.advanced(byMilliseconds: configuration.timeoutMilliseconds)
         )
-        let before = Traffic(gatekeeper)
+        let before = gatekeeper.probe.traffic
         switch gatekeeper.check(text.span, request: lastRequest, at: now) {
         case .decided(let decision):
             check.decision = made(check)
@@ -23,7 +23,7 @@ extension SimulatedWorker {
             check.ticket = ticket
             checks[lastRequest] = check
         }
-        if case .madeUp = credential, Traffic(gatekeeper) != before {
+        if case .madeUp = credential, gatekeeper.probe.traffic != before {
             timeline.broke("G5: \(self): a made-up key makes traffic")
         }
     }
@@ -42,16 +42,16 @@ extension SimulatedWorker {
 
     /// Notes when decisions were made that are handed out at the end of the turn.
     func noteDecisions() {
-        for decided in gatekeeper.decided {
-            guard let check = checks[decided.request], check.decision == nil else { continue }
-            checks[decided.request]?.decision = made(check)
+        for request in gatekeeper.probe.undelivered {
+            guard let check = checks[request], check.decision == nil else { continue }
+            checks[request]?.decision = made(check)
         }
     }
 
     /// Notes what is remembered of records, where nothing is ever given up.
     func noteVersions() {
         guard configuration.cacheSize >= locators.count else { return }
-        for (name, locator) in locators { remembered[name] = gatekeeper.cache.version(of: locator) }
+        for (name, locator) in locators { remembered[name] = gatekeeper.probe.version(of: locator) }
     }
 
     private func made(_ check: Check) -> Check.Made {
@@ -62,7 +62,7 @@ extension SimulatedWorker {
         return Check.Made(
             at: timeline.now,
             unix: now.unix,
-            isTrusted: now.monotonic < gatekeeper.lease.trustedUntil,
+            isTrusted: now.monotonic < gatekeeper.probe.trustedUntil,
             silence: judge.silence(of: self),
             remembered: version
         )
@@ -97,7 +97,7 @@ extension SimulatedWorker {
     /// Looks at the open requests, where all news of the last time have come, or the store could be
     /// asked.
     func auditRequests() {
-        let trustEnd = clock.time(of: gatekeeper.lease.trustedUntil)
+        let trustEnd = clock.time(of: gatekeeper.probe.trustedUntil)
         if trustedUntil < timeline.now { trustingSince = timeline.now }
         trustedUntil = trustEnd
         noteReach()
@@ -111,7 +111,7 @@ extension SimulatedWorker {
 
     /// Since when the worker has reached the store without a break, and has not stood still.
     private func noteReach() {
-        if timeline.now - auditedAt > noticeSpan || !gatekeeper.data.link.isReady {
+        if timeline.now - auditedAt > noticeSpan || !gatekeeper.probe.isStoreReady {
             reachingSince = timeline.now
         }
         auditedAt = timeline.now
@@ -130,21 +130,5 @@ extension SimulatedWorker {
             openedAt: timeline.now,
             since: judge.since(decision, check, self)
         )
-    }
-}
-
-/// All of a gatekeeper from which bytes for the store may come.
-private struct Traffic: Equatable {
-    private let hasOutput: [Bool]
-    private let waiting: [Int]
-
-    init(_ gatekeeper: Gatekeeper) {
-        hasOutput = [
-            gatekeeper.data.link.hasOutput, gatekeeper.news.link.hasOutput,
-            gatekeeper.pending.hasUnsent, gatekeeper.usage.count == 0,
-            gatekeeper.refusals.count == 0,
-            gatekeeper.streams.hasDoubts,
-        ]
-        waiting = [gatekeeper.waitingCount, gatekeeper.cache.usesCount, gatekeeper.cache.count]
     }
 }

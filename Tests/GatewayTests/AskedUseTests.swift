@@ -104,8 +104,8 @@ struct AskedUseTests {
     }
 
     @Test func `no question is a change that was confirmed`() {
-        let before = driver.gatekeeper.readMetrics().barriersConfirmed
+        let before = driver.gatekeeper.readMetrics().barriersAcknowledged
         #expect(ask() == confirmation)
-        #expect(driver.gatekeeper.readMetrics().barriersConfirmed == before)
+        #expect(driver.gatekeeper.readMetrics().barriersAcknowledged == before)
     }
 }

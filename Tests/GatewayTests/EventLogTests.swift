@@ -48,9 +48,9 @@ struct EventLogTests {
 
     @Test func `how things stand is the last word, a second late at most`() {
         var log = EventLog()
-        log.note(.newsReady, moment(0), "told")
-        log.note(.newsLost, moment(500), "not told")
-        log.note(.newsReady, moment(600), "told again")
+        log.note(.trackingStarted, moment(0), "told")
+        log.note(.trackingLost, moment(500), "not told")
+        log.note(.trackingStarted, moment(600), "told again")
         #expect(texts(&log) == ["told", "not told"])
         #expect(log.due == moment(1000))
 
@@ -65,9 +65,9 @@ struct EventLogTests {
 
     @Test func `what is not so any more is not written late`() {
         var log = EventLog()
-        log.note(.newsLost, moment(0), "not told")
-        log.note(.newsLost, moment(300), "not told yet")
-        log.note(.newsReady, moment(400), "told")
+        log.note(.trackingLost, moment(0), "not told")
+        log.note(.trackingLost, moment(300), "not told yet")
+        log.note(.trackingStarted, moment(400), "told")
         log.writeLate(moment(2000))
         #expect(texts(&log) == ["not told", "told"])
         #expect(log.due == .never)
@@ -86,14 +86,14 @@ struct EventLogTests {
 
     @Test func `the store and its news stand each for itself`() {
         var log = EventLog()
-        for kind in [EventLog.Kind.storeReady, .newsReady, .storeLost, .newsLost] {
+        for kind in [EventLog.Kind.storeReady, .trackingStarted, .storeLost, .trackingLost] {
             log.note(kind, moment(0), "\(kind)")
         }
         log.note(.storeReady, moment(1), "store")
-        log.note(.newsReady, moment(2), "news")
+        log.note(.trackingStarted, moment(2), "invalidations")
         _ = texts(&log)
         log.writeLate(moment(1000))
-        #expect(Set(texts(&log)) == ["store", "news"])
+        #expect(Set(texts(&log)) == ["store", "invalidations"])
     }
 
     @Test func `lines that tell no state do not come late`() {

@@ -12,12 +12,12 @@ final class GateDriver {
 
     /// The numbers of the connections.
     static let data: UInt32 = 0
-    static let news: UInt32 = 1
+    static let invalidation: UInt32 = 1
 
     let gatekeeper: Gatekeeper
 
     /// Whether the store tells of changes; otherwise that connection is refused.
-    let hearsNews: Bool
+    let sendsInvalidations: Bool
     let mint: KeyMint
     let seal: RecordSeal
     var store = TestStore()
@@ -29,9 +29,9 @@ final class GateDriver {
     init(
         _ directives: String = "latchkey_consistency strict;",
         pepper: String = String(repeating: "0a", count: 32),
-        hearsNews: Bool = false
+        sendsInvalidations: Bool = false
     ) throws {
-        self.hearsNews = hearsNews
+        self.sendsInvalidations = sendsInvalidations
         let folder = try TemporaryFolder()
         let file = try folder.file("pepper", pepper)
         let text = "latchkey_pepper_file \(file); \(directives)"
@@ -56,9 +56,9 @@ final class GateDriver {
 
     /// A gatekeeper that hears of changes, and has its lease.
     static func leased(_ directives: String = "") throws -> GateDriver {
-        let driver = try GateDriver(directives, hearsNews: true)
+        let driver = try GateDriver(directives, sendsInvalidations: true)
         driver.connect()
-        driver.connect(GateDriver.news)
+        driver.connect(GateDriver.invalidation)
         driver.beat()
         return driver
     }
@@ -167,20 +167,21 @@ extension GateDriver {
             case (Self.data, .open(let endpoint)): turn.opened.append(endpoint)
             case (Self.data, .close): turn.closed += 1
             case (Self.data, .write): turn.writes.append(TestStore.commands(in: output()))
-            case (Self.news, .open): openNews(&turn)
-            case (Self.news, .close): turn.newsClosed += 1
-            case (Self.news, .write): turn.news += TestStore.commands(in: output(link: Self.news))
+            case (Self.invalidation, .open): openInvalidation(&turn)
+            case (Self.invalidation, .close): turn.invalidationClosed += 1
+            case (Self.invalidation, .write):
+                turn.invalidation += TestStore.commands(in: output(link: Self.invalidation))
             default: Issue.record("there is no link \(link)")
             }
         }
         return turn
     }
 
-    private func openNews(_ turn: inout Turn) {
-        if hearsNews {
-            turn.newsOpened += 1
+    private func openInvalidation(_ turn: inout Turn) {
+        if sendsInvalidations {
+            turn.invalidationOpened += 1
         } else {
-            gatekeeper.linkClosed(Self.news, at: now)
+            gatekeeper.linkClosed(Self.invalidation, at: now)
         }
     }
 
@@ -208,21 +209,24 @@ extension GateDriver {
 
     /// Ends the turn, and lets the store answer until nothing is asked any more.
     func serve() {
-        while case let turn = turn(), !turn.commands.isEmpty || !turn.news.isEmpty {
+        while case let turn = turn(), !turn.commands.isEmpty || !turn.invalidation.isEmpty {
             received(store.answer(turn.commands))
-            received(store.answer(turn.news, isListening: true), link: Self.news)
+            received(store.answer(turn.invalidation, isListening: true), link: Self.invalidation)
         }
     }
 
     /// Lets the store tell that records have changed.
-    func tellChange(_ names: String...) {
+    func sendInvalidation(_ names: String...) {
         let keys = names.map { "latchkey:record:{\(Organization($0)!.locator)}" }
-        received(TestStore.message("__redis__:invalidate", TestStore.texts(keys)), link: Self.news)
+        received(
+            TestStore.message("__redis__:invalidate", TestStore.texts(keys)),
+            link: Self.invalidation
+        )
     }
 
     /// Lets the store tell something on a channel.
     func tell(_ channel: String, _ text: String) {
-        received(TestStore.message(channel, TestStore.bulk(text)), link: Self.news)
+        received(TestStore.message(channel, TestStore.bulk(text)), link: Self.invalidation)
     }
 
     func answers() -> [Answer] {
@@ -251,7 +255,7 @@ extension GateDriver {
     func logLines() -> [EventLog.Line] {
         var lines: [EventLog.Line] = []
         while let line = gatekeeper.nextLogLine() { lines.append(line) }
-        return hearsNews ? lines : lines.filter { !$0.text.contains("of changes") }
+        return sendsInvalidations ? lines : lines.filter { !$0.text.contains("invalidations") }
     }
 }
 
@@ -261,9 +265,9 @@ struct Turn {
     var closed = 0
     var writes: [[[String]]] = []
     /// What was written on the connection that hears of changes.
-    var news: [[String]] = []
-    var newsOpened = 0
-    var newsClosed = 0
+    var invalidation: [[String]] = []
+    var invalidationOpened = 0
+    var invalidationClosed = 0
 
     /// The commands of all writes.
     var commands: [[String]] { writes.flatMap { $0 } }
@@ -271,7 +275,7 @@ struct Turn {
     /// The keys that were read.
     var reads: [String] { commands.filter { $0[0] == "HMGET" }.map { $0[1] } }
 
-    var isEmpty: Bool { opened.isEmpty && closed == 0 && writes.isEmpty && news.isEmpty }
+    var isEmpty: Bool { opened.isEmpty && closed == 0 && writes.isEmpty && invalidation.isEmpty }
 }
 
 /// A folder that is removed with its last user.

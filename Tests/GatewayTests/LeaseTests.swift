@@ -35,7 +35,7 @@ struct LeaseTests {
     @Test func `a revoked key is refused once the change is told`() {
         driver.revoke("acme")
         #expect(known(key)?.result == .allowed)
-        driver.tellChange("acme")
+        driver.sendInvalidation("acme")
         #expect(known(key) == nil)
         #expect(driver.result(key) == .revoked)
         #expect(known(key)?.result == .revoked)
@@ -45,14 +45,14 @@ struct LeaseTests {
     @Test func `a change of one organization leaves others known`() {
         let other = driver.generate("umbrella")
         #expect(driver.result(other) == .allowed)
-        driver.tellChange("acme")
+        driver.sendInvalidation("acme")
         #expect(known(key) == nil)
         #expect(known(other)?.result == .allowed)
     }
 
     @Test func `a replaced key is refused, its successor and the one before are known together`() {
         let next = driver.generate("acme", graceMilliseconds: 500)
-        driver.tellChange("acme")
+        driver.sendInvalidation("acme")
         #expect(driver.result(next) == .allowed)
         #expect(known(key)?.result == .allowed)
         #expect(known(next)?.result == .allowed)
@@ -74,10 +74,13 @@ struct LeaseTests {
     func `what is known counts for the lease, from the sending of the last answered heartbeat`() {
         driver.tick(afterMilliseconds: 250)
         let turn = driver.turn()
-        #expect(turn.news.count == 1 && turn.commands.count == 1)
+        #expect(turn.invalidation.count == 1 && turn.commands.count == 1)
         driver.advance(milliseconds: 600)
         driver.received(driver.store.answer(turn.commands))
-        driver.received(driver.store.answer(turn.news, isListening: true), link: GateDriver.news)
+        driver.received(
+            driver.store.answer(turn.invalidation, isListening: true),
+            link: GateDriver.invalidation
+        )
         driver.advance(milliseconds: 399)
         #expect(known(key)?.result == .allowed)
         driver.advance(milliseconds: 1)
@@ -90,8 +93,8 @@ struct LeaseTests {
         let turn = driver.turn()
         if heard {
             driver.received(
-                driver.store.answer(turn.news, isListening: true),
-                link: GateDriver.news
+                driver.store.answer(turn.invalidation, isListening: true),
+                link: GateDriver.invalidation
             )
         } else {
             driver.received(driver.store.answer(turn.commands))
@@ -117,8 +120,8 @@ struct LeaseTests {
     @Test func `an answer to another heartbeat ends the connection`() {
         driver.tick(afterMilliseconds: 250)
         _ = driver.turn()
-        driver.received(TestStore.texts(["pong", "17"]), link: GateDriver.news)
-        #expect(driver.turn().newsClosed == 1)
+        driver.received(TestStore.texts(["pong", "17"]), link: GateDriver.invalidation)
+        #expect(driver.turn().invalidationClosed == 1)
         #expect(known(key) == nil)
     }
 
@@ -127,18 +130,18 @@ struct LeaseTests {
             driver.tick(afterMilliseconds: 250)
             let turn = driver.turn()
             driver.received(driver.store.answer(turn.commands))
-            driver.received("-LOADING Redis is loading\r\n", link: GateDriver.news)
+            driver.received("-LOADING Redis is loading\r\n", link: GateDriver.invalidation)
         }
         #expect(known(key) == nil)
-        #expect(driver.turn().newsClosed == 0)
+        #expect(driver.turn().invalidationClosed == 0)
     }
 
     @Test func `a reply that was overtaken by a change is used and not kept`() {
-        driver.tellChange("acme")
+        driver.sendInvalidation("acme")
         driver.check(key, request: 1)
         let answer = driver.store.answer(driver.turn().commands)
         driver.revoke("acme")
-        driver.tellChange("acme")
+        driver.sendInvalidation("acme")
         driver.received(answer)
         #expect(driver.results() == [1: .allowed])
         #expect(known(key) == nil)
@@ -146,7 +149,7 @@ struct LeaseTests {
     }
 
     @Test func `of two reads under way the last one is kept`() {
-        driver.tellChange("acme")
+        driver.sendInvalidation("acme")
         driver.check(key, request: 1)
         let first = driver.turn()
         driver.check(key, request: 2)
@@ -158,11 +161,11 @@ struct LeaseTests {
     }
 
     @Test func `the loss of the news makes every check read the store, and so does their return`() {
-        driver.gatekeeper.linkClosed(GateDriver.news, at: driver.now)
+        driver.gatekeeper.linkClosed(GateDriver.invalidation, at: driver.now)
         #expect(known(key) == nil)
         #expect(driver.result(key) == .allowed)
         #expect(known(key) == nil)
-        driver.connect(GateDriver.news)
+        driver.connect(GateDriver.invalidation)
         #expect(known(key) == nil)
         driver.beat()
         #expect(driver.result(key) == .allowed)
@@ -170,10 +173,10 @@ struct LeaseTests {
     }
 
     @Test func `what was asked before the news came back is not kept`() {
-        driver.gatekeeper.linkClosed(GateDriver.news, at: driver.now)
+        driver.gatekeeper.linkClosed(GateDriver.invalidation, at: driver.now)
         driver.check(key, request: 1)
         let answer = driver.store.answer(driver.turn().commands)
-        driver.connect(GateDriver.news)
+        driver.connect(GateDriver.invalidation)
         driver.received(answer)
         driver.beat()
         #expect(driver.results() == [1: .allowed])
@@ -186,7 +189,7 @@ struct LeaseTests {
     {
         driver.received(
             TestStore.message("__redis__:invalidate", content),
-            link: GateDriver.news
+            link: GateDriver.invalidation
         )
         #expect(known(key) == nil)
         driver.tick()
@@ -201,7 +204,7 @@ struct LeaseTests {
         for name in ["latchkey:record:{}", "x", "latchkey:record:{R7MHCgA7bVut-6}"] {
             driver.received(
                 TestStore.message("__redis__:invalidate", TestStore.texts([name])),
-                link: GateDriver.news
+                link: GateDriver.invalidation
             )
         }
         #expect(known(key)?.result == .allowed)
@@ -209,7 +212,7 @@ struct LeaseTests {
 
     @Test func `revoked keys are known as such, and cause no reads`() {
         driver.revoke("acme")
-        driver.tellChange("acme")
+        driver.sendInvalidation("acme")
         #expect(driver.result(key) == .revoked)
         for _ in 0..<100 { #expect(known(key)?.result == .revoked) }
         #expect(driver.turn().isEmpty)
@@ -217,7 +220,7 @@ struct LeaseTests {
 
     @Test func `a record that cannot be trusted is never kept`() {
         driver.store.alter(Organization("acme")!, "mac", "0")
-        driver.tellChange("acme")
+        driver.sendInvalidation("acme")
         #expect(driver.result(key) == .unavailable)
         #expect(known(key) == nil)
     }
@@ -225,11 +228,11 @@ struct LeaseTests {
     @Test func `an earlier record that was put back is refused with a clear line`() {
         let earlier = driver.store
         driver.revoke("acme")
-        driver.tellChange("acme")
+        driver.sendInvalidation("acme")
         #expect(driver.result(key) == .revoked)
         _ = driver.logLines()
         driver.store = earlier
-        driver.tellChange("acme")
+        driver.sendInvalidation("acme")
         #expect(driver.result(key) == .unavailable)
         #expect(driver.logLines().contains { $0.text.contains("earlier version") })
         #expect(known(key) == nil)
@@ -238,11 +241,11 @@ struct LeaseTests {
     @Test func `a version that nobody sealed is not remembered`() {
         driver.revoke("acme")
         driver.store.alter(Organization("acme")!, "version", "9000000")
-        driver.tellChange("acme")
+        driver.sendInvalidation("acme")
         #expect(driver.result(key) == .revoked)
         driver.store.alter(Organization("acme")!, "version", "3")
         let next = driver.generate("acme")
-        driver.tellChange("acme")
+        driver.sendInvalidation("acme")
         #expect(driver.result(next) == .allowed)
     }
 }

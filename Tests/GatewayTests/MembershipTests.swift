@@ -20,9 +20,9 @@ struct MembershipTests {
     }
 
     @Test func `a worker writes who it is and what it may trust`() throws {
-        let driver = try GateDriver("latchkey_outage_grace 2s;", hearsNews: true)
+        let driver = try GateDriver("latchkey_outage_grace 2s;", sendsInvalidations: true)
         driver.connect()
-        driver.connect(GateDriver.news)
+        driver.connect(GateDriver.invalidation)
         driver.tick()
         let entry = try #require(entries(driver.turn()).first)
         #expect(entry[2] == "000000000000abcd")
@@ -33,15 +33,15 @@ struct MembershipTests {
     }
 
     @Test func `a strict worker says that it trusts nothing`() throws {
-        let driver = try GateDriver("latchkey_consistency strict;", hearsNews: true)
+        let driver = try GateDriver("latchkey_consistency strict;", sendsInvalidations: true)
         driver.connect()
-        driver.connect(GateDriver.news)
+        driver.connect(GateDriver.invalidation)
         driver.tick()
         #expect(entries(driver.turn()).first?[3].contains("lease=0 grace=0 ") == true)
     }
 
     @Test func `a worker writes no entry before it knows whether it gets invalidations`() throws {
-        let driver = try GateDriver("", hearsNews: true)
+        let driver = try GateDriver("", sendsInvalidations: true)
         driver.connect()
         driver.tick()
         #expect(entries(driver.turn()).isEmpty)
@@ -70,13 +70,13 @@ struct MembershipTests {
     @Test func `an entry with tracking stays until all that was cached under it has ended`() throws
     {
         let driver = try GateDriver.leased("latchkey_outage_grace 2s;")
-        driver.gatekeeper.linkClosed(GateDriver.news, at: driver.now)
+        driver.gatekeeper.linkClosed(GateDriver.invalidation, at: driver.now)
         var written: [String] = []
         for _ in 0..<14 {
             driver.tick(afterMilliseconds: 250)
             let turn = driver.turn()
-            if turn.newsOpened > 0 {
-                driver.gatekeeper.linkClosed(GateDriver.news, at: driver.now)
+            if turn.invalidationOpened > 0 {
+                driver.gatekeeper.linkClosed(GateDriver.invalidation, at: driver.now)
             }
             written.append(entries(turn).first?[3] ?? "")
             driver.received(driver.store.answer(turn.commands))
@@ -86,28 +86,28 @@ struct MembershipTests {
     }
 
     @Test func `an entry without tracking is no reason to trust anything`() throws {
-        let driver = try GateDriver("", hearsNews: true)
+        let driver = try GateDriver("", sendsInvalidations: true)
         driver.connect()
         driver.tick()
-        #expect(driver.turn().newsOpened == 0)
-        driver.gatekeeper.linkClosed(GateDriver.news, at: driver.now)
+        #expect(driver.turn().invalidationOpened == 0)
+        driver.gatekeeper.linkClosed(GateDriver.invalidation, at: driver.now)
         driver.tick()
         let untracked = driver.turn().commands
         #expect(untracked.contains { $0[0] == "HSET" && $0[3].contains("tracking=off") })
         driver.tick(afterMilliseconds: 200)
         _ = driver.turn()
-        driver.gatekeeper.linkOpened(GateDriver.news, at: driver.now)
-        while case let turn = driver.turn(), !turn.news.isEmpty {
+        driver.gatekeeper.linkOpened(GateDriver.invalidation, at: driver.now)
+        while case let turn = driver.turn(), !turn.invalidation.isEmpty {
             driver.received(
-                driver.store.answer(turn.news, isListening: true),
-                link: GateDriver.news
+                driver.store.answer(turn.invalidation, isListening: true),
+                link: GateDriver.invalidation
             )
         }
         driver.tick()
         let heartbeats = driver.turn()
         driver.received(
-            driver.store.answer(heartbeats.news, isListening: true),
-            link: GateDriver.news
+            driver.store.answer(heartbeats.invalidation, isListening: true),
+            link: GateDriver.invalidation
         )
         driver.received(driver.store.answer(untracked))
         let key = driver.generate("acme")
@@ -125,24 +125,24 @@ struct MembershipTests {
         throws
     {
         let driver = try GateDriver.leased()
-        driver.gatekeeper.linkClosed(GateDriver.news, at: driver.now)
+        driver.gatekeeper.linkClosed(GateDriver.invalidation, at: driver.now)
         for round in 0..<100 {
             driver.tick(afterMilliseconds: 250)
             let turn = driver.turn()
             driver.received(driver.store.answer(turn.commands))
-            guard turn.newsOpened > 0 else { continue }
+            guard turn.invalidationOpened > 0 else { continue }
             if round > 10 { break }
-            driver.gatekeeper.linkClosed(GateDriver.news, at: driver.now)
+            driver.gatekeeper.linkClosed(GateDriver.invalidation, at: driver.now)
         }
-        driver.gatekeeper.linkOpened(GateDriver.news, at: driver.now)
+        driver.gatekeeper.linkOpened(GateDriver.invalidation, at: driver.now)
         var held: [[String]] = []
         for _ in 0..<4 {
             driver.tick()
             let turn = driver.turn()
             held += turn.commands
             driver.received(
-                driver.store.answer(turn.news, isListening: true),
-                link: GateDriver.news
+                driver.store.answer(turn.invalidation, isListening: true),
+                link: GateDriver.invalidation
             )
         }
         let key = driver.generate("acme")
@@ -154,13 +154,16 @@ struct MembershipTests {
     }
 
     @Test func `nothing is trusted and nothing kept before the entry is confirmed`() throws {
-        let driver = try GateDriver("", hearsNews: true)
+        let driver = try GateDriver("", sendsInvalidations: true)
         driver.connect()
-        driver.connect(GateDriver.news)
+        driver.connect(GateDriver.invalidation)
         let key = driver.generate("acme")
         driver.tick()
         let turn = driver.turn()
-        driver.received(driver.store.answer(turn.news, isListening: true), link: GateDriver.news)
+        driver.received(
+            driver.store.answer(turn.invalidation, isListening: true),
+            link: GateDriver.invalidation
+        )
         driver.check(key, request: 1)
         let read = driver.turn()
         #expect(read.reads.count == 1)
@@ -193,8 +196,8 @@ struct MembershipTests {
         for _ in 0..<3 {
             driver.tick(afterMilliseconds: 250)
             driver.received(
-                driver.store.answer(driver.turn().news, isListening: true),
-                link: GateDriver.news
+                driver.store.answer(driver.turn().invalidation, isListening: true),
+                link: GateDriver.invalidation
             )
         }
         driver.received(driver.store.answer(turn.commands))
@@ -206,9 +209,15 @@ struct MembershipTests {
         let key = driver.generate("acme")
         driver.tick(afterMilliseconds: 250)
         let turn = driver.turn()
-        driver.received(TestStore.message("__redis__:invalidate", "*-1\r\n"), link: GateDriver.news)
+        driver.received(
+            TestStore.message("__redis__:invalidate", "*-1\r\n"),
+            link: GateDriver.invalidation
+        )
         driver.received(driver.store.answer(turn.commands))
-        driver.received(driver.store.answer(turn.news, isListening: true), link: GateDriver.news)
+        driver.received(
+            driver.store.answer(turn.invalidation, isListening: true),
+            link: GateDriver.invalidation
+        )
         #expect(driver.result(key) == .allowed)
         #expect(known(driver, key) == nil)
     }
@@ -216,17 +225,20 @@ struct MembershipTests {
     @Test func `a store that refuses the entry is read for every check, and the log says so`()
         throws
     {
-        let driver = try GateDriver("", hearsNews: true)
+        let driver = try GateDriver("", sendsInvalidations: true)
         driver.connect()
-        driver.connect(GateDriver.news)
+        driver.connect(GateDriver.invalidation)
         driver.tick()
         let turn = driver.turn()
-        driver.received(driver.store.answer(turn.news, isListening: true), link: GateDriver.news)
+        driver.received(
+            driver.store.answer(turn.invalidation, isListening: true),
+            link: GateDriver.invalidation
+        )
         driver.received("-NOPERM No permissions to access a key\r\n")
         let key = driver.generate("acme")
         #expect(driver.result(key) == .allowed)
         #expect(known(driver, key) == nil)
-        let line = driver.logLines().first { $0.text.contains("list of gateways") }
+        let line = driver.logLines().first { $0.text.contains("membership list") }
         #expect(line?.level == .error)
         #expect(line?.text.contains("NOPERM") == true)
     }
@@ -248,7 +260,10 @@ struct MembershipTests {
             driver.tell("latchkey:barrier", text)
         }
         driver.tell("another:channel", barrierID)
-        driver.received(TestStore.message("latchkey:barrier", ":1\r\n"), link: GateDriver.news)
+        driver.received(
+            TestStore.message("latchkey:barrier", ":1\r\n"),
+            link: GateDriver.invalidation
+        )
         #expect(driver.turn().commands.isEmpty)
     }
 
@@ -264,7 +279,7 @@ struct MembershipTests {
         #expect(entries(turn).isEmpty)
         driver.received(driver.store.answer(turn.commands))
         driver.serve()
-        #expect(driver.gatekeeper.isSettled)
+        #expect(driver.gatekeeper.unconfirmedCount == 0)
     }
 
     @Test func `uses of earlier keys are counted and sent within a second`() throws {
@@ -298,7 +313,7 @@ struct MembershipTests {
         driver.advance(milliseconds: 10)
         #expect(known(driver, key)?.source == .cache)
         let last = driver.now.unix.milliseconds
-        #expect(!driver.gatekeeper.isSettled)
+        #expect(driver.gatekeeper.unconfirmedCount > 0)
         driver.beat(times: 4)
         #expect(driver.store.lastUses["\(Organization("acme")!.locator)"] == "\(last)")
     }

@@ -27,7 +27,7 @@ struct MetricsTests {
         let metrics = metrics(try GateDriver())
         #expect(metrics.storeReads == 0)
         #expect(metrics.data.connections == 0)
-        #expect(metrics.news.losses == 0)
+        #expect(metrics.invalidation.losses == 0)
         #expect(metrics.cacheRecords == 0)
         #expect(metrics.trustedUntil == .origin)
         #expect(counts(metrics.storeWaits) == [UInt64](repeating: 0, count: 17))
@@ -95,7 +95,7 @@ struct MetricsTests {
     @Test func `connections count when they can be used, and losses when they could`() throws {
         let driver = try GateDriver.leased()
         #expect(metrics(driver).data.connections == 1)
-        #expect(metrics(driver).news.connections == 1)
+        #expect(metrics(driver).invalidation.connections == 1)
         driver.gatekeeper.linkClosed(GateDriver.data, at: driver.now)
         for _ in 0..<3 {
             driver.tick(afterMilliseconds: 1000)
@@ -111,16 +111,19 @@ struct MetricsTests {
 
     @Test func `news of changes count by the record, and a flush as such`() throws {
         let driver = try GateDriver.leased()
-        driver.tellChange("acme", "umbrella")
+        driver.sendInvalidation("acme", "umbrella")
         driver.received(
             TestStore.message(
                 "__redis__:invalidate",
                 TestStore.texts(["latchkey:record:no", "x"])
             ),
-            link: GateDriver.news
+            link: GateDriver.invalidation
         )
         #expect(metrics(driver).invalidations == 2)
-        driver.received(TestStore.message("__redis__:invalidate", "*-1\r\n"), link: GateDriver.news)
+        driver.received(
+            TestStore.message("__redis__:invalidate", "*-1\r\n"),
+            link: GateDriver.invalidation
+        )
         #expect(metrics(driver).flushes == 1)
         #expect(metrics(driver).trustedUntil == .origin)
     }
@@ -129,7 +132,7 @@ struct MetricsTests {
         let driver = try GateDriver.leased("latchkey_lease 1s;")
         let end = driver.now.monotonic.advanced(byMilliseconds: 1000)
         #expect(metrics(driver).trustedUntil == end)
-        driver.gatekeeper.linkClosed(GateDriver.news, at: driver.now)
+        driver.gatekeeper.linkClosed(GateDriver.invalidation, at: driver.now)
         #expect(metrics(driver).trustedUntil == .origin)
     }
 
@@ -152,7 +155,7 @@ struct MetricsTests {
         }
         #expect(metrics(driver).streamsOpen == 2)
         driver.revoke("acme")
-        driver.tellChange("acme")
+        driver.sendInvalidation("acme")
         driver.serve()
         #expect(metrics(driver).streamsEnded == 0)
         while driver.gatekeeper.nextEndedStream() != nil {}
@@ -167,7 +170,7 @@ struct MetricsTests {
         driver.advance(milliseconds: 100)
         driver.tell(Self.channel, barrierID.description)
         let metrics = metrics(driver)
-        #expect(metrics.barriersConfirmed == 1)
+        #expect(metrics.barriersAcknowledged == 1)
         #expect(metrics.changeDelays.sumNanoseconds == 40_000_000)
         #expect(counts(metrics.changeDelays)[8] == 1)
     }
@@ -177,14 +180,14 @@ struct MetricsTests {
         let nonces = (0..<64).map { _ in barrierID(driver) }
         for barrierID in nonces + nonces { driver.tell(Self.channel, barrierID.description) }
         for _ in 0..<64 { driver.tell(Self.channel, barrierID(driver).description) }
-        #expect(metrics(driver).barriersConfirmed == 128)
+        #expect(metrics(driver).barriersAcknowledged == 128)
     }
 
     @Test func `a change by a machine with another time is confirmed, and has no delay`() throws {
         let driver = try GateDriver.leased()
         driver.tell(Self.channel, String(repeating: "0", count: 32))
         driver.tell(Self.channel, String(repeating: "f", count: 32))
-        #expect(metrics(driver).barriersConfirmed == 2)
+        #expect(metrics(driver).barriersAcknowledged == 2)
         #expect(counts(metrics(driver).changeDelays).reduce(0, +) == 0)
     }
 
@@ -193,11 +196,11 @@ struct MetricsTests {
         let barrierID = barrierID(driver)
         driver.gatekeeper.linkClosed(GateDriver.data, at: driver.now)
         driver.tell(Self.channel, barrierID.description)
-        #expect(metrics(driver).barriersConfirmed == 0)
+        #expect(metrics(driver).barriersAcknowledged == 0)
         driver.tick(afterMilliseconds: 70)
         driver.connect()
         driver.tell(Self.channel, barrierID.description)
-        #expect(metrics(driver).barriersConfirmed == 1)
+        #expect(metrics(driver).barriersAcknowledged == 1)
         #expect(metrics(driver).changeDelays.sumNanoseconds >= 70_000_000)
     }
 }

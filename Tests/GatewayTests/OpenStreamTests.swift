@@ -48,9 +48,9 @@ struct OpenStreamTests {
         for request: UInt in 1...3 { open(key, request) }
         driver.revoke("acme")
         #expect(ended().isEmpty)
-        driver.tellChange("acme")
+        driver.sendInvalidation("acme")
         #expect(ended() == [1, 2, 3])
-        driver.tellChange("acme")
+        driver.sendInvalidation("acme")
         #expect(ended().isEmpty)
     }
 
@@ -58,7 +58,7 @@ struct OpenStreamTests {
         let old = driver.generate("acme")
         open(old, 1)
         let new = driver.generate("acme")
-        driver.tellChange("acme")
+        driver.sendInvalidation("acme")
         open(new, 2)
         #expect(ended() == [1])
     }
@@ -67,14 +67,14 @@ struct OpenStreamTests {
         let names = (0..<200).map { "org-\($0)" }
         for (index, name) in names.enumerated() { open(driver.generate(name), UInt(index + 1)) }
         driver.revoke("org-7")
-        driver.tellChange("org-7")
+        driver.sendInvalidation("org-7")
         #expect(ended() == [8])
     }
 
     @Test func `a change that ends no key ends no request`() {
         let key = driver.generate("acme")
         open(key, 1)
-        driver.tellChange("acme")
+        driver.sendInvalidation("acme")
         #expect(ended().isEmpty)
     }
 
@@ -92,7 +92,7 @@ struct OpenStreamTests {
         let old = driver.generate("acme")
         open(old, 1)
         _ = driver.generate("acme", graceMilliseconds: 2000)
-        driver.tellChange("acme")
+        driver.sendInvalidation("acme")
         #expect(ended().isEmpty)
         driver.tick(afterMilliseconds: 1900)
         #expect(ended().isEmpty)
@@ -151,7 +151,7 @@ struct OpenStreamTests {
         open(key, 2)
         driver.gatekeeper.closeStream(stream)
         driver.revoke("acme")
-        driver.tellChange("acme")
+        driver.sendInvalidation("acme")
         #expect(ended() == [2])
     }
 
@@ -159,7 +159,7 @@ struct OpenStreamTests {
         let key = driver.generate("acme")
         let stream = open(key, 1)
         driver.revoke("acme")
-        driver.tellChange("acme")
+        driver.sendInvalidation("acme")
         driver.serve()
         driver.gatekeeper.closeStream(stream)
         #expect(driver.gatekeeper.nextEndedStream() == nil)
@@ -169,7 +169,7 @@ struct OpenStreamTests {
         #expect(again != stream)
         driver.gatekeeper.closeStream(stream)
         driver.revoke("umbrella")
-        driver.tellChange("umbrella")
+        driver.sendInvalidation("umbrella")
         #expect(ended() == [2])
     }
 
@@ -179,7 +179,7 @@ struct OpenStreamTests {
         let answer = driver.store.answer(driver.turn().commands)
         driver.received(answer)
         driver.revoke("acme")
-        driver.tellChange("acme")
+        driver.sendInvalidation("acme")
         let decision = driver.answers().first?.decision
         #expect(decision?.result == .allowed)
         _ = driver.gatekeeper.openStream(1, decision!.locator!, decision!.streamKey!)
@@ -189,11 +189,11 @@ struct OpenStreamTests {
     /// Two checks whose replies, from before a change and from behind it, come together when the news
     /// have come already; the first one is let in and opened.
     private func openBehindChange(_ key: [UInt8], _ change: () -> Void) {
-        driver.tellChange("acme")
+        driver.sendInvalidation("acme")
         driver.check(key, request: 1)
         let before = driver.store.answer(driver.turn().commands)
         change()
-        driver.tellChange("acme")
+        driver.sendInvalidation("acme")
         driver.check(key, request: 2)
         driver.received(before + driver.store.answer(driver.turn().commands))
         let decision = driver.answers().first?.decision
@@ -223,10 +223,10 @@ struct OpenStreamTests {
         open(key, 1)
         let other = driver.generate("umbrella")
         open(other, 2)
-        driver.gatekeeper.linkClosed(GateDriver.news, at: driver.now)
+        driver.gatekeeper.linkClosed(GateDriver.invalidation, at: driver.now)
         driver.revoke("acme")
         #expect(ended().isEmpty)
-        driver.connect(GateDriver.news)
+        driver.connect(GateDriver.invalidation)
         #expect(ended() == [1])
     }
 
@@ -234,7 +234,7 @@ struct OpenStreamTests {
         let key = driver.generate("acme")
         open(key, 1)
         driver.revoke("acme")
-        driver.tellChange("acme")
+        driver.sendInvalidation("acme")
         #expect(driver.turn().reads.count == 1)
         driver.gatekeeper.linkClosed(GateDriver.data, at: driver.now)
         for _ in 0..<3 {
@@ -252,7 +252,10 @@ struct OpenStreamTests {
         open(driver.generate("acme"), 1)
         open(driver.generate("umbrella"), 2)
         driver.store.removeAll()
-        driver.received(TestStore.message("__redis__:invalidate", "*-1\r\n"), link: GateDriver.news)
+        driver.received(
+            TestStore.message("__redis__:invalidate", "*-1\r\n"),
+            link: GateDriver.invalidation
+        )
         #expect(ended() == [1, 2])
     }
 
@@ -265,7 +268,7 @@ struct OpenStreamTests {
         _ = driver.gatekeeper.openStream(1, decision.locator!, decision.streamKey!)
         #expect(driver.turn().reads.isEmpty)
         driver.revoke("acme")
-        driver.tellChange("acme")
+        driver.sendInvalidation("acme")
         driver.serve()
         #expect(driver.gatekeeper.nextEndedStream() == 1)
     }
@@ -284,7 +287,7 @@ struct OpenStreamTests {
         }
         for name in 0..<5 {
             driver.revoke("org-\(name)")
-            driver.tellChange("org-\(name)")
+            driver.sendInvalidation("org-\(name)")
         }
         #expect(ended() == Set(open.keys))
     }

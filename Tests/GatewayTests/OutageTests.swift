@@ -9,7 +9,7 @@ import Testing
 struct OutageTests {
     private func cutOff(_ driver: GateDriver) {
         driver.gatekeeper.linkClosed(GateDriver.data, at: driver.now)
-        driver.gatekeeper.linkClosed(GateDriver.news, at: driver.now)
+        driver.gatekeeper.linkClosed(GateDriver.invalidation, at: driver.now)
     }
 
     /// Lets time pass while all connections are refused.
@@ -20,8 +20,8 @@ struct OutageTests {
             if !turn.opened.isEmpty {
                 driver.gatekeeper.linkClosed(GateDriver.data, at: driver.now)
             }
-            if turn.newsOpened > 0 {
-                driver.gatekeeper.linkClosed(GateDriver.news, at: driver.now)
+            if turn.invalidationOpened > 0 {
+                driver.gatekeeper.linkClosed(GateDriver.invalidation, at: driver.now)
             }
         }
         _ = driver.answers()
@@ -93,7 +93,7 @@ struct OutageTests {
         let key = driver.generate("acme")
         #expect(driver.result(key) == .allowed)
         driver.revoke("acme")
-        driver.tellChange("acme")
+        driver.sendInvalidation("acme")
         cutOff(driver)
         advance(driver, milliseconds: 100)
         #expect(decision(driver, key)?.result ?? .unavailable == .unavailable)
@@ -103,7 +103,7 @@ struct OutageTests {
         let driver = try GateDriver.leased("latchkey_outage_grace 3s;")
         let key = driver.generate("acme")
         #expect(driver.result(key) == .allowed)
-        driver.gatekeeper.linkClosed(GateDriver.news, at: driver.now)
+        driver.gatekeeper.linkClosed(GateDriver.invalidation, at: driver.now)
         driver.revoke("acme")
         #expect(driver.result(key) == .revoked)
         cutOff(driver)
@@ -156,7 +156,7 @@ struct OutageTests {
         cutOff(driver)
         driver.revoke("acme")
         driver.connect(GateDriver.data)
-        driver.connect(GateDriver.news)
+        driver.connect(GateDriver.invalidation)
         driver.beat()
         #expect(driver.result(key) == .revoked)
     }

@@ -68,14 +68,14 @@ struct RecognitionTests {
         let first = driver.generate("acme")
         #expect(result(first) == .allowed)
         let second = driver.generate("acme")
-        driver.tellChange("acme")
+        driver.sendInvalidation("acme")
         #expect(result(first) == .revoked)
         #expect(result(second) == .allowed)
         #expect(result(first) == .revoked)
         #expect(result(second) == .allowed)
         for _ in 0..<3 { #expect(decision(first)?.locator == Organization("acme")?.locator) }
         driver.revoke("acme")
-        driver.tellChange("acme")
+        driver.sendInvalidation("acme")
         #expect(result(second) == .revoked)
         #expect(result(first) == .revoked)
     }
@@ -93,7 +93,7 @@ struct RecognitionTests {
         let first = driver.generate("acme")
         #expect(result(first) == .allowed)
         let second = driver.generate("acme", graceMilliseconds: 500)
-        driver.tellChange("acme")
+        driver.sendInvalidation("acme")
         for _ in 0..<3 {
             #expect(result(first) == .allowed)
             #expect(result(second) == .allowed)

@@ -25,21 +25,21 @@ struct RecordCacheTests {
         let cache = RecordCache(countMax: 10)
         let kept = (0..<10).map { keys($0, until: $0.isMultiple(of: 2) ? Int64($0) : nil) }
         for (number, keys) in kept.enumerated() {
-            cache.keep(keys, version: 1, for: organization(number).locator)
+            cache.store(keys, version: 1, for: organization(number).locator)
         }
         for (number, keys) in kept.enumerated() {
-            #expect(cache.knowledge(of: organization(number).locator)?.keys == keys)
+            #expect(cache.lookup(organization(number).locator)?.keys == keys)
         }
-        #expect(cache.knowledge(of: organization(10).locator) == nil)
+        #expect(cache.lookup(organization(10).locator) == nil)
         #expect(cache.count == 10)
     }
 
     @Test func `an organization without a key is known, too`() {
         let cache = RecordCache(countMax: 2)
-        cache.keep(keys(1), version: 1, for: organization(1).locator)
-        cache.keep(nil, version: 2, for: organization(1).locator)
-        #expect(cache.knows(organization(1).locator))
-        #expect(cache.knowledge(of: organization(1).locator)?.keys == nil)
+        cache.store(keys(1), version: 1, for: organization(1).locator)
+        cache.store(nil, version: 2, for: organization(1).locator)
+        #expect(cache.isValid(organization(1).locator))
+        #expect(cache.lookup(organization(1).locator)?.keys == nil)
     }
 
     @Test func `the key before is kept with its end`() {
@@ -50,19 +50,19 @@ struct RecordCacheTests {
             active: keys(1).active,
             previous: .init(verifier: first.verifier, until: UnixTime(milliseconds: 5))
         )
-        cache.keep(both, version: 1, for: organization(1).locator)
-        #expect(cache.knowledge(of: organization(1).locator)?.keys == both)
-        cache.keep(keys(1), version: 2, for: organization(1).locator)
-        #expect(cache.knowledge(of: organization(1).locator)?.keys?.previous == nil)
+        cache.store(both, version: 1, for: organization(1).locator)
+        #expect(cache.lookup(organization(1).locator)?.keys == both)
+        cache.store(keys(1), version: 2, for: organization(1).locator)
+        #expect(cache.lookup(organization(1).locator)?.keys?.previous == nil)
     }
 
     @Test func `what is forgotten leaves its version behind`() {
         let cache = RecordCache(countMax: 2)
-        cache.keep(keys(1), version: 7, for: organization(1).locator)
-        cache.keep(nil, version: nil, for: organization(1).locator)
-        cache.forget(organization(1).locator)
-        cache.forget(organization(2).locator)
-        #expect(!cache.knows(organization(1).locator))
+        cache.store(keys(1), version: 7, for: organization(1).locator)
+        cache.store(nil, version: nil, for: organization(1).locator)
+        cache.invalidate(organization(1).locator)
+        cache.invalidate(organization(2).locator)
+        #expect(!cache.isValid(organization(1).locator))
         #expect(cache.version(of: organization(1).locator) == 7)
         #expect(cache.version(of: organization(2).locator) == 0)
     }
@@ -70,15 +70,15 @@ struct RecordCacheTests {
     @Test func `a full cache gives up what was not visited`() {
         let cache = RecordCache(countMax: 100)
         for number in 0..<100 {
-            cache.keep(keys(number), version: 1, for: organization(number).locator)
+            cache.store(keys(number), version: 1, for: organization(number).locator)
         }
-        for number in 0..<50 { _ = cache.knowledge(of: organization(number).locator) }
+        for number in 0..<50 { _ = cache.lookup(organization(number).locator) }
         for number in 100..<150 {
-            cache.keep(keys(number), version: 1, for: organization(number).locator)
+            cache.store(keys(number), version: 1, for: organization(number).locator)
         }
-        for number in 0..<50 { #expect(cache.knows(organization(number).locator)) }
-        for number in 50..<100 { #expect(!cache.knows(organization(number).locator)) }
-        for number in 100..<150 { #expect(cache.knows(organization(number).locator)) }
+        for number in 0..<50 { #expect(cache.isValid(organization(number).locator)) }
+        for number in 50..<100 { #expect(!cache.isValid(organization(number).locator)) }
+        for number in 100..<150 { #expect(cache.isValid(organization(number).locator)) }
         #expect(cache.count == 100)
     }
 
@@ -95,17 +95,17 @@ struct RecordCacheTests {
             switch Int.random(in: 0..<100, using: &generator) {
             case 0..<40:
                 let keys = Bool.random(using: &generator) ? all[number] : nil
-                cache.keep(keys, version: nil, for: locator)
+                cache.store(keys, version: nil, for: locator)
                 model[number] = .some(keys)
-                #expect(cache.knows(locator), "seed \(seed)")
+                #expect(cache.isValid(locator), "seed \(seed)")
             case 40..<55:
-                cache.forget(locator)
+                cache.invalidate(locator)
                 model[number] = nil
             case 55:
-                cache.forgetAll()
+                cache.invalidateAll()
                 model = [:]
             default:
-                guard let known = cache.knowledge(of: locator) else { continue }
+                guard let known = cache.lookup(locator) else { continue }
                 #expect(model[number] == .some(known.keys), "seed \(seed)")
             }
             #expect(cache.count <= countMax, "seed \(seed)")
@@ -115,11 +115,11 @@ struct RecordCacheTests {
     @Test func `uses are taken a shard after another`() {
         let cache = RecordCache(countMax: 1000)
         for number in 0..<1000 {
-            cache.keep(keys(number), version: 1, for: organization(number).locator)
+            cache.store(keys(number), version: 1, for: organization(number).locator)
             _ = cache.noteUse(of: organization(number).locator, at: UnixTime(milliseconds: 1))
         }
         var shards: [UInt8] = []
-        func take() -> Bool { cache.takeUses(7) { shards.append($0.locator.firstDigit) } }
+        func take() -> Bool { cache.dequeueUses(7) { shards.append($0.locator.firstDigit) } }
         while !take() {}
         #expect(shards.count == 1000)
         #expect(shards == shards.sorted())
@@ -139,15 +139,15 @@ struct RecordCacheTests {
             let number = Int.random(in: 0..<30, using: &generator)
             let locator = organization(number).locator
             if Int.random(in: 0..<10, using: &generator) == 0 {
-                _ = cache.takeUses(Int.random(in: 1...5, using: &generator), take)
+                _ = cache.dequeueUses(Int.random(in: 1...5, using: &generator), take)
             } else {
-                if let lost = cache.keep(keys(number), version: 1, for: locator) { take(lost) }
+                if let lost = cache.store(keys(number), version: 1, for: locator) { take(lost) }
                 #expect(cache.noteUse(of: locator, at: UnixTime(milliseconds: Int64(time))))
                 waiting[locator] = Int64(time)
             }
             #expect(cache.usesCount == waiting.count, "seed \(seed)")
         }
-        while cache.usesCount > 0 { _ = cache.takeUses(3, take) }
+        while cache.usesCount > 0 { _ = cache.dequeueUses(3, take) }
         #expect(waiting.isEmpty, "seed \(seed)")
     }
 
@@ -156,13 +156,13 @@ struct RecordCacheTests {
         var uses: [Locator: UnixTime] = [:]
         func take(_ count: Int) -> Int {
             let before = uses.count
-            _ = cache.takeUses(count) { uses[$0.locator] = $0.at }
+            _ = cache.dequeueUses(count) { uses[$0.locator] = $0.at }
             return uses.count - before
         }
         for number in 0..<10 {
             let locator = organization(number).locator
-            cache.keep(keys(number), version: 1, for: locator)
-            let slot = cache.knowledge(of: locator)!.slot
+            cache.store(keys(number), version: 1, for: locator)
+            let slot = cache.lookup(locator)!.slot
             for time in 1...3 { cache.noteUse(slot, at: UnixTime(milliseconds: Int64(time))) }
         }
         #expect(cache.usesCount == 10)
@@ -172,12 +172,22 @@ struct RecordCacheTests {
         #expect(uses.values.allSatisfy { $0 == UnixTime(milliseconds: 3) })
 
         let locator = organization(0).locator
-        cache.noteUse(cache.knowledge(of: locator)!.slot, at: UnixTime(milliseconds: 9))
+        cache.noteUse(cache.lookup(locator)!.slot, at: UnixTime(milliseconds: 9))
         let lost = (10..<30).compactMap {
-            cache.keep(keys($0), version: 1, for: organization($0).locator)
+            cache.store(keys($0), version: 1, for: organization($0).locator)
         }
         #expect(lost.map(\.locator) == [locator])
         #expect(lost.map(\.at) == [UnixTime(milliseconds: 9)])
         #expect(cache.usesCount == 0)
+    }
+}
+
+extension RecordCache {
+    fileprivate func isValid(_ locator: Locator) -> Bool { lookup(locator) != nil }
+
+    fileprivate func noteUse(of locator: Locator, at now: UnixTime) -> Bool {
+        guard let slot = slot(of: locator) else { return false }
+        noteUse(slot, at: now)
+        return true
     }
 }

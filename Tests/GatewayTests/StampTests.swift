@@ -9,9 +9,9 @@ struct StampTests {
     private let driver: GateDriver
 
     init() throws {
-        driver = try GateDriver("latchkey_consistency strict;", hearsNews: true)
+        driver = try GateDriver("latchkey_consistency strict;", sendsInvalidations: true)
         driver.connect()
-        driver.connect(GateDriver.news)
+        driver.connect(GateDriver.invalidation)
         driver.beat()
     }
 
@@ -65,7 +65,7 @@ struct StampTests {
     @Test func `a change that was told is read whole at once`() {
         let key = driver.generate("acme")
         #expect(check(key).result == .allowed)
-        driver.tellChange("acme")
+        driver.sendInvalidation("acme")
         #expect(check(key).fieldCounts == [12])
         #expect(check(key).fieldCounts == [2])
     }
@@ -115,7 +115,7 @@ struct StampTests {
             #expect(turn.commands.filter { $0[0] == "HMGET" }.map { $0.count - 2 } == [12])
             driver.received(driver.store.answer(turn.commands))
             #expect(driver.results() == [1: .allowed])
-            driver.tellChange("acme")
+            driver.sendInvalidation("acme")
         }
     }
 }

@@ -85,7 +85,7 @@ private struct World {
         }
         #expect(waiting.isEmpty)
         #expect(driver.gatekeeper.waitingCount == 0)
-        #expect(driver.gatekeeper.isSettled)
+        #expect(driver.gatekeeper.unconfirmedCount == 0)
     }
 
     // MARK: Keys

@@ -39,7 +39,7 @@ struct UsageTests {
             ]
         )
         driver.received(driver.store.answer(turn.commands))
-        #expect(driver.gatekeeper.isSettled)
+        #expect(driver.gatekeeper.unconfirmedCount == 0)
     }
 
     @Test func `many uses of an organization are one, the last`() {
@@ -79,7 +79,7 @@ struct UsageTests {
         #expect((2...62).contains(uses(turn).count))
         driver.received(driver.store.answer(turn.commands))
         #expect(driver.store.lastUses.count == 100)
-        #expect(driver.gatekeeper.isSettled)
+        #expect(driver.gatekeeper.unconfirmedCount == 0)
     }
 
     @Test func `one batch is under way at a time`() {
@@ -111,8 +111,8 @@ struct UsageTests {
             let turn = driver.turn()
             driver.received(driver.store.answer(turn.commands))
             driver.received(
-                driver.store.answer(turn.news, isListening: true),
-                link: GateDriver.news
+                driver.store.answer(turn.invalidation, isListening: true),
+                link: GateDriver.invalidation
             )
             return uses(turn).map { ($0.count - 3) / 2 }.reduce(0, +)
         }
@@ -142,7 +142,7 @@ struct UsageTests {
         let sent = pass(driver, milliseconds: 6000)
         #expect(sent.allSatisfy { $0 <= 100 })
         #expect(sent.filter { $0 > 0 }.count >= 30)
-        #expect(driver.gatekeeper.isSettled)
+        #expect(driver.gatekeeper.unconfirmedCount == 0)
     }
 
     @Test func `a round that began with few goes faster when many come`() throws {
@@ -153,7 +153,7 @@ struct UsageTests {
         useAll(keys, driver)
         _ = pass(driver, milliseconds: 6000)
         #expect(driver.store.lastUses.count == 5000)
-        #expect(driver.gatekeeper.isSettled)
+        #expect(driver.gatekeeper.unconfirmedCount == 0)
     }
 
     /// A recorder with uses of so many organizations.
@@ -173,7 +173,7 @@ struct UsageTests {
         var now = driver.now.monotonic
         while recorder.count > 0, batches.count < 10_000 {
             let count = recorder.count
-            for _ in recorder.takeBatch(cache, now) { recorder.answered() }
+            for _ in recorder.nextBatch(cache, now) { recorder.answered() }
             batches.append(count - recorder.count)
             now = now.advanced(byMilliseconds: 1)
         }
@@ -196,7 +196,7 @@ struct UsageTests {
 
     @Test func `a worker that ends sends ten thousand uses at a time`() {
         var recorder = recorder(25_000, countMax: 50_000)
-        recorder.hurry(driver.now.monotonic)
+        recorder.flushNow(driver.now.monotonic)
         #expect(batches(&recorder) == [10_000, 10_000, 5_000])
     }
 
@@ -207,12 +207,12 @@ struct UsageTests {
         driver.tick(afterMilliseconds: 1000)
         #expect(uses(driver.turn()).count == 1)
         driver.gatekeeper.linkClosed(0, at: driver.now)
-        #expect(!driver.gatekeeper.isSettled)
+        #expect(driver.gatekeeper.unconfirmedCount > 0)
         driver.connect()
         driver.tick()
         driver.serve()
         #expect(driver.store.lastUses["\(acme)"] == "\(time)")
-        #expect(driver.gatekeeper.isSettled)
+        #expect(driver.gatekeeper.unconfirmedCount == 0)
     }
 
     @Test func `a use that is noted while the link is away is sent once it is back`() {
@@ -220,12 +220,12 @@ struct UsageTests {
         #expect(driver.result(key) == .allowed)
         driver.gatekeeper.linkClosed(0, at: driver.now)
         driver.tick(afterMilliseconds: 2000)
-        #expect(!driver.gatekeeper.isSettled)
+        #expect(driver.gatekeeper.unconfirmedCount > 0)
         driver.connect()
         driver.tick()
         driver.serve()
         #expect(driver.store.lastUses.count == 1)
-        #expect(driver.gatekeeper.isSettled)
+        #expect(driver.gatekeeper.unconfirmedCount == 0)
     }
 
     @Test func `uses that the store refuses are logged and given up`() {
@@ -241,21 +241,21 @@ struct UsageTests {
         let lines = driver.logLines()
         #expect(lines.map(\.level) == [.warning])
         #expect(lines.first?.text.contains("READONLY") == true)
-        #expect(driver.gatekeeper.isSettled)
+        #expect(driver.gatekeeper.unconfirmedCount == 0)
         #expect(driver.result(key) == .allowed)
     }
 
     @Test func `a worker that ends sends its uses at once`() {
         let key = driver.generate("acme")
         #expect(driver.result(key) == .allowed)
-        #expect(!driver.gatekeeper.isSettled)
+        #expect(driver.gatekeeper.unconfirmedCount > 0)
         driver.gatekeeper.finish(driver.now)
         driver.tick()
         let turn = driver.turn()
         #expect(uses(turn).count == 1)
-        #expect(!driver.gatekeeper.isSettled)
+        #expect(driver.gatekeeper.unconfirmedCount > 0)
         driver.received(driver.store.answer(turn.commands))
-        #expect(driver.gatekeeper.isSettled)
+        #expect(driver.gatekeeper.unconfirmedCount == 0)
     }
 
     @Test func `a worker that ends sends many uses in one go`() throws {
@@ -265,7 +265,7 @@ struct UsageTests {
         let turn = driver.turn()
         driver.received(driver.store.answer(turn.commands))
         #expect(driver.store.lastUses.count == 1000)
-        #expect(driver.gatekeeper.isSettled)
+        #expect(driver.gatekeeper.unconfirmedCount == 0)
     }
 
     @Test func `a worker that ends while a batch is under way sends the rest behind it`() {
@@ -283,35 +283,35 @@ struct UsageTests {
         driver.tick()
         driver.serve()
         #expect(driver.store.lastUses.count == 2)
-        #expect(driver.gatekeeper.isSettled)
+        #expect(driver.gatekeeper.unconfirmedCount == 0)
     }
 
     @Test func `a worker that ends while its link is away sends its uses once it is back`() {
         #expect(driver.result(driver.generate("acme")) == .allowed)
         driver.gatekeeper.linkClosed(0, at: driver.now)
         driver.gatekeeper.finish(driver.now)
-        #expect(!driver.gatekeeper.isSettled)
+        #expect(driver.gatekeeper.unconfirmedCount > 0)
         driver.connect()
         driver.tick()
         driver.serve()
         #expect(driver.store.lastUses.count == 1)
-        #expect(driver.gatekeeper.isSettled)
+        #expect(driver.gatekeeper.unconfirmedCount == 0)
     }
 
     @Test func `a worker that ends with nothing to record is settled`() {
-        #expect(driver.gatekeeper.isSettled)
+        #expect(driver.gatekeeper.unconfirmedCount == 0)
         driver.gatekeeper.finish(driver.now)
-        #expect(driver.gatekeeper.isSettled)
+        #expect(driver.gatekeeper.unconfirmedCount == 0)
         #expect(driver.turn().isEmpty)
     }
 
     @Test func `a gatekeeper is not settled while a check waits for its answer`() {
         driver.check(driver.generate("acme"), request: 1)
         let turn = driver.turn()
-        #expect(!driver.gatekeeper.isSettled)
+        #expect(driver.gatekeeper.unconfirmedCount > 0)
         driver.store.alter(Organization("acme")!, "mac", "0")
         driver.received(driver.store.answer(turn.commands))
-        #expect(driver.gatekeeper.isSettled)
+        #expect(driver.gatekeeper.unconfirmedCount == 0)
     }
 
     @Test func `organizations above the limit are recorded with the next batch`() {
@@ -319,7 +319,7 @@ struct UsageTests {
         let locators = ["a", "b", "c"].map { Organization($0)!.locator }
         for locator in locators { recorder.record(locator, at: driver.now.unix) }
         recorder.record(locators[0], at: driver.now.unix)
-        let batch = recorder.takeBatch(RecordCache(countMax: 1), driver.now.monotonic).flatMap(
+        let batch = recorder.nextBatch(RecordCache(countMax: 1), driver.now.monotonic).flatMap(
             \.arguments
         ).map {
             String(decoding: $0, as: UTF8.self)

@@ -107,7 +107,7 @@ extension RedisCredentials {
         var output = OutputBuffer()
         appendCommand(to: &output)
         var bytes = [UInt8](repeating: 0, count: 65_536)
-        let count = bytes.withUnsafeMutableBytes { output.take(into: $0) }
+        let count = bytes.withUnsafeMutableBytes { output.drain(into: $0) }
         return Array(bytes.prefix(count))
     }
 }

@@ -11,6 +11,8 @@ final class LinkDriver {
         case lost(LinkFailure, unanswered: [Int])
     }
 
+    static let endpoint = Endpoint.unix(path: "/redis.sock")
+
     var link: RedisLink
     private(set) var now = MonotonicTime(nanoseconds: 1_000_000_000)
 
@@ -26,6 +28,7 @@ final class LinkDriver {
         }
         link = RedisLink(
             .init(
+                endpoint: Self.endpoint,
                 database: database,
                 credentials: credentials,
                 timeoutMilliseconds: timeoutMilliseconds,
@@ -85,8 +88,11 @@ final class LinkDriver {
         return link.send(redisCommand, tag: CommandTag(number: UInt64(tag)), now: now)
     }
 
-    func orders() -> [RedisLink.Order] {
-        var orders: [RedisLink.Order] = []
+    /// The orders to open and to close.
+    func orders() -> [LinkOrder] { allOrders().filter { $0 != .write } }
+
+    func allOrders() -> [LinkOrder] {
+        var orders: [LinkOrder] = []
         while let order = link.nextOrder() { orders.append(order) }
         return orders
     }
@@ -97,7 +103,7 @@ final class LinkDriver {
             switch event {
             case .ready: events.append(.ready)
             case .reply(let tag, let reply): events.append(.reply(Int(tag.number), reply))
-            case .pushed(let publication): events.append(.pushed(publication))
+            case .pushed(let message): events.append(.pushed(message))
             case .lost(let failure, let unanswered):
                 events.append(.lost(failure, unanswered: unanswered.map { Int($0.number) }))
             }

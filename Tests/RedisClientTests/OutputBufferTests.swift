@@ -3,9 +3,9 @@ import Testing
 @testable import RedisClient
 
 struct OutputBufferTests {
-    private func take(_ length: Int, from output: inout OutputBuffer) -> [UInt8] {
+    private func drain(_ length: Int, from output: inout OutputBuffer) -> [UInt8] {
         var bytes = [UInt8](repeating: 0, count: length)
-        let count = bytes.withUnsafeMutableBytes { output.take(into: $0) }
+        let count = bytes.withUnsafeMutableBytes { output.drain(into: $0) }
         return Array(bytes.prefix(count))
     }
 
@@ -23,10 +23,10 @@ struct OutputBufferTests {
             appended += bytes
             bytes.withUnsafeBytes { output.append($0) }
             // Slower than what is appended for a long time, so that much waits.
-            taken += take(random(round < 3000 ? 250 : 2000), from: &output)
+            taken += drain(random(round < 3000 ? 250 : 2000), from: &output)
             #expect(output.isEmpty == (taken.count == appended.count))
         }
-        while case let bytes = take(4096, from: &output), !bytes.isEmpty { taken += bytes }
+        while case let bytes = drain(4096, from: &output), !bytes.isEmpty { taken += bytes }
         #expect(taken == appended)
         #expect(output.isEmpty)
     }
@@ -34,21 +34,21 @@ struct OutputBufferTests {
     @Test func `what is thrown away does not come out`() {
         var output = OutputBuffer()
         _ = output.append(RedisCommand("SECRET"))
-        let start = take(3, from: &output)
+        let start = drain(3, from: &output)
         #expect(start == Array("*1\r".utf8))
         output.removeAll()
         #expect(output.isEmpty)
-        let nothing = take(100, from: &output)
+        let nothing = drain(100, from: &output)
         #expect(nothing.isEmpty)
         _ = output.append(RedisCommand("PING"))
-        let rest = take(100, from: &output)
+        let rest = drain(100, from: &output)
         #expect(rest == Array("*1\r\n$4\r\nPING\r\n".utf8))
     }
 
     @Test func `no room takes nothing`() {
         var output = OutputBuffer()
         _ = output.append(RedisCommand("PING"))
-        let count = output.take(into: UnsafeMutableRawBufferPointer(start: nil, count: 0))
+        let count = output.drain(into: UnsafeMutableRawBufferPointer(start: nil, count: 0))
         #expect(count == 0)
         #expect(!output.isEmpty)
     }

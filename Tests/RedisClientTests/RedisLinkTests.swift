@@ -10,7 +10,7 @@ struct RedisLinkTests {
         #expect(driver.isConnecting(driver.now))
         driver.tick()
         driver.tick()
-        #expect(driver.orders() == [.open])
+        #expect(driver.orders() == [.open(LinkDriver.endpoint)])
         #expect(driver.events() == [])
         #expect(!driver.isReady)
         #expect(driver.output() == [])
@@ -86,7 +86,7 @@ struct RedisLinkTests {
         driver.opened()
         driver.received(replies)
         #expect(driver.events() == [.lost(.notRedis, unanswered: [])])
-        #expect(driver.orders() == [.open, .close])
+        #expect(driver.orders() == [.open(LinkDriver.endpoint), .close])
     }
 
     @Test func `nothing is sent before the link is ready`() {
@@ -148,5 +148,27 @@ struct RedisLinkTests {
         #expect(first.withUnsafeMutableBytes { driver.link.drainOutput(into: $0) } == 5)
         driver.send("GET", "b", tag: 2)
         #expect(commands(in: first + driver.outputBytes()) == [["GET", "a"], ["GET", "b"]])
+    }
+
+    @Test func `a write is ordered once until its bytes have been drained`() {
+        let driver = LinkDriver.ready()
+        #expect(driver.allOrders() == [])
+        driver.send("GET", "a", tag: 1)
+        #expect(driver.allOrders() == [.write])
+        driver.send("GET", "b", tag: 2)
+        #expect(driver.allOrders() == [])
+        #expect(driver.output() == [["GET", "a"], ["GET", "b"]])
+        driver.send("GET", "c", tag: 3)
+        #expect(driver.allOrders() == [.write])
+    }
+
+    @Test func `a write that was ordered on a lost connection is ordered anew on the next one`() {
+        let driver = LinkDriver.ready()
+        driver.send("GET", "a", tag: 1)
+        #expect(driver.allOrders() == [.write])
+        driver.closed()
+        driver.tick()
+        driver.opened()
+        #expect(driver.allOrders() == [.open(LinkDriver.endpoint), .write])
     }
 }

@@ -67,13 +67,13 @@ static const ngx_http_latchkey_series_t ngx_http_latchkey_all_series[] = {
         "Connections made to the store.", "{link=\"data\"}",
         data_connections),
     ngx_http_latchkey_series("latchkey_store_connections_total", NULL,
-        NULL, "{link=\"invalidation\"}", news_connections),
+        NULL, "{link=\"invalidation\"}", invalidation_connections),
 
     ngx_http_latchkey_series("latchkey_store_losses_total", "counter",
         "Connections to the store lost.", "{link=\"data\"}",
         data_losses),
     ngx_http_latchkey_series("latchkey_store_losses_total", NULL,
-        NULL, "{link=\"invalidation\"}", news_losses),
+        NULL, "{link=\"invalidation\"}", invalidation_losses),
 
     ngx_http_latchkey_series("latchkey_invalidations_total", "counter",
         "Records invalidated by the store.", "",
@@ -83,14 +83,15 @@ static const ngx_http_latchkey_series_t ngx_http_latchkey_all_series[] = {
         "Times the whole cache was invalidated.", "",
         flushes),
 
-    ngx_http_latchkey_series("latchkey_barriers_confirmed_total", "counter",
-        "Changes that a worker has acknowledged.", "", barriers_confirmed),
+    ngx_http_latchkey_series("latchkey_barriers_acknowledged_total", "counter",
+        "Changes that a worker has acknowledged.", "", barriers_acknowledged),
 
     ngx_http_latchkey_series("latchkey_cache_evictions_total", "counter",
         "Records evicted from the cache to make room.", "", cache_evictions),
 
     ngx_http_latchkey_series("latchkey_streams_ended_total", "counter",
-        "Open requests ended because their key was no longer valid.", "", streams_ended),
+        "Open requests ended because their key was no longer valid.", "",
+        streams_ended),
 
     ngx_http_latchkey_series("latchkey_cache_records", "gauge",
         "Records in the cache.", "", cache_records),

@@ -51,7 +51,7 @@ static const ngx_http_latchkey_symbol_t ngx_http_latchkey_symbols[] = {
     ngx_http_latchkey_symbol(link_output),
     ngx_http_latchkey_symbol(tick),
     ngx_http_latchkey_symbol(finish),
-    ngx_http_latchkey_symbol(unsettled),
+    ngx_http_latchkey_symbol(unconfirmed),
     ngx_http_latchkey_symbol(metrics_read),
     ngx_http_latchkey_symbol(log_next),
 };

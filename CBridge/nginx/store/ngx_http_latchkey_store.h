@@ -48,7 +48,7 @@ typedef struct {
     __typeof__(latchkey_link_output) *link_output;
     __typeof__(latchkey_tick) *tick;
     __typeof__(latchkey_finish) *finish;
-    __typeof__(latchkey_unsettled) *unsettled;
+    __typeof__(latchkey_unconfirmed) *unconfirmed;
     __typeof__(latchkey_metrics_read) *metrics_read;
     __typeof__(latchkey_log_next) *log_next;
 } ngx_http_latchkey_library_t;

@@ -38,6 +38,7 @@ public final class StoreConnection: StoreChannel {
         case .standalone(let url):
             endpoint = url.endpoint
             settings = LinkSettings(
+                endpoint: url.endpoint,
                 database: url.database,
                 credentials: credentials,
                 timeoutMilliseconds: Self.timeoutMilliseconds
@@ -143,7 +144,7 @@ public final class StoreConnection: StoreChannel {
             switch link.nextOrder() {
             case .open: open()
             case .close: transport = nil
-            case nil: move()
+            case .write, nil: move()
             }
         }
     }

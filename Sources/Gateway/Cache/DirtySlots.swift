@@ -1,16 +1,16 @@
-/// Slots whose records were used, until the uses are taken to be written down: those of a shard one
-/// after another, so that what is written at a time goes to few of the store's keys.
+/// Slots with a last use to be written, grouped by shard: a batch then goes to few of the store's keys.
 struct DirtySlots: ~Copyable {
     private static let none = UInt32.max
 
-    /// Behind each slot the next one of its line.
+    /// The next slot of each slot's list.
     private let links: UnsafeMutablePointer<UInt32>
 
-    /// The first slot of each shard's line.
-    private var lines = [UInt32](repeating: none, count: 1 + Int(UInt8.max))
+    /// The first slot of each shard's list.
+    private var lists = [UInt32](repeating: none, count: 1 + Int(UInt8.max))
 
-    /// The line that is being taken, apart from what is added meanwhile, and the shard behind it.
-    private var taken = none
+    /// The rest of the list that is being emptied, apart from what is added meanwhile, and the shard
+    /// behind it.
+    private var current = none
     private var shard = 0
 
     init(countMax: Int) {
@@ -21,24 +21,24 @@ struct DirtySlots: ~Copyable {
         links.deallocate()
     }
 
-    /// Adds a slot that stands in no line.
+    /// Adds a slot that is in no list.
     mutating func add(_ slot: Int, shard: UInt8) {
-        links.advanced(by: slot).initialize(to: lines[Int(shard)])
-        lines[Int(shard)] = UInt32(slot)
+        links.advanced(by: slot).initialize(to: lists[Int(shard)])
+        lists[Int(shard)] = UInt32(slot)
     }
 
-    /// Takes the next slot out of its line; `nil` once behind the last shard: then it begins anew.
+    /// Removes the next slot; `nil` once behind the last shard, after which it starts over.
     mutating func next() -> Int? {
-        while taken == Self.none {
-            guard shard < lines.count else {
+        while current == Self.none {
+            guard shard < lists.count else {
                 shard = 0
                 return nil
             }
-            swap(&taken, &lines[shard])
+            swap(&current, &lists[shard])
             shard += 1
         }
-        let slot = Int(taken)
-        taken = links[slot]
+        let slot = Int(current)
+        current = links[slot]
         return slot
     }
 }

@@ -1,10 +1,10 @@
 import Glibc
 
-/// Chooses which of a full cache's slots is given up: SIEVE (Zhang et al., NSDI 2024).
+/// Chooses the slot that a full cache evicts: SIEVE (Zhang et al., NSDI 2024).
 ///
-/// Slots stand in the order in which they were filled. A hand goes from the oldest to the newest; it
-/// passes over a slot that was visited since it came by last, and gives up the first other one. A
-/// visit sets a bit and moves nothing.
+/// Slots are in the order in which they were filled. A hand moves from the oldest to the newest, skips
+/// slots that were visited since it last passed, and evicts the first other one. A visit sets a bit and
+/// moves nothing.
 struct EvictionQueue: ~Copyable {
     private struct Links {
         var newer: UInt32
@@ -34,12 +34,12 @@ struct EvictionQueue: ~Copyable {
         newest = slot
     }
 
-    /// Takes a slot out; the queue must not be empty.
+    /// Removes a slot; the queue must not be empty.
     ///
-    /// - Parameter takeVisit: Tells whether a slot was visited, and forgets the visit.
-    mutating func evict(_ takeVisit: (Int) -> Bool) -> Int {
+    /// - Parameter clearVisit: Clears a slot's visit; returns whether there was one.
+    mutating func evict(_ clearVisit: (Int) -> Bool) -> Int {
         var slot = hand == Self.none ? oldest : hand
-        while takeVisit(Int(slot)) {
+        while clearVisit(Int(slot)) {
             slot = links[Int(slot)].newer == Self.none ? oldest : links[Int(slot)].newer
         }
         hand = links[Int(slot)].newer

@@ -2,12 +2,12 @@ import Glibc
 import KeyFormat
 import Keyring
 
-/// Records that a worker knows: what of each decides about keys, at most so many.
+/// A worker's cache of records: of each what decides about its keys.
 ///
-/// A record that has changed is not removed, only not known any more: its version is remembered, so
-/// that an earlier one that somebody puts back is recognised. Nothing here looks at a clock.
+/// An invalidated record keeps its slot. Its version stays, so that an older record that somebody puts
+/// back is noticed. Nothing here reads a clock.
 final class RecordCache {
-    /// Two cache lines; what a key that is recognized does not need stands in the second one.
+    /// Two cache lines. A recognized key needs the first one only.
     private struct Record {
         var locator: Locator
         var fingerprint = Fingerprint.none
@@ -19,34 +19,34 @@ final class RecordCache {
         var nameLength: UInt8 = 0
     }
 
-    /// Longer names stand elsewhere: they are few.
+    /// Longer names are rare and stored elsewhere.
     private typealias ShortName = InlineArray<47, UInt8>
 
-    /// Apart from the records, so that all can be looked at or forgotten quickly.
+    /// Apart from the records, so that all can be invalidated quickly.
     private struct Flags: OptionSet {
         let rawValue: UInt8
-        /// What the record says is what the store has.
-        static let known = Flags(rawValue: 1)
+        /// The record is valid: the store has the same.
+        static let valid = Flags(rawValue: 1)
         static let visited = Flags(rawValue: 2)
-        /// There is a last use that has not been taken.
+        /// There is a last use that has not been written.
         static let used = Flags(rawValue: 4)
-        /// There is an active key.
+        /// The organization has an active key.
         static let active = Flags(rawValue: 8)
-        /// There is a key before that goes on for a while.
+        /// The previous key stays valid for a while.
         static let previous = Flags(rawValue: 16)
-        /// The fingerprint is that of a text that was verified as the active key.
+        /// The fingerprint is that of the active key.
         static let verified = Flags(rawValue: 32)
-        /// The record is as it was when its stamp was taken, known or not.
+        /// The stamp is the record's, valid or not.
         static let stamped = Flags(rawValue: 64)
-        /// The slot stands among the used ones, whether or not the use has been taken meanwhile.
+        /// The slot is among the dirty ones, even if its use has been written meanwhile.
         static let queued = Flags(rawValue: 128)
     }
 
-    /// What is known of an organization's keys.
-    struct Knowledge {
-        /// Where it stands, for ``noteUse(_:at:)``.
+    /// What a lookup found.
+    struct Hit {
+        /// For ``noteUse(_:at:)``.
         let slot: Int
-        /// The keys that count, if there are any.
+        /// The keys that the record accepts; `nil` where there is none.
         let keys: AcceptedKeys?
     }
 
@@ -57,33 +57,31 @@ final class RecordCache {
     private let records: UnsafeMutablePointer<Record>
     private let flags: UnsafeMutablePointer<Flags>
     private let stampMemory: HugePages
-    /// Read only where known records are not trusted: apart, so as not to be in the way. Each is a
-    /// cache line.
+    /// A cache line each, apart from the records: only strict consistency reads them.
     private let stamps: UnsafeMutablePointer<RecordStamp>
     private var previousKeys: [Int: AcceptedKeys.Key] = [:]
     private var longNames: [Int: Organization] = [:]
     private var index: CacheIndex
     private var queue: EvictionQueue
-    private var usedSlots: DirtySlots
+    private var dirtySlots: DirtySlots
 
-    /// Number of records, known or remembered.
+    /// Number of records, valid or not.
     private(set) var count = 0
 
-    /// Number of records that were given up for others.
+    /// Number of records that were evicted.
     private(set) var evictionCount: UInt64 = 0
 
-    /// Number of last uses that have not been taken.
+    /// Number of last uses that have not been written.
     private(set) var usesCount = 0
 
     #if CANARIES
-        /// Goes on recognizing a key that was replaced.
+        /// Recognizes replaced keys.
         var recognizesReplaced = false
-        /// Takes any active record for the one that was proven.
+        /// Takes any active record for the proven one.
         var believesAnyStamp = false
     #endif
 
-    /// - Parameter countMax: Most records that are kept. Those that have not come yet cost no
-    ///   memory.
+    /// - Parameter countMax: Most records that are cached. Unused slots cost no memory.
     init(countMax: Int) {
         self.countMax = max(countMax, 1)
         recordMemory = HugePages(byteCount: self.countMax * MemoryLayout<Record>.stride)
@@ -93,7 +91,7 @@ final class RecordCache {
         stamps = stampMemory.start.bindMemory(to: RecordStamp.self, capacity: self.countMax)
         index = CacheIndex(countMax: self.countMax)
         queue = EvictionQueue(countMax: self.countMax)
-        usedSlots = DirtySlots(countMax: self.countMax)
+        dirtySlots = DirtySlots(countMax: self.countMax)
     }
 
     deinit {
@@ -101,35 +99,30 @@ final class RecordCache {
     }
 }
 
-// MARK: - Asking
+// MARK: - Lookup
 
 extension RecordCache {
-    /// What is known of a locator's keys; `nil` where the store has to be asked.
+    /// Looks up a locator's valid record; `nil` where the store has to be asked.
     @inline(__always)
-    func knowledge(of locator: Locator) -> Knowledge? {
-        guard let slot = slot(of: locator), flags[slot].contains(.known) else { return nil }
+    func lookup(_ locator: Locator) -> Hit? {
+        guard let slot = slot(of: locator), flags[slot].contains(.valid) else { return nil }
         if !flags[slot].contains(.visited) { flags[slot].insert(.visited) }
-        return Knowledge(slot: slot, keys: keys(slot))
+        return Hit(slot: slot, keys: keys(slot))
     }
 
-    /// Whether a locator's record is known.
-    func knows(_ locator: Locator) -> Bool {
-        slot(of: locator).map { flags[$0].contains(.known) } ?? false
-    }
-
-    /// Whether a locator's record is known to let a key in, and for as long as it is said.
-    func knows(_ locator: Locator, accepting key: Decision.StreamKey) -> Bool {
-        guard let slot = slot(of: locator), flags[slot].contains(.known), let keys = keys(slot)
+    /// Whether a locator's record is valid and accepts a key, for as long as it did before.
+    func contains(_ locator: Locator, accepting key: Decision.StreamKey) -> Bool {
+        guard let slot = slot(of: locator), flags[slot].contains(.valid), let keys = keys(slot)
         else { return false }
         return keys.active.is(key) || keys.previous?.is(key) == true
     }
 
-    /// The latest proven version of a locator's record that is remembered; 0 where none is.
+    /// The newest proven version of a locator's record; 0 where there is none.
     func version(of locator: Locator) -> UInt64 {
         slot(of: locator).map { records[$0].version } ?? 0
     }
 
-    /// Where a locator's record stands, known or not.
+    /// A locator's slot, whether or not its record is valid.
     @inline(__always)
     func slot(of locator: Locator) -> Int? {
         index.slot(of: locator) { records[$0].locator }
@@ -164,22 +157,21 @@ extension RecordCache {
 // MARK: - Recognizing
 
 extension RecordCache {
-    /// A key that was verified before, and that counts.
+    /// A recognized key that is valid.
     struct Recognition {
         let locator: Locator
         let organization: Organization
         let streamKey: Decision.StreamKey
     }
 
-    /// Whether a record's active key was verified from a text with this fingerprint, whether or not
-    /// the record is known now.
+    /// Whether a fingerprint is that of a record's active key, whether or not the record is valid.
     @inline(__always)
     func isVerified(_ slot: Int, _ fingerprint: Fingerprint) -> Bool {
         flags[slot].isSuperset(of: [.active, .verified])
             && records[slot].fingerprint == fingerprint
     }
 
-    /// The key that was verified.
+    /// A record's recognized key.
     func verifiedKey(_ slot: Int) -> VerifiedKey {
         VerifiedKey(
             issued: .init(locator: records[slot].locator, verifier: records[slot].verifier),
@@ -187,11 +179,13 @@ extension RecordCache {
         )
     }
 
-    /// Lets in the key that was verified, where the record is known and the key counts, and notes
-    /// its use.
+    /// Admits a record's recognized key and notes its use; `nil` where the record is invalid or the
+    /// key has expired. This is the fast path of ``Gatekeeper/check(_:request:at:)``: it decides as
+    /// ``Decision/compared(_:with:from:at:)`` would,
+    /// without building the keys.
     @inline(__always)
     func admit(_ slot: Int, at now: UnixTime) -> Recognition? {
-        guard flags[slot].contains(.known), now.milliseconds < records[slot].until else {
+        guard flags[slot].contains(.valid), now.milliseconds < records[slot].until else {
             return nil
         }
         if !flags[slot].contains(.visited) { flags[slot].insert(.visited) }
@@ -207,8 +201,8 @@ extension RecordCache {
         )
     }
 
-    /// A text was verified as a locator's key: it is recognized from now on, for as long as that is
-    /// the active key. Returns `false` where it is not.
+    /// Recognizes a verified key from now on, for as long as it is the active one. Returns `false`
+    /// where it is not.
     func remember(_ key: VerifiedKey) -> Bool {
         guard let slot = slot(of: key.locator), flags[slot].contains(.active),
             records[slot].verifier == key.issued.verifier
@@ -222,12 +216,12 @@ extension RecordCache {
 // MARK: - Stamps
 
 extension RecordCache {
-    /// Whether a locator's record can be known again by its stamp.
+    /// Whether a locator's record has a stamp.
     func hasStamp(_ locator: Locator) -> Bool {
         slot(of: locator).map { flags[$0].contains(.stamped) } ?? false
     }
 
-    /// The keys of the record that has a stamp; `nil` where the cache has none with it.
+    /// The keys of the record with this stamp; `nil` where the cache has no such record.
     func keys(ofStamped locator: Locator, _ stamp: RecordStamp) -> AcceptedKeys? {
         guard let slot = slot(of: locator), flags[slot].contains(.stamped),
             isStamp(stamp, of: slot)
@@ -242,31 +236,30 @@ extension RecordCache {
         return stamps[slot] == stamp
     }
 
-    /// What the cache has for a locator is what the store has.
-    func confirm(_ locator: Locator) {
-        if let slot = slot(of: locator) { flags[slot].insert([.known, .visited]) }
+    /// A locator's record is valid: the store has the same.
+    func validate(_ locator: Locator) {
+        if let slot = slot(of: locator) { flags[slot].insert([.valid, .visited]) }
     }
 
-    /// The record is not what it was.
+    /// A locator's record has changed.
     func dropStamp(_ locator: Locator) {
         if let slot = slot(of: locator) { flags[slot].remove(.stamped) }
     }
 }
 
-// MARK: - Learning and forgetting
+// MARK: - Store and invalidate
 
 extension RecordCache {
-    /// A use that would be lost because its record is given up.
+    /// A last use that is not written yet.
     typealias Use = (locator: Locator, at: UnixTime)
 
-    /// Keeps what the store has for a locator. Returns the last use of the record that is given up
-    /// for it.
+    /// Stores the record of a locator. Returns the last use of the record that is evicted for it.
     ///
     /// - Parameters:
     ///   - version: The record's version, where the seal proves it.
-    ///   - stamp: By what the record is known again, where it is active.
+    ///   - stamp: The record's stamp, where it has an active key.
     @discardableResult
-    func keep(
+    func store(
         _ keys: AcceptedKeys?,
         version: UInt64?,
         stamp: RecordStamp? = nil,
@@ -276,7 +269,7 @@ extension RecordCache {
         records[slot].version = max(records[slot].version, version ?? 0)
         if endsRecognition(of: slot, keys) { flags[slot].remove(.verified) }
         flags[slot].subtract([.active, .previous, .stamped])
-        flags[slot].insert(.known)
+        flags[slot].insert(.valid)
         previousKeys[slot] = keys?.previous
         guard let keys else { return lostUse }
         flags[slot].insert(keys.previous == nil ? .active : [.active, .previous])
@@ -306,14 +299,14 @@ extension RecordCache {
         }
     }
 
-    /// A locator's record has changed: what was known of it does not count any more.
-    func forget(_ locator: Locator) {
-        if let slot = slot(of: locator) { flags[slot].subtract([.known, .stamped]) }
+    /// A locator's record has changed.
+    func invalidate(_ locator: Locator) {
+        if let slot = slot(of: locator) { flags[slot].subtract([.valid, .stamped]) }
     }
 
-    /// Nothing that was known counts any more.
-    func forgetAll() {
-        for slot in 0..<count { flags[slot].remove(.known) }
+    /// Any record may have changed.
+    func invalidateAll() {
+        for slot in 0..<count { flags[slot].remove(.valid) }
     }
 
     private func occupy(_ locator: Locator) -> (slot: Int, lostUse: Use?) {
@@ -339,7 +332,7 @@ extension RecordCache {
         index.remove(records[slot].locator) { records[$0].locator }
         previousKeys[slot] = nil
         longNames[slot] = nil
-        let lostUse = takeUse(slot)
+        let lostUse = removeUse(slot)
         flags[slot].formIntersection(.queued)
         return (slot, lostUse)
     }
@@ -348,13 +341,6 @@ extension RecordCache {
 // MARK: - Last uses
 
 extension RecordCache {
-    /// Notes that a key of a record was used; returns `false` where the cache does not have it.
-    func noteUse(of locator: Locator, at now: UnixTime) -> Bool {
-        guard let slot = slot(of: locator) else { return false }
-        noteUse(slot, at: now)
-        return true
-    }
-
     /// Notes that a key of a record was used.
     @inline(__always)
     func noteUse(_ slot: Int, at now: UnixTime) {
@@ -365,36 +351,36 @@ extension RecordCache {
     private func noteFirstUse(_ slot: Int) {
         usesCount += 1
         if !flags[slot].contains(.queued) {
-            usedSlots.add(slot, shard: Keyspace.shard(of: records[slot].locator))
+            dirtySlots.add(slot, shard: Keyspace.shard(of: records[slot].locator))
         }
         flags[slot].insert([.used, .queued])
     }
 
-    /// The last use of a record that has not been taken.
+    /// The last use of a record, if it has not been written.
     func unwrittenUse(of locator: Locator) -> UnixTime? {
         guard let slot = slot(of: locator), flags[slot].contains(.used) else { return nil }
         return UnixTime(milliseconds: records[slot].lastUse)
     }
 
-    /// Takes at most so many last uses, and goes on from there the next time. Returns whether the
-    /// end was reached: behind it, it begins anew.
-    func takeUses(_ countMax: Int, _ body: (Use) -> Void) -> Bool {
+    /// Hands out at most `countMax` last uses to be written, and continues from there the next time.
+    /// Returns whether the end was reached, behind which it starts over.
+    func dequeueUses(_ countMax: Int, _ body: (Use) -> Void) -> Bool {
         var left = countMax
         var isEndReached = false
         while left > 0, usesCount > 0 {
-            guard let slot = usedSlots.next() else {
+            guard let slot = dirtySlots.next() else {
                 isEndReached = true
                 if left < countMax { break } else { continue }
             }
             flags[slot].remove(.queued)
-            guard let use = takeUse(slot) else { continue }
+            guard let use = removeUse(slot) else { continue }
             body(use)
             left -= 1
         }
         return isEndReached || usesCount == 0
     }
 
-    private func takeUse(_ slot: Int) -> Use? {
+    private func removeUse(_ slot: Int) -> Use? {
         guard flags[slot].contains(.used) else { return nil }
         flags[slot].remove(.used)
         usesCount -= 1

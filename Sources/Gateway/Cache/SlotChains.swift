@@ -1,10 +1,9 @@
 import KeyFormat
 
-/// Finds slots of an owner's by locator: chains of slot numbers. To add a slot, or to take it out,
-/// moves a few numbers.
+/// A hash table with chaining from locators to an owner's slots.
 ///
-/// Slots of several locators may stand in a chain, so the owner looks at each. Locators are as good
-/// as random: chains are short, but for slots of one locator.
+/// A chain may hold slots of several locators, so the owner checks each. Locators are as good as
+/// random: chains are short, but for slots of the same locator.
 struct SlotChains {
     private struct Link {
         var next = none
@@ -31,7 +30,7 @@ struct SlotChains {
         heads[chain] = slot
     }
 
-    /// Takes out a slot that was added for a locator.
+    /// Removes a slot that was added for a locator.
     mutating func remove(_ slot: Int, _ locator: Locator) {
         let link = links[slot]
         if link.next != Self.none { links[link.next].previous = link.previous }
@@ -45,10 +44,10 @@ struct SlotChains {
     /// The first slot of a locator's chain.
     func first(_ locator: Locator) -> Int? { slot(heads[chain(of: locator)]) }
 
-    /// The slot behind another one, which may be taken out once this is known.
+    /// The slot behind another one, which may be removed afterwards.
     func next(_ slot: Int) -> Int? { self.slot(links[slot].next) }
 
-    /// The first slot of a locator's chain that an owner wants.
+    /// The first slot of a locator's chain that meets a condition.
     @inline(__always)
     func first(_ locator: Locator, where isWanted: (Int) -> Bool) -> Int? {
         var slot = first(locator)

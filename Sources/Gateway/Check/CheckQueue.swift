@@ -2,15 +2,13 @@ import DequeModule
 import KeyFormat
 import RedisClient
 
-/// Checks that wait, each for a read: a read's checks stand in line, in the order in which they
-/// came.
+/// Checks that wait, each for a read: a queue per read, in order of arrival.
 ///
-/// To wait, to be answered and to be given up moves a few numbers, and allocates nothing that was
-/// not there before.
+/// To wait, to be answered and to time out moves a few numbers; memory is reused.
 struct CheckQueue {
     /// A check that waits.
     struct Check {
-        /// The caller's mark.
+        /// The caller's data.
         let request: UInt
         let key: VerifiedKey
         let ticket: Ticket
@@ -18,7 +16,7 @@ struct CheckQueue {
         let since: MonotonicTime
     }
 
-    /// Names a check: a slot, and how often the slot was used before.
+    /// Identifies a check: a slot, and how often it was used before.
     struct Ticket: Equatable {
         fileprivate let slot: Int
         fileprivate let generation: UInt32
@@ -30,7 +28,7 @@ struct CheckQueue {
         var place = Place(read: none, previous: none)
     }
 
-    /// Where a check stands: for which read, and between which others.
+    /// A check's place: its read, and its neighbors in the queue.
     private struct Place {
         var read: InflightReads.ID
         var previous: Int
@@ -52,10 +50,10 @@ struct CheckQueue {
     /// Number of checks that wait.
     private(set) var count = 0
 
-    /// When the first check has waited too long.
+    /// When the first check will have waited too long.
     var deadline: MonotonicTime { deadlines.first?.deadline ?? .never }
 
-    /// Lets a check wait for a read; deadlines must not go back from call to call.
+    /// Lets a check wait for a read. Deadlines must not go back from call to call.
     mutating func add(
         _ request: UInt,
         _ key: VerifiedKey,
@@ -67,37 +65,37 @@ struct CheckQueue {
         if slot == slots.count { slots.append(Slot()) }
         let ticket = Ticket(slot: slot, generation: slots[slot].generation)
         slots[slot].check = Check(request: request, key: key, ticket: ticket, since: now)
-        queue(slot, read)
+        enqueue(slot, read)
         deadlines.append((ticket, deadline))
         count += 1
         return ticket
     }
 
-    /// Forgets a check; returns it where it still waited.
+    /// Removes a check; returns it if it was still waiting.
     @discardableResult
     mutating func remove(_ ticket: Ticket) -> Check? {
         guard slots.indices.contains(ticket.slot), isWaiting(ticket) else { return nil }
-        return take(ticket.slot)
+        return remove(slot: ticket.slot)
     }
 
     /// Whether checks wait for a read.
-    func areWaiting(for read: InflightReads.ID) -> Bool { first(of: read) != nil }
+    func hasChecks(for read: InflightReads.ID) -> Bool { first(of: read) != nil }
 
-    /// Takes the next check that waits for a read.
-    mutating func takeNext(of read: InflightReads.ID) -> Check? {
-        first(of: read).flatMap { take($0) }
+    /// Removes the first check that waits for a read.
+    mutating func removeFirst(of read: InflightReads.ID) -> Check? {
+        first(of: read).flatMap { remove(slot: $0) }
     }
 
-    /// Lets the checks that wait for a read wait for another one.
+    /// Moves the checks of one read to another.
     mutating func move(from read: InflightReads.ID, to other: InflightReads.ID) {
         while let slot = first(of: read) {
-            unqueue(slot)
-            queue(slot, other)
+            dequeue(slot)
+            enqueue(slot, other)
         }
     }
 
-    /// Takes the checks that have waited too long.
-    mutating func takeOverdue(_ now: MonotonicTime) -> [Check] {
+    /// Removes the checks that have waited too long.
+    mutating func removeOverdue(_ now: MonotonicTime) -> [Check] {
         var overdue: [Check] = []
         while let first = deadlines.first, first.deadline <= now {
             deadlines.removeFirst()
@@ -110,9 +108,9 @@ struct CheckQueue {
         slots[ticket.slot].generation == ticket.generation && slots[ticket.slot].check != nil
     }
 
-    private mutating func take(_ slot: Int) -> Check? {
+    private mutating func remove(slot: Int) -> Check? {
         let check = slots[slot].check
-        unqueue(slot)
+        dequeue(slot)
         slots[slot].check = nil
         slots[slot].generation = max(1, slots[slot].generation &+ 1)
         freeSlots.append(slot)
@@ -126,7 +124,7 @@ struct CheckQueue {
     }
 }
 
-// MARK: - Lines
+// MARK: - A read's queue
 
 extension CheckQueue {
     private func first(of read: InflightReads.ID) -> Int? {
@@ -134,7 +132,7 @@ extension CheckQueue {
         return lines[read].first
     }
 
-    private mutating func queue(_ slot: Int, _ read: InflightReads.ID) {
+    private mutating func enqueue(_ slot: Int, _ read: InflightReads.ID) {
         while lines.count <= read { lines.append(Line()) }
         let last = lines[read].last
         slots[slot].place = Place(read: read, previous: last)
@@ -142,7 +140,7 @@ extension CheckQueue {
         lines[read].last = slot
     }
 
-    private mutating func unqueue(_ slot: Int) {
+    private mutating func dequeue(_ slot: Int) {
         let place = slots[slot].place
         if place.previous == Self.none {
             lines[place.read].first = place.next
@@ -161,7 +159,7 @@ extension CheckQueue.Ticket {
     /// The ticket as a number, never 0.
     var number: UInt64 { UInt64(generation) << 32 | UInt64(slot) }
 
-    /// The ticket that a number stands for, whether or not it was ever given out.
+    /// The ticket with a number, which may never have been issued.
     init(number: UInt64) {
         generation = UInt32(truncatingIfNeeded: number >> 32)
         slot = Int(UInt32(truncatingIfNeeded: number))

@@ -1,14 +1,14 @@
 import Keyring
 import RedisClient
 
-/// The time of an event, by both clocks that decisions need.
+/// One moment on the two clocks that decisions need.
 public struct ClockReading: Sendable {
-    /// For deadlines: does not stop while the machine sleeps, and is never set.
+    /// For leases and deadlines: runs on while the machine sleeps, and is never set.
     public let monotonic: MonotonicTime
-    /// For expiry and last use.
+    /// For expiry and last use: milliseconds since 1970 UTC.
     public let unix: UnixTime
 
-    /// One moment on both clocks.
+    /// Combines both readings.
     public init(monotonic: MonotonicTime, unix: UnixTime) {
         self.monotonic = monotonic
         self.unix = unix

@@ -1,6 +1,6 @@
 import KeyFormat
 
-/// A key that was issued here, and by what its text is recognized the next time.
+/// A key that was issued here, with the fingerprint that identifies its text from now on.
 struct VerifiedKey {
     let issued: KeyVerifier.IssuedKey
     let fingerprint: Fingerprint

@@ -1,17 +1,17 @@
 import DequeModule
 import KeyFormat
 
-/// Reads of records, from when somebody needs one until it is answered.
+/// Reads of records, queued and in flight.
 ///
-/// Of each record at most one read waits to be sent; of those under way at most the last one may be
-/// kept when it is answered, and none that news have overtaken.
+/// At most one read per record is queued. Of those in flight only the newest may fill the cache, and
+/// only if no invalidation arrived since it was sent.
 struct InflightReads {
-    /// Names a read until it is ended.
+    /// Identifies a read until it ends, and is then reused.
     typealias ID = Int
 
     private enum State {
         case unsent
-        case underWay
+        case inFlight
         case ended
     }
 
@@ -19,7 +19,7 @@ struct InflightReads {
         let locator: Locator
         var state = State.unsent
         var isWanted = false
-        var mayKeep = false
+        var mayCache = false
     }
 
     private static let chainCount = 1024
@@ -29,8 +29,8 @@ struct InflightReads {
     private var unsent: Deque<ID> = []
     private var chains = SlotChains(count: chainCount)
 
-    /// The read of a record that is to be sent: a new one where none is.
-    mutating func toBeSent(_ locator: Locator) -> ID {
+    /// The queued read of a record, added where there is none.
+    mutating func unsent(_ locator: Locator) -> ID {
         let unsent = chains.first(locator) { id in
             reads[id].locator == locator && reads[id].state == .unsent
         }
@@ -44,56 +44,56 @@ struct InflightReads {
         }
     #endif
 
-    /// Makes a read go on even if nobody waits for it.
+    /// Has a read sent even if no check waits for it.
     mutating func want(_ id: ID) {
         reads[id].isWanted = true
     }
 
-    /// Whether a read goes on even if nobody waits for it.
+    /// Whether a read is sent even if no check waits for it.
     func isWanted(_ id: ID) -> Bool { reads[id].isWanted }
 
     /// Whether reads are to be sent.
     var hasUnsent: Bool { !unsent.isEmpty }
 
-    /// Takes the next read that is to be sent: it is under way from now on.
-    mutating func takeUnsent() -> ID? {
+    /// Removes the next read from the queue; it counts as in flight from now on.
+    mutating func dequeueUnsent() -> ID? {
         guard let id = unsent.popFirst() else { return nil }
-        reads[id].state = .underWay
+        reads[id].state = .inFlight
         return id
     }
 
-    /// A read is sent, and overtakes those of its record that were sent before.
+    /// A read is sent. Older ones of its record may no longer fill the cache.
     ///
-    /// - Parameter mayKeep: Whether changes of its record will be told from now on.
-    mutating func sent(_ id: ID, mayKeep: Bool) {
-        overtake(reads[id].locator)
-        reads[id].mayKeep = mayKeep
+    /// - Parameter mayCache: Whether this one may.
+    mutating func sent(_ id: ID, mayCache: Bool) {
+        invalidate(reads[id].locator)
+        reads[id].mayCache = mayCache
     }
 
-    /// Whether a number is that of a read that was sent and has not ended.
-    func isUnderWay(_ id: ID) -> Bool { reads.indices.contains(id) && reads[id].state == .underWay }
+    /// Whether this is the number of a read that was sent and has not ended.
+    func isInFlight(_ id: ID) -> Bool { reads.indices.contains(id) && reads[id].state == .inFlight }
 
     /// What a read asks for.
     func locator(of id: ID) -> Locator { reads[id].locator }
 
-    /// Whether the answer to a read may be kept.
-    func mayKeep(_ id: ID) -> Bool { reads[id].mayKeep }
+    /// Whether the reply to a read may fill the cache.
+    func mayCache(_ id: ID) -> Bool { reads[id].mayCache }
 
-    /// A record has changed: those of its reads that are under way are overtaken.
-    mutating func overtake(_ locator: Locator) {
+    /// A record has changed: its reads in flight may no longer fill the cache.
+    mutating func invalidate(_ locator: Locator) {
         var next = chains.first(locator)
         while let id = next {
-            if reads[id].locator == locator { reads[id].mayKeep = false }
+            if reads[id].locator == locator { reads[id].mayCache = false }
             next = chains.next(id)
         }
     }
 
-    /// All reads that are under way are overtaken.
-    mutating func overtakeAll() {
-        for id in reads.indices { reads[id].mayKeep = false }
+    /// Any record may have changed.
+    mutating func invalidateAll() {
+        for id in reads.indices { reads[id].mayCache = false }
     }
 
-    /// Ends a read that is under way, or that nobody needs any more.
+    /// Ends a read that was dequeued.
     mutating func end(_ id: ID) {
         chains.remove(id, reads[id].locator)
         reads[id].state = .ended

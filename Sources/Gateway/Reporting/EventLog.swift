@@ -25,19 +25,19 @@ public struct EventLog {
     enum Kind: Int, CaseIterable {
         case storeLost
         case storeReady
-        case newsLost
-        case newsReady
-        case entryRefused
-        case confirmationRefused
+        case trackingLost
+        case trackingStarted
+        case joinRefused
+        case acknowledgmentRefused
         case recordRefused
         case usesRefused
         case tooManyChecks
 
         var level: Level {
             switch self {
-            case .storeReady, .newsReady: .notice
-            case .usesRefused, .tooManyChecks, .confirmationRefused: .warning
-            case .storeLost, .newsLost, .recordRefused, .entryRefused: .error
+            case .storeReady, .trackingStarted: .notice
+            case .usesRefused, .tooManyChecks, .acknowledgmentRefused: .warning
+            case .storeLost, .trackingLost, .recordRefused, .joinRefused: .error
             }
         }
 
@@ -45,8 +45,8 @@ public struct EventLog {
         var subject: Subject? {
             switch self {
             case .storeLost, .storeReady: .store
-            case .newsLost, .newsReady: .news
-            case .entryRefused, .confirmationRefused, .recordRefused, .usesRefused, .tooManyChecks:
+            case .trackingLost, .trackingStarted: .tracking
+            case .joinRefused, .acknowledgmentRefused, .recordRefused, .usesRefused, .tooManyChecks:
                 nil
             }
         }
@@ -55,7 +55,7 @@ public struct EventLog {
     /// What stands one way or another.
     enum Subject: Int, CaseIterable {
         case store
-        case news
+        case tracking
     }
 
     private struct Rate {

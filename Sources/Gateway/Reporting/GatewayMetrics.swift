@@ -13,13 +13,13 @@ public struct GatewayMetrics: Sendable {
         public private(set) var losses: UInt64 = 0
         private var isUp = false
 
-        mutating func made() {
+        mutating func connected() {
             isUp = true
             connections &+= 1
         }
 
         /// Attempts that came to no connection end here too, and are no losses.
-        mutating func ended() {
+        mutating func disconnected() {
             if isUp { losses &+= 1 }
             isUp = false
         }
@@ -35,14 +35,14 @@ public struct GatewayMetrics: Sendable {
     /// The connection on which is asked and written.
     public internal(set) var data = LinkCounts()
     /// The connection on which is told.
-    public internal(set) var news = LinkCounts()
+    public internal(set) var invalidation = LinkCounts()
 
     /// Records of which the store told that they have changed.
     public internal(set) var invalidations: UInt64 = 0
     /// How often the store told that all records may have changed.
     public internal(set) var flushes: UInt64 = 0
     /// Changes that were confirmed.
-    public internal(set) var barriersConfirmed: UInt64 = 0
+    public internal(set) var barriersAcknowledged: UInt64 = 0
 
     /// Records that were given up for others.
     public internal(set) var cacheEvictions: UInt64 = 0

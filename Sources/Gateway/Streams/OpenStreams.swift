@@ -1,12 +1,11 @@
 import KeyFormat
 import Keyring
 
-/// Requests that were let in and are open, so that each ends with its key.
+/// Admitted requests that are still open, by organization.
 ///
-/// A stream is found by its organization; to open and close one moves a few numbers and allocates
-/// nothing that was not there before.
+/// To open and close one moves a few numbers; memory is reused.
 struct OpenStreams {
-    /// Names a stream: a slot, and how often the slot was used before.
+    /// Identifies a stream: a slot, and how often it was used before.
     struct Handle: Equatable {
         fileprivate let slot: Int
         fileprivate let generation: UInt32
@@ -15,7 +14,7 @@ struct OpenStreams {
     private enum State {
         case free
         case open
-        /// Its key has ended; the caller has not been told.
+        /// Its key has ended; it has not been handed out yet.
         case ended
     }
 
@@ -35,11 +34,11 @@ struct OpenStreams {
     private var chains = SlotChains(count: chainCount)
     private var ended: [Handle] = []
 
-    /// Streams whose key ends by itself.
-    private var limitedCount = 0
+    /// Number of streams whose key expires.
+    private var expiringCount = 0
 
-    /// Organizations whose record has to be read, because it may have changed.
-    private var unconfirmed: Set<Locator> = []
+    /// Organizations whose records may have changed.
+    private var stale: Set<Locator> = []
 
     /// Number of open streams.
     private(set) var count = 0
@@ -48,11 +47,11 @@ struct OpenStreams {
 // MARK: - The caller's requests
 
 extension OpenStreams {
-    /// Notes an open request.
+    /// Adds an open request.
     ///
     /// - Parameters:
-    ///   - key: The mark of the verifier of the key that let it in.
-    ///   - until: When that key ends by itself.
+    ///   - key: The ID of the key that admitted it.
+    ///   - until: When that key expires.
     mutating func open(_ request: UInt, _ locator: Locator, key: UInt64, until: UnixTime?)
         -> Handle
     {
@@ -67,11 +66,11 @@ extension OpenStreams {
         }
         chains.add(slot, locator)
         count += 1
-        if until != nil { limitedCount += 1 }
+        if until != nil { expiringCount += 1 }
         return Handle(slot: slot, generation: slots[slot].generation)
     }
 
-    /// Forgets a request that has ended; unknown handles do no harm.
+    /// Removes a request that has ended. Unknown handles are ignored.
     mutating func close(_ handle: Handle) {
         guard slots.indices.contains(handle.slot),
             slots[handle.slot].generation == handle.generation
@@ -80,7 +79,7 @@ extension OpenStreams {
         release(handle.slot)
     }
 
-    /// The next request that is to be ended.
+    /// The next request to be ended; its stream is closed with that.
     mutating func nextEnded() -> UInt? {
         while let handle = ended.popLast() {
             guard slots[handle.slot].generation == handle.generation else { continue }
@@ -99,60 +98,60 @@ extension OpenStreams {
     private mutating func unlink(_ slot: Int) {
         chains.remove(slot, slots[slot].locator)
         count -= 1
-        if slots[slot].until != nil { limitedCount -= 1 }
+        if slots[slot].until != nil { expiringCount -= 1 }
     }
 }
 
-// MARK: - What becomes of their keys
+// MARK: - Their keys
 
 extension OpenStreams {
-    /// A record may have changed: it has to be read where streams depend on it.
-    mutating func doubt(_ locator: Locator) {
+    /// A record may have changed: it is to be read if streams depend on it.
+    mutating func markStale(_ locator: Locator) {
         guard count > 0 else { return }
         let hasStream = chains.first(locator) { slots[$0].locator == locator } != nil
-        if hasStream { unconfirmed.insert(locator) }
+        if hasStream { stale.insert(locator) }
     }
 
     /// Any record may have changed.
-    mutating func doubtAll() {
-        for slot in slots where slot.state == .open { unconfirmed.insert(slot.locator) }
+    mutating func markAllStale() {
+        for slot in slots where slot.state == .open { stale.insert(slot.locator) }
     }
 
-    /// Whether there are records to be read.
-    var hasDoubts: Bool { !unconfirmed.isEmpty }
+    /// Whether records are to be read.
+    var hasStale: Bool { !stale.isEmpty }
 
-    /// Takes the organizations whose records are to be read now, in an order that does not depend on
-    /// where in memory they stood.
-    mutating func takeDoubts() -> [Locator] {
-        defer { unconfirmed.removeAll(keepingCapacity: true) }
-        return unconfirmed.sorted { $0.tableHash < $1.tableHash }
+    /// Removes the organizations whose records are to be read now, in an order that does not depend
+    /// on memory addresses.
+    mutating func dequeueStale() -> [Locator] {
+        defer { stale.removeAll(keepingCapacity: true) }
+        return stale.sorted { $0.tableHash < $1.tableHash }
     }
 
-    /// Ends the streams of an organization whose keys do not count any more.
-    mutating func settle(_ locator: Locator, _ keys: AcceptedKeys?, at now: UnixTime) {
+    /// Ends the streams of an organization whose keys its record no longer accepts.
+    mutating func update(_ locator: Locator, _ keys: AcceptedKeys?, at now: UnixTime) {
         guard count > 0 else { return }
         var next = chains.first(locator)
         while let slot = next {
             next = chains.next(slot)
-            if slots[slot].locator == locator { settle(slot, keys, at: now) }
+            if slots[slot].locator == locator { update(slot, keys, at: now) }
         }
     }
 
-    private mutating func settle(_ slot: Int, _ keys: AcceptedKeys?, at now: UnixTime) {
+    private mutating func update(_ slot: Int, _ keys: AcceptedKeys?, at now: UnixTime) {
         let key = [keys?.active, keys?.previous].lazy.compactMap { $0 }
             .first { [stream = slots[slot]] in $0.verifier.keyID == stream.key }
         if let key, key.until.map({ now < $0 }) ?? true {
-            limitedCount += (key.until != nil ? 1 : 0) - (slots[slot].until != nil ? 1 : 0)
+            expiringCount += (key.until != nil ? 1 : 0) - (slots[slot].until != nil ? 1 : 0)
             slots[slot].until = key.until
         } else {
             end(slot)
         }
     }
 
-    /// Whether there are streams whose key ends by itself.
-    var hasLimited: Bool { limitedCount > 0 }
+    /// Whether there are streams whose key expires.
+    var hasExpiring: Bool { expiringCount > 0 }
 
-    /// Ends the streams whose key has ended by itself.
+    /// Ends the streams whose key has expired.
     mutating func endExpired(at now: UnixTime) {
         for slot in slots.indices where slots[slot].state == .open {
             if let until = slots[slot].until, until <= now { end(slot) }
@@ -170,7 +169,7 @@ extension OpenStreams.Handle {
     /// The handle as a number, never 0.
     var number: UInt64 { UInt64(generation) << 32 | UInt64(slot) }
 
-    /// The handle that a number stands for, whether or not it was ever given out.
+    /// The handle with a number, which may never have been issued.
     init(number: UInt64) {
         generation = UInt32(truncatingIfNeeded: number >> 32)
         slot = Int(UInt32(truncatingIfNeeded: number))

@@ -1,16 +1,16 @@
 /// Why a connection to Redis was given up.
 public enum LinkFailure: Error, Equatable, Sendable {
-    /// It could not be made, or the other side closed it.
+    /// The connection was refused, or closed by the server.
     case disconnected
-    /// No connection or no reply in time.
+    /// The connection or a reply took too long.
     case timeout
-    /// The bytes that came are not the Redis protocol.
+    /// The received bytes are not RESP.
     case protocolError(RESPDecoder.Failure)
-    /// A reply came to no command.
+    /// A reply arrived to which there is no command.
     case unsolicited
-    /// Redis did not let the link begin.
+    /// Redis refused a command of the handshake.
     case refused(RedisError)
-    /// Something else than Redis answered the first commands.
+    /// The server that answered the handshake is not Redis.
     case notRedis
     case noMemory
 }

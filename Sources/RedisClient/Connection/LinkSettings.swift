@@ -1,19 +1,22 @@
-/// What a link needs to know of its server.
+/// What a link needs to know about its server.
 public struct LinkSettings {
+    let endpoint: Endpoint
     let database: Int
     let credentials: RedisCredentials?
     let timeoutMilliseconds: UInt64
     let subscription: Subscription?
 
     /// - Parameters:
-    ///   - timeoutMilliseconds: Longest wait for a connection, and for the reply to a command.
-    ///   - subscription: What the link listens to; it then takes no commands but PING.
+    ///   - timeoutMilliseconds: Longest wait for the connection, and for each reply.
+    ///   - subscription: What Redis is to send on its own. Such a link takes no command but PING.
     public init(
+        endpoint: Endpoint,
         database: Int,
         credentials: RedisCredentials?,
         timeoutMilliseconds: UInt64,
         subscription: Subscription? = nil
     ) {
+        self.endpoint = endpoint
         self.database = database
         self.credentials = credentials
         self.timeoutMilliseconds = timeoutMilliseconds

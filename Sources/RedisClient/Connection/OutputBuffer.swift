@@ -1,21 +1,19 @@
-/// Bytes that wait to be written to a connection. What has been taken is wiped: it may hold a
-/// password.
+/// Bytes to be written to a connection. Drained bytes are wiped: they may hold a password.
 struct OutputBuffer {
-    /// Room for what begins a connection, so that a password is never moved, which would leave a
-    /// copy.
+    /// Room for a whole handshake: reallocation would leave a copy of the password behind.
     private static let capacity = 4096
 
-    /// Taken bytes that are kept before the rest is moved to the front.
-    private static let takenMax = 65_536
+    /// Drained bytes that may accumulate before the rest is moved to the front.
+    private static let drainedMax = 65_536
 
     private var bytes: [UInt8] = []
-    private var taken = 0
+    private var drained = 0
 
     init() {
         bytes.reserveCapacity(Self.capacity)
     }
 
-    var isEmpty: Bool { taken == bytes.count }
+    var isEmpty: Bool { drained == bytes.count }
 
     mutating func append(_ more: UnsafeRawBufferPointer) {
         bytes.append(contentsOf: more)
@@ -26,20 +24,20 @@ struct OutputBuffer {
     }
 
     /// Moves as many bytes as fit into a buffer; returns their number.
-    mutating func take(into buffer: UnsafeMutableRawBufferPointer) -> Int {
-        let count = min(buffer.count, bytes.count - taken)
+    mutating func drain(into buffer: UnsafeMutableRawBufferPointer) -> Int {
+        let count = min(buffer.count, bytes.count - drained)
         guard count > 0 else { return 0 }
         bytes.withUnsafeMutableBytes { bytes in
-            let part = UnsafeMutableRawBufferPointer(rebasing: bytes[taken..<taken + count])
+            let part = UnsafeMutableRawBufferPointer(rebasing: bytes[drained..<drained + count])
             buffer.copyMemory(from: UnsafeRawBufferPointer(part))
             wipe(part)
         }
-        taken += count
+        drained += count
         if isEmpty {
             empty()
-        } else if taken > Self.takenMax, taken > bytes.count / 2 {
-            bytes.removeFirst(taken)
-            taken = 0
+        } else if drained > Self.drainedMax, drained > bytes.count / 2 {
+            bytes.removeFirst(drained)
+            drained = 0
         }
         return count
     }
@@ -49,9 +47,9 @@ struct OutputBuffer {
         empty()
     }
 
-    /// Begins anew where all has been wiped.
+    /// Expects all bytes to be wiped.
     private mutating func empty() {
         bytes.removeAll(keepingCapacity: true)
-        taken = 0
+        drained = 0
     }
 }

@@ -1,35 +1,38 @@
 import DequeModule
 
-/// One connection to a Redis server, without the connection: it takes what happened and says what
-/// to do.
+/// What the owner of a link has to do with its connection.
+public enum LinkOrder: Equatable, Sendable {
+    /// Connect, then call ``RedisLink/opened(_:)`` or ``RedisLink/closed(_:)``.
+    case open(Endpoint)
+    /// Close; no ``RedisLink/closed(_:)`` is expected.
+    case close
+    /// Write what ``RedisLink/drainOutput(into:)`` holds. Ordered once until it has been drained.
+    case write
+}
+
+/// One connection to a Redis server as a state machine, without the socket.
 ///
-/// The owner carries out the orders, moves the bytes and takes the events. Commands are pipelined,
-/// and each reply is matched to its command by order, so a connection on which anything went wrong
-/// is given up, and a new one is made, at first at once and then ever more slowly.
+/// The owner reports what happened, carries out the orders, moves the bytes and handles the events.
+/// Commands are pipelined, and replies are matched to commands by order. A connection on which
+/// anything went wrong is therefore closed and replaced: the first time at once, then with backoff.
 ///
-/// A link is its owner's alone, and part of it: to ask it something counts no reference. Nothing here
+/// A link has a single owner and is stored in it, so that using it counts no references. Nothing here
 /// is generic: the compiler then knows the layout of each event.
 public struct RedisLink: ~Copyable {
-    /// What a link needs to know of its server.
+    /// What a link needs to know about its server.
     public typealias Settings = LinkSettings
 
-    /// What the owner is to do with the connection.
-    public enum Order: Equatable, Sendable {
-        case open
-        case close
-    }
-
-    /// What has become of the link and of its commands.
+    /// What has happened to the link and its commands.
     ///
-    /// Each case has a payload: where one has none, the compiler tells it apart by bits that it
-    /// leaves unset elsewhere, to which memory checkers object.
+    /// Every case has a payload. The compiler tells a case without one apart by bits that the others
+    /// leave unset, and memory checkers object to reading those.
     public enum Event {
-        /// Commands may be sent, since then.
+        /// Commands may be sent, from this moment on.
         case ready(since: MonotonicTime)
         case reply(CommandTag, RedisReply)
-        /// Came without being asked for, to a link that listens.
+        /// Redis sent this on its own to a link with a subscription.
         case pushed(PushedMessage)
-        /// The connection is gone; these commands may or may not have been carried out.
+        /// The connection is gone. These commands may or may not have been executed.
         case lost(LinkFailure, unanswered: [CommandTag])
     }
 
@@ -41,16 +44,17 @@ public struct RedisLink: ~Copyable {
     }
 
     private let settings: Settings
-    private var state = State.waiting(until: MonotonicTime(nanoseconds: 0))
+    private var state = State.waiting(until: .origin)
     private var backoff = Backoff()
     private var decoder: RESPDecoder?
     private var output = OutputBuffer()
+    private var isWriteOrdered = false
     private var steps: Deque<(step: HandshakeStep, deadline: MonotonicTime)> = []
     private var commands: Deque<(tag: CommandTag, deadline: MonotonicTime)> = []
-    private var orders: Deque<Order> = []
+    private var orders: Deque<LinkOrder> = []
     private var events: Deque<Event> = []
 
-    /// A link that asks to be opened at its first tick.
+    /// A link that orders its connection at the first tick.
     public init(_ settings: Settings) {
         self.settings = settings
     }
@@ -58,7 +62,7 @@ public struct RedisLink: ~Copyable {
     /// Whether commands may be sent.
     public var isReady: Bool { if case .ready = state { true } else { false } }
 
-    /// Whether a connection is being made, or is about to be without a pause.
+    /// Whether a connection is being established, or will be without a pause.
     public func isConnecting(_ now: MonotonicTime) -> Bool {
         switch state {
         case .waiting(let until): until <= now
@@ -67,24 +71,31 @@ public struct RedisLink: ~Copyable {
         }
     }
 
-    /// Whether nothing waits to be written or answered.
+    /// Whether nothing is left to be written or answered.
     public var isIdle: Bool { output.isEmpty && steps.isEmpty && commands.isEmpty }
 
-    /// The next thing to do with the connection.
-    public mutating func nextOrder() -> Order? { orders.popFirst() }
-
-    /// The next thing that has become known.
-    public mutating func nextEvent() -> Event? { events.popFirst() }
-
-    /// Whether bytes wait to be written.
+    /// Whether bytes are left to be written.
     public var hasOutput: Bool { !output.isEmpty }
 
-    /// Moves bytes that are to be written into a buffer; returns their number.
-    public mutating func drainOutput(into buffer: UnsafeMutableRawBufferPointer) -> Int {
-        output.take(into: buffer)
+    /// The next order.
+    public mutating func nextOrder() -> LinkOrder? {
+        if let order = orders.popFirst() { return order }
+        guard hasOutput, !isWriteOrdered else { return nil }
+        isWriteOrdered = true
+        return .write
     }
 
-    /// Sends a command. Returns `false`, having done nothing, where the link is not ready.
+    /// The next event.
+    public mutating func nextEvent() -> Event? { events.popFirst() }
+
+    /// Moves output into a buffer; returns the number of bytes.
+    public mutating func drainOutput(into buffer: UnsafeMutableRawBufferPointer) -> Int {
+        let count = output.drain(into: buffer)
+        if !hasOutput { isWriteOrdered = false }
+        return count
+    }
+
+    /// Sends a command. Returns `false` without an effect where the link is not ready.
     public mutating func send(_ command: RedisCommand, tag: CommandTag, now: MonotonicTime)
         -> Bool
     {
@@ -95,10 +106,10 @@ public struct RedisLink: ~Copyable {
     }
 }
 
-// MARK: - What happened
+// MARK: - Reports of the owner
 
 extension RedisLink {
-    /// The connection has been made.
+    /// The connection is established.
     public mutating func opened(_ now: MonotonicTime) {
         guard case .connecting = state else { return }
         guard let decoder = RESPDecoder() else { return fail(.noMemory, now) }
@@ -107,35 +118,35 @@ extension RedisLink {
         begin(HandshakeStep.steps(settings), now)
     }
 
-    /// The connection could not be made, or was lost.
+    /// The connection could not be established, or was lost; the owner has closed it.
     public mutating func closed(_ now: MonotonicTime) {
         guard decoder != nil || isBeingOpened else { return }
-        giveUp(.disconnected, now)
+        disconnect(.disconnected, now)
     }
 
-    /// Bytes have come, in any pieces.
+    /// Bytes have arrived, in pieces of any size.
     public mutating func received(_ bytes: UnsafeRawBufferPointer, _ now: MonotonicTime) {
         guard let decoder else { return }
         decoder.feed(bytes)
         do throws(RESPDecoder.Failure) {
-            while self.decoder != nil, let reply = try decoder.next() { take(reply, now) }
+            while self.decoder != nil, let reply = try decoder.next() { receive(reply, now) }
         } catch {
             fail(.protocolError(error), now)
         }
     }
 
-    /// The owner has found that what came cannot be true: a new connection is made.
+    /// The owner distrusts what it received: the connection is replaced.
     public mutating func abandon(_ failure: LinkFailure, _ now: MonotonicTime) {
         guard decoder != nil else { return }
         fail(failure, now)
     }
 
-    /// Time has passed: a due connection is asked for, an overdue one given up.
+    /// Orders a connection that is due, and gives up one that is overdue.
     public mutating func tick(_ now: MonotonicTime) {
         guard deadline <= now else { return }
         switch state {
         case .waiting:
-            orders.append(.open)
+            orders.append(.open(settings.endpoint))
             state = .connecting(deadline: replyDeadline(now))
         case .connecting, .handshaking, .ready:
             fail(.timeout, now)
@@ -169,23 +180,26 @@ extension RedisLink {
         }
     }
 
-    private mutating func take(_ reply: RedisReply, _ now: MonotonicTime) {
-        if settings.subscription != nil, let publication = PushedMessage(reply) {
-            events.append(.pushed(publication))
+    private mutating func receive(_ reply: RedisReply, _ now: MonotonicTime) {
+        if settings.subscription != nil, let message = PushedMessage(reply) {
+            events.append(.pushed(message))
             return
         }
         if let command = commands.popFirst() {
             backoff.reset()
             events.append(.reply(command.tag, reply))
         } else if let (step, _) = steps.popFirst() {
-            takeStep(step, reply, now)
+            advanceHandshake(step, reply, now)
         } else {
             fail(.unsolicited, now)
         }
     }
 
-    private mutating func takeStep(_ step: HandshakeStep, _ reply: RedisReply, _ now: MonotonicTime)
-    {
+    private mutating func advanceHandshake(
+        _ step: HandshakeStep,
+        _ reply: RedisReply,
+        _ now: MonotonicTime
+    ) {
         if let failure = step.failure(reply) { return fail(failure, now) }
         begin(step.following(reply, settings.subscription), now)
         guard steps.isEmpty else { return }
@@ -195,15 +209,16 @@ extension RedisLink {
 
     private mutating func fail(_ failure: LinkFailure, _ now: MonotonicTime) {
         orders.append(.close)
-        giveUp(failure, now)
+        disconnect(failure, now)
     }
 
-    private mutating func giveUp(_ failure: LinkFailure, _ now: MonotonicTime) {
+    private mutating func disconnect(_ failure: LinkFailure, _ now: MonotonicTime) {
         let unanswered = commands.map(\.tag)
         if case .ready(let since) = state { backoff.connectionEnded(readySince: since, now) }
         steps.removeAll()
         commands.removeAll()
         output.removeAll()
+        isWriteOrdered = false
         decoder = nil
         state = .waiting(until: now.advanced(byMilliseconds: backoff.nextPauseMilliseconds()))
         events.append(.lost(failure, unanswered: unanswered))

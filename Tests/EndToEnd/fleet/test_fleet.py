@@ -182,4 +182,4 @@ def test_a_worker_that_may_not_enter_itself_reads_the_store_for_every_check_and_
     answers = [gate.request(key=key) for _ in range(20)]
 
     assert {(answer.status, answer.source) for answer in answers} == {(200, "store")}
-    wait_until(lambda: gate.nginx.lines("not in the list of gateways"), "the error log says so")
+    wait_until(lambda: gate.nginx.lines("not in the membership list"), "the error log says so")

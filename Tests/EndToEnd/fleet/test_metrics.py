@@ -231,15 +231,15 @@ def test_records_are_those_of_all_workers(gate):
 
 def test_changes_are_counted_by_each_worker(gate):
     gate.key("acme")
-    wait_for(gate, 2, "barriers_confirmed_total")
+    wait_for(gate, 2, "barriers_acknowledged_total")
     before = scrape(gate)
 
     gate.latchkey.generate("acme", as_=OWNER)
     gate.revoke("acme")
 
-    wait_for(gate, before.value("barriers_confirmed_total") + 4, "barriers_confirmed_total")
+    wait_for(gate, before.value("barriers_acknowledged_total") + 4, "barriers_acknowledged_total")
     metrics = wait_for(gate, before.value("invalidations_total") + 4, "invalidations_total")
-    assert metrics.histogram("change_delay_seconds")[float("inf")] == metrics.value("barriers_confirmed_total")
+    assert metrics.histogram("change_delay_seconds")[float("inf")] == metrics.value("barriers_acknowledged_total")
     assert metrics.value("flushes_total") == 0
 
     gate.redis.cli("FLUSHALL")

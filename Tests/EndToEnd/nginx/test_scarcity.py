@@ -79,7 +79,7 @@ class Scarcity:
     def lose_the_store(self, gate=None):
         """The store goes away and comes back, and what its connections were is in others' hands by then."""
         self.gate.redis.kill()
-        wait_until(lambda: self.count("does not tell of changes"), "the store is lost")
+        wait_until(lambda: self.count("does not send invalidations"), "the store is lost")
         self.use_up(gate)
         before = self.gate.nginx.lines(self.for_store)
         self.gate.redis.start()

@@ -86,10 +86,10 @@ def test_a_gateway_without_the_right_to_read_answers_503_and_says_why(sandboxes)
 
 # What a gateway goes without where a right is missing, and what it says.
 LACKS = {
-    "+subscribe": "does not tell of changes",
-    "+client|tracking": "does not tell of changes",
-    "+client|id": "does not tell of changes",
-    "+hset": "not in the list of gateways",
+    "+subscribe": "does not send invalidations",
+    "+client|tracking": "does not send invalidations",
+    "+client|id": "does not send invalidations",
+    "+hset": "not in the membership list",
 }
 
 
@@ -118,7 +118,7 @@ def test_a_gateway_that_may_not_confirm_is_waited_out_and_says_so(sandboxes):
     assert "did not confirm" in sandbox.revoke().err
 
     assert sandbox.request(key=key).result == "revoked"
-    assert sandbox.nginx.lines("a change could not be confirmed: NOPERM")
+    assert sandbox.nginx.lines("a change could not be acknowledged: NOPERM")
 
 
 @pytest.mark.parametrize("right", ["-publish", "-blpop", "-hgetall", "&none"])

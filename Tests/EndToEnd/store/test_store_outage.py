@@ -215,7 +215,7 @@ def test_the_error_log_says_once_a_second_at_most_that_the_store_is_away(gate):
 
     lines = gate.nginx.lines("[error]")
     seconds = time.monotonic() - began + 1
-    for mark in (r"the store at \S+: not connected", "does not tell of changes"):
+    for mark in (r"the store at \S+: not connected", "does not send invalidations"):
         assert 1 <= sum(bool(re.search(mark, line)) for line in lines) <= seconds, "\n".join(lines)
     # nginx itself tells of each attempt to connect, of which there are more at first.
     assert len(lines) <= 6 * seconds, "\n".join(lines)
@@ -234,7 +234,7 @@ def test_the_last_word_of_the_error_log_on_news_is_true_when_they_come_and_go_qu
     def last():
         return gate.nginx.lines("tell")[-1]
 
-    wait_until(lambda: "tells of changes" in last(), "the log says that news come again")
+    wait_until(lambda: "sends invalidations" in last(), "the log says that invalidations arrive again")
 
 
 # The executable

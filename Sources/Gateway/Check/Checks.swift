@@ -1,0 +1,158 @@
+import DequeModule
+import KeyFormat
+import RedisClient
+
+/// The decision of a check that had to wait.
+public struct CheckAnswer {
+    /// The caller's data, as it was passed in with the check.
+    public let request: UInt
+    /// What was decided.
+    public let decision: Decision
+    let ticket: CheckQueue.Ticket
+}
+
+/// Checks that wait for the store, the reads that will answer them, and answers not yet handed out.
+///
+/// Checks of one organization share a read that has not been sent. A read in flight is never joined:
+/// its reply may be older than the check. A read may also be wanted for its own sake, and is then
+/// sent even if no check waits for it.
+struct Checks {
+    typealias Check = CheckQueue.Check
+    typealias Ticket = CheckQueue.Ticket
+    typealias ReadID = InflightReads.ID
+
+    private let countMax: Int
+    private let timeoutMilliseconds: UInt64
+    private var queue = CheckQueue()
+    private var reads = InflightReads()
+    private var answers: Deque<CheckAnswer> = []
+
+    /// How long checks waited, whatever they came to.
+    private(set) var waits = DurationHistogram()
+
+    #if CANARIES
+        /// Joins reads in flight.
+        var joinsSent = false
+
+        var undelivered: Deque<CheckAnswer> { answers }
+    #endif
+
+    init(countMax: Int, timeoutMilliseconds: UInt64) {
+        self.countMax = countMax
+        self.timeoutMilliseconds = timeoutMilliseconds
+    }
+
+    /// Number of checks that wait.
+    var count: Int { queue.count }
+
+    /// When the first check will have waited too long.
+    var deadline: MonotonicTime { queue.deadline }
+}
+
+// MARK: - Waiting and answering
+
+extension Checks {
+    /// Lets a check wait; time must not go back from call to call. `nil` when too many wait already.
+    mutating func add(_ request: UInt, _ key: VerifiedKey, at now: MonotonicTime) -> Ticket? {
+        guard count < countMax else { return nil }
+        return queue.add(
+            request,
+            key,
+            for: read(of: key.locator),
+            since: now,
+            until: now.advanced(byMilliseconds: timeoutMilliseconds)
+        )
+    }
+
+    /// Drops a check whose answer was not handed out. Unknown tickets are ignored.
+    mutating func cancel(_ ticket: Ticket) {
+        if queue.remove(ticket) == nil { answers.removeAll { $0.ticket == ticket } }
+    }
+
+    /// The next answer to be handed out.
+    mutating func nextAnswer() -> CheckAnswer? { answers.popFirst() }
+
+    /// Answers the checks that have waited too long.
+    mutating func answerOverdue(at now: MonotonicTime, _ decide: (Check) -> Decision) {
+        for check in queue.removeOverdue(now) { answer(check, decide(check), at: now) }
+    }
+
+    /// Answers all checks. Reads that are wanted for their own sake stay.
+    mutating func answerAll(at now: MonotonicTime, _ decide: (Check) -> Decision) {
+        for check in queue.removeOverdue(.never) { answer(check, decide(check), at: now) }
+    }
+
+    /// Ends a read and answers its checks.
+    mutating func finish(_ id: ReadID, at now: MonotonicTime, _ decide: (Check) -> Decision) {
+        guard reads.isInFlight(id) else { return }
+        while let check = queue.removeFirst(of: id) { answer(check, decide(check), at: now) }
+        reads.end(id)
+    }
+
+    private mutating func answer(_ check: Check, _ decision: Decision, at now: MonotonicTime) {
+        waits.add(from: check.since, to: now)
+        answers.append(
+            CheckAnswer(request: check.request, decision: decision, ticket: check.ticket)
+        )
+    }
+
+    private mutating func read(of locator: Locator) -> ReadID {
+        #if CANARIES
+            if joinsSent, let read = reads.any(locator) { return read }
+        #endif
+        return reads.unsent(locator)
+    }
+}
+
+// MARK: - Reads
+
+extension Checks {
+    /// Adds a read for its own sake.
+    mutating func want(_ locator: Locator) {
+        reads.want(reads.unsent(locator))
+    }
+
+    /// Whether reads are to be sent.
+    var hasUnsentReads: Bool { reads.hasUnsent }
+
+    /// The next read to be sent now, in the order of the first checks.
+    ///
+    /// - Parameter mayCache: Whether the reply may fill the cache: from now on invalidations of its
+    ///   record will arrive.
+    mutating func nextUnsentRead(mayCache: Bool) -> (id: ReadID, locator: Locator)? {
+        while let id = reads.dequeueUnsent() {
+            guard reads.isWanted(id) || queue.hasChecks(for: id) else {
+                reads.end(id)
+                continue
+            }
+            reads.sent(id, mayCache: mayCache)
+            return (id, reads.locator(of: id))
+        }
+        return nil
+    }
+
+    /// What a read in flight asks for, and whether its reply may fill the cache.
+    func inFlight(_ id: ReadID) -> (locator: Locator, mayCache: Bool)? {
+        guard reads.isInFlight(id) else { return nil }
+        return (reads.locator(of: id), reads.mayCache(id))
+    }
+
+    /// Repeats a read whose reply was lost or is of no use.
+    mutating func requeue(_ id: ReadID) {
+        guard reads.isInFlight(id) else { return }
+        let other = reads.unsent(reads.locator(of: id))
+        queue.move(from: id, to: other)
+        if reads.isWanted(id) { reads.want(other) }
+        reads.end(id)
+    }
+
+    /// A record has changed: replies to its reads in flight may not fill the cache.
+    mutating func invalidateInFlight(_ locator: Locator) {
+        reads.invalidate(locator)
+    }
+
+    /// Any record may have changed.
+    mutating func invalidateAllInFlight() {
+        reads.invalidateAll()
+    }
+}

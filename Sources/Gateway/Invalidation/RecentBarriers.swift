@@ -1,0 +1,27 @@
+import Keyring
+
+/// The barriers that were acknowledged last. An administrator that waits for other workers repeats its
+/// barrier, which counts once.
+struct RecentBarriers {
+    /// More than are in progress at a time.
+    private static let countMax = 64
+
+    private var barriers: [BarrierID] = []
+    private var oldest = 0
+
+    init() {
+        barriers.reserveCapacity(Self.countMax)
+    }
+
+    /// Adds a barrier; returns whether it is new.
+    mutating func insert(_ barrier: BarrierID) -> Bool {
+        guard !barriers.contains(barrier) else { return false }
+        guard barriers.count == Self.countMax else {
+            barriers.append(barrier)
+            return true
+        }
+        barriers[oldest] = barrier
+        oldest = (oldest + 1) % Self.countMax
+        return true
+    }
+}

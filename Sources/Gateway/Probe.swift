@@ -1,0 +1,38 @@
+#if CANARIES
+    import KeyFormat
+    import RedisClient
+
+    extension Gatekeeper {
+        /// What tests and the simulation may see of a gatekeeper beside its public interface.
+        struct Probe {
+            fileprivate let gatekeeper: Gatekeeper
+
+            var isStoreReady: Bool { gatekeeper.data.isReady }
+
+            /// Until when cached records decide.
+            var trustedUntil: MonotonicTime { gatekeeper.lease.trustedUntil }
+
+            /// Requests that were decided and not handed out.
+            var undelivered: [UInt] { gatekeeper.checks.undelivered.map(\.request) }
+
+            /// The newest version of a record that the cache has seen proven.
+            func version(of locator: Locator) -> UInt64 { gatekeeper.cache.version(of: locator) }
+
+            /// Everything from which bytes for the store may come: a check that changes none of it
+            /// causes no traffic.
+            var traffic: [Int] {
+                [
+                    gatekeeper.data.hasOutput ? 1 : 0,
+                    gatekeeper.invalidations.link.hasOutput ? 1 : 0,
+                    gatekeeper.checks.hasUnsentReads ? 1 : 0,
+                    gatekeeper.streams.hasStale ? 1 : 0,
+                    gatekeeper.uses.unconfirmedCount,
+                    gatekeeper.checks.count,
+                    gatekeeper.cache.count,
+                ]
+            }
+        }
+
+        var probe: Probe { Probe(gatekeeper: self) }
+    }
+#endif

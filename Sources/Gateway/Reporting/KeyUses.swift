@@ -1,0 +1,88 @@
+import KeyFormat
+import Keyring
+import RedisClient
+
+/// Uses of keys until the store has them: last uses, and refused uses of former keys.
+///
+/// They are written in batches, or at once for one organization that somebody asks about.
+struct KeyUses {
+    /// Organizations without a cached record whose last use may wait.
+    private static let lastUsesMax = 65_536
+
+    private let cache: RecordCache
+    private var lastUses = UsageRecorder(countMax: lastUsesMax)
+    private var refusals = RefusalRecorder()
+
+    init(_ cache: RecordCache) {
+        self.cache = cache
+    }
+
+    /// Number of organizations with uses that the store has not confirmed.
+    var unconfirmedCount: Int { lastUses.count + cache.usesCount + refusals.count }
+
+    /// When the next batch is due.
+    var due: MonotonicTime {
+        let hasLastUses = lastUses.isWaiting || (cache.usesCount > 0 && !lastUses.isInFlight)
+        return min(
+            hasLastUses ? lastUses.due : .never,
+            refusals.count > 0 ? refusals.due : .never
+        )
+    }
+
+    /// Counts what a decision means for its organization.
+    ///
+    /// - Parameter slot: Where the cache has its record, if that is known already.
+    mutating func note(_ decision: Decision, slot: Int? = nil, at now: UnixTime) {
+        guard let locator = decision.locator else { return }
+        switch decision.result {
+        case .allowed:
+            if let slot = slot ?? cache.slot(of: locator) {
+                cache.noteUse(slot, at: now)
+            } else {
+                lastUses.record(locator, at: now)
+            }
+        case .revoked: refusals.record(locator, at: now)
+        case .malformed, .forged, .expired, .unavailable: break
+        }
+    }
+
+    /// Takes over the last use of an evicted record.
+    mutating func keep(_ use: RecordCache.Use) {
+        lastUses.record(use.locator, at: use.at)
+    }
+
+    /// The commands of the next batches that are due.
+    mutating func nextCommands(_ now: MonotonicTime) -> [(RedisCommand, CommandTag.Purpose)] {
+        lastUses.nextBatch(cache, now).map { ($0, .lastUses) }
+            + refusals.nextBatch(now).map { ($0, .refusedUses) }
+    }
+
+    /// The commands that write the uses of one organization. A last use stays in its batch: written
+    /// twice, it does no harm.
+    mutating func flush(_ locator: Locator) -> [(RedisCommand, CommandTag.Purpose)] {
+        let lastUse = [cache.unwrittenUse(of: locator), lastUses.unwrittenUse(of: locator)]
+            .compactMap(\.self).max()
+        let lastUseCommands =
+            lastUse.map { UseCommands.record(CollectionOfOne((key: locator, value: $0))) } ?? []
+        let refusalCommands =
+            refusals.remove(locator).map { RefusalCommands.record($0, of: locator) } ?? []
+        return lastUseCommands.map { ($0, .flushedUse) }
+            + refusalCommands.map { ($0, .refusedUses) }
+    }
+
+    /// A command of the last uses' batch was answered.
+    mutating func answered() {
+        lastUses.answered()
+    }
+
+    /// The connection was lost, and perhaps the batch with it.
+    mutating func connectionLost(_ now: MonotonicTime) {
+        lastUses.requeue(now)
+    }
+
+    /// Makes everything due at once: the worker exits.
+    mutating func flushNow(_ now: MonotonicTime) {
+        lastUses.flushNow(now)
+        refusals.flushNow(now)
+    }
+}

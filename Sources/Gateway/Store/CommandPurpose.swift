@@ -1,0 +1,34 @@
+import RedisClient
+
+/// What a command of the gatekeeper is for: says how its reply is handled.
+extension CommandTag {
+    enum Purpose: UInt8 {
+        case recordRead
+        /// Tells whether a record has its stamp.
+        case stampRead
+        case lastUses
+        /// The last use of one organization, which was asked for.
+        case flushedUse
+        case refusedUses
+        /// This worker's entry in the membership list.
+        case join
+        case ping
+        case acknowledgment
+        /// Nothing depends on the reply.
+        case leave
+    }
+
+    init(purpose: Purpose, number: UInt64 = 0, sentAt: MonotonicTime = .origin) {
+        self.init(kind: purpose.rawValue, number: number, sentAt: sentAt)
+    }
+
+    var purpose: Purpose? { Purpose(rawValue: kind) }
+
+    /// The read that the command carries out, where it carries out one.
+    var read: InflightReads.ID? {
+        switch purpose {
+        case .recordRead, .stampRead: Int(truncatingIfNeeded: number)
+        default: nil
+        }
+    }
+}

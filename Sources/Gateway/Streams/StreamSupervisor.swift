@@ -1,0 +1,109 @@
+import KeyFormat
+import Keyring
+import RedisClient
+
+/// Ends open requests with their keys: when an invalidation, a watch or the clock says so.
+///
+/// While invalidations may be missing, the records of open requests are read within each lease.
+struct StreamSupervisor {
+    /// How often open requests are searched for expired keys.
+    private static let expiryIntervalMilliseconds: UInt64 = 250
+
+    private let detectionMilliseconds: UInt64
+    private var streams = OpenStreams()
+    private var expiryDue = MonotonicTime.origin
+    private var nextWatch = MonotonicTime.origin
+
+    /// Number of requests handed out to be ended.
+    private(set) var endedCount: UInt64 = 0
+
+    init(_ interval: Heartbeat.Interval) {
+        detectionMilliseconds = interval.detectionMilliseconds
+    }
+
+    /// Number of open requests.
+    var count: Int { streams.count }
+
+    /// Whether records are to be read for open requests.
+    var hasStale: Bool { streams.hasStale }
+
+    /// Adds an open request; returns its handle's number, never 0.
+    ///
+    /// - Parameter isCurrent: Whether the key is known to be valid now, not only when it was checked.
+    mutating func open(
+        _ request: UInt,
+        _ locator: Locator,
+        _ key: Decision.StreamKey,
+        isCurrent: Bool
+    ) -> UInt64 {
+        let handle = streams.open(request, locator, key: key.keyID, until: key.until)
+        if !isCurrent { streams.markStale(locator) }
+        return handle.number
+    }
+
+    /// Removes a request that has ended. Unknown handles are ignored.
+    mutating func close(_ stream: UInt64) {
+        streams.close(OpenStreams.Handle(number: stream))
+    }
+
+    /// The next request to be ended.
+    mutating func nextEnded() -> UInt? {
+        let request = streams.nextEnded()
+        if request != nil { endedCount &+= 1 }
+        return request
+    }
+
+    /// A record may have changed: it is to be read if open requests depend on it.
+    mutating func markStale(_ locator: Locator) {
+        streams.markStale(locator)
+    }
+
+    /// Any record may have changed.
+    mutating func markAllStale() {
+        streams.markAllStale()
+    }
+
+    /// The organizations whose records are to be read now.
+    mutating func dequeueStale() -> [Locator] { streams.dequeueStale() }
+
+    /// A record was read: ends the requests whose keys it no longer accepts.
+    mutating func update(_ locator: Locator, _ keys: AcceptedKeys?, at now: UnixTime) {
+        streams.update(locator, keys, at: now)
+    }
+
+    /// When ``endExpired(at:)`` is due.
+    var endExpiredDue: MonotonicTime { streams.hasExpiring ? expiryDue : .never }
+
+    /// Ends the requests whose keys have expired, if it is time to look.
+    mutating func endExpired(at now: ClockReading) {
+        guard endExpiredDue <= now.monotonic else { return }
+        expiryDue = now.monotonic.advanced(byMilliseconds: Self.expiryIntervalMilliseconds)
+        streams.endExpired(at: now.unix)
+    }
+}
+
+// MARK: - Without invalidations
+
+extension StreamSupervisor {
+    /// When the records of open requests have to be read because invalidations may be missing.
+    func watchDue(_ lease: Lease) -> MonotonicTime {
+        streams.count > 0 ? max(lease.isCurrentUntil(detectionMilliseconds), nextWatch) : .never
+    }
+
+    /// Marks all open requests stale, if it is time.
+    mutating func watch(_ lease: Lease, _ now: MonotonicTime) {
+        guard watchDue(lease) <= now else { return }
+        postponeWatch(now)
+        streams.markAllStale()
+    }
+
+    /// All open requests are stale as it is; the replies have half the time to arrive.
+    mutating func postponeWatch(_ now: MonotonicTime) {
+        nextWatch = now.advanced(byMilliseconds: detectionMilliseconds / 2)
+    }
+
+    /// Makes a watch due at once.
+    mutating func watchNow(_ now: MonotonicTime) {
+        nextWatch = now
+    }
+}
