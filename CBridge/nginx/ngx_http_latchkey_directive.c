@@ -3,7 +3,10 @@
  * The directives: where each may stand, and who reads it.
  */
 
-#include "ngx_http_latchkey.h"
+#include "ngx_http_latchkey_module.h"
+#include "ngx_http_latchkey_answer.h"
+#include "ngx_http_latchkey_metrics.h"
+#include "ngx_http_latchkey_request.h"
 
 
 static char *ngx_http_latchkey_set_verify(ngx_conf_t *cf, ngx_command_t *cmd,
@@ -179,7 +182,7 @@ ngx_http_latchkey_set_verify(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     }
 
     llcf->verify = 1;
-    llcf->verify_place = ngx_http_latchkey_here(cf);
+    llcf->verify_place = ngx_http_latchkey_current_place(cf);
 
     clcf->handler = ngx_http_latchkey_verify_handler;
 

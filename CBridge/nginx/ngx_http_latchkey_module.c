@@ -3,7 +3,10 @@
  * Latchkey for nginx: checks API keys in the worker, on its event loop.
  */
 
-#include "ngx_http_latchkey.h"
+#include "ngx_http_latchkey_module.h"
+#include "ngx_http_latchkey_metrics.h"
+#include "ngx_http_latchkey_request.h"
+#include "ngx_http_latchkey_secrecy.h"
 
 
 static void *ngx_http_latchkey_create_main_conf(ngx_conf_t *cf);
@@ -136,13 +139,13 @@ ngx_http_latchkey_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 
     lmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_latchkey_module);
 
-    if (ngx_http_latchkey_keep_log(cf, lmcf) != NGX_OK) {
+    if (ngx_http_latchkey_collect_log(cf, &lmcf->logs) != NGX_OK) {
         return NGX_CONF_ERROR;
     }
 
     if (conf->checked) {
 
-        if (ngx_http_latchkey_examine_early(cf, conf, inherited) != NGX_OK) {
+        if (ngx_http_latchkey_check_bypass(cf, conf, inherited) != NGX_OK) {
             return NGX_CONF_ERROR;
         }
 
@@ -286,7 +289,7 @@ ngx_http_latchkey_init_module(ngx_cycle_t *cycle)
 
     ngx_http_latchkey_warn_of_cores(cycle);
 
-    return ngx_http_latchkey_guard_logs(cycle, lmcf);
+    return ngx_http_latchkey_guard_logs(cycle, &lmcf->logs);
 }
 
 

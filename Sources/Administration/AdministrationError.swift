@@ -66,15 +66,14 @@ extension AdministrationError {
     private init(foreign reason: String) {
         self.init(
             .notPermitted,
-            "this account is not permitted to manage keys: \(reason); root does it for an owner "
-                + "with --as OWNER"
+            "this account may not manage keys: \(reason); root can, for an owner, with --as OWNER"
         )
     }
 
     init(_ error: RedisError) {
         self.init(
             error.code == "NOPERM" ? .notPermitted : .store,
-            "the store refused the change, nothing was done: \(error.message)"
+            "the store refused the change; nothing was done:  \(error.message)"
         )
     }
 }

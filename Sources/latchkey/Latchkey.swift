@@ -10,9 +10,9 @@ struct Latchkey: ParsableCommand {
         abstract: "Manage the API keys that nginx checks.",
         discussion: """
             An organization has at most one key, and only its owner sees or manages it.
-            Operators act for an owner with --as, and the audit says so.
+            Operators act for an owner with --as, and the audit records it.
 
-            To begin, as root:
+            To get started, as root:
               latchkey init
               latchkey org add acme --owner alice
               latchkey generate acme --as alice

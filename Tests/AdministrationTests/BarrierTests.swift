@@ -40,7 +40,7 @@ struct BarrierTests {
             Issue.record("it is said to be confirmed")
             return
         }
-        #expect(reason == "1 listen to changes, and 0 have confirmed this one")
+        #expect(reason == "1 worker received the barrier, 0 acknowledged it")
         #expect(fleet.clock.elapsedMilliseconds == 30_000)
     }
 

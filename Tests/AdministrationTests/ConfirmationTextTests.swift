@@ -16,7 +16,7 @@ struct ConfirmationTextTests {
             doubt,
             change: "the key of acme was revoked",
             key: "it",
-            remedy: "revoke it anew"
+            remedy: "revoke it again"
         )
         #expect(error.kind.rawValue == 75)
         return error.message
@@ -57,7 +57,10 @@ struct ConfirmationTextTests {
     @Test func `who was waited out is told`() {
         #expect(
             ConfirmationText.notes(BarrierOutcome(expired: [entry(1)]))
-                == ["web-1 (process 4711) did not confirm; its lease has ended."]
+                == [
+                    "nginx worker web-1 (process 4711) did not acknowledge the change; "
+                        + "its lease has ended."
+                ]
         )
     }
 
@@ -65,7 +68,7 @@ struct ConfirmationTextTests {
         let deaf = StandInWorker.entry(1, isTracking: false)
         #expect(
             ConfirmationText.notes(BarrierOutcome(expired: [deaf])) == [
-                "web-1 (process 4711) gets no invalidations from the store; its lease has ended."
+                "nginx worker web-1 (process 4711) receives no invalidations; its lease has ended."
             ]
         )
     }
@@ -76,8 +79,8 @@ struct ConfirmationTextTests {
             .init(entry: entry(2), until: time.advanced(byMilliseconds: 60_000)),
         ])
         #expect(
-            message(answer) == "the key of acme was revoked, but gateways that did not confirm may "
-                + "accept it: web-2 (process 4712) until 2026-09-21T14:14:20.000Z, "
+            message(answer) == "the key of acme was revoked, but nginx workers that did not "
+                + "acknowledge it may still accept it: web-2 (process 4712) until 2026-09-21T14:14:20.000Z, "
                 + "web-1 (process 4711) until 2026-09-21T14:13:20.000Z"
         )
     }
@@ -90,7 +93,10 @@ struct ConfirmationTextTests {
     }
 
     @Test func `everything else that is in doubt is told with its reason`() {
-        #expect(message(BarrierOutcome(unreadable: ["who"])).hasSuffix("unreadable entries: who"))
+        #expect(
+            message(BarrierOutcome(unreadable: ["who"]))
+                .hasSuffix("members that cannot be read may accept it: who")
+        )
         #expect(
             message(BarrierOutcome(unreadable: ["who"], fault: "the store is gone"))
                 .hasSuffix("who; the store is gone")
@@ -98,7 +104,7 @@ struct ConfirmationTextTests {
         #expect(message(BarrierOutcome(isInterrupted: true)).contains("the wait was interrupted"))
         #expect(message(.fleetUnknown("it is down")).hasSuffix("until when: it is down"))
         #expect(message(.notReadBack("it is down")).hasSuffix("read back: it is down"))
-        #expect(message(.undone).hasSuffix("revoke it anew"))
+        #expect(message(.undone).hasSuffix("revoke it again"))
     }
 
     @Test func `a signal that comes while signals are held back is seen, and does nothing else`()

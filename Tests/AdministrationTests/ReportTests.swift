@@ -57,7 +57,9 @@ struct ReportTests {
     }
 
     @Test func `that no gateway runs is said only where none does`() throws {
-        #expect(WorkerTable.text(try fleet([]), isTerminal: true) == "No gateway is running.\n")
+        #expect(
+            WorkerTable.text(try fleet([]), isTerminal: true) == "No nginx worker is running.\n"
+        )
         #expect(WorkerTable.json(try fleet([])) == "[]\n")
         #expect(WorkerTable.text(try fleet([], unreadable: ["who"]), isTerminal: true) == "")
         #expect(WorkerTable.json(try fleet([], unreadable: ["who"])) == "[]\n")

@@ -52,7 +52,7 @@ struct UnauditedChangeTests {
             try root.transferOrganization(acme, to: bob)
         }
         #expect(error?.kind == .unconfirmed)
-        #expect(error?.message.contains("its audit does not have it: WRONGTYPE") == true)
+        #expect(error?.message.contains("the change is not in its audit: WRONGTYPE") == true)
         #expect(try installation.fields()["owner"] == "bob")
         #expect(isNotAudited(try root.removeOrganization(acme)))
         #expect(failure { _ = try root.addOrganization(acme, owner: bob) } == .unconfirmed)

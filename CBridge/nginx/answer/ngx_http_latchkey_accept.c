@@ -3,7 +3,7 @@
  * Whether a client names a media type in "Accept" (RFC 9110, 12.5.1).
  */
 
-#include "ngx_http_latchkey.h"
+#include "ngx_http_latchkey_answer.h"
 
 
 static ngx_uint_t ngx_http_latchkey_lists(ngx_str_t *list, ngx_str_t *type);

@@ -4,7 +4,7 @@
  * 9457), as a GraphQL response, or as a line of text.
  */
 
-#include "ngx_http_latchkey.h"
+#include "ngx_http_latchkey_answer.h"
 
 
 /* Enough for the longest of what is written here. */

@@ -5,7 +5,7 @@
  * "Trailers-Only" in gRPC over HTTP/2.
  */
 
-#include "ngx_http_latchkey.h"
+#include "ngx_http_latchkey_answer.h"
 
 
 ngx_uint_t

@@ -3,7 +3,7 @@
  * latchkey_credential: the places where a key may stand in a request.
  */
 
-#include "ngx_http_latchkey.h"
+#include "ngx_http_latchkey_conf.h"
 
 
 static char *ngx_http_latchkey_add_credential(ngx_conf_t *cf,
@@ -51,7 +51,7 @@ ngx_http_latchkey_set_credential(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return "is duplicate";
     }
 
-    llcf->credentials_place = ngx_http_latchkey_here(cf);
+    llcf->credentials_place = ngx_http_latchkey_current_place(cf);
 
     llcf->credentials = ngx_array_create(cf->pool, 2,
         sizeof(ngx_http_latchkey_credential_t));

@@ -5,7 +5,7 @@
  * programs cannot disagree.
  */
 
-#include "ngx_http_latchkey.h"
+#include "ngx_http_latchkey_conf.h"
 
 
 char *
@@ -44,7 +44,7 @@ ngx_http_latchkey_setting(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     directive->values = values;
     directive->value_count = n;
 
-    *place = ngx_http_latchkey_here(cf);
+    *place = ngx_http_latchkey_current_place(cf);
 
     return NGX_CONF_OK;
 }
@@ -53,7 +53,7 @@ ngx_http_latchkey_setting(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 /* Where the directive stands that is being read. */
 
 ngx_http_latchkey_place_t
-ngx_http_latchkey_here(ngx_conf_t *cf)
+ngx_http_latchkey_current_place(ngx_conf_t *cf)
 {
     ngx_http_latchkey_place_t place;
 

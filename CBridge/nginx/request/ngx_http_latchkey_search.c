@@ -4,7 +4,7 @@
  * the first key: of two keys, the application behind might take the other one.
  */
 
-#include "ngx_http_latchkey.h"
+#include "ngx_http_latchkey_request.h"
 
 
 typedef struct {

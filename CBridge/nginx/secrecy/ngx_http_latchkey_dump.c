@@ -4,7 +4,7 @@
  * process that holds the pepper.
  */
 
-#include "ngx_http_latchkey.h"
+#include "ngx_http_latchkey_secrecy.h"
 
 #include <sys/prctl.h>
 

@@ -9,7 +9,7 @@
  * logged, whether it came to any location or not.
  */
 
-#include "ngx_http_latchkey.h"
+#include "ngx_http_latchkey_secrecy.h"
 
 
 static ngx_int_t ngx_http_latchkey_guard_log(ngx_cycle_t *cycle,
@@ -17,29 +17,29 @@ static ngx_int_t ngx_http_latchkey_guard_log(ngx_cycle_t *cycle,
 static void ngx_http_latchkey_unguard_log(void *data);
 static void ngx_http_latchkey_log_writer(ngx_log_t *log, ngx_uint_t level,
     u_char *buf, size_t len);
-static void ngx_http_latchkey_star_request(ngx_http_request_t *r);
+static void ngx_http_latchkey_redact_request(ngx_http_request_t *r);
 static ngx_uint_t ngx_http_latchkey_is_within(ngx_str_t *text,
     ngx_str_t *whole);
-static void ngx_http_latchkey_star_referrer(ngx_http_request_t *r);
+static void ngx_http_latchkey_redact_referrer(ngx_http_request_t *r);
 
 
 /* Keeps the error log of a location that is being merged. */
 
 ngx_int_t
-ngx_http_latchkey_keep_log(ngx_conf_t *cf, ngx_http_latchkey_main_conf_t *lmcf)
+ngx_http_latchkey_collect_log(ngx_conf_t *cf, ngx_array_t *logs)
 {
     ngx_log_t **log;
     ngx_http_core_loc_conf_t *clcf;
 
     clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
 
-    log = lmcf->logs.elts;
+    log = logs->elts;
 
-    if (lmcf->logs.nelts && log[lmcf->logs.nelts - 1] == clcf->error_log) {
+    if (logs->nelts && log[logs->nelts - 1] == clcf->error_log) {
         return NGX_OK;
     }
 
-    log = ngx_array_push(&lmcf->logs);
+    log = ngx_array_push(logs);
     if (log == NULL) {
         return NGX_ERROR;
     }
@@ -51,8 +51,7 @@ ngx_http_latchkey_keep_log(ngx_conf_t *cf, ngx_http_latchkey_main_conf_t *lmcf)
 
 
 ngx_int_t
-ngx_http_latchkey_guard_logs(ngx_cycle_t *cycle,
-    ngx_http_latchkey_main_conf_t *lmcf)
+ngx_http_latchkey_guard_logs(ngx_cycle_t *cycle, ngx_array_t *logs)
 {
     ngx_log_t **log;
     ngx_uint_t i;
@@ -62,9 +61,9 @@ ngx_http_latchkey_guard_logs(ngx_cycle_t *cycle,
         return NGX_ERROR;
     }
 
-    log = lmcf->logs.elts;
+    log = logs->elts;
 
-    for (i = 0; i < lmcf->logs.nelts; i++) {
+    for (i = 0; i < logs->nelts; i++) {
 
         if (ngx_http_latchkey_guard_log(cycle, log[i]) != NGX_OK) {
             return NGX_ERROR;
@@ -131,7 +130,7 @@ static void
 ngx_http_latchkey_log_writer(ngx_log_t *log, ngx_uint_t level, u_char *buf,
     size_t len)
 {
-    ngx_http_latchkey_star(buf, len);
+    ngx_http_latchkey_redact(buf, len);
 }
 
 
@@ -152,15 +151,15 @@ ngx_http_latchkey_log_handler(ngx_http_request_t *r)
         return NGX_OK;
     }
 
-    ngx_http_latchkey_star_request(r);
-    ngx_http_latchkey_star_referrer(r);
+    ngx_http_latchkey_redact_request(r);
+    ngx_http_latchkey_redact_referrer(r);
 
     return NGX_OK;
 }
 
 
 static void
-ngx_http_latchkey_star_request(ngx_http_request_t *r)
+ngx_http_latchkey_redact_request(ngx_http_request_t *r)
 {
     ngx_str_t *line;
 
@@ -170,7 +169,7 @@ ngx_http_latchkey_star_request(ngx_http_request_t *r)
 
         /* it could not be parsed, and nginx shows it all the same */
 
-        ngx_http_latchkey_star(r->request_start,
+        ngx_http_latchkey_redact(r->request_start,
             r->header_in->last - r->request_start);
         return;
     }
@@ -179,28 +178,28 @@ ngx_http_latchkey_star_request(ngx_http_request_t *r)
 
         /* the main request goes on, and still needs what both share */
 
-        ngx_http_latchkey_star_copy(r->pool, line);
-        ngx_http_latchkey_star_copy(r->pool, &r->unparsed_uri);
+        ngx_http_latchkey_redact_copy(r->pool, line);
+        ngx_http_latchkey_redact_copy(r->pool, &r->unparsed_uri);
 
     } else {
 
         /* in place: variables may be cached */
 
-        ngx_http_latchkey_star(line->data, line->len);
+        ngx_http_latchkey_redact(line->data, line->len);
 
         if (!ngx_http_latchkey_is_within(&r->unparsed_uri, line)) {
-            ngx_http_latchkey_star(r->unparsed_uri.data, r->unparsed_uri.len);
+            ngx_http_latchkey_redact(r->unparsed_uri.data, r->unparsed_uri.len);
         }
     }
 
     /* these may be texts of the configuration */
 
     if (!ngx_http_latchkey_is_within(&r->args, line)) {
-        ngx_http_latchkey_star_copy(r->pool, &r->args);
+        ngx_http_latchkey_redact_copy(r->pool, &r->args);
     }
 
     if (!ngx_http_latchkey_is_within(&r->uri, line)) {
-        ngx_http_latchkey_star_copy(r->pool, &r->uri);
+        ngx_http_latchkey_redact_copy(r->pool, &r->uri);
     }
 }
 
@@ -216,14 +215,14 @@ ngx_http_latchkey_is_within(ngx_str_t *text, ngx_str_t *whole)
 /* The address of the page before: nobody needs the key that stands there. */
 
 static void
-ngx_http_latchkey_star_referrer(ngx_http_request_t *r)
+ngx_http_latchkey_redact_referrer(ngx_http_request_t *r)
 {
     ngx_table_elt_t *h;
 
     h = r->headers_in.referer;
 
     while (h) {
-        ngx_http_latchkey_star(h->value.data, h->value.len);
+        ngx_http_latchkey_redact(h->value.data, h->value.len);
 
 #if (nginx_version >= 1023000)
         h = h->next;

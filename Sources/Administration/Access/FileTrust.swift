@@ -23,15 +23,15 @@ public enum FileTrust {
         guard pepper != unknown else {
             throw AdministrationError(
                 .notPermitted,
-                "nobody here owns \(configuration.pepperFile): run latchkey outside of this user "
-                    + "namespace, or give the file to an account that it knows"
+                "the owner of \(configuration.pepperFile) is unknown in this user namespace: run "
+                    + "latchkey outside of it, or give the file to an account that exists here"
             )
         }
         guard owner == 0 || owner == pepper else {
             throw AdministrationError(
                 .notPermitted,
-                "\(file) may not go with \(configuration.pepperFile): it has to belong to root or "
-                    + "to that file's owner, since it names who may use --as"
+                "\(file) cannot be used with \(configuration.pepperFile): it names the accounts that "
+                    + "may use --as, so it must belong to root or to the pepper's owner"
             )
         }
     }

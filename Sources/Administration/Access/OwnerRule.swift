@@ -42,11 +42,11 @@ public enum OwnerRule {
             case .audit, .auditRemovedOrganization: "see its audit"
             case .addOrganization: "add organizations"
             case .listOrganizations: "list organizations"
-            case .transferOrganization: "give organizations to another owner"
+            case .transferOrganization: "transfer organizations"
             case .removeOrganization: "remove organizations"
             case .exportRecords: "export records"
             case .importRecords: "import records"
-            case .sealRecords: "seal records anew"
+            case .sealRecords: "reseal records"
             }
         }
     }
@@ -69,7 +69,8 @@ public enum OwnerRule {
             guard caller.isOperator else {
                 throw AdministrationError(
                     .notPermitted,
-                    "\(caller.account) may not \(action.words): only root and latchkey_operators may"
+                    "\(caller.account) may not \(action.words): only root and the accounts in "
+                        + "latchkey_operators may"
                 )
             }
         } else if let organization {
@@ -82,8 +83,8 @@ public enum OwnerRule {
         guard caller.mayActAsNamed else {
             throw AdministrationError(
                 .notPermitted,
-                "\(caller.account) may not act as somebody else: only root and latchkey_operators "
-                    + "may use --as"
+                "\(caller.account) may not act as another principal: only root and the accounts in "
+                    + "latchkey_operators may use --as"
             )
         }
     }
@@ -104,7 +105,7 @@ public enum OwnerRule {
             throw AdministrationError(
                 .notPermitted,
                 "\(caller.principal) is not the owner of \(organization): only the owner may "
-                    + "\(action.words)\(caller.isOperator ? ", or you with --as OWNER" : "")"
+                    + "\(action.words)\(caller.isOperator ? "; act as the owner with --as OWNER" : "")"
             )
         }
     }

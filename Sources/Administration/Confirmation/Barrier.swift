@@ -56,7 +56,8 @@ struct Barrier {
         guard !waitsForUnlisted(store.clock.monotonic) else {
             throw .fleetUnknown(
                 fault
-                    ?? "\(listenersCount) listen to changes, and \(confirmed.count) have confirmed this one"
+                    ?? "\(Counted(listenersCount, "worker")) received the barrier, "
+                    + "\(confirmed.count) acknowledged it"
             )
         }
         return answer

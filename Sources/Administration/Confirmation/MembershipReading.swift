@@ -19,7 +19,7 @@ extension Membership {
         } catch {
             throw AdministrationError(
                 error.code == "NOPERM" ? .notPermitted : .store,
-                "the gateways cannot be read: \(error.message)"
+                "the nginx workers cannot be listed:  \(error.message)"
             )
         }
     }

@@ -26,7 +26,7 @@ public struct Doctor {
             configuration = try Configuration(file: configurationFile)
         } catch {
             return [
-                .fault("configuration", error.message, "mend the file, or make one: latchkey init")
+                .fault("configuration", error.message, "fix the file, or create one: latchkey init")
             ]
         }
         var findings = [Finding.ok("configuration", "\(configurationFile) can be read")]

@@ -38,12 +38,14 @@ struct ExcessPermissionCheck {
             $0.0.words
         }
         let check = "rights.\(user).excess"
-        guard !allowed.isEmpty else { return .ok(check, "the \(user) may do nothing else there") }
-        let whose = file == nil ? ", as Redis' default user," : ""
+        guard !allowed.isEmpty else {
+            return .ok(check, "the \(user) user has no other permissions")
+        }
+        let alias = file == nil ? " (Redis' default user)" : ""
         return .note(
             check,
-            "the \(user)\(whose) may also: \(allowed.joined(separator: ", "))",
-            "give it a user of its own with the rights in docs/ACCESS.md, and no others"
+            "the \(user) user\(alias) may also: \(allowed.joined(separator: ", "))",
+            "create a Redis user that has only the permissions in docs/ACCESS.md"
         )
     }
 }

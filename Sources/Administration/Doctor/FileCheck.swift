@@ -39,10 +39,10 @@ struct FileCheck {
     private func remedy(_ fault: SecretFault) -> String {
         let file = configuration.pepperFile
         if fault.isForeign {
-            return "run the doctor as root, or as an account that may read \(file)"
+            return "run latchkey doctor as root, or as an account that may read \(file)"
         }
         return fault.isLost
-            ? "put it back from a backup; where there is none, see \"When the pepper is lost\""
+            ? "restore it from a backup; without one, see \"When the pepper is lost\": docs/EXECUTABLE.md"
             : "chmod 0600 \(file), or 0640 with a group of operators"
     }
 
@@ -54,16 +54,20 @@ struct FileCheck {
             .joined(separator: "/")
         var status = stat()
         guard stat(path, &status) == 0 else {
-            return .fault("pepper.folder", "\(path) cannot be looked at", "make it, or run as root")
+            return .fault(
+                "pepper.folder",
+                "\(path) cannot be examined",
+                "create it, or run as root"
+            )
         }
         let isOpen = status.st_mode & S_IWOTH != 0 && status.st_mode & S_ISVTX == 0
         return isOpen
             ? .fault(
                 "pepper.folder",
-                "everybody may write to \(path), and put another pepper there",
+                "every account can write to \(path) and replace the pepper",
                 "chmod o-w \(path)"
             )
-            : .ok("pepper.folder", "\(path) is not for everybody to write to")
+            : .ok("pepper.folder", "\(path) is not writable by every account")
     }
 
     private var credentials: [Finding] {
@@ -83,7 +87,8 @@ struct FileCheck {
             return .fault(
                 check,
                 error.message,
-                error.isForeign ? "run the doctor as root" : "one line: USER PASSWORD, mode 0600"
+                error.isForeign
+                    ? "run latchkey doctor as root" : "one line: USER PASSWORD, mode 0600"
             )
         }
     }
@@ -94,12 +99,12 @@ struct FileCheck {
         guard unknown.isEmpty else {
             return .fault(
                 "operators",
-                "latchkey_operators names what is no account here: "
+                "latchkey_operators names accounts that do not exist here: "
                     + unknown.joined(separator: ", "),
-                "take it out: whoever gets that name could act for everybody"
+                "remove them: an account created under such a name could act for every owner"
             )
         }
         let names = configuration.operators.sorted().joined(separator: ", ")
-        return .ok("operators", "may act for others: \(names)")
+        return .ok("operators", "accounts that may act for others: \(names)")
     }
 }

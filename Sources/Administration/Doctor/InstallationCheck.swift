@@ -19,12 +19,12 @@ struct InstallationCheck {
         let path = InstalledModule.library(configuration)
         if let fault = danger("library", path) { return fault }
         guard let handle = dlopen(path, RTLD_LAZY | RTLD_LOCAL) else {
-            let reason = dlerror().map { String(cString: $0) } ?? "it is not known why"
-            return .fault("library", "it cannot be loaded: \(reason)", "make install")
+            let reason = dlerror().map { String(cString: $0) } ?? "the reason is unknown"
+            return .fault("library", "\(path) cannot be loaded: \(reason)", "make install")
         }
         defer { dlclose(handle) }
         guard let symbol = dlsym(handle, "latchkey_abi_version") else {
-            return .fault("library", "\(path) is no library of Latchkey", "make install")
+            return .fault("library", "\(path) is not a Latchkey library", "make install")
         }
         typealias Function = @convention(c) () -> UInt32
         return finding("library", path, unsafeBitCast(symbol, to: Function.self)())
@@ -33,11 +33,11 @@ struct InstallationCheck {
     private var module: Finding {
         let path = InstalledModule.path
         guard access(path, F_OK) == 0 else {
-            return .note("module", "\(path) is not there", "install it where nginx runs")
+            return .note("module", "\(path) does not exist", "install it on hosts that run nginx")
         }
         if let fault = danger("module", path) { return fault }
         guard let number = installedModule.interface else {
-            return .fault("module", "\(path) is no module of this release", "make install")
+            return .fault("module", "\(path) is not a module of this release", "make install")
         }
         return finding("module", path, number)
     }
@@ -47,8 +47,8 @@ struct InstallationCheck {
             ? .ok(check, "\(path) has interface \(number)")
             : .fault(
                 check,
-                "\(path) has interface \(number), this release \(interface)",
-                "install executable, library and module of one release"
+                "\(path) has interface \(number), this release has \(interface)",
+                "install the executable, library and module of the same release"
             )
     }
 
@@ -58,7 +58,7 @@ struct InstallationCheck {
         guard stat(path, &status) == 0 else {
             return .fault(
                 check,
-                "\(path) cannot be looked at: \(String(cString: strerror(errno)))",
+                "\(path) cannot be examined:  \(String(cString: strerror(errno)))",
                 "make install, or name it with latchkey_\(check)"
             )
         }
@@ -66,14 +66,14 @@ struct InstallationCheck {
         else {
             return .fault(
                 check,
-                "others may write to \(path), which nginx loads as root",
+                "other accounts can write to \(path), which nginx loads as root",
                 "chown root, chmod 0755"
             )
         }
         return PathRights(path).folderOfOthers.map { folder in
             .fault(
                 check,
-                "others may write to \(folder), and put another \(check) there, which nginx loads "
+                "other accounts can write to \(folder) and replace the \(check), which nginx loads "
                     + "as root",
                 "chown root:root \(folder), chmod go-w \(folder)"
             )

@@ -20,7 +20,13 @@ struct MembershipCheck {
     var findings: [Finding] {
         guard let fleet = try? Membership(through: connection) else { return [] }
         guard !fleet.entries.isEmpty || !fleet.unreadable.isEmpty else {
-            return [.note("gateways", "no gateway is running", "start nginx, and look again")]
+            return [
+                .note(
+                    "gateways",
+                    "no nginx worker is running",
+                    "start nginx, then run latchkey doctor again"
+                )
+            ]
         }
         let faults = fleet.entries.flatMap(faults) + fleet.unreadable.map(unreadable)
         let workers = Workers(fleet.entries)
@@ -36,7 +42,7 @@ struct MembershipCheck {
     }
 
     private func name(_ gateway: Member) -> String {
-        "the gateway \(gateway.host) (process \(gateway.processID))"
+        "nginx worker \(gateway.host) (process \(gateway.processID))"
     }
 
     private func silence(_ gateway: Member) -> Finding? {
@@ -47,17 +53,17 @@ struct MembershipCheck {
             return .fault(
                 "gateways.clock",
                 "the clock of \(name(gateway)) is \(-age) ms ahead of the store's",
-                "let both follow a time server"
+                "synchronize both with a time server"
             )
         }
         guard age > Self.silenceMilliseconds else { return nil }
         let isOver = age > trust
         return .fault(
             "gateways.silent",
-            "\(name(gateway)) has not been heard of for \(age) ms, or its clock is behind",
+            "\(name(gateway)) has not renewed its membership for \(age) ms, or its clock is behind",
             isOver
-                ? "where it has ended, its entry goes with the next change"
-                : "changes wait for it; where it has ended: redis-cli HDEL latchkey:gateways \(gateway.id)"
+                ? "if it has ended, the next change removes its membership"
+                : "changes wait for it; if it has ended: redis-cli HDEL latchkey:gateways \(gateway.id)"
         )
     }
 
@@ -66,7 +72,7 @@ struct MembershipCheck {
             ? nil
             : .fault(
                 "gateways.version",
-                "\(name(gateway)) runs release \(gateway.version), this one is \(Release.version)",
+                "\(name(gateway)) runs release \(gateway.version), this is \(Release.version)",
                 "install the same release on both, and reload nginx"
             )
     }
@@ -74,10 +80,10 @@ struct MembershipCheck {
     private func deaf(_ gateway: Member) -> Finding {
         .fault(
             "gateways.tracking",
-            "\(name(gateway)) gets no invalidations: it asks the store for every check, each change "
+            "\(name(gateway)) receives no invalidations: it reads the store for every check, each change "
                 + "waits \(gateway.leaseMilliseconds) ms for it, and open requests end up to "
                 + "\(gateway.leaseMilliseconds) ms late",
-            "its error log says why; the store must allow CLIENT TRACKING and SUBSCRIBE: "
+            "see its error log; the store must allow CLIENT TRACKING and SUBSCRIBE: "
                 + "docs/OPERATIONS.md"
         )
     }
@@ -91,15 +97,16 @@ struct MembershipCheck {
             : .fault(
                 "gateways.lease",
                 "\(name(gateway)) has a lease of \(gateway.leaseMilliseconds) ms and a grace of "
-                    + "\(gateway.graceMilliseconds) ms, the configuration others",
-                "reload nginx, and let all machines have the same configuration"
+                    + "\(gateway.graceMilliseconds) ms; the configuration says "
+                    + "\(configuration.leaseMilliseconds) ms and \(configuration.graceMilliseconds) ms",
+                "reload nginx, and use the same configuration on all hosts"
             )
     }
 
     private func unreadable(_ name: String) -> Finding {
         .fault(
             "gateways.unreadable",
-            "the entry \(name) of latchkey:gateways cannot be read: changes cannot be confirmed",
+            "member \(name) of latchkey:gateways cannot be read: changes cannot be confirmed",
             "redis-cli HDEL latchkey:gateways \(name)"
         )
     }

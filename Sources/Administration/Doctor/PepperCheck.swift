@@ -43,26 +43,22 @@ struct PepperCheck {
     private func finding(_ pepper: Int, _ need: PepperNeed) -> Finding {
         let check = "pepper.\(pepper + 1)"
         let which = "pepper \(pepper + 1) of \(configuration.pepperFile)"
-        var reasons: [String] = []
-        if !need.sealed[pepper].isEmpty {
-            reasons.append("for seals: \(list(need.sealed[pepper]))")
-        }
-        if !need.keyed[pepper].isEmpty {
-            reasons.append("for keys, as far as is known: \(list(need.keyed[pepper]))")
-        }
-        guard !reasons.isEmpty else {
+        let (sealed, keyed) = (need.sealed[pepper], need.keyed[pepper])
+        guard !sealed.isEmpty || !keyed.isEmpty else {
             return .note(
                 check,
-                "\(which) is not needed any more",
-                "take its line out, and reload every gateway"
+                "\(which) is no longer needed",
+                "remove its line, and reload every gateway"
             )
         }
+        let seals = sealed.isEmpty ? "" : " for the seals of \(list(sealed))"
+        let keys = keyed.isEmpty ? "" : ", possibly for the keys of \(list(keyed))"
         return .note(
             check,
-            "\(which) is still needed, \(reasons.joined(separator: "; "))",
-            need.sealed[pepper].isEmpty
-                ? "it can go when these have new keys: latchkey generate"
-                : "latchkey org seal, when every gateway was reloaded; then see again"
+            "\(which) is still needed\(seals)\(keys)",
+            sealed.isEmpty
+                ? "remove it once these organizations have new keys: latchkey generate"
+                : "reload every gateway, run latchkey org seal, then latchkey doctor again"
         )
     }
 

@@ -53,8 +53,8 @@ struct PermissionCheck {
     private func lost(_ user: String, _ fault: StoreConnection.Fault) -> Finding {
         .fault(
             "rights.\(user)",
-            "as the \(user): \(AdministrationError(fault).message)",
-            "see user and password in the file that latchkey_store_auth names"
+            "as the \(user) user: \(AdministrationError(fault).message)",
+            "check the user and password in the file that latchkey_store_auth names"
         )
     }
 
@@ -63,17 +63,17 @@ struct PermissionCheck {
     {
         let refused = zip(commands, replies).filter { $1.isRefused }.map { $0.0.words }
         guard !refused.isEmpty else {
-            return .ok("rights.\(user)", "the \(user) may do in the store what it has to")
+            return .ok("rights.\(user)", "the \(user) user has the permissions it needs")
         }
         let loss = Self.losses.filter { loss in
             refused.contains { $0.hasPrefix(loss.command) }
         }.map { "; \($0.text)" }
         return .fault(
             "rights.\(user)",
-            "the store does not let the \(user) do: \(refused.joined(separator: ", "))"
+            "the store does not permit the \(user) user: \(refused.joined(separator: ", "))"
                 + loss.joined(),
-            "give it the rights in docs/ACCESS.md; "
-                + "for a store that lacks the command see docs/OPERATIONS.md"
+            "grant the permissions in docs/ACCESS.md; "
+                + "if the store lacks the command, see docs/OPERATIONS.md"
         )
     }
 
@@ -82,7 +82,7 @@ struct PermissionCheck {
         (command: "PUBLISH", text: "each change waits for a lease"),
         (
             command: "CLIENT TRACKING",
-            text: "gateways ask the store for every check, and each change waits for a lease"
+            text: "workers read the store for every check, and each change waits for a lease"
         ),
     ]
 }

@@ -33,8 +33,8 @@ struct RecordCheck {
         return [
             .fault(
                 "records",
-                "of \(faults.count) of \(count) records nothing can be proven: \(first)\(others)",
-                "is a pepper missing in the file? else: latchkey org remove, then org add"
+                "\(faults.count) of \(count) records cannot be proven: \(first)\(others)",
+                "check that no pepper is missing from the file; if none is: latchkey org remove, then org add"
             )
         ]
     }

@@ -22,9 +22,9 @@ struct RestartCheck {
         return [
             .fault(
                 "store.restart",
-                "at its next start it loads its append-only file as the default user, who may not "
-                    + "make Latchkey's changes: all since the file was rewritten are lost",
-                "BGREWRITEAOF first, then give the default user its rights: docs/ACCESS.md"
+                "at its next start Redis loads its append-only file as the default user, which may "
+                    + "not make Latchkey's changes: all changes since the last rewrite are lost",
+                "run BGREWRITEAOF first, then grant the default user its permissions: docs/ACCESS.md"
             )
         ]
     }
@@ -32,11 +32,15 @@ struct RestartCheck {
     /// Redis 6.2 has no dry runs, and loads its file as nobody.
     private func unseen(_ refused: RedisError) -> Finding {
         guard !information.isOlder(than: (7, 0)) else { return Self.lasts }
-        let text = "it cannot be seen whether changes last through a restart: \(refused.message)"
+        let text = "whether changes survive a restart cannot be checked: \(refused.message)"
         return refused.code == "NOPERM"
             ? .fault("store.restart", text, "allow +acl|dryrun: docs/ACCESS.md")
-            : .note("store.restart", text, "see the rights of its default user: docs/ACCESS.md")
+            : .note(
+                "store.restart",
+                text,
+                "check the permissions of the default user: docs/ACCESS.md"
+            )
     }
 
-    private static let lasts = Finding.ok("store.restart", "changes last through a restart")
+    private static let lasts = Finding.ok("store.restart", "changes survive a restart")
 }

@@ -32,7 +32,7 @@ struct StoreCheck {
                 .fault(
                     "store.reachable",
                     error.message,
-                    "see that Redis runs there, and that user and password are right"
+                    "check that Redis is running there, and that the user and password are correct"
                 )
             ]
         }
@@ -51,7 +51,7 @@ struct StoreCheck {
         guard let time else {
             return .fault(
                 "clock",
-                "the store does not tell its time",
+                "the store does not report its time",
                 "allow +time: docs/ACCESS.md"
             )
         }
@@ -61,8 +61,8 @@ struct StoreCheck {
         guard difference <= Self.clockMillisecondsMax else {
             return .fault(
                 "clock",
-                "the clocks of this machine and of the store are \(difference) ms apart",
-                "let both follow a time server (chrony, systemd-timesyncd)"
+                "the clocks of this host and of the store are \(difference) ms apart",
+                "synchronize both with a time server (chrony, systemd-timesyncd)"
             )
         }
         return .ok("clock", "the store's clock agrees with this one")
@@ -70,11 +70,11 @@ struct StoreCheck {
 
     private func information(_ reply: RedisReply) -> [Finding] {
         guard let information = StoreInformation(reply) else {
-            let reason = reply.failure?.message ?? "it answers with something else"
+            let reason = reply.failure?.message ?? "unexpected reply"
             return [
                 .fault(
                     "store.information",
-                    "the store does not tell about itself: \(reason)",
+                    "the store does not report its state: \(reason)",
                     "allow +info: docs/ACCESS.md"
                 )
             ]
@@ -94,11 +94,11 @@ struct StoreCheck {
 
     private func role(_ information: StoreInformation) -> Finding {
         information["role"] == "master"
-            ? .ok("store.role", "it is no replica")
+            ? .ok("store.role", "it is not a replica")
             : .fault(
                 "store.role",
-                "it is a replica: changes cannot be written, or not to where they last",
-                "name the master in latchkey_store"
+                "it is a replica: changes cannot be written, or are overwritten by its primary",
+                "name the primary in latchkey_store"
             )
     }
 
@@ -108,17 +108,17 @@ struct StoreCheck {
             ? .ok("store.replicas", "it has no replicas")
             : .note(
                 "store.replicas",
-                "it has \(Counted(count, "replica")): where one takes over, the last changes can be lost",
-                "after that, revoke once more what was revoked shortly before"
+                "it has \(Counted(count, "replica")): after a failover, the last changes can be lost",
+                "after a failover, revoke again what was revoked shortly before"
             )
     }
 
     private func persistence(_ information: StoreInformation) -> Finding {
         information["aof_enabled"] == "1"
-            ? .ok("store.persistence", "it writes changes to its disk as they come")
+            ? .ok("store.persistence", "it writes every change to its append-only file")
             : .fault(
                 "store.persistence",
-                "it does not write changes to its disk as they come: a crash brings revoked keys back",
+                "it keeps no append-only file: a crash brings revoked keys back",
                 "redis-cli CONFIG SET appendonly yes, and only then the same in redis.conf: "
                     + "docs/OPERATIONS.md"
             )
@@ -139,28 +139,29 @@ struct StoreCheck {
     /// How soon changes are on the disk. No right lets a user see that and no passwords.
     private func synchronization(_ reply: RedisReply) -> Finding {
         let check = "store.fsync"
-        let remedy = "appendfsync always, where that is too much"
+        let remedy = "use appendfsync always if that is not acceptable"
         guard case .array(let pair) = reply, pair.count == 2, case .bulk(let text) = pair[1] else {
             return .note(
                 check,
-                "it does not tell this user when it synchronizes its disk: with appendfsync everysec, "
-                    + "Redis' default, a crash can undo the changes of the last second",
+                "this user may not read appendfsync: with everysec, Redis' default, a crash can undo "
+                    + "the changes of the last second",
                 remedy
             )
         }
         switch String(decoding: text, as: UTF8.self) {
-        case "always": return .ok(check, "each change is on its disk: appendfsync always")
+        case "always":
+            return .ok(check, "every change is on disk before Redis replies: appendfsync always")
         case "no":
             return .fault(
                 check,
-                "it leaves it to the system when changes are on the disk: a crash of the machine "
-                    + "brings keys back that were revoked half a minute before",
-                "appendfsync everysec, or always"
+                "the operating system decides when changes reach the disk (appendfsync no): a crash "
+                    + "of the host can bring back keys that were revoked half a minute before",
+                "use appendfsync everysec, or always"
             )
         default:
             return .note(
                 check,
-                "its disk is synchronized each second: a crash can undo the changes of the last",
+                "changes reach the disk once a second: a crash can undo those of the last second",
                 remedy
             )
         }
@@ -173,14 +174,18 @@ struct StoreCheck {
         if let failed = names.first(where: { information[$0] == "err" }) {
             return .fault(
                 "store.disk",
-                "it could not write to its disk (\(failed))",
-                "look at its log and its disk"
+                "it failed to write to its disk (\(failed))",
+                "check its log and its disk"
             )
         }
         if information["loading"] == "1" {
-            return .fault("store.disk", "it is still loading its data", "wait, then look again")
+            return .fault(
+                "store.disk",
+                "it is still loading its data",
+                "wait, then run latchkey doctor again"
+            )
         }
-        return .ok("store.disk", "its last writes to the disk succeeded")
+        return .ok("store.disk", "its last writes to disk succeeded")
     }
 
     private func memory(_ information: StoreInformation) -> Finding {
@@ -188,8 +193,8 @@ struct StoreCheck {
         guard policy == "noeviction" else {
             return .fault(
                 "store.memory",
-                "it gives up keys when memory is short (\(policy)): organizations would lose theirs",
-                "maxmemory-policy noeviction"
+                "it evicts keys when memory runs out (\(policy)): organizations would lose their records",
+                "set maxmemory-policy noeviction"
             )
         }
         if let most = information.number("maxmemory"), most > 0,
@@ -197,10 +202,10 @@ struct StoreCheck {
         {
             return .fault(
                 "store.memory",
-                "nine tenths of its memory are used: it will refuse changes",
+                "more than 90% of its memory is used: it will soon refuse changes",
                 "raise maxmemory"
             )
         }
-        return .ok("store.memory", "it gives up no keys when memory is short")
+        return .ok("store.memory", "it evicts no keys when memory runs out")
     }
 }

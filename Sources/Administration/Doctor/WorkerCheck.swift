@@ -21,8 +21,8 @@ struct WorkerCheck {
             return [
                 .note(
                     "workers",
-                    "\(file) does not tell whose nginx's workers are: it cannot be read",
-                    "run the doctor as root; where nginx's configuration is another file: --nginx-conf"
+                    "\(file), which names the user of the nginx workers, cannot be read",
+                    "run latchkey doctor as root; if nginx has another configuration file: --nginx-conf"
                 )
             ]
         }
@@ -32,9 +32,9 @@ struct WorkerCheck {
             return [
                 .fault(
                     "workers",
-                    "\(file) gives nginx's workers to \(words.joined(separator: " ")), which is "
-                        + "no account or group here",
-                    "name one that is, with nginx's directive \"user\""
+                    "\(file) runs nginx workers as \(words.joined(separator: " ")), which is not an "
+                        + "account or group here",
+                    "name an existing one with nginx's directive \"user\""
                 )
             ]
         }
@@ -42,14 +42,14 @@ struct WorkerCheck {
             return [
                 .note(
                     "workers",
-                    "what nginx's workers may reach as \(account.name) cannot be tried",
-                    "run the doctor as root"
+                    "what nginx workers can reach as \(account.name) cannot be checked",
+                    "run latchkey doctor as root"
                 )
             ]
         }
         let faults = [store(account), library(account)].compactMap { $0 }
         return faults.isEmpty
-            ? [.ok("workers", "nginx's workers reach store and library as \(account.name)")]
+            ? [.ok("workers", "nginx workers reach the store and the library as \(account.name)")]
             : faults
     }
 
@@ -66,8 +66,8 @@ struct WorkerCheck {
         return PathRights(path).obstacle(to: .connecting, by: account).map { obstacle in
             .fault(
                 "workers.store",
-                "nginx's workers do not reach the store: \(account.name) \(obstacle)",
-                "let it in (unixsocketperm 777, and x for each folder on the way; passwords keep "
+                "nginx workers cannot reach the store: \(account.name) \(obstacle)",
+                "grant access (unixsocketperm 777, and x on each folder of the path; passwords keep "
                     + "others out: docs/ACCESS.md), or use redis://127.0.0.1:6379"
             )
         }
@@ -78,8 +78,8 @@ struct WorkerCheck {
         return PathRights(path).obstacle(to: .reading, by: account).map { obstacle in
             .fault(
                 "workers.library",
-                "nginx's workers cannot load the library: \(account.name) \(obstacle)",
-                "chmod 0755 for the library and each folder on the way, then reload nginx"
+                "nginx workers cannot load the library: \(account.name) \(obstacle)",
+                "chmod 0755 the library and each folder of its path, then reload nginx"
             )
         }
     }

@@ -104,7 +104,7 @@ extension KeyAdministration {
             throw AdministrationError(
                 .output,
                 "\(Counted(names.count, "organization").have) new keys that could not be handed over: "
-                    + "\(error.message). Make new ones for them with --replace, from \(names[0]) "
+                    + "\(error.message). Generate new ones with --replace, from \(names[0]) "
                     + "to \(names[names.count - 1])"
             )
         }

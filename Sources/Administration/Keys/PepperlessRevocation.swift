@@ -79,7 +79,7 @@ public struct PepperlessRevocation {
             }
             .noting(auditFault)
         }
-        throw AdministrationError(.store, "the store does not take the change: try again")
+        throw AdministrationError(.store, "the store does not accept the change: try again")
     }
 }
 

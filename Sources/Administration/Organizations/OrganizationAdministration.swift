@@ -38,7 +38,7 @@ extension KeyAdministration {
         guard existing.owner == owner else {
             throw AdministrationError(
                 .data,
-                "\(organization) has another owner already; nothing was done: "
+                "\(organization) already has another owner; nothing was done:  "
                     + "see \"latchkey org transfer\""
             )
         }

@@ -28,14 +28,13 @@ public struct OrganizationLine: Equatable, Sendable {
             else {
                 throw AdministrationError(
                     .data,
-                    "\(name):\(number): a line holds an organization, a blank and its owner; "
-                        + "nothing was done"
+                    "\(name):\(number): expected ORGANIZATION OWNER; nothing was done"
                 )
             }
             if let earlier = places.updateValue(number, forKey: organization) {
                 throw AdministrationError(
                     .data,
-                    "\(name):\(number): \(organization) stands on line \(earlier) already; "
+                    "\(name):\(number): \(organization) is already on line \(earlier); "
                         + "nothing was done"
                 )
             }

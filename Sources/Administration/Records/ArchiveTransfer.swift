@@ -84,7 +84,9 @@ extension KeyAdministration {
         }
         summary.written = changes.count
         if progress.done < records.count {
-            summary.faults.append("interrupted: \(records.count - progress.done) records are left")
+            summary.faults.append(
+                "interrupted: \(Counted(records.count - progress.done, "record").were) not imported"
+            )
         }
         return (summary, settlement.confirmation(of: changes, by: clock.monotonic, waiting))
     }
@@ -97,9 +99,9 @@ extension KeyAdministration {
         } catch {
             let reason =
                 switch error {
-                case .notAnArchive: "it is no export of this release"
-                case .checksum: "it is not whole, or was altered (sha256)"
-                case .line(let number): "line \(number) is no record"
+                case .notAnArchive: "it is not an export of this release"
+                case .checksum: "it is incomplete or was altered (its SHA-256 does not match)"
+                case .line(let number): "line \(number) is not a record"
                 }
             throw AdministrationError(.data, "nothing was imported: \(reason)")
         }
@@ -122,7 +124,7 @@ extension KeyAdministration {
             guard seen.insert(entry.locator).inserted else {
                 throw AdministrationError(
                     .data,
-                    "nothing was imported: line \(index + 2) names an organization once more"
+                    "nothing was imported: line \(index + 2) repeats an organization"
                 )
             }
         }

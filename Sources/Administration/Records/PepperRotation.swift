@@ -26,10 +26,10 @@ public struct PepperRotation {
         let status = try lockedStatus(lock, path)
         let count = try rotate(path, status)
         return [
-            "made a new pepper, the first of \(count) in \(path): keep a copy in a safe place",
-            "now reload every gateway (nginx -s reload); until then generate and revoke nothing: "
-                + "they would not believe it",
-            "keys that were made before go on; \"latchkey doctor\" says which peppers are still needed",
+            "added a new pepper, the first of \(count) in \(path): keep a copy in a safe place",
+            "now reload every gateway (nginx -s reload); until then, do not generate or revoke: "
+                + "a gateway that was not reloaded does not trust such changes",
+            "existing keys stay valid; \"latchkey doctor\" says which peppers are still needed",
         ]
     }
 
@@ -40,9 +40,9 @@ public struct PepperRotation {
             try file.keep(contents)
         }
         return [
-            "\(path) was not there: made a new one, with which no key made before works; "
+            "\(path) did not exist: created a new pepper, with which no earlier key works; "
                 + "keep a copy in a safe place",
-            "now reload every gateway (nginx -s reload); organizations begin anew with "
+            "now reload every gateway (nginx -s reload); organizations start over with "
                 + "\"latchkey org remove\" and \"latchkey org add\"",
         ]
     }
@@ -59,7 +59,7 @@ public struct PepperRotation {
         else {
             throw AdministrationError(
                 .data,
-                "\(path) is being changed; nothing was done: try again"
+                "\(path) is being changed by another process; nothing was done: try again"
             )
         }
         return status
@@ -85,8 +85,8 @@ public struct PepperRotation {
         guard count < PepperRing.countMax else {
             throw AdministrationError(
                 .data,
-                "\(path) has \(count) secrets, which is the most; nothing was done: take out a line "
-                    + "that \"latchkey doctor\" says is not needed any more"
+                "\(path) has \(count) peppers, the maximum; nothing was done: remove a line that "
+                    + "\"latchkey doctor\" says is no longer needed"
             )
         }
         var file = try NewFile(path, mode: status.st_mode & 0o7777, isReplacing: true)

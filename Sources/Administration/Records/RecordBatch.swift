@@ -74,13 +74,16 @@ struct RecordBatch {
                 channel.renew()
             }
         }
-        throw AdministrationError(.store, "others keep changing the same records; try again")
+        throw AdministrationError(
+            .store,
+            "other commands keep changing the same records: try again"
+        )
     }
 
     private static func unconfirmed(_ reason: String) -> AdministrationError {
         AdministrationError(
             .unconfirmed,
-            "it is not known whether the last \(countMax) records were changed: \(reason)"
+            "it is uncertain whether the last \(countMax) records were changed: \(reason)"
         )
     }
 }
@@ -185,7 +188,7 @@ extension RecordBatch {
         guard case .array(let replies) = reply, replies.count == changes.count * 4 else {
             if reply == .null { return .overtaken }
             if let error = reply.failure { throw AdministrationError(error) }
-            return .unknown("the store answered with something else")
+            return .unknown("the store sent an unexpected reply")
         }
         var auditFaults: [Organization: RedisError] = [:]
         for (index, change) in changes.enumerated() {

@@ -21,7 +21,7 @@ struct RecordChange {
         guard let auditFault else { return }
         throw AdministrationError(
             .unconfirmed,
-            "\(record.organization) was changed, but its audit does not have it: "
+            "\(record.organization) was changed, but the change is not in its audit: "
                 + auditFault.message
         )
     }

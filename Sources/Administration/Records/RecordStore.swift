@@ -87,7 +87,7 @@ final class RecordStore {
                 channel.renew()
             }
         }
-        let reason = "others keep changing the record of \(organization)"
+        let reason = "other commands keep changing the record of \(organization)"
         guard doubtful == nil else { throw Self.unconfirmed(organization, reason) }
         throw AdministrationError(.store, "\(reason); nothing was done: try again")
     }
@@ -135,7 +135,7 @@ extension RecordStore {
         do throws(AdministrationError) {
             let watched = try watch(organization, mayLackProof)
             if let stored = watched.record, stored.version > doubtful.version, stored != doubtful {
-                throw AdministrationError(.data, "others have changed the record since")
+                throw AdministrationError(.data, "the record has been changed again since")
             }
             return watched
         } catch {
@@ -209,7 +209,7 @@ extension RecordStore {
     {
         AdministrationError(
             .unconfirmed,
-            "it is not known whether the record of \(organization) was changed: \(reason); "
+            "it is uncertain whether the record of \(organization) was changed: \(reason); "
                 + "see \"latchkey status \(organization)\" when the store is back"
         )
     }

@@ -78,7 +78,7 @@ struct GitHistory {
             let request = batch.map { "\($0.id)\n" }.joined()
             guard let input = contents.input, Output.write(Array(request.utf8).span, to: input),
                 batch.allSatisfy({ read($0.object, objects, begin, take) })
-            else { return "git does not give its contents" }
+            else { return "git does not return its contents" }
         }
         return list.wait() && contents.wait() ? nil : "git could not read all of it"
     }

@@ -43,7 +43,7 @@ final class KeyClassifier {
             let channel = try StoreConnection(admin: configuration)
             self.init(peppers: peppers, channel: channel, clock: clock, note: note)
         } catch {
-            note("\(error.message); whose keys are, and whether they count, is not known")
+            note("\(error.message); the organization and validity of keys are unknown")
             self.init(peppers: nil, channel: nil, clock: clock, note: note)
         }
     }
@@ -87,7 +87,7 @@ final class KeyClassifier {
             }
         } catch {
             isStoreLost = true
-            note("\(error.message); whether keys count is not known")
+            note("\(error.message); the validity of keys is unknown")
             return nil
         }
     }

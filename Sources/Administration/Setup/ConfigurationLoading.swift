@@ -10,8 +10,8 @@ extension Configuration {
             // Without it the store would be another one than nginx', and nobody would notice.
             guard directives.contains(where: { $0.name == "latchkey_store" }) else {
                 throw ConfigurationFault(
-                    "names no latchkey_store outside of blocks: name the file that nginx includes "
-                        + "in its http {}, or run \"latchkey init\""
+                    "has no latchkey_store outside of blocks: name the file that nginx includes "
+                        + "in http {}, or run \"latchkey init\""
                 )
             }
         } catch {
@@ -44,7 +44,7 @@ extension Configuration {
                 directives.append(directive)
                 continue
             }
-            guard depth < depthMax else { throw directive.fault("is too deep") }
+            guard depth < depthMax else { throw directive.fault("is nested too deeply") }
             for file in try files(directive, folder) {
                 directives += try Self.directives(in: file, depth: depth + 1, folder: folder)
             }
@@ -63,7 +63,7 @@ extension Configuration {
         let path = name.hasPrefix("/") ? name : folder.map { "\($0)/\(name)" } ?? name
         guard path.hasPrefix("/") else {
             throw directive.fault(
-                "needs an absolute path: nginx has a folder of its own for others"
+                "needs an absolute path: nginx resolves relative ones in its own folder"
             )
         }
         guard path.utf8.contains(where: { "*?[".utf8.contains($0) }) else { return [path] }

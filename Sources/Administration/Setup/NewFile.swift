@@ -26,11 +26,11 @@ public struct NewFile: ~Copyable {
             0o600
         )
         guard descriptor >= 0 else {
-            let reason = errno == EEXIST ? "there is one already" : String(cString: strerror(errno))
-            throw AdministrationError(.data, "\(path) was not made: \(reason)")
+            let reason = errno == EEXIST ? "it already exists" : String(cString: strerror(errno))
+            throw AdministrationError(.data, "\(path) was not created: \(reason)")
         }
         if isReplacing, !Self.mayBeReplaced(path) {
-            throw AdministrationError(.data, "\(path) was not replaced: it is no plain file")
+            throw AdministrationError(.data, "\(path) was not replaced: it is not a regular file")
         }
         fchmod(descriptor, mode)
     }
@@ -52,7 +52,7 @@ public struct NewFile: ~Copyable {
         guard result == 0 || result == EOPNOTSUPP || result == EINVAL else {
             throw AdministrationError(
                 .data,
-                "\(path) was not made: \(String(cString: strerror(result)))"
+                "\(path) was not created: \(String(cString: strerror(result)))"
             )
         }
     }

@@ -31,7 +31,7 @@ public struct Setup {
         guard access(configurationFile, F_OK) != 0 else {
             throw AdministrationError(
                 .data,
-                "\(configurationFile) exists already; nothing was done"
+                "\(configurationFile) already exists; nothing was done"
             )
         }
         try makeFolders(of: configurationFile)
@@ -48,9 +48,9 @@ public struct Setup {
         try configuration.keep(Array(text.utf8).span)
         return [
             hadPepper
-                ? "kept \(pepperFile), which was there already"
-                : "made \(pepperFile): keep a copy in a safe place",
-            "made \(configurationFile): include it in nginx's http {}",
+                ? "kept the existing \(pepperFile)"
+                : "created \(pepperFile): keep a copy in a safe place",
+            "created \(configurationFile): include it in nginx's http {}",
             "next: latchkey org add NAME --owner WHO, then latchkey generate NAME --as WHO",
         ]
     }
@@ -58,12 +58,12 @@ public struct Setup {
     private var configurationText: String {
         let operators = account.name == "root" ? "root" : "root \(Self.quoted(account.name))"
         return """
-            # Read by nginx, in its http {}, and by the executable.
+            # Read by nginx, inside http {}, and by the latchkey executable.
 
-            # Where the records are: redis://host:port/db or unix:/path.
+            # The store that holds the records: redis://host:port/db or unix:/path.
             latchkey_store       \(Self.quoted(store));
 
-            # What keys are made and checked with. Not for everybody to read; without it no key works.
+            # The secret with which keys are made and checked. Keep it private; without it no key works.
             latchkey_pepper_file \(Self.quoted(pepperFile));
 
             # Accounts that may add organizations and act for others with --as.
@@ -89,8 +89,8 @@ public struct Setup {
             } else if errno != EEXIST, access(path, F_OK) != 0 {
                 throw AdministrationError(
                     .data,
-                    "\(path) could not be made: \(String(cString: strerror(errno)))"
-                        + "; run it as root, or name another place with --config and --pepper-file"
+                    "\(path) could not be created: \(String(cString: strerror(errno)))"
+                        + "; run as root, or choose other paths with --config and --pepper-file"
                 )
             }
         }

@@ -128,7 +128,7 @@ public final class StoreConnection: StoreChannel {
         renew()
         let version = RedisError.printable(ArraySlice((information["redis_version"] ?? "").utf8))
         throw .unreachable(
-            "the store at \(endpoint) is Redis \(version): 6.2 or newer is needed"
+            "the store at \(endpoint) is Redis \(version): 6.2 or newer is required"
         )
     }
 

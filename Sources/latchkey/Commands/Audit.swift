@@ -4,10 +4,10 @@ import Keyring
 
 struct Audit: LatchkeyCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Tell who did what to an organization and its key.",
+        abstract: "Show who did what to an organization and its key.",
         discussion: """
-            For its owner. What was refused is told too. VIA is the account that ran
-            the command, where that is not the one it was done for.
+            For its owner. Refused commands are listed too. VIA is the account that ran
+            the command, which may not be the principal that it acted as.
 
             Examples:
               latchkey audit acme

@@ -14,7 +14,7 @@ struct BulkGenerate {
     func generate() throws(AdministrationError) {
         let administration = try command.options.administration()
         guard Output.isOpen(STDOUT_FILENO) else {
-            throw AdministrationError(.output, "nobody reads standard output; nothing was done")
+            throw AdministrationError(.output, "standard output is closed; nothing was done")
         }
         if command.replace {
             try Terminal.confirm(
@@ -25,7 +25,7 @@ struct BulkGenerate {
         try Interruption.heldBack { () throws(AdministrationError) in
             let (summary, confirmation) = try run(administration)
             Terminal.say(
-                "Generated \(summary.changed); \(summary.unchanged) had a key already.\(expiry)"
+                "Generated \(summary.changed); \(summary.unchanged) already had a key.\(expiry)"
             )
             let failure = command.many.tell(summary)
             try tell(confirmation)
@@ -37,8 +37,8 @@ struct BulkGenerate {
         let those = Counted(lines.count, "organization")
         let what =
             command.terms.graceEnd(SystemClock.unixTime()).map {
-                "This replaces the keys of \(those), which go on until \(TimeText.moment($0))."
-            } ?? "This at once invalidates the keys of \(those)."
+                "This replaces the keys of \(those), which stay valid until \(TimeText.moment($0))."
+            } ?? "This immediately invalidates the keys of \(those)."
         return what + expiry
     }
 
@@ -77,9 +77,9 @@ struct BulkGenerate {
         case .unconfirmed(let doubt):
             throw ConfirmationText.doubt(
                 doubt,
-                change: "the keys were made",
-                key: "those before",
-                remedy: "try each with \"latchkey verify\""
+                change: "the keys were generated",
+                key: "the previous keys",
+                remedy: "check each with \"latchkey verify\""
             )
         }
     }

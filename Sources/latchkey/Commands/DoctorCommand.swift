@@ -5,12 +5,12 @@ import CLatchkeyABI
 struct DoctorCommand: LatchkeyCommand {
     static let configuration = CommandConfiguration(
         commandName: "doctor",
-        abstract: "Look for what is wrong with this installation.",
+        abstract: "Check this installation for problems.",
         discussion: """
-            Looks at the configuration, the files it names, the store and what both
-            programs may do there, what nginx's workers reach, the gateways, the library
-            and the module. Changes nothing. The exit code is 0 only where nothing is
-            wrong, otherwise 1.
+            Checks the configuration, the files it names, the store and the permissions of
+            both programs there, what nginx workers can reach, the running workers, the
+            library and the module. Changes nothing. The exit code is 0 if there are no
+            problems, otherwise 1.
 
             Examples:
               sudo latchkey doctor
@@ -23,7 +23,7 @@ struct DoctorCommand: LatchkeyCommand {
 
     @Option(
         help: ArgumentHelp(
-            "nginx's own configuration, which says whose its workers are.",
+            "nginx's own configuration, which names the user of its workers.",
             valueName: "file"
         )
     )

@@ -6,8 +6,8 @@ struct Gateways: LatchkeyCommand {
     static let configuration = CommandConfiguration(
         abstract: "List the nginx workers that a change waits for.",
         discussion: """
-            A gateway is nginx with Latchkey; each line is one of its workers. One that was
-            killed stays until a change has waited for its lease.
+            A gateway is an nginx with Latchkey; each line is one of its workers. A worker
+            that was killed stays listed until a change has waited for its lease.
 
             Example:
               latchkey gateways --json
@@ -22,7 +22,7 @@ struct Gateways: LatchkeyCommand {
     func perform() throws(AdministrationError) {
         let fleet = try Membership(of: try Configuration(file: configurationOption.file))
         for name in fleet.unreadable {
-            Terminal.say("latchkey: the entry \(name) of latchkey:gateways cannot be read")
+            Terminal.say("latchkey: member \(name) of latchkey:gateways cannot be read")
         }
         try Terminal.write(json ? WorkerTable.json(fleet) : WorkerTable.text(fleet))
     }

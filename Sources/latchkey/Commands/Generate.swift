@@ -4,28 +4,28 @@ import Keyring
 
 struct Generate: LatchkeyCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Make a new key, and invalidate the one before it.",
+        abstract: "Make a new key, and invalidate the previous one.",
         discussion: """
-            The key alone goes to standard output, once; it cannot be shown again. On a
+            Only the key goes to standard output, once; it cannot be shown again. On a
             terminal a newline follows it, elsewhere nothing does.
-            By then every gateway knows of it, or cannot accept the one before any
-            more. Where that cannot be said within 30 seconds, the key is handed over
-            all the same, and the exit code is 75.
+            By then no nginx worker accepts the previous key. If that cannot be confirmed
+            within 30 seconds, the key is handed over all the same, and the exit code
+            is 75.
 
             Examples:
               latchkey generate acme --yes --output /run/secrets/acme
               latchkey generate acme --expires-in 90d --grace 10m
               latchkey generate acme --grace 1h | vault kv put -mount=secret acme key=-
 
-            Where the reader of a pipe fails, the new key is lost. With --grace the key
-            before goes on meanwhile; with --output the key is in a file until the
+            If the reader of a pipe fails, the new key is lost. With --grace the previous
+            key stays valid meanwhile; with --output the key is in a file until the
             reader has it.
 
             For many at once (operators only): with --from, each line of a file names an
             organization and its owner, in whose name the key is made. Lines of an
             organization, a tab and a key go to standard output as they are stored.
-            Organizations that have a key are left alone, so that what was
-            interrupted can be begun again; --replace makes new keys for them, too.
+            Organizations that have a key are left alone, so that an interrupted run can
+            be started again; --replace makes new keys for them, too.
 
               umask 077; latchkey generate --from owners.txt > keys.tsv
             """
@@ -41,19 +41,19 @@ struct Generate: LatchkeyCommand {
 
     @Option(
         help: ArgumentHelp(
-            "Write the key to this new file, for you alone to read (- is standard output).",
+            "Write the key to this new file, readable only by you (- for standard output).",
             valueName: "file"
         ),
         completion: .file()
     )
     var output: String?
 
-    @Flag(help: "Let that file take the place of one that is there.")
+    @Flag(help: "Replace that file if it exists.")
     var force = false
 
     @OptionGroup var many: BulkOption
 
-    @Flag(help: "With --from: also where there is a key.")
+    @Flag(help: "With --from: also replace existing keys.")
     var replace = false
 
     @OptionGroup var waiting: ConfirmationOptions
@@ -61,8 +61,8 @@ struct Generate: LatchkeyCommand {
     @OptionGroup var options: CallerOptions
 
     func validate() throws {
-        if force, output == nil { throw ValidationError("--force goes with --output FILE") }
-        if replace, many.path == nil { throw ValidationError("--replace goes with --from FILE") }
+        if force, output == nil { throw ValidationError("--force requires --output FILE") }
+        if replace, many.path == nil { throw ValidationError("--replace requires --from FILE") }
         guard (organization == nil) != (many.path == nil) else {
             throw ValidationError("Name an organization, or a file with --from.")
         }
@@ -95,7 +95,10 @@ struct KeyTerms: ParsableArguments {
     var expiresIn: TimeSpanArgument?
 
     @Option(
-        help: ArgumentHelp("For how long the key before goes on, such as 10m.", valueName: "time"),
+        help: ArgumentHelp(
+            "For how long the previous key stays valid, such as 10m.",
+            valueName: "time"
+        ),
         transform: TimeSpanArgument.init(text:)
     )
     var grace: TimeSpanArgument?

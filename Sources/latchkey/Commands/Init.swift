@@ -4,13 +4,13 @@ import Keyring
 
 struct Init: LatchkeyCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Make the pepper and the configuration file.",
+        abstract: "Create the pepper and the configuration file.",
         discussion: """
             Overwrites nothing.
 
-            With --rotate-pepper, puts a new pepper before those that there are. New
-            keys are made with it; keys made before go on while theirs is in the file.
-            Gateways know it after a reload of nginx: reload all before the next change.
+            With --rotate-pepper, puts a new pepper before the existing ones. New keys are
+            made with it; existing keys stay valid while theirs is in the file. A gateway
+            reads it when nginx is reloaded: reload all gateways before the next change.
 
             Examples:
               latchkey init --store unix:/run/redis/redis.sock
@@ -22,7 +22,7 @@ struct Init: LatchkeyCommand {
 
     @Option(
         help: ArgumentHelp(
-            "Where the records are: redis://host:port/db or unix:/path.",
+            "The store: redis://host:port/db or unix:/path.",
             valueName: "url"
         )
     )
@@ -31,8 +31,8 @@ struct Init: LatchkeyCommand {
     @Option(
         help: ArgumentHelp(
             """
-            Where the pepper is to be (default: beside the configuration file), or is \
-            rotated (default: as configured).
+            The pepper file to create (default: beside the configuration file), or to \
+            rotate (default: as configured).
             """,
             valueName: "file"
         ),
@@ -40,7 +40,7 @@ struct Init: LatchkeyCommand {
     )
     var pepperFile: String?
 
-    @Flag(help: "Put a new pepper before those that there are.")
+    @Flag(help: "Put a new pepper before the existing ones.")
     var rotatePepper = false
 
     func perform() throws(AdministrationError) {

@@ -16,7 +16,9 @@ struct OrgAdd: LatchkeyCommand {
     @Argument(help: "Its name: 1 to 64 of A-Z a-z 0-9 . _ -")
     var name: Organization?
 
-    @Option(help: ArgumentHelp("Who alone may see and manage its key.", valueName: "who"))
+    @Option(
+        help: ArgumentHelp("The only principal who may see and manage its key.", valueName: "who")
+    )
     var owner: Principal?
 
     @OptionGroup var many: BulkOption
@@ -38,7 +40,7 @@ struct OrgAdd: LatchkeyCommand {
         Terminal.say(
             isNew
                 ? "Added \(name), owned by \(owner)."
-                : "\(name) is there already, owned by \(owner)."
+                : "\(name) already exists, owned by \(owner)."
         )
     }
 
@@ -49,7 +51,7 @@ struct OrgAdd: LatchkeyCommand {
                 try administration.addOrganizations(lines, goesOn: goesOn)
             }
             Terminal.say(
-                "Added \(summary.changed); \(Counted(summary.unchanged).were) there already."
+                "Added \(summary.changed); \(summary.unchanged) already existed."
             )
             if let failure = many.tell(summary) { throw failure }
         }

@@ -5,10 +5,10 @@ import Keyring
 struct OrgList: LatchkeyCommand {
     static let configuration = CommandConfiguration(
         commandName: "list",
-        abstract: "List the organizations and who owns them.",
+        abstract: "List the organizations and their owners.",
         discussion: """
-            Whether they have keys, only their owners see. Where no person looks, each line is a
-            name, a tab and the owner, as "latchkey org add --from" reads them.
+            Only its owner sees whether an organization has a key. Except on a terminal, each
+            line is a name, a tab and the owner, as "latchkey org add --from" reads them.
 
             Examples:
               latchkey org list
@@ -29,7 +29,7 @@ struct OrgList: LatchkeyCommand {
 
     private static func text(_ entries: [OrganizationEntry]) -> String {
         let rows = entries.map { [$0.organization.name, $0.owner.name] }
-        if entries.isEmpty, ANSIStyle.isTerminal(1) { return "There is no organization.\n" }
+        if entries.isEmpty, ANSIStyle.isTerminal(1) { return "There are no organizations.\n" }
         return Table.text(header: ["ORGANIZATION", "OWNER"], rows: rows)
     }
 

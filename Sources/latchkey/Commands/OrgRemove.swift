@@ -5,10 +5,10 @@ import Keyring
 struct OrgRemove: LatchkeyCommand {
     static let configuration = CommandConfiguration(
         commandName: "remove",
-        abstract: "Remove an organization, and end its key for good.",
+        abstract: "Remove an organization, and permanently revoke its key.",
         discussion: """
-            Waits for the gateways as "latchkey revoke" does. The audit stays, and so
-            does the version of the record, so that no key of it can come back.
+            Waits for the nginx workers as "latchkey revoke" does. The audit stays, and so
+            does the version of the record, so that no earlier key can come back.
 
             Examples:
               latchkey org remove acme
@@ -31,7 +31,7 @@ struct OrgRemove: LatchkeyCommand {
         let administration = try options.administration()
         let isThere = try administration.checkRemovable(name)
         try Terminal.confirm(
-            "This removes \(name), and ends its key for good, if it has one.",
+            "This removes \(name), and permanently deletes its key, if it has one.",
             yes: yes || !isThere
         )
         try Interruption.heldBack { () throws(AdministrationError) in
@@ -45,11 +45,11 @@ struct OrgRemove: LatchkeyCommand {
     /// - Parameter isFirst: Whether it was there; otherwise only the gateways were asked again.
     private func ending(_ isFirst: Bool) -> ConfirmationText.Ending {
         .init(
-            done: isFirst ? "Removed" : "\(name) was removed before",
+            done: isFirst ? "Removed" : "\(name) had already been removed",
             holds: "No gateway accepts a key of \(name)",
             change: "\(name) was removed",
             key: "its key",
-            remedy: "remove it anew"
+            remedy: "remove it again"
         )
     }
 }

@@ -6,8 +6,8 @@ struct OrgSeal: LatchkeyCommand {
         commandName: "seal",
         abstract: "Seal all records with the first pepper.",
         discussion: """
-            After the pepper was rotated, and every gateway reloaded: records keep the
-            seal of the pepper with which they were written, until they change. Keys,
+            Run this after the pepper was rotated and every gateway was reloaded: a record
+            keeps the seal of the pepper with which it was written until it changes. Keys,
             owners and all else stay. Afterwards "latchkey doctor" says whether keys
             still need an old pepper.
 
@@ -25,13 +25,13 @@ struct OrgSeal: LatchkeyCommand {
     func perform() throws(AdministrationError) {
         let administration = try options.administration()
         try Terminal.confirm(
-            "A gateway that was not reloaded since the pepper was rotated lets nobody in whose record "
-                + "is sealed anew.",
+            "A gateway that has not been reloaded since the pepper was rotated admits no request of an "
+                + "organization whose record is resealed.",
             yes: yes
         )
         let (count, faults) = try administration.sealRecords()
         Terminal.say(faults.map { "latchkey: \($0)" })
-        Terminal.say("\(Counted(count, "record").were) sealed anew.")
+        Terminal.say("\(Counted(count, "record").were) resealed.")
         guard faults.isEmpty else {
             throw AdministrationError(
                 .data,

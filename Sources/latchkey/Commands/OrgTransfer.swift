@@ -7,7 +7,7 @@ struct OrgTransfer: LatchkeyCommand {
         commandName: "transfer",
         abstract: "Give an organization to another owner.",
         discussion: """
-            Its key goes on, and the owner before still has it: the new one should
+            Its key stays valid, and the previous owner still has it: the new owner should
             generate another.
 
             Examples:
@@ -18,18 +18,19 @@ struct OrgTransfer: LatchkeyCommand {
     @Argument(help: "The organization.")
     var name: Organization
 
-    @Option(help: ArgumentHelp("Who owns it from now on.", valueName: "who"))
+    @Option(help: ArgumentHelp("Its new owner.", valueName: "who"))
     var owner: Principal
 
     @OptionGroup var options: CallerOptions
 
     func perform() throws(AdministrationError) {
         guard try options.administration().transferOrganization(name, to: owner) else {
-            return Terminal.say("\(name) is owned by \(owner) already.")
+            return Terminal.say("\(name) is already owned by \(owner).")
         }
         Terminal.say([
-            "\(name) is owned by \(owner) now.",
-            "Its key, if it has one, goes on; to end it, \(owner) runs \"latchkey generate \(name)\".",
+            "\(name) is now owned by \(owner).",
+            "Its key, if it has one, stays valid; to replace it, \(owner) runs "
+                + "\"latchkey generate \(name)\".",
         ])
     }
 }

@@ -4,16 +4,16 @@ import Keyring
 
 struct Revoke: LatchkeyCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Delete the key for good.",
+        abstract: "Permanently delete the key.",
         discussion: """
-            Requests with it are refused from then on. There is no undo. Where there is
-            no key, that is said, and the exit code is 0.
+            Requests with it are refused from then on. There is no undo. If there is no
+            key, the command says so, and the exit code is 0.
 
-            Waits until every gateway has confirmed, which takes milliseconds; for a
-            silent one, until its lease has ended. Where one may accept the key for
-            longer than 30 seconds, that is told, and the exit code is 75.
+            Waits until every nginx worker has acknowledged, which takes milliseconds; for
+            a silent one, until its lease has ended. If a worker may still accept the key
+            after 30 seconds, the command says so, and the exit code is 75.
 
-            Works without the pepper, too, where that is lost.
+            Works without the pepper, too, if that is lost.
 
             Examples:
               latchkey revoke acme
@@ -59,11 +59,11 @@ struct Revoke: LatchkeyCommand {
 
     private func revoke(_ revocation: PepperlessRevocation) throws(AdministrationError) {
         let lastUse = try revocation.lastUse(of: organization, asksGateways: !yes)
-        Terminal.say("latchkey: \(revocation.reason). Revoking all the same, without proof.")
+        Terminal.say("latchkey: \(revocation.reason). Revoking anyway, without proof.")
         if let lastUse {
             let text = TimeText.lastUse(lastUse)
             try Terminal.confirm(
-                "This deletes the key of \(organization) for good. Last used: \(text).",
+                "This permanently deletes the key of \(organization). Last used: \(text).",
                 yes: yes
             )
         }
@@ -101,7 +101,7 @@ struct Revoke: LatchkeyCommand {
             holds: "No gateway accepts the key",
             change: "the key of \(organization) was revoked",
             key: "it",
-            remedy: "revoke it anew"
+            remedy: "revoke it again"
         )
     }
 }

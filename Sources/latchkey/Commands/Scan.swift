@@ -3,15 +3,15 @@ import ArgumentParser
 
 struct Scan: LatchkeyCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Find keys that are where none belong.",
+        abstract: "Find keys that have leaked into files.",
         discussion: """
-            Searches files, folders and all that a repository of git has ever held, for
-            keys of any prefix. Of a key, no more is shown than names its organization.
-            Where the pepper and the store can be read, it says whose each key is, and
-            whether it still lets anybody in.
+            Searches files, folders and the whole history of git repositories for keys of
+            any prefix. Shows only the part of a key that names its organization. If the
+            pepper and the store can be read, it says whose each key is, and whether it
+            is still accepted.
 
-            The exit code is 0 where there are no keys, 1 where there are, and 65 where
-            something could not be searched and no key was found in the rest.
+            The exit code is 0 if there are no keys, 1 if there are, and 65 if something
+            could not be searched and no key was found in the rest.
 
             Examples:
               latchkey scan .
@@ -20,14 +20,14 @@ struct Scan: LatchkeyCommand {
             """
     )
 
-    @Argument(help: "Files and folders; - is standard input.", completion: .file())
+    @Argument(help: "Files and folders; - for standard input.", completion: .file())
     var paths: [String]
 
     @Flag(
         inversion: .prefixedNo,
         help: """
-            Search the history of the repository in which each path is, or of none \
-            (default: of folders that are repositories).
+            Search the history of the repository that contains each path, or no history \
+            (default: that of folders that are repositories).
             """
     )
     var git: Bool?
@@ -48,8 +48,12 @@ struct Scan: LatchkeyCommand {
         for path in paths { scan.search(path) }
         try report.end()
         guard scan.count == 0 else {
-            let keys = scan.count == 1 ? "a key was" : "\(scan.count) keys were"
-            throw AdministrationError(.notValid, "\(keys) found: replace those that are active")
+            throw AdministrationError(
+                .notValid,
+                scan.count == 1
+                    ? "1 key was found: replace it if it is active"
+                    : "\(scan.count) keys were found: replace those that are active"
+            )
         }
         guard scan.isComplete else {
             throw AdministrationError(.data, "no key was found in what could be searched")

@@ -39,11 +39,11 @@ struct SingleGeneration {
             try hand(over: try generate(administration, replacing: status), status) {
                 key throws(AdministrationError) in
                 try key.withSpan { key throws(AdministrationError) in try file.keep(key) }
-                Terminal.say("The key is in \(output), for you alone to read.")
+                Terminal.say("The key is in \(output), readable only by you.")
             }
         } else {
             guard Output.isOpen(STDOUT_FILENO) else {
-                throw AdministrationError(.output, "nobody reads standard output; nothing was done")
+                throw AdministrationError(.output, "standard output is closed; nothing was done")
             }
             try hand(over: try generate(administration, replacing: status), status) {
                 key throws(AdministrationError) in try show(key)
@@ -70,7 +70,9 @@ struct SingleGeneration {
     private func show(_ key: borrowing SecretBytes) throws(AdministrationError) {
         guard isatty(STDOUT_FILENO) != 0 else { return try key.withSpan(write) }
         try key.withLine(write)
-        Terminal.say("This key is shown once. Put it into a secrets manager, and nowhere else.")
+        Terminal.say(
+            "This key is shown only once. Store it in a secrets manager, and nowhere else."
+        )
     }
 
     private func write(_ text: Span<UInt8>) throws(AdministrationError) {
@@ -90,13 +92,13 @@ struct SingleGeneration {
         switch key.confirmation {
         case .confirmed(_, let answer): Terminal.say(ConfirmationText.notes(answer))
         case .notAwaited:
-            Terminal.say("Gateways are told at once; not waited for their confirmation.")
+            Terminal.say(ConfirmationText.notAwaited)
         case .unconfirmed(let doubt):
             throw ConfirmationText.doubt(
                 doubt,
                 change: "\(organization) has a new key",
-                key: "the key before",
-                remedy: "generate another one"
+                key: "the previous key",
+                remedy: "generate another"
             )
         }
     }
@@ -105,7 +107,9 @@ struct SingleGeneration {
     private static func times(of record: KeyRecord) -> [String] {
         [
             record.key?.expiresAt.map { "The key expires \(TimeText.moment($0))." },
-            record.previous.map { "The key before goes on until \(TimeText.moment($0.until))." },
+            record.previous.map {
+                "The previous key stays valid until \(TimeText.moment($0.until))."
+            },
         ].compactMap(\.self)
     }
 
@@ -118,13 +122,13 @@ struct SingleGeneration {
         do throws(AdministrationError) {
             try write(key)
         } catch {
-            let before =
+            let previous =
                 command.terms.grace == nil || !hadKey
-                ? "" : "; the key before goes on for its grace, or until you do"
+                ? "" : "; the previous key stays valid for its grace period, or until you do"
             throw AdministrationError(
                 .output,
                 "\(organization) has a new key, but it could not be handed over: \(error.message). "
-                    + "Nobody has it: generate another one\(before)"
+                    + "Nobody has it: generate another\(previous)"
             )
         }
     }

@@ -4,7 +4,7 @@ import Keyring
 
 struct Status: LatchkeyCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Tell whether there is a key, and when it was last used.",
+        abstract: "Show whether there is a key, and when it was last used.",
         discussion: """
             Example:
               latchkey status acme --json

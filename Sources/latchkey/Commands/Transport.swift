@@ -6,9 +6,9 @@ struct Export: LatchkeyCommand {
     static let configuration = CommandConfiguration(
         abstract: "Write all records to standard output, for a backup (operators only).",
         discussion: """
-            There is no key in it, but whose organizations there are, and what keys are
-            compared with. The audit is not in it. Where a record cannot be proven, it
-            is left out and told of, and the exit code is 65.
+            The export holds organizations, owners and verifiers, with which keys are
+            compared, but no keys and no audit. A record that cannot be proven is left out
+            and reported, and the exit code is 65.
 
             Example:
               umask 077; latchkey export > records
@@ -38,19 +38,19 @@ struct Export: LatchkeyCommand {
 
 struct Import: LatchkeyCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Write records that were exported into the store (operators only).",
+        abstract: "Write exported records into the store (operators only).",
         discussion: """
             Needs the pepper under which they were made. A damaged file is refused as a
             whole. A record of the same or a later version in the store stays. Keys that
-            were revoked after the export come back where the store does not know it:
-            revoke them once more.
+            were revoked after the export come back if the store has lost the revocation:
+            revoke them again.
 
             Example:
               latchkey import records
             """
     )
 
-    @Argument(help: "The file (- is standard input).", completion: .file())
+    @Argument(help: "The file (- for standard input).", completion: .file())
     var file: String
 
     @OptionGroup var waiting: ConfirmationOptions
@@ -64,7 +64,7 @@ struct Import: LatchkeyCommand {
             let (summary, confirmation) = try run(administration, text)
             Terminal.say(
                 "Imported \(Counted(summary.written, "record")); "
-                    + "\(Counted(summary.left).were) left as \(summary.left == 1 ? "it is" : "they are")."
+                    + "\(Counted(summary.left).were) left unchanged."
             )
             Terminal.say(summary.faults.map { "latchkey: \($0)" })
             if case .unconfirmed(let doubt) = confirmation {
@@ -72,7 +72,7 @@ struct Import: LatchkeyCommand {
                     doubt,
                     change: "the records were imported",
                     key: "earlier keys",
-                    remedy: "import them anew"
+                    remedy: "import them again"
                 )
             }
             guard summary.faults.isEmpty else {

@@ -7,8 +7,8 @@ struct Verify: LatchkeyCommand {
     static let configuration = CommandConfiguration(
         abstract: "Say whose a key is, or that it is not valid.",
         discussion: """
-            The key comes on standard input, never as an argument: others can see those, and a
-            shell keeps them.
+            Reads the key from standard input, never from an argument: other accounts can see
+            arguments, and shells keep them.
 
             Examples:
               latchkey verify < /run/secrets/acme
@@ -16,7 +16,7 @@ struct Verify: LatchkeyCommand {
             """
     )
 
-    @Flag(help: "For programs: one JSON object, also of a key that is not valid.")
+    @Flag(help: "For programs: one JSON object, also for a key that is not valid.")
     var json = false
 
     @Argument(help: .hidden)

@@ -9,7 +9,7 @@ struct BulkOption: ParsableArguments {
     @Option(
         name: .customLong("from"),
         help: ArgumentHelp(
-            "Do it for each line ORGANIZATION OWNER of this file (- is standard input).",
+            "Process each line ORGANIZATION OWNER of this file (- for standard input).",
             valueName: "file"
         ),
         completion: .file()
@@ -45,7 +45,7 @@ struct BulkOption: ParsableArguments {
         if rest > 0 { Terminal.say("latchkey: \(Counted(rest, "more line").were) refused") }
         if summary.left > 0 {
             let left =
-                "\(Counted(summary.left, "line").are) left; the same command goes on with them"
+                "\(Counted(summary.left, "line").were) not processed; run the same command to continue"
             Terminal.say("latchkey: \(left)")
             return AdministrationError(.unconfirmed, "interrupted")
         }

@@ -7,9 +7,9 @@ enum CommandLineCheck {
     /// What is said of a key that was typed as an argument.
     static let misplacedKey = AdministrationError(
         .usage,
-        "a key is no argument: other accounts see those, and shells keep them. \"latchkey verify\" "
-            + "reads a key from standard input: latchkey verify < FILE. If others may have seen this "
-            + "one, generate another"
+        "a key must not be an argument: other accounts can see arguments, and shells keep them. "
+            + "\"latchkey verify\" reads a key from standard input: latchkey verify < FILE. If others "
+            + "may have seen this one, generate another"
     )
 
     /// Refuses a key of any prefix, wherever it stands.

@@ -3,7 +3,10 @@ import ArgumentParser
 
 /// Whether to wait for the gateways.
 struct ConfirmationOptions: ParsableArguments {
-    @Flag(name: .customLong("no-wait"), help: "Do not wait until every gateway has confirmed.")
+    @Flag(
+        name: .customLong("no-wait"),
+        help: "Do not wait for the nginx workers to acknowledge the change."
+    )
     var noWait = false
 
     /// Does something that waits for them, until somebody wants the process to end; shows how it goes.

@@ -54,7 +54,7 @@ struct TimeSpanArgument {
 
     init(text: String) throws {
         guard let milliseconds = TimeSpan.milliseconds(text), milliseconds > 0 else {
-            throw ValidationError("a time is a number with its unit, such as 30s, 10m, 8h or 90d")
+            throw ValidationError("a time is a number with a unit, such as 30s, 10m, 8h or 90d")
         }
         self.milliseconds = milliseconds
     }

@@ -3,7 +3,7 @@ import Keyring
 /// The audit as it is shown.
 enum AuditReport {
     static func text(_ lines: [AuditLine]) -> String {
-        if lines.isEmpty, ANSIStyle.isTerminal(1) { return "Nothing was done.\n" }
+        if lines.isEmpty, ANSIStyle.isTerminal(1) { return "There are no entries.\n" }
         return Table.text(
             header: ["TIME", "WHAT", "WHO", "VIA", "OUTCOME"],
             rows: lines.map { line in

@@ -21,8 +21,8 @@ enum ConfirmationText {
     static func notes(_ answer: BarrierOutcome) -> [String] {
         answer.expired.map { gateway in
             gateway.isTracking
-                ? "\(name(gateway)) did not confirm; its lease has ended."
-                : "\(name(gateway)) gets no invalidations from the store; its lease has ended."
+                ? "nginx worker \(name(gateway)) did not acknowledge the change; its lease has ended."
+                : "nginx worker \(name(gateway)) receives no invalidations; its lease has ended."
         }
     }
 
@@ -47,11 +47,9 @@ enum ConfirmationText {
         switch confirmation {
         case .confirmed(let since, let answer):
             Terminal.say(notes(answer))
-            Terminal.say("\(ending.done). \(ending.holds) since \(TimeText.timeOfDay(since)) UTC.")
+            Terminal.say("\(ending.done). \(ending.holds) as of \(TimeText.timeOfDay(since)) UTC.")
         case .notAwaited:
-            Terminal.say(
-                "\(ending.done). Gateways are told at once; not waited for their confirmation."
-            )
+            Terminal.say("\(ending.done). \(notAwaited)")
         case .unconfirmed(let doubt):
             throw self.doubt(
                 doubt,
@@ -61,6 +59,10 @@ enum ConfirmationText {
             )
         }
     }
+
+    /// What `--no-wait` leaves open.
+    static let notAwaited =
+        "Redis notifies the nginx workers at once; their acknowledgements were not awaited."
 
     /// Why it is not known that a change holds everywhere.
     ///
@@ -77,11 +79,11 @@ enum ConfirmationText {
         let reason =
             switch doubt {
             case .fleetUnknown(let reason):
-                "it is not known which gateways may still accept \(key), nor until when: \(reason)"
+                "it is uncertain which nginx workers may still accept \(key), and until when: \(reason)"
             case .gateways(let answer): reason(answer, key)
-            case .notReadBack(let reason): "that could not be read back: \(reason)"
-            case .notAudited(let reason): "its audit does not have it: \(reason)"
-            case .undone: "the store does not have it so any more: \(remedy)"
+            case .notReadBack(let reason): "the change could not be read back: \(reason)"
+            case .notAudited(let reason): "the change is not in the audit: \(reason)"
+            case .undone: "the store no longer has the change: \(remedy)"
             }
         return AdministrationError(.unconfirmed, "\(change), but \(reason)")
     }
@@ -91,7 +93,7 @@ enum ConfirmationText {
         if !answer.doubtful.isEmpty { reasons.append(doubtful(answer.doubtful, key)) }
         if !answer.unreadable.isEmpty {
             reasons.append(
-                "until when \(key) may be accepted is not known of gateways with unreadable entries: "
+                "it is uncertain until when members that cannot be read may accept \(key): "
                     + list(answer.unreadable)
             )
         }
@@ -106,7 +108,7 @@ enum ConfirmationText {
     {
         let sorted = gateways.sorted { $1.until < $0.until }
         let names = sorted.map { "\(name($0.entry)) until \(TimeText.rfc3339($0.until))" }
-        return "gateways that did not confirm may accept \(key): \(list(names))"
+        return "nginx workers that did not acknowledge it may still accept \(key): \(list(names))"
     }
 
     private static func list(_ names: [String]) -> String {

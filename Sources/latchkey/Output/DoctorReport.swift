@@ -10,7 +10,7 @@ enum DoctorReport {
         let count = faults(findings)
         let end =
             count == 0
-            ? "All is well." : "\(Counted(count, "thing").are) wrong."
+            ? "No problems found." : "\(Counted(count, "problem")) found."
         return findings.map(lines).joined() + end + "\n"
     }
 

@@ -18,8 +18,8 @@ struct ImpactPrompt {
     func replacing(_ terms: KeyTerms) -> String {
         let what =
             terms.graceEnd(now).map {
-                "This replaces the key of \(name), which goes on until \(TimeText.moment($0))."
-            } ?? "This at once invalidates the key of \(name)\(place)."
+                "This replaces the key of \(name), which stays valid until \(TimeText.moment($0))."
+            } ?? "This immediately invalidates the key of \(name)\(place)."
         let expiry =
             terms.expiry(now).map { " The new key expires \(TimeText.moment($0))." } ?? ""
         return "\(what)\(expiry)\(previous) \(lastUse)"
@@ -27,7 +27,7 @@ struct ImpactPrompt {
 
     /// Before it is revoked.
     var revoking: String {
-        "This deletes the key of \(name) for good\(place).\(previous) \(lastUse)"
+        "This permanently deletes the key of \(name)\(place).\(previous) \(lastUse)"
     }
 
     private var name: String { status.record.organization.name }
@@ -40,7 +40,7 @@ struct ImpactPrompt {
 
     private var previous: String {
         status.previousUntil.map {
-            " The key before it, which would go on for \(TimeText.until($0, now: now)), ends too."
+            " The previous key, which would stay valid for \(TimeText.until($0, now: now)), ends too."
         } ?? ""
     }
 }

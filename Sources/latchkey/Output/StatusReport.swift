@@ -13,16 +13,16 @@ enum StatusReport {
             ("Status", ANSIStyle.good.applied(to: "Active")),
             ("Last used", TimeText.lastUse(status, now: now)),
             ("Created", "\(TimeText.ago(key.createdAt, now: now)), by \(key.createdBy)"),
-            ("Expires", key.expiresAt.map { TimeText.expiry($0, now: now) } ?? "Not by itself"),
+            ("Expires", key.expiresAt.map { TimeText.expiry($0, now: now) } ?? "Never"),
         ]
         if let until = status.previousUntil {
-            lines.append(("Key before", "Goes on for \(TimeText.until(until, now: now))"))
+            lines.append(("Previous key", "Stays valid for \(TimeText.until(until, now: now))"))
         }
         if let due = status.rotationDueSince {
             lines.append(
                 (
                     "Rotation",
-                    ANSIStyle.warning.applied(to: "Due since \(TimeText.ago(due, now: now))")
+                    ANSIStyle.warning.applied(to: "Due \(TimeText.ago(due, now: now))")
                         + ": run \"latchkey generate \(status.record.organization)\""
                 )
             )

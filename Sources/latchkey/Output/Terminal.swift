@@ -33,10 +33,10 @@ enum Terminal {
         guard isatty(STDIN_FILENO) != 0, isatty(STDERR_FILENO) != 0 else {
             throw AdministrationError(
                 .usage,
-                "\(warning) Nobody can be asked here: add --yes to go on"
+                "\(warning) There is no terminal to ask on: add --yes to continue"
             )
         }
-        _ = Output.write(Array("\(warning)\nGo on? [y/N] ".utf8).span, to: STDERR_FILENO)
+        _ = Output.write(Array("\(warning)\nContinue? [y/N] ".utf8).span, to: STDERR_FILENO)
         guard let answer = Swift.readLine()?.lowercased(), answer == "y" || answer == "yes" else {
             throw AdministrationError(.data, "nothing was done")
         }
@@ -57,7 +57,7 @@ enum Terminal {
             storage throws(AdministrationError) in
             let count = try readKey(into: storage)
             guard count <= inputLengthMax else {
-                throw AdministrationError(.data, "that is too long for a key")
+                throw AdministrationError(.data, "the input is too long for a key")
             }
             return count
         }

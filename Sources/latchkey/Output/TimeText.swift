@@ -11,7 +11,7 @@ enum TimeText {
     /// When the key of a status last let a request in.
     static func lastUse(_ status: KeyStatus, now: UnixTime) -> String {
         lastUse(status.lastUse, now: now)
-            + (status.lastUseMayBePrevious ? ", with this key or the one before it" : "")
+            + (status.lastUseMayBePrevious ? ", with this key or the previous one" : "")
     }
 
     /// `3 minutes ago`, `Never`, or that it is not known.
@@ -20,7 +20,7 @@ enum TimeText {
         switch use {
         case .never: "Never"
         case .at(let time): ago(time, now: now)
-        case .unknown: "Unknown: the store did not say"
+        case .unknown: "Unknown: the store did not report it"
         }
     }
 

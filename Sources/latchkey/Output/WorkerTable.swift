@@ -13,7 +13,7 @@ enum WorkerTable {
         isTerminal: Bool = ANSIStyle.isTerminal(1)
     ) -> String {
         guard !fleet.entries.isEmpty || !isTerminal else {
-            return fleet.unreadable.isEmpty ? "No gateway is running.\n" : ""
+            return fleet.unreadable.isEmpty ? "No nginx worker is running.\n" : ""
         }
         return Table.text(
             header: header,

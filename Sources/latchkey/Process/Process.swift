@@ -25,8 +25,8 @@ enum Process {
         else { return }
         throw AdministrationError(
             .notPermitted,
-            "this copy runs with other privileges than its caller's: take them off (chmod ug-s, "
-                + "setcap -r); docs/ACCESS.md has other ways to let owners in"
+            "this copy runs with privileges that its caller does not have: remove them (chmod ug-s, "
+                + "setcap -r); docs/ACCESS.md describes other ways to give owners access"
         )
     }
 

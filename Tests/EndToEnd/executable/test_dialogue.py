@@ -147,7 +147,7 @@ def test_a_key_goes_into_a_file_of_its_owner_alone(sandbox, tmp_path):
     key = sandbox.latchkey.remember(file.read_text().strip())
 
     assert (result.code, result.out) == (DONE, "")
-    assert result.err == f"The key is in {file}, for you alone to read.\n"
+    assert result.err == f"The key is in {file}, readable only by you.\n"
     assert file.read_text() == key
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert sandbox.status_of(key) == 200
@@ -200,7 +200,7 @@ def test_the_question_names_the_time_at_which_keys_end(sandbox):
 
     expires, until = (
         datetime.strptime(time, "%Y-%m-%d %H:%M:%S UTC").replace(tzinfo=timezone.utc)
-        for time in re.search(r"goes on until (.*? UTC)\. The new key expires (.*? UTC)\.", text).groups()[::-1]
+        for time in re.search(r"stays valid until (.*? UTC)\. The new key expires (.*? UTC)\.", text).groups()[::-1]
     )
     assert timedelta() <= expires - now - timedelta(days=90) + timedelta(seconds=1)
     assert (expires - until) == timedelta(days=88)

@@ -44,7 +44,7 @@ def test_where_all_is_well_nothing_is_wrong(gate):
     gate.key()
 
     assert examine(gate) == {}
-    assert "All is well." in gate.latchkey.must("doctor")
+    assert "No problems found." in gate.latchkey.must("doctor")
 
 
 def test_with_users_of_their_own_all_is_well(sandboxes):
@@ -186,7 +186,7 @@ def test_a_gateway_that_may_change_records_is_told_of(gate):
     gate.expect("NOPERM")
 
     assert report(gate)["rights.gateway.excess"] == (
-        "note", "the gateway may also: change records, delete last uses and the list of gateways, list all keys"
+        "note", "the gateway user may also: change records, delete last uses and the list of gateways, list all keys"
     )
 
 
@@ -281,7 +281,7 @@ def test_workers_that_cannot_connect_to_a_socket_are_found_though_root_can(unpri
     unprivileged.redis.socket.chmod(0o777)
     unprivileged.nginx.reload()
     wait_until(lambda: unprivileged.status_of(key) == 200, "workers reach the store")
-    assert doctor(unprivileged) == {"workers": ("ok", f"nginx's workers reach store and library as {WORKERS}")}
+    assert doctor(unprivileged) == {"workers": ("ok", f"nginx workers reach the store and the library as {WORKERS}")}
 
 
 @as_root
@@ -371,7 +371,7 @@ def test_a_user_directive_in_an_included_file_counts(sandboxes):
     (sandbox.nginx.folder / "more.d").mkdir()
     (sandbox.nginx.folder / "more.d/user.conf").write_text(f"user {WORKERS};\n")
 
-    assert doctor(sandbox)["workers"] == ("ok", f"nginx's workers reach store and library as {WORKERS}")
+    assert doctor(sandbox)["workers"] == ("ok", f"nginx workers reach the store and the library as {WORKERS}")
 
 
 @as_root
@@ -442,7 +442,7 @@ def test_a_library_that_is_none_is_found(gate, installed):
 def test_a_library_that_others_may_write_is_not_loaded(gate, installed):
     (installed / "lib/latchkey/liblatchkey.so").chmod(0o777)
 
-    assert "others may write" in examine(gate, copy_of(gate, installed))["library"]
+    assert "other accounts can write" in examine(gate, copy_of(gate, installed))["library"]
 
 
 @pytest.mark.parametrize("name", ["lib/latchkey", "lib"])
@@ -454,7 +454,7 @@ def test_a_folder_in_which_others_may_put_another_library_is_named(gate, install
 
     found = examine(gate, copy_of(gate, installed))
 
-    assert f"others may write to {folder}, and put another library there" in found["library"]
+    assert f"other accounts can write to {folder} and replace the library" in found["library"]
     assert ("module" in found) == (name == "lib")
 
 
@@ -471,7 +471,7 @@ def test_faults_are_shown_with_what_to_do(gate):
         assert dialogue.end() == UNWELL
 
     assert "FAULT" in dialogue.text and "appendonly yes" in dialogue.text
-    assert "1 thing is wrong." in dialogue.text
+    assert "1 problem found." in dialogue.text
     assert LIBRARY.name in dialogue.text
 
 

@@ -71,7 +71,7 @@ def test_each_command_has_a_page_that_is_well_formed(usr):
 
 @pytest.mark.parametrize("command, words", [
     ("latchkey", ["latchkey-generate(1)", "latchkey init", "EXIT STATUS"]),
-    ("latchkey-generate", ["--expires-in TIME", "vault kv put", "invalidate the one before", "[ORGANIZATION]"]),
+    ("latchkey-generate", ["--expires-in TIME", "vault kv put", "invalidate the previous one", "[ORGANIZATION]"]),
     ("latchkey-org-remove", ["latchkey-org(1)", "NAME", "--yes"]),
     ("latchkey-scan", ["PATHS...", "git diff --cached | latchkey scan -"]),
 ])

@@ -86,7 +86,7 @@ def test_without_gateways_the_list_is_empty(sandboxes):
     assert sandbox.latchkey.must("gateways") == ""
     with Dialogue(sandbox.latchkey, "gateways") as dialogue:
         assert dialogue.end() == DONE
-    assert dialogue.text == "No gateway is running.\r\n"
+    assert dialogue.text == "No nginx worker is running.\r\n"
 
 
 def test_the_list_needs_no_owner_and_no_pepper(gate):

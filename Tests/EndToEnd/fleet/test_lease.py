@@ -337,7 +337,7 @@ def test_a_gateway_that_is_cut_off_with_a_grace_is_waited_out(sandboxes, command
     result = gate.latchkey.run(command, "acme", "--yes", as_=OWNER)
 
     assert result.code == 0
-    assert f"process {gate.nginx.worker()}) did not confirm; its lease has ended." in result.err
+    assert f"process {gate.nginx.worker()}) did not acknowledge the change; its lease has ended." in result.err
     assert {gate.status_of(each) for each in (key, other)} == {503}
     gate.proxy.is_refusing = False
     gate.warm(other)

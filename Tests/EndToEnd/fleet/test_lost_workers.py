@@ -37,7 +37,7 @@ def test_a_lost_worker_holds_a_revocation_for_its_lease_and_grace_at_most(sandbo
 
         result = gate.revoke()
 
-        assert rf"(process {lost}) did not confirm; its lease has ended." in result.err
+        assert rf"(process {lost}) did not acknowledge the change; its lease has ended." in result.err
         assert result.ended - result.began < LEASE + GRACE + SLACK
         assert to_other.request("/api", bearer(key)).result == "revoked"
         if loss == "stopped":

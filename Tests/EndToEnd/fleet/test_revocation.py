@@ -20,7 +20,7 @@ REVOCATIONS = int(os.environ.get("REVOCATIONS", 20))
 CONNECTIONS = int(os.environ.get("CONNECTIONS", 16))
 
 MILLISECOND = timedelta(milliseconds=1)
-REVOKED = re.compile(r"Revoked\. No gateway accepts the key since (\d\d:\d\d:\d\d\.\d\d\d) UTC\.\n")
+REVOKED = re.compile(r"Revoked\. No gateway accepts the key as of (\d\d:\d\d:\d\d\.\d\d\d) UTC\.\n")
 
 
 @pytest.fixture
@@ -51,7 +51,7 @@ def millisecond_of(time):
 
 
 def waited_out(pid):
-    return rf"\S+ \(process {pid}\) did not confirm; its lease has ended\.\n"
+    return rf"nginx worker \S+ \(process {pid}\) did not acknowledge the change; its lease has ended\.\n"
 
 
 @under_either_consistency
@@ -165,7 +165,8 @@ def test_who_does_not_want_to_wait_does_not_wait(pair):
 
     result = pair.revoke("acme", "--no-wait")
 
-    assert result.err == "Revoked. Gateways are told at once; not waited for their confirmation.\n"
+    assert result.err == \
+        "Revoked. Redis notifies the nginx workers at once; their acknowledgements were not awaited.\n"
     processes.thaw(worker)
     for gate in pair.gateways:
         wait_until(lambda: pair.request(key=key, at=gate).result == "revoked", "the gateway is told")
@@ -231,5 +232,5 @@ def test_a_list_of_gateways_that_cannot_be_read_is_told(pair):
     result = pair.latchkey.run("revoke", "acme", "--yes", as_=OWNER)
 
     assert result.code == NOT_CONFIRMED
-    assert "gateways" in result.one_line()
+    assert "uncertain which nginx workers may still accept it" in result.one_line()
     wait_until(lambda: pair.request(key=key).result == "revoked", "the gateway is told")

@@ -10,7 +10,7 @@ from harness.key_forge import audit_key, record_key
 from harness.polling import wait_until
 from harness.sandbox import OWNER
 
-SINCE = "since "
+SINCE = "as of "
 
 # How many requests each client sends before and after the end of a key, at least.
 BEFORE, AFTER = 4, 8

@@ -192,7 +192,7 @@ def test_the_status_tells_people_how_long_and_programs_when(sandbox):
     exact = sandbox.latchkey.status_json("acme", as_=OWNER)
 
     assert re.search(r"^Expires: +in 1 day$", text, re.MULTILINE)
-    assert re.search(r"^Key before: +Goes on for 59 minutes$", text, re.MULTILINE)
+    assert re.search(r"^Previous key: +Stays valid for 59 minutes$", text, re.MULTILINE)
     created, until, expires = (
         datetime.fromisoformat(exact[name]) for name in ("created_at", "previous_key_until", "expires_at")
     )
@@ -361,7 +361,7 @@ def test_what_ends_on_its_own_is_told_with_its_time(sandbox):
     expires, until = (datetime.fromisoformat(exact[name]) for name in ("expires_at", "previous_key_until"))
     assert result.err.splitlines() == [
         f"The key expires {expires:%Y-%m-%d %H:%M:%S} UTC.",
-        f"The key before goes on until {until:%Y-%m-%d %H:%M:%S} UTC.",
+        f"The previous key stays valid until {until:%Y-%m-%d %H:%M:%S} UTC.",
     ]
 
 
@@ -372,7 +372,7 @@ def test_many_keys_that_expire_are_told_with_the_time(sandbox):
     sandbox.latchkey.remember(result.out.split()[1])
 
     expires = datetime.fromisoformat(sandbox.latchkey.status_json("acme", as_=OWNER)["expires_at"])
-    assert result.err.startswith("Generated 1; 0 had a key already. New keys expire ")
+    assert result.err.startswith("Generated 1; 0 already had a key. New keys expire ")
     assert f"{expires:%Y-%m-%d %H:%M}" in result.err
 
 
@@ -385,7 +385,7 @@ def test_a_use_during_the_grace_may_be_of_either_key_and_the_status_says_so(sand
     assert sandbox.status_of(old) == 200
 
     wait_until(lambda: sandbox.latchkey.status_json("acme", as_=OWNER)["last_used_at"], "the use is known")
-    assert "with this key or the one before it" in sandbox.latchkey.status("acme", as_=OWNER)
+    assert "with this key or the previous one" in sandbox.latchkey.status("acme", as_=OWNER)
     assert sandbox.status_of(new) == 200
 
 

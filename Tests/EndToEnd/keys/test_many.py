@@ -42,7 +42,7 @@ def test_many_organizations_are_added_and_get_keys(sandbox):
     assert "Added 700;" in sandbox.latchkey.run("org", "add", "--from", file).one_line()
     result = sandbox.latchkey.run("generate", "--from", file)
 
-    assert (result.code, result.err) == (DONE, "Generated 700; 0 had a key already.\n")
+    assert (result.code, result.err) == (DONE, "Generated 700; 0 already had a key.\n")
     keys = keys_in(sandbox, result.out)
     assert list(keys) == names(700)
     for name in ("org-0", "org-333", "org-699"):
@@ -53,12 +53,12 @@ def test_many_organizations_are_added_and_get_keys(sandbox):
 def test_who_begins_anew_goes_on(sandbox):
     file = owners(sandbox, 10)
     sandbox.latchkey.must("org", "add", "--from", owners(sandbox, 6))
-    assert "Added 4; 6 were there already." in sandbox.latchkey.run("org", "add", "--from", owners(sandbox, 10)).err
+    assert "Added 4; 6 already existed." in sandbox.latchkey.run("org", "add", "--from", owners(sandbox, 10)).err
     first = sandbox.latchkey.generate("org-3", as_=OWNER)
 
     result = sandbox.latchkey.run("generate", "--from", file)
 
-    assert "Generated 9; 1 had a key already." in result.err
+    assert "Generated 9; 1 already had a key." in result.err
     assert "org-3" not in keys_in(sandbox, result.out)
     assert sandbox.status_of(first) == 200
 
@@ -91,7 +91,7 @@ def test_standard_input_is_a_file_too(sandbox):
     assert sandbox.latchkey.run("org", "add", "--from", "-", stdin="# who owns what\n\nacme alice\n\tb\tbob \r\n").code == DONE
     assert sandbox.latchkey.must("org", "list") == "acme\talice\nb\tbob\n"
     listed = sandbox.latchkey.must("org", "list")
-    assert "Added 0; 2 were there already." in sandbox.latchkey.run("org", "add", "--from", "-", stdin=listed).err
+    assert "Added 0; 2 already existed." in sandbox.latchkey.run("org", "add", "--from", "-", stdin=listed).err
     assert list(keys_in(sandbox, sandbox.latchkey.run("generate", "--from", "-", stdin=listed).out)) == ["acme", "b"]
 
 
@@ -173,7 +173,7 @@ def test_an_interruption_leaves_no_key_in_nobodys_hands(sandbox):
 
     keys = keys_in(sandbox, result.out)
     assert result.code == NOT_CONFIRMED
-    assert "goes on with them" in result.err
+    assert "run the same command to continue" in result.err
     assert 0 < len(keys) < 8000
     rest = keys_in(sandbox, sandbox.latchkey.must("generate", "--from", file))
     assert [*keys, *rest] == names(8000)
@@ -210,4 +210,4 @@ def test_on_a_terminal_it_is_shown_how_it_goes(sandbox):
         assert dialogue.end() == DONE
 
     assert "Added 250 of 2000" in dialogue.text
-    assert dialogue.text.endswith("Added 2000; 0 were there already.\r\n")
+    assert dialogue.text.endswith("Added 2000; 0 already existed.\r\n")

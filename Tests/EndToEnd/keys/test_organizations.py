@@ -89,8 +89,8 @@ def test_who_removes_an_organization_twice_is_told_that_it_was_removed_before(sa
     second = sandbox.latchkey.run("org", "remove", "acme")
 
     assert (first.code, second.code) == (DONE, DONE)
-    assert first.one_line().startswith("Removed. No gateway accepts a key of acme since ")
-    assert second.one_line().startswith("acme was removed before. No gateway accepts a key of acme since ")
+    assert first.one_line().startswith("Removed. No gateway accepts a key of acme as of ")
+    assert second.one_line().startswith("acme had already been removed. No gateway accepts a key of acme as of ")
     assert sandbox.status_of(key) == 401
 
 

@@ -112,7 +112,7 @@ def test_there_are_at_most_eight_secrets(quiet):
     result = quiet.latchkey.run("init", "--rotate-pepper")
 
     assert result.code == BAD_DATA
-    assert "take out a line" in result.one_line()
+    assert "remove a line" in result.one_line()
     assert peppers(quiet) == before
 
 
@@ -212,7 +212,7 @@ def test_where_the_pepper_is_lost_everything_begins_anew(gate):
 
     said = rotate(gate)
 
-    assert "no key made before works" in said
+    assert "no earlier key works" in said
     assert stat.S_IMODE(gate.pepper_file.stat().st_mode) == 0o600
     reload(gate)
     assert gate.request(key=key).result == "forged"
@@ -234,17 +234,17 @@ def test_the_old_pepper_is_needed_until_each_record_and_key_is_new(gate):
     keys = [gate.key(name) for name in ("acme", "bravo")]
     gate.add("charlie")
     rotate_and_reload(gate)
-    assert "for seals: acme, bravo, charlie" in notes(gate)["pepper.2"]
-    assert "for keys, as far as is known: acme, bravo" in notes(gate)["pepper.2"]
+    assert "for the seals of acme, bravo, charlie" in notes(gate)["pepper.2"]
+    assert "possibly for the keys of acme, bravo" in notes(gate)["pepper.2"]
 
-    assert "3 records were sealed anew" in seal(gate).err
-    assert "needed, for keys, as far as is known: acme, bravo" in notes(gate)["pepper.2"]
+    assert "3 records were resealed" in seal(gate).err
+    assert "needed, possibly for the keys of acme, bravo" in notes(gate)["pepper.2"]
     assert [gate.status_of(key) for key in keys] == [200, 200]
 
     keys[0] = gate.latchkey.generate("acme", as_=OWNER)
-    assert notes(gate)["pepper.2"].endswith("as far as is known: bravo")
+    assert notes(gate)["pepper.2"].endswith("possibly for the keys of bravo")
     gate.revoke("bravo")
-    assert "not needed any more" in notes(gate)["pepper.2"]
+    assert "no longer needed" in notes(gate)["pepper.2"]
 
     drop(gate, 2)
     reload(gate)
@@ -258,14 +258,14 @@ def test_a_key_that_goes_on_for_its_grace_needs_its_pepper(gate):
     rotate_and_reload(gate)
     gate.latchkey.generate("acme", "--grace", "1h", as_=OWNER)
 
-    assert "for keys, as far as is known: acme" in notes(gate)["pepper.2"]
+    assert "possibly for the keys of acme" in notes(gate)["pepper.2"]
 
 
 def test_a_key_that_has_expired_needs_no_pepper_but_its_seal_does(gate):
     gate.key("acme", "--expires-in", "1ms")
     rotate_and_reload(gate)
 
-    assert notes(gate)["pepper.2"].endswith("still needed, for seals: acme")
+    assert notes(gate)["pepper.2"].endswith("still needed for the seals of acme")
 
 
 def test_each_pepper_is_told_apart_by_its_seals(gate):
@@ -274,8 +274,8 @@ def test_each_pepper_is_told_apart_by_its_seals(gate):
     gate.add("bravo")
     rotate_and_reload(gate)
 
-    assert notes(gate)["pepper.3"].endswith("for seals: acme")
-    assert notes(gate)["pepper.2"].endswith("for seals: bravo")
+    assert notes(gate)["pepper.3"].endswith("for the seals of acme")
+    assert notes(gate)["pepper.2"].endswith("for the seals of bravo")
 
 
 def test_sealing_anew_changes_nothing_else(gate):
@@ -289,7 +289,7 @@ def test_sealing_anew_changes_nothing_else(gate):
     assert after["mac"] == gate.forge().seal(after) != before["mac"]
     assert {**after, "version": "", "mac": ""} == {**before, "version": "", "mac": ""}
     assert int(after["version"]) == int(before["version"]) + 1
-    assert "0 records were sealed anew" in seal(gate).err
+    assert "0 records were resealed" in seal(gate).err
     audit = json.loads(gate.latchkey.must("audit", "acme", "--json", as_=OWNER))
     assert audit[-1]["what"] == "seal"
 
@@ -299,7 +299,7 @@ def test_a_removed_organization_stays_removed_when_it_is_sealed_anew(quiet):
     quiet.latchkey.must("org", "remove", "acme", "--yes")
     rotate(quiet)
 
-    assert "1 record was sealed anew" in seal(quiet).err
+    assert "1 record was resealed" in seal(quiet).err
 
     assert quiet.latchkey.must("org", "list") == ""
 
@@ -314,7 +314,7 @@ def test_what_was_altered_is_not_sealed(quiet):
     result = seal(quiet)
 
     assert result.code == BAD_DATA
-    assert "1 record was sealed anew" in result.err
+    assert "1 record was resealed" in result.err
     assert quiet.redis.hash(record_key("acme")) == before
 
 
@@ -323,7 +323,7 @@ def test_sealing_is_for_operators_and_asks(quiet):
     rotate(quiet)
 
     with Dialogue(quiet.latchkey, "org", "seal") as dialogue:
-        dialogue.read_until("Go on? [y/N]")
+        dialogue.read_until("Continue? [y/N]")
         dialogue.answer("n")
         assert dialogue.end() == BAD_DATA
     if IS_ROOT:

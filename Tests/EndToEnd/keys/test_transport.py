@@ -40,7 +40,7 @@ def test_one_record_is_one_record(sandbox):
     result = sandbox.latchkey.run("export")
 
     assert result.err == "Exported 1 record.\n"
-    assert imported(sandbox, result.out).err == "Imported 0 records; 1 was left as it is.\n"
+    assert imported(sandbox, result.out).err == "Imported 0 records; 1 was left unchanged.\n"
 
 
 def test_keys_work_with_another_store_after_an_import(twins):
@@ -54,7 +54,7 @@ def test_keys_work_with_another_store_after_an_import(twins):
 
     result = imported(other, text)
 
-    assert (result.code, result.err) == (DONE, "Imported 3 records; 0 were left as they are.\n")
+    assert (result.code, result.err) == (DONE, "Imported 3 records; 0 were left unchanged.\n")
     assert records(other) == records(one)
     assert [other.status_of(key) for key in (keys["acme"], old, keys["umbrella"])] == [200, 200, 401]
     assert not any(secret_of(key) in text for key in [*keys.values(), old])
@@ -75,7 +75,7 @@ def test_an_import_again_changes_nothing(sandbox):
     key = sandbox.key()
     before = records(sandbox)
 
-    assert "Imported 0 records; 1 was left as it is" in imported(sandbox, exported(sandbox)).err
+    assert "Imported 0 records; 1 was left unchanged" in imported(sandbox, exported(sandbox)).err
 
     assert records(sandbox) == before
     assert sandbox.status_of(key) == 200
@@ -86,7 +86,7 @@ def test_a_later_version_in_the_store_stays(sandbox):
     text = exported(sandbox)
     sandbox.revoke()
 
-    assert "Imported 0 records; 1 was left as it is" in imported(sandbox, text).err
+    assert "Imported 0 records; 1 was left unchanged" in imported(sandbox, text).err
 
     assert sandbox.status_of(key) == 401
 

@@ -16,7 +16,7 @@ from harness.polling import wait_until
 from harness.sandbox import OWNER, SERVER
 from harness.traffic import kinds_of, traffic
 
-REVOKED = re.compile(r"Revoked\. No gateway accepts the key since \S+ UTC\.\n")
+REVOKED = re.compile(r"Revoked\. No gateway accepts the key as of \S+ UTC\.\n")
 
 WORKERS = 2
 

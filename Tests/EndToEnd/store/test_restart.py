@@ -86,7 +86,7 @@ def test_a_default_user_without_rights_is_found_before_it_loses_anything(protect
 
     assert report.code != DONE
     assert "store.restart" in report.out
-    assert "it loads its append-only file as the default user" in report.out
+    assert "Redis loads its append-only file as the default user" in report.out
 
 
 def restart(redis, how="stop"):

@@ -115,7 +115,7 @@ def test_a_gateway_that_may_not_confirm_is_waited_out_and_says_so(sandboxes):
     key = sandbox.key()
     sandbox.warm(key)
 
-    assert "did not confirm" in sandbox.revoke().err
+    assert "did not acknowledge" in sandbox.revoke().err
 
     assert sandbox.request(key=key).result == "revoked"
     assert sandbox.nginx.lines("a change could not be acknowledged: NOPERM")

@@ -73,7 +73,7 @@ class Slow:
 
 
 class TooOld:
-    says = "6.2 or newer is needed"
+    says = "6.2 or newer is required"
 
     def come(self, gate):
         self.old = OldRedis(gate.folder / "old.sock", "6.0.16")

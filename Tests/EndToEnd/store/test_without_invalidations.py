@@ -33,7 +33,7 @@ def test_a_confirmed_revocation_ends_open_requests_without_invalidations(streams
 
     result = gate.revoke()
 
-    assert "gets no invalidations from the store; its lease has ended." in result.err
+    assert "receives no invalidations; its lease has ended." in result.err
     request.wait_until_closed()
     assert goes_on.echoes("still here")
     assert (gate.status_of(key), gate.status_of(other)) == (401, 200)
@@ -48,8 +48,8 @@ def test_workers_without_invalidations_are_listed_and_the_doctor_says_what_it_co
     assert {entry["tracking"] for entry in gate.entries()} == {"off"}
     report = gate.latchkey.run("doctor")
     assert report.code != DONE
-    assert f"does not let the gateway do: {command}" in report.out
-    assert report.out.count("gets no invalidations: it asks the store for every check") == 2
+    assert f"does not permit the gateway user: {command}" in report.out
+    assert report.out.count("receives no invalidations: it reads the store for every check") == 2
 
 
 def test_workers_whose_right_to_track_is_taken_and_given_back_cache_again(sandboxes):
@@ -79,6 +79,6 @@ def test_without_publish_a_change_waits_for_a_lease_and_holds(sandboxes, gateway
     gate.revoke()
 
     assert not gateways or gate.status_of(key) == 401
-    assert "does not let the admin do: PUBLISH latchkey:barrier; each change waits for a lease" in \
+    assert "does not permit the admin user: PUBLISH latchkey:barrier; each change waits for a lease" in \
         gate.latchkey.run("doctor").out
     assert gate.latchkey.run("status", "acme", as_=OWNER).code == DONE

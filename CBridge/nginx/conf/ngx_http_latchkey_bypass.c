@@ -10,32 +10,32 @@
  * only read, and in versions that are not known yet not even that.
  */
 
-#include "ngx_http_latchkey.h"
+#include "ngx_http_latchkey_conf.h"
 
 
 /* The last version of which it is known. */
 #define NGX_HTTP_LATCHKEY_PRIVATE_KNOWN 1031005
 
 
-static const char *ngx_http_latchkey_early_code(ngx_conf_t *cf,
+static const char *ngx_http_latchkey_bypass_code(ngx_conf_t *cf,
     ngx_uint_t inherited);
-static const char *ngx_http_latchkey_early_return(ngx_conf_t *cf,
+static const char *ngx_http_latchkey_bypass_return(ngx_conf_t *cf,
     ngx_http_script_return_code_t *code, ngx_uint_t inherited);
 #if (NGX_PCRE)
-static const char *ngx_http_latchkey_early_rewrite(
+static const char *ngx_http_latchkey_bypass_rewrite(
     ngx_http_script_regex_code_t *code);
 #endif
 static ngx_uint_t ngx_http_latchkey_moved_by_server(ngx_conf_t *cf);
 static void *ngx_http_latchkey_private_pointer(ngx_conf_t *cf,
     void **loc_conf, const char *module);
-static void ngx_http_latchkey_log_early(ngx_conf_t *cf, ngx_uint_t level,
+static void ngx_http_latchkey_log_bypass(ngx_conf_t *cf, ngx_uint_t level,
     const char *what, ngx_http_latchkey_place_t *place);
 
 
 /* Looks at the location whose configuration is being merged. */
 
 ngx_int_t
-ngx_http_latchkey_examine_early(ngx_conf_t *cf,
+ngx_http_latchkey_check_bypass(ngx_conf_t *cf,
     ngx_http_latchkey_loc_conf_t *llcf, ngx_uint_t inherited)
 {
     const char *what;
@@ -45,12 +45,12 @@ ngx_http_latchkey_examine_early(ngx_conf_t *cf,
         return NGX_OK;
     }
 
-    what = ngx_http_latchkey_early_code(cf, inherited);
+    what = ngx_http_latchkey_bypass_code(cf, inherited);
 
     if (!llcf->verify) {
 
         if (what) {
-            ngx_http_latchkey_log_early(cf, NGX_LOG_WARN, what, &llcf->place);
+            ngx_http_latchkey_log_bypass(cf, NGX_LOG_WARN, what, &llcf->place);
         }
 
         return NGX_OK;
@@ -68,7 +68,7 @@ ngx_http_latchkey_examine_early(ngx_conf_t *cf,
     if (what == NULL) {
 
         if (ngx_http_latchkey_moved_by_server(cf)) {
-            ngx_http_latchkey_log_early(cf, NGX_LOG_WARN,
+            ngx_http_latchkey_log_bypass(cf, NGX_LOG_WARN,
                 "\"rewrite\" of the server leaves for another",
                 &llcf->verify_place);
         }
@@ -76,7 +76,7 @@ ngx_http_latchkey_examine_early(ngx_conf_t *cf,
         return NGX_OK;
     }
 
-    ngx_http_latchkey_log_early(cf, NGX_LOG_EMERG, what, &llcf->verify_place);
+    ngx_http_latchkey_log_bypass(cf, NGX_LOG_EMERG, what, &llcf->verify_place);
 
     return NGX_ERROR;
 }
@@ -91,7 +91,7 @@ ngx_http_latchkey_examine_early(ngx_conf_t *cf,
  */
 
 static const char *
-ngx_http_latchkey_early_code(ngx_conf_t *cf, ngx_uint_t inherited)
+ngx_http_latchkey_bypass_code(ngx_conf_t *cf, ngx_uint_t inherited)
 {
     u_char *p, *end;
     const char *what, *rewritten;
@@ -121,7 +121,7 @@ ngx_http_latchkey_early_code(ngx_conf_t *cf, ngx_uint_t inherited)
         }
 
         if (code == ngx_http_script_return_code) {
-            what = ngx_http_latchkey_early_return(cf,
+            what = ngx_http_latchkey_bypass_return(cf,
                 (ngx_http_script_return_code_t *) p, inherited);
 
             return what ? what : rewritten;
@@ -132,7 +132,7 @@ ngx_http_latchkey_early_code(ngx_conf_t *cf, ngx_uint_t inherited)
             && rewritten == NULL
             && (size_t) (end - p) >= sizeof(ngx_http_script_regex_code_t))
         {
-            rewritten = ngx_http_latchkey_early_rewrite(
+            rewritten = ngx_http_latchkey_bypass_rewrite(
                 (ngx_http_script_regex_code_t *) p);
         }
 #endif
@@ -159,7 +159,7 @@ ngx_http_latchkey_early_code(ngx_conf_t *cf, ngx_uint_t inherited)
 
 
 static const char *
-ngx_http_latchkey_early_return(ngx_conf_t *cf,
+ngx_http_latchkey_bypass_return(ngx_conf_t *cf,
     ngx_http_script_return_code_t *code, ngx_uint_t inherited)
 {
     ngx_http_core_loc_conf_t *clcf;
@@ -205,7 +205,7 @@ ngx_http_latchkey_find_page(ngx_array_t *pages, ngx_uint_t status)
 /* A condition of "if" is such code, too, and so is a "rewrite" that stays. */
 
 static const char *
-ngx_http_latchkey_early_rewrite(ngx_http_script_regex_code_t *code)
+ngx_http_latchkey_bypass_rewrite(ngx_http_script_regex_code_t *code)
 {
     if (code->test || !code->uri || code->break_cycle) {
         return NULL;
@@ -288,7 +288,7 @@ ngx_http_latchkey_private_pointer(ngx_conf_t *cf, void **loc_conf,
 
 
 static void
-ngx_http_latchkey_log_early(ngx_conf_t *cf, ngx_uint_t level, const char *what,
+ngx_http_latchkey_log_bypass(ngx_conf_t *cf, ngx_uint_t level, const char *what,
     ngx_http_latchkey_place_t *place)
 {
     ngx_http_core_loc_conf_t *clcf;

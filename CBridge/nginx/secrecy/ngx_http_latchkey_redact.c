@@ -6,7 +6,7 @@
  * percent-encoded.
  */
 
-#include "ngx_http_latchkey.h"
+#include "ngx_http_latchkey_secrecy.h"
 
 
 #define NGX_HTTP_LATCHKEY_LOCATOR_LENGTH 14
@@ -21,7 +21,7 @@ static ngx_uint_t ngx_http_latchkey_is_digit(ngx_uint_t ch);
 
 
 void
-ngx_http_latchkey_star(u_char *p, size_t len)
+ngx_http_latchkey_redact(u_char *p, size_t len)
 {
     u_char *end, *last;
 
@@ -38,7 +38,7 @@ ngx_http_latchkey_star(u_char *p, size_t len)
 /* Stars in a copy, which takes the place of a text that others still need. */
 
 void
-ngx_http_latchkey_star_copy(ngx_pool_t *pool, ngx_str_t *text)
+ngx_http_latchkey_redact_copy(ngx_pool_t *pool, ngx_str_t *text)
 {
     u_char *p, *last;
 
@@ -56,7 +56,7 @@ ngx_http_latchkey_star_copy(ngx_pool_t *pool, ngx_str_t *text)
 
     text->data = p;
 
-    ngx_http_latchkey_star(text->data, text->len);
+    ngx_http_latchkey_redact(text->data, text->len);
 }
 
 
