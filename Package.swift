@@ -61,12 +61,14 @@ let package = Package(
         .target(
             name: "Gateway",
             dependencies: ["Keyring", .product(name: "DequeModule", package: "swift-collections")],
+            exclude: ["Documentation.md"],
             // Lets the simulation leave obligations out. No build that is installed has it.
             swiftSettings: [.define("CANARIES", .when(configuration: .debug))] + optimized
         ),
         .target(
             name: "LatchkeyABI",
             dependencies: ["CLatchkeyABI", "Gateway"],
+            exclude: ["Documentation.md"],
             swiftSettings: optimized,
             linkerSettings: selfContained
         ),
@@ -84,23 +86,31 @@ let package = Package(
 
         .executableTarget(
             name: "latchkey-fuzz",
-            dependencies: ["KeyFormat", "RedisClient", "Keyring", "Gateway"],
+            dependencies: ["KeyFormat", "RedisClient", "Keyring", "Gateway", "TestSupport"],
             path: "Tests/Fuzz"
+        ),
+        .target(
+            name: "TestSupport",
+            dependencies: ["KeyFormat"],
+            path: "Tests/TestSupport",
+            // The simulation draws its numbers and reads its commands here.
+            swiftSettings: [.unsafeFlags(["-O"])]
         ),
         .testTarget(
             name: "KeyFormatTests",
-            dependencies: ["KeyFormat"],
+            dependencies: ["KeyFormat", "TestSupport"],
             exclude: ["README.md", "make_vectors.py"],
             resources: [.copy("vectors.json")]
         ),
-        .testTarget(name: "RedisClientTests", dependencies: ["RedisClient"]),
-        .testTarget(name: "KeyringTests", dependencies: ["Keyring"]),
-        .testTarget(name: "GatewayTests", dependencies: ["Gateway"]),
+        .testTarget(name: "RedisClientTests", dependencies: ["RedisClient", "TestSupport"]),
+        .testTarget(name: "KeyringTests", dependencies: ["Keyring", "TestSupport"]),
+        .testTarget(name: "GatewayTests", dependencies: ["Gateway", "TestSupport"]),
         .testTarget(
             name: "GatewaySimulation",
             dependencies: [
                 "Gateway",
                 "Administration",
+                "TestSupport",
                 .product(name: "HeapModule", package: "swift-collections"),
             ],
             // Worlds are many: they are fast in every build.
@@ -108,7 +118,10 @@ let package = Package(
                 .define("CANARIES", .when(configuration: .debug)), .unsafeFlags(["-O"]),
             ]
         ),
-        .testTarget(name: "AdministrationTests", dependencies: ["Administration", "latchkey"]),
+        .testTarget(
+            name: "AdministrationTests",
+            dependencies: ["Administration", "TestSupport", "latchkey"]
+        ),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -10,9 +10,9 @@
  * library or of a link.
  */
 
-#include "ngx_http_latchkey_module.h"
+#include "ngx_http_latchkey_driver.h"
 #include "ngx_http_latchkey_metrics.h"
-#include "ngx_http_latchkey_request.h"
+#include "ngx_http_latchkey_ctx.h"
 
 
 #define NGX_HTTP_LATCHKEY_ROUNDS       32
@@ -228,7 +228,7 @@ ngx_http_latchkey_drop_accept_timers(ngx_http_latchkey_driver_t *driver)
 
         if (c && c->fd == (ngx_socket_t) -1 && c->read->timer_set) {
             ngx_log_error(NGX_LOG_INFO, driver->worker.log, 0,
-                "latchkey: the timer of a closed %V is dropped",
+                "latchkey: dropped the timer of the closed socket %V",
                 &ls[i].addr_text);
 
             ngx_del_timer(c->read);

@@ -1,19 +1,19 @@
 
 /*
- * What answers, or leaves a location, in the REWRITE phase: before any check.
- * It is warned of where a location is protected, and refused where a location
- * is a check itself.
+ * Directives that answer, or leave a location, in the REWRITE phase: before any
+ * check.  In a protected location they cause a warning, in a latchkey_verify
+ * location an error.
  *
- * What a location does there is known to nginx's rewrite module, as code of the
- * script engine.  The configuration of that module is private, and so is that of
- * try_files; both have begun with a pointer in every version so far.  They are
- * only read, and in versions that are not known yet not even that.
+ * nginx's rewrite module keeps them as code of the script engine.  Its
+ * configuration is private, and so is that of try_files; both have begun with a
+ * pointer in every version so far.  They are only read, and only in versions
+ * whose source has been checked.
  */
 
 #include "ngx_http_latchkey_conf.h"
 
 
-/* The last version of which it is known. */
+/* The last version whose source has been checked. */
 #define NGX_HTTP_LATCHKEY_PRIVATE_KNOWN 1031005
 
 
@@ -32,7 +32,7 @@ static void ngx_http_latchkey_log_bypass(ngx_conf_t *cf, ngx_uint_t level,
     const char *what, ngx_http_latchkey_place_t *place);
 
 
-/* Looks at the location whose configuration is being merged. */
+/* Checks the location whose configuration is being merged. */
 
 ngx_int_t
 ngx_http_latchkey_check_bypass(ngx_conf_t *cf,
@@ -69,7 +69,7 @@ ngx_http_latchkey_check_bypass(ngx_conf_t *cf,
 
         if (ngx_http_latchkey_moved_by_server(cf)) {
             ngx_http_latchkey_log_bypass(cf, NGX_LOG_WARN,
-                "\"rewrite\" of the server leaves for another",
+                "\"rewrite\" of the server leads elsewhere",
                 &llcf->verify_place);
         }
 
@@ -83,11 +83,11 @@ ngx_http_latchkey_check_bypass(ngx_conf_t *cf,
 
 
 /*
- * Instructions begin with the address of what carries them out.  What "if"
- * makes conditional is passed over: it may well be meant for those who have no
- * key, such as preflights.
+ * Each instruction begins with the address of the function that carries it out.
+ * The block of an "if" is skipped: it may be meant for requests without a key,
+ * such as preflights.
  *
- * Where a whole server is protected, what is left for is protected, too.
+ * If the mode is inherited, a location that a rewrite leads to inherits it too.
  */
 
 static const char *
@@ -202,7 +202,7 @@ ngx_http_latchkey_find_page(ngx_array_t *pages, ngx_uint_t status)
 
 #if (NGX_PCRE)
 
-/* A condition of "if" is such code, too, and so is a "rewrite" that stays. */
+/* The condition of an "if" is such code too, and so is a "rewrite" with "break". */
 
 static const char *
 ngx_http_latchkey_bypass_rewrite(ngx_http_script_regex_code_t *code)
@@ -212,15 +212,15 @@ ngx_http_latchkey_bypass_rewrite(ngx_http_script_regex_code_t *code)
     }
 
     return code->redirect ? "\"rewrite\" answers"
-                          : "\"rewrite\" leaves for another";
+                          : "\"rewrite\" leads elsewhere";
 }
 
 #endif
 
 
 /*
- * What a server rewrites, it rewrites in subrequests as well: auth_request then
- * asks another location.  Whether the condition of an "if" holds is not known.
+ * The server's rewrites apply to subrequests as well, so auth_request would ask
+ * another location.  The condition of an "if" cannot be evaluated here.
  */
 
 static ngx_uint_t
@@ -298,13 +298,13 @@ ngx_http_latchkey_log_bypass(ngx_conf_t *cf, ngx_uint_t level, const char *what,
     if (clcf->name.len == 0 && !clcf->noname) {
         ngx_log_error(level, cf->log, 0,
             "%s in a server before a key is checked, "
-            "as \"latchkey\" demands in %V:%ui",
+            "as \"latchkey\" requires in %V:%ui",
             what, &place->file, place->line);
         return;
     }
 
     ngx_log_error(level, cf->log, 0,
         "%s in location \"%V\" before a key is checked, "
-        "as \"latchkey\" demands in %V:%ui",
+        "as \"latchkey\" requires in %V:%ui",
         what, &clcf->name, &place->file, place->line);
 }

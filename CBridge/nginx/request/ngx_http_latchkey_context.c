@@ -5,7 +5,7 @@
  * read; concluded, resumed, cancelled.
  */
 
-#include "ngx_http_latchkey_request.h"
+#include "ngx_http_latchkey_ctx.h"
 #include "ngx_http_latchkey_metrics.h"
 
 

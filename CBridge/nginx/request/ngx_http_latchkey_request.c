@@ -6,7 +6,7 @@
  * it may be suspended until the store has answered.
  */
 
-#include "ngx_http_latchkey_request.h"
+#include "ngx_http_latchkey_ctx.h"
 #include "ngx_http_latchkey_answer.h"
 
 

@@ -5,7 +5,7 @@
  * those whose key is no longer valid: they are ended, whatever they are doing.
  */
 
-#include "ngx_http_latchkey_request.h"
+#include "ngx_http_latchkey_ctx.h"
 
 
 static ngx_uint_t ngx_http_latchkey_may_be_ended(ngx_http_latchkey_ctx_t *ctx);

@@ -4,7 +4,7 @@
  * values are not cached: one may be read before the check and again after it.
  */
 
-#include "ngx_http_latchkey_request.h"
+#include "ngx_http_latchkey_ctx.h"
 
 
 typedef enum {

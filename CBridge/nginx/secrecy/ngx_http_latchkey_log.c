@@ -2,11 +2,11 @@
 /*
  * No key in nginx's logs.
  *
- * Each error log is given a writer before all others, which stars the line: so
- * it does not matter what wrote the line, nor how far a request had come.  An
- * access log is made of variables, most of which point into the request as it
- * was received; that is starred when the request has ended and before it is
- * logged, whether it came to any location or not.
+ * Each error log gets a writer in front of its own, which redacts the line: no
+ * matter which code logged it, nor which phase a request had reached.  An access
+ * log consists of variables, and most of them point into the request as it was
+ * received.  That text is redacted after the request has ended and before it is
+ * logged, even if the request never reached a location.
  */
 
 #include "ngx_http_latchkey_secrecy.h"
@@ -20,10 +20,10 @@ static void ngx_http_latchkey_log_writer(ngx_log_t *log, ngx_uint_t level,
 static void ngx_http_latchkey_redact_request(ngx_http_request_t *r);
 static ngx_uint_t ngx_http_latchkey_is_within(ngx_str_t *text,
     ngx_str_t *whole);
-static void ngx_http_latchkey_redact_referrer(ngx_http_request_t *r);
+static void ngx_http_latchkey_redact_referer(ngx_http_request_t *r);
 
 
-/* Keeps the error log of a location that is being merged. */
+/* Adds the error log of the location that is being merged. */
 
 ngx_int_t
 ngx_http_latchkey_collect_log(ngx_conf_t *cf, ngx_array_t *logs)
@@ -70,7 +70,7 @@ ngx_http_latchkey_guard_logs(ngx_cycle_t *cycle, ngx_array_t *logs)
         }
     }
 
-    /* nginx has copied these already; a connection begins with them */
+    /* nginx has already copied these; each connection starts with them */
 
     ls = cycle->listening.elts;
 
@@ -102,7 +102,7 @@ ngx_http_latchkey_guard_log(ngx_cycle_t *cycle, ngx_log_t *log)
 
     *copy = *log;
 
-    /* the module may be unloaded while the pool goes on to use its log */
+    /* the pool still uses its log when the module is unloaded */
 
     cln->handler = ngx_http_latchkey_unguard_log;
     cln->data = log;
@@ -124,7 +124,7 @@ ngx_http_latchkey_unguard_log(void *data)
 }
 
 
-/* The line is the caller's own, and whatever writes it comes after this. */
+/* The buffer is the caller's; the next writer of the log gets it redacted. */
 
 static void
 ngx_http_latchkey_log_writer(ngx_log_t *log, ngx_uint_t level, u_char *buf,
@@ -140,8 +140,8 @@ ngx_int_t
 ngx_http_latchkey_log_handler(ngx_http_request_t *r)
 {
     /*
-     * most requests are too short; a line that could not be parsed has no
-     * length, so it counts as a long one
+     * Most requests are too short to hold a key.  A line that could not be
+     * parsed has length 0, which counts as long here.
      */
 
     if (r->request_line.len - 1 < NGX_HTTP_LATCHKEY_FORM_MIN - 1
@@ -152,7 +152,7 @@ ngx_http_latchkey_log_handler(ngx_http_request_t *r)
     }
 
     ngx_http_latchkey_redact_request(r);
-    ngx_http_latchkey_redact_referrer(r);
+    ngx_http_latchkey_redact_referer(r);
 
     return NGX_OK;
 }
@@ -167,7 +167,7 @@ ngx_http_latchkey_redact_request(ngx_http_request_t *r)
 
     if (line->data == NULL && r->request_start && r->header_in) {
 
-        /* it could not be parsed, and nginx shows it all the same */
+        /* it could not be parsed, but nginx logs it all the same */
 
         ngx_http_latchkey_redact(r->request_start,
             r->header_in->last - r->request_start);
@@ -176,14 +176,14 @@ ngx_http_latchkey_redact_request(ngx_http_request_t *r)
 
     if (r != r->main) {
 
-        /* the main request goes on, and still needs what both share */
+        /* the main request continues and still needs the shared text */
 
         ngx_http_latchkey_redact_copy(r->pool, line);
         ngx_http_latchkey_redact_copy(r->pool, &r->unparsed_uri);
 
     } else {
 
-        /* in place: variables may be cached */
+        /* in place, because cached variables point to it */
 
         ngx_http_latchkey_redact(line->data, line->len);
 
@@ -192,7 +192,7 @@ ngx_http_latchkey_redact_request(ngx_http_request_t *r)
         }
     }
 
-    /* these may be texts of the configuration */
+    /* these may point into the configuration */
 
     if (!ngx_http_latchkey_is_within(&r->args, line)) {
         ngx_http_latchkey_redact_copy(r->pool, &r->args);
@@ -212,10 +212,10 @@ ngx_http_latchkey_is_within(ngx_str_t *text, ngx_str_t *whole)
 }
 
 
-/* The address of the page before: nobody needs the key that stands there. */
+/* The address of the page before; its key is of no use to the application. */
 
 static void
-ngx_http_latchkey_redact_referrer(ngx_http_request_t *r)
+ngx_http_latchkey_redact_referer(ngx_http_request_t *r)
 {
     ngx_table_elt_t *h;
 

@@ -16,8 +16,8 @@
  * Thread:    the only thread of the worker.
  */
 
-#ifndef _NGX_HTTP_LATCHKEY_REQUEST_H_INCLUDED_
-#define _NGX_HTTP_LATCHKEY_REQUEST_H_INCLUDED_
+#ifndef _NGX_HTTP_LATCHKEY_CTX_H_INCLUDED_
+#define _NGX_HTTP_LATCHKEY_CTX_H_INCLUDED_
 
 
 #include "ngx_http_latchkey_conf.h"
@@ -95,4 +95,4 @@ ngx_int_t ngx_http_latchkey_find_credential(ngx_http_request_t *r,
 ngx_int_t ngx_http_latchkey_add_variables(ngx_conf_t *cf);
 
 
-#endif /* _NGX_HTTP_LATCHKEY_REQUEST_H_INCLUDED_ */
+#endif /* _NGX_HTTP_LATCHKEY_CTX_H_INCLUDED_ */
