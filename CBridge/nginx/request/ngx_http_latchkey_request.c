@@ -258,10 +258,21 @@ ngx_http_latchkey_enter_location(ngx_http_request_t *r,
         return NGX_OK;
     }
 
-    mode = ngx_http_latchkey_evaluate_mode(r, llcf);
+    mode = (ngx_int_t) llcf->mode;
 
-    if (mode == NGX_ERROR) {
-        return NGX_ERROR;
+    if (mode == NGX_HTTP_LATCHKEY_VARIABLE) {
+
+        mode = ngx_http_latchkey_evaluate_mode(r, llcf);
+
+        if (mode == NGX_ERROR) {
+            return NGX_ERROR;
+        }
+
+    } else if (mode == NGX_HTTP_LATCHKEY_OFF) {
+
+        /* latchkey_verify alone */
+
+        mode = NGX_HTTP_LATCHKEY_ON;
     }
 
     ctx->location = llcf;

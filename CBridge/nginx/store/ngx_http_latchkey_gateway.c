@@ -1,7 +1,7 @@
 
 /*
- * A worker's gateway, as requests and links use it: checks begin here, and it
- * hears here of time and of bytes.
+ * A worker's gateway, as requests, links and the driver use it.  It is notified
+ * of time and of bytes only here, behind the announcement of open streams.
  *
  * Whatever gives it work posts one event, the turn.  The driver handles it when
  * the other events of this turn of the event loop have run.
@@ -70,28 +70,6 @@ ngx_http_latchkey_free_gateway(ngx_http_latchkey_worker_t *worker)
 
     worker->library.gateway_free(worker->gateway);
     worker->gateway = NULL;
-}
-
-
-/*
- * Returns 0 after writing decision.  Otherwise returns a ticket; the decision
- * comes from the driver, and data with it.
- */
-
-uint64_t
-ngx_http_latchkey_begin_check(ngx_http_latchkey_worker_t *worker, void *data,
-    ngx_str_t *credential, latchkey_decision *decision)
-{
-    uint64_t ticket;
-
-    ticket = worker->library.check_begin(worker->gateway, data,
-        credential->data, credential->len, ngx_http_latchkey_now(), decision);
-
-    if (ticket) {
-        ngx_http_latchkey_post_turn(worker);
-    }
-
-    return ticket;
 }
 
 

@@ -64,8 +64,10 @@ typedef struct {
 /* An admitted request that is to be ended with its key. */
 
 typedef struct {
-    ngx_queue_t announcement; /* linked: the gateway does not know it yet */
-    uint64_t id;              /* not 0: the gateway knows it */
+    uint64_t id; /* not 0: the gateway knows it */
+
+    ngx_queue_t announcement; /* while the gateway does not know it yet */
+    unsigned queued:1;
 
     void *data; /* what the gateway hands back to have it ended */
     const latchkey_decision *decision;
@@ -133,8 +135,6 @@ ngx_int_t ngx_http_latchkey_create_gateway(ngx_http_latchkey_worker_t *worker,
     ngx_str_t *hostname, latchkey_fault *fault);
 void ngx_http_latchkey_free_gateway(ngx_http_latchkey_worker_t *worker);
 
-uint64_t ngx_http_latchkey_begin_check(ngx_http_latchkey_worker_t *worker,
-    void *data, ngx_str_t *credential, latchkey_decision *decision);
 void ngx_http_latchkey_cancel_check(ngx_http_latchkey_worker_t *worker,
     uint64_t ticket);
 
@@ -161,6 +161,8 @@ ngx_int_t ngx_http_latchkey_links_wait(ngx_http_latchkey_link_t *links,
 
 
 /*
+ * What each check runs is inline: calls across files are not, in a module.
+ *
  * The time of an event.  Leases must count the time that the machine sleeps, so
  * their clock is read afresh; nginx's cached time is exact enough for expiry.
  */
@@ -192,6 +194,28 @@ ngx_http_latchkey_post_turn(ngx_http_latchkey_worker_t *worker)
 
 
 /*
+ * Returns 0 after writing decision.  Otherwise returns a ticket; the decision
+ * comes from the driver, and data with it.
+ */
+
+static ngx_inline uint64_t
+ngx_http_latchkey_begin_check(ngx_http_latchkey_worker_t *worker, void *data,
+    ngx_str_t *credential, latchkey_decision *decision)
+{
+    uint64_t ticket;
+
+    ticket = worker->library.check_begin(worker->gateway, data,
+        credential->data, credential->len, ngx_http_latchkey_now(), decision);
+
+    if (ticket) {
+        ngx_http_latchkey_post_turn(worker);
+    }
+
+    return ticket;
+}
+
+
+/*
  * The gateway has just allowed the request.  It must know the stream before it
  * hears of anything else, or it would miss a revocation in between; but most
  * requests have ended by then and cost no more than a place in a queue.
@@ -204,15 +228,9 @@ ngx_http_latchkey_queue_stream(ngx_http_latchkey_worker_t *worker,
 {
     stream->data = data;
     stream->decision = decision;
+    stream->queued = 1;
 
     ngx_queue_insert_tail(&worker->announcements, &stream->announcement);
-}
-
-
-static ngx_inline ngx_uint_t
-ngx_http_latchkey_is_queued(ngx_http_latchkey_stream_t *stream)
-{
-    return stream->announcement.next != NULL;
 }
 
 
@@ -220,17 +238,15 @@ static ngx_inline void
 ngx_http_latchkey_dequeue_stream(ngx_http_latchkey_stream_t *stream)
 {
     ngx_queue_remove(&stream->announcement);
-    stream->announcement.next = NULL;
+    stream->queued = 0;
 }
 
-
-/* Whatever happens to its key from here on, the request is not ended. */
 
 static ngx_inline void
 ngx_http_latchkey_drop_stream(ngx_http_latchkey_worker_t *worker,
     ngx_http_latchkey_stream_t *stream)
 {
-    if (ngx_http_latchkey_is_queued(stream)) {
+    if (stream->queued) {
         ngx_http_latchkey_dequeue_stream(stream);
 
     } else if (stream->id) {
