@@ -37,7 +37,7 @@ final class TemporaryFolder: Sendable {
     /// Makes a file.
     func write(_ text: String, to name: String) throws -> String {
         var file = try NewFile("\(path)/\(name)", mode: 0o600)
-        try file.keep(Array(text.utf8).span)
+        try file.commit(Array(text.utf8).span)
         return "\(path)/\(name)"
     }
 }
