@@ -55,12 +55,14 @@ let package = Package(
         .target(
             name: "Gateway",
             dependencies: ["Keyring", .product(name: "DequeModule", package: "swift-collections")],
+            exclude: ["Documentation.md"],
             // Lets the simulation leave obligations out. No build that is installed has it.
             swiftSettings: [.define("CANARIES", .when(configuration: .debug)), optimized]
         ),
         .target(
             name: "LatchkeyABI",
             dependencies: ["CLatchkeyABI", "Gateway"],
+            exclude: ["Documentation.md"],
             swiftSettings: [optimized],
             linkerSettings: selfContained
         ),

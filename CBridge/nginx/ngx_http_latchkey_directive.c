@@ -1,9 +1,12 @@
 
 /*
- * The directives: where each may stand, and who reads it.
+ * The directives: where each may stand, and which function reads it.
  */
 
-#include "ngx_http_latchkey.h"
+#include "ngx_http_latchkey_directive.h"
+#include "ngx_http_latchkey_answer.h"
+#include "ngx_http_latchkey_metrics.h"
+#include "ngx_http_latchkey_ctx.h"
 
 
 static char *ngx_http_latchkey_set_verify(ngx_conf_t *cf, ngx_command_t *cmd,
@@ -175,11 +178,11 @@ ngx_http_latchkey_set_verify(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
 
     if (clcf->handler) {
-        return "must be all that answers in its location";
+        return "must be the only content handler of its location";
     }
 
     llcf->verify = 1;
-    llcf->verify_place = ngx_http_latchkey_here(cf);
+    llcf->verify_place = ngx_http_latchkey_current_place(cf);
 
     clcf->handler = ngx_http_latchkey_verify_handler;
 

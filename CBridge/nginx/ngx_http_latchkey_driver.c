@@ -1,37 +1,54 @@
 
 /*
- * A worker's gateway on nginx's event loop.
+ * What drives a worker's gateway on nginx's event loop.
  *
- * Whatever touches the gateway (a check, bytes from the store, the timer) posts
- * one event; it runs when the other events of the turn have run and settles the
- * gateway once: decisions go out to their requests, orders to the links.  So
- * the reads of all requests of a turn leave in one write, and no request is
- * resumed or ended within a call of the library or of a link.
+ * Whatever gives the gateway work (a check, bytes from the store, the timer)
+ * posts one event, the turn; it is handled when the other events of this turn
+ * of the loop have run, and then the gateway is driven once: decisions go out to
+ * their requests, orders to the links.  So the reads of all requests of a turn
+ * leave in one write, and no request is resumed or ended within a call of the
+ * library or of a link.
  */
 
-#include "ngx_http_latchkey.h"
+#include "ngx_http_latchkey_driver.h"
+#include "ngx_http_latchkey_metrics.h"
+#include "ngx_http_latchkey_ctx.h"
 
 
-#define NGX_HTTP_LATCHKEY_SETTLE_ROUNDS 32
-#define NGX_HTTP_LATCHKEY_ORDERS        ((ngx_uint_t) 4 * LATCHKEY_LINKS_MAX)
-#define NGX_HTTP_LATCHKEY_LOG_LINES     16
-#define NGX_HTTP_LATCHKEY_TIMER_MAX     3600000
-#define NGX_HTTP_LATCHKEY_EXIT_TIMEOUT  1000
+#define NGX_HTTP_LATCHKEY_ROUNDS       32
+#define NGX_HTTP_LATCHKEY_ORDERS       ((ngx_uint_t) 4 * LATCHKEY_LINKS_MAX)
+#define NGX_HTTP_LATCHKEY_LOG_LINES    16
+#define NGX_HTTP_LATCHKEY_TIMER_MAX    3600000
+#define NGX_HTTP_LATCHKEY_EXIT_TIMEOUT 1000
+
+
+typedef struct {
+    ngx_http_latchkey_worker_t worker; /* first: it is what others hold */
+    ngx_http_latchkey_link_t links[LATCHKEY_LINKS_MAX];
+
+    ngx_event_t timer; /* the gateway's next deadline */
+    uint64_t deadline; /* that the timer is set for */
+
+    ngx_connection_t dumb; /* the timer's data: debug logs read its fd */
+
+    ngx_uint_t nlistening; /* nginx's own count is 0 once they are closed */
+    unsigned exiting:1;    /* and their timers have been dropped */
+} ngx_http_latchkey_driver_t;
 
 
 static void ngx_http_latchkey_turn_handler(ngx_event_t *ev);
 static void ngx_http_latchkey_timer_handler(ngx_event_t *ev);
-static void ngx_http_latchkey_settle(ngx_http_latchkey_worker_t *worker);
+static void ngx_http_latchkey_drive(ngx_http_latchkey_driver_t *driver);
 static void ngx_http_latchkey_drop_accept_timers(
-    ngx_http_latchkey_worker_t *worker);
+    ngx_http_latchkey_driver_t *driver);
 static ngx_uint_t ngx_http_latchkey_hand_out(
     ngx_http_latchkey_worker_t *worker);
-static ngx_uint_t ngx_http_latchkey_obey(ngx_http_latchkey_worker_t *worker,
-    latchkey_time now, ngx_uint_t opened);
-static void ngx_http_latchkey_log(ngx_http_latchkey_worker_t *worker);
-static void ngx_http_latchkey_set_timer(ngx_http_latchkey_worker_t *worker,
+static ngx_uint_t ngx_http_latchkey_carry_out(
+    ngx_http_latchkey_driver_t *driver, latchkey_time now, ngx_uint_t opened);
+static void ngx_http_latchkey_write_log(ngx_http_latchkey_worker_t *worker);
+static void ngx_http_latchkey_set_timer(ngx_http_latchkey_driver_t *driver,
     uint64_t deadline);
-static void ngx_http_latchkey_drain(ngx_http_latchkey_worker_t *worker);
+static void ngx_http_latchkey_drain(ngx_http_latchkey_driver_t *driver);
 
 
 static ngx_uint_t ngx_http_latchkey_log_levels[] = {
@@ -42,78 +59,64 @@ static ngx_uint_t ngx_http_latchkey_log_levels[] = {
 
 
 /*
- * A worker that cannot check keys goes on and answers 503: to end it would have
- * the master start it again and again, and would take down what needs no key.
+ * A worker that cannot check keys stays up and answers 503.  If it ended, the
+ * master would start it again and again, and requests that need no key would
+ * fail as well.
  */
 
 ngx_int_t
 ngx_http_latchkey_init_worker(ngx_cycle_t *cycle,
     ngx_http_latchkey_main_conf_t *lmcf)
 {
-    u_char host[NGX_MAXHOSTNAMELEN];
     uint32_t i;
     latchkey_fault fault;
-    latchkey_process process;
+    ngx_http_latchkey_driver_t *driver;
     ngx_http_latchkey_worker_t *worker;
 
-    worker = ngx_pcalloc(cycle->pool, sizeof(ngx_http_latchkey_worker_t));
-    if (worker == NULL) {
+    driver = ngx_pcalloc(cycle->pool, sizeof(ngx_http_latchkey_driver_t));
+    if (driver == NULL) {
         return NGX_ERROR;
     }
 
-    worker->conf = lmcf;
-    worker->log = cycle->log;
-    worker->ident = -1;
-    worker->nlistening = cycle->listening.nelts;
+    worker = &driver->worker;
 
-    if (ngx_http_latchkey_load_library(&worker->library, &lmcf->library,
-            fault.message, sizeof(fault.message))
+    worker->endpoints = &lmcf->endpoints;
+    worker->log = cycle->log;
+
+    if (ngx_http_latchkey_create_gateway(worker, &lmcf->library,
+            &lmcf->directives, &lmcf->secrets, &cycle->hostname, &fault)
         != NGX_OK)
     {
-        goto failed;
+        ngx_log_error(NGX_LOG_EMERG, cycle->log, 0,
+            "latchkey: no key can be checked: %s", fault.message);
+        return NGX_ERROR;
     }
 
-    ngx_cpystrn(host, cycle->hostname.data, cycle->hostname.len + 1);
-
-    process.host = (char *) host;
-    process.pid = (uint32_t) ngx_pid;
-
-    worker->gateway = worker->library.gateway_new(lmcf->directives.elts,
-        lmcf->directives.nelts, lmcf->secrets.data, lmcf->secrets.len,
-        process, &fault);
-
-    if (worker->gateway == NULL) {
-        goto failed;
-    }
-
-    worker->turn.data = worker;
+    worker->turn.data = driver;
     worker->turn.log = cycle->log;
     worker->turn.handler = ngx_http_latchkey_turn_handler;
 
-    worker->timer.data = worker;
-    worker->timer.log = cycle->log;
-    worker->timer.handler = ngx_http_latchkey_timer_handler;
+    driver->dumb.fd = (ngx_socket_t) -1;
+    driver->dumb.data = driver;
 
-    ngx_queue_init(&worker->announcements);
+    driver->timer.data = &driver->dumb;
+    driver->timer.log = cycle->log;
+    driver->timer.handler = ngx_http_latchkey_timer_handler;
+
+    driver->nlistening = cycle->listening.nelts;
 
     for (i = 0; i < LATCHKEY_LINKS_MAX; i++) {
-        ngx_http_latchkey_link_init(worker, i);
+        driver->links[i].worker = worker;
+        driver->links[i].number = i;
     }
 
     lmcf->worker = worker;
 
-    /* the event loop would wait for an event before it ran the others */
+    /* an event in ngx_posted_events would wait until something else happens */
 
     ngx_post_event(&worker->turn, &ngx_posted_next_events);
 
     return NGX_OK;
-
-failed:
-
-    ngx_log_error(NGX_LOG_EMERG, cycle->log, 0,
-        "latchkey: no key can be checked: %s", fault.message);
-
-    return NGX_ERROR;
 }
 
 
@@ -121,114 +124,76 @@ void
 ngx_http_latchkey_exit_worker(ngx_http_latchkey_worker_t *worker)
 {
     uint32_t i;
+    ngx_http_latchkey_driver_t *driver;
 
-    worker->library.finish(worker->gateway, ngx_http_latchkey_now());
+    driver = (ngx_http_latchkey_driver_t *) worker;
 
-    ngx_http_latchkey_drain(worker);
+    ngx_http_latchkey_finish(worker);
+
+    ngx_http_latchkey_drain(driver);
 
     for (i = 0; i < LATCHKEY_LINKS_MAX; i++) {
-        ngx_http_latchkey_link_close(&worker->links[i]);
+        ngx_http_latchkey_link_close(&driver->links[i]);
     }
 
-    if (worker->turn.posted) {
-        ngx_delete_posted_event(&worker->turn);
-    }
-
-    if (worker->timer.timer_set) {
-        ngx_del_timer(&worker->timer);
+    if (driver->timer.timer_set) {
+        ngx_del_timer(&driver->timer);
     }
 
     ngx_http_latchkey_publish_metrics();
 
-    worker->library.gateway_free(worker->gateway);
-    worker->gateway = NULL;
-}
-
-
-/*
- * Returns NGX_OK if the decision is there, NGX_AGAIN if it comes later.  Only
- * then the gateway has got something to do in this turn.
- */
-
-ngx_int_t
-ngx_http_latchkey_begin_check(ngx_http_latchkey_worker_t *worker,
-    ngx_http_latchkey_ctx_t *ctx, ngx_str_t *credential)
-{
-    ctx->ticket = worker->library.check_begin(worker->gateway, ctx,
-        credential->data, credential->len, ngx_http_latchkey_now(),
-        &ctx->decision);
-
-    if (ctx->ticket == 0) {
-        return NGX_OK;
-    }
-
-    ngx_http_latchkey_post_turn(worker);
-
-    return NGX_AGAIN;
-}
-
-
-void
-ngx_http_latchkey_cancel_check(ngx_http_latchkey_worker_t *worker,
-    ngx_http_latchkey_ctx_t *ctx)
-{
-    worker->library.check_cancel(worker->gateway, ctx->ticket);
-
-    ngx_http_latchkey_post_turn(worker);
-}
-
-
-void
-ngx_http_latchkey_post_turn(ngx_http_latchkey_worker_t *worker)
-{
-    ngx_post_event(&worker->turn, &ngx_posted_events);
+    ngx_http_latchkey_free_gateway(worker);
 }
 
 
 static void
 ngx_http_latchkey_turn_handler(ngx_event_t *ev)
 {
-    ngx_http_latchkey_settle(ev->data);
+    ngx_http_latchkey_drive(ev->data);
 }
 
 
 static void
 ngx_http_latchkey_timer_handler(ngx_event_t *ev)
 {
-    ngx_http_latchkey_post_turn(ev->data);
+    ngx_connection_t *c;
+    ngx_http_latchkey_driver_t *driver;
+
+    c = ev->data;
+    driver = c->data;
+
+    ngx_http_latchkey_post_turn(&driver->worker);
 }
 
 
 /*
- * To open a stream or to carry out an order is to tell the gateway something (a
- * link opened, or could not be), which may bring decisions and orders again:
- * hence the rounds.  Each begins with the clock; nothing is decided behind that.
+ * To announce a stream or to carry out an order notifies the gateway (a link
+ * opened, or could not be), which may bring decisions and orders again: hence
+ * the rounds.  Each begins with the clock, so nothing is decided on an old time.
  */
 
 static void
-ngx_http_latchkey_settle(ngx_http_latchkey_worker_t *worker)
+ngx_http_latchkey_drive(ngx_http_latchkey_driver_t *driver)
 {
     uint64_t deadline;
     ngx_uint_t rounds, opened, busy;
     latchkey_time now;
+    ngx_http_latchkey_worker_t *worker;
 
-    rounds = NGX_HTTP_LATCHKEY_SETTLE_ROUNDS;
+    worker = &driver->worker;
+    rounds = NGX_HTTP_LATCHKEY_ROUNDS;
 
-    if (ngx_exiting && !worker->exiting) {
-        worker->exiting = 1;
-        ngx_http_latchkey_drop_accept_timers(worker);
+    if (ngx_exiting && !driver->exiting) {
+        driver->exiting = 1;
+        ngx_http_latchkey_drop_accept_timers(driver);
     }
 
     do {
-        ngx_http_latchkey_announce_streams(worker);
-
-        now = ngx_http_latchkey_now();
-
-        deadline = worker->library.tick(worker->gateway, now);
+        deadline = ngx_http_latchkey_tick(worker, &now);
 
         opened = ngx_http_latchkey_hand_out(worker);
 
-        busy = ngx_http_latchkey_obey(worker, now, opened);
+        busy = ngx_http_latchkey_carry_out(driver, now, opened);
 
     } while (busy && --rounds);
 
@@ -236,21 +201,21 @@ ngx_http_latchkey_settle(ngx_http_latchkey_worker_t *worker)
         ngx_post_event(&worker->turn, &ngx_posted_next_events);
     }
 
-    ngx_http_latchkey_log(worker);
+    ngx_http_latchkey_write_log(worker);
     ngx_http_latchkey_refresh_metrics();
-    ngx_http_latchkey_set_timer(worker, deadline);
+    ngx_http_latchkey_set_timer(driver, deadline);
 }
 
 
 /*
- * Where descriptors ran out, nginx accepts again when a timer is over.  A worker
- * that was told to end gives the connections that listen back, but leaves these
- * timers in the tree; whoever gets such a connection next, a link to the store
- * say, wipes its event, and the tree is broken.
+ * Once it has run out of descriptors, nginx accepts again when a timer expires.
+ * A worker that begins to exit frees its listening connections, but leaves these
+ * timers in the tree.  The next owner of such a connection, such as a link to
+ * the store, would clear its event and so break the tree.
  */
 
 static void
-ngx_http_latchkey_drop_accept_timers(ngx_http_latchkey_worker_t *worker)
+ngx_http_latchkey_drop_accept_timers(ngx_http_latchkey_driver_t *driver)
 {
     ngx_uint_t i;
     ngx_listening_t *ls;
@@ -258,12 +223,12 @@ ngx_http_latchkey_drop_accept_timers(ngx_http_latchkey_worker_t *worker)
 
     ls = ngx_cycle->listening.elts;
 
-    for (i = 0; i < worker->nlistening; i++) {
+    for (i = 0; i < driver->nlistening; i++) {
         c = ls[i].connection;
 
         if (c && c->fd == (ngx_socket_t) -1 && c->read->timer_set) {
-            ngx_log_error(NGX_LOG_INFO, worker->log, 0,
-                "latchkey: the timer of a closed %V is dropped",
+            ngx_log_error(NGX_LOG_INFO, driver->worker.log, 0,
+                "latchkey: dropped the timer of the closed socket %V",
                 &ls[i].addr_text);
 
             ngx_del_timer(c->read);
@@ -272,25 +237,23 @@ ngx_http_latchkey_drop_accept_timers(ngx_http_latchkey_worker_t *worker)
 }
 
 
-/* Returns whether streams were opened. */
+/* Returns whether streams were announced. */
 
 static ngx_uint_t
 ngx_http_latchkey_hand_out(ngx_http_latchkey_worker_t *worker)
 {
-    void *request;
+    void *ctx;
     ngx_uint_t opened;
     latchkey_decision decision;
 
-    while (worker->library.check_next(worker->gateway, &request, &decision)) {
-        ngx_http_latchkey_decided(request, &decision);
+    while (worker->library.check_next(worker->gateway, &ctx, &decision)) {
+        ngx_http_latchkey_deliver(ctx, &decision);
     }
 
-    opened = !ngx_queue_empty(&worker->announcements);
+    opened = ngx_http_latchkey_announce_streams(worker);
 
-    ngx_http_latchkey_announce_streams(worker);
-
-    while (worker->library.stream_next(worker->gateway, &request)) {
-        ngx_http_latchkey_post_end(request);
+    while (worker->library.stream_next(worker->gateway, &ctx)) {
+        ngx_http_latchkey_post_end(ctx);
     }
 
     return opened;
@@ -298,20 +261,22 @@ ngx_http_latchkey_hand_out(ngx_http_latchkey_worker_t *worker)
 
 
 /*
- * Returns whether the gateway has to be asked once more.  A write tells it
- * nothing; but what a stream that was just opened brings to be written came
- * behind the deadline.
+ * Returns whether the gateway must be driven once more.  A write tells it
+ * nothing; but what a stream announced just now adds to the output came after
+ * the deadline was computed.
  */
 
 static ngx_uint_t
-ngx_http_latchkey_obey(ngx_http_latchkey_worker_t *worker, latchkey_time now,
-    ngx_uint_t opened)
+ngx_http_latchkey_carry_out(ngx_http_latchkey_driver_t *driver,
+    latchkey_time now, ngx_uint_t opened)
 {
-    ngx_uint_t n, told;
+    ngx_uint_t n, again;
     latchkey_link_order order;
     ngx_http_latchkey_link_t *link;
+    ngx_http_latchkey_worker_t *worker;
 
-    told = 0;
+    worker = &driver->worker;
+    again = 0;
 
     for (n = 0; n < NGX_HTTP_LATCHKEY_ORDERS; n++) {
 
@@ -319,32 +284,32 @@ ngx_http_latchkey_obey(ngx_http_latchkey_worker_t *worker, latchkey_time now,
             break;
         }
 
-        link = &worker->links[order.link];
+        link = &driver->links[order.link];
 
         switch (order.action) {
 
         case LATCHKEY_LINK_OPEN:
             ngx_http_latchkey_link_open(link, order.endpoint);
-            told = 1;
+            again = 1;
             break;
 
         case LATCHKEY_LINK_CLOSE:
             ngx_http_latchkey_link_close(link);
-            told = 1;
+            again = 1;
             break;
 
         case LATCHKEY_LINK_WRITE:
-            told |= (ngx_http_latchkey_link_write(link) != NGX_OK) || opened;
+            again |= (ngx_http_latchkey_link_write(link) != NGX_OK) || opened;
             break;
         }
     }
 
-    return told || n == NGX_HTTP_LATCHKEY_ORDERS;
+    return again || n == NGX_HTTP_LATCHKEY_ORDERS;
 }
 
 
 static void
-ngx_http_latchkey_log(ngx_http_latchkey_worker_t *worker)
+ngx_http_latchkey_write_log(ngx_http_latchkey_worker_t *worker)
 {
     char line[LATCHKEY_MESSAGE_MAX + 1];
     ngx_uint_t n;
@@ -366,59 +331,64 @@ ngx_http_latchkey_log(ngx_http_latchkey_worker_t *worker)
 
 
 static void
-ngx_http_latchkey_set_timer(ngx_http_latchkey_worker_t *worker,
+ngx_http_latchkey_set_timer(ngx_http_latchkey_driver_t *driver,
     uint64_t deadline)
 {
     uint64_t now, delay;
+    ngx_http_latchkey_worker_t *worker;
+
+    worker = &driver->worker;
 
     /* a graceful exit waits for requests, but not for pings and reconnects */
 
-    worker->timer.cancelable =
+    driver->timer.cancelable =
         (worker->library.checks_waiting(worker->gateway) == 0);
 
-    if (worker->timer.timer_set) {
+    if (driver->timer.timer_set) {
 
-        /* to be woken up early, now and then, costs less than a change a check */
+        /* an early wake-up now and then costs less than a change per check */
 
-        if (worker->deadline <= deadline) {
+        if (driver->deadline <= deadline) {
             return;
         }
 
         /* ngx_add_timer() would keep an armed timer if the change is small */
 
-        ngx_del_timer(&worker->timer);
+        ngx_del_timer(&driver->timer);
     }
 
     if (deadline == LATCHKEY_NEVER) {
         return;
     }
 
-    worker->deadline = deadline;
+    driver->deadline = deadline;
 
     now = ngx_http_latchkey_now().boottime_ns;
     delay = (deadline > now) ? (deadline - now) / 1000000 + 1 : 1;
 
-    ngx_add_timer(&worker->timer,
+    ngx_add_timer(&driver->timer,
         (ngx_msec_t) ngx_min(delay, NGX_HTTP_LATCHKEY_TIMER_MAX));
 }
 
 
 /*
- * The event loop has ended: what is still to be written moves by poll(), for as
- * long as the store goes on taking it.
+ * The event loop has ended.  What is left to write moves by poll(), for as long
+ * as the store keeps accepting it.
  */
 
 static void
-ngx_http_latchkey_drain(ngx_http_latchkey_worker_t *worker)
+ngx_http_latchkey_drain(ngx_http_latchkey_driver_t *driver)
 {
     size_t n, left;
     uint64_t now, deadline;
+    ngx_http_latchkey_worker_t *worker;
 
+    worker = &driver->worker;
     left = NGX_MAX_SIZE_T_VALUE;
     deadline = 0;
 
     for (;;) {
-        ngx_http_latchkey_settle(worker);
+        ngx_http_latchkey_drive(driver);
 
         n = worker->library.unconfirmed(worker->gateway);
         now = ngx_http_latchkey_now().boottime_ns / 1000000;
@@ -432,7 +402,8 @@ ngx_http_latchkey_drain(ngx_http_latchkey_worker_t *worker)
             return;
         }
 
-        if (ngx_http_latchkey_links_wait(worker, (ngx_msec_t) (deadline - now))
+        if (ngx_http_latchkey_links_wait(driver->links,
+                (ngx_msec_t) (deadline - now))
             != NGX_OK)
         {
             return;

@@ -1,9 +1,25 @@
 
 /*
  * Latchkey for nginx: checks API keys in the worker, on its event loop.
+ *
+ * What nginx calls stands at the top: the module with its phases and process
+ * hooks, the table of directives, and the driver of a worker's gateway.  Below
+ * are rooms, each with a header that lists its files.  A room calls only those
+ * below it:
+ *
+ *   request  the way of a request: its key found, checked, admitted or refused
+ *   metrics  counters in memory that all workers share, and their text
+ *   answer   the answer to a refused request
+ *   conf     the configuration, and what it is checked for
+ *   store    a worker's gateway and its connections to the store
+ *   secrecy  no key in logs, no pepper in dumps
  */
 
-#include "ngx_http_latchkey.h"
+#include "ngx_http_latchkey_directive.h"
+#include "ngx_http_latchkey_driver.h"
+#include "ngx_http_latchkey_metrics.h"
+#include "ngx_http_latchkey_ctx.h"
+#include "ngx_http_latchkey_secrecy.h"
 
 
 static void *ngx_http_latchkey_create_main_conf(ngx_conf_t *cf);
@@ -136,13 +152,13 @@ ngx_http_latchkey_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 
     lmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_latchkey_module);
 
-    if (ngx_http_latchkey_keep_log(cf, lmcf) != NGX_OK) {
+    if (ngx_http_latchkey_collect_log(cf, &lmcf->logs) != NGX_OK) {
         return NGX_CONF_ERROR;
     }
 
     if (conf->checked) {
 
-        if (ngx_http_latchkey_examine_early(cf, conf, inherited) != NGX_OK) {
+        if (ngx_http_latchkey_check_bypass(cf, conf, inherited) != NGX_OK) {
             return NGX_CONF_ERROR;
         }
 
@@ -156,8 +172,8 @@ ngx_http_latchkey_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 
 
 /*
- * The blocks of "if" and "limit_except" are a part of their location: what it
- * answers with, they do.
+ * The blocks of "if" and "limit_except" are parts of their location and answer
+ * as it does.
  */
 
 static ngx_int_t
@@ -185,7 +201,7 @@ ngx_http_latchkey_merge_verify(ngx_conf_t *cf,
         return NGX_ERROR;
     }
 
-    /* it reads no body, and auth_request makes a 413 its own 500 */
+    /* it reads no body, and auth_request turns a 413 into a 500 */
 
     if (conf->verify) {
         clcf->client_max_body_size = 0;
@@ -195,7 +211,7 @@ ngx_http_latchkey_merge_verify(ngx_conf_t *cf,
 }
 
 
-/* Where no location asks for keys, the module does not exist. */
+/* If no location requires keys, the module does nothing. */
 
 static ngx_int_t
 ngx_http_latchkey_init(ngx_conf_t *cf)
@@ -246,7 +262,7 @@ ngx_http_latchkey_add_handlers(ngx_conf_t *cf)
         return NGX_ERROR;
     }
 
-    /* handlers run from the last to the first, so the last word stands first */
+    /* these handlers run from the last to the first */
 
     h = handlers->elts;
 
@@ -255,7 +271,7 @@ ngx_http_latchkey_add_handlers(ngx_conf_t *cf)
     h[0] = ngx_http_latchkey_last_access_handler;
     h[handlers->nelts - 1] = ngx_http_latchkey_access_handler;
 
-    /* these run from the first to the last */
+    /* but these run from the first to the last */
 
     handlers = &cmcf->phases[NGX_HTTP_LOG_PHASE].handlers;
 
@@ -286,7 +302,7 @@ ngx_http_latchkey_init_module(ngx_cycle_t *cycle)
 
     ngx_http_latchkey_warn_of_cores(cycle);
 
-    return ngx_http_latchkey_guard_logs(cycle, lmcf);
+    return ngx_http_latchkey_guard_logs(cycle, &lmcf->logs);
 }
 
 
@@ -310,7 +326,7 @@ ngx_http_latchkey_init_process(ngx_cycle_t *cycle)
         ngx_http_latchkey_init_metrics(cycle, lmcf);
     }
 
-    /* the gateway has its own copy, and a cache manager has no use for any */
+    /* the gateway has its own copy, and a cache manager needs none */
 
     ngx_explicit_memzero(lmcf->secrets.data, lmcf->secrets.len);
 

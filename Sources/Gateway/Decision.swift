@@ -3,54 +3,55 @@ import Keyring
 
 /// The answer to a check. A refusal is a value, not an error.
 public struct Decision: Equatable, Sendable {
-    /// What was found.
+    /// What a check found.
     public enum Result: Equatable, Sendable {
         case allowed
         /// Not a key at all.
         case malformed
-        /// Has the form of a key, and was never issued here.
+        /// Well formed, but never issued here.
         case forged
-        /// Was issued here, and has been replaced or revoked.
+        /// Issued here, since replaced or revoked.
         case revoked
         case expired
-        /// The store cannot answer, or what it answers cannot be trusted.
+        /// The store does not answer, or its record is not genuine.
         case unavailable
     }
 
-    /// Where the answer comes from.
+    /// What the decision rests on.
     public enum Source: Equatable, Sendable {
-        /// From the text alone, or from nowhere.
+        /// The credential alone, or nothing.
         case none
-        /// From what is known; the store would have told of a change.
+        /// A cached record under the lease.
         case cache
+        /// A record that was read for this check.
         case store
-        /// From what is known, while the store cannot be reached.
+        /// A cached record beyond its lease, while the store cannot be reached.
         case grace
     }
 
-    /// What an open stream depends on.
+    /// The key that an open request depends on.
     public struct StreamKey: Equatable, Sendable {
-        /// Tells the key from others of its organization.
+        /// Distinguishes the key from others of its organization.
         public let keyID: UInt64
-        /// When the key ends by itself.
+        /// When the key expires.
         public let until: UnixTime?
 
-        /// A key that let a request in.
+        /// The key that admitted a request.
         public init(keyID: UInt64, until: UnixTime?) {
             self.keyID = keyID
             self.until = until
         }
     }
 
-    /// What was found.
+    /// What the check found.
     public let result: Result
-    /// Where the answer comes from.
+    /// What the decision rests on.
     public let source: Source
-    /// Whose key it is, where that is proven.
+    /// The key's organization, where a record proves it.
     public let organization: Organization?
-    /// The key's locator, where the key was issued here.
+    /// The key's locator, if the key was issued here.
     public let locator: Locator?
-    /// What the request depends on while it is open, where it is allowed.
+    /// The key, if it is allowed.
     public let streamKey: StreamKey?
 
     @inline(__always)
@@ -68,15 +69,15 @@ public struct Decision: Equatable, Sendable {
         self.streamKey = streamKey
     }
 
-    /// The store was not asked.
+    /// Decided by the credential alone.
     static func fromText(_ result: Result) -> Decision { Decision(result, .none, nil) }
 
-    /// The store did not answer.
+    /// Not decided: there is no trustworthy record.
     static func unavailable(_ locator: Locator) -> Decision {
         Decision(.unavailable, .none, locator)
     }
 
-    /// A key that was verified before.
+    /// A recognized key.
     @inline(__always)
     static func recognized(_ known: RecordCache.Recognition) -> Decision {
         Decision(
@@ -88,7 +89,7 @@ public struct Decision: Equatable, Sendable {
         )
     }
 
-    /// A key was compared with those that count.
+    /// A key, compared with those that its record accepts.
     @inline(__always)
     static func compared(
         _ key: KeyVerifier.IssuedKey,

@@ -70,9 +70,7 @@ extension Gatekeeper {
         guard checks.hasUnsentReads || streams.hasStale, data.isReady else { return }
         if streams.hasStale { for locator in streams.dequeueStale() { checks.want(locator) } }
         while let read = checks.nextUnsentRead(mayCache: mayCacheReads) {
-            let (command, purpose) = records.command(read.locator)
-            let tag = CommandTag(purpose: purpose, number: UInt64(read.id), sentAt: now)
-            guard data.send(command, tag: tag, now: now) else { return checks.requeue(read.id) }
+            guard records.send(read, over: &data, now) else { return checks.requeue(read.id) }
             metrics.storeReads &+= 1
         }
     }

@@ -42,7 +42,7 @@ public final class Gatekeeper {
     var invalidations: InvalidationLink
 
     let cache: RecordCache
-    private let credentials: CredentialReader
+    let credentials: CredentialReader
     var records: RecordReader
     var lease: Lease
     var membership: WorkerMembership
@@ -57,7 +57,7 @@ public final class Gatekeeper {
 
     #if CANARIES
         /// The clock as it was at the last tick, for the canary that decides by it.
-        private var staleClock = MonotonicTime.origin
+        var staleClock = MonotonicTime.origin
 
         /// Leaves an obligation out.
         func omit(_ obligation: Obligation) {
@@ -113,108 +113,6 @@ public final class Gatekeeper {
         )
         streams = StreamSupervisor(interval)
         uses = KeyUses(cache)
-    }
-}
-
-// MARK: - Checks
-
-extension Gatekeeper {
-    /// Begins a check. `request` is the caller's data, handed back by ``nextDecision()``.
-    public func check(_ credential: Span<UInt8>, request: UInt, at now: ClockReading) -> Admission {
-        switch credentials.read(credential) {
-        case .recognized(let slot):
-            if isTrusted(now.monotonic), let admitted = cache.admit(slot, at: now.unix) {
-                return .decided(.recognized(admitted))
-            }
-            return check(cache.verifiedKey(slot), request, now)
-        case .issued(let key): return check(key, request, now)
-        case .malformed: return .decided(.fromText(.malformed))
-        case .forged: return .decided(.fromText(.forged))
-        }
-    }
-
-    /// Drops a check whose decision was not handed out. Unknown tickets are ignored.
-    public func cancel(ticket number: UInt64) {
-        checks.cancel(Checks.Ticket(number: number))
-    }
-
-    /// The next decision of a check that waited.
-    public func nextDecision() -> CheckAnswer? { checks.nextAnswer() }
-
-    /// Number of checks that wait for the store.
-    public var waitingCount: Int { checks.count }
-
-    private func check(_ key: VerifiedKey, _ request: UInt, _ now: ClockReading) -> Admission {
-        if isTrusted(now.monotonic), let hit = cache.lookup(key.locator) {
-            credentials.remember(key)
-            return .decided(
-                conclude(
-                    .compared(key.issued, with: hit.keys, from: .cache, at: now.unix),
-                    hit.slot,
-                    now
-                )
-            )
-        }
-        return askStore(key, request, now)
-    }
-
-    private func askStore(_ key: VerifiedKey, _ request: UInt, _ now: ClockReading) -> Admission {
-        if !data.isReady {
-            if let decision = decideWithoutStore(key.issued, now) { return .decided(decision) }
-            guard data.isConnecting(now.monotonic) else {
-                return .decided(.unavailable(key.locator))
-            }
-        }
-        guard let ticket = checks.add(request, key, at: now.monotonic) else {
-            log.note(.tooManyChecks, now.monotonic, "too many checks wait for the store")
-            return .decided(.unavailable(key.locator))
-        }
-        return .waiting(ticket: ticket.number)
-    }
-
-    /// Whether cached records decide.
-    private func isTrusted(_ now: MonotonicTime) -> Bool {
-        #if CANARIES
-            if !obligations.keeps(.lease) { return true }
-            if !obligations.keeps(.freshClock) { return staleClock < lease.trustedUntil }
-        #endif
-        return now < lease.trustedUntil
-    }
-
-    /// Admits a key by its cached record where the store cannot be asked. It refuses none: the key may
-    /// be newer than the record.
-    private func decideWithoutStore(_ key: KeyVerifier.IssuedKey, _ now: ClockReading) -> Decision?
-    {
-        guard now.monotonic < lease.usableUntil, let hit = cache.lookup(key.locator)
-        else { return nil }
-        let source = lease.isInGrace(now.monotonic) ? Decision.Source.grace : .cache
-        let decision = Decision.compared(key, with: hit.keys, from: source, at: now.unix)
-        if obligations.keeps(.staleRecordRefusesNobody) {
-            guard decision.result == .allowed || isTrusted(now.monotonic) else { return nil }
-        }
-        return conclude(decision, hit.slot, now)
-    }
-
-    /// Decides a check by what the store answered.
-    func decide(_ check: Checks.Check, _ keys: AcceptedKeys?, _ now: ClockReading) -> Decision {
-        credentials.remember(check.key)
-        let decision = Decision.compared(
-            check.key.issued,
-            with: keys,
-            from: .store,
-            at: now.unix
-        )
-        return conclude(decision, nil, now)
-    }
-
-    /// Decides a check that the store does not answer.
-    func decideUnanswered(_ check: Checks.Check, _ now: ClockReading) -> Decision {
-        decideWithoutStore(check.key.issued, now) ?? .unavailable(check.key.locator)
-    }
-
-    private func conclude(_ decision: Decision, _ slot: Int?, _ now: ClockReading) -> Decision {
-        uses.note(decision, slot: slot, at: now.unix)
-        return decision
     }
 }
 

@@ -2,13 +2,14 @@ import KeyFormat
 import Keyring
 import RedisClient
 
-/// The secrets of a gateway, and how they are handed to a worker that may not read their files.
+/// A gatekeeper's secrets, and their packed form for workers that may not read the files.
 public struct GatewaySecrets {
     let peppers: PepperRing
     let credentials: RedisCredentials?
 
-    /// Reads the files that a configuration names and returns their contents in one piece, after
-    /// making sure that they are of use.
+    /// Reads and checks the files that a configuration names, and packs their contents.
+    ///
+    /// - Throws: The file at fault and why.
     public static func pack(_ configuration: Configuration) throws(SecretFault) -> SecretBytes {
         let pepper = try Secrets.pepperContents(configuration)
         _ = try Secrets.peppers(pepper, configuration)
@@ -20,7 +21,7 @@ public struct GatewaySecrets {
         return pack(pepper, credentials)
     }
 
-    /// Takes what ``pack(_:)`` returned for the same configuration.
+    /// Unpacks what ``pack(_:)`` returned for the same configuration.
     public init(packed: borrowing SecretBytes, _ configuration: Configuration) throws(SecretFault) {
         let (pepper, credentials) = packed.withSpan { bytes -> (Range<Int>, Range<Int>) in
             let length = bytes.count < 2 ? 0 : Int(bytes[0]) << 8 | Int(bytes[1])
@@ -32,7 +33,7 @@ public struct GatewaySecrets {
             credentials.isEmpty ? nil : try Secrets.credentials(Self.part(packed, credentials))
     }
 
-    /// The length of the pepper file in two bytes, its contents, and the contents of the other.
+    /// Two bytes for the length of the pepper file, its contents, and the contents of the other file.
     private static func pack(_ pepper: borrowing SecretBytes, _ credentials: borrowing SecretBytes)
         -> SecretBytes
     {

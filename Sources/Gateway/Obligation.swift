@@ -1,45 +1,44 @@
-/// What a worker owes, so that what it knows can be trusted while it hears from the store.
+/// What a worker must do for its cached records to be trustworthy.
 ///
-/// Each is kept in one place of the code, which asks ``Obligations/keeps(_:)``. A build for tests can
-/// leave one out, to see that the simulation finds what then goes wrong; in any other build the
-/// question is always answered with yes, and costs nothing.
+/// Each obligation is met in one place of the code, which asks ``Obligations/keeps(_:)``. A debug build
+/// can leave one out to see that the simulation finds what then goes wrong. In every other build the
+/// answer is always yes, and costs nothing.
 enum Obligation: CaseIterable {
-    /// What is known counts only under the lease: news may be on their way.
+    /// Cached records decide only under the lease: an invalidation may be on its way.
     case lease
-    /// A reply that an invalidation has overtaken is used, and never kept.
+    /// A reply that raced with an invalidation answers its checks and is not cached.
     case racingReplyIsNotCached
-    /// The lease counts from when the heartbeat was sent: its answer may have been late.
+    /// The lease counts from the sending of the PING: its answer may be late.
     case leaseCountsFromSending
-    /// An answer renews the lease by the heartbeat that it answers, not by the newest.
+    /// An answer renews the lease by its own PING, not by the newest.
     case heartbeatIsMatched
-    /// News, answers and barriers are taken in the order in which they came.
+    /// Invalidations, answers and barriers are handled in the order in which they arrived.
     case streamInOrder
-    /// A new connection for news begins with nothing known: news were lost in between.
+    /// A new invalidation link starts with an empty cache: invalidations may have been lost.
     case emptyCacheOnTracking
-    /// Nothing is kept before the store has confirmed that it will tell of changes.
+    /// Nothing is cached before Redis has confirmed that it sends invalidations.
     case cachedOnlyWhileTracking
-    /// A reply to what was asked before that is not kept either.
+    /// Nor is a reply to a read that was sent before that.
     case readAfterTracking
-    /// Each decision is made by the clock as it is now.
+    /// Each decision reads the clock.
     case freshClock
-    /// A check never joins a read that was sent: its reply may be older than the check.
+    /// A check never joins a read in flight: its reply may be older than the check.
     case joinsOnlyUnsent
-    /// Nothing is trusted before the fleet knows of this worker.
+    /// Cached records decide only while the worker is in the membership list.
     case trustsOnlyAsMember
-    /// What was read before the fleet knew of this worker is forgotten: nobody waits for its
-    /// confirmation.
+    /// A worker that joins starts with an empty cache: no administrator waited for it before.
     case emptyCacheOnJoin
-    /// A text is recognized only as the key that is active now.
+    /// Only the active key is recognized by its fingerprint.
     case recognizesActiveOnly
-    /// A record is the one that was proven only while it has its seal.
+    /// A cached record is unchanged only if the store has its seal.
     case stampIsCompared
-    /// A record beyond its lease may let in and refuses nobody: the key may be newer.
+    /// A record beyond its lease may admit a key and refuses none: the key may be newer.
     case staleRecordRefusesNobody
-    /// Where changes may not be told, the records of open requests are read within each lease.
+    /// While invalidations may be missing, the records of open requests are read within each lease.
     case streamsAreWatched
 }
 
-/// The obligations that are kept: all of them, outside of tests.
+/// The obligations that are met: outside of tests, all.
 struct Obligations {
     #if CANARIES
         var omitted: Obligation?

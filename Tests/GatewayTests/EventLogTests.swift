@@ -25,12 +25,12 @@ struct EventLogTests {
         #expect(texts.filter { $0.hasPrefix("refused") }.count == 4)
     }
 
-    @Test func `a line tells how many were left out before it`() {
+    @Test func `a line reports how many were suppressed before it`() {
         var log = EventLog()
         for millisecond: UInt64 in [0, 1, 2, 999, 1000, 1500, 2000, 5000] {
             log.note(.storeLost, moment(millisecond), "\(millisecond)")
         }
-        let remark = "more lines of this kind were left out"
+        let remark = "more lines of this kind were suppressed"
         let texts = texts(&log)
         #expect(texts == ["0", "1000 (3 \(remark))", "2000 (1 \(remark))", "5000"])
     }
@@ -73,14 +73,15 @@ struct EventLogTests {
         #expect(log.due == .never)
     }
 
-    @Test func `a late line tells how many others were left out, and begins a second of its own`() {
+    @Test
+    func `a late line reports how many others were suppressed, and starts a second of its own`() {
         var log = EventLog()
         for millisecond: UInt64 in [0, 100, 200, 300] {
             log.note(.storeLost, moment(millisecond), "\(millisecond)")
         }
         log.writeLate(moment(1000))
         log.note(.storeLost, moment(1999), "1999")
-        #expect(texts(&log) == ["0", "300 (2 more lines of this kind were left out)"])
+        #expect(texts(&log) == ["0", "300 (2 more lines of this kind were suppressed)"])
         #expect(log.due == moment(2000))
     }
 

@@ -3,7 +3,7 @@
  * Whether a client names a media type in "Accept" (RFC 9110, 12.5.1).
  */
 
-#include "ngx_http_latchkey.h"
+#include "ngx_http_latchkey_answer.h"
 
 
 static ngx_uint_t ngx_http_latchkey_lists(ngx_str_t *list, ngx_str_t *type);
@@ -11,7 +11,7 @@ static ngx_uint_t ngx_http_latchkey_is_declined(u_char *p, u_char *end);
 static u_char *ngx_http_latchkey_skip_space(u_char *p, const u_char *end);
 
 
-/* A range of types, as most clients send for want of a wish, names none. */
+/* A wildcard, which most clients send, names no type. */
 
 ngx_uint_t
 ngx_http_latchkey_accepts(ngx_http_request_t *r, ngx_str_t *type)

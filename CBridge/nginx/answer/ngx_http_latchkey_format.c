@@ -1,13 +1,13 @@
 
 /*
- * latchkey_error_format: the words of a refusal as a problem document (RFC
- * 9457), as a GraphQL response, or as a line of text.
+ * latchkey_error_format: the body of a refusal as a problem document (RFC 9457),
+ * a GraphQL response or a line of text.
  */
 
-#include "ngx_http_latchkey.h"
+#include "ngx_http_latchkey_answer.h"
 
 
-/* Enough for the longest of what is written here. */
+/* Enough for the longest body. */
 #define NGX_HTTP_LATCHKEY_BODY_MAX 256
 
 
@@ -44,7 +44,7 @@ ngx_http_latchkey_format(ngx_http_request_t *r,
 
     case NGX_HTTP_LATCHKEY_GRAPHQL:
 
-        /* clients from before that type expect the other one */
+        /* clients older than the GraphQL media type expect JSON */
 
         ngx_str_set(type, "application/json");
 

@@ -1,11 +1,11 @@
 
 /*
- * The refusal of a gRPC call: a client library reads the status of a call, and
- * not that of HTTP.  It comes with the headers, which end the answer as well:
- * "Trailers-Only" in gRPC over HTTP/2.
+ * The refusal of a gRPC call.  A client library reads the status of the call, not
+ * that of HTTP.  It is sent in headers that also end the answer, which gRPC calls
+ * "Trailers-Only".
  */
 
-#include "ngx_http_latchkey.h"
+#include "ngx_http_latchkey_answer.h"
 
 
 ngx_uint_t
@@ -31,7 +31,7 @@ ngx_http_latchkey_is_grpc(ngx_http_request_t *r)
         return 0;
     }
 
-    /* application/grpc-web is another protocol, and knows HTTP's status */
+    /* application/grpc-web is another protocol, which uses HTTP's status */
 
     ch = (type->len == grpc.len) ? '\0' : type->data[grpc.len];
 
@@ -54,7 +54,7 @@ ngx_http_latchkey_send_grpc(ngx_http_request_t *r,
         return rc;
     }
 
-    /* what is to be percent-encoded does not occur in a detail */
+    /* a detail holds no character that would have to be percent-encoded */
 
     if (ngx_http_latchkey_push_header(r, "grpc-status", refusal->grpc_status)
             == NULL

@@ -1,26 +1,26 @@
 
 /*
- * The answer to a request that is not let in: status, challenge (RFC 6750) and
- * some words.  A key that is malformed, forged, revoked or expired gets one and
- * the same answer: which of them it is concerns the operator, not whoever holds
- * the key.
+ * The answer to a request that is refused: status, challenge (RFC 6750) and
+ * body.  A key that is malformed, forged, revoked or expired gets one and the
+ * same answer: which of them it is concerns the operator, not the holder of the
+ * key.
  */
 
-#include "ngx_http_latchkey.h"
+#include "ngx_http_latchkey_answer.h"
 
 
 static const ngx_http_latchkey_refusal_t *ngx_http_latchkey_find_refusal(
-    ngx_http_request_t *r, ngx_http_latchkey_ctx_t *ctx);
+    ngx_http_request_t *r, latchkey_result result, ngx_array_t *credentials);
 static const ngx_http_latchkey_refusal_t *ngx_http_latchkey_find_missing(
     ngx_http_request_t *r, ngx_array_t *credentials);
-static ngx_uint_t ngx_http_latchkey_takes_bearer(ngx_array_t *credentials);
+static ngx_uint_t ngx_http_latchkey_accepts_bearer(ngx_array_t *credentials);
 static ngx_int_t ngx_http_latchkey_push_headers(ngx_http_request_t *r,
     const ngx_http_latchkey_refusal_t *refusal);
 static ngx_int_t ngx_http_latchkey_push_challenge(ngx_http_request_t *r,
     const char *error);
 static ngx_uint_t ngx_http_latchkey_left_to_nginx(ngx_http_request_t *r,
     ngx_uint_t status);
-static ngx_int_t ngx_http_latchkey_send_refusal(ngx_http_request_t *r,
+static ngx_int_t ngx_http_latchkey_send_body(ngx_http_request_t *r,
     ngx_uint_t status, const ngx_http_latchkey_refusal_t *refusal);
 
 
@@ -35,8 +35,8 @@ static const ngx_http_latchkey_refusal_t ngx_http_latchkey_missing = {
 
 
 /*
- * RFC 6750 wants no error in the challenge where another scheme was tried, so
- * the words alone tell.
+ * RFC 6750 wants no error in the challenge when another scheme was tried, so
+ * only the detail says what is wrong.
  */
 
 static const ngx_http_latchkey_refusal_t ngx_http_latchkey_other_scheme = {
@@ -82,38 +82,39 @@ static const ngx_http_latchkey_refusal_t ngx_http_latchkey_unavailable = {
 };
 
 
-/* Returns what a content handler returns: a status where nginx is to answer. */
+/*
+ * challenged says that the headers are in place.  Returns what a content handler
+ * returns: a status if nginx is to answer.
+ */
 
 ngx_int_t
-ngx_http_latchkey_refuse(ngx_http_request_t *r, ngx_http_latchkey_ctx_t *ctx)
+ngx_http_latchkey_send_refusal(ngx_http_request_t *r, latchkey_result result,
+    ngx_array_t *credentials, ngx_uint_t challenged)
 {
     ngx_uint_t status;
     const ngx_http_latchkey_refusal_t *refusal;
 
-    refusal = ngx_http_latchkey_find_refusal(r, ctx);
+    refusal = ngx_http_latchkey_find_refusal(r, result, credentials);
     status = refusal->status;
 
-    /* auth_request passes on a 401, and makes any 400 its own 500 */
+    ngx_log_debug1(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
+        "latchkey refusal, status: %ui", status);
+
+    /* auth_request passes on a 401, but turns a 400 into a 500 */
 
     if (r != r->main && status == NGX_HTTP_BAD_REQUEST) {
         status = NGX_HTTP_UNAUTHORIZED;
     }
 
-    /* an error page that is refused in its turn has the headers already */
-
-    if (!ctx->challenged) {
-        ctx->challenged = 1;
-
-        if (ngx_http_latchkey_push_headers(r, refusal) != NGX_OK) {
-            return NGX_HTTP_INTERNAL_SERVER_ERROR;
-        }
+    if (!challenged && ngx_http_latchkey_push_headers(r, refusal) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
     if (ngx_http_latchkey_left_to_nginx(r, status)) {
         return (ngx_int_t) status;
     }
 
-    /* an error page set its own headers, and no client need send a body */
+    /* an error page has set its own headers; no client need send a body */
 
     r->expect_tested = 1;
 
@@ -128,18 +129,18 @@ ngx_http_latchkey_refuse(ngx_http_request_t *r, ngx_http_latchkey_ctx_t *ctx)
         return ngx_http_latchkey_send_grpc(r, refusal);
     }
 
-    return ngx_http_latchkey_send_refusal(r, status, refusal);
+    return ngx_http_latchkey_send_body(r, status, refusal);
 }
 
 
 static const ngx_http_latchkey_refusal_t *
-ngx_http_latchkey_find_refusal(ngx_http_request_t *r,
-    ngx_http_latchkey_ctx_t *ctx)
+ngx_http_latchkey_find_refusal(ngx_http_request_t *r, latchkey_result result,
+    ngx_array_t *credentials)
 {
-    switch (ctx->decision.result) {
+    switch (result) {
 
     case LATCHKEY_MISSING:
-        return ngx_http_latchkey_find_missing(r, ctx->credentials);
+        return ngx_http_latchkey_find_missing(r, credentials);
 
     case LATCHKEY_AMBIGUOUS:
         return &ngx_http_latchkey_ambiguous;
@@ -153,13 +154,13 @@ ngx_http_latchkey_find_refusal(ngx_http_request_t *r,
 }
 
 
-/* Whatever the header holds, a genuine key or none, the answer is the same. */
+/* The answer does not depend on what the header holds, a valid key or none. */
 
 static const ngx_http_latchkey_refusal_t *
 ngx_http_latchkey_find_missing(ngx_http_request_t *r, ngx_array_t *credentials)
 {
     if (r->headers_in.authorization
-        && ngx_http_latchkey_takes_bearer(credentials))
+        && ngx_http_latchkey_accepts_bearer(credentials))
     {
         return &ngx_http_latchkey_other_scheme;
     }
@@ -169,7 +170,7 @@ ngx_http_latchkey_find_missing(ngx_http_request_t *r, ngx_array_t *credentials)
 
 
 static ngx_uint_t
-ngx_http_latchkey_takes_bearer(ngx_array_t *credentials)
+ngx_http_latchkey_accepts_bearer(ngx_array_t *credentials)
 {
     ngx_uint_t i;
     ngx_http_latchkey_credential_t *c;
@@ -242,10 +243,9 @@ ngx_http_latchkey_push_challenge(ngx_http_request_t *r, const char *error)
 
 
 /*
- * Where the site has a page of its own for the status, or delays a 401, nginx
- * must be given the status.  A subrequest has no pages: one with a status of
- * its own, "=200", would let the main request in; and so would it where another
- * proxy asks a check.
+ * nginx must be given the status if the site has an error page for it, or delays
+ * a 401.  A subrequest gets no error page: one with a status of its own, "=200",
+ * would admit the main request.  So it would if another proxy asked for a check.
  */
 
 static ngx_uint_t
@@ -277,7 +277,7 @@ ngx_http_latchkey_left_to_nginx(ngx_http_request_t *r, ngx_uint_t status)
 
 
 static ngx_int_t
-ngx_http_latchkey_send_refusal(ngx_http_request_t *r, ngx_uint_t status,
+ngx_http_latchkey_send_body(ngx_http_request_t *r, ngx_uint_t status,
     const ngx_http_latchkey_refusal_t *refusal)
 {
     ngx_str_t type;

@@ -3,7 +3,7 @@
  * latchkey_credential: the places where a key may stand in a request.
  */
 
-#include "ngx_http_latchkey.h"
+#include "ngx_http_latchkey_conf.h"
 
 
 static char *ngx_http_latchkey_add_credential(ngx_conf_t *cf,
@@ -51,7 +51,7 @@ ngx_http_latchkey_set_credential(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return "is duplicate";
     }
 
-    llcf->credentials_place = ngx_http_latchkey_here(cf);
+    llcf->credentials_place = ngx_http_latchkey_current_place(cf);
 
     llcf->credentials = ngx_array_create(cf->pool, 2,
         sizeof(ngx_http_latchkey_credential_t));
@@ -114,7 +114,7 @@ ngx_http_latchkey_merge_credentials(ngx_http_latchkey_loc_conf_t *conf,
 }
 
 
-/* What inherits the directive inherits the array: one warning a header. */
+/* Locations that inherit the directive share its array: one warning a header. */
 
 void
 ngx_http_latchkey_warn_of_dropped_headers(ngx_conf_t *cf,
@@ -198,7 +198,7 @@ ngx_http_latchkey_add_credential(ngx_conf_t *cf, ngx_array_t *credentials,
 
     for (i = 0; i < credentials->nelts; i++) {
 
-        /* looked at twice, a key there would count for two */
+        /* one key in a place searched twice would count as two */
 
         if (ngx_http_latchkey_same_place(&c[i], &added)) {
             return "names the same place twice";
@@ -249,7 +249,7 @@ ngx_http_latchkey_valid_name(ngx_str_t *name)
 }
 
 
-/* Returns what nginx would have to be told to keep the header, or NULL. */
+/* Returns the setting with which nginx would keep the header, or NULL. */
 
 static const char *
 ngx_http_latchkey_missing_setting(ngx_http_core_srv_conf_t *cscf,

@@ -1,17 +1,13 @@
 
 /*
  * latchkey on | off | optional | dry_run | $variable: what a location does with
- * the result of a check.  A variable is asked once for each location that a
- * request passes, before its key is looked for, and the answer holds until the
- * request leaves that location.
+ * the result of a check.
  */
 
-#include "ngx_http_latchkey.h"
+#include "ngx_http_latchkey_conf.h"
 
 
 static ngx_int_t ngx_http_latchkey_find_mode(ngx_str_t *name);
-static ngx_int_t ngx_http_latchkey_ask_variable(ngx_http_request_t *r,
-    ngx_http_latchkey_loc_conf_t *llcf);
 static void ngx_http_latchkey_log_unknown_mode(ngx_http_request_t *r,
     ngx_http_latchkey_loc_conf_t *llcf);
 
@@ -39,7 +35,7 @@ ngx_http_latchkey_set_mode(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return "is duplicate";
     }
 
-    llcf->place = ngx_http_latchkey_here(cf);
+    llcf->place = ngx_http_latchkey_current_place(cf);
 
     value = cf->args->elts;
 
@@ -97,81 +93,41 @@ ngx_http_latchkey_merge_mode(ngx_http_latchkey_loc_conf_t *conf,
 }
 
 
-/* Finds out what holds for a request where it is now. */
+/* Returns NGX_ERROR if there is no memory for the value of a variable. */
 
 ngx_int_t
-ngx_http_latchkey_enter_location(ngx_http_request_t *r,
-    ngx_http_latchkey_loc_conf_t *llcf, ngx_http_latchkey_ctx_t *ctx)
+ngx_http_latchkey_evaluate_mode(ngx_http_request_t *r,
+    ngx_http_latchkey_loc_conf_t *llcf)
 {
     ngx_int_t mode;
+    ngx_str_t value;
 
-    /* each way into a location, an internal redirect too, counts down */
-
-    if (ctx->location == llcf && ctx->uri_changes == r->uri_changes) {
-        return NGX_OK;
-    }
-
-    mode = (ngx_int_t) llcf->mode;
-
-    if (mode == NGX_HTTP_LATCHKEY_VARIABLE) {
-
-        mode = ngx_http_latchkey_ask_variable(r, llcf);
-
-        if (mode == NGX_ERROR) {
-            return NGX_ERROR;
-        }
-
-    } else if (mode == NGX_HTTP_LATCHKEY_OFF) {
+    if (llcf->mode == NGX_HTTP_LATCHKEY_OFF) {
 
         /* latchkey_verify alone */
 
-        mode = NGX_HTTP_LATCHKEY_ON;
+        return NGX_HTTP_LATCHKEY_ON;
     }
 
-    ctx->location = llcf;
-    ctx->uri_changes = r->uri_changes;
-    ctx->mode = mode;
-
-    return NGX_OK;
-}
-
-
-/* Whether a request is not to be let in, once what is to be checked is known. */
-
-ngx_uint_t
-ngx_http_latchkey_is_refused(ngx_http_latchkey_ctx_t *ctx)
-{
-    latchkey_result result;
-
-    result = ctx->decision.result;
-
-    switch (ctx->mode) {
-
-    case NGX_HTTP_LATCHKEY_OFF:
-    case NGX_HTTP_LATCHKEY_DRY_RUN:
-        return 0;
-
-    case NGX_HTTP_LATCHKEY_OPTIONAL:
-        return result != LATCHKEY_ALLOWED && result != LATCHKEY_MISSING;
-
-    default: /* NGX_HTTP_LATCHKEY_ON */
-        return result != LATCHKEY_ALLOWED;
+    if (llcf->mode != NGX_HTTP_LATCHKEY_VARIABLE) {
+        return (ngx_int_t) llcf->mode;
     }
-}
 
+    if (ngx_http_complex_value(r, llcf->variable, &value) != NGX_OK) {
+        return NGX_ERROR;
+    }
 
-/*
- * Whether a valid key speaks for a request that is not refused.  Otherwise it is
- * left to other modules: nobody's key, and none in a dry run, is enough for
- * "satisfy any".
- */
+    mode = ngx_http_latchkey_find_mode(&value);
 
-ngx_uint_t
-ngx_http_latchkey_is_vouched_for(ngx_http_latchkey_ctx_t *ctx)
-{
-    return ctx->mode != NGX_HTTP_LATCHKEY_OFF
-        && ctx->mode != NGX_HTTP_LATCHKEY_DRY_RUN
-        && ctx->decision.result == LATCHKEY_ALLOWED;
+    if (mode == NGX_ERROR) {
+        ngx_http_latchkey_log_unknown_mode(r, llcf);
+        return NGX_HTTP_LATCHKEY_ON;
+    }
+
+    ngx_log_debug1(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
+        "latchkey mode: %V", &ngx_http_latchkey_modes[mode].name);
+
+    return mode;
 }
 
 
@@ -193,31 +149,9 @@ ngx_http_latchkey_find_mode(ngx_str_t *name)
 }
 
 
-static ngx_int_t
-ngx_http_latchkey_ask_variable(ngx_http_request_t *r,
-    ngx_http_latchkey_loc_conf_t *llcf)
-{
-    ngx_int_t mode;
-    ngx_str_t value;
-
-    if (ngx_http_complex_value(r, llcf->variable, &value) != NGX_OK) {
-        return NGX_ERROR;
-    }
-
-    mode = ngx_http_latchkey_find_mode(&value);
-
-    if (mode == NGX_ERROR) {
-        ngx_http_latchkey_log_unknown_mode(r, llcf);
-        return NGX_HTTP_LATCHKEY_ON;
-    }
-
-    return mode;
-}
-
-
 /*
- * Shows neither the value nor, as the request's own log would, the request line:
- * a key may stand in either.
+ * Logs neither the value nor, as the request's own log would, the request line:
+ * either may hold a key.
  */
 
 static void
@@ -238,6 +172,6 @@ ngx_http_latchkey_log_unknown_mode(ngx_http_request_t *r,
 
     ngx_log_error(NGX_LOG_ERR, clcf->error_log, 0,
         "latchkey: \"%V\" is none of \"on\", \"off\", \"optional\" and "
-        "\"dry_run\" in location \"%V\": a key is asked for",
+        "\"dry_run\" in location \"%V\": a key is required",
         &llcf->variable->value, &clcf->name);
 }

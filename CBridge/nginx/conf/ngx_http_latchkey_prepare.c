@@ -1,14 +1,14 @@
 
 /*
- * A configuration is checked by the library that will act on it, but in a child
- * process that lives for that alone: the master must not load the library,
- * because every worker forked from it would then keep that one for good.
+ * The library that will act on a configuration also checks it, but in a child
+ * process of its own.  The master must not load the library, because every
+ * worker forked from it would then keep that one for good.
  *
- * The child runs with the rights of the master, so it can read the pepper; the
+ * The child runs with the master's rights, so it can read the pepper.  The
  * secrets come back with its report and wait in the cycle for the workers.
  */
 
-#include "ngx_http_latchkey.h"
+#include "ngx_http_latchkey_conf.h"
 
 #include <poll.h>
 
@@ -26,7 +26,7 @@ typedef struct {
 } ngx_http_latchkey_report_t;
 
 
-static ngx_int_t ngx_http_latchkey_ask_child(ngx_conf_t *cf,
+static ngx_int_t ngx_http_latchkey_run_child(ngx_conf_t *cf,
     ngx_http_latchkey_main_conf_t *lmcf, ngx_http_latchkey_report_t *report);
 static void ngx_http_latchkey_library_error(ngx_conf_t *cf,
     ngx_http_latchkey_main_conf_t *lmcf, const char *what);
@@ -53,7 +53,7 @@ ngx_http_latchkey_prepare(ngx_conf_t *cf, ngx_http_latchkey_main_conf_t *lmcf)
         return NGX_ERROR;
     }
 
-    rc = ngx_http_latchkey_ask_child(cf, lmcf, report);
+    rc = ngx_http_latchkey_run_child(cf, lmcf, report);
 
     if (rc == NGX_OK) {
         rc = ngx_http_latchkey_keep_report(cf, lmcf, report);
@@ -66,7 +66,7 @@ ngx_http_latchkey_prepare(ngx_conf_t *cf, ngx_http_latchkey_main_conf_t *lmcf)
 
 
 static ngx_int_t
-ngx_http_latchkey_ask_child(ngx_conf_t *cf, ngx_http_latchkey_main_conf_t *lmcf,
+ngx_http_latchkey_run_child(ngx_conf_t *cf, ngx_http_latchkey_main_conf_t *lmcf,
     ngx_http_latchkey_report_t *report)
 {
     ngx_fd_t fd[2];
@@ -108,7 +108,7 @@ ngx_http_latchkey_ask_child(ngx_conf_t *cf, ngx_http_latchkey_main_conf_t *lmcf,
         ngx_http_latchkey_library_error(cf, lmcf, "failed");
     }
 
-    /* no status is asked for: nginx's handler of SIGCHLD may have been first */
+    /* nginx's SIGCHLD handler may have reaped it first: no status is read */
 
     while (waitpid(pid, NULL, 0) == -1 && ngx_errno == NGX_EINTR) {
         /* void */
@@ -265,8 +265,18 @@ ngx_http_latchkey_keep_report(ngx_conf_t *cf,
     cln->handler = ngx_http_latchkey_wipe_secrets;
     cln->data = &lmcf->secrets;
 
-    return ngx_http_latchkey_resolve_endpoints(cf, lmcf, report->endpoints,
-        report->endpoints_length);
+    if (ngx_http_latchkey_resolve_endpoints(cf->pool, &lmcf->endpoints,
+            report->endpoints, report->endpoints_length,
+            report->fault.message, sizeof(report->fault.message))
+        != NGX_OK)
+    {
+        ngx_http_latchkey_setting_error(cf, lmcf,
+            ngx_http_latchkey_setting_index(lmcf, "latchkey_store"),
+            report->fault.message);
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
 }
 
 

@@ -1,11 +1,11 @@
 
 /*
- * The directives that nginx and the executable both read.  nginx keeps them as
- * they are written; what they mean is known to the library alone, so the two
- * programs cannot disagree.
+ * The directives that both nginx and the executable read.  nginx keeps them as
+ * they are written, and only the library interprets them, so the two programs
+ * cannot disagree.
  */
 
-#include "ngx_http_latchkey.h"
+#include "ngx_http_latchkey_conf.h"
 
 
 char *
@@ -44,16 +44,16 @@ ngx_http_latchkey_setting(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     directive->values = values;
     directive->value_count = n;
 
-    *place = ngx_http_latchkey_here(cf);
+    *place = ngx_http_latchkey_current_place(cf);
 
     return NGX_CONF_OK;
 }
 
 
-/* Where the directive stands that is being read. */
+/* The place of the directive that is being read. */
 
 ngx_http_latchkey_place_t
-ngx_http_latchkey_here(ngx_conf_t *cf)
+ngx_http_latchkey_current_place(ngx_conf_t *cf)
 {
     ngx_http_latchkey_place_t place;
 
@@ -64,7 +64,7 @@ ngx_http_latchkey_here(ngx_conf_t *cf)
 }
 
 
-/* The one setting with a meaning for nginx: it must load the library first. */
+/* The only setting that the module interprets, as it must load the library. */
 
 char *
 ngx_http_latchkey_set_library(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
@@ -91,7 +91,7 @@ ngx_http_latchkey_set_library(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 }
 
 
-/* Returns the number of settings if there is none of that name. */
+/* Returns the number of settings if none has that name. */
 
 ngx_uint_t
 ngx_http_latchkey_setting_index(ngx_http_latchkey_main_conf_t *lmcf,

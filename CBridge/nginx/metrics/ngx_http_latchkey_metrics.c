@@ -1,24 +1,24 @@
 
 /*
- * Counters in shared memory.  A check adds to one of them at once; what the
- * gateway has counted by itself is added many times a second.  Workers add to
- * blocks of their own, so that they don't wait for each other's cache lines;
- * whoever reads adds up the blocks.
+ * Counters in shared memory.  Each check adds to one of them at once; what the
+ * gateway counts is added many times a second.  Workers add to blocks of their
+ * own, so that they do not wait for each other's cache lines; a reader sums up
+ * the blocks.
  */
 
 #include "ngx_http_latchkey_metrics.h"
 
 
-/* To be raised whenever what is shared changes its form. */
+/* To be raised whenever the shared structures change. */
 #define NGX_HTTP_LATCHKEY_LAYOUT 1
 
 #define NGX_HTTP_LATCHKEY_BLOCKS 16
 
-/* A gateway that has nothing to do is looked at so often, a busy one so often. */
+/* How often the metrics of an idle and of a busy gateway are published, in ms. */
 #define NGX_HTTP_LATCHKEY_PUBLISH_IDLE 250
 #define NGX_HTTP_LATCHKEY_PUBLISH_BUSY 10
 
-/* A worker that has not been heard of for so long is gone, or hangs. */
+/* A worker that has published nothing for this long is gone, or hangs. */
 #define NGX_HTTP_LATCHKEY_STALE_NS 5000000000
 
 #define NGX_HTTP_LATCHKEY_CACHE_LINE 64
@@ -48,27 +48,36 @@ typedef struct {
 } ngx_http_latchkey_shared_t;
 
 
+/* How a process adds to what is shared. */
+
+typedef struct {
+    ngx_http_latchkey_worker_t *worker; /* NULL: no key can be checked */
+    ngx_http_latchkey_shared_t *shared; /* NULL: the process checks no keys */
+    ngx_http_latchkey_block_t *block;
+    ngx_http_latchkey_slot_t *slot; /* NULL: all are in use */
+
+    latchkey_metrics published;
+    ngx_msec_t published_at;
+
+    ngx_event_t timer;
+    ngx_connection_t dumb; /* the timer's data: debug logs read its fd */
+} ngx_http_latchkey_publisher_t;
+
+
 static ngx_int_t ngx_http_latchkey_init_zone(ngx_shm_zone_t *zone, void *data);
 static void ngx_http_latchkey_publish_handler(ngx_event_t *ev);
 static void ngx_http_latchkey_add_counters(const latchkey_metrics *metrics);
 static void ngx_http_latchkey_update_slot(const latchkey_metrics *metrics);
-static ngx_http_latchkey_slot_t *ngx_http_latchkey_take_slot(uint64_t now);
+static ngx_http_latchkey_slot_t *ngx_http_latchkey_claim_slot(uint64_t now);
 static ngx_uint_t ngx_http_latchkey_is_stale(ngx_http_latchkey_slot_t *slot,
     uint64_t now);
-static void ngx_http_latchkey_add_standing(ngx_http_latchkey_slot_t *slot,
+static void ngx_http_latchkey_add_state(ngx_http_latchkey_slot_t *slot,
     uint64_t now, ngx_http_latchkey_summary_t *summary);
 
 
-/* Of this process; all zero in one that checks nothing. */
+/* Of this process; all zero in one that checks no keys. */
 
-static ngx_http_latchkey_main_conf_t *ngx_http_latchkey_conf;
-static ngx_http_latchkey_shared_t *ngx_http_latchkey_shared;
-static ngx_http_latchkey_block_t *ngx_http_latchkey_block;
-static ngx_http_latchkey_slot_t *ngx_http_latchkey_slot;
-static latchkey_metrics ngx_http_latchkey_published;
-static ngx_msec_t ngx_http_latchkey_published_at;
-static ngx_event_t ngx_http_latchkey_publish_event;
-static ngx_connection_t ngx_http_latchkey_no_connection;
+static ngx_http_latchkey_publisher_t ngx_http_latchkey_publisher;
 
 
 ngx_int_t
@@ -96,7 +105,7 @@ ngx_http_latchkey_add_zone(ngx_conf_t *cf, ngx_http_latchkey_main_conf_t *lmcf)
 }
 
 
-/* After a reload, data is what the old workers go on adding to. */
+/* After a reload, data is what the old workers still add to. */
 
 static ngx_int_t
 ngx_http_latchkey_init_zone(ngx_shm_zone_t *zone, void *data)
@@ -129,37 +138,36 @@ void
 ngx_http_latchkey_init_metrics(ngx_cycle_t *cycle,
     ngx_http_latchkey_main_conf_t *lmcf)
 {
-    ngx_event_t *ev;
+    ngx_http_latchkey_publisher_t *p = &ngx_http_latchkey_publisher;
 
-    ngx_http_latchkey_conf = lmcf;
-    ngx_http_latchkey_shared = lmcf->zone->data;
-    ngx_http_latchkey_block =
-        &ngx_http_latchkey_shared->blocks[ngx_worker % NGX_HTTP_LATCHKEY_BLOCKS];
+    p->worker = lmcf->worker;
+    p->shared = lmcf->zone->data;
+    p->block = &p->shared->blocks[ngx_worker % NGX_HTTP_LATCHKEY_BLOCKS];
 
-    ev = &ngx_http_latchkey_publish_event;
+    p->dumb.fd = (ngx_socket_t) -1;
 
-    ngx_http_latchkey_no_connection.fd = (ngx_socket_t) -1;
+    p->timer.data = &p->dumb;
+    p->timer.log = cycle->log;
+    p->timer.handler = ngx_http_latchkey_publish_handler;
+    p->timer.cancelable = 1;
 
-    ev->data = &ngx_http_latchkey_no_connection;
-    ev->log = cycle->log;
-    ev->handler = ngx_http_latchkey_publish_handler;
-    ev->cancelable = 1;
-
-    ngx_http_latchkey_publish_handler(ev);
+    ngx_http_latchkey_publish_handler(&p->timer);
 }
 
 
 void
 ngx_http_latchkey_exit_metrics(void)
 {
-    if (ngx_http_latchkey_publish_event.timer_set) {
-        ngx_del_timer(&ngx_http_latchkey_publish_event);
+    ngx_http_latchkey_publisher_t *p = &ngx_http_latchkey_publisher;
+
+    if (p->timer.timer_set) {
+        ngx_del_timer(&p->timer);
     }
 
-    if (ngx_http_latchkey_slot) {
-        (void) ngx_atomic_cmp_set(&ngx_http_latchkey_slot->pid,
-            (ngx_atomic_uint_t) ngx_pid, 0);
-        ngx_http_latchkey_slot = NULL;
+    if (p->slot) {
+        (void) ngx_atomic_cmp_set(&p->slot->pid, (ngx_atomic_uint_t) ngx_pid,
+            0);
+        p->slot = NULL;
     }
 }
 
@@ -169,7 +177,7 @@ ngx_http_latchkey_count_check(const latchkey_decision *decision)
 {
     ngx_atomic_t *counter;
 
-    counter = &ngx_http_latchkey_block
+    counter = &ngx_http_latchkey_publisher.block
                    ->checks[decision->result][decision->source];
 
     (void) ngx_atomic_fetch_add(counter, 1);
@@ -185,12 +193,12 @@ ngx_http_latchkey_publish_handler(ngx_event_t *ev)
 }
 
 
-/* The gateway has done something: its lease may have been renewed. */
+/* The gateway has been driven: its lease may have been renewed. */
 
 void
 ngx_http_latchkey_refresh_metrics(void)
 {
-    if (ngx_current_msec - ngx_http_latchkey_published_at
+    if (ngx_current_msec - ngx_http_latchkey_publisher.published_at
         >= NGX_HTTP_LATCHKEY_PUBLISH_BUSY)
     {
         ngx_http_latchkey_publish_metrics();
@@ -198,25 +206,26 @@ ngx_http_latchkey_refresh_metrics(void)
 }
 
 
-/* Shows what the gateway of this process has counted since the last time. */
+/* Adds what the gateway of this process has counted since the last time. */
 
 void
 ngx_http_latchkey_publish_metrics(void)
 {
     latchkey_metrics metrics;
     ngx_http_latchkey_worker_t *worker;
+    ngx_http_latchkey_publisher_t *p = &ngx_http_latchkey_publisher;
 
-    if (ngx_http_latchkey_shared == NULL) {
+    if (p->shared == NULL) {
         return;
     }
 
-    ngx_http_latchkey_published_at = ngx_current_msec;
+    p->published_at = ngx_current_msec;
 
     ngx_memzero(&metrics, sizeof(latchkey_metrics));
 
-    worker = ngx_http_latchkey_conf->worker;
+    worker = p->worker;
 
-    if (worker) {
+    if (worker && worker->gateway) {
         worker->library.metrics_read(worker->gateway, &metrics);
         ngx_http_latchkey_add_counters(&metrics);
     }
@@ -231,20 +240,21 @@ ngx_http_latchkey_add_counters(const latchkey_metrics *metrics)
     uint64_t difference;
     ngx_uint_t i;
     const uint64_t *now, *before;
+    ngx_http_latchkey_publisher_t *p = &ngx_http_latchkey_publisher;
 
     now = (const uint64_t *) metrics;
-    before = (const uint64_t *) &ngx_http_latchkey_published;
+    before = (const uint64_t *) &p->published;
 
     for (i = 0; i < NGX_HTTP_LATCHKEY_COUNTERS; i++) {
         difference = now[i] - before[i];
 
         if (difference) {
-            (void) ngx_atomic_fetch_add(&ngx_http_latchkey_block->counters[i],
+            (void) ngx_atomic_fetch_add(&p->block->counters[i],
                 (ngx_atomic_int_t) difference);
         }
     }
 
-    ngx_http_latchkey_published = *metrics;
+    p->published = *metrics;
 }
 
 
@@ -255,13 +265,13 @@ ngx_http_latchkey_update_slot(const latchkey_metrics *metrics)
     ngx_http_latchkey_slot_t *slot;
 
     now = ngx_http_latchkey_now().boottime_ns;
-    slot = ngx_http_latchkey_slot;
+    slot = ngx_http_latchkey_publisher.slot;
 
-    /* it may have been given to another, if this process was stopped */
+    /* while this process was stopped, another may have claimed it */
 
     if (slot == NULL || slot->pid != (ngx_atomic_uint_t) ngx_pid) {
-        slot = ngx_http_latchkey_take_slot(now);
-        ngx_http_latchkey_slot = slot;
+        slot = ngx_http_latchkey_claim_slot(now);
+        ngx_http_latchkey_publisher.slot = slot;
     }
 
     if (slot == NULL) {
@@ -276,14 +286,14 @@ ngx_http_latchkey_update_slot(const latchkey_metrics *metrics)
 
 
 static ngx_http_latchkey_slot_t *
-ngx_http_latchkey_take_slot(uint64_t now)
+ngx_http_latchkey_claim_slot(uint64_t now)
 {
     ngx_uint_t i;
     ngx_atomic_uint_t pid;
     ngx_http_latchkey_slot_t *slot;
 
     for (i = 0; i < NGX_HTTP_LATCHKEY_WORKERS_MAX; i++) {
-        slot = &ngx_http_latchkey_shared->slots[i];
+        slot = &ngx_http_latchkey_publisher.shared->slots[i];
         pid = slot->pid;
 
         if (pid != 0 && !ngx_http_latchkey_is_stale(slot, now)) {
@@ -342,17 +352,17 @@ ngx_http_latchkey_sum_up(ngx_shm_zone_t *zone,
     now = ngx_http_latchkey_now().boottime_ns;
 
     for (i = 0; i < NGX_HTTP_LATCHKEY_WORKERS_MAX; i++) {
-        ngx_http_latchkey_add_standing(&shared->slots[i], now, summary);
+        ngx_http_latchkey_add_state(&shared->slots[i], now, summary);
     }
 }
 
 
 static void
-ngx_http_latchkey_add_standing(ngx_http_latchkey_slot_t *slot, uint64_t now,
+ngx_http_latchkey_add_state(ngx_http_latchkey_slot_t *slot, uint64_t now,
     ngx_http_latchkey_summary_t *summary)
 {
     uint64_t until;
-    ngx_http_latchkey_standing_t *standing;
+    ngx_http_latchkey_worker_state_t *state;
 
     if (slot->pid == 0 || ngx_http_latchkey_is_stale(slot, now)) {
         return;
@@ -360,9 +370,9 @@ ngx_http_latchkey_add_standing(ngx_http_latchkey_slot_t *slot, uint64_t now,
 
     until = slot->trusted_until_ns;
 
-    standing = &summary->workers[summary->nworkers++];
-    standing->pid = (ngx_pid_t) slot->pid;
-    standing->lease_ns = (until > now) ? until - now : 0;
+    state = &summary->workers[summary->nworkers++];
+    state->pid = (ngx_pid_t) slot->pid;
+    state->lease_ns = (until > now) ? until - now : 0;
 
     summary->metrics.cache_records += slot->cache_records;
     summary->metrics.streams_open += slot->streams_open;

@@ -1,14 +1,23 @@
 
 /*
- * What has been counted, in memory that all workers share and that a reload
- * takes over.
+ * Metrics, in memory that all workers share and that a reload takes over.
+ *
+ *   metrics       counters added to, published and summed up
+ *   metrics_text  latchkey_metrics: their sums as Prometheus reads them
+ *
+ * Owner:     the zone belongs to nginx's master; each worker adds to a block of
+ *            counters and publishes its state in a slot of its own.
+ * Lifetime:  counters last as long as the master, a slot as long as its worker.
+ * NULL:      no pointer here is NULL unless its comment says so.
+ * Thread:    counters are atomic, because processes share them; the rest is used
+ *            by the only thread of the worker.
  */
 
 #ifndef _NGX_HTTP_LATCHKEY_METRICS_H_INCLUDED_
 #define _NGX_HTTP_LATCHKEY_METRICS_H_INCLUDED_
 
 
-#include "ngx_http_latchkey.h"
+#include "ngx_http_latchkey_conf.h"
 
 
 #define NGX_HTTP_LATCHKEY_RESULTS (LATCHKEY_UNAVAILABLE + 1)
@@ -22,29 +31,41 @@
 #define NGX_HTTP_LATCHKEY_WORKERS_MAX 128
 
 
-/* How a worker stands. */
-
 typedef struct {
     ngx_pid_t pid;
-    uint64_t lease_ns; /* that it may still trust what it knows */
-} ngx_http_latchkey_standing_t;
+    uint64_t lease_ns; /* for which it may still trust its cache */
+} ngx_http_latchkey_worker_state_t;
 
 
 /* All workers together. */
 
 typedef struct {
     uint64_t checks[NGX_HTTP_LATCHKEY_RESULTS][NGX_HTTP_LATCHKEY_SOURCES];
-    latchkey_metrics metrics; /* sums; of trusted_until_ns there is none */
+    latchkey_metrics metrics; /* sums; trusted_until_ns stays 0 */
 
     ngx_uint_t nworkers;
-    ngx_http_latchkey_standing_t workers[NGX_HTTP_LATCHKEY_WORKERS_MAX];
+    ngx_http_latchkey_worker_state_t workers[NGX_HTTP_LATCHKEY_WORKERS_MAX];
 } ngx_http_latchkey_summary_t;
 
 
+/* metrics */
+
+ngx_int_t ngx_http_latchkey_add_zone(ngx_conf_t *cf,
+    ngx_http_latchkey_main_conf_t *lmcf);
+void ngx_http_latchkey_init_metrics(ngx_cycle_t *cycle,
+    ngx_http_latchkey_main_conf_t *lmcf);
+void ngx_http_latchkey_exit_metrics(void);
+void ngx_http_latchkey_count_check(const latchkey_decision *decision);
+void ngx_http_latchkey_refresh_metrics(void);
+void ngx_http_latchkey_publish_metrics(void);
 void ngx_http_latchkey_sum_up(ngx_shm_zone_t *zone,
     ngx_http_latchkey_summary_t *summary);
-ngx_int_t ngx_http_latchkey_metrics_text(ngx_pool_t *pool,
-    const ngx_http_latchkey_summary_t *summary, ngx_str_t *text);
+
+
+/* metrics_text */
+
+char *ngx_http_latchkey_set_metrics(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
 
 
 #endif /* _NGX_HTTP_LATCHKEY_METRICS_H_INCLUDED_ */

@@ -1,18 +1,19 @@
 
 /*
- * latchkey_metrics: what has been counted, as Prometheus reads it (text format
- * 0.0.4).  No key and no organization has a place in it.
+ * latchkey_metrics: the metrics as Prometheus reads them (text format 0.0.4).
+ * They name no key and no organization.
  */
 
 #include "ngx_http_latchkey_metrics.h"
+#include "ngx_http_latchkey_answer.h"
 
 
-/* Enough for all that is written here but the workers, and for one of those. */
+/* Enough for everything but the workers, and for one worker. */
 #define NGX_HTTP_LATCHKEY_TEXT_SIZE        16384
 #define NGX_HTTP_LATCHKEY_TEXT_WORKER_SIZE 128
 
 
-/* A number of latchkey_metrics; the help stands at the first of a name. */
+/* A number of latchkey_metrics; only the first of a name has a help. */
 
 typedef struct {
     const char *name;
@@ -29,6 +30,9 @@ typedef struct {
 } ngx_http_latchkey_text_t;
 
 
+static ngx_int_t ngx_http_latchkey_metrics_handler(ngx_http_request_t *r);
+static ngx_int_t ngx_http_latchkey_metrics_text(ngx_pool_t *pool,
+    const ngx_http_latchkey_summary_t *summary, ngx_str_t *text);
 static void ngx_http_latchkey_write_family(ngx_http_latchkey_text_t *text,
     const char *name, const char *type, const char *help);
 static void ngx_http_latchkey_write_checks(ngx_http_latchkey_text_t *text,
@@ -57,42 +61,43 @@ static void ngx_http_latchkey_write_seconds(ngx_http_latchkey_text_t *text,
 static const ngx_http_latchkey_series_t ngx_http_latchkey_all_series[] = {
 
     ngx_http_latchkey_series("latchkey_store_reads_total", "counter",
-        "Records that the store was asked for.", "", store_reads),
+        "Records read from the store.", "", store_reads),
 
     ngx_http_latchkey_series("latchkey_store_connections_total", "counter",
-        "Connections to the store that were made.", "{link=\"data\"}",
+        "Connections made to the store.", "{link=\"data\"}",
         data_connections),
     ngx_http_latchkey_series("latchkey_store_connections_total", NULL,
         NULL, "{link=\"invalidation\"}", invalidation_connections),
 
     ngx_http_latchkey_series("latchkey_store_losses_total", "counter",
-        "Connections to the store that were lost.", "{link=\"data\"}",
+        "Connections to the store lost.", "{link=\"data\"}",
         data_losses),
     ngx_http_latchkey_series("latchkey_store_losses_total", NULL,
         NULL, "{link=\"invalidation\"}", invalidation_losses),
 
     ngx_http_latchkey_series("latchkey_invalidations_total", "counter",
-        "Records of which the store told that they have changed.", "",
+        "Records invalidated by the store.", "",
         invalidations),
 
     ngx_http_latchkey_series("latchkey_flushes_total", "counter",
-        "How often the store told that all records may have changed.", "",
+        "Times the whole cache was invalidated.", "",
         flushes),
 
     ngx_http_latchkey_series("latchkey_barriers_acknowledged_total", "counter",
-        "Changes that were confirmed.", "", barriers_acknowledged),
+        "Changes that a worker has acknowledged.", "", barriers_acknowledged),
 
     ngx_http_latchkey_series("latchkey_cache_evictions_total", "counter",
-        "Records that were given up for others.", "", cache_evictions),
+        "Records evicted from the cache to make room.", "", cache_evictions),
 
     ngx_http_latchkey_series("latchkey_streams_ended_total", "counter",
-        "Open requests that were ended with their key.", "", streams_ended),
+        "Open requests ended because their key was no longer valid.", "",
+        streams_ended),
 
     ngx_http_latchkey_series("latchkey_cache_records", "gauge",
-        "Records that are kept.", "", cache_records),
+        "Records in the cache.", "", cache_records),
 
     ngx_http_latchkey_series("latchkey_streams_open", "gauge",
-        "Open requests that would be ended with their key.", "",
+        "Open requests that end with their key.", "",
         streams_open),
 
     { NULL, NULL, NULL, NULL, 0 }
@@ -120,7 +125,7 @@ ngx_http_latchkey_set_metrics(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 }
 
 
-ngx_int_t
+static ngx_int_t
 ngx_http_latchkey_metrics_handler(ngx_http_request_t *r)
 {
     ngx_http_complex_value_t cv;
@@ -133,6 +138,9 @@ ngx_http_latchkey_metrics_handler(ngx_http_request_t *r)
     if (!(r->method & (NGX_HTTP_GET | NGX_HTTP_HEAD))) {
         return NGX_HTTP_NOT_ALLOWED;
     }
+
+    ngx_log_debug0(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
+        "latchkey metrics handler");
 
     lmcf = ngx_http_get_module_main_conf(r, ngx_http_latchkey_module);
 
@@ -152,7 +160,7 @@ ngx_http_latchkey_metrics_handler(ngx_http_request_t *r)
 }
 
 
-ngx_int_t
+static ngx_int_t
 ngx_http_latchkey_metrics_text(ngx_pool_t *pool,
     const ngx_http_latchkey_summary_t *summary, ngx_str_t *value)
 {
@@ -173,11 +181,11 @@ ngx_http_latchkey_metrics_text(ngx_pool_t *pool,
     ngx_http_latchkey_write_checks(&text, summary);
 
     ngx_http_latchkey_write_histogram(&text, "latchkey_store_wait_seconds",
-        "How long checks waited for the store.",
+        "Time that checks waited for the store.",
         &summary->metrics.store_wait);
 
     ngx_http_latchkey_write_histogram(&text, "latchkey_change_delay_seconds",
-        "How long after a change it was confirmed.",
+        "Time from a change to its acknowledgement by a worker.",
         &summary->metrics.change_delay);
 
     ngx_http_latchkey_write_series(&text, &summary->metrics);
@@ -199,7 +207,7 @@ ngx_http_latchkey_write_family(ngx_http_latchkey_text_t *text,
 
 
 /*
- * A series that may come to be is there from the start: only then its first
+ * A series that may appear is written from the start, as only then its first
  * count is an increase.
  */
 
@@ -214,7 +222,7 @@ ngx_http_latchkey_write_checks(ngx_http_latchkey_text_t *text,
     static ngx_str_t none = ngx_string("none");
 
     ngx_http_latchkey_write_family(text, "latchkey_checks_total", "counter",
-        "Checks, by what was found and by where a record decided.");
+        "Checks, by result and by the source of the record that decided.");
 
     for (result = 0; result < NGX_HTTP_LATCHKEY_RESULTS; result++) {
 
@@ -313,7 +321,7 @@ ngx_http_latchkey_write_workers(ngx_http_latchkey_text_t *text,
     ngx_http_latchkey_write(text, "latchkey_workers %ui\n", summary->nworkers);
 
     ngx_http_latchkey_write_family(text, "latchkey_lease_seconds", "gauge",
-        "How long a worker may still trust what it knows.");
+        "Time for which a worker may still trust its cache.");
 
     for (i = 0; i < summary->nworkers; i++) {
         ngx_http_latchkey_write(text, "latchkey_lease_seconds{pid=\"%P\"} ",
@@ -324,7 +332,7 @@ ngx_http_latchkey_write_workers(ngx_http_latchkey_text_t *text,
 }
 
 
-/* The shortest decimal number, as the labels of buckets have to be. */
+/* The shortest decimal number, as the labels of buckets must be. */
 
 static void
 ngx_http_latchkey_write_seconds(ngx_http_latchkey_text_t *text, uint64_t ns)

@@ -1,13 +1,17 @@
 
 /*
- * A check that outlives the call in which it began: kept with its request,
- * found again, suspended until the store has answered, resumed, given up.
+ * The check of a request, which may outlive the call in which it began: kept
+ * with its request and found again; begun, and suspended if the store must be
+ * read; concluded, resumed, cancelled.
  */
 
-#include "ngx_http_latchkey.h"
+#include "ngx_http_latchkey_ctx.h"
+#include "ngx_http_latchkey_metrics.h"
 
 
+static ngx_int_t ngx_http_latchkey_suspend(ngx_http_latchkey_ctx_t *ctx);
 static void ngx_http_latchkey_resume_handler(ngx_event_t *ev);
+static void ngx_http_latchkey_cancel(void *data);
 
 
 /*
@@ -81,16 +85,45 @@ ngx_http_latchkey_create_ctx(ngx_http_request_t *r)
 }
 
 
-/* Leaves the client watched, so that its going away ends the wait. */
+/*
+ * Returns NGX_OK if the check is concluded, NGX_AGAIN if its request is
+ * suspended, or a status.
+ */
 
 ngx_int_t
-ngx_http_latchkey_suspend(ngx_http_request_t *r, ngx_http_latchkey_ctx_t *ctx)
+ngx_http_latchkey_begin(ngx_http_latchkey_ctx_t *ctx,
+    ngx_http_latchkey_worker_t *worker, ngx_str_t *credential)
+{
+    ctx->worker = worker;
+
+    ctx->ticket = ngx_http_latchkey_begin_check(worker, ctx, credential,
+        &ctx->decision);
+
+    if (ctx->ticket) {
+        return ngx_http_latchkey_suspend(ctx);
+    }
+
+    ngx_http_latchkey_conclude(ctx);
+
+    return NGX_OK;
+}
+
+
+/* Leaves the client watched: if it closes the connection, the check ends. */
+
+static ngx_int_t
+ngx_http_latchkey_suspend(ngx_http_latchkey_ctx_t *ctx)
 {
     ngx_event_t *rev;
+    ngx_http_request_t *r;
+
+    r = ctx->request;
+    rev = r->connection->read;
+
+    ngx_log_debug1(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
+        "latchkey check suspended, ticket: %uL", ctx->ticket);
 
     ctx->state = NGX_HTTP_LATCHKEY_PENDING;
-
-    rev = r->connection->read;
 
     if (rev->ready) {
         ngx_post_event(rev, &ngx_posted_events);
@@ -107,17 +140,31 @@ ngx_http_latchkey_suspend(ngx_http_request_t *r, ngx_http_latchkey_ctx_t *ctx)
 }
 
 
-/* The gateway has decided: the request goes on when this turn's events ran. */
+/* There is a decision: it is counted, and may open a stream. */
 
 void
-ngx_http_latchkey_decided(ngx_http_latchkey_ctx_t *ctx,
-    const latchkey_decision *decision)
+ngx_http_latchkey_conclude(ngx_http_latchkey_ctx_t *ctx)
 {
-    ctx->decision = *decision;
+    ngx_log_debug1(NGX_LOG_DEBUG_HTTP, ctx->request->connection->log, 0,
+        "latchkey check concluded: %V",
+        &ngx_http_latchkey_result_names[ctx->decision.result]);
+
     ctx->state = NGX_HTTP_LATCHKEY_DECIDED;
 
     ngx_http_latchkey_count_check(&ctx->decision);
     ngx_http_latchkey_open_stream(ctx);
+}
+
+
+/* Concludes a suspended check.  Its request is resumed later in this turn. */
+
+void
+ngx_http_latchkey_deliver(ngx_http_latchkey_ctx_t *ctx,
+    const latchkey_decision *decision)
+{
+    ctx->decision = *decision;
+
+    ngx_http_latchkey_conclude(ctx);
 
     ngx_post_event(&ctx->resume, &ngx_posted_events);
 }
@@ -136,6 +183,8 @@ ngx_http_latchkey_resume_handler(ngx_event_t *ev)
 
     ngx_http_set_log_request(c->log, r);
 
+    ngx_log_debug0(NGX_LOG_DEBUG_HTTP, c->log, 0, "latchkey resume handler");
+
     r->read_event_handler = ngx_http_block_reading;
     r->write_event_handler = ngx_http_core_run_phases;
 
@@ -145,16 +194,42 @@ ngx_http_latchkey_resume_handler(ngx_event_t *ev)
 }
 
 
-/* Runs when the request ends, and once more when its pool is destroyed. */
+/*
+ * A request has come into a location that leaves requests open.  It may have
+ * opened a stream where it came from, and so may its subrequests.
+ */
 
 void
+ngx_http_latchkey_close_streams(ngx_http_request_t *r)
+{
+    ngx_pool_cleanup_t *cln;
+    ngx_http_latchkey_ctx_t *ctx;
+
+    for (cln = r->pool->cleanup; cln; cln = cln->next) {
+
+        if (cln->handler != ngx_http_latchkey_cancel) {
+            continue;
+        }
+
+        ctx = cln->data;
+
+        if (ctx->request == r || r == r->main) {
+            ngx_http_latchkey_close_stream(ctx);
+        }
+    }
+}
+
+
+/* Runs when the request ends, and once more when its pool is destroyed. */
+
+static void
 ngx_http_latchkey_cancel(void *data)
 {
     ngx_http_latchkey_ctx_t *ctx = data;
 
     if (ctx->state == NGX_HTTP_LATCHKEY_PENDING) {
         ctx->state = NGX_HTTP_LATCHKEY_UNCHECKED;
-        ngx_http_latchkey_cancel_check(ctx->worker, ctx);
+        ngx_http_latchkey_cancel_check(ctx->worker, ctx->ticket);
     }
 
     if (ctx->resume.posted) {

@@ -1,17 +1,24 @@
 
 /*
- * The way of a request: identified in the PREACCESS phase, so that what comes
- * after it there (limit_req, limit_conn) knows the organization; let in or
- * refused in the ACCESS phase, so that "satisfy" works.  In between it may be
- * suspended until the store has answered.
+ * The way of a request.  It is identified in the PREACCESS phase, so that later
+ * handlers of that phase (limit_req, limit_conn) know the organization; it is
+ * admitted or refused in the ACCESS phase, so that "satisfy" works.  In between
+ * it may be suspended until the store has answered.
  */
 
-#include "ngx_http_latchkey.h"
+#include "ngx_http_latchkey_ctx.h"
+#include "ngx_http_latchkey_answer.h"
 
 
 static ngx_int_t ngx_http_latchkey_check(ngx_http_request_t *r,
     ngx_http_latchkey_loc_conf_t *llcf, ngx_http_latchkey_ctx_t **pctx);
+static ngx_int_t ngx_http_latchkey_enter_location(ngx_http_request_t *r,
+    ngx_http_latchkey_loc_conf_t *llcf, ngx_http_latchkey_ctx_t *ctx);
 static ngx_int_t ngx_http_latchkey_identify(ngx_http_request_t *r,
+    ngx_http_latchkey_ctx_t *ctx);
+static ngx_uint_t ngx_http_latchkey_inherit(ngx_http_request_t *r,
+    ngx_http_latchkey_ctx_t *ctx);
+static ngx_int_t ngx_http_latchkey_refuse(ngx_http_request_t *r,
     ngx_http_latchkey_ctx_t *ctx);
 static ngx_int_t ngx_http_latchkey_end(ngx_http_request_t *r, ngx_int_t rc);
 
@@ -33,15 +40,20 @@ ngx_http_latchkey_preaccess_handler(ngx_http_request_t *r)
         return NGX_DECLINED;
     }
 
+    ngx_log_debug0(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
+        "latchkey preaccess handler");
+
     rc = ngx_http_latchkey_check(r, llcf, &ctx);
 
     if (rc != NGX_OK) {
         return rc;
     }
 
-    /* no ACCESS phase comes for a subrequest: auth_request, SSI, mirror, njs */
+    /* subrequests (auth_request, SSI, mirror, njs) skip the ACCESS phase */
 
-    if (r != r->main && ngx_http_latchkey_is_refused(ctx)) {
+    if (r != r->main
+        && ngx_http_latchkey_is_refused(ctx->mode, ctx->decision.result))
+    {
         return ngx_http_latchkey_end(r, ngx_http_latchkey_refuse(r, ctx));
     }
 
@@ -53,6 +65,7 @@ ngx_int_t
 ngx_http_latchkey_access_handler(ngx_http_request_t *r)
 {
     ngx_int_t rc;
+    latchkey_result result;
     ngx_http_latchkey_ctx_t *ctx;
     ngx_http_core_loc_conf_t *clcf;
     ngx_http_latchkey_loc_conf_t *llcf;
@@ -63,7 +76,10 @@ ngx_http_latchkey_access_handler(ngx_http_request_t *r)
         return NGX_DECLINED;
     }
 
-    /* it was checked before, unless another module cut PREACCESS short */
+    ngx_log_debug0(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
+        "latchkey access handler");
+
+    /* PREACCESS has checked it, unless another module cut that phase short */
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_latchkey_module);
 
@@ -77,15 +93,19 @@ ngx_http_latchkey_access_handler(ngx_http_request_t *r)
         }
     }
 
-    if (!ngx_http_latchkey_is_refused(ctx)) {
-        return ngx_http_latchkey_is_vouched_for(ctx) ? NGX_OK : NGX_DECLINED;
+    result = ctx->decision.result;
+
+    if (!ngx_http_latchkey_is_refused(ctx->mode, result)) {
+        return ngx_http_latchkey_is_authenticated(ctx->mode, result)
+            ? NGX_OK
+            : NGX_DECLINED;
     }
 
     clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
 
     if (clcf->satisfy == NGX_HTTP_SATISFY_ANY) {
 
-        /* whatever the reason, others are asked: the last handler ends it */
+        /* with any other status the other handlers would not be asked */
 
         return NGX_HTTP_UNAUTHORIZED;
     }
@@ -96,8 +116,8 @@ ngx_http_latchkey_access_handler(ngx_http_request_t *r)
 
 /*
  * Runs after all other handlers of the ACCESS phase.  Under "satisfy any" a
- * refusal is made only here, when nobody has let the request in: no header of
- * it can then reach the answer to a request that somebody did let in.
+ * refusal is made only here, when no handler has admitted the request: none of
+ * its headers can then reach the answer to an admitted request.
  */
 
 ngx_int_t
@@ -116,13 +136,18 @@ ngx_http_latchkey_last_access_handler(ngx_http_request_t *r)
         return NGX_DECLINED;
     }
 
+    ngx_log_debug1(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
+        "latchkey last access handler, access code: %ui", r->access_code);
+
     ctx = ngx_http_latchkey_get_ctx(r);
 
-    if (ctx == NULL || !ngx_http_latchkey_is_refused(ctx)) {
+    if (ctx == NULL
+        || !ngx_http_latchkey_is_refused(ctx->mode, ctx->decision.result))
+    {
         return NGX_DECLINED;
     }
 
-    /* it would outlive a 400 or a 503 and refuse the page made for that */
+    /* it would outlive a 400 or a 503 and refuse the error page for that */
 
     r->access_code = 0;
 
@@ -130,12 +155,15 @@ ngx_http_latchkey_last_access_handler(ngx_http_request_t *r)
 }
 
 
-/* The content of a latchkey_verify location, for whoever was let in as well. */
+/* The content of a latchkey_verify location, for admitted requests as well. */
 
 ngx_int_t
 ngx_http_latchkey_verify_handler(ngx_http_request_t *r)
 {
     ngx_http_latchkey_ctx_t *ctx;
+
+    ngx_log_debug0(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
+        "latchkey verify handler");
 
     ctx = ngx_http_latchkey_get_ctx(r);
 
@@ -146,7 +174,7 @@ ngx_http_latchkey_verify_handler(ngx_http_request_t *r)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    if (ngx_http_latchkey_is_refused(ctx)) {
+    if (ngx_http_latchkey_is_refused(ctx->mode, ctx->decision.result)) {
         return ngx_http_latchkey_refuse(r, ctx);
     }
 
@@ -155,15 +183,14 @@ ngx_http_latchkey_verify_handler(ngx_http_request_t *r)
 
 
 /*
- * Returns NGX_OK once there is a decision, or none is wanted; NGX_AGAIN while it
- * is awaited.
+ * Returns NGX_OK once the check is concluded, or if the mode wants none;
+ * NGX_AGAIN while the request is suspended.
  */
 
 static ngx_int_t
 ngx_http_latchkey_check(ngx_http_request_t *r,
     ngx_http_latchkey_loc_conf_t *llcf, ngx_http_latchkey_ctx_t **pctx)
 {
-    ngx_int_t rc;
     ngx_http_latchkey_ctx_t *ctx;
 
     ctx = ngx_http_latchkey_get_ctx(r);
@@ -194,8 +221,8 @@ ngx_http_latchkey_check(ngx_http_request_t *r,
     }
 
     /*
-     * an internal redirect asks again: the client still sent the same key, but
-     * a stream can only be opened together with a decision
+     * After an internal redirect the client has still sent the same key.  But a
+     * stream can only be opened together with a decision.
      */
 
     if (ctx->state == NGX_HTTP_LATCHKEY_DECIDED
@@ -210,17 +237,36 @@ ngx_http_latchkey_check(ngx_http_request_t *r,
     ctx->state = NGX_HTTP_LATCHKEY_UNCHECKED;
     ctx->credentials = llcf->credentials;
 
-    rc = ngx_http_latchkey_identify(r, ctx);
+    return ngx_http_latchkey_identify(r, ctx);
+}
 
-    if (rc == NGX_AGAIN) {
-        return ngx_http_latchkey_suspend(r, ctx);
+
+/*
+ * A variable is evaluated once for each location that a request passes, before
+ * its key is looked for, and its value holds until the request leaves.
+ */
+
+static ngx_int_t
+ngx_http_latchkey_enter_location(ngx_http_request_t *r,
+    ngx_http_latchkey_loc_conf_t *llcf, ngx_http_latchkey_ctx_t *ctx)
+{
+    ngx_int_t mode;
+
+    /* nginx counts each way into a location, even an internal redirect */
+
+    if (ctx->location == llcf && ctx->uri_changes == r->uri_changes) {
+        return NGX_OK;
     }
 
-    if (rc != NGX_OK) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    mode = ngx_http_latchkey_evaluate_mode(r, llcf);
+
+    if (mode == NGX_ERROR) {
+        return NGX_ERROR;
     }
 
-    ctx->state = NGX_HTTP_LATCHKEY_DECIDED;
+    ctx->location = llcf;
+    ctx->uri_changes = r->uri_changes;
+    ctx->mode = mode;
 
     return NGX_OK;
 }
@@ -231,59 +277,88 @@ ngx_http_latchkey_identify(ngx_http_request_t *r, ngx_http_latchkey_ctx_t *ctx)
 {
     ngx_int_t n;
     ngx_str_t value;
-    ngx_http_latchkey_ctx_t *mctx;
     ngx_http_latchkey_main_conf_t *lmcf;
 
-    if (r != r->main) {
-        mctx = ngx_http_latchkey_get_ctx(r->main);
-
-        if (mctx && mctx->state == NGX_HTTP_LATCHKEY_DECIDED
-            && mctx->credentials == ctx->credentials)
-        {
-            ctx->decision = mctx->decision;
-
-            /* a dry run ends nothing: here it may have to be ended */
-
-            if (ngx_http_latchkey_has_stream(mctx)
-                || !ngx_http_latchkey_lacks_stream(ctx))
-            {
-                return NGX_OK;
-            }
-        }
+    if (r != r->main && ngx_http_latchkey_inherit(r, ctx)) {
+        return NGX_OK;
     }
 
     n = ngx_http_latchkey_find_credential(r, ctx->credentials, &value);
 
     if (n == NGX_ERROR) {
-        return NGX_ERROR;
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
+
+    ngx_log_debug1(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
+        "latchkey credentials found: %i", n);
 
     ngx_memzero(&ctx->decision, sizeof(latchkey_decision));
 
-    if (n != 1) {
-        ctx->decision.result = (n == 0) ? LATCHKEY_MISSING : LATCHKEY_AMBIGUOUS;
-        ngx_http_latchkey_count_check(&ctx->decision);
-        return NGX_OK;
-    }
+    if (n == 1) {
+        lmcf = ngx_http_get_module_main_conf(r, ngx_http_latchkey_module);
 
-    lmcf = ngx_http_get_module_main_conf(r, ngx_http_latchkey_module);
+        if (lmcf->worker) {
+            return ngx_http_latchkey_begin(ctx, lmcf->worker, &value);
+        }
 
-    if (lmcf->worker == NULL) {
         ctx->decision.result = LATCHKEY_UNAVAILABLE;
-        ngx_http_latchkey_count_check(&ctx->decision);
-        return NGX_OK;
+
+    } else {
+        ctx->decision.result = (n == 0) ? LATCHKEY_MISSING : LATCHKEY_AMBIGUOUS;
     }
 
-    ctx->worker = lmcf->worker;
-
-    if (ngx_http_latchkey_begin_check(ctx->worker, ctx, &value) != NGX_OK) {
-        return NGX_AGAIN;
-    }
-
-    ngx_http_latchkey_count_check(&ctx->decision);
-    ngx_http_latchkey_open_stream(ctx);
+    ngx_http_latchkey_conclude(ctx);
 
     return NGX_OK;
+}
+
+
+/*
+ * A subrequest takes over the decision on the same key, which is counted and
+ * may have its stream already.  Returns 0 if it must be checked.
+ */
+
+static ngx_uint_t
+ngx_http_latchkey_inherit(ngx_http_request_t *r, ngx_http_latchkey_ctx_t *ctx)
+{
+    ngx_http_latchkey_ctx_t *mctx;
+
+    mctx = ngx_http_latchkey_get_ctx(r->main);
+
+    if (mctx == NULL || mctx->state != NGX_HTTP_LATCHKEY_DECIDED
+        || mctx->credentials != ctx->credentials)
+    {
+        return 0;
+    }
+
+    ctx->decision = mctx->decision;
+
+    /* a main request in a dry run has no stream; here one may be needed */
+
+    if (!ngx_http_latchkey_has_stream(mctx)
+        && ngx_http_latchkey_lacks_stream(ctx))
+    {
+        return 0;
+    }
+
+    ctx->state = NGX_HTTP_LATCHKEY_DECIDED;
+
+    return 1;
+}
+
+
+static ngx_int_t
+ngx_http_latchkey_refuse(ngx_http_request_t *r, ngx_http_latchkey_ctx_t *ctx)
+{
+    ngx_uint_t challenged;
+
+    /* an error page that is refused in its turn has the headers already */
+
+    challenged = ctx->challenged;
+    ctx->challenged = 1;
+
+    return ngx_http_latchkey_send_refusal(r, ctx->decision.result,
+        ctx->credentials, challenged);
 }
 
 

@@ -1,15 +1,15 @@
 
 /*
- * How a key is found in a request.  All places are looked at, not only up to
- * the first key: of two keys, the application behind might take the other one.
+ * How a key is found in a request.  The search covers all places and does not
+ * stop at the first key: the application behind nginx might use another one.
  */
 
-#include "ngx_http_latchkey.h"
+#include "ngx_http_latchkey_ctx.h"
 
 
 typedef struct {
     ngx_int_t count;
-    ngx_uint_t source; /* of the one found last */
+    ngx_uint_t source; /* of the last key found */
     ngx_str_t value;
 } ngx_http_latchkey_finding_t;
 
@@ -28,17 +28,17 @@ static void ngx_http_latchkey_found(ngx_http_latchkey_finding_t *finding,
     ngx_uint_t source, u_char *start, u_char *end);
 static u_char *ngx_http_latchkey_next_pair(u_char *p, u_char *end,
     u_char separator, ngx_str_t *name, ngx_str_t *value);
-static ngx_int_t ngx_http_latchkey_hide_in_line(ngx_http_request_t *r,
+static ngx_int_t ngx_http_latchkey_redact_line(ngx_http_request_t *r,
     ngx_str_t *name);
-static ngx_int_t ngx_http_latchkey_hide_in_referrer(ngx_http_request_t *r,
+static ngx_int_t ngx_http_latchkey_redact_referer(ngx_http_request_t *r,
     ngx_str_t *name);
-static ngx_int_t ngx_http_latchkey_hide(ngx_http_request_t *r, ngx_str_t *text,
+static ngx_int_t ngx_http_latchkey_redact_argument(ngx_http_request_t *r, ngx_str_t *text,
     u_char behind, ngx_str_t *name);
 static ngx_int_t ngx_http_latchkey_unescape(ngx_http_request_t *r,
     ngx_str_t *value);
 
 
-/* Returns how many keys there are; if it is one, value holds it. */
+/* Returns the number of keys; value holds the key if there is exactly one. */
 
 ngx_int_t
 ngx_http_latchkey_find_credential(ngx_http_request_t *r,
@@ -152,8 +152,8 @@ ngx_http_latchkey_search_header(ngx_http_latchkey_credential_t *credential,
 
 
 /*
- * The arguments are those that the client sent: a key is found although
- * "rewrite" or "try_files" dropped them, and auth_request hands on none.
+ * Searches the arguments as the client sent them: "rewrite" and "try_files" may
+ * have dropped them, and auth_request passes none to its subrequest.
  */
 
 static ngx_int_t
@@ -174,7 +174,7 @@ ngx_http_latchkey_search_query(ngx_http_request_t *r, ngx_array_t *credentials,
             continue;
         }
 
-        if (ngx_http_latchkey_hide_in_referrer(r, &c[i].name) != NGX_OK) {
+        if (ngx_http_latchkey_redact_referer(r, &c[i].name) != NGX_OK) {
             return NGX_ERROR;
         }
 
@@ -189,7 +189,7 @@ ngx_http_latchkey_search_query(ngx_http_request_t *r, ngx_array_t *credentials,
         ngx_http_latchkey_search_pairs(&c[i], p + 1, end, '&', finding);
 
         if (finding->count != count
-            && ngx_http_latchkey_hide_in_line(r, &c[i].name) != NGX_OK)
+            && ngx_http_latchkey_redact_line(r, &c[i].name) != NGX_OK)
         {
             return NGX_ERROR;
         }
@@ -238,7 +238,7 @@ ngx_http_latchkey_found(ngx_http_latchkey_finding_t *finding,
 }
 
 
-/* Returns where to look for a further one, or NULL if there was none. */
+/* Returns where the search for the next pair begins, or NULL if there is none. */
 
 static u_char *
 ngx_http_latchkey_next_pair(u_char *p, u_char *end, u_char separator,
@@ -281,18 +281,18 @@ ngx_http_latchkey_next_pair(u_char *p, u_char *end, u_char separator,
 
 
 /*
- * The request line goes to the access log and into errors: there the key is
- * blotted out.  The arguments themselves stay, for the application behind.
+ * The request line is written to the access log and the error log, so the key is
+ * redacted in it.  The arguments stay as they are for the application.
  */
 
 static ngx_int_t
-ngx_http_latchkey_hide_in_line(ngx_http_request_t *r, ngx_str_t *name)
+ngx_http_latchkey_redact_line(ngx_http_request_t *r, ngx_str_t *name)
 {
-    if (ngx_http_latchkey_hide(r, &r->request_line, ' ', name) != NGX_OK) {
+    if (ngx_http_latchkey_redact_argument(r, &r->request_line, ' ', name) != NGX_OK) {
         return NGX_ERROR;
     }
 
-    /* logs show that of the main request */
+    /* logs show the line of the main request */
 
     r->main->request_line = r->request_line;
 
@@ -301,12 +301,12 @@ ngx_http_latchkey_hide_in_line(ngx_http_request_t *r, ngx_str_t *name)
 
 
 /*
- * So does the address of the page that a request comes from, whose key may
- * have stood there.  Nobody needs that one: it is blotted out for all.
+ * The referrer is logged as well and may hold the key of the page before.  The
+ * application does not need that one, so the header itself is redacted.
  */
 
 static ngx_int_t
-ngx_http_latchkey_hide_in_referrer(ngx_http_request_t *r, ngx_str_t *name)
+ngx_http_latchkey_redact_referer(ngx_http_request_t *r, ngx_str_t *name)
 {
     ngx_table_elt_t *h;
 
@@ -314,7 +314,7 @@ ngx_http_latchkey_hide_in_referrer(ngx_http_request_t *r, ngx_str_t *name)
 
     while (h) {
 
-        if (ngx_http_latchkey_hide(r, &h->value, '#', name) != NGX_OK) {
+        if (ngx_http_latchkey_redact_argument(r, &h->value, '#', name) != NGX_OK) {
             return NGX_ERROR;
         }
 
@@ -329,10 +329,10 @@ ngx_http_latchkey_hide_in_referrer(ngx_http_request_t *r, ngx_str_t *name)
 }
 
 
-/* Blots out the values of an argument in a copy, which takes a text's place. */
+/* Redacts the values of an argument in a copy, which replaces the text. */
 
 static ngx_int_t
-ngx_http_latchkey_hide(ngx_http_request_t *r, ngx_str_t *text, u_char behind,
+ngx_http_latchkey_redact_argument(ngx_http_request_t *r, ngx_str_t *text, u_char behind,
     ngx_str_t *name)
 {
     u_char *p, *end, *last;

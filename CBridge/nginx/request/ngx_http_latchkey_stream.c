@@ -1,17 +1,14 @@
 
 /*
- * Requests that were let in and are still open: WebSockets, event streams, long
- * downloads and uploads.  The gateway knows each by its ctx, and hands back
- * those whose key is no longer good: they are ended, whatever they are doing.
+ * Admitted requests that are still open: WebSockets, event streams, long
+ * downloads and uploads.  The gateway holds the context of each and hands back
+ * those whose key is no longer valid: they are ended, whatever they are doing.
  */
 
-#include "ngx_http_latchkey.h"
+#include "ngx_http_latchkey_ctx.h"
 
 
 static ngx_uint_t ngx_http_latchkey_may_be_ended(ngx_http_latchkey_ctx_t *ctx);
-static ngx_uint_t ngx_http_latchkey_is_announcing(ngx_http_latchkey_ctx_t *ctx);
-static void ngx_http_latchkey_withdraw_announcement(
-    ngx_http_latchkey_ctx_t *ctx);
 static void ngx_http_latchkey_end_handler(ngx_event_t *ev);
 #if (NGX_HTTP_V2)
 static void ngx_http_latchkey_send_reset(ngx_http_request_t *r);
@@ -28,11 +25,7 @@ ngx_http_latchkey_init_stream(ngx_http_latchkey_ctx_t *ctx)
 }
 
 
-/*
- * A decision has just been made.  The gateway has to be told before it hears of
- * anything else, or a revocation in between would be missed; but most requests
- * have ended by then, and cost no more than a place in a queue.
- */
+/* Called together with a decision, which is the one that the gateway gets. */
 
 void
 ngx_http_latchkey_open_stream(ngx_http_latchkey_ctx_t *ctx)
@@ -40,26 +33,7 @@ ngx_http_latchkey_open_stream(ngx_http_latchkey_ctx_t *ctx)
     if (ctx->decision.result == LATCHKEY_ALLOWED
         && ngx_http_latchkey_may_be_ended(ctx))
     {
-        ngx_queue_insert_tail(&ctx->worker->announcements, &ctx->announcement);
-    }
-}
-
-
-/* To be called before any call of the gateway that takes bytes or time. */
-
-void
-ngx_http_latchkey_announce_streams(ngx_http_latchkey_worker_t *worker)
-{
-    ngx_queue_t *q;
-    ngx_http_latchkey_ctx_t *ctx;
-
-    while (!ngx_queue_empty(&worker->announcements)) {
-        q = ngx_queue_head(&worker->announcements);
-        ctx = ngx_queue_data(q, ngx_http_latchkey_ctx_t, announcement);
-
-        ngx_http_latchkey_withdraw_announcement(ctx);
-
-        ctx->stream = worker->library.stream_open(worker->gateway, ctx,
+        ngx_http_latchkey_queue_stream(ctx->worker, &ctx->stream, ctx,
             &ctx->decision);
     }
 }
@@ -70,16 +44,7 @@ ngx_http_latchkey_announce_streams(ngx_http_latchkey_worker_t *worker)
 void
 ngx_http_latchkey_close_stream(ngx_http_latchkey_ctx_t *ctx)
 {
-    ngx_http_latchkey_worker_t *worker;
-
-    if (ngx_http_latchkey_is_announcing(ctx)) {
-        ngx_http_latchkey_withdraw_announcement(ctx);
-
-    } else if (ctx->stream) {
-        worker = ctx->worker;
-        worker->library.stream_close(worker->gateway, ctx->stream);
-        ctx->stream = 0;
-    }
+    ngx_http_latchkey_drop_stream(ctx->worker, &ctx->stream);
 
     if (ctx->end.posted) {
         ngx_delete_posted_event(&ctx->end);
@@ -87,90 +52,42 @@ ngx_http_latchkey_close_stream(ngx_http_latchkey_ctx_t *ctx)
 }
 
 
-/*
- * A request has come into a location that wants it left alone.  Where it came
- * from, it may have opened a stream, and so may its subrequests.
- */
-
-void
-ngx_http_latchkey_close_streams(ngx_http_request_t *r)
+ngx_uint_t
+ngx_http_latchkey_has_stream(ngx_http_latchkey_ctx_t *ctx)
 {
-    ngx_pool_cleanup_t *cln;
-    ngx_http_latchkey_ctx_t *ctx;
-
-    for (cln = r->pool->cleanup; cln; cln = cln->next) {
-
-        if (cln->handler != ngx_http_latchkey_cancel) {
-            continue;
-        }
-
-        ctx = cln->data;
-
-        if (ctx->request == r || r == r->main) {
-            ngx_http_latchkey_close_stream(ctx);
-        }
-    }
-}
-
-
-static ngx_inline ngx_uint_t
-ngx_http_latchkey_is_tied(ngx_http_latchkey_ctx_t *ctx)
-{
-    return ctx->stream || ngx_http_latchkey_is_announcing(ctx)
+    return ctx->stream.id || ngx_http_latchkey_is_queued(&ctx->stream)
         || ctx->end.posted;
 }
 
 
-ngx_uint_t
-ngx_http_latchkey_has_stream(ngx_http_latchkey_ctx_t *ctx)
-{
-    return ngx_http_latchkey_is_tied(ctx);
-}
-
-
 /*
- * An internal redirect may have brought an allowed request here from where it
- * was to be left alone.
+ * An internal redirect may have brought an allowed request here from a location
+ * that leaves requests open.
  */
 
 ngx_uint_t
 ngx_http_latchkey_lacks_stream(ngx_http_latchkey_ctx_t *ctx)
 {
     return ctx->decision.result == LATCHKEY_ALLOWED
-        && !ngx_http_latchkey_is_tied(ctx)
+        && !ngx_http_latchkey_has_stream(ctx)
         && ngx_http_latchkey_may_be_ended(ctx);
 }
 
 
-static ngx_inline ngx_uint_t
-ngx_http_latchkey_is_announcing(ngx_http_latchkey_ctx_t *ctx)
-{
-    return ctx->announcement.next != NULL;
-}
-
-
-static ngx_inline void
-ngx_http_latchkey_withdraw_announcement(ngx_http_latchkey_ctx_t *ctx)
-{
-    ngx_queue_remove(&ctx->announcement);
-    ctx->announcement.next = NULL;
-}
-
-
-/* The gateway has closed the stream; the request ends by itself, see below. */
+/* The gateway has closed the stream; its request ends later in this turn. */
 
 void
 ngx_http_latchkey_post_end(ngx_http_latchkey_ctx_t *ctx)
 {
-    ctx->stream = 0;
+    ctx->stream.id = 0;
 
     ngx_post_event(&ctx->end, &ngx_posted_events);
 }
 
 
 /*
- * To end a subrequest is to end its main request: both have a say.  A dry run
- * refuses nothing, and ends nothing either.
+ * Ending a subrequest ends its main request, so the location of each must agree.
+ * A dry run refuses nothing, and ends nothing either.
  */
 
 static ngx_uint_t
@@ -203,8 +120,8 @@ ngx_http_latchkey_end_handler(ngx_event_t *ev)
     ngx_http_set_log_request(c->log, r);
 
     ngx_log_error(NGX_LOG_INFO, c->log, 0,
-        "latchkey: the request is ended, because its key was replaced, "
-        "revoked or has expired");
+        "latchkey: request ended: its key was replaced or revoked, "
+        "or has expired");
 
 #if (NGX_HTTP_V2)
     ngx_http_latchkey_send_reset(r);
@@ -223,9 +140,9 @@ ngx_http_latchkey_end_handler(ngx_event_t *ev)
 #if (NGX_HTTP_V2)
 
 /*
- * nginx queues the RST_STREAM of a stream that it closes, and would send it with
- * the next frame of another stream.  It closes it at once, unless a thread works
- * for the request: so the connection is woken up when the pool is destroyed.
+ * nginx queues the RST_STREAM of a stream that it closes, and sends it only with
+ * the next frame of another stream.  The connection is therefore woken up when
+ * the pool is destroyed: at once, unless a thread still works for the request.
  */
 
 static void

@@ -1,10 +1,10 @@
 
 /*
- * What is known of a request's key, for logs, limits and applications.  Nothing
- * is cached: a variable may be asked for before the check and again after it.
+ * Variables about a request's key, for logs, limits and applications.  Their
+ * values are not cached: one may be read before the check and again after it.
  */
 
-#include "ngx_http_latchkey.h"
+#include "ngx_http_latchkey_ctx.h"
 
 
 typedef enum {
@@ -19,26 +19,6 @@ static ngx_int_t ngx_http_latchkey_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
 static ngx_str_t ngx_http_latchkey_variable_text(
     const latchkey_decision *decision, uintptr_t data);
-
-
-ngx_str_t ngx_http_latchkey_result_names[] = {
-    [LATCHKEY_ALLOWED] = ngx_string("allowed"),
-    [LATCHKEY_MISSING] = ngx_string("missing"),
-    [LATCHKEY_AMBIGUOUS] = ngx_string("ambiguous"),
-    [LATCHKEY_MALFORMED] = ngx_string("malformed"),
-    [LATCHKEY_FORGED] = ngx_string("forged"),
-    [LATCHKEY_REVOKED] = ngx_string("revoked"),
-    [LATCHKEY_EXPIRED] = ngx_string("expired"),
-    [LATCHKEY_UNAVAILABLE] = ngx_string("unavailable")
-};
-
-
-ngx_str_t ngx_http_latchkey_source_names[] = {
-    [LATCHKEY_SOURCE_NONE] = ngx_null_string,
-    [LATCHKEY_SOURCE_CACHE] = ngx_string("cache"),
-    [LATCHKEY_SOURCE_STORE] = ngx_string("store"),
-    [LATCHKEY_SOURCE_GRACE] = ngx_string("grace")
-};
 
 
 static ngx_http_variable_t ngx_http_latchkey_variables[] = {
@@ -87,7 +67,7 @@ ngx_http_latchkey_variable(ngx_http_request_t *r, ngx_http_variable_value_t *v,
 
     ctx = ngx_http_latchkey_get_ctx(r);
 
-    /* what the main request knows, a subrequest without a check knows too */
+    /* a subrequest without a check has the values of its main request */
 
     if (r != r->main
         && (ctx == NULL || ctx->state == NGX_HTTP_LATCHKEY_UNCHECKED))
@@ -129,8 +109,8 @@ ngx_http_latchkey_variable_text(const latchkey_decision *decision,
     case NGX_HTTP_LATCHKEY_ORGANIZATION:
 
         /*
-         * an application takes this for who is calling: under "satisfy any" a
-         * revoked key must not speak for its organization
+         * An application takes this for the caller's identity.  Under "satisfy
+         * any" a revoked key must not stand for its organization.
          */
 
         if (decision->result == LATCHKEY_ALLOWED) {

@@ -1,19 +1,19 @@
 
 /*
- * What keeps other processes of the workers' account, and core dumps, from a
- * process that holds the pepper.
+ * Keeps the memory of a process that holds the pepper from other processes of
+ * its account, and out of core dumps.
  */
 
-#include "ngx_http_latchkey.h"
+#include "ngx_http_latchkey_secrecy.h"
 
 #include <sys/prctl.h>
 
 
 /*
- * The kernel gives the memory of a process to others of its account, through
- * ptrace and /proc/PID/mem, unless it cannot be dumped.  nginx makes each worker
- * dumpable just before the modules' own start, so this is called both before
- * there is a pepper and in each process that nginx starts.
+ * Any process of the same account may read the memory of a dumpable process,
+ * through ptrace and /proc/PID/mem.  nginx makes each worker dumpable just before
+ * it calls init_process, so this is called twice: before the pepper is read, and
+ * in each process that nginx starts.
  */
 
 void

@@ -2,14 +2,14 @@
 /*
  * No key in nginx's logs.
  *
- * Each error log is given a writer before all others, which stars the line: so
- * it does not matter what wrote the line, nor how far a request had come.  An
- * access log is made of variables, most of which point into the request as it
- * was received; that is starred when the request has ended and before it is
- * logged, whether it came to any location or not.
+ * Each error log gets a writer in front of its own, which redacts the line: no
+ * matter which code logged it, nor which phase a request had reached.  An access
+ * log consists of variables, and most of them point into the request as it was
+ * received.  That text is redacted after the request has ended and before it is
+ * logged, even if the request never reached a location.
  */
 
-#include "ngx_http_latchkey.h"
+#include "ngx_http_latchkey_secrecy.h"
 
 
 static ngx_int_t ngx_http_latchkey_guard_log(ngx_cycle_t *cycle,
@@ -17,29 +17,29 @@ static ngx_int_t ngx_http_latchkey_guard_log(ngx_cycle_t *cycle,
 static void ngx_http_latchkey_unguard_log(void *data);
 static void ngx_http_latchkey_log_writer(ngx_log_t *log, ngx_uint_t level,
     u_char *buf, size_t len);
-static void ngx_http_latchkey_star_request(ngx_http_request_t *r);
+static void ngx_http_latchkey_redact_request(ngx_http_request_t *r);
 static ngx_uint_t ngx_http_latchkey_is_within(ngx_str_t *text,
     ngx_str_t *whole);
-static void ngx_http_latchkey_star_referrer(ngx_http_request_t *r);
+static void ngx_http_latchkey_redact_referer(ngx_http_request_t *r);
 
 
-/* Keeps the error log of a location that is being merged. */
+/* Adds the error log of the location that is being merged. */
 
 ngx_int_t
-ngx_http_latchkey_keep_log(ngx_conf_t *cf, ngx_http_latchkey_main_conf_t *lmcf)
+ngx_http_latchkey_collect_log(ngx_conf_t *cf, ngx_array_t *logs)
 {
     ngx_log_t **log;
     ngx_http_core_loc_conf_t *clcf;
 
     clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
 
-    log = lmcf->logs.elts;
+    log = logs->elts;
 
-    if (lmcf->logs.nelts && log[lmcf->logs.nelts - 1] == clcf->error_log) {
+    if (logs->nelts && log[logs->nelts - 1] == clcf->error_log) {
         return NGX_OK;
     }
 
-    log = ngx_array_push(&lmcf->logs);
+    log = ngx_array_push(logs);
     if (log == NULL) {
         return NGX_ERROR;
     }
@@ -51,8 +51,7 @@ ngx_http_latchkey_keep_log(ngx_conf_t *cf, ngx_http_latchkey_main_conf_t *lmcf)
 
 
 ngx_int_t
-ngx_http_latchkey_guard_logs(ngx_cycle_t *cycle,
-    ngx_http_latchkey_main_conf_t *lmcf)
+ngx_http_latchkey_guard_logs(ngx_cycle_t *cycle, ngx_array_t *logs)
 {
     ngx_log_t **log;
     ngx_uint_t i;
@@ -62,16 +61,16 @@ ngx_http_latchkey_guard_logs(ngx_cycle_t *cycle,
         return NGX_ERROR;
     }
 
-    log = lmcf->logs.elts;
+    log = logs->elts;
 
-    for (i = 0; i < lmcf->logs.nelts; i++) {
+    for (i = 0; i < logs->nelts; i++) {
 
         if (ngx_http_latchkey_guard_log(cycle, log[i]) != NGX_OK) {
             return NGX_ERROR;
         }
     }
 
-    /* nginx has copied these already; a connection begins with them */
+    /* nginx has already copied these; each connection starts with them */
 
     ls = cycle->listening.elts;
 
@@ -103,7 +102,7 @@ ngx_http_latchkey_guard_log(ngx_cycle_t *cycle, ngx_log_t *log)
 
     *copy = *log;
 
-    /* the module may be unloaded while the pool goes on to use its log */
+    /* the pool still uses its log when the module is unloaded */
 
     cln->handler = ngx_http_latchkey_unguard_log;
     cln->data = log;
@@ -125,13 +124,13 @@ ngx_http_latchkey_unguard_log(void *data)
 }
 
 
-/* The line is the caller's own, and whatever writes it comes after this. */
+/* The buffer is the caller's; the next writer of the log gets it redacted. */
 
 static void
 ngx_http_latchkey_log_writer(ngx_log_t *log, ngx_uint_t level, u_char *buf,
     size_t len)
 {
-    ngx_http_latchkey_star(buf, len);
+    ngx_http_latchkey_redact(buf, len);
 }
 
 
@@ -141,8 +140,8 @@ ngx_int_t
 ngx_http_latchkey_log_handler(ngx_http_request_t *r)
 {
     /*
-     * most requests are too short; a line that could not be parsed has no
-     * length, so it counts as a long one
+     * Most requests are too short to hold a key.  A line that could not be
+     * parsed has length 0, which counts as long here.
      */
 
     if (r->request_line.len - 1 < NGX_HTTP_LATCHKEY_FORM_MIN - 1
@@ -152,15 +151,15 @@ ngx_http_latchkey_log_handler(ngx_http_request_t *r)
         return NGX_OK;
     }
 
-    ngx_http_latchkey_star_request(r);
-    ngx_http_latchkey_star_referrer(r);
+    ngx_http_latchkey_redact_request(r);
+    ngx_http_latchkey_redact_referer(r);
 
     return NGX_OK;
 }
 
 
 static void
-ngx_http_latchkey_star_request(ngx_http_request_t *r)
+ngx_http_latchkey_redact_request(ngx_http_request_t *r)
 {
     ngx_str_t *line;
 
@@ -168,39 +167,39 @@ ngx_http_latchkey_star_request(ngx_http_request_t *r)
 
     if (line->data == NULL && r->request_start && r->header_in) {
 
-        /* it could not be parsed, and nginx shows it all the same */
+        /* it could not be parsed, but nginx logs it all the same */
 
-        ngx_http_latchkey_star(r->request_start,
+        ngx_http_latchkey_redact(r->request_start,
             r->header_in->last - r->request_start);
         return;
     }
 
     if (r != r->main) {
 
-        /* the main request goes on, and still needs what both share */
+        /* the main request continues and still needs the shared text */
 
-        ngx_http_latchkey_star_copy(r->pool, line);
-        ngx_http_latchkey_star_copy(r->pool, &r->unparsed_uri);
+        ngx_http_latchkey_redact_copy(r->pool, line);
+        ngx_http_latchkey_redact_copy(r->pool, &r->unparsed_uri);
 
     } else {
 
-        /* in place: variables may be cached */
+        /* in place, because cached variables point to it */
 
-        ngx_http_latchkey_star(line->data, line->len);
+        ngx_http_latchkey_redact(line->data, line->len);
 
         if (!ngx_http_latchkey_is_within(&r->unparsed_uri, line)) {
-            ngx_http_latchkey_star(r->unparsed_uri.data, r->unparsed_uri.len);
+            ngx_http_latchkey_redact(r->unparsed_uri.data, r->unparsed_uri.len);
         }
     }
 
-    /* these may be texts of the configuration */
+    /* these may point into the configuration */
 
     if (!ngx_http_latchkey_is_within(&r->args, line)) {
-        ngx_http_latchkey_star_copy(r->pool, &r->args);
+        ngx_http_latchkey_redact_copy(r->pool, &r->args);
     }
 
     if (!ngx_http_latchkey_is_within(&r->uri, line)) {
-        ngx_http_latchkey_star_copy(r->pool, &r->uri);
+        ngx_http_latchkey_redact_copy(r->pool, &r->uri);
     }
 }
 
@@ -213,17 +212,17 @@ ngx_http_latchkey_is_within(ngx_str_t *text, ngx_str_t *whole)
 }
 
 
-/* The address of the page before: nobody needs the key that stands there. */
+/* The address of the page before; its key is of no use to the application. */
 
 static void
-ngx_http_latchkey_star_referrer(ngx_http_request_t *r)
+ngx_http_latchkey_redact_referer(ngx_http_request_t *r)
 {
     ngx_table_elt_t *h;
 
     h = r->headers_in.referer;
 
     while (h) {
-        ngx_http_latchkey_star(h->value.data, h->value.len);
+        ngx_http_latchkey_redact(h->value.data, h->value.len);
 
 #if (nginx_version >= 1023000)
         h = h->next;

@@ -1,26 +1,31 @@
 
 /*
  * The addresses of the store.  Names are resolved when the configuration is
- * read, because resolving blocks; what a gateway comes to know later (the
- * members of a cluster) must be an IP address or a unix socket.
+ * read, because resolving blocks.  An endpoint that a gateway discovers later (a
+ * member of a cluster) must be an IP address or a unix socket.
  */
 
-#include "ngx_http_latchkey.h"
+#include "ngx_http_latchkey_store.h"
 
 
-static ngx_int_t ngx_http_latchkey_add_endpoint(ngx_conf_t *cf,
-    ngx_http_latchkey_main_conf_t *lmcf, ngx_str_t *text);
 static char *ngx_http_latchkey_parse_endpoint(ngx_pool_t *pool,
     ngx_str_t *text, ngx_uint_t resolve,
     ngx_http_latchkey_endpoint_t *endpoint);
 
 
+/*
+ * Adds an endpoint for each line.  Returns NGX_ERROR after writing a text that
+ * ends with a 0 to error.
+ */
+
 ngx_int_t
-ngx_http_latchkey_resolve_endpoints(ngx_conf_t *cf,
-    ngx_http_latchkey_main_conf_t *lmcf, u_char *lines, size_t length)
+ngx_http_latchkey_resolve_endpoints(ngx_pool_t *pool, ngx_array_t *endpoints,
+    u_char *lines, size_t length, char *error, size_t size)
 {
+    char *wrong;
     u_char *p, *end, *next;
     ngx_str_t text;
+    ngx_http_latchkey_endpoint_t *endpoint;
 
     end = lines + length;
 
@@ -34,7 +39,15 @@ ngx_http_latchkey_resolve_endpoints(ngx_conf_t *cf,
         text.data = p;
         text.len = next - p;
 
-        if (ngx_http_latchkey_add_endpoint(cf, lmcf, &text) != NGX_OK) {
+        endpoint = ngx_array_push(endpoints);
+
+        wrong = endpoint
+            ? ngx_http_latchkey_parse_endpoint(pool, &text, 1, endpoint)
+            : "no memory";
+
+        if (wrong) {
+            *ngx_snprintf((u_char *) error, size - 1, "%s in the store \"%V\"",
+                wrong, &text) = '\0';
             return NGX_ERROR;
         }
     }
@@ -43,68 +56,37 @@ ngx_http_latchkey_resolve_endpoints(ngx_conf_t *cf,
 }
 
 
-static ngx_int_t
-ngx_http_latchkey_add_endpoint(ngx_conf_t *cf,
-    ngx_http_latchkey_main_conf_t *lmcf, ngx_str_t *text)
-{
-    char *error;
-    u_char message[LATCHKEY_MESSAGE_MAX + 1], *p;
-    ngx_uint_t index;
-    ngx_http_latchkey_endpoint_t *endpoint;
-
-    endpoint = ngx_array_push(&lmcf->endpoints);
-    if (endpoint == NULL) {
-        return NGX_ERROR;
-    }
-
-    error = ngx_http_latchkey_parse_endpoint(cf->pool, text, 1, endpoint);
-
-    if (error == NULL) {
-        return NGX_OK;
-    }
-
-    p = ngx_snprintf(message, LATCHKEY_MESSAGE_MAX, "%s in the store \"%V\"",
-        error, text);
-    *p = '\0';
-
-    index = ngx_http_latchkey_setting_index(lmcf, "latchkey_store");
-    ngx_http_latchkey_setting_error(cf, lmcf, index, (char *) message);
-
-    return NGX_ERROR;
-}
-
-
 /* The endpoint is valid as long as pool. */
 
 ngx_int_t
-ngx_http_latchkey_find_endpoint(ngx_http_latchkey_main_conf_t *lmcf,
-    const char *name, ngx_pool_t *pool, ngx_http_latchkey_endpoint_t *endpoint)
+ngx_http_latchkey_find_endpoint(ngx_array_t *endpoints, const char *name,
+    ngx_pool_t *pool, ngx_http_latchkey_endpoint_t *endpoint)
 {
-    char *error;
+    char *wrong;
     ngx_str_t text;
     ngx_uint_t i;
-    ngx_http_latchkey_endpoint_t *known;
+    ngx_http_latchkey_endpoint_t *resolved;
 
     text.len = ngx_strlen(name);
     text.data = (u_char *) name;
 
-    known = lmcf->endpoints.elts;
+    resolved = endpoints->elts;
 
-    for (i = 0; i < lmcf->endpoints.nelts; i++) {
+    for (i = 0; i < endpoints->nelts; i++) {
 
-        if (known[i].text.len == text.len
-            && ngx_strncmp(known[i].text.data, text.data, text.len) == 0)
+        if (resolved[i].text.len == text.len
+            && ngx_strncmp(resolved[i].text.data, text.data, text.len) == 0)
         {
-            *endpoint = known[i];
+            *endpoint = resolved[i];
             return NGX_OK;
         }
     }
 
-    error = ngx_http_latchkey_parse_endpoint(pool, &text, 0, endpoint);
+    wrong = ngx_http_latchkey_parse_endpoint(pool, &text, 0, endpoint);
 
-    if (error) {
+    if (wrong) {
         ngx_log_error(NGX_LOG_ERR, pool->log, 0,
-            "latchkey: %s in the store \"%V\"", error, &text);
+            "latchkey: %s in the store \"%V\"", wrong, &text);
         return NGX_ERROR;
     }
 
@@ -122,7 +104,7 @@ ngx_http_latchkey_parse_endpoint(ngx_pool_t *pool, ngx_str_t *text,
 
     ngx_memzero(&u, sizeof(ngx_url_t));
 
-    /* the addresses go on to refer to their text, which must end with a 0 */
+    /* the addresses keep pointing to their text, which must end with a 0 */
 
     u.url.len = text->len;
     u.url.data = ngx_pcalloc(pool, text->len + 1);

@@ -1,10 +1,10 @@
 
 /*
- * liblatchkey.so is loaded by hand and late, after the fork: so the master
- * never holds the Swift runtime, and a reload brings in a new library.
+ * liblatchkey.so is loaded by hand and only after the fork, so that the master
+ * never holds the Swift runtime and a reload brings in a new library.
  */
 
-#include "ngx_http_latchkey.h"
+#include "ngx_http_latchkey_store.h"
 
 #include <dlfcn.h>
 
@@ -18,7 +18,7 @@ typedef struct {
 #define ngx_http_latchkey_text_of(number) #number
 #define ngx_http_latchkey_text(number)    ngx_http_latchkey_text_of(number)
 
-/* what "latchkey doctor" finds in the file: the module cannot be loaded there */
+/* "latchkey doctor" finds these in the file, as it cannot load the module */
 const char ngx_http_latchkey_interface[] =
     "latchkey interface " ngx_http_latchkey_text(LATCHKEY_ABI_VERSION) "\n";
 const char ngx_http_latchkey_server[] =
@@ -63,7 +63,7 @@ static const ngx_http_latchkey_symbol_t ngx_http_latchkey_symbols[] = {
 
 _Static_assert(sizeof(ngx_http_latchkey_library_t)
         == NGX_HTTP_LATCHKEY_SYMBOLS * sizeof(void *),
-    "the table of symbols lacks one: its pointer would stay wild");
+    "the table lacks a symbol: its pointer would stay uninitialized");
 
 
 static ngx_int_t ngx_http_latchkey_load_symbol(void *handle, const char *name,
@@ -71,9 +71,9 @@ static ngx_int_t ngx_http_latchkey_load_symbol(void *handle, const char *name,
 
 
 /*
- * Writes a text that ends with a 0 to error and returns NGX_ERROR if this is
- * not a library that the module can use.  What is loaded stays loaded: a Swift
- * runtime cannot be taken out again.
+ * Returns NGX_ERROR after writing a text that ends with a 0 to error, if this is
+ * not a library that the module can use.  A library stays loaded, because a
+ * Swift runtime cannot be unloaded.
  */
 
 ngx_int_t
@@ -108,7 +108,7 @@ ngx_http_latchkey_load_library(ngx_http_latchkey_library_t *library,
         goto missing;
     }
 
-    /* a library with another interface may well lack a function: say why */
+    /* a library with another interface may lack a function: this says why */
 
     version = library->abi_version();
 

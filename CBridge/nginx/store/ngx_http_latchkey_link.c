@@ -1,19 +1,19 @@
 
 /*
  * A link: one connection of a worker to the store, on nginx's event loop.  It
- * moves bytes and tells the gateway when it is open and when it is lost; when
- * to connect, to give up and to try again is for the gateway to say.
+ * moves bytes and notifies the gateway when it is opened and when it is lost;
+ * the gateway decides when to connect, to give up and to try again.
  *
  *     connecting  the socket is being connected
- *     opened      bytes move; a transport with a handshake, such as TLS, has it
- *                 before this and brings its own c->recv and c->send
- *     lost        closed, and the gateway was told
+ *     opened      bytes move; a transport with a handshake, such as TLS, makes
+ *                 it before this and brings its own c->recv and c->send
+ *     lost        closed, and the gateway has been notified
  *
- * Only the handlers of events post a turn: what the gateway itself asked for is
- * followed up by its own settling.
+ * Only the handlers of events post a turn.  What the driver asks of a link, it
+ * follows up in the same turn.
  */
 
-#include "ngx_http_latchkey.h"
+#include "ngx_http_latchkey_store.h"
 
 #include <poll.h>
 
@@ -35,14 +35,6 @@ static void ngx_http_latchkey_link_write_handler(ngx_event_t *wev);
 
 
 void
-ngx_http_latchkey_link_init(ngx_http_latchkey_worker_t *worker, uint32_t number)
-{
-    worker->links[number].worker = worker;
-    worker->links[number].number = number;
-}
-
-
-void
 ngx_http_latchkey_link_open(ngx_http_latchkey_link_t *link,
     const char *endpoint)
 {
@@ -51,6 +43,9 @@ ngx_http_latchkey_link_open(ngx_http_latchkey_link_t *link,
     ngx_http_latchkey_link_close(link);
 
     rc = ngx_http_latchkey_link_connect(link, endpoint);
+
+    ngx_log_debug3(NGX_LOG_DEBUG_HTTP, link->worker->log, 0,
+        "latchkey link %uD: connect to %s: %i", link->number, endpoint, rc);
 
     if (rc == NGX_ERROR) {
         ngx_http_latchkey_link_lost(link);
@@ -93,7 +88,8 @@ ngx_http_latchkey_link_connect(ngx_http_latchkey_link_t *link,
         goto failed;
     }
 
-    if (ngx_http_latchkey_find_endpoint(link->worker->conf, endpoint, pool, &ep)
+    if (ngx_http_latchkey_find_endpoint(link->worker->endpoints, endpoint, pool,
+            &ep)
         != NGX_OK)
     {
         goto failed;
@@ -157,7 +153,7 @@ ngx_http_latchkey_link_connecting_handler(ngx_event_t *ev)
 
     ngx_http_latchkey_link_opened(link);
 
-    /* an edge-triggered event is told once: it may be this one */
+    /* an edge-triggered event comes once, and it may be this one */
 
     if (c->read->ready) {
         ngx_http_latchkey_link_read_handler(c->read);
@@ -210,10 +206,7 @@ ngx_http_latchkey_link_opened(ngx_http_latchkey_link_t *link)
     link->opened = 1;
     link->failures = 0;
 
-    ngx_http_latchkey_announce_streams(worker);
-
-    worker->library.link_opened(worker->gateway, link->number,
-        ngx_http_latchkey_now());
+    ngx_http_latchkey_notify_opened(link);
 }
 
 
@@ -227,10 +220,7 @@ ngx_http_latchkey_link_lost(ngx_http_latchkey_link_t *link)
 
     ngx_http_latchkey_link_close(link);
 
-    ngx_http_latchkey_announce_streams(link->worker);
-
-    link->worker->library.link_closed(link->worker->gateway, link->number,
-        ngx_http_latchkey_now());
+    ngx_http_latchkey_notify_closed(link);
 }
 
 
@@ -263,17 +253,15 @@ ngx_http_latchkey_link_read_handler(ngx_event_t *rev)
     ngx_uint_t reads;
     ngx_connection_t *c;
     ngx_http_latchkey_link_t *link;
-    ngx_http_latchkey_worker_t *worker;
 
     c = rev->data;
     link = c->data;
-    worker = link->worker;
 
-    ngx_http_latchkey_post_turn(worker);
+    ngx_http_latchkey_post_turn(link->worker);
 
     /*
-     * worker_shutdown_timeout is over: the requests have to go, not the link.
-     * On it the worker still tells that it leaves, so that nobody waits for it.
+     * worker_shutdown_timeout has expired: requests must end, but not the link.
+     * The worker still leaves the membership on it, so that no command waits.
      */
 
     c->close = 0;
@@ -295,13 +283,10 @@ ngx_http_latchkey_link_read_handler(ngx_event_t *rev)
             return;
         }
 
-        ngx_http_latchkey_announce_streams(worker);
-
-        worker->library.link_received(worker->gateway, link->number, buffer, n,
-            ngx_http_latchkey_now());
+        ngx_http_latchkey_notify_received(link, buffer, n);
     }
 
-    /* there is more: let others have their turn first */
+    /* there is more: other events get their turn first */
 
     ngx_post_event(rev, &ngx_posted_next_events);
 }
@@ -316,7 +301,7 @@ ngx_http_latchkey_link_write_handler(ngx_event_t *wev)
     c = wev->data;
     link = c->data;
 
-    /* it comes with each answer, too: that bytes may be sent is told at every edge */
+    /* an edge-triggered event comes with each answer as well */
 
     if (link->output->pos == link->output->last) {
         return;
@@ -328,7 +313,7 @@ ngx_http_latchkey_link_write_handler(ngx_event_t *wev)
 
 
 /*
- * What could not be sent stays where it is: TLS must retry the same bytes.
+ * Bytes that could not be sent stay where they are, as TLS must retry the same.
  * Returns NGX_ERROR if the link was lost.
  */
 
@@ -374,7 +359,7 @@ ngx_http_latchkey_link_write(ngx_http_latchkey_link_t *link)
 
         b->pos += n;
 
-        /* a buffer that did not become full holds all there is */
+        /* a buffer that is not full held all the output there was */
 
         if (b->pos == b->last && b->last != b->end) {
             break;
@@ -391,23 +376,23 @@ ngx_http_latchkey_link_write(ngx_http_latchkey_link_t *link)
 
 
 /*
- * Moves bytes without the event loop, for a worker that is about to end.
- * Returns NGX_DONE if no link is left to wait for.
+ * Moves bytes without the event loop, for a worker that is exiting.  links are
+ * all LATCHKEY_LINKS_MAX.  Returns NGX_DONE if no link is left to wait for.
  */
 
 ngx_int_t
-ngx_http_latchkey_links_wait(ngx_http_latchkey_worker_t *worker,
+ngx_http_latchkey_links_wait(ngx_http_latchkey_link_t *links,
     ngx_msec_t timeout)
 {
     nfds_t i, n;
     struct pollfd fds[LATCHKEY_LINKS_MAX];
     ngx_connection_t *c;
-    ngx_http_latchkey_link_t *link, *links[LATCHKEY_LINKS_MAX];
+    ngx_http_latchkey_link_t *link, *polled[LATCHKEY_LINKS_MAX];
 
     n = 0;
 
     for (i = 0; i < LATCHKEY_LINKS_MAX; i++) {
-        link = &worker->links[i];
+        link = &links[i];
 
         if (link->connection == NULL) {
             continue;
@@ -420,7 +405,7 @@ ngx_http_latchkey_links_wait(ngx_http_latchkey_worker_t *worker,
             fds[n].events |= POLLOUT;
         }
 
-        links[n++] = link;
+        polled[n++] = link;
     }
 
     if (n == 0) {
@@ -432,7 +417,7 @@ ngx_http_latchkey_links_wait(ngx_http_latchkey_worker_t *worker,
     }
 
     for (i = 0; i < n; i++) {
-        c = links[i]->connection;
+        c = polled[i]->connection;
 
         if (fds[i].revents & ~POLLOUT) {
             c->read->ready = 1;
@@ -440,7 +425,7 @@ ngx_http_latchkey_links_wait(ngx_http_latchkey_worker_t *worker,
             c->read->handler(c->read);
         }
 
-        if ((fds[i].revents & POLLOUT) && links[i]->connection == c) {
+        if ((fds[i].revents & POLLOUT) && polled[i]->connection == c) {
             c->write->ready = 1;
             c->write->handler(c->write);
         }

@@ -1,19 +1,18 @@
 import KeyFormat
 
-/// Finds the slot of a locator: a table with open addressing, half empty, without holes left behind
-/// by what was removed.
+/// A hash table from locators to slots: open addressing, at most half full, no tombstones.
 ///
-/// An entry has a part of the locator's hash beside the slot: the record of another locator, far away
-/// in memory, is hardly ever looked at.
+/// An entry holds a part of the locator's hash beside the slot. The record of another locator, far away
+/// in memory, is therefore hardly ever read.
 struct CacheIndex: ~Copyable {
-    /// In the low bits slot numbers plus one, in the others a part of the hash; 0 where nothing is.
-    /// Memory that was never written to costs nothing.
+    /// Slot plus one in the low bits, a part of the hash in the others; 0 where there is no entry.
+    /// Untouched memory costs nothing.
     private let table: UnsafeMutablePointer<UInt32>
     private let memory: HugePages
     private let mask: Int
     private let slotMask: UInt32
 
-    /// - Parameter countMax: Most locators that will be in it at a time.
+    /// - Parameter countMax: Most locators at a time.
     init(countMax: Int) {
         var capacity = 16
         while capacity < 2 * countMax { capacity *= 2 }
@@ -23,9 +22,9 @@ struct CacheIndex: ~Copyable {
         table = memory.start.bindMemory(to: UInt32.self, capacity: capacity)
     }
 
-    /// The slot of a locator, where it has one.
+    /// The slot of a locator, if it has one.
     ///
-    /// - Parameter locators: Tells the locator of a slot that is in use.
+    /// - Parameter locators: The locator of a used slot.
     @inline(__always)
     func slot(of locator: Locator, _ locators: (Int) -> Locator) -> Int? {
         let hash = locator.tableHash
@@ -41,7 +40,7 @@ struct CacheIndex: ~Copyable {
         return nil
     }
 
-    /// Adds a locator that is not there.
+    /// Adds a locator that the table does not hold.
     mutating func insert(_ locator: Locator, slot: Int) {
         let hash = locator.tableHash
         var position = home(hash)
@@ -49,7 +48,7 @@ struct CacheIndex: ~Copyable {
         table[position] = UInt32(slot + 1) | tag(hash)
     }
 
-    /// Removes a locator, and moves up those behind it that are not where they would be found.
+    /// Removes a locator, and shifts back the entries behind it that would no longer be found.
     mutating func remove(_ locator: Locator, _ locators: (Int) -> Locator) {
         var hole = home(locator.tableHash)
         while table[hole] != 0, locators(slot(at: hole)) != locator {
@@ -68,7 +67,7 @@ struct CacheIndex: ~Copyable {
         table[hole] = 0
     }
 
-    /// The slot of an entry that is there.
+    /// The slot of an entry.
     @inline(__always)
     private func slot(at position: Int) -> Int { Int(table[position] & slotMask) - 1 }
 

@@ -1,9 +1,7 @@
-/// What a worker remembers of a key that it has verified, to recognize it at a fraction of the cost:
-/// SipHash-2-4 with 128 bits (Aumasson and Bernstein, 2012) under a secret that the worker makes up
-/// for itself.
+/// Identifies a verified key at a fraction of an HMAC's cost: SipHash-2-4 with 128 bits (Aumasson and
+/// Bernstein, 2012) under a random secret of this worker.
 ///
-/// Who does not know the secret can neither find a second text with the same fingerprint nor learn
-/// the text from it.
+/// Without the secret nobody can find a second text with the same fingerprint, or recover the text.
 struct Fingerprint: Sendable {
     private let low: UInt64
     private let high: UInt64
@@ -13,32 +11,32 @@ struct Fingerprint: Sendable {
         self.high = high
     }
 
-    /// No text's fingerprint: a place to be written to.
+    /// No text's fingerprint.
     static let none = Fingerprint(0, 0)
 
-    /// A number for tables: whoever does not know the secret cannot choose it.
+    /// A hash for tables. Without the secret nobody can choose it.
     @inline(__always)
     var tableHash: UInt64 { low }
 
-    /// The 16 bytes, in the order in which they are published.
+    /// The 16 bytes in the order of SipHash's test vectors.
     var bytes: [UInt8] {
         [low, high].flatMap { word in (0..<8).map { UInt8(truncatingIfNeeded: word >> (8 * $0)) } }
     }
 }
 
 extension Fingerprint: Equatable {
-    /// Compares in a time that does not depend on where the values differ.
+    /// Compares in constant time.
     @inline(__always)
     static func == (left: Fingerprint, right: Fingerprint) -> Bool {
         (left.low ^ right.low) | (left.high ^ right.high) == 0
     }
 }
 
-/// Takes the fingerprints of texts.
+/// Computes fingerprints.
 struct Fingerprinter: Sendable {
     private let secret: (UInt64, UInt64)
 
-    /// A fingerprinter whose secret nobody else has.
+    /// A fingerprinter with a secret of its own.
     init() {
         self.init(secret: (.random(in: .min ... .max), .random(in: .min ... .max)))
     }

@@ -1,9 +1,9 @@
 import Glibc
 
-/// Memory of zeros that is looked up at random, in huge pages where the system has them: with small
-/// ones, finding the page costs as much as the lookup.
+/// Zeroed memory for random access, in huge pages where the system has them: with small pages the TLB
+/// miss costs as much as the access.
 ///
-/// What was never touched costs nothing; what is touched, up to two megabytes at a time.
+/// Untouched memory costs nothing. Touched memory is committed up to two megabytes at a time.
 struct HugePages: ~Copyable {
     private static let hugePageLength = 2 << 20
 
@@ -11,7 +11,7 @@ struct HugePages: ~Copyable {
     private let mapping: UnsafeMutableRawPointer
     private let mappingLength: Int
 
-    /// Memory for so many bytes. Without it a worker cannot begin: there is nothing to go on with.
+    /// Maps memory. A worker that gets none cannot start.
     init(byteCount: Int) {
         mappingLength = byteCount + Self.hugePageLength
         mapping = mmap(

@@ -2,7 +2,7 @@ import KeyFormat
 import Keyring
 import RedisClient
 
-/// Reads records: makes the commands, proves the replies, and fills the cache.
+/// Reads records: sends the commands, proves the replies, and fills the cache.
 struct RecordReader {
     /// A record that its seal proves.
     struct Record {
@@ -27,11 +27,21 @@ struct RecordReader {
         self.storesStamps = storesStamps
     }
 
-    /// The command that reads a record, and its purpose.
-    mutating func command(_ locator: Locator) -> (RedisCommand, CommandTag.Purpose) {
-        cache.hasStamp(locator)
-            ? (stampQuery.command(locator), .stampRead)
-            : (recordQuery.command(locator), .recordRead)
+    /// Sends a read. Returns `false` where the link is not ready.
+    mutating func send(
+        _ read: (id: InflightReads.ID, locator: Locator),
+        over link: inout RedisLink,
+        _ now: MonotonicTime
+    ) -> Bool {
+        let hasStamp = cache.hasStamp(read.locator)
+        let tag = CommandTag(
+            purpose: hasStamp ? .stampRead : .recordRead,
+            number: UInt64(read.id),
+            sentAt: now
+        )
+        return hasStamp
+            ? link.send(stampQuery.command(read.locator), tag: tag, now: now)
+            : link.send(recordQuery.command(read.locator), tag: tag, now: now)
     }
 
     /// Proves the reply to a whole record.

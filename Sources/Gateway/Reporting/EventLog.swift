@@ -1,12 +1,12 @@
 import DequeModule
 import RedisClient
 
-/// Lines for the error log: of each kind at most one a second, with the number of those left out.
+/// Lines for the error log: at most one a second of each kind, with the number of suppressed ones.
 ///
-/// How things stand must be the last word: of lines that tell it, the last one comes late rather
-/// than never, unless another state has come first.
+/// The last line about a state must be true. A suppressed line that reports a state is therefore written
+/// late, unless another state has been reported meanwhile.
 public struct EventLog {
-    /// How grave a line is.
+    /// The severity of a line.
     public enum Level: Sendable {
         case error
         case warning
@@ -15,13 +15,13 @@ public struct EventLog {
 
     /// A line to be written.
     public struct Line: Sendable {
-        /// How grave it is.
+        /// Its severity.
         public let level: Level
-        /// Printable ASCII without a key or secret.
+        /// Printable ASCII, without keys or secrets.
         public let text: String
     }
 
-    /// What lines are counted together.
+    /// Lines of a kind are limited together.
     enum Kind: Int, CaseIterable {
         case storeLost
         case storeReady
@@ -41,7 +41,7 @@ public struct EventLog {
             }
         }
 
-        /// Of what the line tells how it stands.
+        /// The state that the line reports, if it reports one.
         var subject: Subject? {
             switch self {
             case .storeLost, .storeReady: .store
@@ -52,7 +52,7 @@ public struct EventLog {
         }
     }
 
-    /// What stands one way or another.
+    /// What has a state.
     enum Subject: Int, CaseIterable {
         case store
         case tracking
@@ -60,7 +60,7 @@ public struct EventLog {
 
     private struct Rate {
         var next = MonotonicTime.origin
-        var leftOut = 0
+        var suppressed = 0
     }
 
     private struct LateLine {
@@ -77,7 +77,7 @@ public struct EventLog {
     /// When ``writeLate(_:)`` has something to do.
     private(set) var due = MonotonicTime.never
 
-    /// Notes an event; its text is made only where it is written.
+    /// Logs an event. Its text is built only if it is written.
     mutating func note(_ kind: Kind, _ now: MonotonicTime, _ text: @autoclosure () -> String) {
         let isDue = rates[kind.rawValue].next <= now
         if let subject = kind.subject {
@@ -85,13 +85,13 @@ public struct EventLog {
             findDue()
         }
         guard isDue else {
-            rates[kind.rawValue].leftOut += 1
+            rates[kind.rawValue].suppressed += 1
             return
         }
-        write(kind, text(), leftOut: rates[kind.rawValue].leftOut, now)
+        write(kind, text(), suppressed: rates[kind.rawValue].suppressed, now)
     }
 
-    /// Writes what had to wait for its second to be over.
+    /// Writes the late lines that are due.
     mutating func writeLate(_ now: MonotonicTime) {
         guard due <= now else { return }
         for subject in Subject.allCases {
@@ -99,12 +99,12 @@ public struct EventLog {
                 continue
             }
             late[subject.rawValue] = nil
-            write(line.kind, line.text, leftOut: rates[line.kind.rawValue].leftOut - 1, now)
+            write(line.kind, line.text, suppressed: rates[line.kind.rawValue].suppressed - 1, now)
         }
         findDue()
     }
 
-    /// Hands over the next line.
+    /// The next line.
     mutating func next() -> Line? { lines.popFirst() }
 
     private mutating func findDue() {
@@ -113,8 +113,10 @@ public struct EventLog {
         }
     }
 
-    private mutating func write(_ kind: Kind, _ text: String, leftOut: Int, _ now: MonotonicTime) {
-        let remark = leftOut == 0 ? "" : " (\(leftOut) more lines of this kind were left out)"
+    private mutating func write(_ kind: Kind, _ text: String, suppressed: Int, _ now: MonotonicTime)
+    {
+        let remark =
+            suppressed == 0 ? "" : " (\(suppressed) more lines of this kind were suppressed)"
         lines.append(Line(level: kind.level, text: text + remark))
         rates[kind.rawValue] = Rate(next: now.advanced(byMilliseconds: Self.pauseMilliseconds))
     }

@@ -1,15 +1,14 @@
 import RedisClient
 
-/// What a gatekeeper has counted since it was made, and how it stands.
+/// A gatekeeper's counters, since it was created, and gauges.
 ///
-/// To count moves a few numbers and allocates nothing. What came of checks is not counted here: that
-/// is known to whoever asked.
+/// Results of checks are not among them: the caller counts those.
 public struct GatewayMetrics: Sendable {
-    /// What became of connections of one kind.
+    /// Connections of one link.
     public struct LinkCounts: Sendable {
-        /// Those over which commands could go.
+        /// Number of connections that became ready.
         public private(set) var connections: UInt64 = 0
-        /// Those of them that were lost.
+        /// Number of those that were lost.
         public private(set) var losses: UInt64 = 0
         private var isUp = false
 
@@ -18,61 +17,60 @@ public struct GatewayMetrics: Sendable {
             connections &+= 1
         }
 
-        /// Attempts that came to no connection end here too, and are no losses.
+        /// Also called for attempts that failed, which are no losses.
         mutating func disconnected() {
             if isUp { losses &+= 1 }
             isUp = false
         }
     }
 
-    /// For how long checks waited for the store, whatever came of it.
+    /// How long checks waited for the store, whatever they came to.
     public internal(set) var storeWaits = DurationHistogram()
-    /// How long after a change this worker confirmed it, by the clocks of both machines.
+    /// From a change to its acknowledgment by this worker, by the clocks of both machines.
     public internal(set) var changeDelays = DurationHistogram()
 
-    /// Records that were asked for.
+    /// Number of records that were read.
     public internal(set) var storeReads: UInt64 = 0
-    /// The connection on which is asked and written.
+    /// The link for reads and writes.
     public internal(set) var data = LinkCounts()
-    /// The connection on which is told.
+    /// The link for invalidations.
     public internal(set) var invalidation = LinkCounts()
 
-    /// Records of which the store told that they have changed.
+    /// Number of records that were invalidated one by one.
     public internal(set) var invalidations: UInt64 = 0
-    /// How often the store told that all records may have changed.
+    /// Number of times that all records were invalidated.
     public internal(set) var flushes: UInt64 = 0
-    /// Changes that were confirmed.
+    /// Number of barriers, each counted once.
     public internal(set) var barriersAcknowledged: UInt64 = 0
 
-    /// Records that were given up for others.
+    /// Number of records that were evicted.
     public internal(set) var cacheEvictions: UInt64 = 0
-    /// Open requests that were handed out to be ended.
+    /// Number of open requests that were handed out to be ended.
     public internal(set) var streamsEnded: UInt64 = 0
 
-    /// Records that are kept now.
+    /// Number of cached records, valid or not.
     public internal(set) var cacheRecords: UInt64 = 0
-    /// Requests that are open now and can be ended.
+    /// Number of open requests.
     public internal(set) var streamsOpen: UInt64 = 0
-    /// When the lease ends; the clock's origin where nothing is trusted.
+    /// When the lease ends; the clock's origin without one.
     public internal(set) var trustedUntil = MonotonicTime.origin
 }
 
-/// Durations, counted by their length.
+/// A histogram of durations.
 public struct DurationHistogram: Sendable {
-    /// Number of buckets; the last one holds what is in no other.
+    /// Number of buckets. The last one has no bound.
     public static let bucketCount = 17
 
-    /// The longest duration of the first bucket; those of the others are 2, 5, 10, 20, … times as
-    /// long.
+    /// The bound of the first bucket. Those of the others are 2, 5, 10, 20, … times that.
     private static let firstNanoseconds: UInt64 = 100_000
 
-    /// How many durations there were in each bucket and in none before it.
+    /// Number of durations in each bucket, without those in the buckets before it.
     public private(set) var counts = InlineArray<17, UInt64>(repeating: 0)
 
     /// The sum of all durations.
     public private(set) var sumNanoseconds: UInt64 = 0
 
-    /// Counts the time between two moments.
+    /// Counts the time between two moments; nothing if the second is earlier.
     mutating func add(from start: MonotonicTime, to end: MonotonicTime) {
         add(nanoseconds: end < start ? 0 : end.nanoseconds - start.nanoseconds)
     }

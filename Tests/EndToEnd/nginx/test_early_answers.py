@@ -55,9 +55,9 @@ def test_a_return_in_a_protected_location_is_warned_of(gate, directives):
 
 
 @pytest.mark.parametrize("directives, what", [
-    ("latchkey on; rewrite ^ /elsewhere last;", "leaves for another"),
-    ("latchkey on; rewrite ^/mine/(.*)$ /elsewhere/$1; proxy_pass http://unix:api.sock;", "leaves for another"),
-    ("latchkey on; if ($arg_x ~ y) { set $y 1; } set $z 1; rewrite ^ /elsewhere last;", "leaves for another"),
+    ("latchkey on; rewrite ^ /elsewhere last;", "leads elsewhere"),
+    ("latchkey on; rewrite ^/mine/(.*)$ /elsewhere/$1; proxy_pass http://unix:api.sock;", "leads elsewhere"),
+    ("latchkey on; if ($arg_x ~ y) { set $y 1; } set $z 1; rewrite ^ /elsewhere last;", "leads elsewhere"),
     ("latchkey on; rewrite ^ /elsewhere permanent;", "answers"),
     ("latchkey on; rewrite ^ https://example.com/signed;", "answers"),
 ])
@@ -77,7 +77,7 @@ def test_a_page_of_the_server_for_what_a_protected_location_returns_is_warned_of
 @pytest.mark.parametrize("directives, what", [
     ("latchkey_verify; return 204;", '"return" answers in location "/mine"'),
     ("latchkey_verify; error_page 404 = @app; return 404;", '"return" and its "error_page" answer'),
-    ("latchkey_verify; rewrite ^ /elsewhere last;", '"rewrite" leaves for another in location "/mine"'),
+    ("latchkey_verify; rewrite ^ /elsewhere last;", '"rewrite" leads elsewhere in location "/mine"'),
     ("latchkey_verify; try_files /page =404;", '"try_files" answers in location "/mine"'),
     *((f"{first} {second}", "latchkey_verify")
       for other in ("proxy_pass http://unix:api.sock;", "empty_gif;", "stub_status;", "latchkey_metrics;")
@@ -109,7 +109,7 @@ CHECK = "location = /check { latchkey_verify; }"
 def test_a_rewrite_of_the_server_that_moves_a_check_is_warned_of(gate, directives):
     (warning,) = warnings(gate, f"{directives}\n        {CHECK}")
 
-    assert '"rewrite" of the server leaves for another in location "/check"' in warning
+    assert '"rewrite" of the server leads elsewhere in location "/check"' in warning
     assert warning.endswith(f"nginx.conf:{line_of(gate, 'location = /check')}")
 
 

@@ -51,7 +51,7 @@ def test_an_open_request_ends_with_its_key(streams, kind, command):
 
     streams.upstream.wait_until_idle()
     assert streams.gate.request(key=key).result == "revoked"
-    assert streams.gate.nginx.lines("the request is ended, because its key was replaced, revoked or has expired")
+    assert streams.gate.nginx.lines("request ended: its key was replaced or revoked, or has expired")
 
 
 @under_either_consistency

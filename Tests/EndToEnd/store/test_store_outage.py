@@ -232,7 +232,7 @@ def test_the_last_word_of_the_error_log_on_news_is_true_when_they_come_and_go_qu
     gate.wait_for_entries()
 
     def last():
-        return gate.nginx.lines("tell")[-1]
+        return gate.nginx.lines("invalidations")[-1]
 
     wait_until(lambda: "sends invalidations" in last(), "the log says that invalidations arrive again")
 

@@ -1,12 +1,12 @@
 
 /*
- * Keys are told from other text by their form, "<prefix>_<locator>_<secret>…",
- * and starred from the secret on.  What the rest of a key holds is not asked: a
- * secret without its last characters is as good as whole.  Any character may be
+ * Keys are recognized by their form, "<prefix>_<locator>_<secret>…", and replaced
+ * by asterisks from the secret on.  The checksum is not verified: a secret that
+ * lacks its last characters must not be logged either.  Any character may be
  * percent-encoded.
  */
 
-#include "ngx_http_latchkey.h"
+#include "ngx_http_latchkey_secrecy.h"
 
 
 #define NGX_HTTP_LATCHKEY_LOCATOR_LENGTH 14
@@ -21,7 +21,7 @@ static ngx_uint_t ngx_http_latchkey_is_digit(ngx_uint_t ch);
 
 
 void
-ngx_http_latchkey_star(u_char *p, size_t len)
+ngx_http_latchkey_redact(u_char *p, size_t len)
 {
     u_char *end, *last;
 
@@ -35,10 +35,10 @@ ngx_http_latchkey_star(u_char *p, size_t len)
 }
 
 
-/* Stars in a copy, which takes the place of a text that others still need. */
+/* Redacts a copy, which replaces the text: the original is still in use. */
 
 void
-ngx_http_latchkey_star_copy(ngx_pool_t *pool, ngx_str_t *text)
+ngx_http_latchkey_redact_copy(ngx_pool_t *pool, ngx_str_t *text)
 {
     u_char *p, *last;
 
@@ -56,7 +56,7 @@ ngx_http_latchkey_star_copy(ngx_pool_t *pool, ngx_str_t *text)
 
     text->data = p;
 
-    ngx_http_latchkey_star(text->data, text->len);
+    ngx_http_latchkey_redact(text->data, text->len);
 }
 
 
@@ -90,7 +90,7 @@ ngx_http_latchkey_find_secret(u_char *p, u_char *end, u_char **last)
             break;
         }
 
-        /* a locator stands between two underscores, a secret behind it */
+        /* a locator stands between two underscores, the secret after it */
 
         is_secret = (is_part && digits == NGX_HTTP_LATCHKEY_LOCATOR_LENGTH
             && ch == '_');
@@ -109,7 +109,7 @@ ngx_http_latchkey_find_secret(u_char *p, u_char *end, u_char **last)
 }
 
 
-/* A few instructions tell that most texts hold no key. */
+/* Most texts hold no key, and a few instructions suffice to see that. */
 
 static u_char *
 ngx_http_latchkey_find_form(u_char *p, u_char *end)
@@ -131,7 +131,7 @@ ngx_http_latchkey_find_form(u_char *p, u_char *end)
 }
 
 
-/* The next octet of a text, decoded. */
+/* Returns the next octet, decoded, and moves *p behind it. */
 
 static ngx_uint_t
 ngx_http_latchkey_octet(u_char **p, const u_char *end)

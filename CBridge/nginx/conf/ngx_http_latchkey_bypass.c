@@ -1,41 +1,41 @@
 
 /*
- * What answers, or leaves a location, in the REWRITE phase: before any check.
- * It is warned of where a location is protected, and refused where a location
- * is a check itself.
+ * Directives that answer, or leave a location, in the REWRITE phase: before any
+ * check.  In a protected location they cause a warning, in a latchkey_verify
+ * location an error.
  *
- * What a location does there is known to nginx's rewrite module, as code of the
- * script engine.  The configuration of that module is private, and so is that of
- * try_files; both have begun with a pointer in every version so far.  They are
- * only read, and in versions that are not known yet not even that.
+ * nginx's rewrite module keeps them as code of the script engine.  Its
+ * configuration is private, and so is that of try_files; both have begun with a
+ * pointer in every version so far.  They are only read, and only in versions
+ * whose source has been checked.
  */
 
-#include "ngx_http_latchkey.h"
+#include "ngx_http_latchkey_conf.h"
 
 
-/* The last version of which it is known. */
+/* The last version whose source has been checked. */
 #define NGX_HTTP_LATCHKEY_PRIVATE_KNOWN 1031005
 
 
-static const char *ngx_http_latchkey_early_code(ngx_conf_t *cf,
+static const char *ngx_http_latchkey_bypass_code(ngx_conf_t *cf,
     ngx_uint_t inherited);
-static const char *ngx_http_latchkey_early_return(ngx_conf_t *cf,
+static const char *ngx_http_latchkey_bypass_return(ngx_conf_t *cf,
     ngx_http_script_return_code_t *code, ngx_uint_t inherited);
 #if (NGX_PCRE)
-static const char *ngx_http_latchkey_early_rewrite(
+static const char *ngx_http_latchkey_bypass_rewrite(
     ngx_http_script_regex_code_t *code);
 #endif
 static ngx_uint_t ngx_http_latchkey_moved_by_server(ngx_conf_t *cf);
 static void *ngx_http_latchkey_private_pointer(ngx_conf_t *cf,
     void **loc_conf, const char *module);
-static void ngx_http_latchkey_log_early(ngx_conf_t *cf, ngx_uint_t level,
+static void ngx_http_latchkey_log_bypass(ngx_conf_t *cf, ngx_uint_t level,
     const char *what, ngx_http_latchkey_place_t *place);
 
 
-/* Looks at the location whose configuration is being merged. */
+/* Checks the location whose configuration is being merged. */
 
 ngx_int_t
-ngx_http_latchkey_examine_early(ngx_conf_t *cf,
+ngx_http_latchkey_check_bypass(ngx_conf_t *cf,
     ngx_http_latchkey_loc_conf_t *llcf, ngx_uint_t inherited)
 {
     const char *what;
@@ -45,12 +45,12 @@ ngx_http_latchkey_examine_early(ngx_conf_t *cf,
         return NGX_OK;
     }
 
-    what = ngx_http_latchkey_early_code(cf, inherited);
+    what = ngx_http_latchkey_bypass_code(cf, inherited);
 
     if (!llcf->verify) {
 
         if (what) {
-            ngx_http_latchkey_log_early(cf, NGX_LOG_WARN, what, &llcf->place);
+            ngx_http_latchkey_log_bypass(cf, NGX_LOG_WARN, what, &llcf->place);
         }
 
         return NGX_OK;
@@ -68,30 +68,30 @@ ngx_http_latchkey_examine_early(ngx_conf_t *cf,
     if (what == NULL) {
 
         if (ngx_http_latchkey_moved_by_server(cf)) {
-            ngx_http_latchkey_log_early(cf, NGX_LOG_WARN,
-                "\"rewrite\" of the server leaves for another",
+            ngx_http_latchkey_log_bypass(cf, NGX_LOG_WARN,
+                "\"rewrite\" of the server leads elsewhere",
                 &llcf->verify_place);
         }
 
         return NGX_OK;
     }
 
-    ngx_http_latchkey_log_early(cf, NGX_LOG_EMERG, what, &llcf->verify_place);
+    ngx_http_latchkey_log_bypass(cf, NGX_LOG_EMERG, what, &llcf->verify_place);
 
     return NGX_ERROR;
 }
 
 
 /*
- * Instructions begin with the address of what carries them out.  What "if"
- * makes conditional is passed over: it may well be meant for those who have no
- * key, such as preflights.
+ * Each instruction begins with the address of the function that carries it out.
+ * The block of an "if" is skipped: it may be meant for requests without a key,
+ * such as preflights.
  *
- * Where a whole server is protected, what is left for is protected, too.
+ * If the mode is inherited, a location that a rewrite leads to inherits it too.
  */
 
 static const char *
-ngx_http_latchkey_early_code(ngx_conf_t *cf, ngx_uint_t inherited)
+ngx_http_latchkey_bypass_code(ngx_conf_t *cf, ngx_uint_t inherited)
 {
     u_char *p, *end;
     const char *what, *rewritten;
@@ -121,7 +121,7 @@ ngx_http_latchkey_early_code(ngx_conf_t *cf, ngx_uint_t inherited)
         }
 
         if (code == ngx_http_script_return_code) {
-            what = ngx_http_latchkey_early_return(cf,
+            what = ngx_http_latchkey_bypass_return(cf,
                 (ngx_http_script_return_code_t *) p, inherited);
 
             return what ? what : rewritten;
@@ -132,7 +132,7 @@ ngx_http_latchkey_early_code(ngx_conf_t *cf, ngx_uint_t inherited)
             && rewritten == NULL
             && (size_t) (end - p) >= sizeof(ngx_http_script_regex_code_t))
         {
-            rewritten = ngx_http_latchkey_early_rewrite(
+            rewritten = ngx_http_latchkey_bypass_rewrite(
                 (ngx_http_script_regex_code_t *) p);
         }
 #endif
@@ -159,7 +159,7 @@ ngx_http_latchkey_early_code(ngx_conf_t *cf, ngx_uint_t inherited)
 
 
 static const char *
-ngx_http_latchkey_early_return(ngx_conf_t *cf,
+ngx_http_latchkey_bypass_return(ngx_conf_t *cf,
     ngx_http_script_return_code_t *code, ngx_uint_t inherited)
 {
     ngx_http_core_loc_conf_t *clcf;
@@ -202,25 +202,25 @@ ngx_http_latchkey_find_page(ngx_array_t *pages, ngx_uint_t status)
 
 #if (NGX_PCRE)
 
-/* A condition of "if" is such code, too, and so is a "rewrite" that stays. */
+/* The condition of an "if" is such code too, and so is a "rewrite" with "break". */
 
 static const char *
-ngx_http_latchkey_early_rewrite(ngx_http_script_regex_code_t *code)
+ngx_http_latchkey_bypass_rewrite(ngx_http_script_regex_code_t *code)
 {
     if (code->test || !code->uri || code->break_cycle) {
         return NULL;
     }
 
     return code->redirect ? "\"rewrite\" answers"
-                          : "\"rewrite\" leaves for another";
+                          : "\"rewrite\" leads elsewhere";
 }
 
 #endif
 
 
 /*
- * What a server rewrites, it rewrites in subrequests as well: auth_request then
- * asks another location.  Whether the condition of an "if" holds is not known.
+ * The server's rewrites apply to subrequests as well, so auth_request would ask
+ * another location.  The condition of an "if" cannot be evaluated here.
  */
 
 static ngx_uint_t
@@ -288,7 +288,7 @@ ngx_http_latchkey_private_pointer(ngx_conf_t *cf, void **loc_conf,
 
 
 static void
-ngx_http_latchkey_log_early(ngx_conf_t *cf, ngx_uint_t level, const char *what,
+ngx_http_latchkey_log_bypass(ngx_conf_t *cf, ngx_uint_t level, const char *what,
     ngx_http_latchkey_place_t *place)
 {
     ngx_http_core_loc_conf_t *clcf;
@@ -298,13 +298,13 @@ ngx_http_latchkey_log_early(ngx_conf_t *cf, ngx_uint_t level, const char *what,
     if (clcf->name.len == 0 && !clcf->noname) {
         ngx_log_error(level, cf->log, 0,
             "%s in a server before a key is checked, "
-            "as \"latchkey\" demands in %V:%ui",
+            "as \"latchkey\" requires in %V:%ui",
             what, &place->file, place->line);
         return;
     }
 
     ngx_log_error(level, cf->log, 0,
         "%s in location \"%V\" before a key is checked, "
-        "as \"latchkey\" demands in %V:%ui",
+        "as \"latchkey\" requires in %V:%ui",
         what, &clcf->name, &place->file, place->line);
 }

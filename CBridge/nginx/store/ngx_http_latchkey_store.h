@@ -1,0 +1,229 @@
+
+/*
+ * The store, as one worker sees it.  From the top down:
+ *
+ *   link      a connection to the store
+ *   gateway   the gateway of a worker: checks, open streams, the time
+ *   endpoint  the addresses of the store
+ *   library   liblatchkey.so, loaded by hand
+ *
+ * Owner:     a worker struct and its links belong to the driver, streams to the
+ *            contexts of their requests.
+ * Lifetime:  a worker lasts from the start of its process until its exit.
+ * NULL:      no pointer here is NULL unless its comment says so.
+ * Thread:    the only thread of the worker; nothing is locked.
+ */
+
+#ifndef _NGX_HTTP_LATCHKEY_STORE_H_INCLUDED_
+#define _NGX_HTTP_LATCHKEY_STORE_H_INCLUDED_
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_event.h>
+#include <ngx_event_connect.h>
+
+#include "latchkey.h"
+
+
+/* The functions of latchkey.h, each with its prototype there. */
+
+typedef struct {
+    __typeof__(latchkey_abi_version) *abi_version;
+    __typeof__(latchkey_prepare) *prepare;
+    __typeof__(latchkey_endpoints) *endpoints;
+    __typeof__(latchkey_gateway_new) *gateway_new;
+    __typeof__(latchkey_gateway_free) *gateway_free;
+    __typeof__(latchkey_check_begin) *check_begin;
+    __typeof__(latchkey_check_cancel) *check_cancel;
+    __typeof__(latchkey_check_next) *check_next;
+    __typeof__(latchkey_checks_waiting) *checks_waiting;
+    __typeof__(latchkey_stream_open) *stream_open;
+    __typeof__(latchkey_stream_close) *stream_close;
+    __typeof__(latchkey_stream_next) *stream_next;
+    __typeof__(latchkey_link_next) *link_next;
+    __typeof__(latchkey_link_opened) *link_opened;
+    __typeof__(latchkey_link_closed) *link_closed;
+    __typeof__(latchkey_link_received) *link_received;
+    __typeof__(latchkey_link_output) *link_output;
+    __typeof__(latchkey_tick) *tick;
+    __typeof__(latchkey_finish) *finish;
+    __typeof__(latchkey_unconfirmed) *unconfirmed;
+    __typeof__(latchkey_metrics_read) *metrics_read;
+    __typeof__(latchkey_log_next) *log_next;
+} ngx_http_latchkey_library_t;
+
+
+typedef struct {
+    ngx_str_t text; /* as the gateway writes it */
+    ngx_addr_t *addrs;
+    ngx_uint_t naddrs;
+} ngx_http_latchkey_endpoint_t;
+
+
+/* An admitted request that is to be ended with its key. */
+
+typedef struct {
+    ngx_queue_t announcement; /* linked: the gateway does not know it yet */
+    uint64_t id;              /* not 0: the gateway knows it */
+
+    void *data; /* what the gateway hands back to have it ended */
+    const latchkey_decision *decision;
+} ngx_http_latchkey_stream_t;
+
+
+/*
+ * A worker's gateway.  What only reads from it may call the library directly;
+ * what it has to hear goes through the functions below, because open streams
+ * must be announced first.
+ */
+
+typedef struct {
+    latchkey_gateway *gateway;
+    ngx_http_latchkey_library_t library;
+
+    ngx_event_t turn;          /* posted: the gateway is driven in this turn */
+    ngx_queue_t announcements; /* of ngx_http_latchkey_stream_t */
+
+    ngx_array_t *endpoints; /* of ngx_http_latchkey_endpoint_t: those resolved */
+    ngx_log_t *log;
+} ngx_http_latchkey_worker_t;
+
+
+/* A connection to the store; the gateway knows it by its number. */
+
+typedef struct {
+    ngx_http_latchkey_worker_t *worker;
+    uint32_t number;
+
+    ngx_connection_t *connection; /* NULL: closed */
+    ngx_buf_t *output;            /* moved out of the gateway, not sent yet */
+
+    ngx_addr_t *address;
+    ngx_uint_t failures; /* to connect, in a row: picks the next address */
+    ngx_log_t log;       /* of the attempt to connect */
+    time_t logged;
+
+    unsigned opened:1; /* the gateway has been notified */
+} ngx_http_latchkey_link_t;
+
+
+/* library */
+
+ngx_int_t ngx_http_latchkey_load_library(ngx_http_latchkey_library_t *library,
+    ngx_str_t *path, char *error, size_t size);
+
+
+/* endpoint */
+
+ngx_int_t ngx_http_latchkey_resolve_endpoints(ngx_pool_t *pool,
+    ngx_array_t *endpoints, u_char *lines, size_t length, char *error,
+    size_t size);
+ngx_int_t ngx_http_latchkey_find_endpoint(ngx_array_t *endpoints,
+    const char *name, ngx_pool_t *pool, ngx_http_latchkey_endpoint_t *endpoint);
+
+
+/* gateway */
+
+extern ngx_str_t ngx_http_latchkey_result_names[];
+extern ngx_str_t ngx_http_latchkey_source_names[];
+
+ngx_int_t ngx_http_latchkey_create_gateway(ngx_http_latchkey_worker_t *worker,
+    ngx_str_t *library, ngx_array_t *directives, ngx_str_t *secrets,
+    ngx_str_t *hostname, latchkey_fault *fault);
+void ngx_http_latchkey_free_gateway(ngx_http_latchkey_worker_t *worker);
+
+uint64_t ngx_http_latchkey_begin_check(ngx_http_latchkey_worker_t *worker,
+    void *data, ngx_str_t *credential, latchkey_decision *decision);
+void ngx_http_latchkey_cancel_check(ngx_http_latchkey_worker_t *worker,
+    uint64_t ticket);
+
+void ngx_http_latchkey_drop_stream(ngx_http_latchkey_worker_t *worker,
+    ngx_http_latchkey_stream_t *stream);
+ngx_uint_t ngx_http_latchkey_announce_streams(
+    ngx_http_latchkey_worker_t *worker);
+
+uint64_t ngx_http_latchkey_tick(ngx_http_latchkey_worker_t *worker,
+    latchkey_time *now);
+void ngx_http_latchkey_finish(ngx_http_latchkey_worker_t *worker);
+void ngx_http_latchkey_notify_opened(ngx_http_latchkey_link_t *link);
+void ngx_http_latchkey_notify_closed(ngx_http_latchkey_link_t *link);
+void ngx_http_latchkey_notify_received(ngx_http_latchkey_link_t *link,
+    u_char *bytes, size_t length);
+
+
+/* link */
+
+void ngx_http_latchkey_link_open(ngx_http_latchkey_link_t *link,
+    const char *endpoint);
+ngx_int_t ngx_http_latchkey_link_write(ngx_http_latchkey_link_t *link);
+void ngx_http_latchkey_link_close(ngx_http_latchkey_link_t *link);
+ngx_int_t ngx_http_latchkey_links_wait(ngx_http_latchkey_link_t *links,
+    ngx_msec_t timeout);
+
+
+/*
+ * The time of an event.  Leases must count the time that the machine sleeps, so
+ * their clock is read afresh; nginx's cached time is exact enough for expiry.
+ */
+
+static ngx_inline latchkey_time
+ngx_http_latchkey_now(void)
+{
+    ngx_time_t *tp;
+    latchkey_time now;
+    struct timespec ts;
+
+    (void) clock_gettime(CLOCK_BOOTTIME, &ts);
+
+    now.boottime_ns = (uint64_t) ts.tv_sec * 1000000000 + (uint64_t) ts.tv_nsec;
+
+    tp = ngx_timeofday();
+
+    now.unix_ms = (int64_t) tp->sec * 1000 + (int64_t) tp->msec;
+
+    return now;
+}
+
+
+static ngx_inline void
+ngx_http_latchkey_post_turn(ngx_http_latchkey_worker_t *worker)
+{
+    ngx_post_event(&worker->turn, &ngx_posted_events);
+}
+
+
+/*
+ * The gateway has just allowed the request.  It must know the stream before it
+ * hears of anything else, or it would miss a revocation in between; but most
+ * requests have ended by then and cost no more than a place in a queue.
+ */
+
+static ngx_inline void
+ngx_http_latchkey_queue_stream(ngx_http_latchkey_worker_t *worker,
+    ngx_http_latchkey_stream_t *stream, void *data,
+    const latchkey_decision *decision)
+{
+    stream->data = data;
+    stream->decision = decision;
+
+    ngx_queue_insert_tail(&worker->announcements, &stream->announcement);
+}
+
+
+static ngx_inline ngx_uint_t
+ngx_http_latchkey_is_queued(ngx_http_latchkey_stream_t *stream)
+{
+    return stream->announcement.next != NULL;
+}
+
+
+static ngx_inline void
+ngx_http_latchkey_dequeue_stream(ngx_http_latchkey_stream_t *stream)
+{
+    ngx_queue_remove(&stream->announcement);
+    stream->announcement.next = NULL;
+}
+
+
+#endif /* _NGX_HTTP_LATCHKEY_STORE_H_INCLUDED_ */
