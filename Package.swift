@@ -80,23 +80,31 @@ let package = Package(
 
         .executableTarget(
             name: "latchkey-fuzz",
-            dependencies: ["KeyFormat", "RedisClient", "Keyring", "Gateway"],
+            dependencies: ["KeyFormat", "RedisClient", "Keyring", "Gateway", "TestSupport"],
             path: "Tests/Fuzz"
+        ),
+        .target(
+            name: "TestSupport",
+            dependencies: ["KeyFormat"],
+            path: "Tests/TestSupport",
+            // The simulation draws its numbers and reads its commands here.
+            swiftSettings: [.unsafeFlags(["-O"])]
         ),
         .testTarget(
             name: "KeyFormatTests",
-            dependencies: ["KeyFormat"],
+            dependencies: ["KeyFormat", "TestSupport"],
             exclude: ["README.md", "make_vectors.py"],
             resources: [.copy("vectors.json")]
         ),
-        .testTarget(name: "RedisClientTests", dependencies: ["RedisClient"]),
-        .testTarget(name: "KeyringTests", dependencies: ["Keyring"]),
-        .testTarget(name: "GatewayTests", dependencies: ["Gateway"]),
+        .testTarget(name: "RedisClientTests", dependencies: ["RedisClient", "TestSupport"]),
+        .testTarget(name: "KeyringTests", dependencies: ["Keyring", "TestSupport"]),
+        .testTarget(name: "GatewayTests", dependencies: ["Gateway", "TestSupport"]),
         .testTarget(
             name: "GatewaySimulation",
             dependencies: [
                 "Gateway",
                 "Administration",
+                "TestSupport",
                 .product(name: "HeapModule", package: "swift-collections"),
             ],
             // Worlds are many: they are fast in every build.
@@ -104,7 +112,10 @@ let package = Package(
                 .define("CANARIES", .when(configuration: .debug)), .unsafeFlags(["-O"]),
             ]
         ),
-        .testTarget(name: "AdministrationTests", dependencies: ["Administration", "latchkey"]),
+        .testTarget(
+            name: "AdministrationTests",
+            dependencies: ["Administration", "TestSupport", "latchkey"]
+        ),
     ],
     swiftLanguageModes: [.v6]
 )

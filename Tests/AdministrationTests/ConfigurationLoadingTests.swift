@@ -1,5 +1,6 @@
 import Glibc
 import Keyring
+import TestSupport
 import Testing
 
 @testable import Administration

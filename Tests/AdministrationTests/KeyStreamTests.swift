@@ -1,4 +1,5 @@
 import KeyFormat
+import TestSupport
 import Testing
 
 @testable import Administration
@@ -11,7 +12,7 @@ struct KeyStreamTests {
 
     private func key(_ organization: String, _ prefix: String) throws -> String {
         let contents = String(repeating: "0a", count: 32)
-        let ring = try PepperRing(contents: SecretBytes(copying: Array(contents.utf8).span))
+        let ring = try PepperRing(contents: contents.secret)
         let mint = KeyMint(prefix: KeyPrefix(prefix.utf8)!, pepper: ring.current)
         return mint.mint(for: Locator(organization: organization.utf8)).text.string
     }

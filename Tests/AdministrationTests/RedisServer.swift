@@ -1,5 +1,6 @@
 import Glibc
 import RedisClient
+import TestSupport
 
 @testable import Administration
 

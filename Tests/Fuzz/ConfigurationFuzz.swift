@@ -1,5 +1,6 @@
 import Keyring
 import RedisClient
+import TestSupport
 
 /// Configuration files: read or refused with a line that the file has, and read the same when written
 /// in another way.
@@ -29,7 +30,7 @@ struct ConfigurationFuzz: FuzzTarget {
 
     var tally: String { "\(read) files read, \(understood) understood, \(refused) refused" }
 
-    mutating func run(_ random: inout SplitMix) throws {
+    mutating func run(_ random: inout SplitMix64) throws {
         if random.once(in: 20) {
             let alphabet = Array("a \n;{}#\"'\\$".utf8)
             return try check(random.bytes(count: random.below(60), of: alphabet), expected: nil)
@@ -66,7 +67,7 @@ struct ConfigurationFuzz: FuzzTarget {
     }
 
     /// Spans of time and URLs by themselves.
-    private func checkValue(_ word: String, _ random: inout SplitMix) throws {
+    private func checkValue(_ word: String, _ random: inout SplitMix64) throws {
         var text = Array(word.utf8)
         mutations.apply(to: &text, &random)
         let value = String(decoding: text, as: UTF8.self)
@@ -81,7 +82,7 @@ struct ConfigurationFuzz: FuzzTarget {
     // MARK: Inputs
 
     /// Writes a directive in one of the ways in which it may be written.
-    private func append(_ directive: [String], to text: inout [UInt8], _ random: inout SplitMix) {
+    private func append(_ directive: [String], to text: inout [UInt8], _ random: inout SplitMix64) {
         for word in directive {
             text += random.element(blanks).utf8
             text += written(word, &random).utf8
@@ -93,7 +94,7 @@ struct ConfigurationFuzz: FuzzTarget {
     /// What may stand between words.
     private let blanks = ["", " ", "\n", "\t\t", "\r\n", "# a \"comment\n", " # {\n#\n"]
 
-    private func written(_ word: String, _ random: inout SplitMix) -> String {
+    private func written(_ word: String, _ random: inout SplitMix64) -> String {
         let isPlain =
             !word.isEmpty && word.utf8.allSatisfy { !Array(" ;{}\"'\\#$".utf8).contains($0) }
         if isPlain, random.once(in: 2) { return word }

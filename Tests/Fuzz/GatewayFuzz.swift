@@ -2,6 +2,7 @@ import Gateway
 import KeyFormat
 import Keyring
 import RedisClient
+import TestSupport
 
 /// A gatekeeper whose connections say anything, and are lost at any moment: nobody is let in whose
 /// key was never issued, no decision is made twice, and nothing traps.
@@ -36,7 +37,7 @@ struct GatewayFuzz: FuzzTarget {
     private var losses = 0
 
     init() throws {
-        var random = SplitMix(seed: 3)
+        var random = SplitMix64(seed: 3)
         let pepper = hexadecimal(random.bytes(count: 32))
         let configuration = try Configuration(
             ConfigurationFile.directives(
@@ -74,7 +75,7 @@ struct GatewayFuzz: FuzzTarget {
             + "\(ended) streams ended, \(losses) links lost"
     }
 
-    mutating func run(_ random: inout SplitMix) throws {
+    mutating func run(_ random: inout SplitMix64) throws {
         switch random.below(100) {
         case 0..<30: try check(&random)
         case 30..<55: carryOut(&random)
@@ -94,7 +95,7 @@ struct GatewayFuzz: FuzzTarget {
 // MARK: - The proxy
 
 extension GatewayFuzz {
-    private mutating func check(_ random: inout SplitMix) throws {
+    private mutating func check(_ random: inout SplitMix64) throws {
         var key = random.element(keys)
         if random.once(in: 4) { mutations.apply(to: &key, &random) }
         lastRequest += 1
@@ -104,7 +105,7 @@ extension GatewayFuzz {
         }
     }
 
-    private mutating func cancel(_ random: inout SplitMix) {
+    private mutating func cancel(_ random: inout SplitMix64) {
         gatekeeper.cancel(ticket: random.next())
         guard let (request, check) = waiting.first else { return }
         gatekeeper.cancel(ticket: check.ticket)
@@ -139,7 +140,7 @@ extension GatewayFuzz {
         streams[request] = gatekeeper.openStream(request, locator, key)
     }
 
-    private mutating func closeStream(_ random: inout SplitMix) {
+    private mutating func closeStream(_ random: inout SplitMix64) {
         gatekeeper.closeStream(random.next())
         guard let (request, stream) = streams.first else { return }
         gatekeeper.closeStream(stream)
@@ -168,7 +169,7 @@ extension GatewayFuzz {
 // MARK: - The store and the way to it
 
 extension GatewayFuzz {
-    private mutating func carryOut(_ random: inout SplitMix) {
+    private mutating func carryOut(_ random: inout SplitMix64) {
         _ = gatekeeper.tick(now)
         for _ in 0..<16 {
             guard let (number, order) = gatekeeper.nextOrder(now) else { return }
@@ -210,7 +211,7 @@ extension GatewayFuzz {
         }
     }
 
-    private mutating func deliver(_ random: inout SplitMix) {
+    private mutating func deliver(_ random: inout SplitMix64) {
         let link = random.below(2)
         guard isOpen[link], !incoming[link].isEmpty else { return }
         if random.once(in: 60) { mutations.apply(to: &incoming[link], &random) }
@@ -220,7 +221,7 @@ extension GatewayFuzz {
         bytes.withUnsafeBytes { gatekeeper.linkReceived(UInt32(link), $0, at: now) }
     }
 
-    private mutating func tell(_ random: inout SplitMix) {
+    private mutating func tell(_ random: inout SplitMix64) {
         let key = "latchkey:record:{\(acme.locator)}"
         let barrierID = String(repeating: "0", count: 32)
         let channel = random.once(in: 3) ? "latchkey:barrier" : "__redis__:invalidate"
@@ -261,7 +262,7 @@ extension GatewayFuzz {
     }
 
     /// Makes a key, or revokes the one that is there; now and then what was before is put back.
-    private mutating func change(_ random: inout SplitMix) {
+    private mutating func change(_ random: inout SplitMix64) {
         let before = fields
         if random.once(in: 3) {
             record = record.revokingKey(at: now.unix)

@@ -1,4 +1,5 @@
 import KeyFormat
+import TestSupport
 
 /// Keys: only the exact keys that were minted are issued, and whatever has a key's form and a right
 /// checksum, by an implementation of its own, is forged.
@@ -22,7 +23,7 @@ struct KeyFuzz: FuzzTarget {
     ])
 
     init() throws {
-        var random = SplitMix(seed: 1)
+        var random = SplitMix64(seed: 1)
         for prefix in ["lk", "acme_live", "a1_test"] {
             let pepper = hexadecimal(random.bytes(count: 32))
             let older = hexadecimal(random.bytes(count: 32))
@@ -52,7 +53,7 @@ struct KeyFuzz: FuzzTarget {
         return shop
     }
 
-    mutating func run(_ random: inout SplitMix) throws {
+    mutating func run(_ random: inout SplitMix64) throws {
         let shop = shops[random.below(shops.count)]
         let text = input(shop, &random)
         switch shop.verifier.verdict(on: text.span) {
@@ -80,7 +81,7 @@ struct KeyFuzz: FuzzTarget {
 
     // MARK: Inputs
 
-    private func input(_ shop: Shop, _ random: inout SplitMix) -> [UInt8] {
+    private func input(_ shop: Shop, _ random: inout SplitMix64) -> [UInt8] {
         if random.once(in: 20) { return noise(&random) }
         var text = random.once(in: 10) ? random.element(shops).keys[0] : random.element(shop.keys)
         for _ in 0..<random.below(4) { alter(&text, shop, &random) }
@@ -89,12 +90,12 @@ struct KeyFuzz: FuzzTarget {
         return text
     }
 
-    private func noise(_ random: inout SplitMix) -> [UInt8] {
+    private func noise(_ random: inout SplitMix64) -> [UInt8] {
         let length = random.once(in: 200) ? random.below(65_537) : random.below(130)
         return random.bytes(count: length)
     }
 
-    private func alter(_ text: inout [UInt8], _ shop: Shop, _ random: inout SplitMix) {
+    private func alter(_ text: inout [UInt8], _ shop: Shop, _ random: inout SplitMix64) {
         switch random.below(4) {
         case 0: mutations.apply(to: &text, &random)
         case 1: replaceDigits(&text, &random)
@@ -106,14 +107,14 @@ struct KeyFuzz: FuzzTarget {
     }
 
     /// Puts random digits in a part's place, such as a secret, a tag or a checksum.
-    private func replaceDigits(_ text: inout [UInt8], _ random: inout SplitMix) {
+    private func replaceDigits(_ text: inout [UInt8], _ random: inout SplitMix64) {
         let length = random.element([1, 6, 8, 14, 32])
         guard text.count >= length else { return }
         let start = random.once(in: 2) ? text.count - length : random.below(text.count - length + 1)
         text.replaceSubrange(start..<start + length, with: random.bytes(count: length, of: digits))
     }
 
-    private func splice(_ text: inout [UInt8], _ other: [UInt8], _ random: inout SplitMix) {
+    private func splice(_ text: inout [UInt8], _ other: [UInt8], _ random: inout SplitMix64) {
         let place = random.below(min(text.count, other.count) + 1)
         text.replaceSubrange(place..., with: other[place...])
     }

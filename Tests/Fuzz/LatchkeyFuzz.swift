@@ -1,4 +1,5 @@
 import Glibc
+import TestSupport
 
 /// `latchkey-fuzz TARGET [--inputs N] [--seed S] [--first I]`: feeds a parser with generated inputs and
 /// checks what must hold for each.
@@ -41,7 +42,7 @@ struct LatchkeyFuzz {
         let start = clock.now
         let progress = max(options.inputs / 10, 1)
         for index in options.first..<options.first + options.inputs {
-            var random = SplitMix(seed: options.seed, input: index)
+            var random = SplitMix64(seed: options.seed, input: index)
             do {
                 try target.run(&random)
             } catch let violation as Violation {
@@ -82,7 +83,7 @@ struct LatchkeyFuzz {
 /// What is fed, and what must hold.
 protocol FuzzTarget {
     /// Makes one input, feeds it, and throws a ``Violation`` where something does not hold.
-    mutating func run(_ random: inout SplitMix) throws
+    mutating func run(_ random: inout SplitMix64) throws
 
     /// How often each thing has happened that may happen.
     var outcomes: [Int] { get }

@@ -1,4 +1,5 @@
 import RedisClient
+import TestSupport
 
 /// A link that is opened again and again and fed with harmed streams.
 final class LinkFuzz {
@@ -20,7 +21,7 @@ final class LinkFuzz {
 
     var tally: String { "link: \(answered) commands answered, \(losses) losses" }
 
-    func run(_ stream: [UInt8], _ random: inout SplitMix) throws {
+    func run(_ stream: [UInt8], _ random: inout SplitMix64) throws {
         try open(random.once(in: 8) ? stream : Array("+OK\r\n+PONG\r\n".utf8), stream)
         for _ in 0..<random.below(6) { send() }
         let cut = random.below(stream.count + 1)
@@ -93,7 +94,7 @@ final class LinkFuzz {
     }
 
     /// Ends the connection in one of the ways in which it may end, if it has not ended by itself.
-    private func end(_ stream: [UInt8], _ random: inout SplitMix) throws {
+    private func end(_ stream: [UInt8], _ random: inout SplitMix64) throws {
         if random.once(in: 2) {
             now = now.advanced(byMilliseconds: 100)
             link.tick(now)

@@ -1,3 +1,5 @@
+import TestSupport
+
 /// Alters texts as damage, mistakes and attackers do.
 struct Mutations {
     /// What is put into a text: the grammar's own characters and words.
@@ -8,7 +10,7 @@ struct Mutations {
     }
 
     /// Alters a text once. The result may be the same, or empty.
-    func apply(to text: inout [UInt8], _ random: inout SplitMix) {
+    func apply(to text: inout [UInt8], _ random: inout SplitMix64) {
         let end = text.count
         let place = random.below(end + 1)
         switch random.below(12) {

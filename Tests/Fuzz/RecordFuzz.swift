@@ -1,6 +1,7 @@
 import KeyFormat
 import Keyring
 import RedisClient
+import TestSupport
 
 /// Records: only what was sealed is believed, and only at its own locator.
 struct RecordFuzz: FuzzTarget {
@@ -21,7 +22,7 @@ struct RecordFuzz: FuzzTarget {
     ])
 
     init() throws {
-        var random = SplitMix(seed: 2)
+        var random = SplitMix64(seed: 2)
         let pepper = hexadecimal(random.bytes(count: 32))
         seal = RecordSeal(peppers: try PepperRing(contents: SecretBytes(copying: pepper.span)))
         sealed = history(of: organization, &random)
@@ -32,7 +33,7 @@ struct RecordFuzz: FuzzTarget {
 
     var tally: String { "\(believed) believed, \(refused) refused, \(withoutKey) without a key" }
 
-    mutating func run(_ random: inout SplitMix) throws {
+    mutating func run(_ random: inout SplitMix64) throws {
         let original = random.element(random.once(in: 10) ? foreign : sealed)
         var fields = original
         for _ in 0..<random.below(4) { alter(&fields, &random) }
@@ -71,7 +72,7 @@ struct RecordFuzz: FuzzTarget {
     }
 
     /// Replies that are no record at all.
-    private func feedStranger(_ reply: RedisReply, _ random: inout SplitMix) throws {
+    private func feedStranger(_ reply: RedisReply, _ random: inout SplitMix64) throws {
         guard case .array(var elements) = reply else { return }
         let strangers: [RedisReply] = [
             .integer(1), .null, .array(elements), .status([]), .error([]), .bulk([]),
@@ -98,7 +99,7 @@ struct RecordFuzz: FuzzTarget {
     // MARK: Inputs
 
     /// A record from its registration on.
-    private func history(of organization: Organization, _ random: inout SplitMix) -> [Fields] {
+    private func history(of organization: Organization, _ random: inout SplitMix64) -> [Fields] {
         let owner = Principal("alice")!
         var record = KeyRecord(organization: organization, owner: owner)
         var history = [record]
@@ -125,7 +126,7 @@ struct RecordFuzz: FuzzTarget {
         return history.map { storedFields($0, seal) }
     }
 
-    private func alter(_ fields: inout Fields, _ random: inout SplitMix) {
+    private func alter(_ fields: inout Fields, _ random: inout SplitMix64) {
         let place = random.below(fields.count)
         switch random.below(6) {
         case 0: fields[place] = nil

@@ -1,4 +1,5 @@
 import RedisClient
+import TestSupport
 
 /// Replies: a stream means the same however it is cut, an unharmed one means what was written, and a
 /// link that gets a harmed one answers each command once and goes on.
@@ -19,7 +20,7 @@ struct ReplyFuzz: FuzzTarget {
         "\(whole) replies, \(refused) streams refused; \(link.tally)"
     }
 
-    mutating func run(_ random: inout SplitMix) throws {
+    mutating func run(_ random: inout SplitMix64) throws {
         if random.once(in: 16) {
             try check(random.bytes(count: random.below(80)), expected: nil, &random)
             return
@@ -35,7 +36,7 @@ struct ReplyFuzz: FuzzTarget {
     private mutating func check(
         _ stream: [UInt8],
         expected: [RedisReply]?,
-        _ random: inout SplitMix
+        _ random: inout SplitMix64
     ) throws {
         let atOnce = decode(stream, cuts: nil)
         let inPieces = decode(stream, cuts: random)
@@ -55,7 +56,7 @@ struct ReplyFuzz: FuzzTarget {
         var failure: RESPDecoder.Failure?
     }
 
-    private func decode(_ stream: [UInt8], cuts: SplitMix?) -> Decoded {
+    private func decode(_ stream: [UInt8], cuts: SplitMix64?) -> Decoded {
         var decoded = Decoded()
         guard let decoder = RESPDecoder() else { return decoded }
         var cuts = cuts
@@ -81,7 +82,7 @@ struct ReplyFuzz: FuzzTarget {
 
     // MARK: Streams
 
-    private func reply(depth: Int, _ random: inout SplitMix) -> RedisReply {
+    private func reply(depth: Int, _ random: inout SplitMix64) -> RedisReply {
         switch random.below(depth < 5 ? 8 : 6) {
         case 0: .status(line(&random))
         case 1: .error(line(&random))
@@ -92,7 +93,7 @@ struct ReplyFuzz: FuzzTarget {
         }
     }
 
-    private func line(_ random: inout SplitMix) -> ArraySlice<UInt8> {
+    private func line(_ random: inout SplitMix64) -> ArraySlice<UInt8> {
         random.bytes(count: random.below(12)).filter { $0 != 0x0D && $0 != 0x0A }[...]
     }
 

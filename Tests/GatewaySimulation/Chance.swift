@@ -1,20 +1,18 @@
-/// SplitMix64, and the kinds of chance that the world knows: the same ones for the same seed.
+import TestSupport
+
+/// Random choices of a simulated world: the same ones for the same seed.
 struct Chance: RandomNumberGenerator {
-    private(set) var state: UInt64
+    private var generator: SplitMix64
+
+    var state: UInt64 { generator.state }
 
     init(seed: UInt64) {
         // Neighbouring seeds are to have nothing in common.
-        state = seed &* 0xD134_2543_DE82_EF95 &+ 0x2545_F491_4F6C_DD1D
-        _ = next()
+        generator = SplitMix64(seed: seed &* 0xD134_2543_DE82_EF95 &+ 0x2545_F491_4F6C_DD1D)
+        _ = generator.next()
     }
 
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var value = state
-        value = (value ^ (value >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        value = (value ^ (value >> 27)) &* 0x94D0_49BB_1331_11EB
-        return value ^ (value >> 31)
-    }
+    mutating func next() -> UInt64 { generator.next() }
 
     /// Comes true so many times in a hundred.
     mutating func percent(_ percentage: Int) -> Bool { next() % 100 < UInt64(percentage) }

@@ -1,3 +1,5 @@
+import TestSupport
+
 /// A Redis 7 server, as far as Latchkey uses it, with what was measured of real ones:
 ///
 /// - A turn of its event loop serves all connections on which commands have arrived, in any order.
@@ -159,11 +161,19 @@ extension ModelRedis {
 
     func serve(_ session: Session) {
         session.reader.feed(session.wire.up.take())
-        while session.blocked == nil, let command = session.reader.next() {
+        while session.blocked == nil, let command = nextCommand(of: session) {
             timeline.tell("store: \(session.wire.client): \(command.prefix(4))")
             carryOut(command, for: session)
             settleTouched(by: session)
             serveLists()
+        }
+    }
+
+    private func nextCommand(of session: Session) -> [String]? {
+        do throws(CommandReader.Malformed) {
+            return try session.reader.next()
+        } catch {
+            preconditionFailure("the client does not speak the Redis protocol")
         }
     }
 

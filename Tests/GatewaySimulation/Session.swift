@@ -1,4 +1,5 @@
 import DequeModule
+import TestSupport
 
 /// What the server knows of one connection.
 final class Session {

@@ -1,5 +1,6 @@
 import KeyFormat
 import RedisClient
+import TestSupport
 import Testing
 
 @testable import Gateway
@@ -183,7 +184,7 @@ struct ChecksTests {
     }
 
     @Test mutating func `each of many checks is answered once, whatever happens between`() {
-        var generator = SeededGenerator(seed: 1)
+        var generator = SplitMix64(seed: 1)
         var waiting: [UInt: Checks.Ticket] = [:]
         var inFlight: [Checks.ReadID] = []
         for request: UInt in 1...20_000 {

@@ -1,7 +1,7 @@
-import Foundation
 import KeyFormat
 import Keyring
 import RedisClient
+import TestSupport
 import Testing
 
 @testable import Gateway
@@ -32,8 +32,8 @@ final class GateDriver {
         sendsInvalidations: Bool = false
     ) throws {
         self.sendsInvalidations = sendsInvalidations
-        let folder = try TemporaryFolder()
-        let file = try folder.file("pepper", pepper)
+        let folder = TemporaryFolder()
+        let file = try folder.write(pepper, to: "pepper")
         let text = "latchkey_pepper_file \(file); \(directives)"
         let configuration = try Configuration(ConfigurationFile.directives(in: Array(text.utf8)))
         let packed = try GatewaySecrets.pack(configuration)
@@ -42,7 +42,7 @@ final class GateDriver {
             secrets: try GatewaySecrets(packed: packed, configuration),
             identity: .init(number: 0xABCD, host: "web-1", processID: 4711)
         )
-        let peppers = try PepperRing(contents: SecretBytes(copying: Array(pepper.utf8).span))
+        let peppers = try PepperRing(contents: pepper.secret)
         mint = KeyMint(prefix: configuration.prefix, pepper: peppers.current)
         seal = RecordSeal(peppers: peppers)
     }
@@ -276,26 +276,4 @@ struct Turn {
     var reads: [String] { commands.filter { $0[0] == "HMGET" }.map { $0[1] } }
 
     var isEmpty: Bool { opened.isEmpty && closed == 0 && writes.isEmpty && invalidation.isEmpty }
-}
-
-/// A folder that is removed with its last user.
-final class TemporaryFolder {
-    let path: String
-
-    init() throws {
-        path = NSTemporaryDirectory() + "latchkey-\(UUID().uuidString)"
-        try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: false)
-    }
-
-    deinit {
-        try? FileManager.default.removeItem(atPath: path)
-    }
-
-    /// Writes a file that only its owner may use; returns its path.
-    func file(_ name: String, _ contents: String) throws -> String {
-        let file = "\(path)/\(name)"
-        try Data(contents.utf8).write(to: URL(fileURLWithPath: file))
-        try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: file)
-        return file
-    }
 }

@@ -1,6 +1,7 @@
 import KeyFormat
 import Keyring
 import RedisClient
+import TestSupport
 import Testing
 
 @testable import Gateway
@@ -10,14 +11,14 @@ struct GatewaySecretsTests {
     private let pepper = String(repeating: "0a", count: 32)
 
     init() throws {
-        folder = try TemporaryFolder()
+        folder = TemporaryFolder()
     }
 
     private func configuration(pepper: String, credentials: String? = nil) throws -> Configuration {
-        let pepperFile = try folder.file("pepper", pepper)
+        let pepperFile = try folder.write(pepper, to: "pepper")
         var directives = [Directive(name: "latchkey_pepper_file", values: [pepperFile])]
         if let credentials {
-            let file = try folder.file("gateway", credentials)
+            let file = try folder.write(credentials, to: "gateway")
             directives.append(Directive(name: "latchkey_store_auth", values: ["gateway=\(file)"]))
         }
         return try Configuration(directives)

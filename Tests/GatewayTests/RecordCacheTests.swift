@@ -1,5 +1,6 @@
 import KeyFormat
 import Keyring
+import TestSupport
 import Testing
 
 @testable import Gateway
@@ -85,7 +86,7 @@ struct RecordCacheTests {
     @Test(arguments: [1, 2, 3, 17, 256])
     func `it never knows anything but what was kept last`(countMax: Int) {
         let seed = UInt64.random(in: .min ... .max)
-        var generator = SeededGenerator(seed: seed)
+        var generator = SplitMix64(seed: seed)
         let cache = RecordCache(countMax: countMax)
         let all = (0..<300).map { keys($0) }
         var model: [Int: AcceptedKeys?] = [:]
@@ -129,7 +130,7 @@ struct RecordCacheTests {
     /// Compares with a table that holds no more than the uses themselves.
     @Test func `each use is taken, however records come and go meanwhile`() {
         let seed = UInt64.random(in: 0 ... .max)
-        var generator = SeededGenerator(seed: seed)
+        var generator = SplitMix64(seed: seed)
         let cache = RecordCache(countMax: 20)
         var waiting: [Locator: Int64] = [:]
         func take(_ use: RecordCache.Use) {

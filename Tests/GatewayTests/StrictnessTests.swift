@@ -1,6 +1,7 @@
 import KeyFormat
 import Keyring
 import RedisClient
+import TestSupport
 import Testing
 
 @testable import Gateway
@@ -32,7 +33,7 @@ private struct World {
     private static let names = ["acme", "umbrella", "initech"]
 
     private let driver: GateDriver
-    private var generator: SeededGenerator
+    private var generator: SplitMix64
 
     /// Steps taken so far; a key counts from a step to another.
     private var time = 0
@@ -52,7 +53,7 @@ private struct World {
 
     init(seed: UInt64) throws {
         driver = try GateDriver("latchkey_consistency strict; latchkey_timeout 200ms;")
-        generator = SeededGenerator(seed: seed)
+        generator = SplitMix64(seed: seed)
         for name in Self.names { generate(name) }
     }
 

@@ -1,6 +1,7 @@
 import KeyFormat
 import Keyring
 import RedisClient
+import TestSupport
 
 /// Plays Redis: carries out commands on hashes and sorted sets in memory, and answers in its protocol.
 struct TestStore {
@@ -9,19 +10,9 @@ struct TestStore {
     private(set) var counts: [String: Int] = [:]
     private(set) var lists: [String: [String]] = [:]
 
-    /// Reads commands as Redis does: arrays of bulk strings.
+    /// Reads whole commands.
     static func commands(in bytes: [UInt8]) -> [[String]] {
-        let lines = String(decoding: bytes, as: UTF8.self).split(
-            separator: "\r\n",
-            omittingEmptySubsequences: false
-        )
-        var commands: [[String]] = []
-        var index = 0
-        while index < lines.count, let count = Int(lines[index].dropFirst()) {
-            commands.append((0..<count).map { String(lines[index + 2 + 2 * $0]) })
-            index += 1 + 2 * count
-        }
-        return commands
+        CommandReader.commands(in: bytes) ?? [["not", "commands"]]
     }
 
     mutating func answer(_ commands: [[String]], isListening: Bool = false) -> String {

@@ -1,3 +1,5 @@
+import TestSupport
+
 @testable import KeyFormat
 
 /// A verdict that can be compared and printed.
@@ -55,29 +57,6 @@ extension String {
             guard let prefix = KeyPrefix(utf8) else { throw NotAPrefix() }
             return prefix
         }
-    }
-
-    var secret: SecretBytes { SecretBytes(copying: Array(utf8).span) }
-}
-
-extension SecretBytes {
-    var bytes: [UInt8] { withSpan { span in span.indices.map { span[$0] } } }
-}
-
-/// SplitMix64: the same numbers in every run.
-struct SeededGenerator: RandomNumberGenerator {
-    private var state: UInt64
-
-    init(seed: UInt64) {
-        state = seed
-    }
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var value = state
-        value = (value ^ (value >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        value = (value ^ (value >> 27)) &* 0x94D0_49BB_1331_11EB
-        return value ^ (value >> 31)
     }
 }
 

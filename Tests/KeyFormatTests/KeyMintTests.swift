@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 
 @testable import KeyFormat
@@ -52,7 +53,7 @@ struct KeyMintTests {
         let installation = try Installation()
         let locator = Locator(organization: "acme".utf8)
         func key(seed: UInt64) -> [UInt8] {
-            var generator = SeededGenerator(seed: seed)
+            var generator = SplitMix64(seed: seed)
             return installation.mint.mint(for: locator, using: &generator).text.bytes
         }
         #expect(key(seed: 1) == key(seed: 1))

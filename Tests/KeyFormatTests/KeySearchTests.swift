@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 
 @testable import KeyFormat
@@ -60,7 +61,7 @@ struct KeySearchTests {
     }
 
     @Test func `no other bytes are taken for a key`() {
-        var generator = SeededGenerator(seed: 1)
+        var generator = SplitMix64(seed: 1)
         let digits = Array("0123456789abcXYZ_".utf8)
         var text = (0..<300_000).map { _ in digits.randomElement(using: &generator)! }
         // Underscores where those of a key are.

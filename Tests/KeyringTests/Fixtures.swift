@@ -1,5 +1,5 @@
-import Foundation
 import KeyFormat
+import TestSupport
 import Testing
 
 @testable import Keyring
@@ -89,14 +89,6 @@ struct StoredFields {
     }
 }
 
-extension String {
-    var secret: SecretBytes { SecretBytes(copying: Array(utf8).span) }
-}
-
-extension SecretBytes {
-    var bytes: [UInt8] { withSpan { span in span.indices.map { span[$0] } } }
-}
-
 extension RedisCommand {
     var texts: [String] { arguments.map { String(decoding: $0, as: UTF8.self) } }
 }
@@ -109,27 +101,5 @@ extension RedisCredentials {
         var bytes = [UInt8](repeating: 0, count: 65_536)
         let count = bytes.withUnsafeMutableBytes { output.drain(into: $0) }
         return Array(bytes.prefix(count))
-    }
-}
-
-/// A folder that is removed with its last user.
-final class TemporaryFolder {
-    let path: String
-
-    init() throws {
-        path = NSTemporaryDirectory() + "latchkey-\(UUID().uuidString)"
-        try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: false)
-    }
-
-    deinit {
-        try? FileManager.default.removeItem(atPath: path)
-    }
-
-    /// Writes a file with a mode; returns its path.
-    func file(_ name: String, _ contents: String, mode: Int) throws -> String {
-        let file = "\(path)/\(name)"
-        try Data(contents.utf8).write(to: URL(fileURLWithPath: file))
-        try FileManager.default.setAttributes([.posixPermissions: mode], ofItemAtPath: file)
-        return file
     }
 }

@@ -1,6 +1,7 @@
 import Foundation
 import KeyFormat
 import RedisClient
+import TestSupport
 import Testing
 
 @testable import Keyring
@@ -9,7 +10,7 @@ struct SecretFileTests {
     private let folder: TemporaryFolder
 
     init() throws {
-        folder = try TemporaryFolder()
+        folder = TemporaryFolder()
     }
 
     private func fault(_ path: String) -> SecretFile.Fault? {
@@ -23,25 +24,25 @@ struct SecretFileTests {
 
     @Test(arguments: [0o400, 0o600, 0o640, 0o440, 0o660, 0o700, 0o770])
     func `a file that others may not use is read`(mode: Int) throws {
-        let path = try folder.file("secret", "contents\n", mode: mode)
+        let path = try folder.write("contents\n", to: "secret", mode: mode)
         let secret = try SecretFile.read(path)
         #expect(secret.bytes == Array("contents\n".utf8))
     }
 
     @Test(arguments: [0o604, 0o602, 0o601, 0o644, 0o666, 0o777, 0o607, 0o404])
     func `a file that others may use in any way is refused`(mode: Int) throws {
-        let path = try folder.file("secret", "contents\n", mode: mode)
+        let path = try folder.write("contents\n", to: "secret", mode: mode)
         #expect(fault(path) == .readableByOthers)
     }
 
     @Test func `a file that this account may not read is refused`() throws {
-        let path = try folder.file("secret", "contents\n", mode: 0o000)
+        let path = try folder.write("contents\n", to: "secret", mode: 0o000)
         let expected: SecretFile.Fault? = getuid() == 0 ? nil : .notPermitted(ownedByCaller: true)
         #expect(fault(path) == expected)
     }
 
     @Test func `a file that is not there is missing`() throws {
-        let file = try folder.file("file", "", mode: 0o600)
+        let file = try folder.write("", to: "file", mode: 0o600)
         #expect(fault(folder.path + "/nothing") == .missing)
         #expect(fault(file + "/below") == .missing)
         #expect(fault("") == .missing)
@@ -56,8 +57,8 @@ struct SecretFileTests {
     }
 
     @Test func `a link counts as what it leads to`() throws {
-        let good = try folder.file("good", "x", mode: 0o600)
-        let bad = try folder.file("bad", "x", mode: 0o644)
+        let good = try folder.write("x", to: "good", mode: 0o600)
+        let bad = try folder.write("x", to: "bad", mode: 0o644)
         let loop = folder.path + "/loop"
         try FileManager.default.createSymbolicLink(
             atPath: good + "-link",
@@ -72,10 +73,10 @@ struct SecretFileTests {
 
     @Test func `a file has at most 16 KiB`() throws {
         let most = String(repeating: "x", count: SecretFile.lengthMax)
-        let longest = try SecretFile.read(folder.file("longest", most, mode: 0o600))
+        let longest = try SecretFile.read(folder.write(most, to: "longest", mode: 0o600))
         #expect(longest.count == SecretFile.lengthMax)
-        #expect(fault(try folder.file("longer", most + "x", mode: 0o600)) == .tooLong)
-        let empty = try SecretFile.read(folder.file("empty", "", mode: 0o600))
+        #expect(fault(try folder.write(most + "x", to: "longer", mode: 0o600)) == .tooLong)
+        let empty = try SecretFile.read(folder.write("", to: "empty", mode: 0o600))
         #expect(empty.count == 0)
     }
 
@@ -92,7 +93,7 @@ struct SecretsTests {
     private let folder: TemporaryFolder
 
     init() throws {
-        folder = try TemporaryFolder()
+        folder = TemporaryFolder()
     }
 
     private func configuration(pepperFile: String) throws -> Configuration {
@@ -112,17 +113,19 @@ struct SecretsTests {
 
     @Test func `a good pepper file is a ring of peppers`() throws {
         let line = String(repeating: "0a", count: 32)
-        #expect(try fault(pepperFile: folder.file("pepper", "\(line)\n", mode: 0o600)) == nil)
-        #expect(try fault(pepperFile: folder.file("two", "\(line)\n\(line)\n", mode: 0o640)) == nil)
+        #expect(try fault(pepperFile: folder.write("\(line)\n", to: "pepper", mode: 0o600)) == nil)
+        #expect(
+            try fault(pepperFile: folder.write("\(line)\n\(line)\n", to: "two", mode: 0o640)) == nil
+        )
     }
 
     @Test func `a bad pepper file is named, and its directive`() throws {
         let line = String(repeating: "0a", count: 32)
         let files = [
-            try folder.file("open", "\(line)\n", mode: 0o644),
-            try folder.file("empty", "", mode: 0o600),
-            try folder.file("short", "\(line.dropLast(2))\n", mode: 0o600),
-            try folder.file("many", String(repeating: "\(line)\n", count: 9), mode: 0o600),
+            try folder.write("\(line)\n", to: "open", mode: 0o644),
+            try folder.write("", to: "empty", mode: 0o600),
+            try folder.write("\(line.dropLast(2))\n", to: "short", mode: 0o600),
+            try folder.write(String(repeating: "\(line)\n", count: 9), to: "many", mode: 0o600),
             folder.path + "/missing",
         ]
         for file in files {

@@ -52,29 +52,3 @@ struct Decoded: Equatable {
         }
     }
 }
-
-/// Reads commands as Redis does: arrays of bulk strings. `nil` where the bytes are anything else.
-func commands(in bytes: [UInt8]) -> [[String]]? {
-    var commands: [[String]] = []
-    var rest = bytes[...]
-    func number(after kind: Character) -> Int? {
-        guard rest.first == kind.asciiValue, let end = rest.firstIndex(of: UInt8(ascii: "\r")),
-            rest[end...].dropFirst().first == UInt8(ascii: "\n")
-        else { return nil }
-        defer { rest = rest[(end + 2)...] }
-        return Int(String(decoding: rest[..<end].dropFirst(), as: UTF8.self))
-    }
-    while !rest.isEmpty {
-        guard let count = number(after: "*") else { return nil }
-        var arguments: [String] = []
-        for _ in 0..<count {
-            guard let length = number(after: "$"), rest.count >= length + 2 else { return nil }
-            arguments.append(String(decoding: rest.prefix(length), as: UTF8.self))
-            rest = rest.dropFirst(length)
-            guard rest.starts(with: "\r\n".utf8) else { return nil }
-            rest = rest.dropFirst(2)
-        }
-        commands.append(arguments)
-    }
-    return commands
-}

@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 
 @testable import RedisClient
@@ -124,5 +125,5 @@ final class LinkDriver {
     }
 
     /// The commands that wait to be written.
-    func output() -> [[String]]? { commands(in: outputBytes()) }
+    func output() -> [[String]]? { CommandReader.commands(in: outputBytes()) }
 }

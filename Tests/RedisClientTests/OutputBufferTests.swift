@@ -33,21 +33,21 @@ struct OutputBufferTests {
 
     @Test func `what is thrown away does not come out`() {
         var output = OutputBuffer()
-        _ = output.append(RedisCommand("SECRET"))
+        output.append(RedisCommand("SECRET"))
         let start = drain(3, from: &output)
         #expect(start == Array("*1\r".utf8))
         output.removeAll()
         #expect(output.isEmpty)
         let nothing = drain(100, from: &output)
         #expect(nothing.isEmpty)
-        _ = output.append(RedisCommand("PING"))
+        output.append(RedisCommand("PING"))
         let rest = drain(100, from: &output)
         #expect(rest == Array("*1\r\n$4\r\nPING\r\n".utf8))
     }
 
     @Test func `no room takes nothing`() {
         var output = OutputBuffer()
-        _ = output.append(RedisCommand("PING"))
+        output.append(RedisCommand("PING"))
         let count = output.drain(into: UnsafeMutableRawBufferPointer(start: nil, count: 0))
         #expect(count == 0)
         #expect(!output.isEmpty)

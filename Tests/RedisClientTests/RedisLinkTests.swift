@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 
 @testable import RedisClient
@@ -136,7 +137,7 @@ struct RedisLinkTests {
         driver.send("GET", "key", tag: 2)
         #expect(driver.hasOutput)
         let output = driver.outputBytes(pieceLength: pieceLength)
-        #expect(commands(in: output) == [["SET", "key", "value"], ["GET", "key"]])
+        #expect(CommandReader.commands(in: output) == [["SET", "key", "value"], ["GET", "key"]])
         #expect(!driver.hasOutput)
         #expect(!driver.isIdle)
     }
@@ -147,7 +148,11 @@ struct RedisLinkTests {
         var first = [UInt8](repeating: 0, count: 5)
         #expect(first.withUnsafeMutableBytes { driver.link.drainOutput(into: $0) } == 5)
         driver.send("GET", "b", tag: 2)
-        #expect(commands(in: first + driver.outputBytes()) == [["GET", "a"], ["GET", "b"]])
+        #expect(
+            CommandReader.commands(in: first + driver.outputBytes()) == [
+                ["GET", "a"], ["GET", "b"],
+            ]
+        )
     }
 
     @Test func `a write is ordered once until its bytes have been drained`() {
