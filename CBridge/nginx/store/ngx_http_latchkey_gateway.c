@@ -132,22 +132,6 @@ ngx_http_latchkey_announce_streams(ngx_http_latchkey_worker_t *worker)
 }
 
 
-/* Whatever happens to its key from here on, the request is not ended. */
-
-void
-ngx_http_latchkey_drop_stream(ngx_http_latchkey_worker_t *worker,
-    ngx_http_latchkey_stream_t *stream)
-{
-    if (ngx_http_latchkey_is_queued(stream)) {
-        ngx_http_latchkey_dequeue_stream(stream);
-
-    } else if (stream->id) {
-        worker->library.stream_close(worker->gateway, stream->id);
-        stream->id = 0;
-    }
-}
-
-
 /* Returns the boottime_ns of the gateway's next deadline, or LATCHKEY_NEVER. */
 
 uint64_t

@@ -138,8 +138,6 @@ uint64_t ngx_http_latchkey_begin_check(ngx_http_latchkey_worker_t *worker,
 void ngx_http_latchkey_cancel_check(ngx_http_latchkey_worker_t *worker,
     uint64_t ticket);
 
-void ngx_http_latchkey_drop_stream(ngx_http_latchkey_worker_t *worker,
-    ngx_http_latchkey_stream_t *stream);
 ngx_uint_t ngx_http_latchkey_announce_streams(
     ngx_http_latchkey_worker_t *worker);
 
@@ -225,5 +223,20 @@ ngx_http_latchkey_dequeue_stream(ngx_http_latchkey_stream_t *stream)
     stream->announcement.next = NULL;
 }
 
+
+/* Whatever happens to its key from here on, the request is not ended. */
+
+static ngx_inline void
+ngx_http_latchkey_drop_stream(ngx_http_latchkey_worker_t *worker,
+    ngx_http_latchkey_stream_t *stream)
+{
+    if (ngx_http_latchkey_is_queued(stream)) {
+        ngx_http_latchkey_dequeue_stream(stream);
+
+    } else if (stream->id) {
+        worker->library.stream_close(worker->gateway, stream->id);
+        stream->id = 0;
+    }
+}
 
 #endif /* _NGX_HTTP_LATCHKEY_STORE_H_INCLUDED_ */
