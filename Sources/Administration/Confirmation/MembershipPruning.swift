@@ -28,8 +28,8 @@ struct MembershipPruning {
     /// Returns `false` where somebody was faster.
     private func attempt(_ expired: [Member]) throws(StoreConnection.Fault) -> Bool {
         let replies = try channel.execute([MembershipCommands.watch(), MembershipCommands.read()])
-        guard replies[0].isOK, let fleet = try? Membership(replies[1]) else { return true }
-        let unchanged = expired.filter(fleet.entries.contains)
+        guard replies[0].isOK, let membership = try? Membership(replies[1]) else { return true }
+        let unchanged = expired.filter(membership.entries.contains)
         guard !unchanged.isEmpty else { return true }
         // MULTI goes alone: were it refused, what is behind it would be carried out one by one.
         guard try transact([RedisCommand("MULTI")])[0].isOK else { return true }

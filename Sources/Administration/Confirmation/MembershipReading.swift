@@ -39,9 +39,9 @@ public struct Workers: Equatable, Sendable, CustomStringConvertible {
     private let hosts: Int
 
     /// Those with these entries.
-    public init(_ entries: [Member]) {
-        count = entries.count
-        hosts = Set(entries.map(\.host)).count
+    public init(_ members: [Member]) {
+        count = members.count
+        hosts = Set(members.map(\.host)).count
     }
 
     /// Whether there is none.

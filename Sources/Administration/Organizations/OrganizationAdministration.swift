@@ -80,7 +80,7 @@ extension KeyAdministration {
     /// nobody in. Where it was removed before, the gateways are asked again.
     public func removeOrganization(
         _ organization: Organization,
-        waiting: ConfirmationPolicy = .untilConfirmed
+        policy: ConfirmationPolicy = .untilConfirmed
     ) throws(AdministrationError) -> ConfirmationResult {
         try checkOperator(.removeOrganization, on: organization)
         var stored: KeyRecord?
@@ -94,7 +94,7 @@ extension KeyAdministration {
             RecordChange(before: $0, record: $0, repliedAt: clock.monotonic)
         }
         guard let settled = change ?? earlier else { throw unknown(organization) }
-        return settlement.confirmation(of: settled, waiting)
+        return confirmer.confirmation(of: settled, policy)
     }
 
     /// Makes sure that there is such an organization before anybody is asked whether to remove it.

@@ -57,7 +57,7 @@ extension KeyAdministration {
         _ organization: Organization,
         isThere: Bool
     ) -> AdministrationError {
-        guard suggestsNames, !caller.isOperator || !isThere, caller.mayActAsNamed,
+        guard suggestsNames, !caller.isOperator || !isThere, caller.mayActAsPrincipal,
             error.kind == .data || error.kind == .notPermitted
         else { return error }
         var names: [String] = []
