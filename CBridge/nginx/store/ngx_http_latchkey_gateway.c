@@ -88,25 +88,29 @@ ngx_http_latchkey_cancel_check(ngx_http_latchkey_worker_t *worker,
 ngx_uint_t
 ngx_http_latchkey_announce_streams(ngx_http_latchkey_worker_t *worker)
 {
-    ngx_uint_t announced;
-    ngx_queue_t *q;
+    ngx_queue_t *q, *announcements;
     ngx_http_latchkey_stream_t *stream;
 
-    announced = 0;
+    announcements = &worker->announcements;
 
-    while (!ngx_queue_empty(&worker->announcements)) {
-        q = ngx_queue_head(&worker->announcements);
-        stream = ngx_queue_data(q, ngx_http_latchkey_stream_t, announcement);
-
-        ngx_http_latchkey_dequeue_stream(stream);
-
-        stream->id = worker->library.stream_open(worker->gateway, stream->data,
-            stream->decision);
-
-        announced = 1;
+    if (ngx_queue_empty(announcements)) {
+        return 0;
     }
 
-    return announced;
+    for (q = ngx_queue_head(announcements);
+         q != ngx_queue_sentinel(announcements);
+         q = ngx_queue_next(q))
+    {
+        stream = ngx_queue_data(q, ngx_http_latchkey_stream_t, announcement);
+
+        stream->queued = 0;
+        stream->id = worker->library.stream_open(worker->gateway, stream->data,
+            stream->decision);
+    }
+
+    ngx_queue_init(announcements);
+
+    return 1;
 }
 
 

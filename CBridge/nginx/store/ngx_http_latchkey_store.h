@@ -235,19 +235,12 @@ ngx_http_latchkey_queue_stream(ngx_http_latchkey_worker_t *worker,
 
 
 static ngx_inline void
-ngx_http_latchkey_dequeue_stream(ngx_http_latchkey_stream_t *stream)
-{
-    ngx_queue_remove(&stream->announcement);
-    stream->queued = 0;
-}
-
-
-static ngx_inline void
 ngx_http_latchkey_drop_stream(ngx_http_latchkey_worker_t *worker,
     ngx_http_latchkey_stream_t *stream)
 {
     if (stream->queued) {
-        ngx_http_latchkey_dequeue_stream(stream);
+        ngx_queue_remove(&stream->announcement);
+        stream->queued = 0;
 
     } else if (stream->id) {
         worker->library.stream_close(worker->gateway, stream->id);
