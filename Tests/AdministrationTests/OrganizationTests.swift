@@ -131,7 +131,9 @@ struct OrganizationTests {
         _ = try root.transferOrganization(acme, to: bob)
         let lines = try installation.administration("bob").auditLines(of: acme, since: .epoch)
         func told(refused: Bool) -> [String] {
-            lines.filter { $0.isRefused == refused }.map { "\($0.what) \($0.who) \($0.via)" }
+            lines.filter { $0.isRefused == refused }.map {
+                "\($0.action) \($0.principal) \($0.account)"
+            }
         }
         #expect(
             told(refused: false) == [
@@ -141,7 +143,7 @@ struct OrganizationTests {
         #expect(
             told(refused: true) == ["status bob bob", "revoke alice bob", "generate root root"]
         )
-        #expect(lines.first { $0.what == "transfer" }?.newOwner == "bob")
+        #expect(lines.first { $0.action == "transfer" }?.newOwner == "bob")
     }
 
     @Test func `the audit belongs to the owner, and to operators once there is none`() throws {
@@ -150,7 +152,7 @@ struct OrganizationTests {
         let root = try installation.administration("root")
         #expect(failure { _ = try root.auditLines(of: acme, since: .epoch) } == .notPermitted)
         _ = try root.removeOrganization(acme)
-        #expect(try root.auditLines(of: acme, since: .epoch).contains { $0.what == "remove" })
+        #expect(try root.auditLines(of: acme, since: .epoch).contains { $0.action == "remove" })
         let alice = try installation.administration()
         #expect(failure { _ = try alice.auditLines(of: acme, since: .epoch) } == .notPermitted)
     }
@@ -161,7 +163,7 @@ struct OrganizationTests {
         let stranger = try installation.administration("bob")
         for _ in 0..<1500 { _ = try? stranger.status(of: acme) }
         let lines = try installation.administration().auditLines(of: acme, since: .epoch)
-        #expect(lines.filter { !$0.isRefused }.map(\.what) == ["register", "generate"])
+        #expect(lines.filter { !$0.isRefused }.map(\.action) == ["register", "generate"])
         #expect(lines.filter(\.isRefused).count < 1200)
     }
 

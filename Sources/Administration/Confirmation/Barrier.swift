@@ -47,7 +47,7 @@ struct Barrier {
     /// Returns when no worker trusts what was before.
     mutating func run() throws(ConfirmationResult.Uncertainty) -> BarrierOutcome {
         let membership = try readMembership()
-        workers = membership.entries
+        workers = membership.members
         readAt = store.clock.monotonic
         if workers.isEmpty { try countSubscribers() }
         waitForAll()
@@ -143,7 +143,7 @@ struct Barrier {
 
     /// What is to be written so that the next one to wait knows of those who stayed silent.
     func suspectCommand(_ outcome: BarrierOutcome) -> RedisCommand? {
-        suspects?.note(outcome.unacknowledged.map(\.member))
+        suspects?.record(outcome.unacknowledged.map(\.member))
     }
 
     private func outcome(unreadable: [String]) -> BarrierOutcome {

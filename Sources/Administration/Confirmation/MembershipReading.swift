@@ -29,7 +29,7 @@ extension KeyAdministration {
     /// The workers that run; `nil` where the store does not say.
     public func workers() -> Workers? {
         guard let reply = try? store.read([MembershipCommands.read()])[0] else { return nil }
-        return (try? Membership(reply)).map { Workers($0.entries) }
+        return (try? Membership(reply)).map { Workers($0.members) }
     }
 }
 

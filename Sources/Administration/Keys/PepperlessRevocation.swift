@@ -60,7 +60,7 @@ public struct PepperlessRevocation {
     ) throws(AdministrationError) -> KeyStatus.LastUse? {
         let locator = organization.locator
         let record = try store.read([KeyCommands.read(locator)])[0]
-        guard try checked(record, organization).claimsKey else { return nil }
+        guard try checked(record, organization).unauthenticatedState == .active else { return nil }
         if collectsUses { uses.collect(locator) }
         let use = try store.read([UseCommands.read(locator)])[0]
         if let time = UseCommands.lastUse(use) { return .at(time) }
@@ -95,7 +95,9 @@ extension PepperlessRevocation {
         } catch {
             throw AdministrationError(error, "the record of \(organization)")
         }
-        let owner = stored.isAbsent || stored.claimsRemoval ? nil : stored.claimedOwner
+        let owner =
+            stored.isAbsent || stored.unauthenticatedState == .removed
+            ? nil : stored.unauthenticatedOwner
         do throws(AdministrationError) {
             try OwnerRule.check(.revoke, on: organization, owner: owner, by: caller)
         } catch {
@@ -116,9 +118,11 @@ extension PepperlessRevocation {
         let locator = organization.locator
         let watched = try store.read([KeyCommands.watch(locator), KeyCommands.read(locator)])
         if let error = watched[0].failure { throw AdministrationError(error) }
-        guard try checked(watched[1], organization).claimsKey else { return true }
+        guard try checked(watched[1], organization).unauthenticatedState == .active else {
+            return true
+        }
         // MULTI goes alone: were it refused, what is behind it would be carried out one by one.
-        let commands = KeyCommands.end(locator, at: clock.unix, audit: entry)
+        let commands = KeyCommands.revokeUnsealed(locator, at: clock.unix, audit: entry)
         if let error = try transact(commands.prefix(1)).lazy.compactMap(\.failure).first {
             throw AdministrationError(error)
         }
@@ -152,7 +156,9 @@ extension PepperlessRevocation {
         } catch {
             throw .notReadBack(AdministrationError(error).message)
         }
-        guard let stored = try? StoredRecord(reply), !stored.isAbsent, !stored.claimsKey else {
+        guard let stored = try? StoredRecord(reply), !stored.isAbsent,
+            stored.unauthenticatedState != .active
+        else {
             throw .undone
         }
     }

@@ -33,7 +33,7 @@ extension KeyAdministration {
     ) throws(AdministrationError) -> KeyRecord? {
         guard let existing else { return KeyRecord(organization: organization, owner: owner) }
         guard !existing.isRemoved else {
-            return KeyRecord(organization: organization, owner: owner, behind: existing.version)
+            return KeyRecord(organization: organization, owner: owner, after: existing.version)
         }
         guard existing.owner == owner else {
             throw AdministrationError(
@@ -152,7 +152,7 @@ extension KeyAdministration {
         KeyRecord(
             organization: organization,
             owner: caller.principal,
-            behind: stored.claimedVersion
+            after: stored.unauthenticatedVersion
         )
         .removed(at: clock.unix)
     }

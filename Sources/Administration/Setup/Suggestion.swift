@@ -63,7 +63,7 @@ extension KeyAdministration {
         var names: [String] = []
         // Where the store does not list them, there is no suggestion.
         try? RecordListing(store).visit { locator, reply in
-            guard let stored = try? StoredRecord(reply), let name = stored.claimedName,
+            guard let stored = try? StoredRecord(reply), let name = stored.unauthenticatedName,
                 Suggestion.distance(to: organization.name, of: name) != nil,
                 let record = try? stored.record(at: locator, seal: seal), !record.isRemoved,
                 caller.isOperator || record.owner == caller.principal
