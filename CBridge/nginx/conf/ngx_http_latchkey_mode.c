@@ -93,7 +93,7 @@ ngx_http_latchkey_merge_mode(ngx_http_latchkey_loc_conf_t *conf,
 }
 
 
-/* The mode that a variable says.  Returns NGX_ERROR if there is no memory. */
+/* Returns the mode that the variable names, or NGX_ERROR without memory. */
 
 ngx_int_t
 ngx_http_latchkey_evaluate_mode(ngx_http_request_t *r,

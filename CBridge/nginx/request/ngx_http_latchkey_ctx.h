@@ -12,7 +12,7 @@
  *            only hold its address.
  * Lifetime:  a context lasts as long as that pool.  It is withdrawn from the
  *            gateway when the request ends, before its log phase.
- * NULL:      no pointer here is NULL unless its comment says so.
+ * NULL:      pointers are not NULL, except where a comment allows it.
  * Thread:    the only thread of the worker.
  */
 
@@ -34,7 +34,7 @@ typedef enum {
 
 typedef struct {
     ngx_http_request_t *request;
-    ngx_http_latchkey_worker_t *worker; /* NULL: none has been asked yet */
+    ngx_http_latchkey_worker_t *worker; /* NULL: it has checked nothing yet */
     ngx_array_t *credentials;           /* where its key was looked for */
 
     /* the location that the request is in, and the mode that holds there */

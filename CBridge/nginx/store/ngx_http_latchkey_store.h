@@ -10,7 +10,7 @@
  * Owner:     a worker struct and its links belong to the driver, streams to the
  *            contexts of their requests.
  * Lifetime:  a worker lasts from the start of its process until its exit.
- * NULL:      no pointer here is NULL unless its comment says so.
+ * NULL:      pointers are not NULL, except where a comment allows it.
  * Thread:    the only thread of the worker; nothing is locked.
  */
 
@@ -64,10 +64,10 @@ typedef struct {
 /* An admitted request that is to be ended with its key. */
 
 typedef struct {
-    uint64_t id; /* not 0: the gateway knows it */
+    uint64_t id; /* not 0: the stream is open in the gateway */
 
-    ngx_queue_t announcement; /* while the gateway does not know it yet */
-    unsigned queued:1;
+    ngx_queue_t announcement; /* if queued */
+    unsigned queued:1;        /* to be announced to the gateway */
 
     void *data; /* what the gateway hands back to have it ended */
     const latchkey_decision *decision;
@@ -75,9 +75,9 @@ typedef struct {
 
 
 /*
- * A worker's gateway.  What only reads from it may call the library directly;
- * what it has to hear goes through the functions below, because open streams
- * must be announced first.
+ * A worker's gateway.  Code that only reads from it may call the library itself.
+ * Code that passes in time or bytes goes through the functions below, because
+ * open streams must be announced first.
  */
 
 typedef struct {
@@ -92,7 +92,7 @@ typedef struct {
 } ngx_http_latchkey_worker_t;
 
 
-/* A connection to the store; the gateway knows it by its number. */
+/* A connection to the store, which the gateway identifies by its number. */
 
 typedef struct {
     ngx_http_latchkey_worker_t *worker;
@@ -161,7 +161,8 @@ ngx_int_t ngx_http_latchkey_links_wait(ngx_http_latchkey_link_t *links,
 
 
 /*
- * What each check runs is inline: calls across files are not, in a module.
+ * The functions that each check runs are inline, as the compiler cannot inline
+ * calls across files.
  *
  * The time of an event.  Leases must count the time that the machine sleeps, so
  * their clock is read afresh; nginx's cached time is exact enough for expiry.
@@ -216,9 +217,10 @@ ngx_http_latchkey_begin_check(ngx_http_latchkey_worker_t *worker, void *data,
 
 
 /*
- * The gateway has just allowed the request.  It must know the stream before it
- * hears of anything else, or it would miss a revocation in between; but most
- * requests have ended by then and cost no more than a place in a queue.
+ * The gateway has just allowed the request.  The stream must be announced before
+ * the gateway is notified of anything else, or a revocation in between would be
+ * missed.  But most requests have ended by then, and so cost no more than a place
+ * in a queue.
  */
 
 static ngx_inline void
