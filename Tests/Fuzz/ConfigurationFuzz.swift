@@ -2,8 +2,8 @@ import Keyring
 import RedisClient
 import TestSupport
 
-/// Configuration files: read or refused with a line that the file has, and read the same when written
-/// in another way.
+/// Configuration files: parsed, or rejected with an existing line, and parsed identically when written
+/// in another form.
 struct ConfigurationFuzz: FuzzTarget {
     private var read = 0
     private var understood = 0
@@ -50,10 +50,10 @@ struct ConfigurationFuzz: FuzzTarget {
             let directives = try ConfigurationFile.directives(in: text)
             read += 1
             for directive in directives where !(1...lineCount).contains(directive.line ?? 0) {
-                throw Violation("a directive stands on a line that is not there", text)
+                throw Violation("a directive is on a line that does not exist", text)
             }
             if let expected, directives.map({ [$0.name] + $0.values }) != expected {
-                throw Violation("directives are not read as they were written", text)
+                throw Violation("directives are not parsed as they were written", text)
             }
             _ = try Configuration(directives)
             understood += 1
@@ -61,18 +61,18 @@ struct ConfigurationFuzz: FuzzTarget {
             refused += 1
             guard let line = fault.line, (1...lineCount).contains(line), !fault.message.isEmpty
             else {
-                throw Violation("a fault says not where or what it is", text)
+                throw Violation("a fault has no line or message", text)
             }
         }
     }
 
-    /// Spans of time and URLs by themselves.
+    /// Time spans and URLs without a directive.
     private func checkValue(_ word: String, _ random: inout SplitMix64) throws {
         var text = Array(word.utf8)
         mutations.apply(to: &text, &random)
         let value = String(decoding: text, as: UTF8.self)
         if let span = TimeSpan.milliseconds(value), span > 31_536_000_000_000 {
-            throw Violation("a span of time is longer than the longest", text)
+            throw Violation("a time span exceeds the limit", text)
         }
         if let url = try? StoreURL(value), url.database < 0 {
             throw Violation("a database is negative", text)
@@ -81,7 +81,7 @@ struct ConfigurationFuzz: FuzzTarget {
 
     // MARK: Inputs
 
-    /// Writes a directive in one of the ways in which it may be written.
+    /// Writes a directive in one of its possible forms.
     private func append(_ directive: [String], to text: inout [UInt8], _ random: inout SplitMix64) {
         for word in directive {
             text += random.element(blanks).utf8
@@ -91,7 +91,7 @@ struct ConfigurationFuzz: FuzzTarget {
         text += random.element([";", " ;", ";\n", "; # a comment; {\n", ";\r\n\r\n"]).utf8
     }
 
-    /// What may stand between words.
+    /// Separators of words.
     private let blanks = ["", " ", "\n", "\t\t", "\r\n", "# a \"comment\n", " # {\n#\n"]
 
     private func written(_ word: String, _ random: inout SplitMix64) -> String {

@@ -4,8 +4,8 @@ import Keyring
 import RedisClient
 import TestSupport
 
-/// A gatekeeper whose connections say anything, and are lost at any moment: nobody is let in whose
-/// key was never issued, no decision is made twice, and nothing traps.
+/// A gatekeeper that receives arbitrary bytes and loses connections at any moment: a key that was never
+/// issued is never allowed, no request is decided twice, and nothing traps.
 struct GatewayFuzz: FuzzTarget {
     private let gatekeeper: Gatekeeper
     private let seal: RecordSeal
@@ -115,7 +115,7 @@ extension GatewayFuzz {
     private mutating func takeDecisions() throws {
         while let answer = gatekeeper.nextDecision() {
             guard let check = waiting.removeValue(forKey: answer.request) else {
-                throw Violation("a request is decided that does not wait", [])
+                throw Violation("a request is decided twice or was never pending", [])
             }
             try take(answer.request, check.key, answer.decision)
         }
@@ -125,7 +125,7 @@ extension GatewayFuzz {
         switch decision.result {
         case .allowed:
             guard keys.contains(key), decision.organization == acme else {
-                throw Violation("a key is let in that was never issued", key)
+                throw Violation("a key that was never issued is allowed", key)
             }
             if decision.source == .store { read += 1 } else { known += 1 }
             openStream(request, decision)
@@ -150,7 +150,7 @@ extension GatewayFuzz {
     private mutating func takeEnded() throws {
         while let request = gatekeeper.nextEndedStream() {
             guard streams.removeValue(forKey: request) != nil else {
-                throw Violation("a request is ended that is not open", [])
+                throw Violation("a request that is not open is ended", [])
             }
             ended += 1
         }
@@ -166,7 +166,7 @@ extension GatewayFuzz {
     }
 }
 
-// MARK: - The store and the way to it
+// MARK: - The store and the connections to it
 
 extension GatewayFuzz {
     private mutating func carryOut(_ random: inout SplitMix64) {
@@ -261,7 +261,7 @@ extension GatewayFuzz {
         return commands
     }
 
-    /// Makes a key, or revokes the one that is there; now and then what was before is put back.
+    /// Generates or revokes a key; now and then restores an earlier record.
     private mutating func change(_ random: inout SplitMix64) {
         let before = fields
         if random.once(in: 3) {

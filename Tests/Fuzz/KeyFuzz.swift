@@ -1,8 +1,8 @@
 import KeyFormat
 import TestSupport
 
-/// Keys: only the exact keys that were minted are issued, and whatever has a key's form and a right
-/// checksum, by an implementation of its own, is forged.
+/// Keys: exactly the generated keys are issued; any other text that an independent parser finds
+/// well-formed is forged.
 struct KeyFuzz: FuzzTarget {
     private struct Shop {
         let prefix: [UInt8]
@@ -65,7 +65,7 @@ struct KeyFuzz: FuzzTarget {
         case .forged:
             forged += 1
             guard isWellFormed(text, shop) else {
-                throw Violation("what is no key is forged", text)
+                throw Violation("a malformed key is forged", text)
             }
             guard shop.issued[text] == nil else { throw Violation("an issued key is forged", text) }
         case .issued(let key):
@@ -74,7 +74,7 @@ struct KeyFuzz: FuzzTarget {
                 throw Violation("a key was never minted", text)
             }
             guard key.locator == minted.locator, key.verifier == minted.verifier else {
-                throw Violation("an issued key is taken for another", text)
+                throw Violation("an issued key has the identity of another", text)
             }
         }
     }
@@ -85,7 +85,7 @@ struct KeyFuzz: FuzzTarget {
         if random.once(in: 20) { return noise(&random) }
         var text = random.once(in: 10) ? random.element(shops).keys[0] : random.element(shop.keys)
         for _ in 0..<random.below(4) { alter(&text, shop, &random) }
-        // A right checksum lets the input come as far as the tag.
+        // A valid checksum lets the input reach the tag.
         if random.once(in: 2), text.count > 6 { seal(&text) }
         return text
     }
@@ -106,7 +106,7 @@ struct KeyFuzz: FuzzTarget {
         }
     }
 
-    /// Puts random digits in a part's place, such as a secret, a tag or a checksum.
+    /// Replaces a part, such as the secret, tag or checksum, with random digits.
     private func replaceDigits(_ text: inout [UInt8], _ random: inout SplitMix64) {
         let length = random.element([1, 6, 8, 14, 32])
         guard text.count >= length else { return }
@@ -124,7 +124,7 @@ struct KeyFuzz: FuzzTarget {
         text += checksumDigits(text[...])
     }
 
-    // MARK: The form of a key, by another way
+    // MARK: An independent parser of keys
 
     private let digits = Array(
         "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz".utf8
@@ -165,7 +165,7 @@ struct KeyFuzz: FuzzTarget {
     }
 }
 
-/// Bytes as lower-case hexadecimal digits.
+/// Lower-case hexadecimal digits of bytes.
 func hexadecimal(_ bytes: [UInt8]) -> [UInt8] {
     let digits = Array("0123456789abcdef".utf8)
     return bytes.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }

@@ -1,10 +1,10 @@
 import Glibc
 import TestSupport
 
-/// `latchkey-fuzz TARGET [--inputs N] [--seed S] [--first I]`: feeds a parser with generated inputs and
-/// checks what must hold for each.
+/// `latchkey-fuzz TARGET [--inputs N] [--seed S] [--first I]`: feeds generated inputs to a parser and
+/// checks the properties that must hold for each.
 ///
-/// An input depends on the seed and its index alone, so a failing one can be run again by itself.
+/// An input depends on the seed and its index alone, so a failing one can be repeated alone.
 @main
 struct LatchkeyFuzz {
     static let usage = """
@@ -49,7 +49,7 @@ struct LatchkeyFuzz {
                 throw Failure(seed: options.seed, index: index, violation: violation)
             }
             let count = index - options.first + 1
-            // Where a trap ends the run, these lines say where to look.
+            // If a trap ends the run, these lines name the input.
             if count % progress == 0 {
                 print("\(options.target): \(count) inputs, \(target.tally)")
             }
@@ -62,7 +62,7 @@ struct LatchkeyFuzz {
         print("\(options.target): \(rate) inputs/s")
     }
 
-    /// So many inputs reach every outcome.
+    /// Enough inputs to reach every outcome.
     private static let enoughInputs: UInt64 = 100_000
 
     private struct Blindness: Error, CustomStringConvertible {
@@ -80,19 +80,19 @@ struct LatchkeyFuzz {
     }
 }
 
-/// What is fed, and what must hold.
+/// A source of inputs, and the properties that must hold for each.
 protocol FuzzTarget {
-    /// Makes one input, feeds it, and throws a ``Violation`` where something does not hold.
+    /// Generates one input and feeds it.
     mutating func run(_ random: inout SplitMix64) throws
 
-    /// How often each thing has happened that may happen.
+    /// How often each outcome was reached.
     var outcomes: [Int] { get }
 
-    /// The outcomes in words.
+    /// The outcomes as text.
     var tally: String { get }
 }
 
-/// Something that must hold does not.
+/// A property does not hold.
 struct Violation: Error {
     let text: String
     let input: String

@@ -1,7 +1,7 @@
 import RedisClient
 import TestSupport
 
-/// A link that is opened again and again and fed with harmed streams.
+/// A link that is opened repeatedly and fed with corrupted streams.
 final class LinkFuzz {
     private var link = RedisLink(
         .init(
@@ -39,7 +39,7 @@ final class LinkFuzz {
         var isAsked = false
         while let order = link.nextOrder() { isAsked = order == .open(.unix(path: "/fuzz")) }
         guard isAsked else {
-            throw Violation("a link that is due does not ask to be opened", stream)
+            throw Violation("a due link does not order its connection", stream)
         }
         link.opened(now)
         drainOutput()
@@ -82,18 +82,18 @@ final class LinkFuzz {
                 answered += 1
             case .lost(_, let tags):
                 guard tags.map(\.number) == unanswered else {
-                    throw Violation("a loss forgets commands", stream)
+                    throw Violation("a loss does not report all unanswered commands", stream)
                 }
                 unanswered = []
                 losses += 1
                 guard !link.isReady, link.isIdle else {
-                    throw Violation("a lost link is not at rest", stream)
+                    throw Violation("a lost link is not idle", stream)
                 }
             }
         }
     }
 
-    /// Ends the connection in one of the ways in which it may end, if it has not ended by itself.
+    /// Ends the connection in one of the possible ways, if it has not ended yet.
     private func end(_ stream: [UInt8], _ random: inout SplitMix64) throws {
         if random.once(in: 2) {
             now = now.advanced(byMilliseconds: 100)
@@ -103,7 +103,7 @@ final class LinkFuzz {
         try takeEvents(stream)
         while link.nextOrder() != nil {}
         guard unanswered.isEmpty, !link.isReady, link.isIdle else {
-            throw Violation("a closed link is not at rest", stream)
+            throw Violation("a closed link is not idle", stream)
         }
     }
 }

@@ -1,8 +1,8 @@
 import TestSupport
 
-/// Alters texts as damage, mistakes and attackers do.
+/// Alters texts like damage, mistakes and attackers.
 struct Mutations {
-    /// What is put into a text: the grammar's own characters and words.
+    /// What is inserted into a text: characters and words of the grammar.
     let words: [[UInt8]]
 
     init(words: [String]) {

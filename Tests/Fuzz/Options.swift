@@ -15,7 +15,7 @@ struct Options {
     private(set) var seed = UInt64.random(in: .min ... .max)
     private(set) var first: UInt64 = 0
 
-    /// `nil` where the arguments cannot be followed.
+    /// `nil` if the arguments are not valid.
     init?(_ arguments: ArraySlice<String>) {
         guard let target = arguments.first.flatMap(Target.init) else { return nil }
         self.target = target

@@ -3,7 +3,7 @@ import Keyring
 import RedisClient
 import TestSupport
 
-/// Records: only what was sealed is believed, and only at its own locator.
+/// Records: only sealed records are accepted, and only at their own locator.
 struct RecordFuzz: FuzzTarget {
     private typealias Fields = [[UInt8]?]
 
@@ -50,28 +50,28 @@ struct RecordFuzz: FuzzTarget {
         do {
             _ = try stored.record(at: organization.locator, seal: seal)
             guard isSealed else {
-                throw Violation("a record is believed that was never sealed", input)
+                throw Violation("a record that was never sealed is accepted", input)
             }
             believed += 1
         } catch is RecordFault {
-            guard !isSealed else { throw Violation("a sealed record is refused", input) }
+            guard !isSealed else { throw Violation("a sealed record is rejected", input) }
             refused += 1
         }
         do {
             let record = try stored.activeRecord(at: organization.locator, seal: seal)
             guard record == nil || isSealed && isActive else {
-                throw Violation("a key is believed that was never sealed", input)
+                throw Violation("a key that was never sealed is accepted", input)
             }
             if record == nil { withoutKey += 1 }
             guard record != nil || !isActive else {
-                throw Violation("an active record is passed over", input)
+                throw Violation("an active record is ignored", input)
             }
         } catch is RecordFault {
-            guard !isSealed else { throw Violation("a sealed record is refused", input) }
+            guard !isSealed else { throw Violation("a sealed record is rejected", input) }
         }
     }
 
-    /// Replies that are no record at all.
+    /// Replies that are not a record.
     private func feedStranger(_ reply: RedisReply, _ random: inout SplitMix64) throws {
         guard case .array(var elements) = reply else { return }
         let strangers: [RedisReply] = [
@@ -84,7 +84,7 @@ struct RecordFuzz: FuzzTarget {
             guard
                 (try? StoredRecord(random.element(strangers.filter { $0 != reply && !isArray($0) })))
                     == nil
-            else { throw Violation("a reply of another kind is a record", []) }
+            else { throw Violation("a reply that is not an array is a record", []) }
             return
         }
         guard (try? StoredRecord(.array(elements))) == nil else {
@@ -98,7 +98,7 @@ struct RecordFuzz: FuzzTarget {
 
     // MARK: Inputs
 
-    /// A record from its registration on.
+    /// All versions of a record since its registration.
     private func history(of organization: Organization, _ random: inout SplitMix64) -> [Fields] {
         let owner = Principal("alice")!
         var record = KeyRecord(organization: organization, owner: owner)
@@ -141,7 +141,7 @@ struct RecordFuzz: FuzzTarget {
         }
     }
 
-    /// The seal's digits may be of either case.
+    /// The digits of the seal may be of either case.
     private func matches(_ sealed: Fields, _ fields: Fields) -> Bool {
         guard sealed.dropLast() == fields.dropLast(), let mac = sealed.last, let other = fields.last
         else {
@@ -155,7 +155,7 @@ struct RecordFuzz: FuzzTarget {
     }
 }
 
-/// A record as it is written to the store.
+/// A record in the form in which it is stored.
 func storedFields(_ record: KeyRecord, _ seal: RecordSeal) -> [[UInt8]?] {
     let audit = AuditEntry(.generate, by: record.owner, account: record.owner)
     var texts = ["version": Array("\(record.version)".utf8)]

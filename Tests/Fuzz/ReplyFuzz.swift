@@ -1,8 +1,8 @@
 import RedisClient
 import TestSupport
 
-/// Replies: a stream means the same however it is cut, an unharmed one means what was written, and a
-/// link that gets a harmed one answers each command once and goes on.
+/// Replies: a stream yields the same replies in pieces of any size, an intact stream yields what was
+/// written, and a link that receives a corrupted one answers each command once and continues.
 struct ReplyFuzz: FuzzTarget {
     private let link = LinkFuzz()
     private var whole = 0
@@ -40,9 +40,9 @@ struct ReplyFuzz: FuzzTarget {
     ) throws {
         let atOnce = decode(stream, cuts: nil)
         let inPieces = decode(stream, cuts: random)
-        guard atOnce == inPieces else { throw Violation("pieces make other replies", stream) }
+        guard atOnce == inPieces else { throw Violation("pieces change the replies", stream) }
         if let expected, atOnce.replies != expected || atOnce.failure != nil {
-            throw Violation("replies are not read as they were written", stream)
+            throw Violation("replies are not parsed as they were written", stream)
         }
         whole += atOnce.replies.count
         if atOnce.failure != nil { refused += 1 }

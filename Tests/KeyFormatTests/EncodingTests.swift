@@ -4,7 +4,7 @@ import Testing
 @testable import KeyFormat
 
 struct EncodingTests {
-    @Test func `base62 digits stand in the order 0-9A-Za-z, and for themselves`() {
+    @Test func `base62 digits are in the order 0-9A-Za-z`() {
         for value in UInt8(0)..<62 {
             let digit = Base62.digit(value)
             #expect(Base62.digits.withUTF8Buffer { $0[Int(value)] } == digit)
@@ -15,7 +15,7 @@ struct EncodingTests {
         #expect(others.allSatisfy { Base62.value(of: $0) == 255 })
     }
 
-    @Test func `base62 numbers are padded, and cut to their lowest digits`() {
+    @Test func `base62 numbers are padded or truncated to their lowest digits`() {
         func text(_ number: UInt64, _ width: Int) -> String {
             var text = Array("x".utf8)
             Base62.append(number, width: width, to: &text)
@@ -29,7 +29,7 @@ struct EncodingTests {
         #expect(text(5, 0) == "x")
     }
 
-    @Test func `a base62 number reads back as it was written`() {
+    @Test func `a base62 number is parsed as it was written`() {
         var generator = SplitMix64(seed: 1)
         for _ in 0..<10_000 {
             let number = UInt64.random(in: 0..<KeyLayout.tagModulus, using: &generator)
@@ -39,7 +39,7 @@ struct EncodingTests {
         }
     }
 
-    @Test func `a base62 number with any other byte is none`() {
+    @Test func `a base62 number with any other byte is invalid`() {
         for byte in UInt8.min...UInt8.max where Base62.value(of: byte) == 255 {
             for place in 0..<8 {
                 var text = Array("zzzzzzzz".utf8)
@@ -49,13 +49,13 @@ struct EncodingTests {
         }
     }
 
-    @Test func `the tag's modulus is 62 to the power of its length`() {
+    @Test func `the modulus of the tag is 62 to the power of its length`() {
         #expect(
             KeyLayout.tagModulus == (0..<KeyLayout.tagLength).reduce(1) { power, _ in power * 62 }
         )
     }
 
-    /// The check value of CRC-32 in the catalogues, and values of Python's zlib.
+    /// The check value of CRC-32 in catalogs, and values of Python's zlib.
     @Test(arguments: [
         ("123456789", 0xCBF4_3926 as UInt32), ("", 0), ("a", 0xE8B7_BE43), ("lk_", 0xC351_155F),
     ])
@@ -65,7 +65,7 @@ struct EncodingTests {
         #expect(CRC32.checksum(of: (bytes + [1, 2]).span, count: bytes.count) == expected)
     }
 
-    @Test func `a digest reads back from its hexadecimal digits, of either case`() throws {
+    @Test func `a digest is parsed from hexadecimal digits of either case`() throws {
         let text = "00112233445566778899aabbccddeeff0123456789abcdef0fedcba987654321"
         let digest = try #require(Digest(Array(text.utf8)))
         #expect(digest.hexadecimal == Array(text.utf8))
@@ -74,7 +74,7 @@ struct EncodingTests {
         #expect(digest.first128Bits == 0x0011_2233_4455_6677_8899_AABB_CCDD_EEFF)
     }
 
-    @Test func `text that is not exactly 64 hexadecimal digits is no digest`() {
+    @Test func `text that is not exactly 64 hexadecimal digits is not a digest`() {
         let text = Array(String(repeating: "0f", count: 32).utf8)
         #expect(Digest(Array(text.dropLast())) == nil)
         #expect(Digest((text + text.prefix(1))) == nil)
@@ -89,7 +89,7 @@ struct EncodingTests {
         }
     }
 
-    @Test func `text that is not exactly 48 hexadecimal digits is no verifier`() throws {
+    @Test func `text that is not exactly 48 hexadecimal digits is not a verifier`() throws {
         let text = Array(String(repeating: "4b", count: 24).utf8)
         #expect(try #require(Verifier(text)).hexadecimal == text)
         #expect(Verifier(Array(text.dropLast(2))) == nil)
@@ -99,7 +99,7 @@ struct EncodingTests {
         #expect(Verifier(altered) == nil)
     }
 
-    @Test func `digests differ when any one bit differs`() throws {
+    @Test func `digests differ if any bit differs`() throws {
         let bytes = (0..<32).map { UInt8($0) }
         let digest = Digest(sha256: bytes.span)
         #expect(digest == Digest(sha256: bytes.span))
@@ -113,7 +113,7 @@ struct EncodingTests {
         }
     }
 
-    @Test func `verifiers differ when any one digit differs`() throws {
+    @Test func `verifiers differ if any digit differs`() throws {
         let text = Array(String(repeating: "0123456789abcdef", count: 3).utf8)
         let verifier = try #require(Verifier(text))
         #expect(verifier == Verifier(text))
@@ -125,7 +125,7 @@ struct EncodingTests {
         }
     }
 
-    @Test func `a locator is read where it stands, and only whole`() throws {
+    @Test func `a locator is read at its offset, and only as a whole`() throws {
         let locator = Locator(organization: "acme".utf8)
         let digits = Array(locator.description.utf8)
         #expect(Locator(digits) == locator)
@@ -139,7 +139,7 @@ struct EncodingTests {
         #expect(text == [7] + digits)
     }
 
-    @Test func `a locator with any other byte is none`() {
+    @Test func `a locator with any other byte is invalid`() {
         let digits = Array(Locator(organization: "acme".utf8).description.utf8)
         for place in digits.indices {
             for byte in [0, 0x20, 0x2F, 0x3A, 0x40, 0x5B, 0x5F, 0x60, 0x7B, 0x80, 0xFF] as [UInt8] {
@@ -150,7 +150,7 @@ struct EncodingTests {
         }
     }
 
-    @Test func `locators are equal only where every digit is`() throws {
+    @Test func `locators are equal only if every digit is`() throws {
         let digits = Array(Locator(organization: "acme".utf8).description.utf8)
         let locator = try #require(Locator(digits))
         for place in digits.indices {

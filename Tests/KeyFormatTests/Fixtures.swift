@@ -2,7 +2,7 @@ import TestSupport
 
 @testable import KeyFormat
 
-/// A verdict that can be compared and printed.
+/// A verdict that is comparable and printable.
 enum Outcome: Equatable {
     case malformed
     case forged
@@ -43,7 +43,7 @@ struct Installation {
 
     func outcome(_ text: String) -> Outcome { outcome(Array(text.utf8)) }
 
-    /// A new key's text, which only tests may hold outside of `SecretBytes`.
+    /// The text of a new key, which only tests may copy out of `SecretBytes`.
     func mintText(for organization: String) -> [UInt8] {
         mint.mint(for: Locator(organization: organization.utf8)).text.bytes
     }

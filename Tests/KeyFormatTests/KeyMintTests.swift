@@ -5,7 +5,7 @@ import Testing
 
 struct KeyMintTests {
     @Test(arguments: ["lk", "acme_live", "a1_test", "abcdefghijkl_live"])
-    func `a minted key is issued to its organization`(prefix: String) throws {
+    func `a new key is issued to its organization`(prefix: String) throws {
         let installation = try Installation(prefix: prefix)
         let locator = Locator(organization: "acme".utf8)
         let minted = installation.mint.mint(for: locator)
@@ -19,8 +19,7 @@ struct KeyMintTests {
         #expect(key.verifier == minted.verifier)
     }
 
-    @Test func `a minted key shows its prefix, its locator and nothing else that is fixed`() throws
-    {
+    @Test func `keys of an organization share the prefix and the locator only`() throws {
         let installation = try Installation()
         let text = String(decoding: installation.mintText(for: "acme"), as: UTF8.self)
         let parts = text.split(separator: "_", omittingEmptySubsequences: false)
@@ -37,7 +36,7 @@ struct KeyMintTests {
         #expect(Set(keys).count == keys.count)
     }
 
-    @Test func `every digit occurs in every place of a secret, none far too often`() throws {
+    @Test func `every digit occurs at every position of a secret about equally often`() throws {
         let installation = try Installation()
         let keys = (0..<6200).map { _ in installation.mintText(for: "acme") }
         for place in 18..<50 {
@@ -49,7 +48,7 @@ struct KeyMintTests {
         }
     }
 
-    @Test func `the secret comes from the generator that is given`() throws {
+    @Test func `the secret comes from the given generator`() throws {
         let installation = try Installation()
         let locator = Locator(organization: "acme".utf8)
         func key(seed: UInt64) -> [UInt8] {
@@ -60,12 +59,12 @@ struct KeyMintTests {
         #expect(key(seed: 1) != key(seed: 2))
     }
 
-    @Test func `organizations have locators of their own`() {
+    @Test func `organizations have different locators`() {
         let locators = Set((0..<10_000).map { Locator(organization: "org-\($0)".utf8) })
         #expect(locators.count == 10_000)
     }
 
-    @Test func `a key's verifier tells neither tag nor checksum`() throws {
+    @Test func `a verifier contains neither the tag nor the checksum`() throws {
         let installation = try Installation()
         let minted = installation.mint.mint(for: Locator(organization: "acme".utf8))
         let verifier = String(decoding: minted.verifier.hexadecimal, as: UTF8.self)

@@ -8,7 +8,7 @@ struct KeyPrefixTests {
         "livelive",
         "abcdefghijkl", "abcdefghijkl_live", "a23456789012_test", "zz",
     ])
-    func `a prefix is a word, and an environment if need be`(text: String) throws {
+    func `a prefix is a word, optionally with an environment`(text: String) throws {
         let prefix = try #require(KeyPrefix(text.utf8))
         #expect(prefix.ascii == Array(text.utf8))
     }
@@ -19,11 +19,11 @@ struct KeyPrefixTests {
         "abcdefghijklm", "abcdefghijklm_live", "lk-live", "l k", "lk ", " lk", "lk\n", "l\0", "lé",
         "lk_live ", "_lk",
     ])
-    func `anything else is no prefix`(text: String) {
+    func `anything else is not a prefix`(text: String) {
         #expect(KeyPrefix(text.utf8) == nil)
     }
 
-    @Test func `where none is configured the prefix is lk`() {
+    @Test func `the default prefix is lk`() {
         #expect(KeyPrefix.standard == KeyPrefix("lk".utf8))
     }
 }

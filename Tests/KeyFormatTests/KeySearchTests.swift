@@ -4,7 +4,7 @@ import Testing
 @testable import KeyFormat
 
 struct KeySearchTests {
-    /// Where keys are found, and what is read of them.
+    /// The matches in a text.
     private func matches(_ text: String) -> [KeySearch.Match] {
         var matches: [KeySearch.Match] = []
         Array(text.utf8).withUnsafeBytes { text in
@@ -17,7 +17,7 @@ struct KeySearchTests {
         String(decoding: try Installation(prefix: prefix).mintText(for: "acme"), as: UTF8.self)
     }
 
-    @Test func `every key that another implementation made is found, with what it says`() throws {
+    @Test func `keys of another implementation are found with prefix and locator`() throws {
         for vector in try Vectors.load().keys {
             let found = matches(" \(vector.key) ")
             #expect(found.count == 1)
@@ -27,7 +27,7 @@ struct KeySearchTests {
         }
     }
 
-    @Test func `a key is found wherever it stands, whatever stands around it`() throws {
+    @Test func `a key is found at any position in any context`() throws {
         let key = try key()
         for around in [" ", "_", "a", "Z", "\n", "\u{0}", "ü"] {
             for count in 0..<200 {
@@ -39,7 +39,7 @@ struct KeySearchTests {
         }
     }
 
-    @Test func `keys that follow one another are all found`() throws {
+    @Test func `adjacent keys are all found`() throws {
         let keys = try ["lk", "ab", "acme_live", "abcdefghijkl_test", "a1"].map { try key($0) }
         for separator in ["", " ", "_"] {
             let found = matches(keys.joined(separator: separator))
@@ -47,7 +47,7 @@ struct KeySearchTests {
         }
     }
 
-    @Test func `what is not quite a key is not found`() throws {
+    @Test func `an almost valid key is not found`() throws {
         let key = Array(try key().utf8)
         for index in key.indices {
             for byte in Set("0aA_-é".utf8) where byte != key[index] {
@@ -60,11 +60,11 @@ struct KeySearchTests {
         #expect(matches(String(decoding: key[1...], as: UTF8.self)).isEmpty)
     }
 
-    @Test func `no other bytes are taken for a key`() {
+    @Test func `random bytes contain no keys`() {
         var generator = SplitMix64(seed: 1)
         let digits = Array("0123456789abcXYZ_".utf8)
         var text = (0..<300_000).map { _ in digits.randomElement(using: &generator)! }
-        // Underscores where those of a key are.
+        // Underscores at the positions of those of a key.
         for start in stride(from: 0, to: text.count - 80, by: 80) {
             for index in start + 18..<start + 64 { text[index] = UInt8(ascii: "x") }
             (text[start + 2], text[start + 17]) = (UInt8(ascii: "_"), UInt8(ascii: "_"))

@@ -13,7 +13,7 @@ struct KeyVerifierTests {
         key = installation.mintText(for: "acme")
     }
 
-    /// Replaces the checksum by the right one for what stands before it.
+    /// Replaces the checksum with the correct one.
     private func resealed(_ text: [UInt8]) -> [UInt8] {
         var text = Array(text.dropLast(KeyLayout.checksumLength))
         let checksum = CRC32.checksum(of: text.span, count: text.count)
@@ -32,7 +32,7 @@ struct KeyVerifierTests {
         }
     }
 
-    @Test func `a key with one byte changed and its checksum mended is never issued`() {
+    @Test func `a key with one byte changed and its checksum fixed is never issued`() {
         for place in key.indices.dropLast(KeyLayout.checksumLength) {
             var altered = key
             for byte in UInt8.min...UInt8.max where byte != key[place] {
@@ -48,7 +48,7 @@ struct KeyVerifierTests {
         }
     }
 
-    @Test func `the case of every letter counts`() {
+    @Test func `keys are case-sensitive`() {
         for place in key.indices where Self.isLetter(key[place]) {
             var altered = key
             altered[place] ^= 0x20
@@ -66,7 +66,7 @@ struct KeyVerifierTests {
         (10..<62).contains(Base62.value(of: byte))
     }
 
-    @Test func `a key with two neighbours exchanged is never issued`() {
+    @Test func `a key with two adjacent bytes swapped is never issued`() {
         for place in key.indices.dropLast() where key[place] != key[place + 1] {
             var altered = key
             altered.swapAt(place, place + 1)
@@ -128,7 +128,7 @@ struct KeyVerifierTests {
         #expect(installation.outcome(other.mintText(for: "acme")) == .forged)
     }
 
-    @Test func `parts of two issued keys make no third`() {
+    @Test func `parts of two issued keys do not make a third`() {
         let other = installation.mintText(for: "umbrella")
         for cut in [layout.secretStart, layout.tagStart] {
             let mixed = Array(key[..<cut]) + other[cut...]
@@ -137,7 +137,7 @@ struct KeyVerifierTests {
         }
     }
 
-    @Test func `judging a text changes nothing for the next`() {
+    @Test func `verifying a text does not affect the next one`() {
         let expected = installation.outcome(key)
         for _ in 0..<100 {
             #expect(installation.outcome("lk_") == .malformed)

@@ -16,12 +16,12 @@ struct PepperRingTests {
         }
     }
 
-    /// What a pepper makes of a message, to tell peppers apart.
+    /// An authenticator, which distinguishes peppers.
     private func mark(_ pepper: Pepper) -> [UInt8] {
         pepper.authenticator(of: Array("mark".utf8).span).hexadecimal
     }
 
-    @Test func `the first pepper makes keys, all accept them`() throws {
+    @Test func `the first pepper makes keys, all of them verify`() throws {
         let old = try Installation(pepperFile: second)
         let rotated = try Installation(pepperFile: "\(first)\n\(second)\n")
         let ended = try Installation(pepperFile: first)
@@ -50,7 +50,7 @@ struct PepperRingTests {
     @Test(arguments: [
         "%", "%\n", "%\r\n", "\n\n%\n\n", "  %\t \n", "\r\n%", " \n\t\r\n%\r\n",
     ])
-    func `blank lines, blanks at a line's ends and any line ending are passed over`(form: String)
+    func `blank lines, white space around a line and any line ending are skipped`(form: String)
         throws
     {
         let contents = form.split(separator: "%", omittingEmptySubsequences: false)
@@ -59,7 +59,7 @@ struct PepperRingTests {
         #expect(try ring.peppers.map(mark) == [mark(pepper(first))])
     }
 
-    @Test func `digits of either case are the same pepper`() throws {
+    @Test func `the case of the digits does not matter`() throws {
         #expect(try mark(pepper(second)) == mark(pepper(second.uppercased())))
     }
 
@@ -89,7 +89,7 @@ struct PepperRingTests {
         #expect(fault(lines.joined(separator: "\n\n") + "\n") == .tooMany)
     }
 
-    @Test func `a fault never tells what the file holds`() {
+    @Test func `a fault never contains contents of the file`() {
         for contents in [first + "0", "\(first)\n\(second)x", String(first.dropLast())] {
             let text = fault(contents).map { "\($0) \(String(reflecting: $0))" }
             #expect(text?.contains("0101") == false)
@@ -97,7 +97,7 @@ struct PepperRingTests {
         }
     }
 
-    @Test func `new contents hold one pepper, another each time`() throws {
+    @Test func `new contents hold one pepper, different each time`() throws {
         let contents = (0..<3).map { _ in PepperRing.makeContents().bytes }
         #expect(Set(contents).count == 3)
         for file in contents {
@@ -115,7 +115,7 @@ struct PepperRingTests {
         #expect(pepper(bytes: [UInt8](repeating: 1, count: 32)) != nil)
     }
 
-    /// Worked out with Python: `hmac.new(bytes(range(32)), b"a" * length, "sha256").hexdigest()`.
+    /// Computed with Python: `hmac.new(bytes(range(32)), b"a" * length, "sha256").hexdigest()`.
     @Test(arguments: [
         (0, "d38b42096d80f45f826b44a9d5607de72496a415d3f4a1a8c88e3bb9da8dc1cb"),
         (1, "5167dd15d18166a9dd6caa3522f7026f13d2f82c052bb245c9f3366588205222"),
@@ -127,7 +127,7 @@ struct PepperRingTests {
         (119, "ebfd1dfe53ef6458416b60e39a5c67a211067bf67263f478717b228fe66cb978"),
         (1000, "d33e4e55394fcab1568facc89482436010a135f08717d32a15dfb3176c7b5004"),
     ])
-    func `messages of any length are authenticated as by other implementations`(
+    func `authenticators match those of other implementations for any length`(
         length: Int,
         expected: String
     ) throws {

@@ -2,17 +2,16 @@ import Testing
 
 @testable import KeyFormat
 
-/// Holds the key format against values of an independent implementation.
+/// Compares the key format with an independent implementation.
 struct VectorTests {
-    @Test func `locators are those of the vectors`() throws {
+    @Test func `locators match the vectors`() throws {
         for vector in try Vectors.load().locators {
             #expect(Locator(organization: vector.organization.utf8).description == vector.locator)
         }
     }
 
     @Test(arguments: try Vectors.load().keys)
-    func `a valid key is issued, with its locator and verifier`(_ vector: Vectors.KeyVector) throws
-    {
+    func `a valid key has its locator and verifier`(_ vector: Vectors.KeyVector) throws {
         let installation = try Installation(prefix: vector.prefix, pepperFile: vector.pepper)
         let expected = Outcome.issued(locator: vector.locator, verifier: vector.verifier)
         #expect(installation.outcome(vector.key) == expected)
@@ -20,7 +19,7 @@ struct VectorTests {
     }
 
     @Test(arguments: try Vectors.load().keys)
-    func `the mint seals a secret into the same key and verifier`(_ vector: Vectors.KeyVector)
+    func `the mint makes the same key and verifier of a secret`(_ vector: Vectors.KeyVector)
         throws
     {
         let installation = try Installation(prefix: vector.prefix, pepperFile: vector.pepper)
@@ -33,7 +32,7 @@ struct VectorTests {
     }
 
     @Test(arguments: try Vectors.load().invalidKeys)
-    func `an invalid key gets its verdict`(_ vector: Vectors.InvalidKeyVector) throws {
+    func `an invalid key has its verdict`(_ vector: Vectors.InvalidKeyVector) throws {
         let installation = try Installation(prefix: vector.prefix, pepperFile: vector.pepper)
         let expected: Outcome? =
             switch vector.verdict {

@@ -3,7 +3,7 @@ import Testing
 
 @testable import KeyFormat
 
-/// The contents of `vectors.json`, which were worked out by another implementation.
+/// The contents of `vectors.json`, computed by another implementation.
 struct Vectors: Decodable {
     struct LocatorVector: Decodable {
         let organization: String

@@ -14,7 +14,7 @@ struct AuditLineTests {
         try? AuditLine.lines([done, refused])
     }
 
-    @Test func `what was done and what was refused stand in the order of their times`() {
+    @Test func `completed and refused actions are in the order of time`() {
         let lines = lines(
             .array([
                 entry("5-0", "what", "generate", "who", "alice", "via", "root"),
@@ -28,7 +28,7 @@ struct AuditLineTests {
         #expect(lines?.last?.newOwner == "bob")
     }
 
-    @Test func `what is no entry is passed over`() {
+    @Test func `anything that is not an entry is skipped`() {
         let good = entry("1-0", "what", "a", "who", "b", "via", "c", "later", "word")
         let bad: [RedisReply] = [
             .null, .array([]), bulk("1-0"), entry("x-0", "what", "a", "who", "b", "via", "c"),
@@ -40,13 +40,13 @@ struct AuditLineTests {
         #expect(lines(.null)?.isEmpty == true)
     }
 
-    @Test func `a text that a terminal would obey is not shown`() {
+    @Test func `terminal escape sequences are not shown`() {
         let line = lines(.array([entry("1-0", "what", "a\u{1B}[2J", "who", "b\nc", "via", "d")]))
         #expect(line?.first?.action == "a?[2J")
         #expect(line?.first?.principal == "b?c")
     }
 
-    @Test func `an error of the store is none of the audit`() {
+    @Test func `an error of Redis is thrown`() {
         let error = RedisReply.error(Array("NOPERM no".utf8)[...])
         #expect(throws: RedisError.self) { try AuditLine.lines([error, .array([])]) }
     }

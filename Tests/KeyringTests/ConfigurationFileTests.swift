@@ -7,7 +7,7 @@ struct ConfigurationFileTests {
         try ConfigurationFile.directives(in: Array(text.utf8))
     }
 
-    /// The words of each directive.
+    /// The name and arguments of each directive.
     private func words(_ text: String) throws(ConfigurationFault) -> [[String]] {
         try directives(text).map { [$0.name] + $0.values }
     }
@@ -57,7 +57,7 @@ struct ConfigurationFileTests {
         ("a b\"c;", [["a", "b\"c"]]),
         ("a it's;", [["a", "it's"]]),
     ])
-    func `quotes keep a text together at the start of a word`(text: String, expected: [[String]])
+    func `quotes at the start of a word group text`(text: String, expected: [[String]])
         throws
     {
         #expect(try words(text) == expected)
@@ -75,7 +75,7 @@ struct ConfigurationFileTests {
         (#"a \d+\.php$;"#, [["a", #"\d+\.php$"#]]),
         (#"a "\\";"#, [["a", #"\"#]]),
     ])
-    func `a backslash means what it means to nginx`(text: String, expected: [[String]]) throws {
+    func `a backslash has the same meaning as in nginx`(text: String, expected: [[String]]) throws {
         #expect(try words(text) == expected)
     }
 
@@ -87,7 +87,7 @@ struct ConfigurationFileTests {
         ("a \"#b\";", [["a", "#b"]]),
         ("a b; # \"unfinished {\n c;", [["a", "b"], ["c"]]),
     ])
-    func `a comment goes from a word's start to the end of the line`(
+    func `a comment extends from the start of a word to the end of the line`(
         text: String,
         expected: [[String]]
     ) throws {
@@ -103,7 +103,7 @@ struct ConfigurationFileTests {
         ("log ${a}_${b}.log; c;", [["log", "${a}_${b}.log"], ["c"]]),
         ("server { set $a ${b}; } c;", [["c"]]),
     ])
-    func `blocks are nginx's own business`(text: String, expected: [[String]]) throws {
+    func `blocks are skipped`(text: String, expected: [[String]]) throws {
         #expect(try words(text) == expected)
     }
 
@@ -114,7 +114,7 @@ struct ConfigurationFileTests {
         ("server { a; {\n}", 2),
         ("a \"b\\\";", 1), ("a \\", 1),
     ])
-    func `a file that is cut off or does not fit together is refused with its line`(
+    func `a truncated or malformed file is rejected with its line`(
         text: String,
         line: Int
     ) {
@@ -129,7 +129,7 @@ struct ConfigurationFileTests {
         #expect(lines == ["a1", "b4", "c10", "d12", "e12"])
     }
 
-    @Test func `bytes that are not UTF-8 do no harm`() throws {
+    @Test func `bytes that are not UTF-8 are tolerated`() throws {
         let directives = try ConfigurationFile.directives(
             in: Array("a ".utf8) + [0xFF, 0xC3] + Array(";".utf8)
         )
@@ -137,7 +137,7 @@ struct ConfigurationFileTests {
         #expect(directives.first?.values.count == 1)
     }
 
-    @Test func `noise is read or refused, never more`() {
+    @Test func `random input is parsed or rejected`() {
         var state: UInt64 = 7
         let alphabet = Array("ab \n;{}#\"'\\$;  ".utf8)
         for _ in 0..<20_000 {

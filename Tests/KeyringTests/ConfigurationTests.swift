@@ -64,7 +64,7 @@ struct ConfigurationTests {
         #expect(configuration.rotateAfterMilliseconds == 7_776_000_000)
     }
 
-    @Test func `strict consistency has no lease, whatever is said of one`() throws {
+    @Test func `strict consistency has no lease, even if one is configured`() throws {
         let configuration = try configuration("latchkey_consistency strict; latchkey_lease 5s;")
         #expect(configuration.consistency == .strict)
         #expect(configuration.leaseMilliseconds == 0)
@@ -78,18 +78,18 @@ struct ConfigurationTests {
         "latchkey_lease 1000;", "latchkey_timeout 5;", "latchkey_outage_grace 90;",
         "latchkey_rotate_after 90;",
     ])
-    func `values out of their bounds are refused`(text: String) {
+    func `values out of range are rejected`(text: String) {
         #expect(throws: ConfigurationFault.self) { try configuration(text) }
     }
 
     @Test(arguments: [
         "LATCHKEY_STORE unix:/a;", "Latchkey_store unix:/a;", "latchkey_Store unix:/a;",
     ])
-    func `a directive in other letters is no other directive`(text: String) {
+    func `a directive in upper case is rejected`(text: String) {
         #expect(fault(text)?.message.contains("lower case") == true)
     }
 
-    @Test func `a byte order mark is told`() {
+    @Test func `a byte order mark is reported`() {
         #expect(
             fault("\u{FEFF}latchkey_store unix:/a;")?.message.contains("byte order mark") == true
         )
@@ -104,7 +104,7 @@ struct ConfigurationTests {
         #expect(admin.adminCredentialsFile == "/a")
     }
 
-    @Test func `what is nginx's own business is passed over`() throws {
+    @Test func `directives of nginx are skipped`() throws {
         let configuration = try configuration(
             """
             worker_processes 2;
@@ -136,7 +136,7 @@ struct ConfigurationTests {
         "latchkey_library lib.so", "latchkey_library",
         "latchkey_unheard_of x", "latchkey_",
     ])
-    func `a directive that cannot be followed is refused with name, line and reason`(
+    func `an invalid directive is rejected with its name, line and reason`(
         directive: String
     ) throws {
         let fault = try #require(self.fault("\n\(directive);"))
@@ -155,7 +155,7 @@ struct ConfigurationTests {
         "latchkey_rotate_after 1d",
         "latchkey_library /l",
     ])
-    func `a directive stands at most once`(directive: String) throws {
+    func `a directive may appear once`(directive: String) throws {
         #expect(fault("\(directive);") == nil)
         let fault = try #require(self.fault("\(directive);\n\(directive);"))
         #expect(fault.line == 2)
@@ -168,7 +168,7 @@ struct ConfigurationTests {
         "redis://host:hunter2", "redis://hunter2%", "valkey://hunter2",
         "redis://a/0 redis://:hunter2@b",
     ])
-    func `no fault repeats a password out of a URL`(url: String) throws {
+    func `no fault repeats a password in a URL`(url: String) throws {
         let fault = try #require(self.fault("latchkey_store \(url);"))
         #expect(!fault.message.contains("hunter2"))
     }

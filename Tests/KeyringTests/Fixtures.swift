@@ -25,16 +25,16 @@ struct Example {
         Verifier(hexadecimal: Array(String(repeating: digits, count: 24).utf8).span)!
     }
 
-    /// An organization that has just been registered.
+    /// A record without a key.
     static let registered = KeyRecord(organization: organization, owner: owner)
 
-    /// With a key that expires after a day.
+    /// A record with a key that expires after a day.
     static let active = registered.replacingKey(
         with: key(first, expiresIn: 86_400_000),
         graceMilliseconds: 0
     )
 
-    /// With a second key that does not expire, and the first going on for ten minutes.
+    /// A record with a second key that does not expire; the first one stays valid for ten minutes.
     static let replaced = active.replacingKey(with: key(second), graceMilliseconds: 600_000)
 
     static let revoked = active.revokingKey(at: now)
@@ -52,7 +52,7 @@ struct Example {
         )
     }
 
-    /// A record as it is stored.
+    /// A record in the form in which it is stored.
     func stored(_ record: KeyRecord) -> StoredFields {
         var texts: [RecordField: [UInt8]] = [:]
         for (field, text) in zip(RecordField.sealed, record.sealedTexts) { texts[field] = text }
@@ -70,12 +70,12 @@ struct StoredFields {
         set { texts[field] = newValue.map { Array($0.utf8) } }
     }
 
-    /// What Redis answers when the record is read.
+    /// The reply of Redis to a read of the record.
     var reply: RedisReply {
         .array(RecordField.allCases.map { field in texts[field].map { .bulk($0[...]) } ?? .null })
     }
 
-    /// What is made of the record, or the fault that is found in it.
+    /// The authenticated record, or its fault.
     func record(at locator: Locator = Example.organization.locator, _ seal: RecordSeal) -> Result<
         KeyRecord, RecordFault
     > {
@@ -94,7 +94,7 @@ extension RedisCommand {
 }
 
 extension RedisCredentials {
-    /// The command that presents them, in the Redis protocol.
+    /// The encoded `AUTH` command.
     var commandBytes: [UInt8] {
         var output = OutputBuffer()
         appendCommand(to: &output)

@@ -28,7 +28,7 @@ struct KeyCommandsTests {
         )
     }
 
-    @Test func `a record is watched while it is changed`() {
+    @Test func `a record is watched during a change`() {
         #expect(KeyCommands.watch(locator).texts == ["WATCH", "latchkey:record:{R7MHCgA7bVutv6}"])
     }
 
@@ -80,7 +80,7 @@ struct KeyCommandsTests {
         }
     }
 
-    @Test func `a transaction touches every field, and never deletes the record`() {
+    @Test func `a transaction covers every field and never deletes the record`() {
         for record in [Example.registered, Example.active, Example.replaced, Example.revoked] {
             let commands = write(record)
             let touched = commands[1][2...2] + commands[2][2...] + commands[3][2...]
@@ -96,14 +96,17 @@ struct KeyCommandsTests {
     @Test(arguments: [
         (AuditEntry.Action.register, "register"), (.generate, "generate"), (.revoke, "revoke"),
     ])
-    func `the audit says what, who and by way of whom`(action: AuditEntry.Action, name: String) {
+    func `an audit entry names action, principal and account`(
+        action: AuditEntry.Action,
+        name: String
+    ) {
         let entry = AuditEntry(action, by: Principal("alice")!, account: Principal("ops")!)
         #expect(
             entry.command(locator).texts.suffix(6) == ["what", name, "who", "alice", "via", "ops"]
         )
     }
 
-    @Test func `a transaction of four replies with the right version was written`() throws {
+    @Test func `a transaction with four replies and the expected version was written`() throws {
         let id = RedisReply.bulk(Array("1-1".utf8)[...])
         let good: [RedisReply] = [.integer(3), .integer(0), .integer(2), id]
         #expect(WriteOutcome(.array(good), version: 3) == .written)
@@ -122,7 +125,7 @@ struct KeyCommandsTests {
         #expect(WriteOutcome(.array(good.dropLast() + [error]), version: 4) == .unknown)
     }
 
-    @Test func `a transaction that was not carried out says why`() throws {
+    @Test func `a transaction that was not executed says why`() throws {
         #expect(WriteOutcome(.null, version: 3) == .conflict)
         let reply = RedisReply.error(Array("EXECABORT Transaction discarded".utf8)[...])
         #expect(WriteOutcome(reply, version: 3) == .refused(try #require(reply.failure)))

@@ -13,12 +13,12 @@ struct KeyValidityTests {
         KeyValidity(of: verifier, in: record, at: now.advanced(byMilliseconds: span))
     }
 
-    @Test func `the active key is valid, any other was revoked`() {
+    @Test func `the active key is valid, any other is revoked`() {
         #expect(standing(Example.first, Example.active) == valid)
         #expect(standing(Example.second, Example.active) == .revoked)
     }
 
-    @Test func `without a key all are revoked`() {
+    @Test func `without a key in the record every key is revoked`() {
         for record in [nil, Example.registered, Example.revoked] {
             #expect(standing(Example.first, record) == .revoked)
         }
@@ -34,14 +34,14 @@ struct KeyValidityTests {
         #expect(standing(Example.second, Example.replaced, after: .max) == valid)
     }
 
-    @Test func `the key before is valid while it goes on, then revoked`() {
+    @Test func `the previous key is valid during its grace, then revoked`() {
         #expect(standing(Example.second, Example.replaced) == valid)
         #expect(standing(Example.first, Example.replaced) == valid)
         #expect(standing(Example.first, Example.replaced, after: 599_999) == valid)
         #expect(standing(Example.first, Example.replaced, after: 600_000) == .revoked)
     }
 
-    @Test func `without grace the key before is revoked at once`() {
+    @Test func `without grace the previous key is revoked at once`() {
         let record = Example.active.replacingKey(
             with: Example.key(Example.second),
             graceMilliseconds: 0
@@ -50,7 +50,7 @@ struct KeyValidityTests {
         #expect(standing(Example.first, record) == .revoked)
     }
 
-    @Test func `grace does not lengthen a key's life`() {
+    @Test func `grace does not extend the expiry of a key`() {
         let record = Example.active.replacingKey(
             with: Example.key(Example.second),
             graceMilliseconds: .max
@@ -59,7 +59,7 @@ struct KeyValidityTests {
         #expect(standing(Example.first, record, after: 86_400_000) == .revoked)
     }
 
-    @Test func `only the last key goes on`() {
+    @Test func `only the last key stays valid`() {
         let third = Verifier(hexadecimal: Array(String(repeating: "33", count: 24).utf8).span)!
         let record = Example.replaced.replacingKey(
             with: Example.key(third),
@@ -70,13 +70,13 @@ struct KeyValidityTests {
         #expect(standing(third, record) == valid)
     }
 
-    @Test func `a revocation ends the key before, too`() {
+    @Test func `a revocation also revokes the previous key`() {
         let record = Example.replaced.revokingKey(at: now)
         #expect(standing(Example.first, record) == .revoked)
         #expect(standing(Example.second, record) == .revoked)
     }
 
-    @Test func `each change raises the version by one and tells the state`() {
+    @Test func `each change increments the version and sets the state`() {
         #expect(Example.registered.version == 1)
         #expect(Example.registered.state == .none)
         #expect(Example.active.version == 2)

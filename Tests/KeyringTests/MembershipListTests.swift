@@ -21,7 +21,7 @@ struct MembershipListTests {
         try Membership(.array(fields.flatMap { [bulk($0.0), bulk($0.1)] }))
     }
 
-    @Test func `a worker writes its own field`() {
+    @Test func `a worker joins with its own field`() {
         #expect(
             MembershipCommands.join(entry).texts == [
                 "HSET", "latchkey:gateways", "000000000000abcd",
@@ -36,14 +36,14 @@ struct MembershipListTests {
         )
     }
 
-    @Test func `what was written is read back`() throws {
+    @Test func `a member is read as it was written`() throws {
         let fleet = try fleet([("000000000000abcd", entry.text)])
         #expect(fleet.members == [entry])
         #expect(fleet.unreadable.isEmpty)
         #expect(fleet.members.first?.trustMilliseconds == 6000)
     }
 
-    @Test func `words of a later version are passed over`() throws {
+    @Test func `attributes of a later version are skipped`() throws {
         #expect(try fleet([("000000000000abcd", entry.text + " zone=b")]).members == [entry])
     }
 
@@ -54,7 +54,7 @@ struct MembershipListTests {
         "host=a pid=1 version=1 lease=99999999999999999999 grace=0 heartbeat=1 cached=0",
         "host=a pid=1 version=1 tracking=no lease=1 grace=0 heartbeat=1 cached=0",
     ])
-    func `a field that cannot be read is named, not passed over`(text: String) throws {
+    func `an unreadable field is named, not skipped`(text: String) throws {
         let fleet = try fleet([("000000000000abcd", text), ("\u{1B}[31m", entry.text)])
         #expect(fleet.members.isEmpty)
         #expect(fleet.unreadable == ["000000000000abcd", "?[31m"].sorted())
@@ -67,21 +67,21 @@ struct MembershipListTests {
         #expect(try fleet([("000000000000abcd", old)]).members.map(\.isTracking) == [true])
     }
 
-    @Test func `an absurd lease does not overflow`() throws {
+    @Test func `a huge lease does not overflow`() throws {
         let text =
             "host=a pid=1 version=1 lease=9999999999999999999 grace=9999999999999999999 "
             + "heartbeat=1 cached=0"
         #expect(try fleet([("a", text)]).members.first?.trustMilliseconds == .max)
     }
 
-    @Test func `replies that are no list are refused`() {
+    @Test func `replies that are not a list are rejected`() {
         for reply in [RedisReply.null, .integer(1), .array([.null]), .array([.null, .null])] {
             #expect(throws: RedisError.self) { try Membership(reply) }
         }
         #expect(throws: RedisError.self) { try Membership(.error(ArraySlice("NOPERM no".utf8))) }
     }
 
-    @Test func `a host's name is kept plain`() {
+    @Test func `a host name is sanitized`() {
         let host = "web 1\n=\u{1B}ä" + String(repeating: "x", count: 100)
         let entry = Member(
             id: .init(1),
@@ -98,7 +98,7 @@ struct MembershipListTests {
         #expect(Member(field: Array("1".utf8), value: ArraySlice(entry.text.utf8)) != nil)
     }
 
-    @Test func `the answer tells whether the entry had been there`() {
+    @Test func `the reply says whether the worker was a member`() {
         #expect(JoinReply(.integer(1)) == .added)
         #expect(JoinReply(.integer(0)) == .renewed)
         #expect(JoinReply(.null) == .refused(nil))
@@ -116,27 +116,27 @@ struct BarrierIDTests {
         return BarrierID(at: time, using: &generator)
     }
 
-    @Test func `a barrierID comes back as it was sent, and is never the same`() {
+    @Test func `a barrier ID is parsed as it was sent, and is unique`() {
         let sent = barrierID
         #expect(BarrierID(sent.description.utf8) == sent)
         #expect(sent != barrierID)
         #expect(FleetChannel.publish(sent).texts == ["PUBLISH", "latchkey:barrier", "\(sent)"])
     }
 
-    @Test func `a barrierID begins with its time, in milliseconds since 1970`() {
+    @Test func `a barrier ID begins with its time in milliseconds since 1970`() {
         #expect(barrierID.description.hasPrefix("01a0c4506c00"))
         #expect(barrierID.description.utf8.count == 32)
         let ends = Set((0..<100).map { _ in barrierID.description.suffix(20) })
         #expect(ends.count == 100)
     }
 
-    @Test func `a barrierID tells how old it is, and never less than nothing`() {
+    @Test func `a barrier ID has an age that is never negative`() {
         #expect(barrierID.ageMilliseconds(at: now) == 0)
         #expect(barrierID.ageMilliseconds(at: now.advanced(byMilliseconds: 1234)) == 1234)
         #expect(barrierID(at: now.advanced(byMilliseconds: 1234)).ageMilliseconds(at: now) == 0)
     }
 
-    @Test func `a barrierID whose time cannot be true has no age`() {
+    @Test func `a barrier ID with an impossible time has no age`() {
         let later = now.advanced(byMilliseconds: 3_600_000)
         #expect(barrierID.ageMilliseconds(at: later) == nil)
         #expect(barrierID(at: later).ageMilliseconds(at: now) == nil)
@@ -151,7 +151,7 @@ struct BarrierIDTests {
     @Test(arguments: [
         "", "0", String(repeating: "g", count: 32), String(repeating: "0", count: 33),
     ])
-    func `what is no barrierID is none`(text: String) {
+    func `anything else is not a barrier ID`(text: String) {
         #expect(BarrierID(text.utf8) == nil)
     }
 }
@@ -159,7 +159,7 @@ struct BarrierIDTests {
 struct BroadcastTests {
     private let barrierID = BarrierID(String(repeating: "0123456789abcdef", count: 2).utf8)!
 
-    @Test func `a worker confirms under its own name, for a while`() {
+    @Test func `a worker acknowledges under its own ID, for a limited time`() {
         #expect(
             FleetChannel.acknowledge(barrierID, by: .init(1)).map(\.texts) == [
                 ["RPUSH", "latchkey:ack:\(barrierID)", "0000000000000001"],
@@ -168,7 +168,7 @@ struct BroadcastTests {
         )
     }
 
-    @Test func `confirmations are waited for and taken`() {
+    @Test func `acknowledgments are awaited and popped`() {
         #expect(
             FleetChannel.awaitAcknowledgment(of: barrierID, milliseconds: 1050).texts == [
                 "BLPOP", "latchkey:ack:\(barrierID)", "1.050",
@@ -181,7 +181,7 @@ struct BroadcastTests {
         )
     }
 
-    @Test func `only names of workers are taken for confirmations`() {
+    @Test func `only worker IDs are acknowledgments`() {
         let names = RedisReply.array([
             .bulk(ArraySlice("latchkey:ack:\(barrierID)".utf8)),
             .bulk(ArraySlice("0000000000000001".utf8)), .bulk(ArraySlice("no name".utf8)), .null,
@@ -198,7 +198,7 @@ struct LastUseFlushTests {
 
     private func inquiry(_ text: String) -> LastUseFlush? { LastUseFlush(ArraySlice(text.utf8)) }
 
-    @Test func `a question names the organization, and comes back as it was sent`() throws {
+    @Test func `a flush names the organization and is parsed as it was sent`() throws {
         let sent = LastUseFlush(about: acme, barrierID: try #require(BarrierID(digits.utf8)))
         #expect(
             FleetChannel.publish(sent).texts == [
@@ -210,7 +210,7 @@ struct LastUseFlushTests {
         #expect(read?.description == sent.description)
     }
 
-    @Test func `a question is confirmed apart from a change with the same nonce`() throws {
+    @Test func `a flush and a barrier with the same ID are acknowledged separately`() throws {
         let sent = try #require(inquiry("\(digits):\(acme)"))
         #expect(
             FleetChannel.acknowledge(sent, by: .init(1)).first?.texts == [
@@ -219,7 +219,7 @@ struct LastUseFlushTests {
         )
     }
 
-    @Test func `what is no question is none`() {
+    @Test func `anything else is not a flush`() {
         for text in [
             "", digits, "\(digits):", "\(digits):\(acme)0", "\(digits).\(acme)", ":\(acme)",
             "\(digits.dropLast())g:\(acme)", "\(digits):-\("\(acme)".dropFirst())",
@@ -230,7 +230,7 @@ struct LastUseFlushTests {
 struct RefusedUsesTests {
     private let acme = Organization("acme")!.locator
 
-    @Test func `refused uses are added up, and the last one is kept`() {
+    @Test func `refused uses are added, and the last one is kept`() {
         let refused = RefusedUses(count: 14, lastAt: UnixTime(milliseconds: 1_790_000_000_000))
         #expect(
             RefusalCommands.record(refused, of: acme).map(\.texts) == [
@@ -240,7 +240,7 @@ struct RefusedUsesTests {
         )
     }
 
-    @Test func `what is stored is read back, and nothing else is believed`() {
+    @Test func `refused uses are read as they were written, and nothing else is accepted`() {
         func bulk(_ text: String) -> RedisReply { .bulk(ArraySlice(text.utf8)) }
         let read = RefusalCommands.refusedUses(bulk("14"), bulk("1790000000000"))
         #expect(read?.count == 14)
@@ -255,7 +255,7 @@ struct RefusedUsesTests {
 struct RecordNameTests {
     private let acme = Organization("acme")!.locator
 
-    @Test func `the key of a record tells its locator`() {
+    @Test func `the key of a record contains its locator`() {
         let key = "latchkey:record:{\(acme)}"
         #expect(Keyspace.locator(ofRecord: ArraySlice(key.utf8)) == acme)
         #expect(Keyspace.locator(ofRecord: ArraySlice(("xx" + key).utf8).dropFirst(2)) == acme)
@@ -266,7 +266,7 @@ struct RecordNameTests {
         "latchkey:record:{R7MHCgA7bVutv6}}", "latchkey:record:[R7MHCgA7bVutv6]",
         "latchkey:record:{R7MHCgA7bVut-6}", "latchkey:audit:{R7MHCgA7bVutv6} ",
     ])
-    func `other names tell none`(key: String) {
+    func `other keys contain no locator`(key: String) {
         #expect(Keyspace.locator(ofRecord: ArraySlice(key.utf8)) == nil)
     }
 }

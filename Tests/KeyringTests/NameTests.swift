@@ -17,11 +17,11 @@ struct NameTests {
         "", " ", "a b", "a/b", "a:b", "a@b", "a{b}", "a\n", "a\0", "é", "ａ", "a\u{301}", "a+b", "*",
         String(repeating: "x", count: 65), String(repeating: "x", count: 65_536),
     ])
-    func `anything else is no organization`(name: String) {
+    func `anything else is not an organization`(name: String) {
         #expect(Organization(name) == nil)
     }
 
-    @Test func `exactly the allowed bytes may stand in an organization's name`() {
+    @Test func `exactly the allowed bytes may occur in an organization's name`() {
         let allowed = Set("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-".utf8)
         for byte in UInt8.min...UInt8.max {
             #expect((Organization([byte]) != nil) == allowed.contains(byte))
@@ -40,17 +40,17 @@ struct NameTests {
     @Test(arguments: [
         "", " ", "a b", " a", "a ", "a\t", "a\n", "\0", "é", String(repeating: "x", count: 129),
     ])
-    func `anything else is no principal`(name: String) {
+    func `anything else is not a principal`(name: String) {
         #expect(Principal(name) == nil)
     }
 
-    @Test func `exactly the printable bytes may stand in a principal's name`() {
+    @Test func `exactly the printable bytes may occur in a principal's name`() {
         for byte in UInt8.min...UInt8.max {
             #expect((Principal([byte]) != nil) == (0x21...0x7E).contains(byte))
         }
     }
 
-    @Test func `names differ by the case of a letter`() {
+    @Test func `names are case-sensitive`() {
         #expect(Organization("acme") != Organization("Acme"))
         #expect(Organization("acme")?.locator != Organization("Acme")?.locator)
         #expect(Principal("alice") != Principal("Alice"))

@@ -32,18 +32,18 @@ struct RecordArchiveTests {
 
     private let records = [Example.replaced, Example.registered, Example.revoked, Example.removed]
 
-    @Test func `records come back as they were`() throws {
+    @Test func `records are restored unchanged`() throws {
         let entries = try RecordArchive.entries(in: try archive(records))
         let read = try entries.map { try $0.stored.record(at: $0.locator, seal: example.seal) }
         #expect(read == records)
         #expect(entries.map(\.lastUse) == records.map { _ in Example.now })
     }
 
-    @Test func `an archive may hold nothing`() throws {
+    @Test func `an archive may be empty`() throws {
         #expect(try RecordArchive.entries(in: try archive([])).isEmpty)
     }
 
-    @Test func `with one byte changed it is none`() throws {
+    @Test func `an archive with one byte changed is rejected`() throws {
         let text = try archive(records)
         for index in text.indices {
             var changed = text
@@ -52,7 +52,7 @@ struct RecordArchiveTests {
         }
     }
 
-    @Test func `cut off it is none`() throws {
+    @Test func `a truncated archive is rejected`() throws {
         let text = try archive(records)
         for count in text.indices {
             #expect(throws: RecordArchive.Fault.self) {
@@ -65,7 +65,7 @@ struct RecordArchiveTests {
         "", "owner=alice", "organization=acme organization=acme", "organization=a/b",
         "organization=acme colour=blue", "organization=acme owner", "=",
     ])
-    func `a line that is no record is told by its number`(line: String) {
+    func `a line that is not a record is named by its number`(line: String) {
         let text = RecordArchive.beginning + Array("\(line)\n".utf8)
         #expect(throws: RecordArchive.Fault.line(2)) {
             try RecordArchive.entries(in: text + RecordArchive.end(of: text, count: 1))

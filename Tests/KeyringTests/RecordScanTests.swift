@@ -11,7 +11,7 @@ struct RecordScanTests {
         .array([bulk(cursor), .array(keys.map(bulk))])
     }
 
-    @Test func `pages are asked for until the last one, and no record comes twice`() throws {
+    @Test func `pages are read up to the last one, and no record is returned twice`() throws {
         let acme = Organization("acme")!.locator
         let record = "latchkey:record:{\(acme)}"
         var scan = RecordScan()
@@ -22,7 +22,7 @@ struct RecordScanTests {
         #expect(scan.next == nil)
     }
 
-    @Test func `what is no page ends the scan with an error`() {
+    @Test func `an unexpected reply ends the scan with an error`() {
         for reply in [RedisReply.null, .array([]), .array([bulk("0")]), bulk("0"), .integer(0)] {
             var scan = RecordScan()
             #expect(throws: RedisError.self) { try scan.receive(reply) }

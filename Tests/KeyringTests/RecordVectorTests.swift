@@ -4,7 +4,7 @@ import Testing
 
 @testable import Keyring
 
-/// Holds records against values of an independent implementation.
+/// Compares records with an independent implementation.
 struct RecordVectorTests {
     struct Vector: Decodable, CustomTestStringConvertible {
         let about: String
@@ -19,7 +19,7 @@ struct RecordVectorTests {
         let records: [Vector]
     }
 
-    /// The vectors stand beside those of the key format, which use the same peppers.
+    /// The vectors are stored beside those of the key format, which use the same peppers.
     private static func vectors() throws -> [Vector] {
         let file = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
             .appendingPathComponent("../KeyFormatTests/vectors.json")
@@ -27,7 +27,7 @@ struct RecordVectorTests {
     }
 
     @Test(arguments: try vectors())
-    func `a record of the vectors is believed, and written the same`(_ vector: Vector) throws {
+    func `a record of the vectors is accepted and written identically`(_ vector: Vector) throws {
         let example = try Example(pepper: vector.pepper)
         var stored = StoredFields(texts: [:])
         for field in RecordField.allCases { stored[field] = vector.fields[field.name] }

@@ -23,32 +23,32 @@ struct SecretFileTests {
     }
 
     @Test(arguments: [0o400, 0o600, 0o640, 0o440, 0o660, 0o700, 0o770])
-    func `a file that others may not use is read`(mode: Int) throws {
+    func `a file that others may not access is read`(mode: Int) throws {
         let path = try folder.write("contents\n", to: "secret", mode: mode)
         let secret = try SecretFile.read(path)
         #expect(secret.bytes == Array("contents\n".utf8))
     }
 
     @Test(arguments: [0o604, 0o602, 0o601, 0o644, 0o666, 0o777, 0o607, 0o404])
-    func `a file that others may use in any way is refused`(mode: Int) throws {
+    func `a file that others may access in any way is rejected`(mode: Int) throws {
         let path = try folder.write("contents\n", to: "secret", mode: mode)
         #expect(fault(path) == .readableByOthers)
     }
 
-    @Test func `a file that this account may not read is refused`() throws {
+    @Test func `a file that this account may not read is rejected`() throws {
         let path = try folder.write("contents\n", to: "secret", mode: 0o000)
         let expected: SecretFile.Fault? = getuid() == 0 ? nil : .notPermitted(ownedByCaller: true)
         #expect(fault(path) == expected)
     }
 
-    @Test func `a file that is not there is missing`() throws {
+    @Test func `a file that does not exist is missing`() throws {
         let file = try folder.write("", to: "file", mode: 0o600)
         #expect(fault(folder.path + "/nothing") == .missing)
         #expect(fault(file + "/below") == .missing)
         #expect(fault("") == .missing)
     }
 
-    @Test func `what is no regular file is refused, without waiting for it`() throws {
+    @Test func `anything but a regular file is rejected without blocking`() throws {
         let pipe = folder.path + "/pipe"
         #expect(mkfifo(pipe, 0o600) == 0)
         #expect(fault(pipe) == .notAFile)
@@ -56,7 +56,7 @@ struct SecretFileTests {
         #expect(fault("/dev/null") == .notAFile)
     }
 
-    @Test func `a link counts as what it leads to`() throws {
+    @Test func `a symbolic link is followed`() throws {
         let good = try folder.write("x", to: "good", mode: 0o600)
         let bad = try folder.write("x", to: "bad", mode: 0o644)
         let loop = folder.path + "/loop"
@@ -80,7 +80,7 @@ struct SecretFileTests {
         #expect(empty.count == 0)
     }
 
-    @Test func `each fault says something of its own`() {
+    @Test func `each fault has its own message`() {
         let faults: [SecretFile.Fault] = [
             .missing, .notPermitted(ownedByCaller: true), .readableByOthers, .notAFile, .tooLong,
             .system(errno: EIO),
@@ -100,7 +100,7 @@ struct SecretsTests {
         try Configuration([Directive(name: "latchkey_pepper_file", values: [pepperFile])])
     }
 
-    /// The fault that is found in a pepper file.
+    /// The fault of a pepper file.
     private func fault(pepperFile: String) throws -> SecretFault? {
         let configuration = try configuration(pepperFile: pepperFile)
         do throws(SecretFault) {
@@ -111,7 +111,7 @@ struct SecretsTests {
         }
     }
 
-    @Test func `a good pepper file is a ring of peppers`() throws {
+    @Test func `a valid pepper file is a ring of peppers`() throws {
         let line = String(repeating: "0a", count: 32)
         #expect(try fault(pepperFile: folder.write("\(line)\n", to: "pepper", mode: 0o600)) == nil)
         #expect(
@@ -119,7 +119,7 @@ struct SecretsTests {
         )
     }
 
-    @Test func `a bad pepper file is named, and its directive`() throws {
+    @Test func `an invalid pepper file is named with its directive`() throws {
         let line = String(repeating: "0a", count: 32)
         let files = [
             try folder.write("\(line)\n", to: "open", mode: 0o644),
@@ -137,7 +137,7 @@ struct SecretsTests {
         }
     }
 
-    /// The words of the command that presents credentials.
+    /// The arguments of the `AUTH` command.
     private func command(_ contents: String) throws(SecretFault) -> [String] {
         let bytes = try Secrets.credentials(contents.secret).commandBytes
         let lines = String(decoding: bytes, as: UTF8.self).split(
@@ -155,7 +155,7 @@ struct SecretsTests {
     }
 
     @Test(arguments: ["", "\n", "gateway", "gateway\n", "gateway hunter2 x"])
-    func `anything else is no credentials, and is not repeated`(contents: String) {
+    func `anything else is rejected and not repeated`(contents: String) {
         do throws(SecretFault) {
             _ = try Secrets.credentials(contents.secret)
             Issue.record("taken for credentials")
@@ -166,7 +166,7 @@ struct SecretsTests {
         }
     }
 
-    @Test func `a password is any bytes but blanks`() throws {
+    @Test func `a password may contain any bytes except white space`() throws {
         let contents = Array("gateway \"p'w\\é".utf8) + [0xFF, 0x80]
         let credentials = try Secrets.credentials(SecretBytes(copying: contents.span))
         #expect(credentials.commandBytes.suffix(4) == [0xFF, 0x80, 0x0D, 0x0A])

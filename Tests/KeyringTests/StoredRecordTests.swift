@@ -18,19 +18,19 @@ struct StoredRecordTests {
         ]
     }
 
-    @Test func `a record reads back as it was written`() throws {
+    @Test func `a record is read as it was written`() throws {
         for record in records {
             #expect(try example.stored(record).record(example.seal).get() == record)
         }
     }
 
     @Test(arguments: RecordField.allCases)
-    func `a record with any one byte of a field altered is refused`(field: RecordField) throws {
+    func `a record with any byte of a field altered is rejected`(field: RecordField) throws {
         for record in records {
             let stored = example.stored(record)
             for place in stored.texts[field]?.indices ?? 0..<0 {
                 for bit in 0..<8 {
-                    // Hexadecimal digits of either case are the same seal.
+                    // The case of the digits does not matter.
                     if field == .mac, bit == 5 { continue }
                     var altered = stored
                     altered.texts[field]?[place] ^= 1 << bit
@@ -41,7 +41,7 @@ struct StoredRecordTests {
     }
 
     @Test(arguments: RecordField.allCases)
-    func `a record with a field cut, lengthened, emptied or taken out is refused`(
+    func `a record with a field truncated, extended, emptied or removed is rejected`(
         field: RecordField
     ) throws {
         for record in records {
@@ -57,7 +57,7 @@ struct StoredRecordTests {
         }
     }
 
-    @Test func `a record with a field put in is refused`() throws {
+    @Test func `a record with an added field is rejected`() throws {
         let values: [RecordField: String] = [
             .verifier: example.stored(Example.active)[.verifier]!, .createdAt: "1",
             .createdBy: "alice",
@@ -74,7 +74,7 @@ struct StoredRecordTests {
         }
     }
 
-    @Test func `fields that have exchanged their texts are refused`() throws {
+    @Test func `fields with swapped values are rejected`() throws {
         let stored = example.stored(Example.replaced)
         let pairs: [(RecordField, RecordField)] = [
             (.verifier, .previousVerifier), (.createdAt, .previousUntil),
@@ -87,7 +87,7 @@ struct StoredRecordTests {
         }
     }
 
-    @Test func `the texts of neighbouring fields cannot flow into each other`() throws {
+    @Test func `the values of adjacent fields cannot run together`() throws {
         let stored = example.stored(Example.active)
         var altered = stored
         altered[.organization] = "acmea"
@@ -96,18 +96,18 @@ struct StoredRecordTests {
         #expect(altered.fault(at: elsewhere, example.seal) == .seal)
     }
 
-    @Test func `another organization's record is refused, however good its seal`() throws {
+    @Test func `another organization's record is rejected, even with a valid seal`() throws {
         let other = KeyRecord(organization: Organization("umbrella")!, owner: Example.owner)
             .replacingKey(with: Example.key(Example.first), graceMilliseconds: 0)
         #expect(example.stored(other).fault(example.seal) == .misplaced)
     }
 
-    @Test func `a record sealed with another pepper is refused`() throws {
+    @Test func `a record sealed with another pepper is rejected`() throws {
         let other = try Example(pepper: String(repeating: "0b", count: 32))
         #expect(other.stored(Example.active).fault(example.seal) == .seal)
     }
 
-    @Test func `a record sealed with an older pepper of the ring is believed`() throws {
+    @Test func `a record sealed with an older pepper of the ring is accepted`() throws {
         let new = String(repeating: "0b", count: 32)
         let old = String(repeating: "0a", count: 32)
         let rotated = try Example(pepper: "\(new)\n\(old)\n")
@@ -119,7 +119,7 @@ struct StoredRecordTests {
     @Test(arguments: [
         nil, "", "0", String(repeating: "0", count: 64), String(repeating: "zz", count: 32),
     ])
-    func `a record without a seal is refused`(mac: String?) {
+    func `a record without a seal is rejected`(mac: String?) {
         var stored = example.stored(Example.active)
         stored[.mac] = mac
         #expect(stored.fault(example.seal) == .seal)
@@ -155,7 +155,7 @@ struct StoredRecordTests {
     ]
 
     @Test(arguments: badTexts)
-    func `a field that holds what it cannot hold is named`(field: RecordField, texts: [String]) {
+    func `an invalid field is named`(field: RecordField, texts: [String]) {
         let record = Example.active.replacingKey(
             with: Example.key(Example.second, expiresIn: 5000),
             graceMilliseconds: 600_000
@@ -171,13 +171,13 @@ struct StoredRecordTests {
         RecordField.organization, .owner, .version, .state, .verifier, .createdAt, .createdBy,
         .previousUntil,
     ])
-    func `a field that is missing is named`(field: RecordField) {
+    func `a missing field is named`(field: RecordField) {
         var stored = example.stored(Example.replaced)
         stored[field] = nil
         #expect(stored.fault(example.seal) == .field(field))
     }
 
-    @Test func `a state that does not fit the other fields is refused`() {
+    @Test func `a state that contradicts the other fields is rejected`() {
         var revoked = example.stored(Example.registered)
         revoked[.state] = "revoked"
         #expect(revoked.fault(example.seal) == .field(.state))
@@ -189,7 +189,7 @@ struct StoredRecordTests {
         #expect(active.fault(example.seal) == .field(.verifier))
     }
 
-    @Test func `a field that is not UTF-8 is refused`() {
+    @Test func `a field that is not UTF-8 is rejected`() {
         for field in RecordField.allCases {
             var stored = example.stored(Example.replaced)
             stored.texts[field] = [0xFF, 0xFE, 0x80]

@@ -4,7 +4,7 @@ import Testing
 
 @testable import Keyring
 
-/// What may come in a record's place.
+/// Replies that are not an active record.
 struct StoredReplyTests {
     private let example: Example
     private let locator = Example.organization.locator
@@ -23,11 +23,11 @@ struct StoredReplyTests {
         #expect(try active(example.stored(Example.active).reply)?.key?.verifier == Example.first)
     }
 
-    @Test func `no record is no key`() throws {
+    @Test func `without a record there is no key`() throws {
         #expect(try active(StoredFields(texts: [:]).reply) == nil)
     }
 
-    @Test func `a record that is not active is believed without a seal`() throws {
+    @Test func `a record that is not active needs no seal`() throws {
         for state in ["none", "revoked"] {
             var stored = StoredFields(texts: [:])
             stored[.state] = state
@@ -39,7 +39,7 @@ struct StoredReplyTests {
         }
     }
 
-    @Test func `a record that says active is not believed without a seal`() throws {
+    @Test func `an active record needs a seal`() throws {
         for field in RecordField.allCases {
             var stored = example.stored(Example.replaced)
             let isStored = stored[field] != nil
@@ -49,7 +49,7 @@ struct StoredReplyTests {
         }
     }
 
-    @Test func `a record without a state is refused`() {
+    @Test func `a record without a state is rejected`() {
         var stored = example.stored(Example.active)
         stored[.state] = nil
         #expect(throws: RecordFault.field(.state)) { try active(stored.reply) }
@@ -58,13 +58,13 @@ struct StoredReplyTests {
     @Test(arguments: [
         "WRONGTYPE Operation against a key", "NOPERM", "LOADING Redis is loading", "",
     ])
-    func `an error is told as it is`(text: String) {
+    func `an error of Redis is passed on`(text: String) {
         let reply = RedisReply.error(Array(text.utf8)[...])
         guard let error = reply.failure else { return }
         #expect(throws: RecordFault.unreadable(error)) { try active(reply) }
     }
 
-    @Test func `a reply of any other kind is refused`() {
+    @Test func `any other reply is rejected`() {
         let good = RecordField.allCases.map { _ in bulk("x") }
         var replies: [RedisReply] = [
             .status(Array("OK".utf8)[...]), .status([]), .integer(12), .bulk([]), bulk("acme"),
@@ -86,7 +86,7 @@ struct StoredReplyTests {
         }
     }
 
-    @Test func `no fault tells what a record holds`() {
+    @Test func `no fault contains a value of the record`() {
         let faults: [RecordFault] =
             RecordField.allCases.map { .field($0) } + [.misplaced, .seal, .unexpectedReply]
         for fault in faults {

@@ -14,7 +14,7 @@ struct TimeTests {
             ("1000y", 31_536_000_000_000),
         ] as [(String, UInt64)]
     )
-    func `a span of time is written as in nginx`(text: String, milliseconds: UInt64) {
+    func `a time span has the notation of nginx`(text: String, milliseconds: UInt64) {
         #expect(TimeSpan.milliseconds(text) == milliseconds)
     }
 
@@ -25,7 +25,7 @@ struct TimeTests {
         "18446744073709551615ms", "18446744073709551615y", "600000000000y", "1000y1s", "0x1s",
         "1e3s", "1", "90", "00", "1m30", "30 1m",
     ])
-    func `anything else is no span of time`(text: String) {
+    func `anything else is not a time span`(text: String) {
         #expect(TimeSpan.milliseconds(text) == nil)
     }
 
@@ -42,11 +42,11 @@ struct TimeTests {
         "9223372036854775807",
         "9999999999999999999", "18446744073709551616", "1790000000000\n", "١",
     ])
-    func `anything else is no moment`(text: String) {
+    func `anything else is not a moment`(text: String) {
         #expect(UnixTime(decimal: text.utf8) == nil)
     }
 
-    @Test func `a moment is moved on to the end of the year 9999 at most`() {
+    @Test func `a moment advances to the end of the year 9999 at most`() {
         let time = UnixTime(milliseconds: 1000)
         #expect(time.advanced(byMilliseconds: 500) == UnixTime(milliseconds: 1500))
         #expect(time.advanced(byMilliseconds: .max) == UnixTime(milliseconds: 253_402_300_799_999))

@@ -11,7 +11,7 @@ struct UseCommandsTests {
         #expect(UseCommands.read(acme).texts == ["ZSCORE", "latchkey:used:{R}", "R7MHCgA7bVutv6"])
     }
 
-    @Test func `last uses are raised with one command a shard`() throws {
+    @Test func `last uses are recorded with one command per shard`() throws {
         var uses: [Locator: UnixTime] = [:]
         for index in 0..<1000 {
             let organization = try #require(Organization("org-\(index)"))
@@ -35,11 +35,11 @@ struct UseCommandsTests {
         for (locator, time) in uses { #expect(recorded["\(locator)"] == "\(time.milliseconds)") }
     }
 
-    @Test func `no uses need no command`() {
+    @Test func `no uses need no commands`() {
         #expect(UseCommands.record([:] as [Locator: UnixTime]).isEmpty)
     }
 
-    @Test func `a last use that can be believed is a moment`() {
+    @Test func `a valid last use is a moment`() {
         func lastUse(_ text: String) -> UnixTime? {
             UseCommands.lastUse(.bulk(Array(text.utf8)[...]))
         }

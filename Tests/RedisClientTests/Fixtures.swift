@@ -1,6 +1,6 @@
 @testable import RedisClient
 
-/// Replies in the form in which tests write them.
+/// Replies from strings.
 extension RedisReply {
     static func status(_ text: String) -> RedisReply { .status(Array(text.utf8)[...]) }
 
@@ -24,7 +24,7 @@ struct Decoded: Equatable {
     var replies: [RedisReply] = []
     var failure: RESPDecoder.Failure?
 
-    /// Feeds a stream in pieces of a length, and takes replies after each.
+    /// Feeds a stream in pieces of a length, and reads the replies after each.
     init(_ stream: [UInt8], pieceLength: Int = .max, replyLengthMax: Int = 1 << 20) {
         let decoder = RESPDecoder(replyLengthMax: replyLengthMax)!
         var rest = stream[...]

@@ -38,7 +38,7 @@ final class LinkDriver {
         )
     }
 
-    /// A link that has been opened and has begun.
+    /// A link that is ready.
     static func ready(timeoutMilliseconds: UInt64 = 500) -> LinkDriver {
         let driver = LinkDriver(timeoutMilliseconds: timeoutMilliseconds)
         driver.connect()
@@ -55,7 +55,7 @@ final class LinkDriver {
 
     func isConnecting(_ now: MonotonicTime) -> Bool { link.isConnecting(now) }
 
-    /// Opens the link and answers its handshake; forgets what that brought about.
+    /// Opens the link, answers its handshake, and drops its events, orders and output.
     func connect() {
         tick()
         opened()
@@ -68,7 +68,7 @@ final class LinkDriver {
         now = now.advanced(byMilliseconds: milliseconds)
     }
 
-    /// Lets time pass up to a millisecond at a time and ticks at each.
+    /// Advances the clock, then ticks.
     func tick(afterMilliseconds milliseconds: UInt64 = 0) {
         advance(milliseconds: milliseconds)
         link.tick(now)
@@ -111,7 +111,7 @@ final class LinkDriver {
         return events
     }
 
-    /// The bytes that wait, taken in pieces of a length.
+    /// Drains the output in pieces of a length.
     func outputBytes(pieceLength: Int = 4096) -> [UInt8] {
         var output: [UInt8] = []
         var buffer = [UInt8](repeating: 0, count: pieceLength)
@@ -123,6 +123,6 @@ final class LinkDriver {
         return output
     }
 
-    /// The commands that wait to be written.
+    /// Drains the output as commands.
     func output() -> [[String]]? { CommandReader.commands(in: outputBytes()) }
 }

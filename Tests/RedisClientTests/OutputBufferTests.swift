@@ -9,7 +9,7 @@ struct OutputBufferTests {
         return Array(bytes.prefix(count))
     }
 
-    @Test func `bytes come out once, in their order, whatever the pieces`() {
+    @Test func `bytes are drained once, in order, in pieces of any size`() {
         var output = OutputBuffer()
         var appended: [UInt8] = []
         var taken: [UInt8] = []
@@ -22,7 +22,7 @@ struct OutputBufferTests {
             let bytes = (0..<random(400)).map { UInt8(truncatingIfNeeded: round &+ $0) }
             appended += bytes
             bytes.withUnsafeBytes { output.append($0) }
-            // Slower than what is appended for a long time, so that much waits.
+            // Drain more slowly than is appended, so that much accumulates.
             taken += drain(random(round < 3000 ? 250 : 2000), from: &output)
             #expect(output.isEmpty == (taken.count == appended.count))
         }
@@ -31,7 +31,7 @@ struct OutputBufferTests {
         #expect(output.isEmpty)
     }
 
-    @Test func `what is thrown away does not come out`() {
+    @Test func `removed bytes are not drained`() {
         var output = OutputBuffer()
         output.append(RedisCommand("SECRET"))
         let start = drain(3, from: &output)
@@ -45,7 +45,7 @@ struct OutputBufferTests {
         #expect(rest == Array("*1\r\n$4\r\nPING\r\n".utf8))
     }
 
-    @Test func `no room takes nothing`() {
+    @Test func `an empty buffer drains nothing`() {
         var output = OutputBuffer()
         output.append(RedisCommand("PING"))
         let count = output.drain(into: UnsafeMutableRawBufferPointer(start: nil, count: 0))

@@ -31,26 +31,26 @@ struct RESPDecoderTests {
         ),
     ]
 
-    /// All samples, one behind the other.
+    /// All samples, one after the other.
     private static let stream = samples.map(\.bytes).joined()
 
     @Test(arguments: samples)
-    func `a reply is understood`(bytes: String, reply: RedisReply) {
+    func `a reply is parsed`(bytes: String, reply: RedisReply) {
         #expect(Decoded(bytes) == Decoded(replies: [reply]))
     }
 
-    @Test func `replies that come together are told apart`() {
+    @Test func `replies that arrive together are separated`() {
         #expect(Decoded(Self.stream) == Decoded(replies: Self.samples.map(\.reply)))
     }
 
     @Test(arguments: [1, 2, 3, 5, 7, 16, 64])
-    func `replies that come in pieces are the same`(pieceLength: Int) {
+    func `replies that arrive in pieces are the same`(pieceLength: Int) {
         let decoded = Decoded(Self.stream, pieceLength: pieceLength)
         #expect(decoded == Decoded(replies: Self.samples.map(\.reply)))
     }
 
     @Test(arguments: samples)
-    func `a truncated reply is waited for`(bytes: String, reply: RedisReply) throws {
+    func `a partial reply is not returned`(bytes: String, reply: RedisReply) throws {
         for length in 0..<bytes.utf8.count {
             let decoder = try #require(RESPDecoder())
             decoder.feed(Array(bytes.utf8.prefix(length)))
@@ -68,7 +68,7 @@ struct RESPDecoderTests {
         #expect(Decoded(stream, pieceLength: 1) == Decoded(replies: [.bulk(bytes[...])]))
     }
 
-    @Test func `a reply stays as it was while others come`() throws {
+    @Test func `a reply does not change when others arrive`() throws {
         let decoder = try #require(RESPDecoder())
         decoder.feed("*2\r\n$3\r\nabc\r\n$3\r\ndef\r\n")
         let first = try decoder.next()
@@ -86,7 +86,7 @@ struct RESPDecoderTests {
         "*99999999999999999999\r\n",
         "*2\r\n:1\r\nx\r\n", "*1\r\n*x\r\n", "*1\r\n$x\r\n", "\u{16}\u{3}\u{1}",
     ])
-    func `bytes that Redis never sends are refused`(stream: String) {
+    func `bytes that Redis never sends are rejected`(stream: String) {
         for pieceLength in [1, .max] {
             #expect(
                 Decoded(stream, pieceLength: pieceLength)
@@ -101,11 +101,11 @@ struct RESPDecoderTests {
         "%1\r\n", ">2\r\n", "_\r\n", "#t\r\n", ",1.5\r\n", "~1\r\n", "(1\r\n", "=3\r\n", "!1\r\n",
         "|1\r\n",
     ])
-    func `the types of version 3 of the protocol are refused`(stream: String) {
+    func `types of version 3 of the protocol are rejected`(stream: String) {
         #expect(Decoded(stream) == Decoded(replies: [], failure: .malformed))
     }
 
-    @Test func `after garbage nothing is believed any more`() throws {
+    @Test func `after garbage the decoder stays failed`() throws {
         let decoder = try #require(RESPDecoder())
         decoder.feed("x\r\n")
         #expect(throws: RESPDecoder.Failure.malformed) { try decoder.next() }
@@ -113,7 +113,7 @@ struct RESPDecoderTests {
         #expect(throws: RESPDecoder.Failure.malformed) { try decoder.next() }
     }
 
-    @Test func `lists in lists are read seven deep, and refused deeper`() {
+    @Test func `nested arrays are accepted up to a depth of seven`() {
         func nested(_ depth: Int) -> String { String(repeating: "*1\r\n", count: depth) + ":1\r\n" }
         let seven = (0..<7).reduce(RedisReply.integer(1)) { inner, _ in .array([inner]) }
         #expect(Decoded(nested(7), pieceLength: 1) == Decoded(replies: [seven]))
@@ -125,15 +125,14 @@ struct RESPDecoderTests {
         "*2147483647\r\n", "*100000000\r\n:1\r\n", "$9999999999\r\n", "$9223372036854775807\r\n",
         "*3\r\n$9999999999\r\nabc", "*2\r\n*2147483647\r\n*2147483647\r\n",
     ])
-    func `an absurd length is waited for without its memory, and in the end refused`(start: String)
-    {
+    func `a huge announced length allocates no memory, and is rejected in the end`(start: String) {
         #expect(Decoded(start, replyLengthMax: 4096) == Decoded(replies: []))
         let fill = String(repeating: ":1\r\n", count: 2000)
         let filled = Decoded(start + fill, pieceLength: 512, replyLengthMax: 4096)
         #expect(filled == Decoded(replies: [], failure: .tooLong))
     }
 
-    @Test func `a reply that was too long is not believed when it ends after all`() throws {
+    @Test func `a reply that exceeds the limit is rejected even if it ends`() throws {
         let decoder = try #require(RESPDecoder(replyLengthMax: 100))
         decoder.feed("$200\r\n" + String(repeating: "x", count: 150))
         #expect(throws: RESPDecoder.Failure.tooLong) { try decoder.next() }
@@ -141,7 +140,7 @@ struct RESPDecoderTests {
         #expect(throws: RESPDecoder.Failure.tooLong) { try decoder.next() }
     }
 
-    @Test func `a line without an end is refused in the end`() {
+    @Test func `an endless line is rejected`() {
         for start in ["+", "-", ":", "$", "*"] {
             let stream = start + String(repeating: "1", count: 10_000)
             let failure = Decoded(stream, pieceLength: 1000, replyLengthMax: 4096).failure
@@ -149,7 +148,7 @@ struct RESPDecoderTests {
         }
     }
 
-    @Test func `the limit is on one reply, not on a stream`() {
+    @Test func `the limit applies to one reply, not to the stream`() {
         let reply = "$1000\r\n" + String(repeating: "x", count: 1000) + "\r\n"
         let stream = String(repeating: reply, count: 100)
         for pieceLength in [1, 700, 1024, 3000, .max] {
@@ -159,14 +158,14 @@ struct RESPDecoderTests {
         }
     }
 
-    @Test func `a reply of a mebibyte passes`() {
+    @Test func `a reply of one mebibyte is accepted`() {
         let length = 1 << 20 - 64
         let bytes = [UInt8](repeating: 7, count: length)
         let stream = Array("$\(length)\r\n".utf8) + bytes + Array("\r\n".utf8)
         #expect(Decoded(stream, pieceLength: 16_384) == Decoded(replies: [.bulk(bytes[...])]))
     }
 
-    @Test func `noise never makes more replies than it could hold`() {
+    @Test func `random input never yields more replies than it could contain`() {
         var state: UInt64 = 42
         let alphabet = Array("*$+-:0123456789\r\n\r\n\r\nabc\0".utf8)
         for _ in 0..<20_000 {

@@ -10,7 +10,7 @@ struct RESPEncoderTests {
         return String(decoding: output, as: UTF8.self)
     }
 
-    @Test func `a command is written as a list of its arguments`() {
+    @Test func `a command is encoded as an array of its arguments`() {
         #expect(encoded(RedisCommand("PING")) == "*1\r\n$4\r\nPING\r\n")
         #expect(
             encoded(RedisCommand("HMGET", "latchkey:record:{a}", "mac"))
@@ -32,7 +32,7 @@ struct RESPEncoderTests {
         )
     }
 
-    @Test func `bytes of every value are written unchanged`() {
+    @Test func `bytes of every value are encoded unchanged`() {
         let bytes = (UInt8.min...UInt8.max).map { $0 }
         var command = RedisCommand("SET")
         command.append(bytes)
@@ -41,7 +41,7 @@ struct RESPEncoderTests {
         #expect(output == Array("*2\r\n$3\r\nSET\r\n$256\r\n".utf8) + bytes + Array("\r\n".utf8))
     }
 
-    @Test func `commands are written one behind the other`() {
+    @Test func `commands are encoded one after the other`() {
         var output = Array("x".utf8)
         RESPEncoder.append(RedisCommand("A"), to: &output)
         RESPEncoder.append(RedisCommand("B", "c"), to: &output)
@@ -51,14 +51,14 @@ struct RESPEncoderTests {
         )
     }
 
-    @Test func `a command of many arguments is written whole`() {
+    @Test func `a command with many arguments is encoded completely`() {
         var command = RedisCommand("ZADD")
         for index in 0..<10_000 { command.append(.number(index)) }
         let expected = ["ZADD"] + (0..<10_000).map(String.init)
         #expect(CommandReader.commands(in: Array(encoded(command).utf8)) == [expected])
     }
 
-    @Test func `a command tells its arguments apart`() {
+    @Test func `the boundaries of arguments matter`() {
         var command = RedisCommand("A", "", "bc")
         command.append([0, 255] as [UInt8])
         #expect(command.arguments.map(Array.init) == [[0x41], [], [0x62, 0x63], [0, 255]])

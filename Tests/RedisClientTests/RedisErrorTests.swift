@@ -16,14 +16,14 @@ struct RedisErrorTests {
     }
 
     @Test(arguments: ["'", "\"", "`"])
-    func `what Redis repeats of a command is left out`(quote: String) throws {
+    func `arguments quoted by Redis are omitted`(quote: String) throws {
         let text = "ERR unknown command \(quote)hunter2\(quote), with args beginning with: hunter2"
         let error = try #require(failure(text))
         #expect(error.message.hasPrefix("ERR unknown command"))
         #expect(!error.message.contains("hunter2"))
     }
 
-    @Test func `a message is printable and short`() throws {
+    @Test func `a message is printable and truncated`() throws {
         let text = "ERR a\tb\u{7}c\u{1b}[31m\u{e9}" + String(repeating: "x", count: 10_000)
         let message = try #require(failure(text)).message
         #expect(message.hasPrefix("ERR a?b?c?[31m??x"))
@@ -31,7 +31,7 @@ struct RedisErrorTests {
         #expect(message.utf8.allSatisfy { (0x20...0x7E).contains($0) })
     }
 
-    @Test func `other replies are no errors`() {
+    @Test func `other replies are not errors`() {
         let replies: [RedisReply] = [
             .status("OK"), .integer(0), .bulk("ERR"), .null, .array([.error("ERR")]),
         ]

@@ -2,9 +2,9 @@ import Testing
 
 @testable import RedisClient
 
-/// How a link is given up and made anew.
+/// The loss of a connection, and the next one.
 struct RedisLinkLossTests {
-    @Test func `a connection that is not made in time is given up`() {
+    @Test func `a connection that is not established in time is closed`() {
         let driver = LinkDriver(timeoutMilliseconds: 500)
         driver.tick()
         driver.tick(afterMilliseconds: 499)
@@ -15,7 +15,7 @@ struct RedisLinkLossTests {
         #expect(driver.events() == [.lost(.timeout, unanswered: [])])
     }
 
-    @Test func `a server that accepts and then says nothing is given up`() {
+    @Test func `a server that accepts but does not respond times out`() {
         let driver = LinkDriver(timeoutMilliseconds: 500)
         driver.tick()
         driver.advance(milliseconds: 400)
@@ -28,7 +28,7 @@ struct RedisLinkLossTests {
         #expect(driver.output() == [])
     }
 
-    @Test func `a reply that does not come in time ends the link`() {
+    @Test func `a reply that does not arrive in time ends the link`() {
         let driver = LinkDriver.ready(timeoutMilliseconds: 500)
         driver.send("GET", "a", tag: 1)
         let deadline = driver.now.advanced(byMilliseconds: 500)
@@ -43,7 +43,7 @@ struct RedisLinkLossTests {
         #expect(!driver.isReady)
     }
 
-    @Test func `each command has its own time`() {
+    @Test func `each command has its own deadline`() {
         let driver = LinkDriver.ready(timeoutMilliseconds: 500)
         driver.send("GET", "a", tag: 1)
         driver.advance(milliseconds: 100)
@@ -55,7 +55,7 @@ struct RedisLinkLossTests {
         #expect(driver.events() == [.lost(.timeout, unanswered: [2])])
     }
 
-    @Test func `bytes that come after the end are nobody's`() {
+    @Test func `bytes that arrive after the end are ignored`() {
         let driver = LinkDriver.ready()
         driver.send("GET", "a", tag: 1)
         driver.tick(afterMilliseconds: 500)
@@ -75,7 +75,7 @@ struct RedisLinkLossTests {
         #expect(driver.events() == [.ready, .reply(2, .bulk("y"))])
     }
 
-    @Test func `half a reply of the last connection is not carried into the next`() {
+    @Test func `a partial reply is not carried over to the next connection`() {
         let driver = LinkDriver.ready()
         driver.send("GET", "a", tag: 1)
         driver.received("*2\r\n$1\r\nx\r\n")
@@ -86,7 +86,7 @@ struct RedisLinkLossTests {
         #expect(driver.events() == [.reply(2, .bulk("y"))])
     }
 
-    @Test func `what was not written before the end is never written`() {
+    @Test func `output that was not written before the end is dropped`() {
         let driver = LinkDriver.ready()
         driver.send("SET", "a", "1", tag: 1)
         driver.closed()
@@ -97,7 +97,7 @@ struct RedisLinkLossTests {
         #expect(driver.output() == [["PING"]])
     }
 
-    @Test func `a reply that nothing asked for ends the link`() {
+    @Test func `a reply without a command ends the link`() {
         let driver = LinkDriver.ready()
         driver.send("GET", "a", tag: 1)
         driver.received("$-1\r\n$-1\r\n$-1\r\n")
@@ -105,7 +105,7 @@ struct RedisLinkLossTests {
         #expect(driver.orders() == [.close])
     }
 
-    @Test func `a reply right behind the handshake ends the link`() {
+    @Test func `a reply right after the handshake ends the link`() {
         let driver = LinkDriver()
         driver.tick()
         driver.opened()
@@ -114,7 +114,7 @@ struct RedisLinkLossTests {
         #expect(driver.orders() == [.open(LinkDriver.endpoint), .close])
     }
 
-    @Test func `garbage ends the link, what stood before it counts`() {
+    @Test func `garbage ends the link after the replies before it`() {
         let driver = LinkDriver.ready()
         for tag in 1...3 { driver.send("GET", "a", tag: tag) }
         driver.received("$1\r\nx\r\nHTTP/1.1 400\r\n$1\r\ny\r\n")
@@ -140,7 +140,7 @@ struct RedisLinkLossTests {
         #expect(driver.events() == [.lost(.disconnected, unanswered: [])])
     }
 
-    @Test func `a lost link is made anew at once`() {
+    @Test func `a lost link reconnects at once`() {
         let driver = LinkDriver.ready()
         driver.send("GET", "a", tag: 1)
         driver.received("$-1\r\n")
@@ -151,7 +151,7 @@ struct RedisLinkLossTests {
         #expect(driver.orders() == [.open(LinkDriver.endpoint)])
     }
 
-    /// Lets the server refuse connections; returns how long the link waited before each.
+    /// Refuses connections; returns the pauses before them, in milliseconds.
     private func pauses(_ driver: LinkDriver, count: Int) -> [UInt64] {
         (0..<count).map { _ in
             driver.closed()
@@ -169,7 +169,7 @@ struct RedisLinkLossTests {
         #expect(pauses(driver, count: 9) == [0, 50, 100, 200, 400, 800, 800, 800, 800])
     }
 
-    @Test func `no attempt is made in a pause`() {
+    @Test func `no attempt is made during a pause`() {
         let driver = LinkDriver()
         driver.tick()
         _ = pauses(driver, count: 2)
@@ -182,7 +182,7 @@ struct RedisLinkLossTests {
         #expect(driver.orders() == [.open(LinkDriver.endpoint)])
     }
 
-    @Test func `a connection that was of use ends the pauses`() {
+    @Test func `a connection that answered a command resets the pauses`() {
         let driver = LinkDriver()
         driver.tick()
         _ = pauses(driver, count: 5)
@@ -193,7 +193,7 @@ struct RedisLinkLossTests {
         #expect(pauses(driver, count: 3) == [0, 50, 100])
     }
 
-    @Test func `a connection that lasted a second ends the pauses, though it had nothing to do`() {
+    @Test func `an idle connection that lasted a second resets the pauses`() {
         let driver = LinkDriver()
         driver.tick()
         _ = pauses(driver, count: 5)

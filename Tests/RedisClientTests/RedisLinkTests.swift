@@ -4,7 +4,7 @@ import Testing
 @testable import RedisClient
 
 struct RedisLinkTests {
-    @Test func `a new link asks to be opened at its first tick, once`() {
+    @Test func `a new link orders its connection once, at the first tick`() {
         let driver = LinkDriver()
         #expect(driver.orders() == [])
         #expect(driver.deadline <= driver.now)
@@ -17,7 +17,7 @@ struct RedisLinkTests {
         #expect(driver.output() == [])
     }
 
-    @Test func `an opened link is ready once the server has answered`() {
+    @Test func `an opened link is ready after the reply of the server`() {
         let driver = LinkDriver()
         driver.tick()
         driver.opened()
@@ -34,7 +34,7 @@ struct RedisLinkTests {
         #expect(driver.deadline == .never)
     }
 
-    @Test func `a user presents a password first, then selects the database`() {
+    @Test func `a link authenticates first, then selects the database`() {
         let driver = LinkDriver(database: 7, user: "gateway", password: "p w\r\n")
         driver.tick()
         driver.opened()
@@ -45,7 +45,7 @@ struct RedisLinkTests {
         #expect(driver.events() == [.ready])
     }
 
-    @Test func `database 0 and nobody need no commands`() {
+    @Test func `database 0 and no user need no commands`() {
         let driver = LinkDriver(database: 3)
         driver.tick()
         driver.opened()
@@ -81,7 +81,7 @@ struct RedisLinkTests {
         "+OK\r\n+OK\r\n+OK\r\n",
         "+OK\r\n+OK\r\n$4\r\nPONG\r\n", "+OK\r\n+OK\r\n*2\r\n$4\r\npong\r\n$0\r\n\r\n",
     ])
-    func `a server that answers the handshake with something else is no Redis`(replies: String) {
+    func `an unexpected reply to the handshake ends the link`(replies: String) {
         let driver = LinkDriver(database: 1, user: "gateway", password: "hunter2")
         driver.tick()
         driver.opened()
@@ -106,7 +106,7 @@ struct RedisLinkTests {
     }
 
     @Test(arguments: [1, 3, 1000])
-    func `replies belong to commands in their order`(pieceLength: Int) {
+    func `replies match commands in order`(pieceLength: Int) {
         let driver = LinkDriver.ready()
         for tag in 1...100 { driver.send("ECHO", "\(tag)", tag: tag) }
         #expect(driver.output() == (1...100).map { ["ECHO", "\($0)"] })
@@ -121,7 +121,7 @@ struct RedisLinkTests {
         #expect(driver.orders() == [])
     }
 
-    @Test func `an error is the reply to its command alone`() {
+    @Test func `an error is the reply to one command`() {
         let driver = LinkDriver.ready()
         driver.send("A", tag: 1)
         driver.send("B", tag: 2)
@@ -131,7 +131,7 @@ struct RedisLinkTests {
     }
 
     @Test(arguments: [1, 2, 7, 4096])
-    func `output is handed over in pieces of any size`(pieceLength: Int) {
+    func `output is drained in pieces of any size`(pieceLength: Int) {
         let driver = LinkDriver.ready()
         driver.send("SET", "key", "value", tag: 1)
         driver.send("GET", "key", tag: 2)

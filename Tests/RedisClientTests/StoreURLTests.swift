@@ -75,11 +75,11 @@ struct StoreURLTests {
         ("unix:/a\0b", .path),
         ("unix:/" + String(repeating: "p", count: 107), .path),
     ])
-    func `anything else is refused with a reason`(text: String, fault: StoreURL.Fault) {
+    func `anything else is rejected with a reason`(text: String, fault: StoreURL.Fault) {
         #expect(throws: fault) { try StoreURL(text) }
     }
 
-    @Test func `the longest path of a socket is taken`() throws {
+    @Test func `the longest path of a socket is accepted`() throws {
         let path = "/" + String(repeating: "p", count: 106)
         #expect(try StoreURL("unix:" + path).endpoint == .unix(path: path))
     }
@@ -88,11 +88,11 @@ struct StoreURLTests {
         (Endpoint.tcp(host: "h", port: 1), "h:1"), (.tcp(host: "::1", port: 6379), "[::1]:6379"),
         (.unix(path: "/run/redis.sock"), "unix:/run/redis.sock"),
     ])
-    func `an endpoint is shown as it is connected to`(endpoint: Endpoint, text: String) {
+    func `an endpoint is displayed as an address`(endpoint: Endpoint, text: String) {
         #expect(endpoint.description == text)
     }
 
-    @Test func `no reason repeats what was refused`() {
+    @Test func `no reason repeats the rejected URL`() {
         for text in [
             "rediss://user:hunter2@h", "redis://user:hunter2@h", "redis://h/0?hunter2",
             "unix:hunter2",

@@ -2,7 +2,7 @@ import Testing
 
 @testable import RedisClient
 
-/// A link that listens to changes of keys and to a channel.
+/// A link with a subscription to invalidations and a channel.
 struct SubscriptionTests {
     private static let subscription = Subscription(trackedPrefix: "record:", channels: ["barrier"])
 
@@ -40,7 +40,7 @@ struct SubscriptionTests {
 
     private func text(_ text: String) -> ArraySlice<UInt8> { ArraySlice(text.utf8) }
 
-    @Test func `it asks for its own number, and has changes sent to itself`() {
+    @Test func `it redirects invalidations to its own client ID`() {
         begin()
         #expect(
             driver.output() == [
@@ -50,7 +50,7 @@ struct SubscriptionTests {
         #expect(!driver.isReady)
     }
 
-    @Test func `it is ready once everything is confirmed, and not before`() {
+    @Test func `it is ready only after all replies`() {
         begin()
         driver.received("+OK\r\n")
         driver.received(subscribed("__redis__:invalidate"))
@@ -60,7 +60,7 @@ struct SubscriptionTests {
         #expect(driver.events() == [.ready])
     }
 
-    @Test func `changes are told by the keys' names`() {
+    @Test func `invalidations contain the names of the keys`() {
         listening()
         let keys = "*2\r\n" + bulk("record:a") + bulk("record:b")
         driver.received(message("__redis__:invalidate", keys))
@@ -70,13 +70,13 @@ struct SubscriptionTests {
     }
 
     @Test(arguments: ["*-1\r\n", "$-1\r\n", ":1\r\n", "$1\r\nx\r\n", "*1\r\n:1\r\n"])
-    func `whatever else comes on their channel may mean any key`(content: String) {
+    func `any other message on the invalidation channel invalidates all keys`(content: String) {
         listening()
         driver.received(message("__redis__:invalidate", content))
         #expect(driver.events() == [.pushed(.invalidatedAll)])
     }
 
-    @Test func `messages of other channels are handed over`() {
+    @Test func `messages on other channels are passed on`() {
         listening()
         driver.received(message("barrier", bulk("nonce")))
         driver.received(message("barrier", ":1\r\n"))
@@ -88,7 +88,7 @@ struct SubscriptionTests {
         )
     }
 
-    @Test func `answers keep their order among what is told`() {
+    @Test func `replies keep their order among pushed messages`() {
         listening()
         driver.send("PING", "1", tag: 1)
         driver.received(
@@ -104,7 +104,7 @@ struct SubscriptionTests {
         )
     }
 
-    @Test func `what is told during the handshake is handed over`() {
+    @Test func `messages during the handshake are passed on`() {
         begin()
         driver.received("+OK\r\n" + subscribed("__redis__:invalidate"))
         driver.received(message("__redis__:invalidate", "*1\r\n" + bulk("record:a")))
@@ -115,7 +115,7 @@ struct SubscriptionTests {
     @Test(arguments: [
         "-NOPERM this user has no permissions\r\n", ":1\r\n", "+QUEUED\r\n", "$-1\r\n",
     ])
-    func `a refusal or a strange answer to any of it ends the link`(answer: String) {
+    func `a refusal or an unexpected reply ends the link`(answer: String) {
         let answers = [
             "+PONG\r\n", ":42\r\n", "+OK\r\n", subscribed("__redis__:invalidate"),
             subscribed("barrier", 2),
@@ -130,13 +130,13 @@ struct SubscriptionTests {
         }
     }
 
-    @Test func `a confirmation of another channel is none`() {
+    @Test func `the subscription of another channel is an unexpected reply`() {
         begin()
         driver.received("+OK\r\n" + subscribed("other"))
         #expect(driver.orders() == [.open(LinkDriver.endpoint), .close])
     }
 
-    @Test func `a heartbeat that is not answered in time ends the link`() {
+    @Test func `a heartbeat without a reply in time ends the link`() {
         listening()
         driver.send("PING", "1", tag: 1)
         driver.tick(afterMilliseconds: 500)
@@ -144,7 +144,7 @@ struct SubscriptionTests {
         #expect(driver.events() == [.lost(.timeout, unanswered: [1])])
     }
 
-    @Test func `an owner may give up a link that cannot be believed`() {
+    @Test func `the owner may abandon a link that it distrusts`() {
         listening()
         driver.link.abandon(.unsolicited, driver.now)
         #expect(driver.orders() == [.close])
@@ -153,13 +153,13 @@ struct SubscriptionTests {
         #expect(driver.orders().isEmpty)
     }
 
-    @Test func `an answer that nothing asked for ends the link`() {
+    @Test func `a reply without a command ends the link`() {
         listening()
         driver.received("*2\r\n" + bulk("pong") + bulk("1"))
         #expect(driver.events() == [.lost(.unsolicited, unanswered: [])])
     }
 
-    @Test func `the bytes may come one by one`() {
+    @Test func `bytes may arrive one by one`() {
         listening()
         for byte in message("__redis__:invalidate", "*1\r\n" + bulk("record:a")).utf8 {
             driver.received(String(decoding: [byte], as: UTF8.self))
