@@ -14,7 +14,7 @@ public struct GatewaySecrets {
         let pepper = try Secrets.pepperContents(configuration)
         _ = try Secrets.peppers(pepper, configuration)
         guard let path = configuration.gatewayCredentialsFile else {
-            return pack(pepper, SecretBytes(capacity: 0) { _ in 0 })
+            return pack(pepper, SecretBytes(copying: Span()))
         }
         let credentials = try Secrets.credentialsContents(path)
         _ = try Secrets.credentials(credentials)
@@ -38,14 +38,11 @@ public struct GatewaySecrets {
         -> SecretBytes
     {
         let length = pepper.count
-        return SecretBytes(capacity: 2 + length + credentials.count) { storage in
-            storage[0] = UInt8(truncatingIfNeeded: length >> 8)
-            storage[1] = UInt8(truncatingIfNeeded: length)
-            pepper.withSpan { for index in 0..<length { storage[2 + index] = $0[index] } }
-            credentials.withSpan {
-                for index in 0..<$0.count { storage[2 + length + index] = $0[index] }
-            }
-            return storage.count
+        return SecretBytes(capacity: 2 + length + credentials.count) { packed in
+            packed.append(UInt8(truncatingIfNeeded: length >> 8))
+            packed.append(UInt8(truncatingIfNeeded: length))
+            pepper.withSpan { packed.append(contentsOf: $0) }
+            credentials.withSpan { packed.append(contentsOf: $0) }
         }
     }
 

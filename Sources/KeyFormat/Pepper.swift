@@ -36,9 +36,8 @@ public final class Pepper {
     ) {
         let block = SecretBytes(capacity: blockLength) { block in
             for index in 0..<blockLength {
-                block[index] = pad ^ (index < secret.count ? secret[index] : 0)
+                block.append(pad ^ (index < secret.count ? secret[index] : 0))
             }
-            return blockLength
         }
         SHA256_Init(state)
         block.withSpan { $0.withUnsafeBytes { _ = SHA256_Update(state, $0.baseAddress, $0.count) } }

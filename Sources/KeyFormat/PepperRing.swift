@@ -60,11 +60,8 @@ public struct PepperRing {
         var words: InlineArray<4, UInt64> = .init(repeating: 0)
         defer { withUnsafeMutableBytes(of: &words) { OPENSSL_cleanse($0.baseAddress, $0.count) } }
         guard Hexadecimal.decode(text.extracting(range), into: &words) else { return nil }
-        let secret = SecretBytes(capacity: Pepper.length) { storage in
-            withUnsafeBytes(of: &words) {
-                UnsafeMutableRawBufferPointer(storage).copyMemory(from: $0)
-            }
-            return Pepper.length
+        let secret = SecretBytes(capacity: Pepper.length) { secret in
+            withUnsafeBytes(of: &words) { for byte in $0 { secret.append(byte) } }
         }
         return Pepper(secret)
     }

@@ -7,31 +7,29 @@ public struct SecretBytes: ~Copyable {
     /// Length, in bytes.
     public let count: Int
 
-    /// Allocates `capacity` bytes and lets `fill` write them.
+    /// Allocates `capacity` bytes and lets `fill` append to them.
     ///
-    /// - Parameter fill: Writes into the buffer; returns the number of bytes written.
     /// - Throws: The error of `fill`, after the buffer has been wiped.
     public init<Failure: Error>(
         capacity: Int,
-        _ fill: (UnsafeMutableBufferPointer<UInt8>) throws(Failure) -> Int
+        _ fill: (inout OutputSpan<UInt8>) throws(Failure) -> Void
     ) throws(Failure) {
-        let storage = UnsafeMutableBufferPointer<UInt8>.allocate(capacity: max(capacity, 1))
-        storage.initialize(repeating: 0)
+        let storage = UnsafeMutableBufferPointer<UInt8>.allocate(capacity: capacity)
+        var output = OutputSpan(buffer: storage, initializedCount: 0)
         do throws(Failure) {
-            count = min(max(try fill(storage), 0), storage.count)
+            try fill(&output)
         } catch {
+            output.removeAll()
             Self.wipe(storage)
             throw error
         }
+        count = output.finalize(for: storage)
         self.storage = storage
     }
 
     /// Copies bytes. The original remains the caller's to wipe.
     public init(copying bytes: Span<UInt8>) {
-        self.init(capacity: bytes.count) { storage in
-            for index in 0..<bytes.count { storage[index] = bytes[index] }
-            return bytes.count
-        }
+        self.init(capacity: bytes.count) { $0.append(contentsOf: bytes) }
     }
 
     deinit {
@@ -48,5 +46,12 @@ public struct SecretBytes: ~Copyable {
     private static func wipe(_ storage: UnsafeMutableBufferPointer<UInt8>) {
         OPENSSL_cleanse(storage.baseAddress, storage.count)
         storage.deallocate()
+    }
+}
+
+extension OutputSpan<UInt8> {
+    /// Appends bytes.
+    public mutating func append(contentsOf bytes: Span<UInt8>) {
+        for index in bytes.indices { append(bytes[index]) }
     }
 }

@@ -83,19 +83,13 @@ extension KeyAdministration {
     ) throws(AdministrationError) {
         guard !keys.isEmpty else { return }
         let capacity = keys.reduce(0) { $0 + $1.line.organization.length + $1.key.text.count + 2 }
-        let text = SecretBytes(capacity: capacity) { storage in
-            var count = 0
-            func append(_ byte: UInt8) {
-                storage[count] = byte
-                count += 1
-            }
+        let text = SecretBytes(capacity: capacity) { text in
             for (line, key) in keys {
-                for byte in line.organization.name.utf8 { append(byte) }
-                append(UInt8(ascii: "\t"))
-                key.text.withSpan { text in for index in 0..<text.count { append(text[index]) } }
-                append(UInt8(ascii: "\n"))
+                for byte in line.organization.name.utf8 { text.append(byte) }
+                text.append(UInt8(ascii: "\t"))
+                key.text.withSpan { text.append(contentsOf: $0) }
+                text.append(UInt8(ascii: "\n"))
             }
-            return count
         }
         do throws(AdministrationError) {
             try text.withSpan(deliver)

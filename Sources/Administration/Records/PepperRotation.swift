@@ -105,12 +105,9 @@ public struct PepperRotation {
 
     private static func behindNewSecret(_ contents: borrowing SecretBytes) -> SecretBytes {
         let secret = PepperRing.makeContents()
-        return SecretBytes(capacity: secret.count + contents.count) { storage in
-            secret.withSpan { for index in $0.indices { storage[index] = $0[index] } }
-            contents.withSpan {
-                for index in $0.indices { storage[secret.count + index] = $0[index] }
-            }
-            return secret.count + contents.count
+        return SecretBytes(capacity: secret.count + contents.count) { file in
+            secret.withSpan { file.append(contentsOf: $0) }
+            contents.withSpan { file.append(contentsOf: $0) }
         }
     }
 

@@ -30,10 +30,11 @@ public enum SecretFile {
         guard status.st_mode & S_IFMT == S_IFREG else { throw .notAFile }
         guard status.st_mode & S_IRWXO == 0 else { throw .readableByOthers }
         guard status.st_size <= lengthMax else { throw .tooLong }
-        return try SecretBytes(capacity: lengthMax + 1) { storage throws(Fault) in
-            let count = try readAll(descriptor, into: storage)
-            guard count <= lengthMax else { throw .tooLong }
-            return count
+        return try SecretBytes(capacity: lengthMax + 1) { contents throws(Fault) in
+            try contents.withUnsafeMutableBufferPointer { storage, count throws(Fault) in
+                count = try readAll(descriptor, into: storage)
+            }
+            guard contents.count <= lengthMax else { throw .tooLong }
         }
     }
 

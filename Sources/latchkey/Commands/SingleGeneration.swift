@@ -139,10 +139,9 @@ extension SecretBytes {
     func withLine(
         _ body: (Span<UInt8>) throws(AdministrationError) -> Void
     ) throws(AdministrationError) {
-        let line = SecretBytes(capacity: count + 1) { storage in
-            withSpan { text in for index in 0..<count { storage[index] = text[index] } }
-            storage[count] = UInt8(ascii: "\n")
-            return storage.count
+        let line = SecretBytes(capacity: count + 1) { line in
+            withSpan { line.append(contentsOf: $0) }
+            line.append(UInt8(ascii: "\n"))
         }
         try line.withSpan(body)
     }

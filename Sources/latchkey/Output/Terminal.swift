@@ -53,13 +53,13 @@ enum Terminal {
             setEcho(false, settings)
         }
         defer { if isTerminal { setEcho(true, settings) } }
-        return try SecretBytes(capacity: inputLengthMax + 2) {
-            storage throws(AdministrationError) in
-            let count = try readKey(into: storage)
-            guard count <= inputLengthMax else {
+        return try SecretBytes(capacity: inputLengthMax + 2) { key throws(AdministrationError) in
+            try key.withUnsafeMutableBufferPointer { storage, count throws(AdministrationError) in
+                count = try readKey(into: storage)
+            }
+            guard key.count <= inputLengthMax else {
                 throw AdministrationError(.data, "the input is too long for a key")
             }
-            return count
         }
     }
 
