@@ -11,6 +11,8 @@ SECS    ?= 2
 RESULTS ?=
 SECONDS ?= 600
 RELOADS ?= 1000
+T       ?=
+WORKERS ?= 6
 
 SWIFT   ?= swift
 PYTHON  := /usr/bin/python3
@@ -20,6 +22,7 @@ PYTHON  := /usr/bin/python3
 RELEASE   := $(SWIFT) build --configuration release --static-swift-stdlib --disable-local-rpath
 PRODUCTS  := .build/release
 INSTALL   := scripts/install-file
+E2E       := $(PYTHON) -m pytest --numprocesses $(WORKERS) --dist loadgroup
 FUZZ      := $(PRODUCTS)/latchkey-fuzz
 FUZZ_SEED := $(if $(SEED),--seed $(SEED))
 
@@ -38,14 +41,16 @@ define built_with
 @$(MAKE) --no-print-directory build
 endef
 
-.PHONY: help build up down test lint analyze fuzz fuzz-requests test-sanitizers valgrind slow reloads trials simulate soak nginx-tests module \
+.PHONY: help build up down unit e2e test lint analyze fuzz fuzz-requests test-sanitizers valgrind slow reloads trials simulate soak nginx-tests module \
 	bench bench-full bench-scale bench-check bench-report model install uninstall clean
 .DEFAULT_GOAL := help
 
-help: ## List what can be made
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+# A target says in brackets how long it takes on two cores.
+help: ## [1 s] List what can be made, and how long that takes
+	@sed -nE 's/^([a-z0-9-]+):.*## \[(.*)\] (.*)/\1|\2|\3/p' $(MAKEFILE_LIST) | \
+		awk -F '|' '{ printf "  make %-15s %7s  %s\n", $$1, $$2, $$3 }'
 
-build: ## Build executable, library, nginx module, manual and completions into build/
+build: ## [2 min] Build executable, library, nginx module, manual and completions into build/
 	@scripts/require-swift $(SWIFT)
 	@scripts/install-packages --check build
 	$(RELEASE) --product LatchkeyABI
@@ -55,14 +60,24 @@ build: ## Build executable, library, nginx module, manual and completions into b
 	scripts/build-module $(prefix)/$(library) build/$(module)
 	scripts/make-manual build/$(executable) build/share $(zsh)
 
-up: ## Start the demonstration on 127.0.0.1:8080 (PORT=) and make a key
+up: ## [10 s] Start the demonstration on 127.0.0.1:8080 (PORT=) and make a key
 	$(call built_with,run)
 	scripts/demo/up $(PORT)
 
-down: ## Stop the demonstration; its data stay
+down: ## [1 s] Stop the demonstration; its data stay
 	scripts/demo/down
 
-test: ## Run every test but those that take long (fuzz, slow, simulate, model)
+unit: ## [1 min] Run Swift's tests without the simulation, or those that T= names; 10 s where little has changed
+	@scripts/require-swift $(SWIFT)
+	@scripts/install-packages build
+	$(SWIFT) build --build-tests
+	$(SWIFT) test --skip-build --disable-xctest $(if $(T),--filter '$(T)',--skip GatewaySimulation)
+
+e2e: ## [4 min] Run the end-to-end tests, WORKERS= at a time, or those that T= names: an expression of pytest's -k
+	$(call built_with,test)
+	$(E2E) Tests/EndToEnd $(if $(T),-k '$(T)')
+
+test: ## [6 min] Run every test but those that take long (fuzz, slow, simulate, model)
 	$(call built_with,test costs)
 	$(SWIFT) build --build-tests
 	$(SWIFT) test --skip-build --disable-xctest
@@ -71,18 +86,18 @@ test: ## Run every test but those that take long (fuzz, slow, simulate, model)
 	scripts/check-hardening --module CBridge/nginx/exports.map build/$(module)
 	$(MAKE) --no-print-directory bench-check
 	$(PYTHON) -m pytest Tests/Benchmarks
-	$(PYTHON) -m pytest Tests/EndToEnd
+	$(E2E) Tests/EndToEnd
 
-lint: ## Check the format and the style of all sources, and analyze those in C
+lint: ## [1 min] Check the format and the style of all sources, and analyze those in C
 	@scripts/require-swift $(SWIFT)
 	@scripts/install-packages build lint
 	scripts/lint
 
-analyze: ## Analyze the nginx module with clang-tidy and cppcheck
+analyze: ## [1 min] Analyze the nginx module with clang-tidy and cppcheck
 	@scripts/install-packages build lint
 	scripts/analyze
 
-fuzz: ## Feed each parser with INPUTS= generated inputs; SEED= repeats a run
+fuzz: ## [15 min] Feed each parser with INPUTS= generated inputs; SEED= repeats a run
 	@scripts/require-swift $(SWIFT)
 	@scripts/install-packages build
 	$(RELEASE) --product latchkey-fuzz
@@ -92,79 +107,79 @@ fuzz: ## Feed each parser with INPUTS= generated inputs; SEED= repeats a run
 	$(FUZZ) gateway --inputs $(INPUTS) $(FUZZ_SEED)
 	$(FUZZ) configuration --inputs $$(($(INPUTS) / 10)) $(FUZZ_SEED)
 
-fuzz-requests: ## Send absurd requests to a real gateway for SECONDS=; SEED= repeats a run
+fuzz-requests: ## [10 min] Send absurd requests to a real gateway for SECONDS=; SEED= repeats a run
 	$(call built_with,test)
 	SECONDS=$(SECONDS) SEED=$(SEED) $(PYTHON) -m pytest Tests/EndToEnd/nginx/test_request_fuzz.py
 
-test-sanitizers: ## Run the tests with AddressSanitizer and UndefinedBehaviorSanitizer in C and Swift
+test-sanitizers: ## [15 min] Run the tests with AddressSanitizer and UndefinedBehaviorSanitizer in C and Swift
 	@scripts/require-swift $(SWIFT)
 	@scripts/install-packages build test
 	scripts/test-sanitizers $(SWIFT)
 
-valgrind: ## Run an nginx worker under valgrind through aborts, timeouts and reloads
+valgrind: ## [5 min] Run an nginx worker under valgrind through aborts, timeouts and reloads
 	$(call built_with,test)
 	$(PYTHON) -m pytest Tests/EndToEnd/nginx/test_valgrind.py
 
-slow: valgrind ## Run the tests that take minutes, that one included
+slow: valgrind ## [20 min] Run the tests that take minutes, that one included
 	PAIRS=200 $(PYTHON) -m pytest Tests/EndToEnd/keys/test_two_generates.py
 	$(PYTHON) -m pytest Tests/EndToEnd/fleet/test_long_grace.py Tests/EndToEnd/keys/test_hundred_thousand.py
 
-reloads: ## Reload nginx RELOADS= times under traffic, with the module and without it
+reloads: ## [5 min] Reload nginx RELOADS= times under traffic, with the module and without it
 	$(call built_with,test)
 	RELOADS=$(RELOADS) $(PYTHON) -m pytest --capture=no --quiet \
 		Tests/EndToEnd/nginx/test_many_reloads.py Tests/EndToEnd/nginx/test_reloads_without_the_module.py
 
-trials: ## Have random faults happen for SECONDS= under traffic and changes of keys; SEED= repeats a run
+trials: ## [10 min] Have random faults happen for SECONDS= under traffic and changes of keys; SEED= repeats a run
 	$(call built_with,run)
 	cd Tests/EndToEnd && SECONDS=$(SECONDS) SEED=$(SEED) $(PYTHON) -m trials
 
-simulate: ## Simulate gateways and a store through faults: SEEDS= worlds, or SEED= one with its story
+simulate: ## [1 h] Simulate gateways and a store through faults: SEEDS= worlds, or SEED= one with its story
 	@scripts/require-swift $(SWIFT)
 	@scripts/install-packages build
 	$(SWIFT) build --build-tests
 	SEEDS=$(SEEDS) $(if $(SEED),SEED=$(SEED)) $(SWIFT) test --skip-build --disable-xctest --filter SimulationTests
 
-soak: ## Keep two workers under mixed traffic for SECONDS=: their memory must not grow
+soak: ## [10 min] Keep two workers under mixed traffic for SECONDS=: their memory must not grow
 	$(call built_with,run)
 	SECONDS=$(SECONDS) $(PYTHON) Benchmarks/soak.py
 
-nginx-tests: ## Run nginx's own tests in NGINX_TESTS= with and without the module, and compare
+nginx-tests: ## [30 min] Run nginx's own tests in NGINX_TESTS= with and without the module, and compare
 	@test -e '$(NGINX_TESTS)/lib/Test/Nginx.pm' || { echo 'NGINX_TESTS= must be a checkout of nginx-tests' >&2; exit 1; }
 	$(call built_with,run suite)
 	$(PYTHON) Tests/NginxSuite/compare.py $(NGINX_TESTS)
 
-module: ## Build the module alone for another nginx: NGINX_SOURCE=, and NGINX=, the program made from it
+module: ## [1 min] Build the module alone for another nginx: NGINX_SOURCE=, and NGINX=, the program made from it
 	@test -n '$(NGINX_SOURCE)' -a -n '$(NGINX)' || { echo 'NGINX_SOURCE= and NGINX= are needed' >&2; exit 1; }
 	NGINX_SOURCE='$(NGINX_SOURCE)' NGINX='$(NGINX)' scripts/build-module $(prefix)/$(library) \
 		build/for-other-nginx/ngx_http_latchkey_module.so
 
-bench: ## Compare with what people use instead: the most telling, 10 minutes
+bench: ## [10 min] Compare with what people use instead: the most telling
 	$(call built_with,bench)
 	$(PYTHON) Benchmarks/memory.py
 	$(PYTHON) Benchmarks/bench.py few --rounds 3
 
-bench-full: ## Compare everything (ROUNDS=, SECS=): about an hour
+bench-full: ## [1 h] Compare everything (ROUNDS=, SECS=)
 	$(call built_with,bench)
 	$(PYTHON) Benchmarks/bench.py full --rounds $(ROUNDS) --seconds $(SECS)
 	$(PYTHON) Benchmarks/bench.py costs
 
-bench-scale: ## Measure growth with organizations, workers and gateways
+bench-scale: ## [30 min] Measure growth with organizations, workers and gateways
 	$(call built_with,bench)
 	$(PYTHON) Benchmarks/bench.py scale --rounds $(ROUNDS) --seconds $(SECS)
 
-bench-check: ## Hold what a check costs against the thresholds
+bench-check: ## [1 min] Hold what a check costs against the thresholds
 	$(call built_with,costs)
 	$(PYTHON) Benchmarks/check_costs.py
 	cd Benchmarks && $(PYTHON) -m report.documents
 
-bench-report: ## Publish results (RESULTS=): tables and plots in the documents
+bench-report: ## [1 min] Publish results (RESULTS=): tables and plots in the documents
 	$(PYTHON) Benchmarks/bench.py report $(if $(RESULTS),--results $(RESULTS))
 
-model: ## Check the protocol of leases and barriers exhaustively (needs spin)
+model: ## [5 min] Check the protocol of leases and barriers exhaustively (needs spin)
 	@scripts/install-packages model
 	scripts/check-model
 
-install: ## Install what was built (DESTDIR=, prefix=/usr)
+install: ## [1 s] Install what was built (DESTDIR=, prefix=/usr)
 	@grep -sqF '$(prefix)/$(library)' build/$(module) || \
 		{ echo 'Nothing is built for this prefix: run `make build prefix=$(prefix)` first' >&2; exit 1; }
 	$(INSTALL) build/$(executable) $(DESTDIR)$(prefix)/$(executable)
@@ -173,10 +188,10 @@ install: ## Install what was built (DESTDIR=, prefix=/usr)
 	scripts/install-share build/share $(DESTDIR)$(prefix)/share
 	@echo 'At the top of nginx.conf: load_module $(prefix)/$(module);'
 
-uninstall: ## Remove what was installed (with the same DESTDIR= and prefix=); docs/BUILDING.md says what comes first
+uninstall: ## [1 s] Remove what was installed (with the same DESTDIR= and prefix=); docs/BUILDING.md says what comes first
 	rm -f $(addprefix $(DESTDIR)$(prefix)/,$(executable) $(library) $(module) $(completions))
 	rm -f $(DESTDIR)$(prefix)/share/man/man1/latchkey.1 $(DESTDIR)$(prefix)/share/man/man1/latchkey-*.1
 	@rmdir $(DESTDIR)$(prefix)/lib/latchkey 2>/dev/null || true
 
-clean: down ## Stop the demonstration and remove it, and all that was built
+clean: down ## [1 s] Stop the demonstration and remove it, and all that was built
 	rm -rf build .build .latchkey

@@ -18,10 +18,16 @@ let selfContained: [LinkerSetting] = [
 /// What the library is made of has been run with checks of exclusive access in every test: a release
 /// does without them, because they are a good part of what a check of a key costs. Nor is anything
 /// called across modules that can be looked at in place.
-let optimized: SwiftSetting = .unsafeFlags(
+let fastRelease: SwiftSetting = .unsafeFlags(
     ["-enforce-exclusivity=unchecked", "-cross-module-optimization"],
     .when(configuration: .release)
 )
+
+/// Tests run thousands of simulated worlds: what those are made of is optimized for them too, with
+/// every check left in.
+let fastTests: SwiftSetting = .unsafeFlags(["-O"], .when(configuration: .debug))
+
+let optimized = [fastRelease, fastTests]
 
 let package = Package(
     name: "latchkey",
@@ -30,8 +36,8 @@ let package = Package(
         .executable(name: "latchkey", targets: ["latchkey"]),
     ],
     dependencies: [
-        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
-        .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
+        .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-collections", exact: "1.6.0"),
     ],
     targets: [
         .systemLibrary(name: "CLibcrypto", path: "CBridge/modulemaps/libcrypto"),
@@ -39,34 +45,41 @@ let package = Package(
         .systemLibrary(name: "CLinux", path: "CBridge/modulemaps/linux"),
         .systemLibrary(name: "CLatchkeyABI", path: "CBridge/abi"),
 
-        .target(name: "KeyFormat", dependencies: ["CLibcrypto"], swiftSettings: [optimized]),
+        .target(
+            name: "KeyFormat",
+            dependencies: ["CLibcrypto"],
+            exclude: ["Documentation.md"],
+            swiftSettings: optimized
+        ),
         .target(
             name: "RedisClient",
             dependencies: [
                 "CHiredis", .product(name: "DequeModule", package: "swift-collections"),
             ],
-            swiftSettings: [optimized]
+            exclude: ["Documentation.md"],
+            swiftSettings: optimized
         ),
         .target(
             name: "Keyring",
             dependencies: ["KeyFormat", "RedisClient"],
-            swiftSettings: [optimized]
+            exclude: ["Documentation.md"],
+            swiftSettings: optimized
         ),
         .target(
             name: "Gateway",
             dependencies: ["Keyring", .product(name: "DequeModule", package: "swift-collections")],
             exclude: ["Documentation.md"],
             // Lets the simulation leave obligations out. No build that is installed has it.
-            swiftSettings: [.define("CANARIES", .when(configuration: .debug)), optimized]
+            swiftSettings: [.define("CANARIES", .when(configuration: .debug))] + optimized
         ),
         .target(
             name: "LatchkeyABI",
             dependencies: ["CLatchkeyABI", "Gateway"],
             exclude: ["Documentation.md"],
-            swiftSettings: [optimized],
+            swiftSettings: optimized,
             linkerSettings: selfContained
         ),
-        .target(name: "Administration", dependencies: ["Keyring"]),
+        .target(name: "Administration", dependencies: ["Keyring"], swiftSettings: [fastTests]),
         .executableTarget(
             name: "latchkey",
             dependencies: [

@@ -43,7 +43,7 @@ struct Latchkey: ParsableCommand {
             try CommandLineCheck.checkForKeys(arguments)
             try CommandLineCheck.checkCommand(arguments, of: Latchkey.self)
         } catch {
-            throw error.told()
+            throw error.reported()
         }
     }
 
@@ -71,14 +71,14 @@ extension LatchkeyCommand {
         do throws(AdministrationError) {
             try perform()
         } catch {
-            throw error.told()
+            throw error.reported()
         }
     }
 }
 
 extension AdministrationError {
     /// Tells the user. Returns what the process ends with.
-    func told() -> ExitCode {
+    func reported() -> ExitCode {
         Terminal.say("latchkey: \(message)")
         return ExitCode(kind.rawValue)
     }

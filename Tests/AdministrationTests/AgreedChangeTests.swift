@@ -7,7 +7,9 @@ import Testing
 struct AgreedChangeTests {
     private let acme = Installation.acme
 
-    @Test func `a key that was made after the question is neither replaced nor revoked`() throws {
+    @Test func `a key that was generated after the question is neither replaced nor revoked`()
+        throws
+    {
         let installation = try Installation()
         try installation.addAcme()
         let alice = try installation.administration()
@@ -18,7 +20,7 @@ struct AgreedChangeTests {
         #expect(try installation.verification(of: key) == .issued(.valid(acme)))
     }
 
-    @Test func `a first key of which nobody was told is not replaced either`() throws {
+    @Test func `a first key that the question did not mention is not replaced either`() throws {
         let installation = try Installation()
         try installation.addAcme(withKey: false)
         let alice = try installation.administration()
@@ -36,7 +38,7 @@ struct AgreedChangeTests {
         #expect(try alice.revoke(acme, asIn: try alice.status(of: acme)) != nil)
     }
 
-    @Test func `a change that was overtaken is worked out anew from what is stored`() throws {
+    @Test func `a change that lost a race is computed again from the stored record`() throws {
         let installation = try Installation()
         try installation.addAcme(withKey: false)
         let store = try installation.recordStore()
@@ -53,7 +55,7 @@ struct AgreedChangeTests {
         #expect(try installation.administration().status(of: acme).record.state == .revoked)
     }
 
-    @Test func `who is overtaken again and again gives up`() throws {
+    @Test func `a change that keeps losing races gives up`() throws {
         let installation = try Installation()
         try installation.addAcme(withKey: false)
         let store = try installation.recordStore()

@@ -5,124 +5,126 @@ import Testing
 
 /// A store that is lost, or refuses, while gateways are waited for.
 struct BarrierLossTests {
-    private let fleet: SimulatedFleet
+    private let installation: SimulatedInstallation
 
     init() throws {
-        fleet = try SimulatedFleet()
+        installation = try SimulatedInstallation()
     }
 
-    @Test func `a store that is back in time is asked again, with the same word`() throws {
-        let worker = fleet.worker(1, lease: 3_600_000)
-        fleet.store.onPublication = { number in
-            if number == 1 { fleet.store.isDown = true }
+    @Test func `a store that returns in time gets the same barrier again`() throws {
+        let worker = installation.worker(1, lease: 3_600_000)
+        installation.store.onPublication = { number in
+            if number == 1 { installation.store.isDown = true }
             return number == 1 ? [] : [worker.id.description]
         }
-        fleet.clock.at(4000) { fleet.store.isDown = false }
-        #expect(fleet.expired(try fleet.revoke()) == [])
-        #expect(fleet.store.publications.count == 2)
-        #expect(Set(fleet.store.publications).count == 1)
-        #expect(fleet.store.renewals > 0)
+        installation.clock.at(4000) { installation.store.isDown = false }
+        #expect(installation.expired(try installation.revoke()) == [])
+        #expect(installation.store.publications.count == 2)
+        #expect(Set(installation.store.publications).count == 1)
+        #expect(installation.store.renewals > 0)
     }
 
-    @Test func `leases end without the store, but only the store tells what is stored`() throws {
-        fleet.worker(1)
-        fleet.store.onPublication = { _ in
-            fleet.store.isDown = true
+    @Test func `leases end without the store, but the record must still be read back`() throws {
+        installation.worker(1)
+        installation.store.onPublication = { _ in
+            installation.store.isDown = true
             return []
         }
-        let confirmation = try fleet.revoke()
+        let confirmation = try installation.revoke()
         guard case .unconfirmed(.notReadBack(let reason)) = confirmation else {
             Issue.record("another end: \(String(describing: confirmation))")
             return
         }
         #expect(reason == "it is down")
-        #expect(fleet.clock.elapsedMilliseconds >= 30_000)
+        #expect(installation.clock.elapsedMilliseconds >= 30_000)
     }
 
-    @Test func `leases end without the store, which then tells what is stored`() throws {
-        let worker = fleet.worker(1)
-        fleet.store.onPublication = { _ in
-            fleet.store.isDown = true
+    @Test func `leases end without the store, and the record is read back when it returns`() throws
+    {
+        let worker = installation.worker(1)
+        installation.store.onPublication = { _ in
+            installation.store.isDown = true
             return []
         }
-        fleet.clock.at(9000) { fleet.store.isDown = false }
-        #expect(fleet.expired(try fleet.revoke()) == [worker])
-        #expect(!fleet.isRegistered(worker))
+        installation.clock.at(9000) { installation.store.isDown = false }
+        #expect(installation.expired(try installation.revoke()) == [worker])
+        #expect(!installation.isMember(worker))
     }
 
-    @Test func `where the workers cannot be read nothing is known of them`() throws {
-        fleet.worker(1)
+    @Test func `a membership that cannot be read leaves a change uncertain`() throws {
+        installation.worker(1)
         loseStore(untilMilliseconds: nil)
-        let confirmation = try fleet.revoke()
-        #expect(confirmation == .unconfirmed(.fleetUnknown("it is down")))
-        #expect(fleet.clock.elapsedMilliseconds >= 30_000)
+        let confirmation = try installation.revoke()
+        #expect(confirmation == .unconfirmed(.membershipUnknown("it is down")))
+        #expect(installation.clock.elapsedMilliseconds >= 30_000)
     }
 
-    @Test func `workers that can be read in time are asked`() throws {
-        let worker = fleet.worker(1)
+    @Test func `a membership that can be read in time is used`() throws {
+        let worker = installation.worker(1)
         loseStore(untilMilliseconds: 2000)
-        fleet.store.onPublication = { _ in [worker.id.description] }
-        #expect(fleet.expired(try fleet.revoke()) == [])
+        installation.store.onPublication = { _ in [worker.id.description] }
+        #expect(installation.expired(try installation.revoke()) == [])
     }
 
-    @Test func `a lease is counted from when its entry was read, if that was late`() throws {
-        let worker = fleet.worker(1)
+    @Test func `a lease counts from a late read of the membership`() throws {
+        let worker = installation.worker(1)
         loseStore(untilMilliseconds: 2000)
-        fleet.clock.at(2500) { fleet.worker(1, cached: 7) }
-        #expect(fleet.expired(try fleet.revoke()) == [worker])
-        #expect(fleet.clock.elapsedMilliseconds == 3040)
-        #expect(fleet.isRegistered(worker))
+        installation.clock.at(2500) { installation.worker(1, cached: 7) }
+        #expect(installation.expired(try installation.revoke()) == [worker])
+        #expect(installation.clock.elapsedMilliseconds == 3040)
+        #expect(installation.isMember(worker))
     }
 
-    @Test func `who ends the wait for the store ends it`() throws {
-        fleet.worker(1)
+    @Test func `a caller can end the wait for the store`() throws {
+        installation.worker(1)
         loseStore(untilMilliseconds: nil)
-        let confirmation = try fleet.revoke(.whileTrue { $0.elapsedMilliseconds < 1000 })
-        #expect(confirmation == .unconfirmed(.fleetUnknown("it is down")))
-        #expect(fleet.clock.elapsedMilliseconds < 2000)
+        let confirmation = try installation.revoke(.whileTrue { $0.elapsedMilliseconds < 1000 })
+        #expect(confirmation == .unconfirmed(.membershipUnknown("it is down")))
+        #expect(installation.clock.elapsedMilliseconds < 2000)
     }
 
-    @Test func `without the right to read the workers nothing is known of them`() throws {
-        fleet.store.refused = ["HGETALL"]
+    @Test func `without permission to read the membership a change is uncertain`() throws {
+        installation.store.refused = ["HGETALL"]
         #expect(
-            try fleet.revoke() == .unconfirmed(.fleetUnknown("NOPERM no right to HGETALL"))
+            try installation.revoke()
+                == .unconfirmed(.membershipUnknown("NOPERM no right to HGETALL"))
         )
-        #expect(fleet.clock.elapsedMilliseconds == 0)
+        #expect(installation.clock.elapsedMilliseconds == 0)
     }
 
     @Test(arguments: ["PUBLISH", "BLPOP"])
-    func `without the right to ask the workers they are waited out`(command: String) throws {
-        let worker = fleet.worker(1)
-        fleet.store.refused = [command]
-        let answer = BarrierOutcome(expired: [worker], fault: "NOPERM no right to \(command)")
-        #expect(try fleet.revoke() == .confirmed(since: fleet.heldSince, answer))
-        #expect(fleet.store.calls.count < 100)
+    func `without permission to publish, leases are waited out`(command: String) throws {
+        let worker = installation.worker(1)
+        installation.store.refused = [command]
+        let outcome = BarrierOutcome(expired: [worker], fault: "NOPERM no right to \(command)")
+        #expect(try installation.revoke() == .confirmed(since: installation.heldSince, outcome))
+        #expect(installation.store.calls.count < 100)
     }
 
-    @Test func `without the right to ask, an empty list is waited out`() throws {
-        fleet.store.refused = ["PUBLISH"]
-        let answer = BarrierOutcome(fault: "NOPERM no right to PUBLISH")
-        #expect(try fleet.revoke() == .confirmed(since: fleet.heldSince, answer))
-        #expect(fleet.clock.elapsedMilliseconds == 1040)
-        #expect(fleet.store.calls.count < 100)
+    @Test func `without permission to publish, an empty membership is waited out`() throws {
+        installation.store.refused = ["PUBLISH"]
+        let outcome = BarrierOutcome(fault: "NOPERM no right to PUBLISH")
+        #expect(try installation.revoke() == .confirmed(since: installation.heldSince, outcome))
+        #expect(installation.clock.elapsedMilliseconds == 1040)
+        #expect(installation.store.calls.count < 100)
     }
 
     @Test(arguments: ["WATCH", "MULTI", "HDEL", "EXEC"])
-    func `without the right to take an entry out it stays, and that is no failure`(
+    func `without permission to remove a member it stays, and that is no failure`(
         command: String
     ) throws {
-        let worker = fleet.worker(1)
-        fleet.clock.at(1000) { fleet.store.refused = [command] }
-        #expect(fleet.expired(try fleet.revoke()) == [worker])
-        #expect(fleet.isRegistered(worker))
+        let worker = installation.worker(1)
+        installation.clock.at(1000) { installation.store.refused = [command] }
+        #expect(installation.expired(try installation.revoke()) == [worker])
+        #expect(installation.isMember(worker))
     }
 
     /// Loses the store before the workers are read.
     private func loseStore(untilMilliseconds end: UInt64?) {
-        fleet.store.onCommand = { name in
-            guard name == "HGETALL", fleet.clock.elapsedMilliseconds == 0 else { return }
-            fleet.store.isDown = true
+        installation.store.onCommand = { name in
+            guard name == "HGETALL", installation.clock.elapsedMilliseconds == 0 else { return }
+            installation.store.isDown = true
         }
-        if let end { fleet.clock.at(end) { fleet.store.isDown = false } }
+        if let end { installation.clock.at(end) { installation.store.isDown = false } }
     }
 }

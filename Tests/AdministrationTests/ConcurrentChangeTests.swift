@@ -8,7 +8,7 @@ import Testing
 struct ConcurrentChangeTests {
     private let acme = Installation.acme
 
-    @Test func `of keys generated at a time, the last one is valid and the record is whole`()
+    @Test func `of keys generated at the same time the last one is valid and the record intact`()
         async throws
     {
         let installation = try Installation()
@@ -30,7 +30,9 @@ struct ConcurrentChangeTests {
         )
     }
 
-    @Test func `of two who add an organization, one becomes the owner`() async throws {
+    @Test func `of two principals added as owner at the same time, one becomes the owner`()
+        async throws
+    {
         let installation = try Installation()
         let added = await withTaskGroup(of: Bool.self) { group in
             for owner in ["alice", "bob"] {

@@ -18,52 +18,56 @@ struct ConfirmationTests {
         _ confirmation: ConfirmationResult?,
         waitedOut: [Member] = []
     ) {
-        guard case .confirmed(_, let answer) = confirmation else {
+        guard case .confirmed(_, let outcome) = confirmation else {
             Issue.record("not confirmed: \(String(describing: confirmation))")
             return
         }
-        #expect(answer == BarrierOutcome(expired: waitedOut))
+        #expect(outcome == BarrierOutcome(expired: waitedOut))
     }
 
-    private func isRegistered(_ entry: Member) throws -> Bool {
+    private func isMember(_ entry: Member) throws -> Bool {
         try installation.redis("HEXISTS", "latchkey:gateways", entry.id.description) == .integer(1)
     }
 
-    @Test func `what all workers confirm is confirmed, and they stay listed`() throws {
+    @Test func `a change that all workers acknowledge is confirmed, and they stay members`() throws
+    {
         let workers = try (1...8).map {
             try StandInWorker(installation.redis, $0, lease: 3_600_000)
         }
         expectConfirmed(try installation.administration().revoke(acme))
         expectConfirmed(try installation.administration().generate(for: acme).confirmation)
-        for worker in workers { #expect(try isRegistered(worker.entry)) }
+        for worker in workers { #expect(try isMember(worker.entry)) }
     }
 
-    @Test func `a worker that confirms only the second word is enough`() throws {
+    @Test func `an acknowledgement of the second message is enough`() throws {
         _ = try StandInWorker(installation.redis, 1, lease: 3_600_000, missing: 1)
         expectConfirmed(try installation.administration().revoke(acme))
     }
 
-    @Test func `a silent worker is waited out and taken out`() throws {
+    @Test func `a silent worker is waited out and removed`() throws {
         _ = try StandInWorker(installation.redis, 1, lease: 3_600_000)
         let silent = StandInWorker.entry(2, lease: 50)
         try StandInWorker.register(silent, installation.redis)
         expectConfirmed(try installation.administration().revoke(acme), waitedOut: [silent])
-        #expect(try !isRegistered(silent))
+        #expect(try !isMember(silent))
     }
 
-    @Test func `an entry that cannot be read leaves a change unconfirmed`() throws {
+    @Test func `an unreadable member leaves a change unconfirmed`() throws {
         try installation.redis("HSET", "latchkey:gateways", "who", "knows")
         let key = try installation.administration().generate(for: acme)
-        #expect(key.confirmation == .unconfirmed(.gateways(BarrierOutcome(unreadable: ["who"]))))
+        #expect(
+            key.confirmation == .unconfirmed(.unacknowledged(BarrierOutcome(unreadable: ["who"])))
+        )
         #expect(try installation.verification(of: key.text.string) == .issued(.valid(acme)))
     }
 
-    @Test func `a list of workers that is none leaves a change unconfirmed`() throws {
+    @Test func `a membership of the wrong type leaves a change unconfirmed`() throws {
         try installation.redis("SET", "latchkey:gateways", "text")
         guard
-            case .unconfirmed(.fleetUnknown(let reason)) = try installation.administration().revoke(
-                acme
-            )
+            case .unconfirmed(.membershipUnknown(let reason)) = try installation.administration()
+                .revoke(
+                    acme
+                )
         else {
             Issue.record("another end")
             return
@@ -71,7 +75,7 @@ struct ConfirmationTests {
         #expect(reason.contains("WRONGTYPE"))
     }
 
-    @Test func `a connection that is cut while a worker is waited for is made anew`() throws {
+    @Test func `a connection that is cut during the wait is replaced`() throws {
         let worker = try StandInWorker(installation.redis, 1, lease: 3_600_000, missing: 2)
         var cuts = 0
         let waiting = ConfirmationPolicy.whileTrue { _ in
@@ -83,22 +87,22 @@ struct ConfirmationTests {
             }
             return true
         }
-        expectConfirmed(try installation.administration().revoke(acme, waiting: waiting))
-        #expect(try isRegistered(worker.entry))
+        expectConfirmed(try installation.administration().revoke(acme, policy: waiting))
+        #expect(try isMember(worker.entry))
     }
 
-    @Test func `the list of gateways needs no owner and no pepper`() throws {
+    @Test func `listing workers needs no owner and no pepper`() throws {
         let url = "unix:\(installation.redis.socket)"
         let configuration = try Configuration([Directive(name: "latchkey_store", values: [url])])
-        #expect(try Membership(of: configuration).entries.isEmpty)
+        #expect(try Membership(of: configuration).members.isEmpty)
         let entries = (1...3).map { StandInWorker.entry($0) }
         for entry in entries.reversed() { try StandInWorker.register(entry, installation.redis) }
-        #expect(try Membership(of: configuration).entries == entries)
+        #expect(try Membership(of: configuration).members == entries)
         try installation.redis("ACL", "SETUSER", "default", "-hgetall")
         #expect(failure { _ = try Membership(of: configuration) } == .notPermitted)
     }
 
-    @Test func `refused uses of earlier keys are told`() throws {
+    @Test func `refused uses of earlier keys are reported`() throws {
         #expect(try installation.administration().status(of: acme).refusedUses == nil)
         let time = UnixTime(milliseconds: 1_790_000_000_000)
         let uses = RefusedUses(count: 14, lastAt: time)

@@ -11,9 +11,9 @@ struct ConfirmationTextTests {
 
     private func entry(_ number: UInt64) -> Member { StandInWorker.entry(number) }
 
-    private func message(_ doubt: ConfirmationResult.Uncertainty) -> String {
-        let error = ConfirmationText.doubt(
-            doubt,
+    private func message(_ uncertainty: ConfirmationResult.Uncertainty) -> String {
+        let error = ConfirmationText.error(
+            for: uncertainty,
             change: "the key of acme was revoked",
             key: "it",
             remedy: "revoke it again"
@@ -22,9 +22,9 @@ struct ConfirmationTextTests {
         return error.message
     }
 
-    private func message(_ answer: BarrierOutcome) -> String { message(.gateways(answer)) }
+    private func message(_ outcome: BarrierOutcome) -> String { message(.unacknowledged(outcome)) }
 
-    @Test func `the wait is told in a line`() {
+    @Test func `the wait takes one line`() {
         let one = BarrierProgress(
             pending: [entry(1)],
             workers: 4,
@@ -54,7 +54,7 @@ struct ConfirmationTextTests {
         #expect(ConfirmationText.progress(none) == "Waiting for the store, at most 1.0 s")
     }
 
-    @Test func `who was waited out is told`() {
+    @Test func `a worker that was waited out is named`() {
         #expect(
             ConfirmationText.notes(BarrierOutcome(expired: [entry(1)]))
                 == [
@@ -64,7 +64,7 @@ struct ConfirmationTextTests {
         )
     }
 
-    @Test func `who gets no invalidations is told to have been waited out`() {
+    @Test func `a worker without invalidations is named with the reason`() {
         let deaf = StandInWorker.entry(1, isTracking: false)
         #expect(
             ConfirmationText.notes(BarrierOutcome(expired: [deaf])) == [
@@ -73,26 +73,27 @@ struct ConfirmationTextTests {
         )
     }
 
-    @Test func `who may accept the key is told with the time, the longest first`() {
-        let answer = BarrierOutcome(doubtful: [
-            .init(entry: entry(1), until: time),
-            .init(entry: entry(2), until: time.advanced(byMilliseconds: 60_000)),
+    @Test func `workers that may still accept the key are named with the time, the longest first`()
+    {
+        let outcome = BarrierOutcome(unacknowledged: [
+            .init(member: entry(1), until: time),
+            .init(member: entry(2), until: time.advanced(byMilliseconds: 60_000)),
         ])
         #expect(
-            message(answer) == "the key of acme was revoked, but nginx workers that did not "
+            message(outcome) == "the key of acme was revoked, but nginx workers that did not "
                 + "acknowledge it may still accept it: web-2 (process 4712) until 2026-09-21T14:14:20.000Z, "
                 + "web-1 (process 4711) until 2026-09-21T14:13:20.000Z"
         )
     }
 
-    @Test func `of many gateways some are named`() {
-        let answer = BarrierOutcome(
-            doubtful: (1...100).map { .init(entry: entry($0), until: time) }
+    @Test func `of many workers some are named`() {
+        let outcome = BarrierOutcome(
+            unacknowledged: (1...100).map { .init(member: entry($0), until: time) }
         )
-        #expect(message(answer).hasSuffix(" and 92 more"))
+        #expect(message(outcome).hasSuffix(" and 92 more"))
     }
 
-    @Test func `everything else that is in doubt is told with its reason`() {
+    @Test func `every other uncertainty is reported with its reason`() {
         #expect(
             message(BarrierOutcome(unreadable: ["who"]))
                 .hasSuffix("members that cannot be read may accept it: who")
@@ -102,16 +103,16 @@ struct ConfirmationTextTests {
                 .hasSuffix("who; the store is gone")
         )
         #expect(message(BarrierOutcome(isInterrupted: true)).contains("the wait was interrupted"))
-        #expect(message(.fleetUnknown("it is down")).hasSuffix("until when: it is down"))
+        #expect(message(.membershipUnknown("it is down")).hasSuffix("until when: it is down"))
         #expect(message(.notReadBack("it is down")).hasSuffix("read back: it is down"))
         #expect(message(.undone).hasSuffix("revoke it again"))
     }
 
-    @Test func `a signal that comes while signals are held back is seen, and does nothing else`()
+    @Test func `a signal that arrives while signals are deferred is seen, and does nothing else`()
         throws
     {
         for number in [SIGINT, SIGTERM] {
-            try Interruption.heldBack { () throws(AdministrationError) in
+            try Interruption.deferred { () throws(AdministrationError) in
                 #expect(!Interruption.isPending)
                 raise(number)
                 #expect(Interruption.isPending)

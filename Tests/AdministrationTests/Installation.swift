@@ -18,7 +18,7 @@ struct Installation: Sendable {
         let pepperFile = "\(redis.folder)/pepper"
         var file = try NewFile(pepperFile, mode: 0o600)
         try PepperRing.makeContents().withSpan { contents throws(AdministrationError) in
-            try file.keep(contents)
+            try file.commit(contents)
         }
         self.settings =
             [Directive(name: "latchkey_pepper_file", values: [pepperFile])] + settings

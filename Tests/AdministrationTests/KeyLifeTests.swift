@@ -27,7 +27,7 @@ struct KeyLifeTests {
         #expect(try installation.verification(of: key) == .issued(.valid(acme)))
     }
 
-    @Test func `a generated key is valid and known to its owner`() throws {
+    @Test func `a generated key is valid, and its owner sees it`() throws {
         let installation = try Installation()
         let before = SystemClock.unixTime()
         let key = try installation.addAcme()
@@ -48,7 +48,7 @@ struct KeyLifeTests {
         }
     }
 
-    @Test func `a new key invalidates the one before it at once`() throws {
+    @Test func `a new key invalidates the previous one at once`() throws {
         let installation = try Installation()
         let old = try installation.addAcme()
         let new = try installation.generate()
@@ -56,7 +56,7 @@ struct KeyLifeTests {
         #expect(try installation.verification(of: new) == .issued(.valid(acme)))
     }
 
-    @Test func `with a grace the key before goes on`() throws {
+    @Test func `with a grace period the previous key stays valid`() throws {
         let installation = try Installation()
         let old = try installation.addAcme()
         let new = try installation.generate(grace: 600_000)
@@ -78,7 +78,9 @@ struct KeyLifeTests {
         }
     }
 
-    @Test func `a revoked key is gone for good, and with it the one that went on`() throws {
+    @Test func `a revoked key is gone for good, and so is the previous key in its grace period`()
+        throws
+    {
         let installation = try Installation()
         let old = try installation.addAcme()
         let new = try installation.generate(grace: 600_000)
@@ -98,7 +100,7 @@ struct KeyLifeTests {
         #expect(try installation.fields()["previous_verifier"] == nil)
     }
 
-    @Test func `revoking where there is no key does nothing`() throws {
+    @Test func `revoking without a key does nothing`() throws {
         let installation = try Installation()
         try installation.addAcme(withKey: false)
         let before = try installation.fields()
@@ -115,7 +117,7 @@ struct KeyLifeTests {
         #expect(try installation.fields()["revoked_at"] == nil)
     }
 
-    @Test func `who is not the owner changes nothing`() throws {
+    @Test func `only the owner changes anything`() throws {
         let installation = try Installation()
         try installation.addAcme()
         let before = try installation.fields()
@@ -136,7 +138,7 @@ struct KeyLifeTests {
         #expect(try installation.fields() == before)
     }
 
-    @Test func `an operator acts for the owner, and the audit says both`() throws {
+    @Test func `an operator acts for the owner, and the audit names both`() throws {
         let installation = try Installation()
         try installation.addAcme(withKey: false)
         let operating = try installation.administration("root", as: "alice")
@@ -151,7 +153,7 @@ struct KeyLifeTests {
         )
     }
 
-    @Test func `what was not issued here is told apart from what was`() throws {
+    @Test func `forged keys are told apart from revoked ones`() throws {
         let installation = try Installation()
         let key = try installation.addAcme()
         let other = try Installation().addAcme()

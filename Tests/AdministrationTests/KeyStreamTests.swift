@@ -24,7 +24,7 @@ struct KeyStreamTests {
         let bytes = Array(text.utf8)
         for start in stride(from: 0, to: bytes.count, by: length) {
             bytes[start..<min(start + length, bytes.count)].withUnsafeBytes { piece in
-                stream.take(piece) { _, line, text in
+                stream.search(piece) { _, line, text in
                     found.append(Found(line: line, text: String(decoding: text, as: UTF8.self)))
                 }
             }
@@ -32,7 +32,7 @@ struct KeyStreamTests {
         return found
     }
 
-    @Test func `each key is found once, on its line, however the text is cut`() throws {
+    @Test func `each key is found once, on its line, however the text is split`() throws {
         let keys = [
             try key("acme", "lk"), try key("bravo", "abcdefghijkl_live"), try key("acme", "ab"),
         ]
@@ -46,7 +46,7 @@ struct KeyStreamTests {
         }
     }
 
-    @Test func `a key that is never whole is not found`() throws {
+    @Test func `an incomplete key is not found`() throws {
         let key = try key("acme", "lk")
         for length in 1...key.utf8.count {
             #expect(found("\(key.dropLast()) \(key.dropFirst())", piecesOf: length).isEmpty)

@@ -7,68 +7,68 @@ import Testing
 /// What a status asks the gateways before it tells.
 struct LastUseCollectorTests {
     private let acme = Installation.acme
-    private let fleet: SimulatedFleet
+    private let installation: SimulatedInstallation
 
     init() throws {
-        fleet = try SimulatedFleet()
+        installation = try SimulatedInstallation()
     }
 
     /// The calls to the store that a status makes.
     private func calls(_ body: () throws -> Void) rethrows -> [[String]] {
-        let before = fleet.store.calls.count
+        let before = installation.store.calls.count
         try body()
-        return Array(fleet.store.calls.dropFirst(before))
+        return Array(installation.store.calls.dropFirst(before))
     }
 
-    private func status() throws { _ = try fleet.administration.status(of: acme) }
+    private func status() throws { _ = try installation.administration.status(of: acme) }
 
     private let reading = ["HMGET", "ZSCORE", "ZSCORE", "ZSCORE"]
 
-    @Test func `the gateways are asked before the store is read`() throws {
-        let names = [1, 2].map { fleet.worker($0).id.description }
-        fleet.store.onPublication = { _ in names }
+    @Test func `workers flush last uses before the store is read`() throws {
+        let names = [1, 2].map { installation.worker($0).id.description }
+        installation.store.onPublication = { _ in names }
         #expect(
             try calls { try status() } == [["HMGET"], ["PUBLISH"], ["BLPOP", "LPOP"], reading]
         )
-        #expect(fleet.store.publications.map { $0.hasSuffix(":\(acme.locator)") } == [true])
-        #expect(fleet.clock.elapsedMilliseconds == 0)
+        #expect(installation.store.publications.map { $0.hasSuffix(":\(acme.locator)") } == [true])
+        #expect(installation.clock.elapsedMilliseconds == 0)
     }
 
-    @Test func `where no gateway listens nobody is waited for`() throws {
+    @Test func `without subscribers nothing is waited for`() throws {
         #expect(try calls { try status() } == [["HMGET"], ["PUBLISH"], reading])
-        #expect(fleet.clock.elapsedMilliseconds == 0)
+        #expect(installation.clock.elapsedMilliseconds == 0)
     }
 
-    @Test func `a gateway that stays silent is not waited for long`() throws {
-        fleet.store.onPublication = { _ in [fleet.worker(1).id.description] }
-        fleet.store.listenersCount = 2
+    @Test func `a silent worker is not waited for long`() throws {
+        installation.store.onPublication = { _ in [installation.worker(1).id.description] }
+        installation.store.subscriberCount = 2
         #expect(try calls { try status() }.last == reading)
-        #expect(fleet.clock.elapsedMilliseconds == LastUseCollector.waitMilliseconds)
+        #expect(installation.clock.elapsedMilliseconds == LastUseCollector.waitMilliseconds)
     }
 
     @Test(arguments: ["PUBLISH", "BLPOP"])
-    func `where the store refuses the question, the status is told all the same`(command: String)
+    func `the status is shown even if the store refuses to publish`(command: String)
         throws
     {
-        fleet.store.listenersCount = 1
-        fleet.store.refused = [command]
+        installation.store.subscriberCount = 1
+        installation.store.refused = [command]
         #expect(try calls { try status() }.last == reading)
     }
 
-    @Test func `a store that is lost meanwhile is told as lost`() {
-        fleet.store.listenersCount = 1
-        fleet.store.onCommand = { if $0 == "BLPOP" { fleet.store.isDown = true } }
+    @Test func `a store that is lost meanwhile is reported as lost`() {
+        installation.store.subscriberCount = 1
+        installation.store.onCommand = { if $0 == "BLPOP" { installation.store.isDown = true } }
         #expect(failure { try status() } == .store)
     }
 
-    @Test func `who may not see the status asks nobody`() {
-        let other = fleet.administration.acting(as: Principal("bob")!)
+    @Test func `a caller that may not see the status causes no flush`() {
+        let other = installation.administration.acting(as: Principal("bob")!)
         #expect(failure { _ = try other.status(of: acme) } == .notPermitted)
-        #expect(fleet.store.publications.isEmpty)
+        #expect(installation.store.publications.isEmpty)
     }
 
-    @Test func `who is in a hurry asks nobody`() throws {
-        _ = try fleet.administration.status(of: acme, for: .revoke, asksGateways: false)
-        #expect(fleet.store.publications.isEmpty)
+    @Test func `a status without collection causes no flush`() throws {
+        _ = try installation.administration.status(of: acme, for: .revoke, collectsUses: false)
+        #expect(installation.store.publications.isEmpty)
     }
 }

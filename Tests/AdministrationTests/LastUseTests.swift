@@ -15,7 +15,7 @@ struct LastUseTests {
         return try installation.administration().status(of: acme).lastUse
     }
 
-    @Test func `a use of the active key is told`() throws {
+    @Test func `a use of the active key is shown`() throws {
         let installation = try Installation()
         try installation.addAcme()
         let now = SystemClock.unixTime()
@@ -36,14 +36,14 @@ struct LastUseTests {
         #expect(try lastUse(installation, 1_790_000_000_000) == .never)
     }
 
-    @Test func `a use that the store does not tell is not taken for none`() throws {
+    @Test func `a use that the store does not report is unknown, not absent`() throws {
         let installation = try Installation()
         try installation.addAcme()
         try installation.redis("SET", installation.used, "text")
         #expect(try lastUse(installation, nil) == .unknown)
     }
 
-    @Test func `rotation is due from the age on that is configured`() throws {
+    @Test func `rotation is due from the configured age`() throws {
         let settings = [Directive(name: "latchkey_rotate_after", values: ["1ms"])]
         let installation = try Installation(settings: settings)
         try installation.addAcme()
@@ -55,7 +55,7 @@ struct LastUseTests {
         #expect(try installation.administration().status(of: acme).rotationDueSince == nil)
     }
 
-    @Test func `the key before is told of only while it goes on`() throws {
+    @Test func `the previous key is shown only while it is valid`() throws {
         let installation = try Installation()
         try installation.addAcme()
         try installation.generate(grace: 1)

@@ -7,7 +7,7 @@ import Testing
 struct LostTransactionTests {
     private let acme = Installation.acme
 
-    @Test func `a transaction that never arrived is tried once more`() throws {
+    @Test func `a transaction that never arrived is tried again`() throws {
         let installation = try Installation()
         let old = try installation.addAcme()
         let proxy = try CuttingProxy(installation.redis, [.before])
@@ -17,7 +17,7 @@ struct LostTransactionTests {
         #expect(try installation.fields()["version"] == "3")
     }
 
-    @Test func `what is lost twice is told as not known`() throws {
+    @Test func `a transaction that is lost twice is uncertain`() throws {
         let installation = try Installation()
         let key = try installation.addAcme()
         let proxy = try CuttingProxy(installation.redis, [.before, .before])
@@ -26,7 +26,7 @@ struct LostTransactionTests {
         #expect(try installation.verification(of: key) == .issued(.valid(acme)))
     }
 
-    @Test func `a change that is not whole is told as made where the record is as it should be`()
+    @Test func `an incomplete reply counts as success if the record is as intended`()
         throws
     {
         let installation = try Installation()
@@ -37,7 +37,7 @@ struct LostTransactionTests {
         #expect(try installation.verification(of: key) == .issued(.valid(acme)))
     }
 
-    @Test func `a connection that was closed while somebody thought is made anew`() throws {
+    @Test func `a connection that was closed while idle is replaced`() throws {
         let installation = try Installation()
         let key = try installation.addAcme()
         let alice = try installation.administration()

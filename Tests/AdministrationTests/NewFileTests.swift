@@ -10,14 +10,14 @@ struct NewFileTests {
     private let contents = Array("contents".utf8)
 
     @Test(arguments: [0o600, 0o644] as [mode_t])
-    func `a file that is kept has its contents and its permissions`(mode: mode_t) throws {
+    func `a committed file has its contents and permissions`(mode: mode_t) throws {
         var file = try NewFile(path, mode: mode)
-        try file.keep(contents.span)
+        try file.commit(contents.span)
         #expect(try folder.text("key") == "contents")
         #expect(folder.mode("key") == mode)
     }
 
-    @Test func `a file that is not kept is gone again`() throws {
+    @Test func `a file that is not committed is deleted`() throws {
         func abandon() throws {
             let file = try NewFile(path, mode: 0o600)
             #expect(folder.mode("key") == 0o600)
@@ -27,7 +27,7 @@ struct NewFileTests {
         #expect(folder.mode("key") == nil)
     }
 
-    @Test func `a file that is there is neither written nor removed`() throws {
+    @Test func `an existing file is neither written nor removed`() throws {
         _ = try folder.write("before", to: "key")
         #expect(failure { _ = try NewFile(path, mode: 0o600) } == .data)
         #expect(try folder.text("key") == "before")
@@ -39,7 +39,7 @@ struct NewFileTests {
         #expect(folder.mode("elsewhere") == nil)
     }
 
-    @Test func `a folder that is not there is told`() {
+    @Test func `a missing folder is reported`() {
         #expect(failure { _ = try NewFile("\(folder.path)/none/key", mode: 0o600) } == .data)
     }
 }

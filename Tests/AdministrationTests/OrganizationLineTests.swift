@@ -15,13 +15,13 @@ struct OrganizationLineTests {
         #expect(lines.map(\.number) == [1, 4])
     }
 
-    @Test func `an empty file names none`() throws {
+    @Test func `an empty file names no organizations`() throws {
         #expect(try lines("") == [])
         #expect(try lines("\n\n") == [])
     }
 
     @Test(arguments: ["acme", "acme alice bob", "a/b alice", "ok bob\nacme", "ok bob\nok bob"])
-    func `a file with another line is refused, with the line's number`(text: String) {
+    func `a file with any other line is refused with the line's number`(text: String) {
         let error = #expect(throws: AdministrationError.self) { try lines(text) }
         let number = text.split(separator: "\n").count
         #expect(error?.kind == .data)

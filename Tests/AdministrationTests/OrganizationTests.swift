@@ -20,7 +20,7 @@ struct OrganizationTests {
         #expect(faults == [])
     }
 
-    @Test func `a record that cannot be trusted is told of, and not listed`() throws {
+    @Test func `a record that cannot be trusted is reported, and not listed`() throws {
         let installation = try Installation()
         try installation.addAcme()
         try installation.redis("HSET", installation.storeKey(), "owner", "bob")
@@ -29,7 +29,7 @@ struct OrganizationTests {
         #expect(faults.count == 1 && faults[0].contains("\(acme.locator)"))
     }
 
-    @Test func `with another owner the key goes on, and is that one's`() throws {
+    @Test func `a transferred key stays valid, and is the new owner's`() throws {
         let installation = try Installation()
         let key = try installation.addAcme()
         let root = try installation.administration("root")
@@ -58,7 +58,8 @@ struct OrganizationTests {
         #expect(try root.organizations().entries == [])
     }
 
-    @Test func `a removed organization can be added again, for anybody, without its key`() throws {
+    @Test func `a removed organization can be added again, for any owner, without its key`() throws
+    {
         let installation = try Installation()
         let key = try installation.addAcme()
         let root = try installation.administration("root")
@@ -69,7 +70,7 @@ struct OrganizationTests {
         #expect(try installation.administration("bob").status(of: acme).record.state == .none)
     }
 
-    @Test func `removing once more asks the gateways once more`() throws {
+    @Test func `removing again publishes another barrier`() throws {
         let installation = try Installation()
         try installation.addAcme()
         let root = try installation.administration("root")
@@ -87,7 +88,7 @@ struct OrganizationTests {
         ("owner", "mallory"), ("mac", "0"), ("version", "-1"), ("version", "9223372036854775807"),
         ("state", "what"), ("organization", "umbrella"),
     ])
-    func `an organization of which nothing can be proven can be removed, and begins anew`(
+    func `an organization whose record cannot be proven can be removed and added again`(
         field: String,
         value: String
     ) throws {
@@ -105,7 +106,7 @@ struct OrganizationTests {
         _ = try installation.generate()
     }
 
-    @Test func `who is no operator lists, gives away and removes nothing`() throws {
+    @Test func `only operators list, transfer and remove`() throws {
         let installation = try Installation()
         try installation.addAcme()
         let before = try installation.fields()
@@ -118,7 +119,7 @@ struct OrganizationTests {
         #expect(try installation.fields() == before)
     }
 
-    @Test func `the audit tells who did what by way of whom, and what was refused`() throws {
+    @Test func `the audit names who did what through which account, and what was refused`() throws {
         let installation = try Installation()
         try installation.addAcme()
         #expect(failure { _ = try installation.administration("bob").status(of: acme) } != nil)
@@ -130,7 +131,9 @@ struct OrganizationTests {
         _ = try root.transferOrganization(acme, to: bob)
         let lines = try installation.administration("bob").auditLines(of: acme, since: .epoch)
         func told(refused: Bool) -> [String] {
-            lines.filter { $0.isRefused == refused }.map { "\($0.what) \($0.who) \($0.via)" }
+            lines.filter { $0.isRefused == refused }.map {
+                "\($0.action) \($0.principal) \($0.account)"
+            }
         }
         #expect(
             told(refused: false) == [
@@ -140,32 +143,31 @@ struct OrganizationTests {
         #expect(
             told(refused: true) == ["status bob bob", "revoke alice bob", "generate root root"]
         )
-        #expect(lines.first { $0.what == "transfer" }?.newOwner == "bob")
+        #expect(lines.first { $0.action == "transfer" }?.newOwner == "bob")
     }
 
-    @Test func `the audit is its owner's, and the operators' where there is none any more`() throws
-    {
+    @Test func `the audit belongs to the owner, and to operators once there is none`() throws {
         let installation = try Installation()
         try installation.addAcme()
         let root = try installation.administration("root")
         #expect(failure { _ = try root.auditLines(of: acme, since: .epoch) } == .notPermitted)
         _ = try root.removeOrganization(acme)
-        #expect(try root.auditLines(of: acme, since: .epoch).contains { $0.what == "remove" })
+        #expect(try root.auditLines(of: acme, since: .epoch).contains { $0.action == "remove" })
         let alice = try installation.administration()
         #expect(failure { _ = try alice.auditLines(of: acme, since: .epoch) } == .notPermitted)
     }
 
-    @Test func `what is refused drives nothing that was done out of the audit`() throws {
+    @Test func `refusals do not crowd changes out of the audit`() throws {
         let installation = try Installation()
         try installation.addAcme()
         let stranger = try installation.administration("bob")
         for _ in 0..<1500 { _ = try? stranger.status(of: acme) }
         let lines = try installation.administration().auditLines(of: acme, since: .epoch)
-        #expect(lines.filter { !$0.isRefused }.map(\.what) == ["register", "generate"])
+        #expect(lines.filter { !$0.isRefused }.map(\.action) == ["register", "generate"])
         #expect(lines.filter(\.isRefused).count < 1200)
     }
 
-    @Test func `a slip of the finger is noticed, for those who may know the name`() throws {
+    @Test func `a mistyped name gets a suggestion, for callers that may know the name`() throws {
         let installation = try Installation()
         try installation.addAcme(withKey: false)
         let slip = Organization("acmee")!
@@ -183,7 +185,9 @@ struct OrganizationTests {
         #expect(try !message("bob").contains("did you mean"))
     }
 
-    @Test func `an owner's slip is answered alike whether the other organization exists`() throws {
+    @Test func `an owner's mistyped name is answered alike whether the other organization exists`()
+        throws
+    {
         let installation = try Installation()
         try installation.addAcme(withKey: false)
         let other = Organization("acmes")!

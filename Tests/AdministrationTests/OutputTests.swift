@@ -14,7 +14,7 @@ struct OutputTests {
         #expect(!Output.isOpen(ends[1]))
     }
 
-    @Test func `what was not opened for writing takes none`() {
+    @Test func `a descriptor that is not open for writing is not open`() {
         let descriptor = open("/dev/null", O_RDONLY)
         defer { close(descriptor) }
         #expect(!Output.isOpen(descriptor))

@@ -61,12 +61,12 @@ import Testing
         failure { try OwnerRule.check(action, on: organization, owner: owner, by: caller) }
     }
 
-    @Test func `the table is whole`() {
+    @Test func `the table is complete`() {
         #expect(Set(Self.permitted.keys) == Set(OwnerRule.Action.allCases))
     }
 
     @Test(arguments: OwnerRule.Action.allCases, Who.allCases)
-    func `each one may do what the table says, and nothing else`(
+    func `each caller may do what the table says, and nothing else`(
         action: OwnerRule.Action,
         who: Who
     ) {
@@ -95,14 +95,14 @@ import Testing
         #expect(Self.kind(action, Who.other.caller, owner: nil) == .data)
     }
 
-    @Test func `root is an operator by its number, whatever it is called`() {
+    @Test func `root is an operator by its uid, whatever its name`() {
         let toor = Caller(account: Principal("toor")!, isRoot: true, as: nil, operators: [])
         #expect(Self.kind(.addOrganization, toor) == nil)
         #expect(Self.kind(.status, toor) == .notPermitted)
         #expect(Self.kind(.status, toor.acting(as: Self.alice)) == nil)
     }
 
-    @Test func `names are compared to the letter`() {
+    @Test func `names are compared exactly`() {
         for name in ["Alice", "alice2", "alic"] {
             let caller = Caller(account: Principal(name)!, as: nil, operators: [])
             #expect(Self.kind(.status, caller) == .notPermitted)

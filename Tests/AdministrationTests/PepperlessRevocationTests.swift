@@ -16,12 +16,12 @@ struct PepperlessRevocationTests {
         rename("\(installation.redis.folder)/lost", "\(installation.redis.folder)/pepper")
     }
 
-    @Test func `while the pepper is there, there is no other way`() throws {
+    @Test func `while the pepper exists, there is no revocation without it`() throws {
         let installation = try Installation()
         #expect(try installation.pepperless() == nil)
     }
 
-    @Test func `its owner revokes the key, and what is left lets nobody in`() throws {
+    @Test func `the owner revokes the key, and the remaining record admits no request`() throws {
         let installation = try Installation()
         let key = try installation.addAcme()
         lose(installation)
@@ -41,7 +41,7 @@ struct PepperlessRevocationTests {
         #expect(failure { _ = try installation.generate() } == .data)
     }
 
-    @Test func `revoking once more asks the gateways once more, and changes nothing`() throws {
+    @Test func `revoking again publishes another barrier, and changes nothing`() throws {
         let installation = try Installation()
         try installation.addAcme()
         lose(installation)
@@ -55,7 +55,7 @@ struct PepperlessRevocationTests {
         #expect(try installation.fields() == before)
     }
 
-    @Test func `who is not the owner by the record's own word revokes nothing`() throws {
+    @Test func `only the owner that the record claims revokes`() throws {
         let installation = try Installation()
         try installation.addAcme()
         lose(installation)

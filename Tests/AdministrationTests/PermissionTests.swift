@@ -21,13 +21,13 @@ struct PermissionTests {
         return try #require(error)
     }
 
-    @Test func `a pepper that is missing is a matter of the configuration`() throws {
+    @Test func `a missing pepper is a configuration error`() throws {
         let refusal = try self.refusal(of: "\(folder.path)/none")
         #expect(refusal.kind == .configuration)
         #expect(refusal.message.contains("\(folder.path)/none, which does not exist"))
     }
 
-    @Test func `a pepper that is too short is a matter of the configuration, and not shown`()
+    @Test func `a pepper that is too short is a configuration error, and not shown`()
         throws
     {
         let path = try folder.write("abcdef0123456789\n", to: "pepper")
@@ -36,7 +36,7 @@ struct PermissionTests {
         #expect(!refusal.message.contains("abcdef0123456789"))
     }
 
-    @Test func `a pepper that others may use is refused`() throws {
+    @Test func `a pepper that other accounts can read is refused`() throws {
         let path = try folder.write(String(repeating: "0a", count: 32), to: "pepper")
         chmod(path, 0o604)
         let refusal = try self.refusal(of: path)

@@ -6,49 +6,49 @@ import Testing
 
 /// What is stored after all gateways have confirmed.
 struct ReadBackTests {
-    private let fleet: SimulatedFleet
+    private let installation: SimulatedInstallation
     private let acme = Installation.acme
 
     init() throws {
-        fleet = try SimulatedFleet()
+        installation = try SimulatedInstallation()
     }
 
     /// Does something with the store after a change, before it is read back.
     private func afterChange(_ action: @escaping () -> Void) {
-        let worker = fleet.worker(1)
-        fleet.store.onPublication = { _ in
-            fleet.store.onPublication = { _ in [worker.id.description] }
+        let worker = installation.worker(1)
+        installation.store.onPublication = { _ in
+            installation.store.onPublication = { _ in [worker.id.description] }
             action()
             return [worker.id.description]
         }
     }
 
-    @Test func `a revoked key that is back is told`() throws {
-        let before = fleet.store.hashes[fleet.record]
-        afterChange { fleet.store.hashes[fleet.record] = before }
-        #expect(try fleet.revoke() == .unconfirmed(.undone))
+    @Test func `a revoked key that is back is reported`() throws {
+        let before = installation.store.hashes[installation.record]
+        afterChange { installation.store.hashes[installation.record] = before }
+        #expect(try installation.revoke() == .unconfirmed(.undone))
     }
 
-    @Test func `a replaced key that is back is told, and the new one handed over`() throws {
-        let before = fleet.store.hashes[fleet.record]
-        afterChange { fleet.store.hashes[fleet.record] = before }
-        let key = try fleet.administration.generate(for: acme)
+    @Test func `a replaced key that is back is reported, and the new one handed over`() throws {
+        let before = installation.store.hashes[installation.record]
+        afterChange { installation.store.hashes[installation.record] = before }
+        let key = try installation.administration.generate(for: acme)
         #expect(key.confirmation == .unconfirmed(.undone))
         #expect(key.text.count > 46)
     }
 
-    @Test func `a key from before the last one that is back is told`() throws {
-        let before = fleet.store.hashes[fleet.record]
-        _ = try fleet.administration.generate(for: acme)
-        afterChange { fleet.store.hashes[fleet.record] = before }
-        #expect(try fleet.revoke() == .unconfirmed(.undone))
+    @Test func `an older key that is back is reported`() throws {
+        let before = installation.store.hashes[installation.record]
+        _ = try installation.administration.generate(for: acme)
+        afterChange { installation.store.hashes[installation.record] = before }
+        #expect(try installation.revoke() == .unconfirmed(.undone))
     }
 
-    @Test func `a record that is gone is told, whatever was done to it`() throws {
-        afterChange { fleet.store.hashes[fleet.record] = nil }
-        let key = try fleet.administration.generate(for: acme)
+    @Test func `a record that is gone is reported, whatever the change was`() throws {
+        afterChange { installation.store.hashes[installation.record] = nil }
+        let key = try installation.administration.generate(for: acme)
         #expect(key.confirmation == .unconfirmed(.undone))
-        let other = try SimulatedFleet()
+        let other = try SimulatedInstallation()
         let worker = other.worker(1)
         other.store.onPublication = { _ in
             other.store.hashes[other.record] = nil
@@ -57,32 +57,32 @@ struct ReadBackTests {
         #expect(try other.revoke() == .unconfirmed(.undone))
     }
 
-    @Test func `what others changed since is no failure`() throws {
-        afterChange { _ = try? fleet.administration.generate(for: acme, waiting: .none) }
-        #expect(fleet.expired(try fleet.revoke()) == [])
-        afterChange { _ = try? fleet.revoke(.none) }
-        let key = try fleet.administration.generate(for: acme)
-        #expect(fleet.expired(key.confirmation) == [])
+    @Test func `a later change by others is no failure`() throws {
+        afterChange { _ = try? installation.administration.generate(for: acme, policy: .none) }
+        #expect(installation.expired(try installation.revoke()) == [])
+        afterChange { _ = try? installation.revoke(.none) }
+        let key = try installation.administration.generate(for: acme)
+        #expect(installation.expired(key.confirmation) == [])
     }
 
-    @Test func `a key that goes on for a while is no failure`() throws {
-        let key = try fleet.administration.generate(for: acme, graceMilliseconds: 600_000)
-        #expect(fleet.expired(key.confirmation) == [])
+    @Test func `a previous key in its grace period is no failure`() throws {
+        let key = try installation.administration.generate(for: acme, graceMilliseconds: 600_000)
+        #expect(installation.expired(key.confirmation) == [])
     }
 
-    @Test func `a record that cannot be trusted is told`() throws {
-        afterChange { fleet.store.hashes[fleet.record]?["mac"] = "0" }
-        guard case .unconfirmed(.notReadBack) = try fleet.revoke() else {
+    @Test func `a record that cannot be trusted is reported`() throws {
+        afterChange { installation.store.hashes[installation.record]?["mac"] = "0" }
+        guard case .unconfirmed(.notReadBack) = try installation.revoke() else {
             Issue.record("another end")
             return
         }
     }
 
-    @Test func `a key is handed over though a gateway did not confirm it`() throws {
-        fleet.worker(1, lease: 3_600_000)
-        let key = try fleet.administration.generate(for: acme)
-        #expect(fleet.doubt(key.confirmation)?.doubtful.count == 1)
-        let verification = try key.text.withSpan { try fleet.administration.verify($0) }
+    @Test func `a key is handed over although a worker did not acknowledge`() throws {
+        installation.worker(1, lease: 3_600_000)
+        let key = try installation.administration.generate(for: acme)
+        #expect(installation.unacknowledged(key.confirmation)?.unacknowledged.count == 1)
+        let verification = try key.text.withSpan { try installation.administration.verify($0) }
         #expect(verification == .issued(.valid(acme)))
     }
 }

@@ -8,7 +8,7 @@ struct RefusedCommandTests {
     private let acme = Installation.acme
 
     @Test(arguments: ["watch", "multi", "hincrby", "hset", "hdel", "xadd"])
-    func `without the right to a command of the transaction nothing is written`(command: String)
+    func `without permission for a command of the transaction nothing is written`(command: String)
         throws
     {
         let installation = try Installation()
@@ -19,7 +19,7 @@ struct RefusedCommandTests {
         #expect(try installation.fields() == before)
     }
 
-    @Test func `without the right to end a transaction nothing is written`() throws {
+    @Test func `without permission to end a transaction nothing is written`() throws {
         let installation = try Installation()
         try installation.addAcme()
         let before = try installation.fields()
@@ -29,7 +29,7 @@ struct RefusedCommandTests {
         #expect(try installation.fields() == before)
     }
 
-    @Test func `the rights that the documents name are enough for everything`() throws {
+    @Test func `the documented permissions are enough for everything`() throws {
         let installation = try Installation()
         try installation.redis(
             "ACL",
@@ -59,17 +59,18 @@ struct RefusedCommandTests {
         try installation.addAcme()
         let silent = StandInWorker.entry(1, lease: 50)
         try StandInWorker.register(silent, installation.redis)
-        guard case .confirmed(_, let answer) = try installation.administration().revoke(acme) else {
+        guard case .confirmed(_, let outcome) = try installation.administration().revoke(acme)
+        else {
             Issue.record("not confirmed")
             return
         }
-        #expect(answer == BarrierOutcome(expired: [silent]))
-        let fleet = try Membership(through: installation.redis.connect())
-        #expect(fleet.entries.isEmpty)
+        #expect(outcome == BarrierOutcome(expired: [silent]))
+        let membership = try Membership(through: installation.redis.connect())
+        #expect(membership.members.isEmpty)
         #expect(try installation.administration().status(of: acme).lastUse == .never)
     }
 
-    @Test func `without the right to read, nothing is known of the record`() throws {
+    @Test func `without permission to read the record is unknown`() throws {
         let installation = try Installation()
         let key = try installation.addAcme()
         try installation.redis("ACL", "SETUSER", "default", "-hmget")
@@ -78,7 +79,7 @@ struct RefusedCommandTests {
         #expect(failure { _ = try installation.verification(of: key) } == .notPermitted)
     }
 
-    @Test func `a full store is told by its own words`() throws {
+    @Test func `a full store is reported in its own words`() throws {
         let installation = try Installation()
         try installation.addAcme()
         try installation.redis("CONFIG", "SET", "maxmemory", "1")

@@ -23,7 +23,7 @@ struct ReportTests {
         )
     }
 
-    private func fleet(_ entries: [Member], unreadable: [String] = []) throws -> Membership {
+    private func membership(_ entries: [Member], unreadable: [String] = []) throws -> Membership {
         let clock = SimulatedClock()
         let store = SimulatedStore(clock)
         for entry in entries {
@@ -36,10 +36,10 @@ struct ReportTests {
         return try Membership(through: store)
     }
 
-    @Test func `gateways are listed in columns`() throws {
-        let fleet = try fleet([entry(1), entry(20, host: "balancer-west")])
+    @Test func `workers are listed in columns`() throws {
+        let membership = try membership([entry(1), entry(20, host: "balancer-west")])
         #expect(
-            WorkerTable.text(fleet, now: now, isTerminal: true) == """
+            WorkerTable.text(membership, now: now, isTerminal: true) == """
                 HOST           PROCESS  VERSION  TRACKING  LEASE  GRACE  HEARTBEAT      CACHED
                 balancer-west  4730     0.2.0    on        1s     1m30s  3 seconds ago  20000
                 web-1          4711     0.2.0    on        1s     1m30s  3 seconds ago  1000
@@ -48,28 +48,29 @@ struct ReportTests {
         )
     }
 
-    @Test func `programs read gateways as an array`() throws {
-        let fleet = try fleet([entry(1)])
+    @Test func `programs read workers as an array`() throws {
+        let membership = try membership([entry(1)])
         let members =
             #""id":"0000000000000001","host":"web-1","pid":4711,"version":"0.2.0","tracking":true,"#
             + #""lease_ms":1000,"grace_ms":90000,"heartbeat_at":"2026-09-21T14:13:17.000Z","cached_records":1000"#
-        #expect(WorkerTable.json(fleet) == "[{\(members)}]\n")
+        #expect(WorkerTable.json(membership) == "[{\(members)}]\n")
     }
 
-    @Test func `that no gateway runs is said only where none does`() throws {
+    @Test func `the absence of workers is reported only if there are none`() throws {
         #expect(
-            WorkerTable.text(try fleet([]), isTerminal: true) == "No nginx worker is running.\n"
+            WorkerTable.text(try membership([]), isTerminal: true)
+                == "No nginx worker is running.\n"
         )
-        #expect(WorkerTable.json(try fleet([])) == "[]\n")
-        #expect(WorkerTable.text(try fleet([], unreadable: ["who"]), isTerminal: true) == "")
-        #expect(WorkerTable.json(try fleet([], unreadable: ["who"])) == "[]\n")
+        #expect(WorkerTable.json(try membership([])) == "[]\n")
+        #expect(WorkerTable.text(try membership([], unreadable: ["who"]), isTerminal: true) == "")
+        #expect(WorkerTable.json(try membership([], unreadable: ["who"])) == "[]\n")
     }
 
     @Test(arguments: [
         (0, "0s"), (1, "1ms"), (500, "500ms"), (1000, "1s"), (90_000, "1m30s"),
         (5_400_000, "1h30m"), (604_800_000, "7d"), (86_400_001, "1d1ms"),
     ])
-    func `spans are told as nginx writes them`(milliseconds: UInt64, text: String) {
+    func `time spans are written as nginx writes them`(milliseconds: UInt64, text: String) {
         #expect(TimeText.span(milliseconds: milliseconds) == text)
     }
 
@@ -83,7 +84,7 @@ struct ReportTests {
         )
     }
 
-    @Test func `refused uses have a line where there are any`() {
+    @Test func `refused uses have a line if there are any`() {
         let time = UnixTime(milliseconds: now.milliseconds - 120_000)
         let line = "Refused:      Earlier keys were refused "
         func text(_ uses: RefusedUses?) -> String { StatusReport.text(status(uses), now: now) }

@@ -23,7 +23,7 @@ struct SetupTests {
         ).run()
     }
 
-    @Test func `both files are made, with their folders, each for those it is for`() throws {
+    @Test func `both files are created with their folders and the right permissions`() throws {
         try setup()
         #expect(folder.mode("etc") == 0o755)
         #expect(folder.mode("etc/latchkey.conf") == 0o644)
@@ -35,7 +35,7 @@ struct SetupTests {
         #expect(try Secrets.pepperContents(configuration).count == 65)
     }
 
-    @Test func `who sets it up is an operator`() throws {
+    @Test func `the account that runs the setup is an operator`() throws {
         try setup(account: "olga")
         #expect(try Configuration(file: configurationFile).operators == ["root", "olga"])
     }
@@ -43,21 +43,21 @@ struct SetupTests {
     @Test(arguments: [
         "a b", "a;b", "a\"b", "a'b", "a\\b", "a{b}", "a#b", "#", "a\\\"", "\\;", "ü",
     ])
-    func `a path of any characters is read back as it was`(name: String) throws {
+    func `a path with any characters is read back unchanged`(name: String) throws {
         let pepper = "\(folder.path)/\(name)/pepper"
         try setup(pepper: pepper)
         #expect(try Configuration(file: configurationFile).pepperFile == pepper)
         #expect(folder.mode("\(name)/pepper") == 0o600)
     }
 
-    @Test func `what is there is never overwritten`() throws {
+    @Test func `existing files are never overwritten`() throws {
         try setup()
         let before = try [folder.text("etc/latchkey.conf"), folder.text("etc/pepper")]
         #expect(failure { try setup(store: "unix:/other.sock") } == .data)
         #expect(try [folder.text("etc/latchkey.conf"), folder.text("etc/pepper")] == before)
     }
 
-    @Test func `a pepper that is there already is kept`() throws {
+    @Test func `an existing pepper is kept`() throws {
         try setup()
         let pepper = try folder.text("etc/pepper")
         unlink(configurationFile)
@@ -67,7 +67,7 @@ struct SetupTests {
     }
 
     @Test(arguments: ["http://127.0.0.1", "redis://", "unix:relative", ""])
-    func `a store that cannot be one is refused before anything is made`(store: String) {
+    func `an invalid store is refused before anything is created`(store: String) {
         #expect(failure { try setup(store: store) } == .usage)
         #expect(folder.mode("etc") == nil)
     }

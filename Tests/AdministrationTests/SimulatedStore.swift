@@ -11,7 +11,7 @@ final class SimulatedStore: StoreChannel {
     private(set) var renewals = 0
 
     /// How many listen, where it is not those who confirm.
-    var listenersCount: Int?
+    var subscriberCount: Int?
 
     /// Nonces that were published.
     var publications: [String] = []
@@ -141,9 +141,9 @@ extension SimulatedStore {
 
     private func publish(_ barrierID: String) -> RedisReply {
         publications.append(barrierID)
-        let confirmations = onPublication(publications.count)
-        lists["latchkey:ack:\(barrierID)", default: []] += confirmations
-        return .integer(Int64(listenersCount ?? confirmations.count))
+        let acknowledgements = onPublication(publications.count)
+        lists["latchkey:ack:\(barrierID)", default: []] += acknowledgements
+        return .integer(Int64(subscriberCount ?? acknowledgements.count))
     }
 
     private func waitAndPop(_ words: [String]) -> RedisReply {

@@ -9,7 +9,7 @@ import Testing
 struct StoreLossTests {
     private let ping = [RedisCommand("PING")]
 
-    @Test func `a store that is not there is told with its place and the reason`() throws {
+    @Test func `an absent store is reported with its address and the reason`() throws {
         let store = try connection("unix:/tmp/latchkey-no-such-socket")
         let fault = #expect(throws: StoreConnection.Fault.self) { try store.execute(ping) }
         guard case .unreachable(let text) = fault else {
@@ -20,13 +20,13 @@ struct StoreLossTests {
         #expect(text.contains("No such file or directory"))
     }
 
-    @Test func `a port that nobody listens on is told`() throws {
+    @Test func `a closed port is reported`() throws {
         let store = try connection("redis://127.0.0.1:1")
         let fault = #expect(throws: StoreConnection.Fault.self) { try store.execute(ping) }
         #expect(fault == .unreachable("the store at 127.0.0.1:1: Connection refused"))
     }
 
-    @Test func `a store that wants a password is told`() throws {
+    @Test func `a store that requires a password is reported`() throws {
         let redis = try RedisServer()
         try redis("CONFIG", "SET", "requirepass", "a password")
         let fault = #expect(throws: StoreConnection.Fault.self) {
@@ -39,7 +39,7 @@ struct StoreLossTests {
         #expect(text.contains("NOAUTH"))
     }
 
-    @Test func `a store that stands still is given up in time, before and after connecting`()
+    @Test func `a store that hangs is given up in time, before and after connecting`()
         throws
     {
         let redis = try RedisServer()
@@ -58,7 +58,7 @@ struct StoreLossTests {
         _ = try redis.connect().execute(ping)
     }
 
-    @Test func `a connection is made anew after it was lost`() throws {
+    @Test func `a lost connection is replaced`() throws {
         let redis = try RedisServer()
         let store = try redis.connect()
         _ = try store.execute(ping)
@@ -67,14 +67,14 @@ struct StoreLossTests {
         #expect(try store.execute(ping) == [.status(Array("PONG".utf8)[...])])
     }
 
-    @Test func `many commands are answered in their order`() throws {
+    @Test func `many commands are answered in order`() throws {
         let redis = try RedisServer()
-        let commands = (0..<300).map { RedisCommand("ECHO", "\($0) " + text($0)) }
+        let commands = (0..<300).map { RedisCommand("ECHO", "\($0) \(text($0))") }
         let replies = try redis.connect().execute(commands)
         #expect(replies.map(\.string) == (0..<300).map { "\($0) " + text($0) })
     }
 
-    @Test func `a key that was written is handed over though the reply is lost`() throws {
+    @Test func `a key that was written is handed over although the reply is lost`() throws {
         let installation = try Installation()
         let old = try installation.addAcme()
         let new = try generate(installation, [.after])
@@ -83,7 +83,7 @@ struct StoreLossTests {
         #expect(try installation.fields()["version"] == "3")
     }
 
-    @Test func `a revocation that was written is told though the reply is lost`() throws {
+    @Test func `a revocation that was written is reported although the reply is lost`() throws {
         let installation = try Installation()
         let key = try installation.addAcme()
         let proxy = try CuttingProxy(installation.redis, [.after])

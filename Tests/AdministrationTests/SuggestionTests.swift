@@ -10,7 +10,7 @@ struct SuggestionTests {
         ("umbrela", "umbrella"), ("Initech", "initech"), ("xy", nil), ("hooli", nil),
         ("acme", nil), ("a", nil), ("", nil), ("a2", "a1"),
     ])
-    func `the nearest name is found, where one is near`(typed: String, meant: String?) {
+    func `the nearest name is found if one is near`(typed: String, meant: String?) {
         #expect(Suggestion.nearest(to: typed, among: names) == meant)
     }
 }

@@ -55,7 +55,7 @@ struct TamperingTests {
         try expectRefusal(installation)
     }
 
-    @Test func `the owner that somebody wrote into a record owns nothing`() throws {
+    @Test func `an owner who was written into a record owns nothing`() throws {
         let installation = try Installation()
         try installation.addAcme()
         try installation.redis("HSET", installation.storeKey(), "owner", "bob")
@@ -64,7 +64,7 @@ struct TamperingTests {
         #expect(failure { _ = try bob.revoke(acme) } == .data)
     }
 
-    @Test func `fields that mean nothing do no harm`() throws {
+    @Test func `unknown fields do no harm`() throws {
         let installation = try Installation()
         try installation.addAcme()
         try installation.redis("HSET", installation.storeKey(), "colour", "blue")

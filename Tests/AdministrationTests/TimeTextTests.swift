@@ -14,18 +14,18 @@ struct TimeTextTests {
         (7_200_000, "2 hours ago"), (86_399_999, "23 hours ago"), (86_400_000, "1 day ago"),
         (432_000_000, "5 days ago"), (34_560_000_000, "400 days ago"),
     ])
-    func `how long ago is told in the largest unit`(milliseconds: Int64, text: String) {
+    func `elapsed time is written in the largest unit`(milliseconds: Int64, text: String) {
         let time = UnixTime(milliseconds: now.milliseconds - milliseconds)
         #expect(TimeText.ago(time, now: now) == text)
     }
 
-    @Test func `a last use may be none, or not known`() {
+    @Test func `a last use may be absent or unknown`() {
         #expect(TimeText.lastUse(.never, now: now) == "Never")
         #expect(TimeText.lastUse(.at(now), now: now) == "just now")
         #expect(TimeText.lastUse(.unknown, now: now).hasPrefix("Unknown"))
     }
 
-    @Test func `an expiry is told before and after`() {
+    @Test func `an expiry is shown before and after`() {
         let day: UInt64 = 86_400_000
         #expect(TimeText.expiry(now.advanced(byMilliseconds: 3 * day), now: now) == "in 3 days")
         let past = UnixTime(milliseconds: now.milliseconds - 3 * Int64(day))
@@ -50,11 +50,11 @@ struct JSONTextTests {
         ("\n\t\0\u{1F}", "\"\\u000a\\u0009\\u0000\\u001f\""), ("ü€😀\u{7F}", "\"ü€😀\u{7F}\""),
         ("\r\n", "\"\\u000d\\u000a\""), ("\u{301}\"\u{301}", "\"\u{301}\\\"\u{301}\""),
     ])
-    func `what JSON has a meaning for is escaped`(text: String, json: String) {
+    func `characters with a meaning in JSON are escaped`(text: String, json: String) {
         #expect(Array(JSONText.string(text).utf8) == Array(json.utf8))
     }
 
-    @Test func `an object has its members in their order`() {
+    @Test func `an object keeps its members in order`() {
         #expect(JSONText.object([("b", "1"), ("a\"", "null")]) == #"{"b":1,"a\"":null}"#)
         #expect(JSONText.object([]) == "{}")
     }

@@ -21,7 +21,7 @@ struct UnauditedChangeTests {
         return reason.hasPrefix("WRONGTYPE")
     }
 
-    @Test func `a new key is handed over, and revoked`() throws {
+    @Test func `an unaudited key is handed over, and revoked`() throws {
         let alice = try installation.administration()
         let generated = try alice.generate(for: acme)
         #expect(isNotAudited(generated.confirmation))
@@ -35,17 +35,17 @@ struct UnauditedChangeTests {
         #expect(standing == .issued(.revoked))
     }
 
-    @Test func `a change that is not waited for is told all the same`() throws {
-        #expect(isNotAudited(try installation.administration().revoke(acme, waiting: .none)))
+    @Test func `without a wait, the missing audit entry is reported all the same`() throws {
+        #expect(isNotAudited(try installation.administration().revoke(acme, policy: .none)))
     }
 
-    @Test func `without the pepper it is told, too`() throws {
+    @Test func `without the pepper, the missing audit entry is reported too`() throws {
         rename("\(installation.redis.folder)/pepper", "\(installation.redis.folder)/lost")
         let revocation = try #require(try installation.pepperless())
         #expect(isNotAudited(try revocation.revoke(acme)))
     }
 
-    @Test func `operators are told of what they changed`() throws {
+    @Test func `operators learn which change is not audited`() throws {
         let root = try installation.administration("root")
         let bob = Principal("bob")!
         let error = #expect(throws: AdministrationError.self) {
@@ -59,7 +59,7 @@ struct UnauditedChangeTests {
         #expect(try installation.fields()["state"] == "none")
     }
 
-    @Test func `of many, those that are not audited are named`() throws {
+    @Test func `of many organizations, those that are not audited are named`() throws {
         let root = try installation.administration("root")
         let umbrella = Organization("umbrella")!
         let lines = [acme, umbrella].map {
@@ -72,13 +72,13 @@ struct UnauditedChangeTests {
         #expect(summary.refusals.first?.error.kind == .unconfirmed)
     }
 
-    @Test func `last uses that cannot be imported are told of`() throws {
+    @Test func `last uses that cannot be imported are reported`() throws {
         try installation.redis("ZADD", installation.used, "1790000000000", "\(acme.locator)")
         let root = try installation.administration("root")
         let (text, _) = try root.exportRecords()
         try installation.redis("FLUSHALL")
         try installation.redis("SET", installation.used, "no sorted set")
-        let (summary, _) = try root.importRecords(text, waiting: .untilConfirmed) { _ in true }
+        let (summary, _) = try root.importRecords(text, policy: .untilConfirmed) { _ in true }
         #expect(summary.written == 1)
         #expect(summary.faults.count == 1)
         #expect(summary.faults.first?.hasPrefix("last uses were not imported: WRONGTYPE") == true)

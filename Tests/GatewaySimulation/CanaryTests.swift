@@ -18,16 +18,31 @@ struct CanaryTests {
         private static let unseen: Set<Flaw> = []
     #endif
 
+    /// A world that is known to show each flaw; it runs first. The others are searched only where it no
+    /// longer does, because the gatekeeper draws other numbers: the printed line names its successor.
+    /// A flaw without a line shows in world 0.
+    private static let knownSeeds: [String: UInt64] = [
+        "barrierWithChange": 19, "silentNotWaitedOut": 4, "livingTakenOut": 26,
+        "listReadTooEarly": 337,
+        "lateReplies": 10, "noReconnection": 1,
+        "racingReplyIsNotCached": 31, "leaseCountsFromSending": 6, "heartbeatIsMatched": 8,
+        "streamInOrder": 2, "readAfterTracking": 915, "emptyCacheOnTracking": 2,
+        "emptyCacheOnJoin": 137, "trustsOnlyAsMember": 6,
+        "joinsOnlyUnsent": 4, "freshClock": 1, "stampIsCompared": 11,
+    ]
+
     @Test(
         .enabled(if: Seeds.number("SEED") == nil),
         arguments: Seeds.flaw.map { [$0] } ?? Flaw.all.filter { !unseen.contains($0) }
     )
     func `what is left out or done wrong is found`(flaw: Flaw) throws {
-        for seed in 0..<Self.seedsMax {
+        let known = Self.knownSeeds[flaw.name] ?? 0
+        for seed in [known] + Array(0..<Self.seedsMax) {
             let world = try World(Scenario(seed: seed, flaw: flaw), flaw: flaw)
             world.run()
             guard let violation = world.timeline.story.violation else { continue }
-            print("\(flaw.name): found in \(seed + 1) worlds: \(violation)")
+            let change = seed == known ? "" : ", no longer in world \(known)"
+            print("\(flaw.name): found in world \(seed)\(change): \(violation)")
             let sound = try World(Scenario(seed: seed, flaw: flaw))
             sound.run()
             #expect(sound.timeline.story.violation == nil)
@@ -35,4 +50,9 @@ struct CanaryTests {
         }
         Issue.record("\(flaw.name) was not found in \(Self.seedsMax) worlds")
     }
+    #if CANARIES
+        @Test func `each known world is a flaw's`() {
+            #expect(Set(Self.knownSeeds.keys).subtracting(Flaw.all.map(\.name)).isEmpty)
+        }
+    #endif
 }

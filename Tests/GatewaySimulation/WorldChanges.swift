@@ -42,23 +42,23 @@ extension World {
             if judge.ledger.latest(organization.name).version == 0 {
                 try add(organization, administration)
             }
-            let waiting = waiting(isHurried)
+            let policy = policy(isHurried)
             let hasKey = !judge.ledger.latest(organization.name).accepted.isEmpty
             if hasKey, timeline.chance.percent(30) {
                 timeline.tell("\(client) revokes the key of \(organization)")
                 settle(
-                    try administration.revoke(organization, waiting: waiting),
+                    try administration.revoke(organization, policy: policy),
                     organization,
                     client
                 )
             } else {
-                try generate(organization, administration, client, waiting)
+                try generate(organization, administration, client, policy)
             }
         }
         if let before { present(before) }
     }
 
-    private func waiting(_ isHurried: Bool) -> ConfirmationPolicy {
+    private func policy(_ isHurried: Bool) -> ConfirmationPolicy {
         guard isHurried else { return .whileTrue { [timeline] _ in !timeline.isOver } }
         guard timeline.chance.percent(50) else { return .none }
         return .whileTrue { [timeline] _ in !timeline.isOver && timeline.chance.percent(70) }
@@ -118,7 +118,7 @@ extension World {
         _ organization: Organization,
         _ administration: KeyAdministration,
         _ client: Client,
-        _ waiting: ConfirmationPolicy
+        _ policy: ConfirmationPolicy
     ) throws {
         let lease = scenario.leaseMilliseconds
         let expires = timeline.chance.percent(15) ? timeline.chance.number(1...4 * lease) : nil
@@ -128,7 +128,7 @@ extension World {
             for: organization,
             expiresInMilliseconds: expires,
             graceMilliseconds: grace,
-            waiting: waiting
+            policy: policy
         )
         let text = WorldSecrets.bytes(key.text)
         let number = judge.ledger.number(of: secrets.verifier(of: text) ?? "", organization.name)

@@ -86,7 +86,7 @@ struct ConfigurationTests {
         "LATCHKEY_STORE unix:/a;", "Latchkey_store unix:/a;", "latchkey_Store unix:/a;",
     ])
     func `a directive in other letters is no other directive`(text: String) {
-        #expect(fault(text)?.message.contains("small letters") == true)
+        #expect(fault(text)?.message.contains("lower case") == true)
     }
 
     @Test func `a byte order mark is told`() {

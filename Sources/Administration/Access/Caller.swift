@@ -41,7 +41,7 @@ public struct Caller: Equatable, Sendable {
     }
 
     /// Whether the account may act as the principal that it names.
-    var mayActAsNamed: Bool { principal == account || isOperator }
+    var mayActAsPrincipal: Bool { principal == account || isOperator }
 
     /// The account of this process: the login name of its real uid.
     public static func currentAccount() -> Principal {

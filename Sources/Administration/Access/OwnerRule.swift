@@ -80,7 +80,7 @@ public enum OwnerRule {
 
     /// Lets through whoever acts as himself, and operators as whoever they name.
     public static func checkIdentity(_ caller: Caller) throws(AdministrationError) {
-        guard caller.mayActAsNamed else {
+        guard caller.mayActAsPrincipal else {
             throw AdministrationError(
                 .notPermitted,
                 "\(caller.account) may not act as another principal: only root and the accounts in "

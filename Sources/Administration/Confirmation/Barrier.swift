@@ -23,13 +23,13 @@ struct Barrier {
     private let barrierID: BarrierID
     private let unlistedTrustMilliseconds: UInt64
     private var workers: [Member] = []
-    private var silent: SuspectMembers?
+    private var suspects: SuspectMembers?
     private var readAt: MonotonicTime
-    private var confirmed: Set<Member.ID> = []
+    private var acknowledged: Set<Member.ID> = []
 
     /// How many got the word when it went out last, listed or not.
-    private var listenersCount = 0
-    private var isAnnounced = false
+    private var subscriberCount = 0
+    private var isPublished = false
     private var isInterrupted = false
     private var fault: String?
 
@@ -46,58 +46,59 @@ struct Barrier {
 
     /// Returns when no worker trusts what was before.
     mutating func run() throws(ConfirmationResult.Uncertainty) -> BarrierOutcome {
-        let fleet = try readFleet()
-        workers = fleet.entries
+        let membership = try readMembership()
+        workers = membership.members
         readAt = store.clock.monotonic
-        if workers.isEmpty { try countListeners() }
+        if workers.isEmpty { try countSubscribers() }
         waitForAll()
-        let answer = answer(unreadable: fleet.unreadable)
-        guard answer.isComplete else { throw .gateways(answer) }
+        let outcome = outcome(unreadable: membership.unreadable)
+        guard outcome.isComplete else { throw .unacknowledged(outcome) }
         guard !waitsForUnlisted(store.clock.monotonic) else {
-            throw .fleetUnknown(
+            throw .membershipUnknown(
                 fault
-                    ?? "\(Counted(listenersCount, "worker")) received the barrier, "
-                    + "\(confirmed.count) acknowledged it"
+                    ?? "\(Counted(subscriberCount, "worker")) received the barrier, "
+                    + "\(acknowledged.count) acknowledged it"
             )
         }
-        return answer
+        return outcome
     }
 
     /// Where the list is empty, somebody may have emptied it. A store that counts nobody may have
     /// listeners.
-    private mutating func countListeners() throws(ConfirmationResult.Uncertainty) {
+    private mutating func countSubscribers() throws(ConfirmationResult.Uncertainty) {
         do throws(StoreConnection.Fault) {
-            noteListeners(try store.execute([FleetChannel.publish(barrierID)]))
+            noteSubscribers(try store.execute([FleetChannel.publish(barrierID)]))
         } catch {
-            throw .fleetUnknown(AdministrationError(error).message)
+            throw .membershipUnknown(AdministrationError(error).message)
         }
-        isAnnounced = fault == nil
-        if !isAnnounced { listenersCount = .max }
+        isPublished = fault == nil
+        if !isPublished { subscriberCount = .max }
     }
 
-    private mutating func readFleet() throws(ConfirmationResult.Uncertainty) -> Membership {
+    private mutating func readMembership() throws(ConfirmationResult.Uncertainty) -> Membership {
         let replies: [RedisReply]
         do throws(StoreConnection.Fault) {
             replies = try store.execute([MembershipCommands.read()] + SuspectMembers.read())
         } catch {
-            throw .fleetUnknown(AdministrationError(error).message)
+            throw .membershipUnknown(AdministrationError(error).message)
         }
-        silent = SuspectMembers(replies[1], clock: replies[2])
+        suspects = SuspectMembers(replies[1], clock: replies[2])
         do throws(RedisError) {
             return try Membership(replies[0])
         } catch {
-            throw .fleetUnknown(error.message)
+            throw .membershipUnknown(error.message)
         }
     }
 
     private mutating func waitForAll() {
         while true {
             let now = store.clock.monotonic
-            let pending = unconfirmed.filter { now < trustEnd(of: $0) }
+            let pending = unacknowledged.filter { now < trustEnd(of: $0) }
             let waitsForUnlisted = waitsForUnlisted(now)
             guard !pending.isEmpty || waitsForUnlisted, now < store.deadline else { return }
             let ends = pending.map(trustEnd) + (waitsForUnlisted ? [unlistedTrustEnd] : [])
-            guard store.isWanted(pending: pending, of: workers.count, until: ends.max() ?? now)
+            guard
+                store.shouldContinue(pending: pending, of: workers.count, until: ends.max() ?? now)
             else {
                 isInterrupted = true
                 return
@@ -109,10 +110,10 @@ struct Barrier {
     /// Whether somebody listens who has not confirmed and may still trust what was. Who is listed
     /// has an end of its own; but of whom the list has lost nothing is known.
     private func waitsForUnlisted(_ now: MonotonicTime) -> Bool {
-        confirmed.count < listenersCount && now < unlistedTrustEnd
+        acknowledged.count < subscriberCount && now < unlistedTrustEnd
     }
 
-    private var unconfirmed: [Member] { workers.filter { !confirmed.contains($0.id) } }
+    private var unacknowledged: [Member] { workers.filter { !acknowledged.contains($0.id) } }
 
     /// When a worker cannot trust any more what it had heard before the change.
     ///
@@ -123,7 +124,7 @@ struct Barrier {
     /// Whose entry was the same before, when somebody else waited in vain, may have ended already.
     private func trustEnd(of worker: Member) -> MonotonicTime {
         let span = Self.span(ofTrust: worker.trustMilliseconds)
-        if silent?.hasEnded(worker, after: span) == true { return readAt }
+        if suspects?.hasEnded(worker, after: span) == true { return readAt }
         return end(of: span)
     }
 
@@ -141,26 +142,26 @@ struct Barrier {
     }
 
     /// What is to be written so that the next one to wait knows of those who stayed silent.
-    func note(_ answer: BarrierOutcome) -> RedisCommand? {
-        silent?.note(answer.doubtful.map(\.entry))
+    func suspectCommand(_ outcome: BarrierOutcome) -> RedisCommand? {
+        suspects?.record(outcome.unacknowledged.map(\.member))
     }
 
-    private func answer(unreadable: [String]) -> BarrierOutcome {
+    private func outcome(unreadable: [String]) -> BarrierOutcome {
         let (now, time) = (store.clock.monotonic, store.clock.unix)
-        var answer = BarrierOutcome()
-        for worker in unconfirmed {
+        var outcome = BarrierOutcome()
+        for worker in unacknowledged {
             let end = trustEnd(of: worker)
             if end <= now {
-                answer.expired.append(worker)
+                outcome.expired.append(worker)
             } else {
                 let until = time.advanced(byMilliseconds: now.milliseconds(until: end))
-                answer.doubtful.append(.init(entry: worker, until: until))
+                outcome.unacknowledged.append(.init(member: worker, until: until))
             }
         }
-        answer.unreadable = unreadable
-        answer.isInterrupted = isInterrupted
-        answer.fault = fault
-        return answer
+        outcome.unreadable = unreadable
+        outcome.isInterrupted = isInterrupted
+        outcome.fault = fault
+        return outcome
     }
 }
 
@@ -177,34 +178,36 @@ extension Barrier {
             if fault != nil { store.clock.sleep(until: end) }
         } catch {
             fault = AdministrationError(error).message
-            isAnnounced = false
+            isPublished = false
             store.reconnect(before: end)
         }
     }
 
     private mutating func listen(milliseconds: UInt64) throws(StoreConnection.Fault) {
-        var commands = isAnnounced ? [] : [FleetChannel.publish(barrierID)]
+        var commands = isPublished ? [] : [FleetChannel.publish(barrierID)]
         commands.append(FleetChannel.awaitAcknowledgment(of: barrierID, milliseconds: milliseconds))
         let replies = try store.channel.execute(commands)
-        if !isAnnounced { noteListeners(replies) }
-        let hasNews = take(replies)
-        isAnnounced = hasNews
+        if !isPublished { noteSubscribers(replies) }
+        let isAcknowledged = acknowledge(replies)
+        isPublished = isAcknowledged
         // The others' are there by now, or nearly.
-        if hasNews, !unconfirmed.isEmpty || confirmed.count < listenersCount {
-            _ = take(try store.channel.execute([FleetChannel.popAcknowledgments(of: barrierID)]))
+        if isAcknowledged, !unacknowledged.isEmpty || acknowledged.count < subscriberCount {
+            _ = acknowledge(
+                try store.channel.execute([FleetChannel.popAcknowledgments(of: barrierID)])
+            )
         }
     }
 
-    private mutating func noteListeners(_ replies: [RedisReply]) {
-        if case .integer(let count) = replies.first { listenersCount = Int(clamping: count) }
+    private mutating func noteSubscribers(_ replies: [RedisReply]) {
+        if case .integer(let count) = replies.first { subscriberCount = Int(clamping: count) }
         fault = replies.first?.failure?.message
     }
 
     /// Returns whether a confirmation has come.
-    private mutating func take(_ replies: [RedisReply]) -> Bool {
-        let names = replies.flatMap { FleetChannel.acknowledgments($0, of: barrierID) }
-        confirmed.formUnion(names)
+    private mutating func acknowledge(_ replies: [RedisReply]) -> Bool {
+        let ids = replies.flatMap { FleetChannel.acknowledgments($0, of: barrierID) }
+        acknowledged.formUnion(ids)
         fault = replies.lazy.compactMap(\.failure).first?.message
-        return !names.isEmpty
+        return !ids.isEmpty
     }
 }

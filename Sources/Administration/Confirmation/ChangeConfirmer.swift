@@ -29,22 +29,21 @@ struct ChangeConfirmer {
     }
 
     /// Finds out whether a change holds everywhere, as far as that is waited for.
-    func confirmation(of change: RecordChange, _ waiting: ConfirmationPolicy) -> ConfirmationResult
-    {
-        confirmation(since: change.repliedAt, waiting) {
+    func confirmation(of change: RecordChange, _ policy: ConfirmationPolicy) -> ConfirmationResult {
+        confirmation(since: change.repliedAt, policy) {
             store throws(ConfirmationResult.Uncertainty) in
             try readBack([change], store)
         }
-        .noting(change.auditFault)
+        .including(change.auditFault)
     }
 
     /// Finds out whether changes hold everywhere, all of which were made by a moment.
     func confirmation(
         of changes: [RecordChange],
         by repliedAt: MonotonicTime,
-        _ waiting: ConfirmationPolicy
+        _ policy: ConfirmationPolicy
     ) -> ConfirmationResult {
-        confirmation(since: repliedAt, waiting) { store throws(ConfirmationResult.Uncertainty) in
+        confirmation(since: repliedAt, policy) { store throws(ConfirmationResult.Uncertainty) in
             for start in stride(from: 0, to: changes.count, by: Self.batchLength) {
                 try readBack(changes[start...].prefix(Self.batchLength), store)
             }
@@ -56,44 +55,46 @@ struct ChangeConfirmer {
     /// - Parameter repliedAt: When the store's reply to the change had arrived.
     func confirmation(
         since repliedAt: MonotonicTime,
-        _ waiting: ConfirmationPolicy,
+        _ policy: ConfirmationPolicy,
         readBack: (RetryingStore) throws(ConfirmationResult.Uncertainty) -> Void
     ) -> ConfirmationResult {
-        guard case .whileTrue(let goesOn) = waiting else { return .notAwaited }
-        let patient = RetryingStore(
+        guard case .whileTrue(let onProgress) = policy else { return .notAwaited }
+        let retrying = RetryingStore(
             channel,
             clock: clock,
             from: repliedAt,
             forMilliseconds: Barrier.waitMilliseconds,
-            goesOn: goesOn
+            onProgress: onProgress
         )
         var barrier = Barrier(
-            patient,
+            retrying,
             barrierID: makeBarrierID(clock.unix),
             unlistedTrustMilliseconds: trustMilliseconds
         )
         do throws(ConfirmationResult.Uncertainty) {
-            let answer = try barrier.run()
+            let outcome = try barrier.run()
             // The clock is cut to milliseconds; what is promised must not begin before it holds.
             let since = clock.unix.advanced(byMilliseconds: 1)
-            try readBack(patient)
-            MembershipPruning(channel).remove(answer.expired)
-            return .confirmed(since: since, answer)
+            try readBack(retrying)
+            MembershipPruning(channel).remove(outcome.expired)
+            return .confirmed(since: since, outcome)
         } catch {
-            if case .gateways(let answer) = error {
-                if let note = barrier.note(answer) { _ = try? channel.execute([note]) }
-                if !answer.isInterrupted { MembershipPruning(channel).remove(answer.expired) }
+            if case .unacknowledged(let outcome) = error {
+                if let command = barrier.suspectCommand(outcome) {
+                    _ = try? channel.execute([command])
+                }
+                if !outcome.isInterrupted { MembershipPruning(channel).remove(outcome.expired) }
             }
             return .unconfirmed(error)
         }
     }
 
-    private func readBack(_ changes: some Collection<RecordChange>, _ patient: RetryingStore)
+    private func readBack(_ changes: some Collection<RecordChange>, _ retrying: RetryingStore)
         throws(ConfirmationResult.Uncertainty)
     {
         let replies: [RedisReply]
         do throws(StoreConnection.Fault) {
-            replies = try patient.execute(
+            replies = try retrying.execute(
                 changes.map { KeyCommands.read($0.record.organization.locator) }
             )
         } catch {
@@ -106,7 +107,7 @@ struct ChangeConfirmer {
             } catch {
                 throw .notReadBack(error.message)
             }
-            guard change.isBorneOut(by: stored) else { throw .undone }
+            guard change.isReflected(in: stored) else { throw .undone }
         }
     }
 }

@@ -16,9 +16,9 @@ public enum ConfirmationResult: Equatable, Sendable {
     /// Why it cannot be said that a change holds at all gateways.
     public enum Uncertainty: Error, Equatable, Sendable {
         /// Nobody knows which gateways there are, for this reason.
-        case fleetUnknown(String)
+        case membershipUnknown(String)
         /// Some gateways may still trust what was before.
-        case gateways(BarrierOutcome)
+        case unacknowledged(BarrierOutcome)
         /// No gateway trusts what was before, but the record could not be read back, for this
         /// reason.
         case notReadBack(String)
@@ -32,7 +32,7 @@ public enum ConfirmationResult: Equatable, Sendable {
 
 extension ConfirmationResult {
     /// Whether the change holds matters most: only then it is told that the audit does not have it.
-    func noting(_ auditFault: RedisError?) -> ConfirmationResult {
+    func including(_ auditFault: RedisError?) -> ConfirmationResult {
         guard let auditFault else { return self }
         if case .unconfirmed = self { return self }
         return .unconfirmed(.notAudited(auditFault.message))
@@ -44,7 +44,7 @@ public struct BarrierOutcome: Equatable, Sendable {
     /// A worker that did not confirm.
     public struct Unacknowledged: Equatable, Sendable {
         /// What it said of itself.
-        public let entry: Member
+        public let member: Member
         /// Until when it may accept what was before.
         public let until: UnixTime
     }
@@ -53,7 +53,7 @@ public struct BarrierOutcome: Equatable, Sendable {
     public internal(set) var expired: [Member] = []
 
     /// Workers that did not confirm, and that may trust what was before.
-    public internal(set) var doubtful: [Unacknowledged] = []
+    public internal(set) var unacknowledged: [Unacknowledged] = []
 
     /// Names of entries that say nothing of their workers.
     public internal(set) var unreadable: [String] = []
@@ -65,5 +65,5 @@ public struct BarrierOutcome: Equatable, Sendable {
     public internal(set) var fault: String?
 
     /// Whether no worker trusts what was before.
-    var isComplete: Bool { doubtful.isEmpty && unreadable.isEmpty }
+    var isComplete: Bool { unacknowledged.isEmpty && unreadable.isEmpty }
 }

@@ -29,7 +29,7 @@ extension KeyAdministration {
     /// The workers that run; `nil` where the store does not say.
     public func workers() -> Workers? {
         guard let reply = try? store.read([MembershipCommands.read()])[0] else { return nil }
-        return (try? Membership(reply)).map { Workers($0.entries) }
+        return (try? Membership(reply)).map { Workers($0.members) }
     }
 }
 
@@ -39,9 +39,9 @@ public struct Workers: Equatable, Sendable, CustomStringConvertible {
     private let hosts: Int
 
     /// Those with these entries.
-    public init(_ entries: [Member]) {
-        count = entries.count
-        hosts = Set(entries.map(\.host)).count
+    public init(_ members: [Member]) {
+        count = members.count
+        hosts = Set(members.map(\.host)).count
     }
 
     /// Whether there is none.

@@ -14,7 +14,7 @@ struct RetryingStore {
     let start: MonotonicTime
     let deadline: MonotonicTime
 
-    private let goesOn: (BarrierProgress) -> Bool
+    private let onProgress: (BarrierProgress) -> Bool
 
     /// - Parameters:
     ///   - start: From when on it is waited.
@@ -25,12 +25,12 @@ struct RetryingStore {
         clock: any BlockingClock,
         from start: MonotonicTime,
         forMilliseconds milliseconds: UInt64,
-        goesOn: @escaping (BarrierProgress) -> Bool
+        onProgress: @escaping (BarrierProgress) -> Bool
     ) {
         self.channel = channel
         self.clock = clock
         self.start = start
-        self.goesOn = goesOn
+        self.onProgress = onProgress
         deadline = start.advanced(byMilliseconds: milliseconds)
     }
 
@@ -40,7 +40,7 @@ struct RetryingStore {
             do throws(StoreConnection.Fault) {
                 return try channel.execute(commands)
             } catch {
-                guard clock.monotonic < deadline, isWanted() else { throw error }
+                guard clock.monotonic < deadline, shouldContinue() else { throw error }
                 reconnect(before: deadline)
             }
         }
@@ -60,13 +60,13 @@ struct RetryingStore {
     ///   - pending: Who is waited for, out of so many workers; nobody but the store where none is
     ///     named.
     ///   - end: When the wait is over even if nobody says anything.
-    func isWanted(
+    func shouldContinue(
         pending: [Member] = [],
         of workers: Int = 0,
         until end: MonotonicTime = .never
     ) -> Bool {
         let now = clock.monotonic
-        return goesOn(
+        return onProgress(
             BarrierProgress(
                 pending: pending,
                 workers: workers,

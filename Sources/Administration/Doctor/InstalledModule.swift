@@ -61,19 +61,19 @@ struct InstalledModule {
     }
 
     /// What stands behind a mark, up to the end of the line.
-    private static func line(_ mark: String, in contents: [UInt8]) -> String? {
+    private static func line(_ marker: String, in contents: [UInt8]) -> String? {
         contents.withUnsafeBytes { bytes in
             var next = 0
-            while next + mark.utf8.count < bytes.count,
+            while next + marker.utf8.count < bytes.count,
                 let found = memchr(
                     bytes.baseAddress! + next,
-                    Int32(mark.utf8.first!),
-                    bytes.count - mark.utf8.count - next
+                    Int32(marker.utf8.first!),
+                    bytes.count - marker.utf8.count - next
                 )
             {
                 next = UnsafeRawPointer(found) - bytes.baseAddress! + 1
-                guard memcmp(found, mark, mark.utf8.count) == 0 else { continue }
-                let text = bytes[(next - 1 + mark.utf8.count)...]
+                guard memcmp(found, marker, marker.utf8.count) == 0 else { continue }
+                let text = bytes[(next - 1 + marker.utf8.count)...]
                 return String(decoding: text.prefix { $0 != UInt8(ascii: "\n") }, as: UTF8.self)
             }
             return nil

@@ -18,8 +18,8 @@ struct MembershipCheck {
     }
 
     var findings: [Finding] {
-        guard let fleet = try? Membership(through: connection) else { return [] }
-        guard !fleet.entries.isEmpty || !fleet.unreadable.isEmpty else {
+        guard let membership = try? Membership(through: connection) else { return [] }
+        guard !membership.members.isEmpty || !membership.unreadable.isEmpty else {
             return [
                 .note(
                     "gateways",
@@ -28,31 +28,31 @@ struct MembershipCheck {
                 )
             ]
         }
-        let faults = fleet.entries.flatMap(faults) + fleet.unreadable.map(unreadable)
-        let workers = Workers(fleet.entries)
+        let faults = membership.members.flatMap(faults) + membership.unreadable.map(unreadable)
+        let workers = Workers(membership.members)
         return faults.isEmpty
             ? [.ok("gateways", "as configured: \(workers)")]
             : faults
     }
 
-    private func faults(_ gateway: Member) -> [Finding] {
+    private func faults(_ worker: Member) -> [Finding] {
         [
-            silence(gateway), version(gateway), gateway.isTracking ? terms(gateway) : deaf(gateway),
+            silence(worker), version(worker), worker.isTracking ? lease(worker) : tracking(worker),
         ].compactMap { $0 }
     }
 
-    private func name(_ gateway: Member) -> String {
-        "nginx worker \(gateway.host) (process \(gateway.processID))"
+    private func name(_ worker: Member) -> String {
+        "nginx worker \(worker.host) (process \(worker.processID))"
     }
 
-    private func silence(_ gateway: Member) -> Finding? {
+    private func silence(_ worker: Member) -> Finding? {
         guard let clock else { return nil }
-        let age = clock.milliseconds - gateway.heartbeatAt.milliseconds
-        let trust = Int64(clamping: gateway.trustMilliseconds)
+        let age = clock.milliseconds - worker.heartbeatAt.milliseconds
+        let trust = Int64(clamping: worker.trustMilliseconds)
         if age < -Self.silenceMilliseconds {
             return .fault(
                 "gateways.clock",
-                "the clock of \(name(gateway)) is \(-age) ms ahead of the store's",
+                "the clock of \(name(worker)) is \(-age) ms ahead of the store's",
                 "synchronize both with a time server"
             )
         }
@@ -60,44 +60,44 @@ struct MembershipCheck {
         let isOver = age > trust
         return .fault(
             "gateways.silent",
-            "\(name(gateway)) has not renewed its membership for \(age) ms, or its clock is behind",
+            "\(name(worker)) has not renewed its membership for \(age) ms, or its clock is behind",
             isOver
                 ? "if it has ended, the next change removes its membership"
-                : "changes wait for it; if it has ended: redis-cli HDEL latchkey:gateways \(gateway.id)"
+                : "changes wait for it; if it has ended: redis-cli HDEL latchkey:gateways \(worker.id)"
         )
     }
 
-    private func version(_ gateway: Member) -> Finding? {
-        gateway.version == Release.version
+    private func version(_ worker: Member) -> Finding? {
+        worker.version == Release.version
             ? nil
             : .fault(
                 "gateways.version",
-                "\(name(gateway)) runs release \(gateway.version), this is \(Release.version)",
+                "\(name(worker)) runs release \(worker.version), this is \(Release.version)",
                 "install the same release on both, and reload nginx"
             )
     }
 
-    private func deaf(_ gateway: Member) -> Finding {
+    private func tracking(_ worker: Member) -> Finding {
         .fault(
             "gateways.tracking",
-            "\(name(gateway)) receives no invalidations: it reads the store for every check, each change "
-                + "waits \(gateway.leaseMilliseconds) ms for it, and open requests end up to "
-                + "\(gateway.leaseMilliseconds) ms late",
+            "\(name(worker)) receives no invalidations: it reads the store for every check, each change "
+                + "waits \(worker.leaseMilliseconds) ms for it, and open requests end up to "
+                + "\(worker.leaseMilliseconds) ms late",
             "see its error log; the store must allow CLIENT TRACKING and SUBSCRIBE: "
                 + "docs/OPERATIONS.md"
         )
     }
 
-    private func terms(_ gateway: Member) -> Finding? {
+    private func lease(_ worker: Member) -> Finding? {
         let isSame =
-            gateway.leaseMilliseconds == configuration.leaseMilliseconds
-            && gateway.graceMilliseconds == configuration.graceMilliseconds
+            worker.leaseMilliseconds == configuration.leaseMilliseconds
+            && worker.graceMilliseconds == configuration.graceMilliseconds
         return isSame
             ? nil
             : .fault(
                 "gateways.lease",
-                "\(name(gateway)) has a lease of \(gateway.leaseMilliseconds) ms and a grace of "
-                    + "\(gateway.graceMilliseconds) ms; the configuration says "
+                "\(name(worker)) has a lease of \(worker.leaseMilliseconds) ms and a grace of "
+                    + "\(worker.graceMilliseconds) ms; the configuration says "
                     + "\(configuration.leaseMilliseconds) ms and \(configuration.graceMilliseconds) ms",
                 "reload nginx, and use the same configuration on all hosts"
             )

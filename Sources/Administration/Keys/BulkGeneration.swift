@@ -29,16 +29,16 @@ extension KeyAdministration {
         _ lines: [OrganizationLine],
         isReplacing: Bool,
         spans: KeySpans,
-        waiting: ConfirmationPolicy,
+        policy: ConfirmationPolicy,
         deliver: (Span<UInt8>) throws(AdministrationError) -> Void,
-        goesOn: (BatchProgress) -> Bool
+        onProgress: (BatchProgress) -> Bool
     ) throws(AdministrationError) -> (BatchSummary, ConfirmationResult) {
         // Whoever may add organizations may act for their owners.
         try OwnerRule.check(.addOrganization, on: nil, owner: nil, by: caller)
         let mint = KeyMint(prefix: configuration.prefix, pepper: peppers.current)
         var summary = BatchSummary()
         var changes: [RecordChange] = []
-        try forEachBatch(lines, &summary, goesOn) { lines throws(AdministrationError) in
+        try forEachBatch(lines, &summary, onProgress) { lines throws(AdministrationError) in
             let keys = lines.map { KeptKey(mint.mint(for: $0.organization.locator)) }
             let steps = zip(lines, keys).map { line, key in
                 step(line, key.verifier, isReplacing: isReplacing, spans)
@@ -51,7 +51,7 @@ extension KeyAdministration {
             try hand(over: new.map { ($0.0, $0.2) }, deliver)
             return outcomes
         }
-        let confirmation = settlement.confirmation(of: changes, by: clock.monotonic, waiting)
+        let confirmation = confirmer.confirmation(of: changes, by: clock.monotonic, policy)
         return (summary, confirmation)
     }
 

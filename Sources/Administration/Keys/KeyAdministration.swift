@@ -13,7 +13,7 @@ public struct KeyAdministration {
     let seal: RecordSeal
     let store: RecordStore
     let channel: any StoreChannel
-    let settlement: ChangeConfirmer
+    let confirmer: ChangeConfirmer
     let uses: LastUseCollector
     let clock: any BlockingClock
 
@@ -53,7 +53,7 @@ public struct KeyAdministration {
         self.channel = channel
         seal = RecordSeal(peppers: peppers)
         store = RecordStore(channel, clock: clock, seal: seal)
-        settlement = ChangeConfirmer(
+        confirmer = ChangeConfirmer(
             store,
             channel: channel,
             clock: clock,
@@ -90,10 +90,10 @@ extension KeyAdministration {
     public func status(
         of organization: Organization,
         for action: OwnerRule.Action = .status,
-        asksGateways: Bool = true
+        collectsUses: Bool = true
     ) throws(AdministrationError) -> KeyStatus {
         let locator = organization.locator
-        if asksGateways {
+        if collectsUses {
             let replies = try store.read([KeyCommands.read(locator)])
             _ = try permitted(replies[0], organization, action)
             uses.collect(locator)
@@ -126,7 +126,7 @@ extension KeyAdministration {
         replacing seen: KeyStatus? = nil,
         expiresInMilliseconds span: UInt64? = nil,
         graceMilliseconds grace: UInt64 = 0,
-        waiting: ConfirmationPolicy = .untilConfirmed
+        policy: ConfirmationPolicy = .untilConfirmed
     ) throws(AdministrationError) -> GeneratedKey {
         let minted = KeyMint(prefix: configuration.prefix, pepper: peppers.current).mint(
             for: organization.locator
@@ -149,7 +149,7 @@ extension KeyAdministration {
         return GeneratedKey(
             text: minted.takeText(),
             record: change.record,
-            confirmation: settlement.confirmation(of: change, waiting)
+            confirmation: confirmer.confirmation(of: change, policy)
         )
     }
 
@@ -164,7 +164,7 @@ extension KeyAdministration {
     public func revoke(
         _ organization: Organization,
         asIn seen: KeyStatus? = nil,
-        waiting: ConfirmationPolicy = .untilConfirmed
+        policy: ConfirmationPolicy = .untilConfirmed
     ) throws(AdministrationError) -> ConfirmationResult? {
         var stored: KeyRecord?
         let change = try store.change(organization, audit(.revoke)) {
@@ -176,7 +176,7 @@ extension KeyAdministration {
             return existing.revokingKey(at: clock.unix)
         }
         return (change ?? earlierRevocation(stored)).map {
-            settlement.confirmation(of: $0, waiting)
+            confirmer.confirmation(of: $0, policy)
         }
     }
 

@@ -27,21 +27,22 @@ struct LastUseCollector {
 
     /// Returns when all who hear the question have confirmed it, or when nobody does any more.
     func collect(_ locator: Locator) {
-        let inquiry = LastUseFlush(about: locator, barrierID: makeBarrierID(clock.unix))
-        let end = clock.monotonic.advanced(byMilliseconds: Self.waitMilliseconds)
-        guard case .integer(let listeners) = execute([FleetChannel.publish(inquiry)]).first else {
+        let flush = LastUseFlush(about: locator, barrierID: makeBarrierID(clock.unix))
+        let deadline = clock.monotonic.advanced(byMilliseconds: Self.waitMilliseconds)
+        guard case .integer(let subscriberCount) = execute([FleetChannel.publish(flush)]).first
+        else {
             return
         }
-        var confirmed: Set<Member.ID> = []
-        while confirmed.count < listeners {
-            let left = clock.monotonic.milliseconds(until: end)
+        var acknowledged: Set<Member.ID> = []
+        while acknowledged.count < subscriberCount {
+            let left = clock.monotonic.milliseconds(until: deadline)
             guard left > 0 else { return }
-            let names = execute([
-                FleetChannel.awaitAcknowledgment(of: inquiry, milliseconds: left),
-                FleetChannel.popAcknowledgments(of: inquiry),
-            ]).flatMap { FleetChannel.acknowledgments($0, of: inquiry) }
-            guard !names.isEmpty else { return }
-            confirmed.formUnion(names)
+            let ids = execute([
+                FleetChannel.awaitAcknowledgment(of: flush, milliseconds: left),
+                FleetChannel.popAcknowledgments(of: flush),
+            ]).flatMap { FleetChannel.acknowledgments($0, of: flush) }
+            guard !ids.isEmpty else { return }
+            acknowledged.formUnion(ids)
         }
     }
 

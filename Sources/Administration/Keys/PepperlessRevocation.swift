@@ -15,7 +15,7 @@ public struct PepperlessRevocation {
     private let channel: any StoreChannel
     private let clock: any BlockingClock
     private let store: RecordStore
-    private let settlement: ChangeConfirmer
+    private let confirmer: ChangeConfirmer
     private let uses: LastUseCollector
 
     /// Why the pepper is lost; `nil` where it is not.
@@ -37,7 +37,7 @@ public struct PepperlessRevocation {
         channel = try StoreConnection(admin: configuration)
         clock = SystemClock()
         store = RecordStore(channel, clock: clock, seal: RecordSeal(peppers: peppers))
-        settlement = ChangeConfirmer(
+        confirmer = ChangeConfirmer(
             store,
             channel: channel,
             clock: clock,
@@ -56,28 +56,28 @@ public struct PepperlessRevocation {
     /// - Parameter asksGateways: Whether uses are told of which the store has not heard yet.
     public func lastUse(
         of organization: Organization,
-        asksGateways: Bool = true
+        collectsUses: Bool = true
     ) throws(AdministrationError) -> KeyStatus.LastUse? {
         let locator = organization.locator
         let record = try store.read([KeyCommands.read(locator)])[0]
-        guard try checked(record, organization).claimsKey else { return nil }
-        if asksGateways { uses.collect(locator) }
+        guard try checked(record, organization).unauthenticatedState == .active else { return nil }
+        if collectsUses { uses.collect(locator) }
         let use = try store.read([UseCommands.read(locator)])[0]
         if let time = UseCommands.lastUse(use) { return .at(time) }
         return use.failure == nil ? .never : .unknown
     }
 
     /// Revokes whatever key there is, or asks the gateways again where there is none.
-    public func revoke(_ organization: Organization, waiting: ConfirmationPolicy = .untilConfirmed)
+    public func revoke(_ organization: Organization, policy: ConfirmationPolicy = .untilConfirmed)
         throws(AdministrationError) -> ConfirmationResult
     {
         var auditFault: RedisError?
         for _ in 0..<Self.attemptsMax where try attempt(organization, &auditFault) {
-            return settlement.confirmation(since: clock.monotonic, waiting) {
-                patient throws(ConfirmationResult.Uncertainty) in
-                try readBack(organization, patient)
+            return confirmer.confirmation(since: clock.monotonic, policy) {
+                retrying throws(ConfirmationResult.Uncertainty) in
+                try readBack(organization, retrying)
             }
-            .noting(auditFault)
+            .including(auditFault)
         }
         throw AdministrationError(.store, "the store does not accept the change: try again")
     }
@@ -95,7 +95,9 @@ extension PepperlessRevocation {
         } catch {
             throw AdministrationError(error, "the record of \(organization)")
         }
-        let owner = stored.isAbsent || stored.claimsRemoval ? nil : stored.claimedOwner
+        let owner =
+            stored.isAbsent || stored.unauthenticatedState == .removed
+            ? nil : stored.unauthenticatedOwner
         do throws(AdministrationError) {
             try OwnerRule.check(.revoke, on: organization, owner: owner, by: caller)
         } catch {
@@ -116,9 +118,11 @@ extension PepperlessRevocation {
         let locator = organization.locator
         let watched = try store.read([KeyCommands.watch(locator), KeyCommands.read(locator)])
         if let error = watched[0].failure { throw AdministrationError(error) }
-        guard try checked(watched[1], organization).claimsKey else { return true }
+        guard try checked(watched[1], organization).unauthenticatedState == .active else {
+            return true
+        }
         // MULTI goes alone: were it refused, what is behind it would be carried out one by one.
-        let commands = KeyCommands.end(locator, at: clock.unix, audit: entry)
+        let commands = KeyCommands.revokeUnsealed(locator, at: clock.unix, audit: entry)
         if let error = try transact(commands.prefix(1)).lazy.compactMap(\.failure).first {
             throw AdministrationError(error)
         }
@@ -143,16 +147,18 @@ extension PepperlessRevocation {
         }
     }
 
-    private func readBack(_ organization: Organization, _ patient: RetryingStore)
+    private func readBack(_ organization: Organization, _ retrying: RetryingStore)
         throws(ConfirmationResult.Uncertainty)
     {
         let reply: RedisReply
         do throws(StoreConnection.Fault) {
-            reply = try patient.execute([KeyCommands.read(organization.locator)])[0]
+            reply = try retrying.execute([KeyCommands.read(organization.locator)])[0]
         } catch {
             throw .notReadBack(AdministrationError(error).message)
         }
-        guard let stored = try? StoredRecord(reply), !stored.isAbsent, !stored.claimsKey else {
+        guard let stored = try? StoredRecord(reply), !stored.isAbsent,
+            stored.unauthenticatedState != .active
+        else {
             throw .undone
         }
     }

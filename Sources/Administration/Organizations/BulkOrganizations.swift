@@ -29,7 +29,7 @@ public struct BatchSummary: Sendable {
     /// How many lines were not looked at, because nobody wanted to go on.
     public internal(set) var left = 0
 
-    mutating func take(_ outcome: RecordBatch.Outcome, _ line: OrganizationLine) {
+    mutating func add(_ outcome: RecordBatch.Outcome, _ line: OrganizationLine) {
         switch outcome {
         case .changed(let change):
             changed += 1
@@ -48,12 +48,12 @@ extension KeyAdministration {
     /// - Parameter goesOn: Is told how it goes; ends it, between two batches, by returning `false`.
     public func addOrganizations(
         _ lines: [OrganizationLine],
-        goesOn: (BatchProgress) -> Bool
+        onProgress: (BatchProgress) -> Bool
     ) throws(AdministrationError) -> BatchSummary {
         try OwnerRule.check(.addOrganization, on: nil, owner: nil, by: caller)
         let entry = audit(.register)
         var summary = BatchSummary()
-        try forEachBatch(lines, &summary, goesOn) { lines throws(AdministrationError) in
+        try forEachBatch(lines, &summary, onProgress) { lines throws(AdministrationError) in
             try batch().change(
                 lines.map { line in
                     .init(organization: line.organization, audit: entry) {
@@ -74,19 +74,19 @@ extension KeyAdministration {
     func forEachBatch(
         _ lines: [OrganizationLine],
         _ summary: inout BatchSummary,
-        _ goesOn: (BatchProgress) -> Bool,
+        _ onProgress: (BatchProgress) -> Bool,
         _ body: (ArraySlice<OrganizationLine>) throws(AdministrationError) -> [RecordBatch.Outcome]
     ) throws(AdministrationError) {
         var progress = BatchProgress(count: lines.count)
         while progress.done < lines.count {
-            guard goesOn(progress) else {
+            guard onProgress(progress) else {
                 summary.left = lines.count - progress.done
                 return
             }
             let part = lines[progress.done...].prefix(RecordBatch.countMax)
-            for (line, outcome) in zip(part, try body(part)) { summary.take(outcome, line) }
+            for (line, outcome) in zip(part, try body(part)) { summary.add(outcome, line) }
             progress.done += part.count
         }
-        _ = goesOn(progress)
+        _ = onProgress(progress)
     }
 }

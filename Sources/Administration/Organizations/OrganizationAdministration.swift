@@ -33,7 +33,7 @@ extension KeyAdministration {
     ) throws(AdministrationError) -> KeyRecord? {
         guard let existing else { return KeyRecord(organization: organization, owner: owner) }
         guard !existing.isRemoved else {
-            return KeyRecord(organization: organization, owner: owner, behind: existing.version)
+            return KeyRecord(organization: organization, owner: owner, after: existing.version)
         }
         guard existing.owner == owner else {
             throw AdministrationError(
@@ -80,7 +80,7 @@ extension KeyAdministration {
     /// nobody in. Where it was removed before, the gateways are asked again.
     public func removeOrganization(
         _ organization: Organization,
-        waiting: ConfirmationPolicy = .untilConfirmed
+        policy: ConfirmationPolicy = .untilConfirmed
     ) throws(AdministrationError) -> ConfirmationResult {
         try checkOperator(.removeOrganization, on: organization)
         var stored: KeyRecord?
@@ -94,7 +94,7 @@ extension KeyAdministration {
             RecordChange(before: $0, record: $0, repliedAt: clock.monotonic)
         }
         guard let settled = change ?? earlier else { throw unknown(organization) }
-        return settlement.confirmation(of: settled, waiting)
+        return confirmer.confirmation(of: settled, policy)
     }
 
     /// Makes sure that there is such an organization before anybody is asked whether to remove it.
@@ -152,7 +152,7 @@ extension KeyAdministration {
         KeyRecord(
             organization: organization,
             owner: caller.principal,
-            behind: stored.claimedVersion
+            after: stored.unauthenticatedVersion
         )
         .removed(at: clock.unix)
     }

@@ -11,7 +11,7 @@ extension KeyAdministration {
         try OwnerRule.check(.sealRecords, on: nil, owner: nil, by: caller)
         var outdated: [Organization] = []
         var faults = try RecordListing(store).visitProven(seal) { record, stored in
-            if stored.pepper(seal) != 0 { outdated.append(record.organization) }
+            if stored.pepperIndex(seal) != 0 { outdated.append(record.organization) }
         }
         var count = 0
         for organization in outdated {

@@ -46,8 +46,8 @@ extension KeyAdministration {
     /// Nothing is written of an archive that is damaged, or in which a record cannot be proven.
     public func importRecords(
         _ text: [UInt8],
-        waiting: ConfirmationPolicy,
-        goesOn: (BatchProgress) -> Bool
+        policy: ConfirmationPolicy,
+        onProgress: (BatchProgress) -> Bool
     ) throws(AdministrationError) -> (TransferSummary, ConfirmationResult) {
         try OwnerRule.check(.importRecords, on: nil, owner: nil, by: caller)
         let entries = try Self.entries(in: text)
@@ -56,7 +56,7 @@ extension KeyAdministration {
         var summary = TransferSummary()
         var changes: [RecordChange] = []
         var progress = BatchProgress(count: records.count)
-        while progress.done < records.count, goesOn(progress) {
+        while progress.done < records.count, onProgress(progress) {
             let part = records[progress.done...].prefix(RecordBatch.countMax)
             let outcomes = try batch(setsVersion: true).change(
                 part.map { record in
@@ -88,7 +88,7 @@ extension KeyAdministration {
                 "interrupted: \(Counted(records.count - progress.done, "record").were) not imported"
             )
         }
-        return (summary, settlement.confirmation(of: changes, by: clock.monotonic, waiting))
+        return (summary, confirmer.confirmation(of: changes, by: clock.monotonic, policy))
     }
 
     private static func entries(in text: [UInt8]) throws(AdministrationError)

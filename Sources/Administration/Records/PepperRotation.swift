@@ -37,7 +37,7 @@ public struct PepperRotation {
     private func begin() throws(AdministrationError) -> [String] {
         var file = try NewFile(path, mode: 0o600)
         try PepperRing.makeContents().withSpan { contents throws(AdministrationError) in
-            try file.keep(contents)
+            try file.commit(contents)
         }
         return [
             "\(path) did not exist: created a new pepper, with which no earlier key works; "
@@ -97,7 +97,7 @@ public struct PepperRotation {
             )
         }
         try Self.behindNewSecret(contents).withSpan { contents throws(AdministrationError) in
-            try file.keep(contents)
+            try file.commit(contents)
         }
         Self.keepFolder(of: path)
         return count + 1

@@ -17,7 +17,7 @@ struct RecordBatch {
         case unchanged
         case refused(AdministrationError)
 
-        fileprivate func noting(_ auditFaults: [Organization: RedisError]) -> Outcome {
+        fileprivate func including(_ auditFaults: [Organization: RedisError]) -> Outcome {
             guard case .changed(var change) = self else { return self }
             change.auditFault = auditFaults[change.record.organization]
             return .changed(change)
@@ -56,19 +56,19 @@ struct RecordBatch {
 
     /// Takes the steps, of which there are at most ``countMax``, each of another organization.
     func change(_ steps: [Step]) throws(AdministrationError) -> [Outcome] {
-        var doubtful: [Organization: RecordChange] = [:]
-        var hasBeenInDoubt = false
+        var uncertain: [Organization: RecordChange] = [:]
+        var wasUncertain = false
         for _ in 0..<Self.attemptsMax {
-            let outcomes = try outcomes(steps, doubtful, hasBeenInDoubt)
-            let changes = outcomes.compactMap { $0.pending }
+            let outcomes = try outcomes(steps, uncertain, wasUncertain)
+            let changes = outcomes.compactMap { $0.change }
             switch try write(changes, steps) {
             case .written(let auditFaults):
-                return outcomes.map { $0.settled.noting(auditFaults) }
-            case .overtaken: doubtful = [:]
+                return outcomes.map { $0.outcome.including(auditFaults) }
+            case .overtaken: uncertain = [:]
             case .unknown(let reason):
-                guard !hasBeenInDoubt else { throw Self.unconfirmed(reason) }
-                hasBeenInDoubt = true
-                doubtful = Dictionary(
+                guard !wasUncertain else { throw Self.unconfirmed(reason) }
+                wasUncertain = true
+                uncertain = Dictionary(
                     uniqueKeysWithValues: changes.map { ($0.record.organization, $0) }
                 )
                 channel.renew()
@@ -93,9 +93,9 @@ struct RecordBatch {
 extension RecordBatch {
     /// What becomes of a record, once the transaction is through.
     private struct Plan {
-        let settled: Outcome
+        let outcome: Outcome
         /// What has to be written for it.
-        let pending: RecordChange?
+        let change: RecordChange?
     }
 
     private enum Attempt {
@@ -108,8 +108,8 @@ extension RecordBatch {
     /// Reads the records and watches them, so that the transaction fails where one changes.
     private func outcomes(
         _ steps: [Step],
-        _ doubtful: [Organization: RecordChange],
-        _ hasBeenInDoubt: Bool
+        _ uncertain: [Organization: RecordChange],
+        _ wasUncertain: Bool
     ) throws(AdministrationError) -> [Plan] {
         let locators = steps.map(\.organization.locator)
         let replies: [RedisReply]
@@ -118,28 +118,28 @@ extension RecordBatch {
                 [KeyCommands.watch(locators)] + locators.map { KeyCommands.read($0) }
             )
         } catch {
-            guard hasBeenInDoubt else { throw error }
+            guard wasUncertain else { throw error }
             throw Self.unconfirmed(error.message)
         }
         if let error = replies[0].failure { throw AdministrationError(error) }
         return zip(steps, replies.dropFirst()).map { step, reply in
-            plan(step, reply, doubtful[step.organization])
+            plan(step, reply, uncertain[step.organization])
         }
     }
 
-    private func plan(_ step: Step, _ reply: RedisReply, _ doubtful: RecordChange?) -> Plan {
+    private func plan(_ step: Step, _ reply: RedisReply, _ uncertain: RecordChange?) -> Plan {
         do throws(AdministrationError) {
             let stored = try store.record(reply, step.organization)
-            if let doubtful, stored == doubtful.record {
-                return Plan(settled: .changed(doubtful), pending: nil)
+            if let uncertain, stored == uncertain.record {
+                return Plan(outcome: .changed(uncertain), change: nil)
             }
             guard let next = try step.successor(stored) else {
-                return Plan(settled: .unchanged, pending: nil)
+                return Plan(outcome: .unchanged, change: nil)
             }
             let change = RecordChange(before: stored, record: next, repliedAt: clock.monotonic)
-            return Plan(settled: .changed(change), pending: change)
+            return Plan(outcome: .changed(change), change: change)
         } catch {
-            return Plan(settled: .refused(error), pending: nil)
+            return Plan(outcome: .refused(error), change: nil)
         }
     }
 
@@ -197,7 +197,7 @@ extension RecordBatch {
             switch WriteOutcome(.array(part), version: version) {
             case .written: break
             case .unaudited(let error): auditFaults[change.record.organization] = error
-            case .overtaken, .refused, .unknown:
+            case .conflict, .refused, .unknown:
                 return .unknown("the store did not confirm the whole change")
             }
         }

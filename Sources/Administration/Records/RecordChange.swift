@@ -29,7 +29,7 @@ struct RecordChange {
     /// Whether what is stored now bears the change out: it is what was written, or what others made
     /// of it later; and no key that the change ended is in it. A record that is gone bears nothing
     /// out: nothing of ours removes one, so the store has lost what it had, the list of gateways too.
-    func isBorneOut(by stored: KeyRecord?) -> Bool {
+    func isReflected(in stored: KeyRecord?) -> Bool {
         guard let stored else { return false }
         if stored == record || stored.key == nil && record.key == nil { return true }
         return record.version < stored.version && !stored.verifiers.contains(where: hasEnded)

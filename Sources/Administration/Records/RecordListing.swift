@@ -42,7 +42,7 @@ struct RecordListing {
             let page = try store.read([command])[0]
             let locators: [Locator]
             do throws(RedisError) {
-                locators = try scan.take(page)
+                locators = try scan.receive(page)
             } catch {
                 throw AdministrationError(
                     error.code == "NOPERM" ? .notPermitted : .store,

@@ -64,11 +64,11 @@ final class RecordStore {
         unproven: ((Organization, StoredRecord) -> KeyRecord)? = nil,
         _ successor: (KeyRecord?) throws(AdministrationError) -> KeyRecord?
     ) throws(AdministrationError) -> RecordChange? {
-        var doubtful: (before: KeyRecord?, record: KeyRecord)?
+        var uncertain: (before: KeyRecord?, record: KeyRecord)?
         for _ in 0..<Self.attemptsMax {
-            let (stored, claim) = try watch(organization, doubtful?.record, unproven != nil)
-            if let doubtful, stored == doubtful.record {
-                return change(from: doubtful.before, to: doubtful.record)
+            let (stored, claim) = try watch(organization, uncertain?.record, unproven != nil)
+            if let uncertain, stored == uncertain.record {
+                return change(from: uncertain.before, to: uncertain.record)
             }
             let next: KeyRecord? =
                 if let claim, let unproven {
@@ -82,13 +82,13 @@ final class RecordStore {
                 return change(from: stored, to: next, auditFault: auditFault)
             case .overtaken: break
             case .unknown(let reason):
-                guard doubtful == nil else { throw Self.unconfirmed(organization, reason) }
-                doubtful = (stored, next)
+                guard uncertain == nil else { throw Self.unconfirmed(organization, reason) }
+                uncertain = (stored, next)
                 channel.renew()
             }
         }
         let reason = "other commands keep changing the record of \(organization)"
-        guard doubtful == nil else { throw Self.unconfirmed(organization, reason) }
+        guard uncertain == nil else { throw Self.unconfirmed(organization, reason) }
         throw AdministrationError(.store, "\(reason); nothing was done: try again")
     }
 
@@ -128,13 +128,14 @@ extension RecordStore {
     ///   - mayLackProof: Whether a record will do of which nothing can be proven.
     private func watch(
         _ organization: Organization,
-        _ doubtful: KeyRecord?,
+        _ uncertain: KeyRecord?,
         _ mayLackProof: Bool
     ) throws(AdministrationError) -> Watched {
-        guard let doubtful else { return try watch(organization, mayLackProof) }
+        guard let uncertain else { return try watch(organization, mayLackProof) }
         do throws(AdministrationError) {
             let watched = try watch(organization, mayLackProof)
-            if let stored = watched.record, stored.version > doubtful.version, stored != doubtful {
+            if let stored = watched.record, stored.version > uncertain.version, stored != uncertain
+            {
                 throw AdministrationError(.data, "the record has been changed again since")
             }
             return watched
@@ -188,7 +189,7 @@ extension RecordStore {
         switch WriteOutcome(replies.last ?? .null, version: setsVersion ? nil : record.version) {
         case .written: return .written(auditFault: nil)
         case .unaudited(let error): return .written(auditFault: error)
-        case .overtaken: return .overtaken
+        case .conflict: return .overtaken
         case .refused(let error): throw AdministrationError(error)
         case .unknown: return .unknown("the store did not confirm the whole change")
         }

@@ -11,15 +11,15 @@ struct FolderWalk {
         case unreadable(String, errno: Int32)
     }
 
-    private var waiting: [(path: String, isNamed: Bool)]
+    private var pending: [(path: String, isNamed: Bool)]
 
     init(_ path: String) {
-        waiting = [(path, true)]
+        pending = [(path, true)]
     }
 
     /// The next file or repository; `nil` at the end.
     mutating func next() -> Entry? {
-        while let (path, isNamed) = waiting.popLast() {
+        while let (path, isNamed) = pending.popLast() {
             var status = stat()
             guard (isNamed ? stat(path, &status) : lstat(path, &status)) == 0 else {
                 return .unreadable(path, errno: errno)
@@ -48,7 +48,7 @@ struct FolderWalk {
         let isBare = Set(["HEAD", "objects", "refs"]).isSubset(of: names)
         if isBare { names.removeAll { $0 == "objects" } }
         let base = path.hasSuffix("/") ? path : path + "/"
-        waiting += names.sorted(by: >).map { (base + $0, false) }
+        pending += names.sorted(by: >).map { (base + $0, false) }
         return isBare || names.contains(".git") ? .repository(path) : nil
     }
 }

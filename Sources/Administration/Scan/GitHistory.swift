@@ -48,17 +48,17 @@ struct GitHistory {
 
     /// Hands over each object, and its contents piece by piece. Returns why that could not be done.
     func read(
-        _ begin: (Object) -> Void,
-        _ take: (UnsafeRawBufferPointer) -> Void
+        _ onObject: (Object) -> Void,
+        _ onContents: (UnsafeRawBufferPointer) -> Void
     ) -> String? {
-        read(Self.history, begin, take)
-            ?? read(Self.index, { begin(Object(commit: nil, path: $0.path)) }, take)
+        read(Self.history, onObject, onContents)
+            ?? read(Self.index, { onObject(Object(commit: nil, path: $0.path)) }, onContents)
     }
 
     private func read(
         _ range: [String],
-        _ begin: (Object) -> Void,
-        _ take: (UnsafeRawBufferPointer) -> Void
+        _ onObject: (Object) -> Void,
+        _ onContents: (UnsafeRawBufferPointer) -> Void
     ) -> String? {
         guard let list = git(["rev-list"] + range),
             let contents = git("cat-file", "--batch", takesInput: true)
@@ -77,7 +77,7 @@ struct GitHistory {
             guard !batch.isEmpty else { break }
             let request = batch.map { "\($0.id)\n" }.joined()
             guard let input = contents.input, Output.write(Array(request.utf8).span, to: input),
-                batch.allSatisfy({ read($0.object, objects, begin, take) })
+                batch.allSatisfy({ read($0.object, objects, onObject, onContents) })
             else { return "git does not return its contents" }
         }
         return list.wait() && contents.wait() ? nil : "git could not read all of it"
@@ -100,16 +100,16 @@ struct GitHistory {
     private func read(
         _ object: Object,
         _ reader: PieceReader,
-        _ begin: (Object) -> Void,
-        _ take: (UnsafeRawBufferPointer) -> Void
+        _ onObject: (Object) -> Void,
+        _ onContents: (UnsafeRawBufferPointer) -> Void
     ) -> Bool {
         let words = reader.line()?.split(separator: " ") ?? []
         guard words.count == 3, let length = Int(words[2]) else { return words.last == "missing" }
         let isTree = words[1] == "tree"
         if !isTree {
             let isFile = words[1] == "blob" && object.path != nil
-            begin(isFile ? object : Object(commit: String(words[0]), path: nil))
+            onObject(isFile ? object : Object(commit: String(words[0]), path: nil))
         }
-        return reader.read(length) { if !isTree { take($0) } } && reader.line() == ""
+        return reader.read(length) { if !isTree { onContents($0) } } && reader.line() == ""
     }
 }

@@ -13,14 +13,14 @@ public final class KeyScan {
         case never
     }
 
-    private let judge: KeyClassifier
+    private let classifier: KeyClassifier
     private let history: History
     private let report: (ScanFinding) -> Void
     private let note: (String) -> Void
 
     /// Keys and files of commits that were told of, as hashes: a key stays in a file for many
     /// commits.
-    private var told: Set<Int> = []
+    private var reported: Set<Int> = []
 
     /// Repositories whose history was searched: work trees share one.
     private var searched: Set<String> = []
@@ -32,12 +32,12 @@ public final class KeyScan {
     public private(set) var isComplete = true
 
     init(
-        judge: KeyClassifier,
+        classifier: KeyClassifier,
         history: History,
         note: @escaping (String) -> Void,
         report: @escaping (ScanFinding) -> Void
     ) {
-        self.judge = judge
+        self.classifier = classifier
         self.history = history
         self.note = note
         self.report = report
@@ -54,7 +54,7 @@ public final class KeyScan {
         report: @escaping (ScanFinding) -> Void
     ) {
         self.init(
-            judge: KeyClassifier(configurationFile: configurationFile, note: note),
+            classifier: KeyClassifier(configurationFile: configurationFile, note: note),
             history: history,
             note: note,
             report: report
@@ -71,7 +71,7 @@ public final class KeyScan {
             case .file(let file): searchFile(file)
             case .repository(let folder):
                 if history != .never { searchHistory(of: folder) }
-            case .unreadable(let path, let number): lack(path, number)
+            case .unreadable(let path, let number): fail(path, number)
             }
         }
     }
@@ -79,7 +79,7 @@ public final class KeyScan {
     private func searchFile(_ path: String) {
         searchName(path, .file(path))
         let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY)
-        guard descriptor >= 0 else { return lack(path, errno) }
+        guard descriptor >= 0 else { return fail(path, errno) }
         defer { close(descriptor) }
         search(descriptor, .file(path))
     }
@@ -87,8 +87,8 @@ public final class KeyScan {
     private func search(_ descriptor: Int32, _ place: ScanPlace) {
         let reader = PieceReader(descriptor)
         var stream = KeyStream()
-        reader.readAll { take($0, &stream, place) }
-        if let fault = reader.fault { lack(place.path ?? "", fault) }
+        reader.readAll { search($0, &stream, place) }
+        if let fault = reader.fault { fail(place.path ?? "", fault) }
     }
 
     private func searchHistory(of folder: String) {
@@ -103,34 +103,34 @@ public final class KeyScan {
             stream = KeyStream()
             if let path = object.path { searchName(path, place) }
         } _: {
-            take($0, &stream, place)
+            search($0, &stream, place)
         }
-        if let fault { lack("the history of \(folder)", fault) }
+        if let fault { fail("the history of \(folder)", fault) }
     }
 
     /// The name of a file may hold a key as well.
     private func searchName(_ path: String, _ place: ScanPlace) {
         var stream = KeyStream()
         Array(path.utf8).withUnsafeBytes { path in
-            stream.take(path) { match, _, text in tell(match, 0, text, place) }
+            stream.search(path) { match, _, text in report(match, 0, text, place) }
         }
     }
 
-    private func take(
+    private func search(
         _ piece: UnsafeRawBufferPointer,
         _ stream: inout KeyStream,
         _ place: ScanPlace
     ) {
-        stream.take(piece) { match, line, text in tell(match, line, text, place) }
+        stream.search(piece) { match, line, text in report(match, line, text, place) }
     }
 
-    private func tell(
+    private func report(
         _ match: KeySearch.Match,
         _ line: Int,
         _ text: UnsafeRawBufferPointer,
         _ place: ScanPlace
     ) {
-        guard isNews(text, place) else { return }
+        guard isFirstSighting(text, place) else { return }
         count += 1
         let key = text.bindMemory(to: UInt8.self)
         report(
@@ -139,25 +139,25 @@ public final class KeyScan {
                 line: line,
                 prefix: String(decoding: match.prefix.ascii, as: UTF8.self),
                 locator: match.locator,
-                verdict: judge.verdict(on: key.span, prefix: match.prefix)
+                verdict: classifier.verdict(on: key.span, prefix: match.prefix)
             )
         )
     }
 
-    private func isNews(_ text: UnsafeRawBufferPointer, _ place: ScanPlace) -> Bool {
+    private func isFirstSighting(_ text: UnsafeRawBufferPointer, _ place: ScanPlace) -> Bool {
         guard let repository = place.repository else { return true }
         var hasher = Hasher()
         hasher.combine(bytes: text)
         hasher.combine(repository)
         hasher.combine(place.path)
-        return told.insert(hasher.finalize()).inserted
+        return reported.insert(hasher.finalize()).inserted
     }
 
-    private func lack(_ path: String, _ number: Int32) {
-        lack(path, String(cString: strerror(number)))
+    private func fail(_ path: String, _ number: Int32) {
+        fail(path, String(cString: strerror(number)))
     }
 
-    private func lack(_ subject: String, _ reason: String) {
+    private func fail(_ subject: String, _ reason: String) {
         isComplete = false
         note("\(subject) could not be searched: \(reason)")
     }

@@ -12,7 +12,7 @@ struct KeyStream {
     private var lines = 0
 
     /// Takes the next piece and hands over each key that ends in it.
-    mutating func take<Failure: Error>(
+    mutating func search<Failure: Error>(
         _ piece: UnsafeRawBufferPointer,
         _ body: (KeySearch.Match, Int, UnsafeRawBufferPointer) throws(Failure) -> Void
     ) throws(Failure) {

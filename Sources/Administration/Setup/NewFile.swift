@@ -7,7 +7,7 @@ public struct NewFile: ~Copyable {
     private let path: String
     private let temporary: String?
     private let descriptor: Int32
-    private var isKept = false
+    private var isCommitted = false
 
     /// Makes an empty file. Fails where there is one of that name, or a link, unless it is to be
     /// replaced.
@@ -43,7 +43,7 @@ public struct NewFile: ~Copyable {
     deinit {
         guard descriptor >= 0 else { return }
         close(descriptor)
-        if !isKept { unlink(temporary ?? path) }
+        if !isCommitted { unlink(temporary ?? path) }
     }
 
     /// Makes sure that so many bytes will fit, before anything is done that depends on it.
@@ -64,7 +64,7 @@ public struct NewFile: ~Copyable {
     }
 
     /// Writes the whole contents, waits until they are on the disk, and keeps the file.
-    public mutating func keep(_ contents: Span<UInt8>) throws(AdministrationError) {
+    public mutating func commit(_ contents: Span<UInt8>) throws(AdministrationError) {
         guard Output.write(contents, to: descriptor),
             ftruncate(descriptor, off_t(contents.count)) == 0, fsync(descriptor) == 0,
             temporary.map({ rename($0, path) == 0 }) ?? true
@@ -74,7 +74,7 @@ public struct NewFile: ~Copyable {
                 "\(path) could not be written: \(String(cString: strerror(errno)))"
             )
         }
-        isKept = true
+        isCommitted = true
     }
 }
 

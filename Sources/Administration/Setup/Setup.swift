@@ -41,11 +41,11 @@ public struct Setup {
             var pepper = try NewFile(pepperFile, mode: 0o600)
             let contents = PepperRing.makeContents()
             try contents.withSpan { contents throws(AdministrationError) in
-                try pepper.keep(contents)
+                try pepper.commit(contents)
             }
         }
         var configuration = try NewFile(configurationFile, mode: 0o644)
-        try configuration.keep(Array(text.utf8).span)
+        try configuration.commit(Array(text.utf8).span)
         return [
             hadPepper
                 ? "kept the existing \(pepperFile)"

@@ -57,13 +57,13 @@ extension KeyAdministration {
         _ organization: Organization,
         isThere: Bool
     ) -> AdministrationError {
-        guard suggestsNames, !caller.isOperator || !isThere, caller.mayActAsNamed,
+        guard suggestsNames, !caller.isOperator || !isThere, caller.mayActAsPrincipal,
             error.kind == .data || error.kind == .notPermitted
         else { return error }
         var names: [String] = []
         // Where the store does not list them, there is no suggestion.
         try? RecordListing(store).visit { locator, reply in
-            guard let stored = try? StoredRecord(reply), let name = stored.claimedName,
+            guard let stored = try? StoredRecord(reply), let name = stored.unauthenticatedName,
                 Suggestion.distance(to: organization.name, of: name) != nil,
                 let record = try? stored.record(at: locator, seal: seal), !record.isRemoved,
                 caller.isOperator || record.owner == caller.principal

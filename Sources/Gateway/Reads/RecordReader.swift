@@ -48,7 +48,7 @@ struct RecordReader: ~Copyable {
     func record(_ reply: RedisReply, at locator: Locator) throws(RecordFault) -> Record {
         let stored = try StoredRecord(reply)
         let record = try stored.activeRecord(at: locator, seal: seal)
-        let version = record?.version ?? stored.provenVersion(at: locator, seal: seal)
+        let version = record?.version ?? stored.authenticatedVersion(at: locator, seal: seal)
         if let version, version < cache.version(of: locator) { throw .outdated }
         let keys = record.flatMap { AcceptedKeys($0) }
         let stamp = storesStamps && keys != nil ? stored.stamp : nil

@@ -22,13 +22,13 @@ struct BulkGenerate {
                 yes: command.yes
             )
         }
-        try Interruption.heldBack { () throws(AdministrationError) in
+        try Interruption.deferred { () throws(AdministrationError) in
             let (summary, confirmation) = try run(administration)
             Terminal.say(
                 "Generated \(summary.changed); \(summary.unchanged) already had a key.\(expiry)"
             )
-            let failure = command.many.tell(summary)
-            try tell(confirmation)
+            let failure = command.bulk.report(summary)
+            try report(confirmation)
             if let failure { throw failure }
         }
     }
@@ -51,32 +51,32 @@ struct BulkGenerate {
     private func run(_ administration: KeyAdministration) throws(AdministrationError)
         -> (BatchSummary, ConfirmationResult)
     {
-        try command.many.run("Generated") {
-            goesOn throws(AdministrationError) -> (BatchSummary, ConfirmationResult) in
-            try command.waiting.run { waiting throws(AdministrationError) in
+        try command.bulk.run("Generated") {
+            onProgress throws(AdministrationError) -> (BatchSummary, ConfirmationResult) in
+            try command.confirmationOptions.run { policy throws(AdministrationError) in
                 try administration.generateKeys(
                     lines,
                     isReplacing: command.replace,
                     spans: command.terms.spans,
-                    waiting: waiting,
+                    policy: policy,
                     deliver: { text throws(AdministrationError) in
                         guard Output.write(text, to: STDOUT_FILENO) else {
                             throw AdministrationError(.output, String(cString: strerror(errno)))
                         }
                     },
-                    goesOn: goesOn
+                    onProgress: onProgress
                 )
             }
         }
     }
 
-    private func tell(_ confirmation: ConfirmationResult) throws(AdministrationError) {
+    private func report(_ confirmation: ConfirmationResult) throws(AdministrationError) {
         switch confirmation {
-        case .confirmed(_, let answer): Terminal.say(ConfirmationText.notes(answer))
+        case .confirmed(_, let outcome): Terminal.say(ConfirmationText.notes(outcome))
         case .notAwaited: break
-        case .unconfirmed(let doubt):
-            throw ConfirmationText.doubt(
-                doubt,
+        case .unconfirmed(let uncertainty):
+            throw ConfirmationText.error(
+                for: uncertainty,
                 change: "the keys were generated",
                 key: "the previous keys",
                 remedy: "check each with \"latchkey verify\""

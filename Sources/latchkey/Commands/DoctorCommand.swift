@@ -48,7 +48,7 @@ struct DoctorCommand: LatchkeyCommand {
         do throws(AdministrationError) {
             try Terminal.write(text)
         } catch {
-            throw error.told()
+            throw error.reported()
         }
     }
 }

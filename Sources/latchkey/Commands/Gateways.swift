@@ -20,10 +20,10 @@ struct Gateways: LatchkeyCommand {
     @OptionGroup var configurationOption: ConfigurationOption
 
     func perform() throws(AdministrationError) {
-        let fleet = try Membership(of: try Configuration(file: configurationOption.file))
-        for name in fleet.unreadable {
+        let membership = try Membership(of: try Configuration(file: configurationOption.file))
+        for name in membership.unreadable {
             Terminal.say("latchkey: member \(name) of latchkey:gateways cannot be read")
         }
-        try Terminal.write(json ? WorkerTable.json(fleet) : WorkerTable.text(fleet))
+        try Terminal.write(json ? WorkerTable.json(membership) : WorkerTable.text(membership))
     }
 }

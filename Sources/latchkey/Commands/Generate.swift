@@ -51,22 +51,22 @@ struct Generate: LatchkeyCommand {
     @Flag(help: "Replace that file if it exists.")
     var force = false
 
-    @OptionGroup var many: BulkOption
+    @OptionGroup var bulk: BulkOption
 
     @Flag(help: "With --from: also replace existing keys.")
     var replace = false
 
-    @OptionGroup var waiting: ConfirmationOptions
+    @OptionGroup var confirmationOptions: ConfirmationOptions
 
     @OptionGroup var options: CallerOptions
 
     func validate() throws {
         if force, output == nil { throw ValidationError("--force requires --output FILE") }
-        if replace, many.path == nil { throw ValidationError("--replace requires --from FILE") }
-        guard (organization == nil) != (many.path == nil) else {
+        if replace, bulk.path == nil { throw ValidationError("--replace requires --from FILE") }
+        guard (organization == nil) != (bulk.path == nil) else {
             throw ValidationError("Name an organization, or a file with --from.")
         }
-        if many.path != nil, output != nil || options.principal != nil {
+        if bulk.path != nil, output != nil || options.principal != nil {
             throw ValidationError(
                 "With --from, the file says who acts, and keys go to standard output: "
                     + "no --as, no --output."
@@ -78,7 +78,7 @@ struct Generate: LatchkeyCommand {
     var file: String? { output == "-" ? nil : output }
 
     func perform() throws(AdministrationError) {
-        if let lines = try many.lines() {
+        if let lines = try bulk.lines() {
             try BulkGenerate(lines, self).generate()
         } else if let organization {
             try SingleGeneration(organization, self).generate()

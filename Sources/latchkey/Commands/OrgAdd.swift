@@ -21,20 +21,20 @@ struct OrgAdd: LatchkeyCommand {
     )
     var owner: Principal?
 
-    @OptionGroup var many: BulkOption
+    @OptionGroup var bulk: BulkOption
 
     @OptionGroup var options: CallerOptions
 
     func validate() throws {
         let isOne = name != nil && owner != nil
         let isNone = name == nil && owner == nil
-        guard many.path == nil ? isOne : isNone else {
+        guard bulk.path == nil ? isOne : isNone else {
             throw ValidationError("Name an organization and its --owner, or a file with --from.")
         }
     }
 
     func perform() throws(AdministrationError) {
-        if let lines = try many.lines() { return try add(lines) }
+        if let lines = try bulk.lines() { return try add(lines) }
         guard let name, let owner else { return }
         let isNew = try options.administration().addOrganization(name, owner: owner)
         Terminal.say(
@@ -46,14 +46,14 @@ struct OrgAdd: LatchkeyCommand {
 
     private func add(_ lines: [OrganizationLine]) throws(AdministrationError) {
         let administration = try options.administration()
-        try Interruption.heldBack { () throws(AdministrationError) in
-            let summary = try many.run("Added") { goesOn throws(AdministrationError) in
-                try administration.addOrganizations(lines, goesOn: goesOn)
+        try Interruption.deferred { () throws(AdministrationError) in
+            let summary = try bulk.run("Added") { onProgress throws(AdministrationError) in
+                try administration.addOrganizations(lines, onProgress: onProgress)
             }
             Terminal.say(
                 "Added \(summary.changed); \(summary.unchanged) already existed."
             )
-            if let failure = many.tell(summary) { throw failure }
+            if let failure = bulk.report(summary) { throw failure }
         }
     }
 }

@@ -22,23 +22,23 @@ struct OrgRemove: LatchkeyCommand {
     @Flag(help: "Do not ask.")
     var yes = false
 
-    @OptionGroup var waiting: ConfirmationOptions
+    @OptionGroup var confirmationOptions: ConfirmationOptions
 
     @OptionGroup var options: CallerOptions
 
     func perform() throws(AdministrationError) {
-        Interruption.changesNothing()
+        Interruption.reportNothingDone()
         let administration = try options.administration()
         let isThere = try administration.checkRemovable(name)
         try Terminal.confirm(
             "This removes \(name), and permanently deletes its key, if it has one.",
             yes: yes || !isThere
         )
-        try Interruption.heldBack { () throws(AdministrationError) in
-            let confirmation = try waiting.run { waiting throws(AdministrationError) in
-                try administration.removeOrganization(name, waiting: waiting)
+        try Interruption.deferred { () throws(AdministrationError) in
+            let confirmation = try confirmationOptions.run { policy throws(AdministrationError) in
+                try administration.removeOrganization(name, policy: policy)
             }
-            try ConfirmationText.tell(confirmation, of: ending(isThere))
+            try ConfirmationText.report(confirmation, of: ending(isThere))
         }
     }
 

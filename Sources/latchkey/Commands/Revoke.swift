@@ -27,12 +27,12 @@ struct Revoke: LatchkeyCommand {
     @Flag(help: "Do not ask.")
     var yes = false
 
-    @OptionGroup var waiting: ConfirmationOptions
+    @OptionGroup var confirmationOptions: ConfirmationOptions
 
     @OptionGroup var options: CallerOptions
 
     func perform() throws(AdministrationError) {
-        Interruption.changesNothing()
+        Interruption.reportNothingDone()
         let configuration = try Configuration(file: options.configurationOption.file)
         let caller = try options.caller(configuration)
         if let revocation = try PepperlessRevocation(configuration, caller: caller) {
@@ -46,19 +46,19 @@ struct Revoke: LatchkeyCommand {
         let status = try administration.status(
             of: organization,
             for: .revoke,
-            asksGateways: !yes
+            collectsUses: !yes
         )
         if status.record.key != nil, !yes {
-            let warning = ImpactPrompt(status, workers: administration.workers())
-            try Terminal.confirm(warning.revoking, yes: false)
+            let prompt = ImpactPrompt(status, workers: administration.workers())
+            try Terminal.confirm(prompt.revoking, yes: false)
         }
-        try settle(hadKey: status.record.key != nil) { waiting throws(AdministrationError) in
-            try administration.revoke(organization, asIn: yes ? nil : status, waiting: waiting)
+        try run(hadKey: status.record.key != nil) { policy throws(AdministrationError) in
+            try administration.revoke(organization, asIn: yes ? nil : status, policy: policy)
         }
     }
 
     private func revoke(_ revocation: PepperlessRevocation) throws(AdministrationError) {
-        let lastUse = try revocation.lastUse(of: organization, asksGateways: !yes)
+        let lastUse = try revocation.lastUse(of: organization, collectsUses: !yes)
         Terminal.say("latchkey: \(revocation.reason). Revoking anyway, without proof.")
         if let lastUse {
             let text = TimeText.lastUse(lastUse)
@@ -67,31 +67,31 @@ struct Revoke: LatchkeyCommand {
                 yes: yes
             )
         }
-        try settle(hadKey: lastUse != nil) { waiting throws(AdministrationError) in
-            try revocation.revoke(organization, waiting: waiting)
+        try run(hadKey: lastUse != nil) { policy throws(AdministrationError) in
+            try revocation.revoke(organization, policy: policy)
         }
     }
 
-    private func settle(
+    private func run(
         hadKey: Bool,
         _ revoke: (ConfirmationPolicy) throws(AdministrationError) -> ConfirmationResult?
     ) throws(AdministrationError) {
-        try Interruption.heldBack { () throws(AdministrationError) in
-            try tell(try waiting.run(revoke), hadKey: hadKey)
+        try Interruption.deferred { () throws(AdministrationError) in
+            try report(try confirmationOptions.run(revoke), hadKey: hadKey)
         }
     }
 
-    private func tell(_ confirmation: ConfirmationResult?, hadKey: Bool)
+    private func report(_ confirmation: ConfirmationResult?, hadKey: Bool)
         throws(AdministrationError)
     {
         switch confirmation {
         case nil: Terminal.say("\(organization) has no key: nothing to revoke.")
-        case .confirmed(_, let answer) where !hadKey:
-            Terminal.say(ConfirmationText.notes(answer))
+        case .confirmed(_, let outcome) where !hadKey:
+            Terminal.say(ConfirmationText.notes(outcome))
             Terminal.say("\(organization) has no key: nothing to revoke.")
         case .notAwaited where !hadKey:
             Terminal.say("\(organization) has no key: nothing to revoke.")
-        case let confirmation?: try ConfirmationText.tell(confirmation, of: ending)
+        case let confirmation?: try ConfirmationText.report(confirmation, of: ending)
         }
     }
 

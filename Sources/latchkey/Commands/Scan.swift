@@ -43,7 +43,7 @@ struct Scan: LatchkeyCommand {
             configurationFile: configurationOption.file,
             history: git.map { $0 ? .always : .never } ?? .whereThereIsOne,
             note: { Terminal.say("latchkey: \(ScanReport.printable($0))") },
-            report: report.tell
+            report: report.add
         )
         for path in paths { scan.search(path) }
         try report.end()

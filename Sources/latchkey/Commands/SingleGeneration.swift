@@ -14,18 +14,18 @@ struct SingleGeneration {
     }
 
     func generate() throws(AdministrationError) {
-        Interruption.changesNothing()
+        Interruption.reportNothingDone()
         let administration = try command.options.administration()
         let status = try administration.status(
             of: organization,
             for: .generate,
-            asksGateways: !command.yes
+            collectsUses: !command.yes
         )
         if status.record.key != nil, !command.yes {
-            let warning = ImpactPrompt(status, workers: administration.workers())
-            try Terminal.confirm(warning.replacing(command.terms), yes: false)
+            let prompt = ImpactPrompt(status, workers: administration.workers())
+            try Terminal.confirm(prompt.replacing(command.terms), yes: false)
         }
-        try Interruption.heldBack { () throws(AdministrationError) in
+        try Interruption.deferred { () throws(AdministrationError) in
             try replace(administration, status)
         }
     }
@@ -36,16 +36,16 @@ struct SingleGeneration {
         if let output = command.file {
             var file = try NewFile(output, mode: 0o600, isReplacing: command.force)
             try file.reserve(KeyMint.lengthMax)
-            try hand(over: try generate(administration, replacing: status), status) {
+            try deliver(try generate(administration, replacing: status), status) {
                 key throws(AdministrationError) in
-                try key.withSpan { key throws(AdministrationError) in try file.keep(key) }
+                try key.withSpan { key throws(AdministrationError) in try file.commit(key) }
                 Terminal.say("The key is in \(output), readable only by you.")
             }
         } else {
             guard Output.isOpen(STDOUT_FILENO) else {
                 throw AdministrationError(.output, "standard output is closed; nothing was done")
             }
-            try hand(over: try generate(administration, replacing: status), status) {
+            try deliver(try generate(administration, replacing: status), status) {
                 key throws(AdministrationError) in try show(key)
             }
         }
@@ -55,13 +55,13 @@ struct SingleGeneration {
         _ administration: KeyAdministration,
         replacing status: KeyStatus
     ) throws(AdministrationError) -> GeneratedKey {
-        try command.waiting.run { waiting throws(AdministrationError) in
+        try command.confirmationOptions.run { policy throws(AdministrationError) in
             try administration.generate(
                 for: organization,
                 replacing: command.yes ? nil : status,
                 expiresInMilliseconds: command.terms.expiresIn?.milliseconds,
                 graceMilliseconds: command.terms.grace?.milliseconds ?? 0,
-                waiting: waiting
+                policy: policy
             )
         }
     }
@@ -82,20 +82,20 @@ struct SingleGeneration {
     }
 
     /// Hands the key over whatever is known of it, and only then tells what is not known.
-    private func hand(
-        over key: borrowing GeneratedKey,
+    private func deliver(
+        _ key: borrowing GeneratedKey,
         _ status: KeyStatus,
         _ write: (borrowing SecretBytes) throws(AdministrationError) -> Void
     ) throws(AdministrationError) {
-        try deliver(key.text, hadKey: status.record.key != nil, write)
+        try handOver(key.text, hadKey: status.record.key != nil, write)
         Terminal.say(Self.times(of: key.record))
         switch key.confirmation {
-        case .confirmed(_, let answer): Terminal.say(ConfirmationText.notes(answer))
+        case .confirmed(_, let outcome): Terminal.say(ConfirmationText.notes(outcome))
         case .notAwaited:
             Terminal.say(ConfirmationText.notAwaited)
-        case .unconfirmed(let doubt):
-            throw ConfirmationText.doubt(
-                doubt,
+        case .unconfirmed(let uncertainty):
+            throw ConfirmationText.error(
+                for: uncertainty,
                 change: "\(organization) has a new key",
                 key: "the previous key",
                 remedy: "generate another"
@@ -114,7 +114,7 @@ struct SingleGeneration {
     }
 
     /// From here on the key is active: whatever fails now has to be told as such.
-    private func deliver(
+    private func handOver(
         _ key: borrowing SecretBytes,
         hadKey: Bool,
         _ write: (borrowing SecretBytes) throws(AdministrationError) -> Void

@@ -53,23 +53,23 @@ struct Import: LatchkeyCommand {
     @Argument(help: "The file (- for standard input).", completion: .file())
     var file: String
 
-    @OptionGroup var waiting: ConfirmationOptions
+    @OptionGroup var confirmationOptions: ConfirmationOptions
 
     @OptionGroup var options: CallerOptions
 
     func perform() throws(AdministrationError) {
         let administration = try options.administration()
         let text = try InputFile.read(file)
-        try Interruption.heldBack { () throws(AdministrationError) in
+        try Interruption.deferred { () throws(AdministrationError) in
             let (summary, confirmation) = try run(administration, text)
             Terminal.say(
                 "Imported \(Counted(summary.written, "record")); "
                     + "\(Counted(summary.left).were) left unchanged."
             )
             Terminal.say(summary.faults.map { "latchkey: \($0)" })
-            if case .unconfirmed(let doubt) = confirmation {
-                throw ConfirmationText.doubt(
-                    doubt,
+            if case .unconfirmed(let uncertainty) = confirmation {
+                throw ConfirmationText.error(
+                    for: uncertainty,
                     change: "the records were imported",
                     key: "earlier keys",
                     remedy: "import them again"
@@ -86,8 +86,8 @@ struct Import: LatchkeyCommand {
     {
         let line = ProgressLine()
         defer { line.erase() }
-        return try waiting.run { waiting throws(AdministrationError) in
-            try administration.importRecords(text, waiting: waiting) { progress in
+        return try confirmationOptions.run { policy throws(AdministrationError) in
+            try administration.importRecords(text, policy: policy) { progress in
                 line.show(progress, "Imported")
                 return !Interruption.isPending
             }

@@ -37,7 +37,7 @@ struct BulkOption: ParsableArguments {
     }
 
     /// Tells what was refused or left. Returns what the command ends with, where anything was.
-    func tell(_ summary: BatchSummary) -> AdministrationError? {
+    func report(_ summary: BatchSummary) -> AdministrationError? {
         for refusal in summary.refusals.prefix(Self.refusalsMax) {
             Terminal.say("latchkey: \(name):\(refusal.line.number): \(refusal.error.message)")
         }

@@ -16,10 +16,10 @@ struct ConfirmationOptions: ParsableArguments {
         let progress = ProgressLine()
         defer { progress.erase() }
         guard !noWait else { return try body(.none) }
-        let waiting = ConfirmationPolicy.whileTrue { wait in
+        let policy = ConfirmationPolicy.whileTrue { wait in
             progress.show(wait)
             return !Interruption.isPending
         }
-        return try body(waiting)
+        return try body(policy)
     }
 }

@@ -13,7 +13,7 @@ enum ANSIStyle: String {
 
     /// Whether there are to be colours: on a terminal that knows them, unless `NO_COLOR` is set
     /// (no-color.org).
-    static func isWanted(_ descriptor: Int32) -> Bool {
+    static func isEnabled(_ descriptor: Int32) -> Bool {
         guard isTerminal(descriptor), let terminal = value("TERM"),
             !["", "dumb"].contains(terminal)
         else {
@@ -24,7 +24,7 @@ enum ANSIStyle: String {
 
     /// The text in this colour, where it goes to a descriptor that wants it.
     func applied(to text: String, _ descriptor: Int32 = STDOUT_FILENO) -> String {
-        Self.isWanted(descriptor) ? "\u{1B}[\(rawValue)m\(text)\u{1B}[0m" : text
+        Self.isEnabled(descriptor) ? "\u{1B}[\(rawValue)m\(text)\u{1B}[0m" : text
     }
 
     private static func value(_ name: String) -> String? {

@@ -18,11 +18,11 @@ enum ConfirmationText {
     }
 
     /// A line for each gateway that was waited out.
-    static func notes(_ answer: BarrierOutcome) -> [String] {
-        answer.expired.map { gateway in
-            gateway.isTracking
-                ? "nginx worker \(name(gateway)) did not acknowledge the change; its lease has ended."
-                : "nginx worker \(name(gateway)) receives no invalidations; its lease has ended."
+    static func notes(_ outcome: BarrierOutcome) -> [String] {
+        outcome.expired.map { worker in
+            worker.isTracking
+                ? "nginx worker \(name(worker)) did not acknowledge the change; its lease has ended."
+                : "nginx worker \(name(worker)) receives no invalidations; its lease has ended."
         }
     }
 
@@ -41,18 +41,18 @@ enum ConfirmationText {
     }
 
     /// Tells what came of a change that ends keys.
-    static func tell(_ confirmation: ConfirmationResult, of ending: Ending)
+    static func report(_ confirmation: ConfirmationResult, of ending: Ending)
         throws(AdministrationError)
     {
         switch confirmation {
-        case .confirmed(let since, let answer):
-            Terminal.say(notes(answer))
+        case .confirmed(let since, let outcome):
+            Terminal.say(notes(outcome))
             Terminal.say("\(ending.done). \(ending.holds) as of \(TimeText.timeOfDay(since)) UTC.")
         case .notAwaited:
             Terminal.say("\(ending.done). \(notAwaited)")
-        case .unconfirmed(let doubt):
-            throw self.doubt(
-                doubt,
+        case .unconfirmed(let uncertainty):
+            throw error(
+                for: uncertainty,
                 change: ending.change,
                 key: ending.key,
                 remedy: ending.remedy
@@ -70,17 +70,17 @@ enum ConfirmationText {
     ///   - change: What was done, as the beginning of a sentence.
     ///   - key: Which key may still be accepted.
     ///   - remedy: What to do where the change is not there any more.
-    static func doubt(
-        _ doubt: ConfirmationResult.Uncertainty,
+    static func error(
+        for uncertainty: ConfirmationResult.Uncertainty,
         change: String,
         key: String,
         remedy: String
     ) -> AdministrationError {
         let reason =
-            switch doubt {
-            case .fleetUnknown(let reason):
+            switch uncertainty {
+            case .membershipUnknown(let reason):
                 "it is uncertain which nginx workers may still accept \(key), and until when: \(reason)"
-            case .gateways(let answer): reason(answer, key)
+            case .unacknowledged(let outcome): reason(outcome, key)
             case .notReadBack(let reason): "the change could not be read back: \(reason)"
             case .notAudited(let reason): "the change is not in the audit: \(reason)"
             case .undone: "the store no longer has the change: \(remedy)"
@@ -88,26 +88,28 @@ enum ConfirmationText {
         return AdministrationError(.unconfirmed, "\(change), but \(reason)")
     }
 
-    private static func reason(_ answer: BarrierOutcome, _ key: String) -> String {
+    private static func reason(_ outcome: BarrierOutcome, _ key: String) -> String {
         var reasons: [String] = []
-        if !answer.doubtful.isEmpty { reasons.append(doubtful(answer.doubtful, key)) }
-        if !answer.unreadable.isEmpty {
+        if !outcome.unacknowledged.isEmpty {
+            reasons.append(unacknowledged(outcome.unacknowledged, key))
+        }
+        if !outcome.unreadable.isEmpty {
             reasons.append(
                 "it is uncertain until when members that cannot be read may accept \(key): "
-                    + list(answer.unreadable)
+                    + list(outcome.unreadable)
             )
         }
-        if let fault = answer.fault { reasons.append(fault) }
-        let wait = answer.isInterrupted ? "the wait was interrupted: " : ""
+        if let fault = outcome.fault { reasons.append(fault) }
+        let wait = outcome.isInterrupted ? "the wait was interrupted: " : ""
         return wait + reasons.joined(separator: "; ")
     }
 
     /// Those that may accept the key for longest come first.
-    private static func doubtful(_ gateways: [BarrierOutcome.Unacknowledged], _ key: String)
+    private static func unacknowledged(_ workers: [BarrierOutcome.Unacknowledged], _ key: String)
         -> String
     {
-        let sorted = gateways.sorted { $1.until < $0.until }
-        let names = sorted.map { "\(name($0.entry)) until \(TimeText.rfc3339($0.until))" }
+        let sorted = workers.sorted { $1.until < $0.until }
+        let names = sorted.map { "\(name($0.member)) until \(TimeText.rfc3339($0.until))" }
         return "nginx workers that did not acknowledge it may still accept \(key): \(list(names))"
     }
 
@@ -117,7 +119,7 @@ enum ConfirmationText {
         return rest > 0 ? "\(named) and \(rest) more" : named
     }
 
-    private static func name(_ gateway: Member) -> String {
-        "\(gateway.host) (process \(gateway.processID))"
+    private static func name(_ worker: Member) -> String {
+        "\(worker.host) (process \(worker.processID))"
     }
 }

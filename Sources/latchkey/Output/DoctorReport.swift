@@ -22,11 +22,11 @@ enum DoctorReport {
     }
 
     private static func lines(_ finding: Finding) -> String {
-        let line = "\(mark(finding.level))  \(finding.check): \(finding.text)\n"
+        let line = "\(label(finding.level))  \(finding.check): \(finding.text)\n"
         return line + (finding.remedy.map { "       → \($0)\n" } ?? "")
     }
 
-    private static func mark(_ level: Finding.Level) -> String {
+    private static func label(_ level: Finding.Level) -> String {
         switch level {
         case .ok: ANSIStyle.good.applied(to: "ok   ")
         case .note: ANSIStyle.warning.applied(to: "note ")

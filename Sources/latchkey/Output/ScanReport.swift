@@ -15,7 +15,7 @@ final class ScanReport {
         self.isJSON = isJSON
     }
 
-    func tell(_ finding: ScanFinding) {
+    func add(_ finding: ScanFinding) {
         let text: String
         if isJSON {
             text = (count == 0 ? "[" : ",\n") + Self.object(finding)

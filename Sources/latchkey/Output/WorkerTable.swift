@@ -8,45 +8,45 @@ enum WorkerTable {
     ]
 
     static func text(
-        _ fleet: Membership,
+        _ membership: Membership,
         now: UnixTime = SystemClock.unixTime(),
         isTerminal: Bool = ANSIStyle.isTerminal(1)
     ) -> String {
-        guard !fleet.entries.isEmpty || !isTerminal else {
-            return fleet.unreadable.isEmpty ? "No nginx worker is running.\n" : ""
+        guard !membership.members.isEmpty || !isTerminal else {
+            return membership.unreadable.isEmpty ? "No nginx worker is running.\n" : ""
         }
         return Table.text(
             header: header,
-            rows: fleet.entries.map { row($0, now) },
+            rows: membership.members.map { row($0, now) },
             isTerminal: isTerminal
         )
     }
 
-    static func json(_ fleet: Membership) -> String {
-        JSONText.array(fleet.entries.map(object)) + "\n"
+    static func json(_ membership: Membership) -> String {
+        JSONText.array(membership.members.map(object)) + "\n"
     }
 
-    private static func row(_ gateway: Member, _ now: UnixTime) -> [String] {
+    private static func row(_ worker: Member, _ now: UnixTime) -> [String] {
         [
-            gateway.host, String(gateway.processID), gateway.version,
-            gateway.isTracking ? "on" : "off",
-            TimeText.span(milliseconds: gateway.leaseMilliseconds),
-            TimeText.span(milliseconds: gateway.graceMilliseconds),
-            TimeText.ago(gateway.heartbeatAt, now: now), String(gateway.recordsCached),
+            worker.host, String(worker.processID), worker.version,
+            worker.isTracking ? "on" : "off",
+            TimeText.span(milliseconds: worker.leaseMilliseconds),
+            TimeText.span(milliseconds: worker.graceMilliseconds),
+            TimeText.ago(worker.heartbeatAt, now: now), String(worker.recordsCached),
         ]
     }
 
-    private static func object(_ gateway: Member) -> String {
+    private static func object(_ worker: Member) -> String {
         JSONText.object([
-            ("id", JSONText.string(gateway.id.description)),
-            ("host", JSONText.string(gateway.host)),
-            ("pid", String(gateway.processID)),
-            ("version", JSONText.string(gateway.version)),
-            ("tracking", String(gateway.isTracking)),
-            ("lease_ms", String(gateway.leaseMilliseconds)),
-            ("grace_ms", String(gateway.graceMilliseconds)),
-            ("heartbeat_at", JSONText.string(TimeText.rfc3339(gateway.heartbeatAt))),
-            ("cached_records", String(gateway.recordsCached)),
+            ("id", JSONText.string(worker.id.description)),
+            ("host", JSONText.string(worker.host)),
+            ("pid", String(worker.processID)),
+            ("version", JSONText.string(worker.version)),
+            ("tracking", String(worker.isTracking)),
+            ("lease_ms", String(worker.leaseMilliseconds)),
+            ("grace_ms", String(worker.graceMilliseconds)),
+            ("heartbeat_at", JSONText.string(TimeText.rfc3339(worker.heartbeatAt))),
+            ("cached_records", String(worker.recordsCached)),
         ])
     }
 }

@@ -13,7 +13,7 @@ enum Interruption {
     }
 
     /// From here on, until they are held back, whoever interrupts is told that nothing was done.
-    static func changesNothing() {
+    static func reportNothingDone() {
         for number in numbers where !isIgnored(number) {
             signal(number) { number in
                 let message: StaticString = "\nlatchkey: interrupted; nothing was done\n"
@@ -34,7 +34,7 @@ enum Interruption {
 
     /// Holds them back, so that what has begun comes to its end. Those that came meanwhile have had
     /// their effect by then, or come too late.
-    static func heldBack(_ body: () throws(AdministrationError) -> Void)
+    static func deferred(_ body: () throws(AdministrationError) -> Void)
         throws(AdministrationError)
     {
         var signals = sigset_t()

@@ -233,9 +233,16 @@ def test_a_swift_that_is_too_old_is_named(tmp_path, version, is_enough):
 
 def test_all_that_names_a_version_of_swift_names_the_same():
     """SwiftPM would build with the one of Package.swift, and newcomers install the one of README."""
-    files = ["README.md", "CONTRIBUTING.md", "docs/BUILDING.md", "scripts/require-swift", "Package.swift"]
+    files = ["README.md", "CONTRIBUTING.md", "docs/BUILDING.md", "Package.swift", ".swift-version"]
     named = {(name, version) for name in files for version in re.findall(
-        r"(?:Swift |swift-tools-version: |needed=)(\d+\.\d+)", (ROOT / name).read_text())}
+        r"(?:Swift |swift-tools-version: |^)(\d+\.\d+(?:\.\d+)?)\b", (ROOT / name).read_text())}
+    tested = (ROOT / ".swift-version").read_text().strip()
 
     assert {name for name, _ in named} == set(files)
-    assert {version for _, version in named} == {"6.3"}
+    assert {version for _, version in named} == {tested, tested.rpartition(".")[0]}
+
+
+def test_the_packages_of_a_build_have_exact_versions():
+    dependencies = re.findall(r"\.package\((.*)\)", (ROOT / "Package.swift").read_text())
+
+    assert dependencies and all(re.search(r'exact: "\d+\.\d+\.\d+"', each) for each in dependencies)

@@ -11,7 +11,9 @@ from harness.artefacts import ROOT
 # What each target of make needs beside what it compiles with; in the order in which they would miss it.
 NEEDS = {
     "up": ["redis-server", "nginx"],
-    "test": ["python3-pytest", "nginx", "redis-server", "prometheus", "valgrind", "openssl"],
+    "unit": ["libhiredis-dev"],
+    "e2e": ["python3-pytest", "python3-pytest-xdist", "nginx", "redis-server"],
+    "test": ["python3-pytest", "python3-pytest-xdist", "nginx", "redis-server", "prometheus", "valgrind", "openssl"],
     "lint": ["clang-format", "shellcheck", "python3-pyflakes", "cppcheck", "nginx-dev"],
     "analyze": ["clang-tidy", "cppcheck", "nginx-dev"],
     "fuzz": ["libhiredis-dev"],

@@ -272,9 +272,9 @@ def test_a_pepper_that_whoever_calls_nginx_may_not_read_is_refused_with_what_to_
     _, output = gate.nginx.test(account="nobody")
 
     (fault,) = [line for line in output.splitlines() if "[emerg]" in line]
-    assert f"names {gate.pepper_file}, which may not be read by this account: act as root" in fault
+    assert f"names {gate.pepper_file}, which cannot be read by this account: use root" in fault
     assert re.search(rf"in {gate.config}:\d+$", fault)
-    gate.expect("may not be read by this account")
+    gate.expect("cannot be read by this account")
 
 
 def copied_executable(gate):

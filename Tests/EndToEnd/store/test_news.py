@@ -157,7 +157,7 @@ def test_after_the_store_was_emptied_organizations_that_were_known_begin_anew_wi
     gate.redis.cli("FLUSHALL")
     new = gate.key("acme")
     assert comes_to(gate, new, "unavailable")
-    assert gate.nginx.lines("is an earlier version than one that was seen: was a backup put back? then reload nginx")
+    assert gate.nginx.lines("is older than a version seen before: if a backup was restored, reload nginx")
 
     old = gate.nginx.reload()
     wait_until(lambda: not old & gate.nginx.workers(), "the old worker ends")

@@ -5,8 +5,8 @@ import RedisClient
 @testable import Administration
 
 /// acme of alice with a key, in a simulated store, and workers that have entries there.
-struct SimulatedFleet {
-    static let registry = "latchkey:gateways"
+struct SimulatedInstallation {
+    static let members = "latchkey:gateways"
 
     let clock: SimulatedClock
     let store: SimulatedStore
@@ -58,13 +58,13 @@ struct SimulatedFleet {
         let words = MembershipCommands.join(entry).arguments.map {
             String(decoding: $0, as: UTF8.self)
         }
-        store.write(Self.registry, words[2], words[3])
+        store.write(Self.members, words[2], words[3])
         return entry
     }
 
     /// Whether a worker has an entry.
-    func isRegistered(_ worker: Member) -> Bool {
-        store.hashes[Self.registry]?[worker.id.description] != nil
+    func isMember(_ worker: Member) -> Bool {
+        store.hashes[Self.members]?[worker.id.description] != nil
     }
 
     /// The name of the store's key with acme's record.
@@ -73,17 +73,17 @@ struct SimulatedFleet {
     /// The first whole millisecond from which on a change that is confirmed now is said to hold.
     var heldSince: UnixTime { clock.unix.advanced(byMilliseconds: 1) }
 
-    func revoke(_ waiting: ConfirmationPolicy = .untilConfirmed) throws -> ConfirmationResult? {
-        try administration.revoke(Installation.acme, waiting: waiting)
+    func revoke(_ policy: ConfirmationPolicy = .untilConfirmed) throws -> ConfirmationResult? {
+        try administration.revoke(Installation.acme, policy: policy)
     }
 
     /// Who was waited out, where a change was confirmed; `nil` where it was not.
     func expired(_ confirmation: ConfirmationResult?) -> [Member]? {
-        if case .confirmed(_, let answer) = confirmation { answer.expired } else { nil }
+        if case .confirmed(_, let outcome) = confirmation { outcome.expired } else { nil }
     }
 
     /// What is in doubt, where a change was not confirmed because of gateways.
-    func doubt(_ confirmation: ConfirmationResult?) -> BarrierOutcome? {
-        if case .unconfirmed(.gateways(let answer)) = confirmation { answer } else { nil }
+    func unacknowledged(_ confirmation: ConfirmationResult?) -> BarrierOutcome? {
+        if case .unconfirmed(.unacknowledged(let outcome)) = confirmation { outcome } else { nil }
     }
 }
