@@ -57,6 +57,7 @@ struct RedisLinkTests {
         ("+OK\r\n-ERR DB index is out of range\r\n", "ERR"),
         ("+OK\r\n+OK\r\n-LOADING Redis is loading\r\n", "LOADING"),
         ("+OK\r\n+OK\r\n-NOPERM no permissions\r\n", "NOPERM"),
+        ("+OK\r\n+OK\r\n-NOAUTH Authentication required.\r\n", "NOAUTH"),
     ])
     func `a refused handshake ends the link`(replies: String, code: String) throws {
         let driver = LinkDriver(database: 1, user: "gateway", password: "hunter2")

@@ -10,15 +10,15 @@ import pytest
 
 from harness import processes
 from harness.key_forge import record_key
-from harness.polling import wait_until
+from harness.polling import SLACK, wait_until
 from harness.revocations import Revocations
 
 CONNECTIONS = 4
 
 LEASE = 1.0
 
-# What a gateway may take to find the store again (see store/test_store_outage.py), and what a loaded machine may add.
-RECONNECT, SLACK = 2.0, 1.0
+# What a gateway may take to find the store again (see store/test_store_outage.py).
+RECONNECT = 2.0
 
 # For how long a gateway's workers stand still.
 ABSENCE = 3.0

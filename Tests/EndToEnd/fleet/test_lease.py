@@ -8,15 +8,13 @@ from harness import processes
 from harness.http_client import bearer
 from harness.key_forge import record_key
 from harness.load import at_once
-from harness.polling import wait_until
+from harness.polling import SLACK, wait_until
 from harness.redis_server import NO_SOCKET
 from harness.sandbox import OWNER
 
 LEASE = 1.0
 GRACE = 2.0
 
-# What a loaded machine may add to a deadline.
-SLACK = 1.0
 
 
 def make(sandboxes, *settings, **options):

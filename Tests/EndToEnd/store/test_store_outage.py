@@ -13,12 +13,10 @@ from harness.consistency import STRICT
 from harness.executable import STORE_UNREACHABLE
 from harness.http_client import bearer
 from harness.load import at_once
-from harness.polling import wait_until
+from harness.polling import SLACK, wait_until
 from harness.redis_server import NO_SOCKET
 from harness.sandbox import OWNER
 
-# What a loaded machine may add to a deadline, in seconds.
-SLACK = 1.0
 
 
 @pytest.fixture(params=[False, True], ids=["unix", "tcp"])
