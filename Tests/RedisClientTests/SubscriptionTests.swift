@@ -126,14 +126,14 @@ struct SubscriptionTests {
             driver.opened()
             driver.received(answers[..<step].joined() + answer)
             #expect(!driver.isReady)
-            #expect(driver.orders() == [.open(LinkDriver.endpoint), .close])
+            #expect(driver.orders() == [.open, .close])
         }
     }
 
     @Test func `the subscription of another channel is an unexpected reply`() {
         begin()
         driver.received("+OK\r\n" + subscribed("other"))
-        #expect(driver.orders() == [.open(LinkDriver.endpoint), .close])
+        #expect(driver.orders() == [.open, .close])
     }
 
     @Test func `a heartbeat without a reply in time ends the link`() {

@@ -79,7 +79,7 @@ struct InvalidationLink: ~Copyable {
     }
 
     private mutating func nextInOrder(_ now: MonotonicTime) -> Arrival? {
-        if let locator = invalidated.popLast() { return .invalidated(locator) }
+        if !invalidated.isEmpty { return .invalidated(invalidated.removeLast()) }
         while let event = link.nextEvent() {
             if let arrival = arrival(event, now) { return arrival }
         }

@@ -3,7 +3,7 @@ import Keyring
 import RedisClient
 
 /// Reads records: sends the commands, proves the replies, and fills the cache.
-struct RecordReader {
+struct RecordReader: ~Copyable {
     /// A record that its seal proves.
     struct Record {
         /// The keys it accepts; `nil` where there is none.
