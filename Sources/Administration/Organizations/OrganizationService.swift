@@ -2,31 +2,32 @@ import KeyFormat
 import Keyring
 import RedisClient
 
-/// An organization as operators see it: nothing of its key.
-public struct OrganizationEntry: Equatable, Sendable {
-    /// Which organization.
-    public let organization: Organization
-    /// Who owns it.
-    public let owner: Principal
-}
+/// Manages organizations, for operators, and shows their audit, to owners.
+public struct OrganizationService {
+    let context: AdministrationContext
 
-extension KeyAdministration {
-    /// Adds an organization without a key. Returns `false` where it is there already, with the same
-    /// owner.
-    public func addOrganization(_ organization: Organization, owner: Principal)
+    init(_ context: AdministrationContext) {
+        self.context = context
+    }
+
+    /// Adds an organization without a key.
+    ///
+    /// - Returns: `false` if it already exists with the same owner.
+    /// - Throws: An error if the caller is not an operator, or the organization has another owner.
+    public func add(_ organization: Organization, owner: Principal)
         throws(AdministrationError) -> Bool
     {
-        try checkOperator(.addOrganization, on: organization)
-        let change = try store.change(organization, audit(.register)) {
+        try context.access.checkOperator(.addOrganization, on: organization)
+        let change = try context.store.change(organization, context.audit(.register)) {
             existing throws(AdministrationError) in
-            try Self.registered(organization, owner: owner, existing)
+            try Self.added(organization, owner: owner, existing)
         }
         try change?.checkAudited()
         return change != nil
     }
 
-    /// The record with which an organization begins; `nil` where it has begun already.
-    static func registered(
+    /// The first record of an organization; `nil` if it already exists with this owner.
+    static func added(
         _ organization: Organization,
         owner: Principal,
         _ existing: KeyRecord?
@@ -38,20 +39,22 @@ extension KeyAdministration {
         guard existing.owner == owner else {
             throw AdministrationError(
                 .data,
-                "\(organization) already has another owner; nothing was done:  "
+                "\(organization) already has another owner; nothing was done: "
                     + "see \"latchkey org transfer\""
             )
         }
         return nil
     }
 
-    /// All organizations by name, and what is wrong with the records that cannot be trusted.
-    public func organizations() throws(AdministrationError)
+    /// All organizations by name, and a line for each record that cannot be trusted.
+    ///
+    /// - Throws: An error if the caller is not an operator, or the records cannot be listed.
+    public func list() throws(AdministrationError)
         -> (entries: [OrganizationEntry], faults: [String])
     {
-        try OwnerRule.check(.listOrganizations, on: nil, owner: nil, by: caller)
+        try OwnerRule.check(.listOrganizations, on: nil, owner: nil, by: context.caller)
         var entries: [OrganizationEntry] = []
-        let faults = try RecordListing(store).visitProven(seal) { record, _ in
+        let faults = try RecordListing(context.store).visitProven(context.seal) { record, _ in
             guard !record.isRemoved else { return }
             entries.append(.init(organization: record.organization, owner: record.owner))
         }
@@ -59,101 +62,112 @@ extension KeyAdministration {
         return (entries, faults)
     }
 
-    /// Gives an organization to another owner; its key stays. Returns `false` where it is that one's
-    /// already.
-    public func transferOrganization(_ organization: Organization, to owner: Principal)
+    /// Transfers an organization to another owner. Its key stays valid.
+    ///
+    /// - Returns: `false` if that principal already owns it.
+    /// - Throws: An error if the caller is not an operator, or there is no such organization.
+    public func transfer(_ organization: Organization, to owner: Principal)
         throws(AdministrationError) -> Bool
     {
-        try checkOperator(.transferOrganization, on: organization)
-        let change = try store.change(organization, audit(.transfer, newOwner: owner)) {
+        try context.access.checkOperator(.transferOrganization, on: organization)
+        let entry = context.audit(.transfer, newOwner: owner)
+        let change = try context.store.change(organization, entry) {
             existing throws(AdministrationError) in
-            guard let existing, !existing.isRemoved else { throw unknown(organization) }
+            guard let existing, !existing.isRemoved else {
+                throw context.access.unknownOrganization(organization)
+            }
             return existing.owner == owner ? nil : existing.transferred(to: owner)
         }
         try change?.checkAudited()
         return change != nil
     }
 
-    /// Ends the key of an organization as ``revoke(_:asIn:waiting:)`` does, and takes its owner away.
+    /// Revokes an organization's key as ``KeyService/revoke(_:asIn:policy:)`` does, and removes its owner.
     ///
-    /// Also where nothing can be proven of its record: what is left of it is proven again, and lets
-    /// nobody in. Where it was removed before, the gateways are asked again.
-    public func removeOrganization(
+    /// A record that cannot be proven is replaced by one that can and admits no request. An
+    /// organization that was removed earlier is confirmed again.
+    ///
+    /// - Throws: An error if nothing was changed, or if it is uncertain whether the record was.
+    public func remove(
         _ organization: Organization,
         policy: ConfirmationPolicy = .untilConfirmed
     ) throws(AdministrationError) -> ConfirmationResult {
-        try checkOperator(.removeOrganization, on: organization)
+        let (access, clock) = (context.access, context.clock)
+        try access.checkOperator(.removeOrganization, on: organization)
         var stored: KeyRecord?
-        let change = try store.change(organization, audit(.remove), unproven: withoutProof) {
-            existing throws(AdministrationError) in
-            guard let existing else { throw unknown(organization) }
+        let change = try context.store.change(
+            organization,
+            context.audit(.remove),
+            unproven: removalWithoutProof
+        ) { existing throws(AdministrationError) in
+            guard let existing else { throw access.unknownOrganization(organization) }
             stored = existing
             return existing.isRemoved ? nil : existing.removed(at: clock.unix)
         }
         let earlier = stored.map {
             RecordChange(before: $0, record: $0, repliedAt: clock.monotonic)
         }
-        guard let settled = change ?? earlier else { throw unknown(organization) }
-        return confirmer.confirmation(of: settled, policy)
+        guard let removal = change ?? earlier else {
+            throw access.unknownOrganization(organization)
+        }
+        return context.confirmer.confirmation(of: removal, policy)
     }
 
-    /// Makes sure that there is such an organization before anybody is asked whether to remove it.
-    /// Returns `false` where it was removed already.
+    /// Checks that an organization exists, before asking whether to remove it.
+    ///
+    /// - Returns: `false` if it was removed already.
+    /// - Throws: An error if the caller is not an operator, or there is no such organization.
     public func checkRemovable(_ organization: Organization) throws(AdministrationError) -> Bool {
-        try checkOperator(.removeOrganization, on: organization)
-        let reply = try store.read([KeyCommands.read(organization.locator)])[0]
+        try context.access.checkOperator(.removeOrganization, on: organization)
+        let reply = try context.store.read([KeyCommands.read(organization.locator)])[0]
         guard let stored = try? StoredRecord(reply) else { return true }
-        guard !stored.isAbsent else { throw unknown(organization) }
-        let record = try? stored.record(at: organization.locator, seal: seal)
+        guard !stored.isAbsent else { throw context.access.unknownOrganization(organization) }
+        let record = try? stored.record(at: organization.locator, seal: context.seal)
         return record?.isRemoved != true
     }
 
     /// What was done to an organization since a moment, and what was refused.
-    public func auditLines(of organization: Organization, since: UnixTime)
+    ///
+    /// - Throws: An error if the caller is neither the owner nor, once the organization is removed, an
+    ///   operator.
+    public func audit(of organization: Organization, since: UnixTime)
         throws(AdministrationError) -> [AuditLine]
     {
         let locator = organization.locator
-        let replies = try store.read(
+        let replies = try context.store.read(
             [KeyCommands.read(locator)] + AuditLine.read(locator, since: since)
         )
-        let record = try store.record(replies[0], organization)
-        let isOperators = record?.isRemoved == true && caller.isOperator
-        try check(record, organization, isOperators ? .auditRemovedOrganization : .audit)
-        do throws(RedisError) {
-            return try AuditLine.lines(Array(replies.dropFirst()))
-        } catch {
-            throw AdministrationError(
-                error.code == "NOPERM" ? .notPermitted : .store,
-                "the audit of \(organization) cannot be read: \(error.message)"
-            )
+        let record = try context.store.record(replies[0], organization)
+        let isOperators = record?.isRemoved == true && context.caller.isOperator
+        try context.access.check(
+            record,
+            organization,
+            isOperators ? .auditRemovedOrganization : .audit
+        )
+        return try translating(try AuditLine.lines(Array(replies.dropFirst()))) {
+            (error: RedisError) in
+            AdministrationError(refused: "the audit of \(organization) cannot be read", error)
         }
+    }
+
+    /// The record that replaces one that cannot be proven: there is no such organization.
+    private func removalWithoutProof(_ organization: Organization, _ stored: StoredRecord)
+        -> KeyRecord
+    {
+        KeyRecord(
+            organization: organization,
+            owner: context.caller.principal,
+            behind: stored.claimedVersion
+        )
+        .removed(at: context.clock.unix)
     }
 }
 
-// MARK: - Steps
+/// An organization as operators see it, without anything about its key.
+public struct OrganizationEntry: Equatable, Sendable {
+    /// Which organization.
+    public let organization: Organization
 
-extension KeyAdministration {
-    /// Lets operators through. Where it is refused, and there is such an organization, its audit
-    /// says so.
-    private func checkOperator(_ action: OwnerRule.Action, on organization: Organization)
-        throws(AdministrationError)
-    {
-        guard !caller.isOperator else { return try check(nil, organization, action) }
-        let reply = try store.read([KeyCommands.read(organization.locator)])[0]
-        try check(try? store.record(reply, organization), organization, action)
-    }
-
-    private func unknown(_ organization: Organization) -> AdministrationError {
-        withSuggestion(Self.noOrganization(organization), organization, isThere: false)
-    }
-
-    /// What is left of a record of which nothing can be proven: that there is no such organization.
-    private func withoutProof(_ organization: Organization, _ stored: StoredRecord) -> KeyRecord {
-        KeyRecord(
-            organization: organization,
-            owner: caller.principal,
-            behind: stored.claimedVersion
-        )
-        .removed(at: clock.unix)
-    }
+    /// Its owner.
+    public let owner: Principal
 }
