@@ -77,16 +77,15 @@ e2e: ## [4 min] Run the end-to-end tests, WORKERS= at a time, or those that T= n
 	$(call built_with,test)
 	$(E2E) Tests/EndToEnd $(if $(T),-k '$(T)')
 
-test: ## [6 min] Run every test but those that take long (fuzz, slow, simulate, model)
+test: ## [7 min] Run every test but those that take long (fuzz, slow, simulate, model)
 	$(call built_with,test costs)
 	$(SWIFT) build --build-tests
 	$(SWIFT) test --skip-build --disable-xctest
 	scripts/check-library build/$(library)
 	scripts/check-hardening build/$(library) build/$(executable)
 	scripts/check-hardening --module CBridge/nginx/exports.map build/$(module)
-	$(MAKE) --no-print-directory bench-check
-	$(PYTHON) -m pytest Tests/Benchmarks
-	$(E2E) Tests/EndToEnd
+	scripts/side-by-side '$(E2E) Tests/EndToEnd' '$(MAKE) --no-print-directory bench-check' \
+		'$(PYTHON) -m pytest Tests/Benchmarks'
 
 lint: ## [1 min] Check the format and the style of all sources, and analyze those in C
 	@scripts/require-swift $(SWIFT)

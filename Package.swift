@@ -45,17 +45,24 @@ let package = Package(
         .systemLibrary(name: "CLinux", path: "CBridge/modulemaps/linux"),
         .systemLibrary(name: "CLatchkeyABI", path: "CBridge/abi"),
 
-        .target(name: "KeyFormat", dependencies: ["CLibcrypto"], swiftSettings: optimized),
+        .target(
+            name: "KeyFormat",
+            dependencies: ["CLibcrypto"],
+            exclude: ["Documentation.md"],
+            swiftSettings: optimized
+        ),
         .target(
             name: "RedisClient",
             dependencies: [
                 "CHiredis", .product(name: "DequeModule", package: "swift-collections"),
             ],
+            exclude: ["Documentation.md"],
             swiftSettings: optimized
         ),
         .target(
             name: "Keyring",
             dependencies: ["KeyFormat", "RedisClient"],
+            exclude: ["Documentation.md"],
             swiftSettings: optimized
         ),
         .target(

@@ -167,9 +167,9 @@ ngx_http_latchkey_timer_handler(ngx_event_t *ev)
 
 
 /*
- * To announce a stream or to carry out an order notifies the gateway (a link
- * opened, or could not be), which may bring decisions and orders again: hence
- * the rounds.  Each begins with the clock, so nothing is decided on an old time.
+ * Announcing a stream or carrying out an order (a link opened, or failed to) may
+ * bring further decisions and orders: hence the rounds.  Each reads the clock
+ * first, so that no decision rests on an old time.
  */
 
 static void
@@ -261,9 +261,9 @@ ngx_http_latchkey_hand_out(ngx_http_latchkey_worker_t *worker)
 
 
 /*
- * Returns whether the gateway must be driven once more.  A write tells it
- * nothing; but what a stream announced just now adds to the output came after
- * the deadline was computed.
+ * Returns whether the gateway must be driven once more.  A write does not change
+ * its state.  But if streams have just been announced, the output they caused is
+ * newer than the deadline.
  */
 
 static ngx_uint_t

@@ -5,7 +5,7 @@
  * Owner:     the worker struct is allocated in the pool of its cycle, and
  *            main_conf.worker points to it.
  * Lifetime:  from init_worker() to exit_worker(), both in the worker process.
- * NULL:      no pointer here is NULL.
+ * NULL:      pointers are not NULL.
  * Thread:    the only thread of the worker.
  */
 

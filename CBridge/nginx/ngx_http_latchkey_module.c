@@ -2,9 +2,9 @@
 /*
  * Latchkey for nginx: checks API keys in the worker, on its event loop.
  *
- * What nginx calls stands at the top: the module with its phases and process
+ * nginx calls the files at the top: the module with its phases and process
  * hooks, the table of directives, and the driver of a worker's gateway.  Below
- * are rooms, each with a header that lists its files.  A room calls only those
+ * are rooms, each with a header that lists its files.  A room calls only rooms
  * below it:
  *
  *   request  the way of a request: its key found, checked, admitted or refused

@@ -81,7 +81,7 @@ extension AdministrationContext {
     /// The running workers; `nil` if the store does not list them.
     public func workers() -> Workers? {
         guard let reply = try? store.read([MembershipCommands.read()])[0] else { return nil }
-        return (try? Membership(reply)).map { Workers($0.entries) }
+        return (try? Membership(reply)).map { Workers($0.members) }
     }
 
     var store: RecordStore { RecordStore(channel, clock: clock, seal: seal) }

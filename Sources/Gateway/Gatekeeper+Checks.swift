@@ -98,6 +98,7 @@ extension Gatekeeper {
         decideWithoutStore(check.key.issued, now) ?? .unavailable(check.key.locator)
     }
 
+    @inline(__always)
     private func conclude(_ decision: Decision, _ slot: Int?, _ now: ClockReading) -> Decision {
         uses.note(decision, slot: slot, at: now.unix)
         return decision

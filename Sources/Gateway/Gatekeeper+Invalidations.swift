@@ -18,7 +18,7 @@ extension Gatekeeper {
 
     private func trackingStarted(_ now: ClockReading) {
         metrics.invalidation.connected()
-        log.note(.trackingStarted, now.monotonic, "the store at \(endpoint) sends invalidations")
+        log.note(.trackingStarted, now.monotonic, "the store at \(data.endpoint) sends invalidations")
         if obligations.keeps(.emptyCacheOnTracking) { cache.invalidateAll() }
         if obligations.keeps(.readAfterTracking) { checks.invalidateAllInFlight() }
         lease.trackingStarted()
@@ -36,7 +36,7 @@ extension Gatekeeper {
         log.note(
             .trackingLost,
             now.monotonic,
-            "the store at \(endpoint) does not send invalidations: \(failure)"
+            "the store at \(data.endpoint) does not send invalidations: \(failure)"
         )
     }
 

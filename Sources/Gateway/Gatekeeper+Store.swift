@@ -11,10 +11,15 @@ extension Gatekeeper {
     /// The next order for a connection. Called at the end of a turn of the event loop, it first combines
     /// all reads of the turn into one write.
     public func nextOrder(_ now: ClockReading) -> (link: UInt32, order: LinkOrder)? {
-        sendReads(now.monotonic)
+        if hasReadsToSend { sendReads(now.monotonic) }
         if let order = data.nextOrder() { return (Self.dataNumber, order) }
         if let order = invalidations.link.nextOrder() { return (Self.invalidationNumber, order) }
         return nil
+    }
+
+    /// Where the server of a link listens.
+    public func endpoint(link number: UInt32) -> Endpoint {
+        number == Self.invalidationNumber ? invalidations.link.endpoint : data.endpoint
     }
 
     /// Moves a link's output into a buffer; returns the number of bytes.
@@ -66,8 +71,9 @@ extension Gatekeeper {
 // MARK: - Commands
 
 extension Gatekeeper {
+    var hasReadsToSend: Bool { (checks.hasUnsentReads || streams.hasStale) && data.isReady }
+
     func sendReads(_ now: MonotonicTime) {
-        guard checks.hasUnsentReads || streams.hasStale, data.isReady else { return }
         if streams.hasStale { for locator in streams.dequeueStale() { checks.want(locator) } }
         while let read = checks.nextUnsentRead(mayCache: mayCacheReads) {
             guard records.send(read, over: &data, now) else { return checks.requeue(read.id) }
@@ -101,7 +107,7 @@ extension Gatekeeper {
         switch event {
         case .ready:
             metrics.data.connected()
-            log.note(.storeReady, now.monotonic, "connected to the store at \(endpoint)")
+            log.note(.storeReady, now.monotonic, "connected to the store at \(data.endpoint)")
             invalidations.renewNow(now.monotonic)
             membership.renewNow(now.monotonic)
         case .reply(let tag, let reply): handle(reply, tag, now)
@@ -112,8 +118,8 @@ extension Gatekeeper {
 
     private func handle(_ reply: RedisReply, _ tag: CommandTag, _ now: ClockReading) {
         switch tag.purpose {
-        case .recordRead: if let read = tag.read { handleRecord(reply, read, now) }
-        case .stampRead: if let read = tag.read { handleStamp(reply, read, now) }
+        case .recordRead: handleRecord(reply, tag.read, now)
+        case .stampRead: handleStamp(reply, tag.read, now)
         case .lastUses:
             logRefusal(reply, .usesRefused, "last uses were not recorded", now)
             uses.answered()
@@ -201,8 +207,8 @@ extension Gatekeeper {
     ) {
         metrics.data.disconnected()
         checks.invalidateAllInFlight()
-        log.note(.storeLost, now.monotonic, "the store at \(endpoint): \(failure)")
-        for tag in unanswered { if let read = tag.read { checks.requeue(read) } }
+        log.note(.storeLost, now.monotonic, "the store at \(data.endpoint): \(failure)")
+        for tag in unanswered where tag.isRead { checks.requeue(tag.read) }
         uses.connectionLost(now.monotonic)
         if !data.isConnecting(now.monotonic) {
             checks.answerAll(at: now.monotonic) { decideUnanswered($0, now) }

@@ -35,8 +35,6 @@ public final class Gatekeeper {
     /// Checks that may wait for the store: more than a worker has connections.
     private static let waitingMax = 65_536
 
-    let endpoint: Endpoint
-
     /// The link that carries reads and writes.
     var data: RedisLink
     var invalidations: InvalidationLink
@@ -75,7 +73,6 @@ public final class Gatekeeper {
         let interval = Heartbeat.Interval(leaseMilliseconds: configuration.leaseMilliseconds)
         switch configuration.topology {
         case .standalone(let url):
-            endpoint = url.endpoint
             data = RedisLink(
                 LinkSettings(
                     endpoint: url.endpoint,
@@ -142,7 +139,7 @@ extension Gatekeeper {
         #if CANARIES
             staleClock = now.monotonic
         #endif
-        sendReads(now.monotonic)
+        if hasReadsToSend { sendReads(now.monotonic) }
         let deadline = nextDeadline
         guard deadline <= now.monotonic else { return deadline }
         doWhatIsDue(now)

@@ -1,11 +1,10 @@
-/// Base62 numbers of a fixed width: digits `0-9A-Za-z`, the most significant first, padded with
-/// `0`.
+/// Base62 numbers of a fixed width: digits `0-9A-Za-z`, most significant digit first, padded with `0`.
 enum Base62 {
-    /// The digits in the order of their values.
+    /// All digits, in the order of their values.
     static let digits: StaticString =
         "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
-    /// The digit that stands for a value below 62.
+    /// The digit of a value below 62.
     @inline(__always)
     static func digit(_ value: UInt8) -> UInt8 {
         switch value {
@@ -15,7 +14,7 @@ enum Base62 {
         }
     }
 
-    /// The value of a digit, or 255 for any other byte.
+    /// The value of a digit; 255 for any other byte.
     @inline(__always)
     static func value(of byte: UInt8) -> UInt8 {
         switch byte {
@@ -26,15 +25,15 @@ enum Base62 {
         }
     }
 
-    /// Whether all bytes of a part of a text are digits. The part must lie within the text and have
-    /// eight bytes at least, which is how many are looked at together.
+    /// Whether all bytes in a range are digits. The range must lie within the text and span at least
+    /// eight bytes, because eight are examined at a time.
     @inline(__always)
     static func areDigits(_ text: Span<UInt8>, _ range: Range<Int>) -> Bool {
         text.withUnsafeBytes { bytes in
             var digits = highBits
             for offset in stride(from: range.lowerBound, to: range.upperBound, by: 8) {
                 let start = min(offset, range.upperBound - 8)
-                digits &= markDigits(bytes.loadUnaligned(fromByteOffset: start, as: UInt64.self))
+                digits &= digitBits(bytes.loadUnaligned(fromByteOffset: start, as: UInt64.self))
             }
             return digits == highBits
         }
@@ -43,16 +42,16 @@ enum Base62 {
     private static let lowBits: UInt64 = 0x0101_0101_0101_0101
     private static let highBits = lowBits << 7
 
-    /// Sets the high bit of each of eight bytes that is a digit.
+    /// Sets the high bit of each of eight bytes that is a digit, and clears all other bits.
     @inline(__always)
-    private static func markDigits(_ bytes: UInt64) -> UInt64 {
+    private static func digitBits(_ bytes: UInt64) -> UInt64 {
         let ascii = bytes & ~highBits
         let numerals = bytesInRange(ascii, from: "0", to: "9")
         let letters = bytesInRange(ascii | lowBits << 5, from: "a", to: "z")
         return (numerals | letters) & ~bytes
     }
 
-    /// Sets the high bit of each of eight ASCII bytes that is in a range.
+    /// Sets the high bit of each of eight ASCII bytes that is in a range, and clears all other bits.
     @inline(__always)
     private static func bytesInRange(
         _ ascii: UInt64,
@@ -82,7 +81,7 @@ enum Base62 {
         }
     }
 
-    /// The number that at most ten digits stand for, or `nil` where one of the bytes is no digit.
+    /// The value of at most ten digits; `nil` if any byte is not a digit.
     @inline(__always)
     static func number(in text: Span<UInt8>, _ range: Range<Int>) -> UInt64? {
         var number: UInt64 = 0

@@ -1,6 +1,6 @@
 /// The cyclic redundancy check of zlib, PNG and ISO 3309 (reflected polynomial 0xEDB88320).
 enum CRC32 {
-    /// What a byte adds to the checksum, with 0 to 7 bytes behind it: 256 numbers for each.
+    /// What each value of a byte contributes if 0 to 7 bytes follow it: eight tables of 256 numbers.
     private static let table: [UInt32] = {
         var table = (0..<256).map { (index: UInt32) in
             (0..<8).reduce(index) { value, _ in
@@ -14,8 +14,8 @@ enum CRC32 {
         return table
     }()
 
-    /// The checksum of the first `count` bytes. Eight of them are taken at a time, so that their
-    /// lookups need not wait for each other.
+    /// The checksum of the first `count` bytes. Eight bytes are processed at a time, so that their
+    /// lookups do not depend on one another.
     static func checksum(of text: Span<UInt8>, count: Int) -> UInt32 {
         table.withUnsafeBufferPointer { table in
             text.withUnsafeBytes { bytes in

@@ -1,4 +1,4 @@
-/// Comparison whose duration tells nothing of where two values differ.
+/// Comparison in a time that does not depend on where the values differ.
 enum ConstantTime {
     @inline(__always)
     static func equal<let count: Int>(

@@ -1,18 +1,18 @@
 import CLibcrypto
 
-/// A SHA-256 value, or an HMAC made with it: 32 bytes, compared in constant time.
+/// A SHA-256 digest or HMAC-SHA-256: 32 bytes, compared in constant time.
 public struct Digest: Sendable {
-    /// Number of bytes.
+    /// Length, in bytes.
     public static let length = 32
 
     private var words: InlineArray<4, UInt64>
 
-    /// A digest of all zero bits, to be written over.
+    /// A digest of zeros, to be overwritten.
     init() {
         words = InlineArray(repeating: 0)
     }
 
-    /// The SHA-256 value of a message.
+    /// The SHA-256 digest of a message.
     init(sha256 message: Span<UInt8>) {
         self.init()
         var context = SHA256_CTX()
@@ -21,12 +21,12 @@ public struct Digest: Sendable {
         withMutableBytes { _ = SHA256_Final($0, &context) }
     }
 
-    /// The SHA-256 value of a message.
+    /// The SHA-256 digest of a message.
     public init(message: Span<UInt8>) {
         self.init(sha256: message)
     }
 
-    /// A digest that was stored as 64 hexadecimal digits, or `nil` for anything else.
+    /// Parses 64 hexadecimal digits; `nil` for anything else.
     public init?(hexadecimal text: Span<UInt8>) {
         self.init()
         guard Hexadecimal.decode(text, into: &words) else { return nil }
@@ -35,10 +35,10 @@ public struct Digest: Sendable {
     /// The digest as 64 hexadecimal digits.
     public var hexadecimal: [UInt8] { Hexadecimal.encode(words) }
 
-    /// The first eight bytes, as a big-endian number.
+    /// The first eight bytes as a big-endian number.
     var first64Bits: UInt64 { UInt64(bigEndian: words[0]) }
 
-    /// The first sixteen bytes, as a big-endian number.
+    /// The first 16 bytes as a big-endian number.
     var first128Bits: UInt128 {
         UInt128(UInt64(bigEndian: words[0])) << 64 | UInt128(UInt64(bigEndian: words[1]))
     }
@@ -46,7 +46,7 @@ public struct Digest: Sendable {
     /// The last 24 bytes.
     var last192Bits: InlineArray<3, UInt64> { [words[1], words[2], words[3]] }
 
-    /// Lets libcrypto write the 32 bytes.
+    /// Gives libcrypto access to the 32 bytes.
     mutating func withMutableBytes<Result>(_ body: (UnsafeMutablePointer<UInt8>) -> Result)
         -> Result
     {
@@ -57,7 +57,7 @@ public struct Digest: Sendable {
 }
 
 extension Digest: Equatable {
-    /// Compares in a time that does not depend on where the values differ.
+    /// Compares in constant time.
     public static func == (left: Digest, right: Digest) -> Bool {
         ConstantTime.equal(left.words, right.words)
     }

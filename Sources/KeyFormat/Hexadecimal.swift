@@ -1,5 +1,5 @@
-/// Hexadecimal text of words as they stand in memory: lower case when written, either case when
-/// read.
+/// Hexadecimal digits of the bytes of words, in the order of memory: lower case in output, either case
+/// in input.
 enum Hexadecimal {
     static func encode<let count: Int>(_ words: InlineArray<count, UInt64>) -> [UInt8] {
         var text: [UInt8] = []
@@ -13,8 +13,7 @@ enum Hexadecimal {
         return text
     }
 
-    /// Writes the words that a text of exactly `16 * count` digits stands for; `false` for any
-    /// other.
+    /// Decodes exactly `16 * count` digits; returns `false` for any other text.
     static func decode<let count: Int>(
         _ text: Span<UInt8>,
         into words: inout InlineArray<count, UInt64>

@@ -1,10 +1,10 @@
-/// Where the parts of a key stand: `<prefix>_<locator>_<secret><tag><checksum>`.
+/// Offsets of the parts of a key: `<prefix>_<locator>_<secret><tag><checksum>`.
 struct KeyLayout: Sendable {
     static let secretLength = 32
     static let tagLength = 8
     static let checksumLength = 6
 
-    /// 62 to the power of the tag's length.
+    /// 62 to the power of the tag length.
     static let tagModulus: UInt64 = 218_340_105_584_896
 
     let locatorStart: Int
@@ -12,7 +12,7 @@ struct KeyLayout: Sendable {
     let tagStart: Int
     let checksumStart: Int
 
-    /// Length of a whole key in bytes.
+    /// Length of a whole key, in bytes.
     let length: Int
 
     init(prefix: KeyPrefix) {

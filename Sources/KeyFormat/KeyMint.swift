@@ -1,40 +1,40 @@
 import CLibcrypto
 
-/// Makes new keys.
+/// Generates keys.
 public struct KeyMint {
-    /// A new key: its text, to be shown once, and what the store keeps of it.
+    /// A new key: its text, to be displayed once, and its verifier, to be stored.
     public struct MintedKey: ~Copyable {
-        /// The whole key as ASCII, wiped when let go.
+        /// The whole key as ASCII, wiped on release.
         public let text: SecretBytes
-        /// What the store keeps.
+        /// Identifies the key in its record.
         public let verifier: Verifier
 
-        /// Gives the text away.
+        /// Transfers ownership of the text to the caller.
         public consuming func takeText() -> SecretBytes { text }
     }
 
-    /// Length in bytes of the longest key that any prefix gives.
+    /// Length of the longest possible key, in bytes.
     public static let lengthMax = 79
 
     private let prefix: KeyPrefix
     private let layout: KeyLayout
     private let pepper: Pepper
 
-    /// A mint for keys with a prefix under a pepper.
+    /// A mint for keys with the given prefix and pepper.
     public init(prefix: KeyPrefix, pepper: Pepper) {
         self.prefix = prefix
         self.pepper = pepper
         layout = KeyLayout(prefix: prefix)
     }
 
-    /// Makes a key for the organization that a locator names, with a secret from the operating
-    /// system's generator.
+    /// Generates a key for the organization with a locator. The secret comes from the random number
+    /// generator of the operating system.
     public func mint(for locator: Locator) -> MintedKey {
         var generator = SystemRandomNumberGenerator()
         return mint(for: locator, using: &generator)
     }
 
-    /// Makes a key with a secret from a generator, which must be fit for cryptography outside of
+    /// Generates a key with a secret from a generator, which must be cryptographically secure except in
     /// tests.
     func mint(for locator: Locator, using generator: inout some RandomNumberGenerator) -> MintedKey
     {
@@ -52,7 +52,7 @@ public struct KeyMint {
         return MintedKey(text: SecretBytes(copying: text.span), verifier: verifier)
     }
 
-    /// Appends tag and checksum to a key that ends with its secret.
+    /// Appends the tag and the checksum to a key that ends with its secret.
     func seal(_ text: inout [UInt8]) -> Verifier {
         let authenticator = pepper.authenticator(of: text.span)
         Base62.append(

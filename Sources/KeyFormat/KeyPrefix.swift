@@ -1,12 +1,12 @@
-/// The word that a key begins with: `[a-z][a-z0-9]{1,11}`, then nothing, `_live` or `_test`.
+/// The beginning of a key: `[a-z][a-z0-9]{1,11}`, optionally followed by `_live` or `_test`.
 public struct KeyPrefix: Hashable, Sendable {
-    /// The prefix where none is configured.
+    /// The default prefix.
     public static let standard = KeyPrefix(unchecked: Array("lk".utf8))
 
-    /// The word as ASCII.
+    /// The prefix as ASCII.
     public let ascii: [UInt8]
 
-    /// A prefix, or `nil` where the text is none.
+    /// A prefix; `nil` if the text is not valid.
     public init?(_ text: some Collection<UInt8>) {
         var word = Array(text)
         for suffix in ["_live", "_test"] where word.suffix(5).elementsEqual(suffix.utf8) {

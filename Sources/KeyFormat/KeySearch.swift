@@ -1,16 +1,15 @@
-/// Finds keys of any prefix among any bytes: by their form, and by their checksum, so that nothing
-/// else is taken for one.
+/// Finds keys of any prefix in arbitrary bytes. The checksum rules out false positives.
 public enum KeySearch {
-    /// Length of the longest key.
+    /// Length of the longest key, in bytes.
     public static let lengthMax = prefixLengthMax + 1 + Locator.length + 1 + tailLength
 
-    /// A key that was found.
+    /// An occurrence of a key.
     public struct Match: Sendable {
-        /// What it begins with.
+        /// The prefix of the key.
         public let prefix: KeyPrefix
-        /// Names the organization's record.
+        /// The locator of its organization.
         public let locator: Locator
-        /// Where it stands.
+        /// The position of the whole key.
         public let range: Range<Int>
     }
 
@@ -18,7 +17,7 @@ public enum KeySearch {
     private static let suffixes = ["", "_live", "_test"]
     private static let prefixLengthMax = 17
 
-    /// Length of secret, tag and checksum, which are one run of digits.
+    /// Length of secret, tag and checksum, which form one run of digits.
     private static let tailLength =
         KeyLayout.secretLength + KeyLayout.tagLength + KeyLayout.checksumLength
 
@@ -26,10 +25,12 @@ public enum KeySearch {
         Base62.value(of: UInt8($0)) != 255
     }
 
-    /// Hands over each key, in their order.
+    /// Passes each key to `body`, in the order of the text.
     ///
-    /// Every tail holds one byte of those that are a tail's length apart; only there does the search
-    /// begin.
+    /// Probes are one tail length apart, so that each tail contains exactly one of them. Only a probe that
+    /// hits a digit is examined further.
+    ///
+    /// - Throws: The error of `body`, which ends the search.
     public static func forEach<Failure: Error>(
         in text: UnsafeRawBufferPointer,
         _ body: (Match) throws(Failure) -> Void
@@ -64,8 +65,10 @@ public enum KeySearch {
             (probe..<end).allSatisfy({ isDigit[Int(text[$0])] })
         else { return nil }
         let bytes = text.bindMemory(to: UInt8.self)
-        let isRight = { (start: Int) in hasChecksum(bytes.extracting(start..<end)) }
-        guard let prefix = prefix(in: bytes, endingAt: locator - 1, where: isRight),
+        let hasValidChecksum = { (start: Int) in
+            hasChecksum(bytes.extracting(start..<end))
+        }
+        guard let prefix = prefix(in: bytes, endingAt: locator - 1, where: hasValidChecksum),
             let name = Locator(ascii: bytes.span, at: locator)
         else { return nil }
         return Match(prefix: prefix, locator: name, range: locator - 1 - prefix.ascii.count..<end)
@@ -77,17 +80,20 @@ public enum KeySearch {
             == UInt64(CRC32.checksum(of: key.span, count: start))
     }
 
-    /// The prefix that ends there. Letters may stand before it that are none of its own.
+    /// The prefix that ends at an offset. Letters before it need not belong to it, so the checksum decides
+    /// where it begins.
     private static func prefix(
         in text: UnsafeBufferPointer<UInt8>,
         endingAt end: Int,
-        where isRight: (Int) -> Bool
+        where hasValidChecksum: (Int) -> Bool
     ) -> KeyPrefix? {
         for suffix in suffixes {
             for length in wordLengths {
                 let start = end - suffix.utf8.count - length
                 guard start >= 0 else { break }
-                if let prefix = KeyPrefix(text[start..<end]), isRight(start) { return prefix }
+                if let prefix = KeyPrefix(text[start..<end]), hasValidChecksum(start) {
+                    return prefix
+                }
             }
         }
         return nil

@@ -1,24 +1,24 @@
-/// Tells keys that were issued here from all other texts, without asking the store.
+/// Distinguishes keys issued by this installation from all other texts, without the store.
 public struct KeyVerifier {
-    /// A key that was issued here. Whether it still counts, only its record can tell.
+    /// A key issued by this installation. Whether it is still valid depends on its record.
     public struct IssuedKey: Sendable {
-        /// Names the organization's record.
+        /// The locator of its organization.
         public let locator: Locator
-        /// To be compared with the record's.
+        /// Identifies the key in its record.
         public let verifier: Verifier
 
-        /// A key that was found to be issued here before.
+        /// Restores a key that was verified before.
         package init(locator: Locator, verifier: Verifier) {
             self.locator = locator
             self.verifier = verifier
         }
     }
 
-    /// What can be said of a text from the text alone.
+    /// The result of verifying a text.
     public enum Verdict: Sendable {
-        /// Not a key: its length, prefix, characters or checksum are wrong.
+        /// Not a key: the length, prefix, characters or checksum are wrong.
         case malformed
-        /// Has the form of a key, but the tag is not ours.
+        /// Well-formed, but the tag was not made with any of the peppers.
         case forged
         case issued(IssuedKey)
     }
@@ -27,14 +27,14 @@ public struct KeyVerifier {
     private let layout: KeyLayout
     private let peppers: [Pepper]
 
-    /// A verifier for keys with a prefix, made with any of a ring's peppers.
+    /// A verifier for keys with the given prefix, made with any pepper of a ring.
     public init(prefix: KeyPrefix, peppers: PepperRing) {
         self.prefix = prefix
         self.peppers = peppers.peppers
         layout = KeyLayout(prefix: prefix)
     }
 
-    /// Judges a text of any length and content.
+    /// Verifies a text of any length and content.
     public func verdict(on text: Span<UInt8>) -> Verdict {
         guard let locator = wellFormedLocator(in: text),
             let tag = Base62.number(in: text, layout.tagStart..<layout.checksumStart)
@@ -48,8 +48,9 @@ public struct KeyVerifier {
         return .forged
     }
 
-    /// The locator that a text says it has, where it is as long as a key. It proves nothing.
-    public func claimedLocator(in text: Span<UInt8>) -> Locator? {
+    /// The bytes at the position of the locator, if the text has the length of a key. They are not
+    /// verified.
+    public func unauthenticatedLocator(in text: Span<UInt8>) -> Locator? {
         text.count == layout.length ? Locator(digits: text, at: layout.locatorStart) : nil
     }
 

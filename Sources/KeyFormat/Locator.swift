@@ -1,9 +1,9 @@
 import CLibcrypto
 
-/// The public part of a key: 14 base62 digits that name an organization's record.
+/// The public part of a key: 14 base62 digits that identify an organization and its record.
 ///
-/// Logs and support tickets may show it; the organization's name cannot be told from it without
-/// guessing the name.
+/// It may appear in logs and support tickets. It reveals the name of the organization only to those
+/// that guess the name.
 public struct Locator: Hashable, Sendable {
     /// Number of digits.
     public static let length = 14
@@ -12,8 +12,8 @@ public struct Locator: Hashable, Sendable {
     @usableFromInline let head: UInt64
     @usableFromInline let tail: UInt64
 
-    /// The locator of an organization: the first 16 bytes of SHA-256 over a label and the name,
-    /// big-endian, modulo 62 to the power of 14.
+    /// The locator of an organization: the first 16 bytes of the SHA-256 digest of a label and the name,
+    /// as a big-endian number modulo 62 to the power of 14.
     public init(organization name: some Collection<UInt8>) {
         var message = Array("latchkey organization\0".utf8)
         message.append(contentsOf: name)
@@ -24,7 +24,7 @@ public struct Locator: Hashable, Sendable {
         self.init(digits: digits.span, at: 0)
     }
 
-    /// The locator that is spelled at an offset of a text, or `nil` where there is none.
+    /// The locator at an offset of a text; `nil` if there are no 14 base62 digits.
     public init?(ascii text: Span<UInt8>, at offset: Int = 0) {
         guard offset >= 0, text.count - offset >= Self.length,
             Base62.areDigits(text, offset..<offset + Self.length)
@@ -32,8 +32,8 @@ public struct Locator: Hashable, Sendable {
         self.init(digits: text, at: offset)
     }
 
-    /// The locator that stands at an offset of a text, whatever its bytes are: it proves nothing, and
-    /// is no locator where they are not base62. The text must reach that far.
+    /// Reads 14 bytes at an offset of a text without checking that they are base62. The text must contain
+    /// them.
     @inline(__always)
     public init(digits text: Span<UInt8>, at offset: Int) {
         (head, tail) = text.withUnsafeBytes { bytes in
@@ -53,7 +53,7 @@ public struct Locator: Hashable, Sendable {
     /// The first digit as ASCII.
     public var firstDigit: UInt8 { UInt8(truncatingIfNeeded: head) }
 
-    /// Lends the 14 digits as ASCII.
+    /// Passes the 14 ASCII digits to `body`.
     @inlinable @inline(__always)
     public func withDigits<Result>(_ body: (UnsafeRawBufferPointer) -> Result) -> Result {
         withUnsafeBytes(of: (head.littleEndian, tail.littleEndian)) { bytes in
@@ -61,19 +61,18 @@ public struct Locator: Hashable, Sendable {
         }
     }
 
-    /// A number for tables, in which all digits take part. Locators are as good as random, so
-    /// nobody can choose many that collide.
+    /// A hash of all digits. Locators are digests, so an attacker cannot construct many that collide.
     public var tableHash: UInt64 {
         let mixed = (head ^ tail &* 0x9E37_79B9_7F4A_7C15) &* 0xD6E8_FEB8_6659_FD93
         return mixed ^ mixed >> 32
     }
 
-    /// Feeds one number, in which all digits take part.
+    /// Hashes all digits.
     public func hash(into hasher: inout Hasher) {
         hasher.combine(tableHash)
     }
 
-    /// Appends the digits to a text.
+    /// Appends the ASCII digits to a text.
     public func append(to text: inout [UInt8]) {
         withDigits { text.append(contentsOf: $0) }
     }

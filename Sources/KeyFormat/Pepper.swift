@@ -1,18 +1,18 @@
 import CLibcrypto
 
-/// One secret of the pepper file: a key of HMAC-SHA-256 with both pads already hashed.
+/// A secret of the pepper file: a key for HMAC-SHA-256, with both pads already hashed.
 ///
-/// Not for use by more than one thread at a time.
+/// Must not be used by several threads at the same time.
 public final class Pepper {
-    /// Length of the secret in bytes.
+    /// Length of the secret, in bytes.
     public static let length = 32
 
     private static let blockLength = 64
 
-    /// The state after the inner pad, the state after the outer pad, and room to work in.
+    /// The state after the inner pad, the state after the outer pad, and a working state.
     private let states: UnsafeMutablePointer<SHA256_CTX>
 
-    /// Prepares a secret of exactly 32 bytes; `nil` for any other length.
+    /// Prepares a secret; `nil` unless it has exactly 32 bytes.
     public init?(_ secret: borrowing SecretBytes) {
         guard secret.count == Self.length else { return nil }
         let states = UnsafeMutablePointer<SHA256_CTX>.allocate(capacity: 3)

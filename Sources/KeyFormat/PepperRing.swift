@@ -1,28 +1,29 @@
 import CLibcrypto
 
-/// The secrets of a pepper file: the first makes new keys, all of them accept.
+/// The peppers of a pepper file. The first one makes new keys and seals; all of them verify.
 ///
-/// A pepper is rotated by putting a new secret before the old ones, and ended by taking it out.
+/// To rotate the pepper, put a new line before the others; to retire one, remove its line.
 public struct PepperRing {
-    /// Most secrets that a file may hold; each costs every made-up key one more HMAC.
+    /// Maximum number of peppers. Each one adds an HMAC to the verification of a forged key.
     public static let countMax = 8
 
-    /// All secrets, in the file's order. Never empty.
+    /// All peppers, in the order of the file; never empty.
     public let peppers: [Pepper]
 
-    /// The secret for new keys and for sealing records.
+    /// The pepper for new keys and seals.
     public var current: Pepper { peppers[0] }
 
-    /// What is wrong with a pepper file. Tells lines, never contents.
+    /// Why a pepper file is rejected. Names a line, never its contents.
     public enum Fault: Error, Equatable, Sendable {
         case empty
         case tooMany
-        /// The line (from 1) is not 64 hexadecimal digits.
+        /// The line with this number, from 1, is not 64 hexadecimal digits.
         case line(Int)
     }
 
-    /// Reads the contents of a pepper file: 64 hexadecimal digits a line; blank lines are passed
-    /// over.
+    /// Parses a pepper file: 64 hexadecimal digits per line; blank lines are skipped.
+    ///
+    /// - Throws: The first fault of the file.
     public init(contents: borrowing SecretBytes) throws(Fault) {
         peppers = try contents.withSpan { text throws(Fault) in try Self.peppers(in: text) }
     }
@@ -68,7 +69,8 @@ public struct PepperRing {
         return Pepper(secret)
     }
 
-    /// Makes the contents of a new pepper file: one secret from the operating system's generator.
+    /// The contents of a new pepper file: one pepper from the random number generator of the operating
+    /// system.
     public static func makeContents() -> SecretBytes {
         var words: InlineArray<4, UInt64> = .init { _ in UInt64.random(in: .min ... .max) }
         defer { withUnsafeMutableBytes(of: &words) { OPENSSL_cleanse($0.baseAddress, $0.count) } }

@@ -1,16 +1,16 @@
 import CLibcrypto
 
-/// Bytes that are wiped when their owner lets go of them, and that are never copied.
+/// Bytes that have a single owner and are wiped on release.
 public struct SecretBytes: ~Copyable {
     private let storage: UnsafeMutableBufferPointer<UInt8>
 
-    /// Number of bytes.
+    /// Length, in bytes.
     public let count: Int
 
-    /// Makes room for at most `capacity` bytes and lets `fill` write them.
+    /// Allocates `capacity` bytes and lets `fill` write them.
     ///
-    /// - Parameter fill: Gets the room, returns how many bytes it wrote. Where it throws, what it
-    ///   wrote is wiped.
+    /// - Parameter fill: Writes into the buffer; returns the number of bytes written.
+    /// - Throws: The error of `fill`, after the buffer has been wiped.
     public init<Failure: Error>(
         capacity: Int,
         _ fill: (UnsafeMutableBufferPointer<UInt8>) throws(Failure) -> Int
@@ -26,7 +26,7 @@ public struct SecretBytes: ~Copyable {
         self.storage = storage
     }
 
-    /// Copies bytes, which stay the caller's to wipe.
+    /// Copies bytes. The original remains the caller's to wipe.
     public init(copying bytes: Span<UInt8>) {
         self.init(capacity: bytes.count) { storage in
             for index in 0..<bytes.count { storage[index] = bytes[index] }
@@ -38,7 +38,7 @@ public struct SecretBytes: ~Copyable {
         Self.wipe(storage)
     }
 
-    /// Lends the bytes for the length of a call.
+    /// Passes the bytes to `body`.
     public func withSpan<Result: ~Copyable, Failure: Error>(
         _ body: (Span<UInt8>) throws(Failure) -> Result
     ) throws(Failure) -> Result {

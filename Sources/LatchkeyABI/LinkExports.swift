@@ -15,7 +15,8 @@ public func latchkey_link_next(
     }
     order.pointee.link = next.link
     switch next.order {
-    case .open(let endpoint):
+    case .open:
+        let endpoint = gateway.withGatekeeper { $0.endpoint(link: next.link) }
         order.pointee.action = LATCHKEY_LINK_OPEN
         withUnsafeMutableBytes(of: &order.pointee.endpoint) {
             _ = CText.write(endpoint.description, to: $0)

@@ -94,10 +94,10 @@ struct ConfirmationTests {
     @Test func `listing workers needs no owner and no pepper`() throws {
         let url = "unix:\(installation.redis.socket)"
         let configuration = try Configuration([Directive(name: "latchkey_store", values: [url])])
-        #expect(try Membership(of: configuration).entries.isEmpty)
+        #expect(try Membership(of: configuration).members.isEmpty)
         let entries = (1...3).map { StandInWorker.entry($0) }
         for entry in entries.reversed() { try StandInWorker.register(entry, installation.redis) }
-        #expect(try Membership(of: configuration).entries == entries)
+        #expect(try Membership(of: configuration).members == entries)
         try installation.redis("ACL", "SETUSER", "default", "-hgetall")
         #expect(failure { _ = try Membership(of: configuration) } == .notPermitted)
     }

@@ -143,7 +143,7 @@ struct OrganizationTests {
             since: .epoch
         )
         func told(refused: Bool) -> [String] {
-            lines.filter { $0.isRefused == refused }.map { "\($0.what) \($0.who) \($0.via)" }
+            lines.filter { $0.isRefused == refused }.map { "\($0.action) \($0.principal) \($0.account)" }
         }
         #expect(
             told(refused: false) == [
@@ -153,7 +153,7 @@ struct OrganizationTests {
         #expect(
             told(refused: true) == ["status bob bob", "revoke alice bob", "generate root root"]
         )
-        #expect(lines.first { $0.what == "transfer" }?.newOwner == "bob")
+        #expect(lines.first { $0.action == "transfer" }?.newOwner == "bob")
     }
 
     @Test func `the audit belongs to the owner, and to operators once there is none`() throws {
@@ -165,7 +165,7 @@ struct OrganizationTests {
         )
         _ = try root.organizations.remove(acme)
         #expect(
-            try root.organizations.audit(of: acme, since: .epoch).contains { $0.what == "remove" }
+            try root.organizations.audit(of: acme, since: .epoch).contains { $0.action == "remove" }
         )
         let alice = try installation.administration()
         #expect(
@@ -179,7 +179,7 @@ struct OrganizationTests {
         let stranger = try installation.administration("bob")
         for _ in 0..<1500 { _ = try? stranger.keys.status(of: acme) }
         let lines = try installation.administration().organizations.audit(of: acme, since: .epoch)
-        #expect(lines.filter { !$0.isRefused }.map(\.what) == ["register", "generate"])
+        #expect(lines.filter { !$0.isRefused }.map(\.action) == ["register", "generate"])
         #expect(lines.filter(\.isRefused).count < 1200)
     }
 

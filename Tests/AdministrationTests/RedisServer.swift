@@ -33,8 +33,7 @@ final class RedisServer: Sendable {
     /// Sends a command and returns its reply.
     @discardableResult
     func callAsFunction(_ arguments: String...) throws -> RedisReply {
-        var command = RedisCommand()
-        for argument in arguments { command.append(argument) }
+        let command = RedisCommand(arguments.map { .text($0) })
         return try connect().execute([command])[0]
     }
 

@@ -66,7 +66,7 @@ struct RefusedCommandTests {
         }
         #expect(outcome == BarrierOutcome(expired: [silent]))
         let membership = try Membership(through: installation.redis.connect())
-        #expect(membership.entries.isEmpty)
+        #expect(membership.members.isEmpty)
         #expect(try installation.administration().keys.status(of: acme).lastUse == .never)
     }
 

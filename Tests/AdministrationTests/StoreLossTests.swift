@@ -69,7 +69,7 @@ struct StoreLossTests {
 
     @Test func `many commands are answered in order`() throws {
         let redis = try RedisServer()
-        let commands = (0..<300).map { RedisCommand("ECHO", "\($0) " + text($0)) }
+        let commands = (0..<300).map { RedisCommand("ECHO", "\($0) \(text($0))") }
         let replies = try redis.connect().execute(commands)
         #expect(replies.map(\.string) == (0..<300).map { "\($0) " + text($0) })
     }

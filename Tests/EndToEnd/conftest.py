@@ -20,7 +20,7 @@ if not sanitizers.are_used():
     collect_ignore.append("nginx/test_sanitizers.py")
 
 # The tests that take longest begin first: at the end all workers have something to do.
-BEGIN_FIRST = ("checkout", "test_graphql", "test_alerts", "test_trials", "test_acl", "test_made_up_keys", "test_revocation",
+BEGIN_FIRST = ("checkout", "test_graphql", "test_alerts", "test_trials", "test_acl", "test_forged_keys", "test_revocation",
                "test_interruption", "test_faults", "test_reload", "test_two_generates", "test_request_fuzz")
 
 LOG_LENGTH_SHOWN = 4000

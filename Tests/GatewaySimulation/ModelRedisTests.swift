@@ -21,7 +21,7 @@ struct ModelRedisTests {
 
     private func send(_ command: String, on wire: Wire) {
         var words = RedisCommand()
-        for word in command.split(separator: " ") { words.append(String(word)) }
+        for word in command.split(separator: " ") { words.append(.text(String(word))) }
         var bytes: [UInt8] = []
         RESPEncoder.append(words, to: &bytes)
         wire.up.send(bytes)

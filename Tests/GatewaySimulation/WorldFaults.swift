@@ -141,13 +141,16 @@ extension World {
     }
 
     private func write(_ copy: RecordCopy) {
-        var set = RedisCommand("HSET", copy.key)
+        var set = RedisCommand("HSET", .text(copy.key))
         for (field, value) in copy.hash.sorted(by: { $0.key < $1.key }) {
-            set.append(field)
-            set.append(value)
+            set.append(.text(field))
+            set.append(.text(value))
         }
         network.say(
-            [RedisCommand("MULTI"), RedisCommand("DEL", copy.key), set, RedisCommand("EXEC")]
+            [
+                RedisCommand("MULTI"), RedisCommand("DEL", .text(copy.key)), set,
+                RedisCommand("EXEC"),
+            ]
         )
     }
 
@@ -157,7 +160,13 @@ extension World {
         let barrierID = BarrierID(at: now.unix, using: &timeline.chance)
         let text = timeline.chance.percent(50) ? barrierID.description : "hello"
         network.say(
-            [RedisCommand("PUBLISH", isChange ? ModelRedis.invalidations : FleetChannel.name, text)]
+            [
+                RedisCommand(
+                    "PUBLISH",
+                    .text(isChange ? ModelRedis.invalidations : FleetChannel.name),
+                    .text(text)
+                )
+            ]
         )
     }
 }

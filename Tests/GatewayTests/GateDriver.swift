@@ -164,7 +164,7 @@ extension GateDriver {
         var turn = Turn()
         while let (link, order) = gatekeeper.nextOrder(now) {
             switch (link, order) {
-            case (Self.data, .open(let endpoint)): turn.opened.append(endpoint)
+            case (Self.data, .open): turn.opened.append(gatekeeper.endpoint(link: link))
             case (Self.data, .close): turn.closed += 1
             case (Self.data, .write): turn.writes.append(TestStore.commands(in: output()))
             case (Self.invalidation, .open): openInvalidation(&turn)

@@ -234,7 +234,7 @@ struct LeaseTests {
         driver.store = earlier
         driver.sendInvalidation("acme")
         #expect(driver.result(key) == .unavailable)
-        #expect(driver.logLines().contains { $0.text.contains("earlier version") })
+        #expect(driver.logLines().contains { $0.text.contains("older than a version seen before") })
         #expect(known(key) == nil)
     }
 

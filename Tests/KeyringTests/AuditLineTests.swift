@@ -22,7 +22,7 @@ struct AuditLineTests {
             ]),
             .array([entry("7-3", "what", "revoke", "who", "bob", "via", "bob")])
         )
-        #expect(lines?.map(\.what) == ["generate", "revoke", "transfer"])
+        #expect(lines?.map(\.action) == ["generate", "revoke", "transfer"])
         #expect(lines?.map(\.isRefused) == [false, true, false])
         #expect(lines?.map(\.at.milliseconds) == [5, 7, 9])
         #expect(lines?.last?.newOwner == "bob")
@@ -42,8 +42,8 @@ struct AuditLineTests {
 
     @Test func `a text that a terminal would obey is not shown`() {
         let line = lines(.array([entry("1-0", "what", "a\u{1B}[2J", "who", "b\nc", "via", "d")]))
-        #expect(line?.first?.what == "a?[2J")
-        #expect(line?.first?.who == "b?c")
+        #expect(line?.first?.action == "a?[2J")
+        #expect(line?.first?.principal == "b?c")
     }
 
     @Test func `an error of the store is none of the audit`() {

@@ -86,7 +86,7 @@ struct ConfigurationTests {
         "LATCHKEY_STORE unix:/a;", "Latchkey_store unix:/a;", "latchkey_Store unix:/a;",
     ])
     func `a directive in other letters is no other directive`(text: String) {
-        #expect(fault(text)?.message.contains("small letters") == true)
+        #expect(fault(text)?.message.contains("lower case") == true)
     }
 
     @Test func `a byte order mark is told`() {
@@ -134,6 +134,20 @@ struct ConfigurationTests {
         "latchkey_operators", "latchkey_operators \"a b\"", "latchkey_operators ops \"\"",
         "latchkey_rotate_after", "latchkey_rotate_after 0", "latchkey_rotate_after never",
         "latchkey_library lib.so", "latchkey_library",
+        "latchkey_store http://127.0.0.1:6379", "latchkey_store 127.0.0.1:6379",
+        "latchkey_store redis://", "latchkey_store redis://127.0.0.1:0",
+        "latchkey_store redis://127.0.0.1:65536", "latchkey_store redis://127.0.0.1:6379/x",
+        "latchkey_store redis://user:password@127.0.0.1:6379", "latchkey_store unix:",
+        "latchkey_store unix:relative/redis.sock", "latchkey_prefix LK", "latchkey_prefix l",
+        "latchkey_prefix 9k", "latchkey_prefix abcdefghijklm", "latchkey_prefix lk-a",
+        "latchkey_consistency relaxed", "latchkey_consistency leased strict", "latchkey_lease",
+        "latchkey_lease 0", "latchkey_lease 49ms", "latchkey_lease 61m", "latchkey_lease soon",
+        "latchkey_lease 1000", "latchkey_outage_grace", "latchkey_outage_grace never",
+        "latchkey_outage_grace 8d", "latchkey_outage_grace 90", "latchkey_cache_size",
+        "latchkey_cache_size 0", "latchkey_cache_size -1", "latchkey_cache_size many",
+        "latchkey_cache_size 10000001", "latchkey_cache_size 99999999999999999999",
+        "latchkey_timeout 99999999999999999999", "latchkey_timeout 5", "latchkey_rotate_after 90",
+        "latchkey_store unix:/" + String(repeating: "x", count: 200),
         "latchkey_unheard_of x", "latchkey_",
     ])
     func `a directive that cannot be followed is refused with name, line and reason`(

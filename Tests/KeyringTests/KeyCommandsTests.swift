@@ -123,7 +123,7 @@ struct KeyCommandsTests {
     }
 
     @Test func `a transaction that was not carried out says why`() throws {
-        #expect(WriteOutcome(.null, version: 3) == .overtaken)
+        #expect(WriteOutcome(.null, version: 3) == .conflict)
         let reply = RedisReply.error(Array("EXECABORT Transaction discarded".utf8)[...])
         #expect(WriteOutcome(reply, version: 3) == .refused(try #require(reply.failure)))
         for other in [RedisReply.integer(3), .status(Array("OK".utf8)[...]), .bulk([])] {

@@ -38,13 +38,13 @@ struct MembershipListTests {
 
     @Test func `what was written is read back`() throws {
         let fleet = try fleet([("000000000000abcd", entry.text)])
-        #expect(fleet.entries == [entry])
+        #expect(fleet.members == [entry])
         #expect(fleet.unreadable.isEmpty)
-        #expect(fleet.entries.first?.trustMilliseconds == 6000)
+        #expect(fleet.members.first?.trustMilliseconds == 6000)
     }
 
     @Test func `words of a later version are passed over`() throws {
-        #expect(try fleet([("000000000000abcd", entry.text + " zone=b")]).entries == [entry])
+        #expect(try fleet([("000000000000abcd", entry.text + " zone=b")]).members == [entry])
     }
 
     @Test(arguments: [
@@ -56,22 +56,22 @@ struct MembershipListTests {
     ])
     func `a field that cannot be read is named, not passed over`(text: String) throws {
         let fleet = try fleet([("000000000000abcd", text), ("\u{1B}[31m", entry.text)])
-        #expect(fleet.entries.isEmpty)
+        #expect(fleet.members.isEmpty)
         #expect(fleet.unreadable == ["000000000000abcd", "?[31m"].sorted())
     }
 
     @Test func `a worker that gets no invalidations says so`() throws {
         let text = entry.text.replacing("tracking=on", with: "tracking=off")
-        #expect(try fleet([("000000000000abcd", text)]).entries.map(\.isTracking) == [false])
+        #expect(try fleet([("000000000000abcd", text)]).members.map(\.isTracking) == [false])
         let old = entry.text.replacing("tracking=on ", with: "")
-        #expect(try fleet([("000000000000abcd", old)]).entries.map(\.isTracking) == [true])
+        #expect(try fleet([("000000000000abcd", old)]).members.map(\.isTracking) == [true])
     }
 
     @Test func `an absurd lease does not overflow`() throws {
         let text =
             "host=a pid=1 version=1 lease=9999999999999999999 grace=9999999999999999999 "
             + "heartbeat=1 cached=0"
-        #expect(try fleet([("a", text)]).entries.first?.trustMilliseconds == .max)
+        #expect(try fleet([("a", text)]).members.first?.trustMilliseconds == .max)
     }
 
     @Test func `replies that are no list are refused`() {

@@ -16,16 +16,16 @@ struct RecordScanTests {
         let record = "latchkey:record:{\(acme)}"
         var scan = RecordScan()
         #expect(scan.next?.arguments[1].elementsEqual("0".utf8) == true)
-        #expect(try scan.take(page("17", record, "latchkey:record:{short}", "other")) == [acme])
+        #expect(try scan.receive(page("17", record, "latchkey:record:{short}", "other")) == [acme])
         #expect(scan.next?.arguments[1].elementsEqual("17".utf8) == true)
-        #expect(try scan.take(page("0", record)) == [])
+        #expect(try scan.receive(page("0", record)) == [])
         #expect(scan.next == nil)
     }
 
     @Test func `what is no page ends the scan with an error`() {
         for reply in [RedisReply.null, .array([]), .array([bulk("0")]), bulk("0"), .integer(0)] {
             var scan = RecordScan()
-            #expect(throws: RedisError.self) { try scan.take(reply) }
+            #expect(throws: RedisError.self) { try scan.receive(reply) }
         }
     }
 }

@@ -74,6 +74,46 @@ struct StoredRecordTests {
         }
     }
 
+    private static let otherVerifier = String(repeating: "ab", count: 24)
+    private static let nines = String(repeating: "9", count: 19)
+
+    /// What a writer of the store might put in: most of it is well formed.
+    private static let alterations: [RecordField: [String]] = [
+        .organization: ["umbrella", "Acme", "", "a b"],
+        .owner: ["mallory", "", String(repeating: "x", count: 129)],
+        .version: ["4", "1", "-1", String(repeating: "9", count: 30)],
+        .state: ["Active", "", "on", "active "],
+        .verifier: [otherVerifier, String(otherVerifier.dropLast(2)), otherVerifier + "00", ""],
+        .createdAt: ["1790000086400", "-1", nines, "now"],
+        .createdBy: ["mallory", ""],
+        .expiresAt: ["1800000086400", "-1", nines, String(repeating: "9", count: 40), "0"],
+        .previousVerifier: [otherVerifier, "x"],
+        .previousUntil: ["1790000086400", "-1", nines],
+        .revokedAt: ["1", "-1"],
+        .mac: [String(repeating: "00", count: 32), String(repeating: "0", count: 62), ""],
+    ]
+
+    @Test(arguments: alterations)
+    func `what a writer of the store puts in a field is refused`(
+        field: RecordField,
+        texts: [String]
+    ) throws {
+        let record = Example.active.replacingKey(
+            with: Example.key(Example.second, expiresIn: 86_400_000),
+            graceMilliseconds: 3_600_000
+        )
+        for text in texts {
+            var stored = example.stored(record)
+            #expect(stored[field] != text)
+            stored[field] = text
+            #expect(stored.fault(example.seal) != nil, "\"\(text)\"")
+            #expect(throws: RecordFault.self) {
+                try StoredRecord(stored.reply)
+                    .activeRecord(at: Example.organization.locator, seal: example.seal)
+            }
+        }
+    }
+
     @Test func `fields that have exchanged their texts are refused`() throws {
         let stored = example.stored(Example.replaced)
         let pairs: [(RecordField, RecordField)] = [

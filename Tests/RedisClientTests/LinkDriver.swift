@@ -84,8 +84,7 @@ final class LinkDriver {
 
     @discardableResult
     func send(_ command: String..., tag: Int) -> Bool {
-        var redisCommand = RedisCommand()
-        for argument in command { redisCommand.append(argument) }
+        let redisCommand = RedisCommand(command.map { .text($0) })
         return link.send(redisCommand, tag: CommandTag(number: UInt64(tag)), now: now)
     }
 

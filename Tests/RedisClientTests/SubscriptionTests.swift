@@ -126,14 +126,14 @@ struct SubscriptionTests {
             driver.opened()
             driver.received(answers[..<step].joined() + answer)
             #expect(!driver.isReady)
-            #expect(driver.orders() == [.open(LinkDriver.endpoint), .close])
+            #expect(driver.orders() == [.open, .close])
         }
     }
 
     @Test func `a confirmation of another channel is none`() {
         begin()
         driver.received("+OK\r\n" + subscribed("other"))
-        #expect(driver.orders() == [.open(LinkDriver.endpoint), .close])
+        #expect(driver.orders() == [.open, .close])
     }
 
     @Test func `a heartbeat that is not answered in time ends the link`() {

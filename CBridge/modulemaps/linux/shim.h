@@ -1,7 +1,6 @@
 /*
- * What Linux has and Swift's Glibc module does not show: prctl() and syscall() are variadic, secure_getenv() a
- * GNU extension.
- * Each can go when that module has it.
+ * Functions of Linux that Swift's Glibc module does not import: prctl() and syscall() are variadic, and
+ * secure_getenv() is a GNU extension.  Each can go when that module has it.
  */
 #ifndef LATCHKEY_LINUX_SHIM_H
 #define LATCHKEY_LINUX_SHIM_H
@@ -17,14 +16,14 @@ extern long syscall(long number, ...);
 /* Declared here because <stdlib.h> hides it without _GNU_SOURCE. */
 extern char *secure_getenv(const char *name);
 
-/* Lets no other process of the account read this one's memory, and no core dump hold it. */
+/* Keeps this process's memory from other processes of its account, and out of core dumps. */
 static inline int
 linux_forbid_dumps(void)
 {
     return prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 }
 
-/* Whether the file of this program gave the process capabilities that its caller does not have. */
+/* Whether this program's file gave the process capabilities that its caller lacks. */
 static inline int
 linux_has_capabilities_of_file(void)
 {

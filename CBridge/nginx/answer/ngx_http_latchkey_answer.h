@@ -9,7 +9,7 @@
  *
  * Owner:     the request; refusals are constants.
  * Lifetime:  texts are not copied: they must last as long as the request.
- * NULL:      no pointer here is NULL unless its comment says so.
+ * NULL:      pointers are not NULL, except where a comment allows it.
  * Thread:    the only thread of the worker.
  */
 

@@ -244,8 +244,9 @@ ngx_http_latchkey_push_challenge(ngx_http_request_t *r, const char *error)
 
 /*
  * nginx must be given the status if the site has an error page for it, or delays
- * a 401.  A subrequest gets no error page: one with a status of its own, "=200",
- * would admit the main request.  So it would if another proxy asked for a check.
+ * a 401.  A subrequest gets no error page: "error_page 401 =200 …" would admit the
+ * main request.  The same goes for a latchkey_verify location that answers another
+ * proxy.
  */
 
 static ngx_uint_t

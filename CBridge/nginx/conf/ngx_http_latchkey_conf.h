@@ -10,7 +10,7 @@
  *
  * Owner:     the pool of the configuration (cf->pool).
  * Lifetime:  a cycle of nginx: until the last request of an old worker ends.
- * NULL:      no pointer here is NULL unless its comment says so.
+ * NULL:      pointers are not NULL, except where a comment allows it.
  * Thread:    the master writes it while it reads the configuration; workers only
  *            read it, but for main_conf.worker.
  */

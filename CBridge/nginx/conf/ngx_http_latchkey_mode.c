@@ -93,7 +93,7 @@ ngx_http_latchkey_merge_mode(ngx_http_latchkey_loc_conf_t *conf,
 }
 
 
-/* Returns NGX_ERROR if there is no memory for the value of a variable. */
+/* Returns the mode that the variable names, or NGX_ERROR without memory. */
 
 ngx_int_t
 ngx_http_latchkey_evaluate_mode(ngx_http_request_t *r,
@@ -101,17 +101,6 @@ ngx_http_latchkey_evaluate_mode(ngx_http_request_t *r,
 {
     ngx_int_t mode;
     ngx_str_t value;
-
-    if (llcf->mode == NGX_HTTP_LATCHKEY_OFF) {
-
-        /* latchkey_verify alone */
-
-        return NGX_HTTP_LATCHKEY_ON;
-    }
-
-    if (llcf->mode != NGX_HTTP_LATCHKEY_VARIABLE) {
-        return (ngx_int_t) llcf->mode;
-    }
 
     if (ngx_http_complex_value(r, llcf->variable, &value) != NGX_OK) {
         return NGX_ERROR;

@@ -2,7 +2,7 @@
 /*
  * The library that will act on a configuration also checks it, but in a child
  * process of its own.  The master must not load the library, because every
- * worker forked from it would then keep that one for good.
+ * worker forked from it would then be stuck with that one.
  *
  * The child runs with the master's rights, so it can read the pepper.  The
  * secrets come back with its report and wait in the cycle for the workers.

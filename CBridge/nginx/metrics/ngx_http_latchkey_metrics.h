@@ -8,7 +8,7 @@
  * Owner:     the zone belongs to nginx's master; each worker adds to a block of
  *            counters and publishes its state in a slot of its own.
  * Lifetime:  counters last as long as the master, a slot as long as its worker.
- * NULL:      no pointer here is NULL unless its comment says so.
+ * NULL:      pointers are not NULL, except where a comment allows it.
  * Thread:    counters are atomic, because processes share them; the rest is used
  *            by the only thread of the worker.
  */

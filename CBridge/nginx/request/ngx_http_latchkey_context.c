@@ -72,8 +72,6 @@ ngx_http_latchkey_create_ctx(ngx_http_request_t *r)
     ctx->resume.log = r->connection->log;
     ctx->resume.handler = ngx_http_latchkey_resume_handler;
 
-    ngx_http_latchkey_init_stream(ctx);
-
     hcln->handler = ngx_http_latchkey_cancel;
     hcln->data = ctx;
 

@@ -12,7 +12,7 @@
  *            only hold its address.
  * Lifetime:  a context lasts as long as that pool.  It is withdrawn from the
  *            gateway when the request ends, before its log phase.
- * NULL:      no pointer here is NULL unless its comment says so.
+ * NULL:      pointers are not NULL, except where a comment allows it.
  * Thread:    the only thread of the worker.
  */
 
@@ -34,7 +34,7 @@ typedef enum {
 
 typedef struct {
     ngx_http_request_t *request;
-    ngx_http_latchkey_worker_t *worker; /* NULL: none has been asked yet */
+    ngx_http_latchkey_worker_t *worker; /* NULL: it has checked nothing yet */
     ngx_array_t *credentials;           /* where its key was looked for */
 
     /* the location that the request is in, and the mode that holds there */
@@ -76,10 +76,7 @@ void ngx_http_latchkey_close_streams(ngx_http_request_t *r);
 
 /* stream */
 
-void ngx_http_latchkey_init_stream(ngx_http_latchkey_ctx_t *ctx);
 void ngx_http_latchkey_open_stream(ngx_http_latchkey_ctx_t *ctx);
-void ngx_http_latchkey_close_stream(ngx_http_latchkey_ctx_t *ctx);
-ngx_uint_t ngx_http_latchkey_has_stream(ngx_http_latchkey_ctx_t *ctx);
 ngx_uint_t ngx_http_latchkey_lacks_stream(ngx_http_latchkey_ctx_t *ctx);
 void ngx_http_latchkey_post_end(ngx_http_latchkey_ctx_t *ctx);
 
@@ -93,6 +90,26 @@ ngx_int_t ngx_http_latchkey_find_credential(ngx_http_request_t *r,
 /* variable */
 
 ngx_int_t ngx_http_latchkey_add_variables(ngx_conf_t *cf);
+
+
+static ngx_inline ngx_uint_t
+ngx_http_latchkey_has_stream(ngx_http_latchkey_ctx_t *ctx)
+{
+    return ctx->stream.id || ctx->stream.queued || ctx->end.posted;
+}
+
+
+/* Whatever happens to its key from here on, the request is not ended. */
+
+static ngx_inline void
+ngx_http_latchkey_close_stream(ngx_http_latchkey_ctx_t *ctx)
+{
+    ngx_http_latchkey_drop_stream(ctx->worker, &ctx->stream);
+
+    if (ctx->end.posted) {
+        ngx_delete_posted_event(&ctx->end);
+    }
+}
 
 
 #endif /* _NGX_HTTP_LATCHKEY_CTX_H_INCLUDED_ */

@@ -1,7 +1,7 @@
 
 /*
  * The way of a request.  It is identified in the PREACCESS phase, so that later
- * handlers of that phase (limit_req, limit_conn) know the organization; it is
+ * handlers of that phase (limit_req, limit_conn) can use the organization.  It is
  * admitted or refused in the ACCESS phase, so that "satisfy" works.  In between
  * it may be suspended until the store has answered.
  */
@@ -105,7 +105,7 @@ ngx_http_latchkey_access_handler(ngx_http_request_t *r)
 
     if (clcf->satisfy == NGX_HTTP_SATISFY_ANY) {
 
-        /* with any other status the other handlers would not be asked */
+        /* with any other status, nginx would not call the other handlers */
 
         return NGX_HTTP_UNAUTHORIZED;
     }
@@ -147,7 +147,7 @@ ngx_http_latchkey_last_access_handler(ngx_http_request_t *r)
         return NGX_DECLINED;
     }
 
-    /* it would outlive a 400 or a 503 and refuse the error page for that */
+    /* kept, it would refuse the error page of our 400 or 503 as well */
 
     r->access_code = 0;
 
@@ -258,10 +258,21 @@ ngx_http_latchkey_enter_location(ngx_http_request_t *r,
         return NGX_OK;
     }
 
-    mode = ngx_http_latchkey_evaluate_mode(r, llcf);
+    mode = (ngx_int_t) llcf->mode;
 
-    if (mode == NGX_ERROR) {
-        return NGX_ERROR;
+    if (mode == NGX_HTTP_LATCHKEY_VARIABLE) {
+
+        mode = ngx_http_latchkey_evaluate_mode(r, llcf);
+
+        if (mode == NGX_ERROR) {
+            return NGX_ERROR;
+        }
+
+    } else if (mode == NGX_HTTP_LATCHKEY_OFF) {
+
+        /* latchkey_verify alone */
+
+        mode = NGX_HTTP_LATCHKEY_ON;
     }
 
     ctx->location = llcf;
@@ -314,8 +325,8 @@ ngx_http_latchkey_identify(ngx_http_request_t *r, ngx_http_latchkey_ctx_t *ctx)
 
 
 /*
- * A subrequest takes over the decision on the same key, which is counted and
- * may have its stream already.  Returns 0 if it must be checked.
+ * A subrequest inherits the decision on its main request's key, which has been
+ * counted and may have a stream.  Returns 0 if the subrequest must be checked.
  */
 
 static ngx_uint_t

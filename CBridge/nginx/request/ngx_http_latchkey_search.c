@@ -28,9 +28,9 @@ static void ngx_http_latchkey_found(ngx_http_latchkey_finding_t *finding,
     ngx_uint_t source, u_char *start, u_char *end);
 static u_char *ngx_http_latchkey_next_pair(u_char *p, u_char *end,
     u_char separator, ngx_str_t *name, ngx_str_t *value);
-static ngx_int_t ngx_http_latchkey_redact_line(ngx_http_request_t *r,
+static ngx_int_t ngx_http_latchkey_redact_line_argument(ngx_http_request_t *r,
     ngx_str_t *name);
-static ngx_int_t ngx_http_latchkey_redact_referer(ngx_http_request_t *r,
+static ngx_int_t ngx_http_latchkey_redact_referer_argument(ngx_http_request_t *r,
     ngx_str_t *name);
 static ngx_int_t ngx_http_latchkey_redact_argument(ngx_http_request_t *r, ngx_str_t *text,
     u_char behind, ngx_str_t *name);
@@ -174,7 +174,7 @@ ngx_http_latchkey_search_query(ngx_http_request_t *r, ngx_array_t *credentials,
             continue;
         }
 
-        if (ngx_http_latchkey_redact_referer(r, &c[i].name) != NGX_OK) {
+        if (ngx_http_latchkey_redact_referer_argument(r, &c[i].name) != NGX_OK) {
             return NGX_ERROR;
         }
 
@@ -189,7 +189,7 @@ ngx_http_latchkey_search_query(ngx_http_request_t *r, ngx_array_t *credentials,
         ngx_http_latchkey_search_pairs(&c[i], p + 1, end, '&', finding);
 
         if (finding->count != count
-            && ngx_http_latchkey_redact_line(r, &c[i].name) != NGX_OK)
+            && ngx_http_latchkey_redact_line_argument(r, &c[i].name) != NGX_OK)
         {
             return NGX_ERROR;
         }
@@ -286,7 +286,7 @@ ngx_http_latchkey_next_pair(u_char *p, u_char *end, u_char separator,
  */
 
 static ngx_int_t
-ngx_http_latchkey_redact_line(ngx_http_request_t *r, ngx_str_t *name)
+ngx_http_latchkey_redact_line_argument(ngx_http_request_t *r, ngx_str_t *name)
 {
     if (ngx_http_latchkey_redact_argument(r, &r->request_line, ' ', name) != NGX_OK) {
         return NGX_ERROR;
@@ -306,7 +306,7 @@ ngx_http_latchkey_redact_line(ngx_http_request_t *r, ngx_str_t *name)
  */
 
 static ngx_int_t
-ngx_http_latchkey_redact_referer(ngx_http_request_t *r, ngx_str_t *name)
+ngx_http_latchkey_redact_referer_argument(ngx_http_request_t *r, ngx_str_t *name)
 {
     ngx_table_elt_t *h;
 

@@ -16,15 +16,6 @@ static void ngx_http_latchkey_wake_up(void *data);
 #endif
 
 
-void
-ngx_http_latchkey_init_stream(ngx_http_latchkey_ctx_t *ctx)
-{
-    ctx->end.data = ctx;
-    ctx->end.log = ctx->request->connection->log;
-    ctx->end.handler = ngx_http_latchkey_end_handler;
-}
-
-
 /* Called together with a decision, which is the one that the gateway gets. */
 
 void
@@ -36,27 +27,6 @@ ngx_http_latchkey_open_stream(ngx_http_latchkey_ctx_t *ctx)
         ngx_http_latchkey_queue_stream(ctx->worker, &ctx->stream, ctx,
             &ctx->decision);
     }
-}
-
-
-/* Whatever happens to its key from here on, the request is not ended. */
-
-void
-ngx_http_latchkey_close_stream(ngx_http_latchkey_ctx_t *ctx)
-{
-    ngx_http_latchkey_drop_stream(ctx->worker, &ctx->stream);
-
-    if (ctx->end.posted) {
-        ngx_delete_posted_event(&ctx->end);
-    }
-}
-
-
-ngx_uint_t
-ngx_http_latchkey_has_stream(ngx_http_latchkey_ctx_t *ctx)
-{
-    return ctx->stream.id || ngx_http_latchkey_is_queued(&ctx->stream)
-        || ctx->end.posted;
 }
 
 
@@ -80,6 +50,10 @@ void
 ngx_http_latchkey_post_end(ngx_http_latchkey_ctx_t *ctx)
 {
     ctx->stream.id = 0;
+
+    ctx->end.data = ctx;
+    ctx->end.log = ctx->request->connection->log;
+    ctx->end.handler = ngx_http_latchkey_end_handler;
 
     ngx_post_event(&ctx->end, &ngx_posted_events);
 }

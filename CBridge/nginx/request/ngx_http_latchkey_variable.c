@@ -109,8 +109,8 @@ ngx_http_latchkey_variable_text(const latchkey_decision *decision,
     case NGX_HTTP_LATCHKEY_ORGANIZATION:
 
         /*
-         * An application takes this for the caller's identity.  Under "satisfy
-         * any" a revoked key must not stand for its organization.
+         * Applications use this as the caller's identity, so under "satisfy
+         * any" a revoked key must not name its organization.
          */
 
         if (decision->result == LATCHKEY_ALLOWED) {

@@ -8,7 +8,7 @@
  *
  * Owner:     the texts and logs that are passed in stay the caller's.
  * Lifetime:  a guarded log is restored when the pool of its cycle ends.
- * NULL:      no pointer here is NULL unless its comment says so.
+ * NULL:      pointers are not NULL, except where a comment allows it.
  * Thread:    the only thread of the process.
  */
 

@@ -1,7 +1,7 @@
 
 /*
- * A worker's gateway, as requests and links use it: checks begin here, and it
- * hears here of time and of bytes.
+ * A worker's gateway, as requests, links and the driver use it.  It is notified
+ * of time and of bytes only here, behind the announcement of open streams.
  *
  * Whatever gives it work posts one event, the turn.  The driver handles it when
  * the other events of this turn of the event loop have run.
@@ -73,28 +73,6 @@ ngx_http_latchkey_free_gateway(ngx_http_latchkey_worker_t *worker)
 }
 
 
-/*
- * Returns 0 after writing decision.  Otherwise returns a ticket; the decision
- * comes from the driver, and data with it.
- */
-
-uint64_t
-ngx_http_latchkey_begin_check(ngx_http_latchkey_worker_t *worker, void *data,
-    ngx_str_t *credential, latchkey_decision *decision)
-{
-    uint64_t ticket;
-
-    ticket = worker->library.check_begin(worker->gateway, data,
-        credential->data, credential->len, ngx_http_latchkey_now(), decision);
-
-    if (ticket) {
-        ngx_http_latchkey_post_turn(worker);
-    }
-
-    return ticket;
-}
-
-
 void
 ngx_http_latchkey_cancel_check(ngx_http_latchkey_worker_t *worker,
     uint64_t ticket)
@@ -110,25 +88,29 @@ ngx_http_latchkey_cancel_check(ngx_http_latchkey_worker_t *worker,
 ngx_uint_t
 ngx_http_latchkey_announce_streams(ngx_http_latchkey_worker_t *worker)
 {
-    ngx_uint_t announced;
-    ngx_queue_t *q;
+    ngx_queue_t *q, *announcements;
     ngx_http_latchkey_stream_t *stream;
 
-    announced = 0;
+    announcements = &worker->announcements;
 
-    while (!ngx_queue_empty(&worker->announcements)) {
-        q = ngx_queue_head(&worker->announcements);
-        stream = ngx_queue_data(q, ngx_http_latchkey_stream_t, announcement);
-
-        ngx_http_latchkey_dequeue_stream(stream);
-
-        stream->id = worker->library.stream_open(worker->gateway, stream->data,
-            stream->decision);
-
-        announced = 1;
+    if (ngx_queue_empty(announcements)) {
+        return 0;
     }
 
-    return announced;
+    for (q = ngx_queue_head(announcements);
+         q != ngx_queue_sentinel(announcements);
+         q = ngx_queue_next(q))
+    {
+        stream = ngx_queue_data(q, ngx_http_latchkey_stream_t, announcement);
+
+        stream->queued = 0;
+        stream->id = worker->library.stream_open(worker->gateway, stream->data,
+            stream->decision);
+    }
+
+    ngx_queue_init(announcements);
+
+    return 1;
 }
 
 

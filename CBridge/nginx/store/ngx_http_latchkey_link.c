@@ -9,8 +9,8 @@
  *                 it before this and brings its own c->recv and c->send
  *     lost        closed, and the gateway has been notified
  *
- * Only the handlers of events post a turn.  What the driver asks of a link, it
- * follows up in the same turn.
+ * Only the handlers of events post a turn, because the driver follows up its own
+ * orders in the same turn.
  */
 
 #include "ngx_http_latchkey_store.h"

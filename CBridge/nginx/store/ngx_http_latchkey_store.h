@@ -10,7 +10,7 @@
  * Owner:     a worker struct and its links belong to the driver, streams to the
  *            contexts of their requests.
  * Lifetime:  a worker lasts from the start of its process until its exit.
- * NULL:      no pointer here is NULL unless its comment says so.
+ * NULL:      pointers are not NULL, except where a comment allows it.
  * Thread:    the only thread of the worker; nothing is locked.
  */
 
@@ -64,8 +64,10 @@ typedef struct {
 /* An admitted request that is to be ended with its key. */
 
 typedef struct {
-    ngx_queue_t announcement; /* linked: the gateway does not know it yet */
-    uint64_t id;              /* not 0: the gateway knows it */
+    uint64_t id; /* not 0: the stream is open in the gateway */
+
+    ngx_queue_t announcement; /* if queued */
+    unsigned queued:1;        /* to be announced to the gateway */
 
     void *data; /* what the gateway hands back to have it ended */
     const latchkey_decision *decision;
@@ -73,9 +75,9 @@ typedef struct {
 
 
 /*
- * A worker's gateway.  What only reads from it may call the library directly;
- * what it has to hear goes through the functions below, because open streams
- * must be announced first.
+ * A worker's gateway.  Code that only reads from it may call the library itself.
+ * Code that passes in time or bytes goes through the functions below, because
+ * open streams must be announced first.
  */
 
 typedef struct {
@@ -90,7 +92,7 @@ typedef struct {
 } ngx_http_latchkey_worker_t;
 
 
-/* A connection to the store; the gateway knows it by its number. */
+/* A connection to the store, which the gateway identifies by its number. */
 
 typedef struct {
     ngx_http_latchkey_worker_t *worker;
@@ -133,8 +135,6 @@ ngx_int_t ngx_http_latchkey_create_gateway(ngx_http_latchkey_worker_t *worker,
     ngx_str_t *hostname, latchkey_fault *fault);
 void ngx_http_latchkey_free_gateway(ngx_http_latchkey_worker_t *worker);
 
-uint64_t ngx_http_latchkey_begin_check(ngx_http_latchkey_worker_t *worker,
-    void *data, ngx_str_t *credential, latchkey_decision *decision);
 void ngx_http_latchkey_cancel_check(ngx_http_latchkey_worker_t *worker,
     uint64_t ticket);
 
@@ -161,6 +161,9 @@ ngx_int_t ngx_http_latchkey_links_wait(ngx_http_latchkey_link_t *links,
 
 
 /*
+ * The functions that each check runs are inline, as the compiler cannot inline
+ * calls across files.
+ *
  * The time of an event.  Leases must count the time that the machine sleeps, so
  * their clock is read afresh; nginx's cached time is exact enough for expiry.
  */
@@ -192,9 +195,32 @@ ngx_http_latchkey_post_turn(ngx_http_latchkey_worker_t *worker)
 
 
 /*
- * The gateway has just allowed the request.  It must know the stream before it
- * hears of anything else, or it would miss a revocation in between; but most
- * requests have ended by then and cost no more than a place in a queue.
+ * Returns 0 after writing decision.  Otherwise returns a ticket; the decision
+ * comes from the driver, and data with it.
+ */
+
+static ngx_inline uint64_t
+ngx_http_latchkey_begin_check(ngx_http_latchkey_worker_t *worker, void *data,
+    ngx_str_t *credential, latchkey_decision *decision)
+{
+    uint64_t ticket;
+
+    ticket = worker->library.check_begin(worker->gateway, data,
+        credential->data, credential->len, ngx_http_latchkey_now(), decision);
+
+    if (ticket) {
+        ngx_http_latchkey_post_turn(worker);
+    }
+
+    return ticket;
+}
+
+
+/*
+ * The gateway has just allowed the request.  The stream must be announced before
+ * the gateway is notified of anything else, or a revocation in between would be
+ * missed.  But most requests have ended by then, and so cost no more than a place
+ * in a queue.
  */
 
 static ngx_inline void
@@ -204,34 +230,19 @@ ngx_http_latchkey_queue_stream(ngx_http_latchkey_worker_t *worker,
 {
     stream->data = data;
     stream->decision = decision;
+    stream->queued = 1;
 
     ngx_queue_insert_tail(&worker->announcements, &stream->announcement);
 }
 
 
-static ngx_inline ngx_uint_t
-ngx_http_latchkey_is_queued(ngx_http_latchkey_stream_t *stream)
-{
-    return stream->announcement.next != NULL;
-}
-
-
-static ngx_inline void
-ngx_http_latchkey_dequeue_stream(ngx_http_latchkey_stream_t *stream)
-{
-    ngx_queue_remove(&stream->announcement);
-    stream->announcement.next = NULL;
-}
-
-
-/* Whatever happens to its key from here on, the request is not ended. */
-
 static ngx_inline void
 ngx_http_latchkey_drop_stream(ngx_http_latchkey_worker_t *worker,
     ngx_http_latchkey_stream_t *stream)
 {
-    if (ngx_http_latchkey_is_queued(stream)) {
-        ngx_http_latchkey_dequeue_stream(stream);
+    if (stream->queued) {
+        ngx_queue_remove(&stream->announcement);
+        stream->queued = 0;
 
     } else if (stream->id) {
         worker->library.stream_close(worker->gateway, stream->id);

@@ -81,7 +81,7 @@ struct AccessControl {
         var names: [String] = []
         // A store that cannot be listed costs only the suggestion.
         try? RecordListing(context.store).visit { locator, reply in
-            guard let stored = try? StoredRecord(reply), let name = stored.claimedName,
+            guard let stored = try? StoredRecord(reply), let name = stored.unauthenticatedName,
                 Suggestion.distance(to: organization.name, of: name) != nil,
                 let record = try? stored.record(at: locator, seal: context.seal),
                 !record.isRemoved, caller.isOperator || record.owner == caller.principal

@@ -48,7 +48,7 @@ struct Barrier {
     /// - Throws: Why that is uncertain.
     mutating func run() throws(ConfirmationResult.Uncertainty) -> BarrierOutcome {
         let membership = try readMembership()
-        workers = membership.entries
+        workers = membership.members
         readAt = store.clock.monotonic
         if workers.isEmpty { try countSubscribers() }
         waitForAll()
@@ -145,7 +145,7 @@ struct Barrier {
 
     /// The command that marks the silent workers as suspects, for the next barrier.
     func suspectCommand(_ outcome: BarrierOutcome) -> RedisCommand? {
-        suspects?.note(outcome.unacknowledged.map(\.member))
+        suspects?.record(outcome.unacknowledged.map(\.member))
     }
 
     private func outcome(unreadable: [String]) -> BarrierOutcome {

@@ -29,12 +29,12 @@ struct MembershipPruning {
     private func attempt(_ expired: [Member]) throws(StoreConnection.Fault) -> Bool {
         let replies = try channel.execute([MembershipCommands.watch(), MembershipCommands.read()])
         guard replies[0].isOK, let membership = try? Membership(replies[1]) else { return true }
-        let unchanged = expired.filter(membership.entries.contains)
+        let unchanged = expired.filter(membership.members.contains)
         guard !unchanged.isEmpty else { return true }
         // MULTI goes alone: if it were refused, the commands behind it would be carried out one by one.
         guard try transact([RedisCommand("MULTI")])[0].isOK else { return true }
         let removal =
-            unchanged.flatMap { [MembershipCommands.leave($0.id), SuspectMembers.forget($0.id)] }
+            unchanged.flatMap { [MembershipCommands.leave($0.id), SuspectMembers.remove($0.id)] }
             + [RedisCommand("EXEC")]
         return try transact(removal).last != .null
     }

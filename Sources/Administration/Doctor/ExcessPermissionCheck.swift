@@ -22,7 +22,7 @@ struct ExcessPermissionCheck {
     private func finding(
         _ user: String,
         _ file: String?,
-        _ probes: [(command: RedisCommand, words: String)]
+        _ probes: [(command: RedisCommand, permission: String)]
     ) -> Finding? {
         let credentials: RedisCredentials?
         do throws(SecretFault) {
@@ -33,7 +33,7 @@ struct ExcessPermissionCheck {
         let connection = StoreConnection(configuration.topology, credentials: credentials)
         guard let replies = try? connection.execute(probes.map(\.command)) else { return nil }
         let allowed = zip(probes, replies).filter { $1.failure?.code != "NOPERM" }.map {
-            $0.0.words
+            $0.0.permission
         }
         let check = "rights.\(user).excess"
         guard !allowed.isEmpty else {

@@ -19,7 +19,7 @@ struct MembershipCheck {
 
     var findings: [Finding] {
         guard let membership = try? Membership(through: connection) else { return [] }
-        guard !membership.entries.isEmpty || !membership.unreadable.isEmpty else {
+        guard !membership.members.isEmpty || !membership.unreadable.isEmpty else {
             return [
                 .note(
                     "gateways",
@@ -28,8 +28,8 @@ struct MembershipCheck {
                 )
             ]
         }
-        let faults = membership.entries.flatMap(faults) + membership.unreadable.map(unreadable)
-        let workers = Workers(membership.entries)
+        let faults = membership.members.flatMap(faults) + membership.unreadable.map(unreadable)
+        let workers = Workers(membership.members)
         return faults.isEmpty
             ? [.ok("gateways", "as configured: \(workers)")]
             : faults

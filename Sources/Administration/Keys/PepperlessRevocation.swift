@@ -48,7 +48,7 @@ public struct PepperlessRevocation {
         let store = context.store
         let locator = organization.locator
         let record = try store.read([KeyCommands.read(locator)])[0]
-        guard try permitted(record, organization).claimsKey else { return nil }
+        guard try permitted(record, organization).unauthenticatedState == .active else { return nil }
         if collectsUses { context.lastUses.collect(locator) }
         let use = try store.read([UseCommands.read(locator)])[0]
         if let time = UseCommands.lastUse(use) { return .at(time) }
@@ -82,7 +82,9 @@ extension PepperlessRevocation {
         let stored = try translating(try StoredRecord(reply)) { (fault: RecordFault) in
             AdministrationError(fault, "the record of \(organization)")
         }
-        let owner = stored.isAbsent || stored.claimsRemoval ? nil : stored.claimedOwner
+        let owner =
+            stored.isAbsent || stored.unauthenticatedState == .removed
+            ? nil : stored.unauthenticatedOwner
         do throws(AdministrationError) {
             try OwnerRule.check(.revoke, on: organization, owner: owner, by: context.caller)
         } catch {
@@ -104,9 +106,11 @@ extension PepperlessRevocation {
             KeyCommands.watch(locator), KeyCommands.read(locator),
         ])
         if let error = watched[0].failure { throw AdministrationError(error) }
-        guard try permitted(watched[1], organization).claimsKey else { return true }
+        guard try permitted(watched[1], organization).unauthenticatedState == .active else {
+            return true
+        }
         // MULTI goes alone: if it were refused, the commands behind it would be carried out one by one.
-        let commands = KeyCommands.end(
+        let commands = KeyCommands.revokeUnsealed(
             locator,
             at: context.clock.unix,
             audit: context.audit(.revoke)
@@ -143,8 +147,8 @@ extension PepperlessRevocation {
         ) { (fault: StoreConnection.Fault) in
             ConfirmationResult.Uncertainty.notReadBack(AdministrationError(fault).message)
         }
-        guard let stored = try? StoredRecord(reply), !stored.isAbsent, !stored.claimsKey else {
-            throw .undone
-        }
+        guard let stored = try? StoredRecord(reply), !stored.isAbsent,
+            stored.unauthenticatedState != .active
+        else { throw .undone }
     }
 }

@@ -34,7 +34,7 @@ public struct OrganizationService {
     ) throws(AdministrationError) -> KeyRecord? {
         guard let existing else { return KeyRecord(organization: organization, owner: owner) }
         guard !existing.isRemoved else {
-            return KeyRecord(organization: organization, owner: owner, behind: existing.version)
+            return KeyRecord(organization: organization, owner: owner, after: existing.version)
         }
         guard existing.owner == owner else {
             throw AdministrationError(
@@ -157,7 +157,7 @@ public struct OrganizationService {
         KeyRecord(
             organization: organization,
             owner: context.caller.principal,
-            behind: stored.claimedVersion
+            after: stored.unauthenticatedVersion
         )
         .removed(at: context.clock.unix)
     }

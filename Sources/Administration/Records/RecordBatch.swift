@@ -173,7 +173,7 @@ extension RecordBatch {
             switch WriteOutcome(.array(part), version: version) {
             case .written: break
             case .unaudited(let error): auditFaults[change.record.organization] = error
-            case .overtaken, .refused, .unknown:
+            case .conflict, .refused, .unknown:
                 return .unknown("the store did not confirm the whole change")
             }
         }

@@ -42,7 +42,7 @@ struct RecordListing {
         var scan = RecordScan()
         while let command = scan.next {
             let page = try store.read([command])[0]
-            let locators = try translating(try scan.take(page)) { (error: RedisError) in
+            let locators = try translating(try scan.receive(page)) { (error: RedisError) in
                 AdministrationError(refused: "the records cannot be listed", error)
             }
             guard !locators.isEmpty else { continue }

@@ -216,7 +216,7 @@ extension RecordStore {
         switch WriteOutcome(reply, version: setsVersion ? nil : record.version) {
         case .written: return .written(auditFault: nil)
         case .unaudited(let error): return .written(auditFault: error)
-        case .overtaken: return .overtaken
+        case .conflict: return .overtaken
         case .refused(let error): throw AdministrationError(error)
         case .unknown: return .unknown("the store did not confirm the whole change")
         }

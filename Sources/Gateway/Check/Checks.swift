@@ -16,7 +16,7 @@ public struct CheckAnswer {
 /// Checks of one organization share a read that has not been sent. A read in flight is never joined:
 /// its reply may be older than the check. A read may also be wanted for its own sake, and is then
 /// sent even if no check waits for it.
-struct Checks {
+struct Checks: ~Copyable {
     typealias Check = CheckQueue.Check
     typealias Ticket = CheckQueue.Ticket
     typealias ReadID = InflightReads.ID
@@ -83,12 +83,14 @@ extension Checks {
     }
 
     /// Ends a read and answers its checks.
+    @inline(__always)
     mutating func finish(_ id: ReadID, at now: MonotonicTime, _ decide: (Check) -> Decision) {
         guard reads.isInFlight(id) else { return }
         while let check = queue.removeFirst(of: id) { answer(check, decide(check), at: now) }
         reads.end(id)
     }
 
+    @inline(__always)
     private mutating func answer(_ check: Check, _ decision: Decision, at now: MonotonicTime) {
         waits.add(from: check.since, to: now)
         answers.append(

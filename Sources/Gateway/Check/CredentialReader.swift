@@ -29,7 +29,7 @@ struct CredentialReader: ~Copyable {
 
     @inline(__always)
     func read(_ credential: Span<UInt8>) -> Reading {
-        guard let locator = verifier.claimedLocator(in: credential),
+        guard let locator = verifier.unauthenticatedLocator(in: credential),
             let slot = cache.slot(of: locator)
         else { return verify(credential) }
         let fingerprint = fingerprinter.fingerprint(of: credential)

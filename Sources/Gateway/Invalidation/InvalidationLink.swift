@@ -62,7 +62,7 @@ struct InvalidationLink: ~Copyable {
     mutating func ping(_ now: MonotonicTime) {
         guard link.isReady, let number = heartbeat.next(now) else { return }
         let tag = CommandTag(purpose: .ping, number: number, sentAt: now)
-        _ = link.send(RedisCommand("PING", String(number)), tag: tag, now: now)
+        _ = link.send(RedisCommand("PING", .number(number)), tag: tag, now: now)
     }
 
     /// Makes the next PING due at once.
@@ -79,7 +79,7 @@ struct InvalidationLink: ~Copyable {
     }
 
     private mutating func nextInOrder(_ now: MonotonicTime) -> Arrival? {
-        if let locator = invalidated.popLast() { return .invalidated(locator) }
+        if !invalidated.isEmpty { return .invalidated(invalidated.removeLast()) }
         while let event = link.nextEvent() {
             if let arrival = arrival(event, now) { return arrival }
         }

@@ -7,7 +7,7 @@ import RedisClient
 /// An entry with tracking promises that the worker's cache ends with its lease. One without promises
 /// only that the worker notices a change in time; it may replace the other once all that was cached
 /// has ended.
-struct WorkerMembership {
+struct WorkerMembership: ~Copyable {
     /// What the reply to an entry has shown.
     enum Outcome {
         /// Nothing: another reply decides.

@@ -3,7 +3,7 @@ import Keyring
 import RedisClient
 
 /// Reads records: sends the commands, proves the replies, and fills the cache.
-struct RecordReader {
+struct RecordReader: ~Copyable {
     /// A record that its seal proves.
     struct Record {
         /// The keys it accepts; `nil` where there is none.
@@ -48,7 +48,7 @@ struct RecordReader {
     func record(_ reply: RedisReply, at locator: Locator) throws(RecordFault) -> Record {
         let stored = try StoredRecord(reply)
         let record = try stored.activeRecord(at: locator, seal: seal)
-        let version = record?.version ?? stored.provenVersion(at: locator, seal: seal)
+        let version = record?.version ?? stored.authenticatedVersion(at: locator, seal: seal)
         if let version, version < cache.version(of: locator) { throw .outdated }
         let keys = record.flatMap { AcceptedKeys($0) }
         let stamp = storesStamps && keys != nil ? stored.stamp : nil

@@ -5,7 +5,7 @@ import RedisClient
 /// Uses of keys until the store has them: last uses, and refused uses of former keys.
 ///
 /// They are written in batches, or at once for one organization that somebody asks about.
-struct KeyUses {
+struct KeyUses: ~Copyable {
     /// Organizations without a cached record whose last use may wait.
     private static let lastUsesMax = 65_536
 

@@ -24,11 +24,9 @@ extension CommandTag {
 
     var purpose: Purpose? { Purpose(rawValue: kind) }
 
-    /// The read that the command carries out, where it carries out one.
-    var read: InflightReads.ID? {
-        switch purpose {
-        case .recordRead, .stampRead: Int(truncatingIfNeeded: number)
-        default: nil
-        }
-    }
+    /// Whether the command carries out a read.
+    var isRead: Bool { purpose == .recordRead || purpose == .stampRead }
+
+    /// The read that the command carries out.
+    var read: InflightReads.ID { Int(truncatingIfNeeded: number) }
 }

@@ -5,7 +5,7 @@ import RedisClient
 /// Ends open requests with their keys: when an invalidation, a watch or the clock says so.
 ///
 /// While invalidations may be missing, the records of open requests are read within each lease.
-struct StreamSupervisor {
+struct StreamSupervisor: ~Copyable {
     /// How often open requests are searched for expired keys.
     private static let expiryIntervalMilliseconds: UInt64 = 250
 

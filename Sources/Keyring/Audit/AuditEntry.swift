@@ -1,9 +1,10 @@
 import KeyFormat
 import RedisClient
 
-/// What somebody did to an organization, or was not allowed to do. When, the store adds itself.
+/// An audit entry to be written: what a principal did to an organization, or was refused. Redis adds
+/// the time.
 public struct AuditEntry: Sendable {
-    /// What can be done.
+    /// The operations that are audited.
     public enum Action: String, Sendable {
         case register
         case transfer
@@ -18,8 +19,8 @@ public struct AuditEntry: Sendable {
         case export
     }
 
-    /// About how many entries of an organization are kept.
-    private static let countKept = "1000"
+    /// Approximate number of entries that the stream of an organization keeps.
+    private static let lengthMax = 1000
 
     let action: Action
     let principal: Principal
@@ -27,9 +28,9 @@ public struct AuditEntry: Sendable {
     let newOwner: Principal?
 
     /// - Parameters:
-    ///   - principal: Who did it.
-    ///   - account: By way of whom: the account that ran the executable.
-    ///   - newOwner: Who owns the organization since, where that has changed.
+    ///   - principal: The principal that performed the action.
+    ///   - account: The account that ran the executable on behalf of the principal.
+    ///   - newOwner: The owner after the action, if the action changed it.
     public init(
         _ action: Action,
         by principal: Principal,
@@ -42,23 +43,21 @@ public struct AuditEntry: Sendable {
         self.newOwner = newOwner
     }
 
-    /// Adds the entry of something that was done.
+    /// Appends the entry of a completed action.
     func command(_ locator: Locator) -> RedisCommand { command(Keyspace.audit(locator)) }
 
-    /// Adds the entry of something that was refused. It is kept apart, so that nobody drives out
-    /// what was done by having much refused.
+    /// Appends the entry of a refused action. It has a stream of its own: refused attempts cannot push
+    /// completed actions out.
     public func refusal(_ locator: Locator) -> RedisCommand { command(Keyspace.attempts(locator)) }
 
     private func command(_ key: [UInt8]) -> RedisCommand {
-        var command = RedisCommand("XADD")
-        command.append(key)
-        for text in ["MAXLEN", "~", Self.countKept, "*", "what", action.rawValue] {
-            command.append(text)
-        }
-        for text in ["who", principal.name, "via", account.name] { command.append(text) }
+        var command = RedisCommand([
+            "XADD", .bytes(key), "MAXLEN", "~", .number(Self.lengthMax), "*", "what",
+            .text(action.rawValue), "who", .text(principal.name), "via", .text(account.name),
+        ])
         if let newOwner {
             command.append("owner")
-            command.append(newOwner.name)
+            command.append(.text(newOwner.name))
         }
         return command
     }

@@ -1,36 +1,34 @@
 import KeyFormat
 import RedisClient
 
-/// An entry of the audit, as it was read. Entries are not sealed: whoever writes to the store can
-/// write them.
+/// An audit entry as it was read. Entries are not sealed: any client that may write to the store can
+/// forge them.
 public struct AuditLine: Equatable, Sendable {
-    /// When it was, by the store's clock.
+    /// When it happened, by the clock of Redis.
     public let at: UnixTime
-    /// What was done, or was not allowed.
-    public let what: String
-    /// Who did it.
-    public let who: String
-    /// By way of whom.
-    public let via: String
-    /// Who owns the organization since, where that has changed.
+    /// The name of the action, one of ``AuditEntry/Action`` unless another release wrote the entry.
+    public let action: String
+    /// The principal that performed the action.
+    public let principal: String
+    /// The account that ran the executable.
+    public let account: String
+    /// The owner after the action, if the action changed it.
     public let newOwner: String?
-    /// Whether it was refused.
+    /// Whether the action was refused.
     public let isRefused: Bool
 
-    /// Asks for what was done to an organization since a moment, and for what was refused; the
-    /// replies are for ``lines(_:)``.
+    /// Reads the completed and the refused actions on an organization; ``lines(_:)`` parses the
+    /// replies.
     public static func read(_ locator: Locator, since: UnixTime) -> [RedisCommand] {
         [Keyspace.audit(locator), Keyspace.attempts(locator)].map { key in
-            var command = RedisCommand("XRANGE")
-            command.append(key)
-            command.append(since.decimal)
-            command.append("+")
-            return command
+            RedisCommand("XRANGE", .bytes(key), .bytes(since.decimal), "+")
         }
     }
 
-    /// The entries in the replies to ``read(_:since:)``, the earliest first. What cannot be read as
-    /// one is passed over.
+    /// The entries in the replies to ``read(_:since:)``, in the order of time. Unreadable entries are
+    /// skipped.
+    ///
+    /// - Throws: The error, if Redis refused to read a stream.
     public static func lines(_ replies: [RedisReply]) throws(RedisError) -> [AuditLine] {
         var lines: [AuditLine] = []
         for (reply, isRefused) in zip(replies, [false, true]) {
@@ -38,7 +36,7 @@ public struct AuditLine: Equatable, Sendable {
             guard case .array(let entries) = reply else { continue }
             lines += entries.compactMap { AuditLine($0, isRefused: isRefused) }
         }
-        // Of the same millisecond, those of one stream stay in their order.
+        // Entries of the same millisecond stay in the order of their stream.
         return lines.enumerated()
             .sorted { ($0.element.at, $0.offset) < ($1.element.at, $1.offset) }
             .map(\.element)
@@ -49,20 +47,20 @@ public struct AuditLine: Equatable, Sendable {
             case .array(let texts) = parts[1], texts.count.isMultiple(of: 2),
             let at = UnixTime(decimal: id.prefix { $0 != UInt8(ascii: "-") })
         else { return nil }
-        var words: [String: String] = [:]
+        var fields: [String: String] = [:]
         for index in stride(from: 0, to: texts.count, by: 2) {
             guard case .bulk(let name) = texts[index], case .bulk(let value) = texts[index + 1]
             else { return nil }
-            words[String(decoding: name, as: UTF8.self)] = RedisError.printable(value)
+            fields[String(decoding: name, as: UTF8.self)] = RedisError.printable(value)
         }
-        guard let what = words["what"], let who = words["who"], let via = words["via"] else {
-            return nil
-        }
+        guard let action = fields["what"], let principal = fields["who"],
+            let account = fields["via"]
+        else { return nil }
         self.at = at
-        self.what = what
-        self.who = who
-        self.via = via
+        self.action = action
+        self.principal = principal
+        self.account = account
         self.isRefused = isRefused
-        newOwner = words["owner"]
+        newOwner = fields["owner"]
     }
 }

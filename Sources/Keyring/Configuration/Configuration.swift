@@ -1,24 +1,25 @@
 import KeyFormat
 import RedisClient
 
-/// The file that both programs read, understood.
+/// The directives that the nginx module and the executable share, validated.
 public struct Configuration: Sendable {
-    /// Where the executable looks where nothing else is said.
+    /// The file that the executable reads by default.
     public static let standardPath = "/etc/latchkey/latchkey.conf"
 
-    /// How a check relates to the store.
+    /// When a check reads the store.
     public enum Consistency: String, Sendable {
-        /// A check is decided by what is known, while the store would tell of any change.
+        /// Only if the record is not cached, or the lease has ended.
         case leased
-        /// Every check reads the store.
+        /// At every check.
         case strict
     }
 
     /// `latchkey_store`
     public private(set) var topology: Topology
-    /// `latchkey_store_auth gateway=…`: the file with the gateways' user and password.
+    /// `latchkey_store_auth gateway=…`: the file with the Redis user and password of the workers.
     public private(set) var gatewayCredentialsFile: String?
-    /// `latchkey_store_auth admin=…`: the file with the executable's user and password.
+    /// `latchkey_store_auth admin=…`: the file with the Redis user and password of the
+    /// executable.
     public private(set) var adminCredentialsFile: String?
     /// `latchkey_pepper_file`
     public private(set) var pepperFile = "/etc/latchkey/pepper"
@@ -28,28 +29,28 @@ public struct Configuration: Sendable {
     public private(set) var consistency = Consistency.leased
     /// `latchkey_outage_grace`, in milliseconds.
     public private(set) var graceMilliseconds: UInt64 = 0
-    /// `latchkey_cache_size`: records that a worker keeps.
+    /// `latchkey_cache_size`: number of records that a worker caches.
     public private(set) var cacheSize = 100_000
     /// `latchkey_timeout`, in milliseconds.
     public private(set) var timeoutMilliseconds: UInt64 = 500
-    /// `latchkey_operators`: the accounts that may act as somebody else, besides root.
+    /// `latchkey_operators`: accounts, besides root, that may act on behalf of
+    /// another principal.
     public private(set) var operators: Set<String> = ["root"]
     /// `latchkey_rotate_after`, in milliseconds.
     public private(set) var rotateAfterMilliseconds: UInt64?
 
-    /// `latchkey_library`: the library that nginx loads; `nil` where the one is meant that was
-    /// installed with the module.
+    /// `latchkey_library`: the library that nginx loads; `nil` for the one installed with the module.
     public private(set) var libraryFile: String?
 
     /// `latchkey_lease`, in milliseconds.
     private var configuredLeaseMilliseconds: UInt64 = 1000
 
-    /// How long a worker goes on trusting what it knew when it last heard from the store, an outage
-    /// included, in milliseconds.
+    /// How long a worker trusts its cache after it was last certainly up to date, an outage of the
+    /// store included, in milliseconds: lease and grace.
     public var trustMilliseconds: UInt64 { leaseMilliseconds + graceMilliseconds }
 
-    /// Longest time for which a worker trusts what it knows without hearing from the store, in
-    /// milliseconds: nothing for strict consistency.
+    /// How long a worker trusts its cache after it was last certainly up to date, while the store is
+    /// available, in milliseconds; 0 with strict consistency.
     public var leaseMilliseconds: UInt64 {
         switch consistency {
         case .leased: configuredLeaseMilliseconds
@@ -57,11 +58,13 @@ public struct Configuration: Sendable {
         }
     }
 
-    /// Reads directives. Those that are nginx's own business are passed over.
+    /// Validates directives. Those of nginx and of other modules are skipped.
+    ///
+    /// - Throws: The first fault, in the order of the directives.
     public init(_ directives: [Directive]) throws(ConfigurationFault) {
         topology = try Self.topology(["redis://127.0.0.1:6379"])
         var seen: Set<String> = []
-        for directive in directives where directive.isLatchkeys {
+        for directive in directives where directive.isForLatchkey {
             guard !Self.locationDirectives.contains(directive.name) else { continue }
             guard seen.insert(directive.name).inserted else {
                 throw directive.fault("is duplicate")
@@ -70,7 +73,7 @@ public struct Configuration: Sendable {
         }
     }
 
-    /// What may stand in the same file for nginx, and says nothing about the store.
+    /// Directives of locations: the module handles them, but they may appear in the same file.
     private static let locationDirectives: Set = [
         "latchkey_credential", "latchkey_end_streams", "latchkey_error_format", "latchkey_realm",
         "latchkey_verify",
@@ -94,14 +97,14 @@ public struct Configuration: Sendable {
         case "latchkey_rotate_after": rotateAfterMilliseconds = try directive.time(1...UInt64.max)
         case "latchkey_library": libraryFile = try directive.path()
         case let name where name.utf8.contains { (0x41...0x5A).contains($0) }:
-            throw directive.fault("is not known: directives are written in small letters")
-        default: throw directive.fault("is not known")
+            throw directive.fault("is unknown: directives are written in lower case")
+        default: throw directive.fault("is unknown")
         }
     }
 
     private mutating func readStoreAuth(_ directive: Directive) throws(ConfigurationFault) {
         guard !directive.values.isEmpty else {
-            throw directive.fault("needs gateway=FILE, admin=FILE or both")
+            throw directive.fault("requires gateway=FILE, admin=FILE or both")
         }
         for value in directive.values {
             if value.hasPrefix("gateway=/") {
@@ -110,7 +113,7 @@ public struct Configuration: Sendable {
                 adminCredentialsFile = String(value.dropFirst("admin=".count))
             } else {
                 throw directive.fault(
-                    "takes gateway=FILE and admin=FILE, with absolute paths"
+                    "accepts only gateway=FILE and admin=FILE, with absolute paths"
                 )
             }
         }
@@ -118,12 +121,12 @@ public struct Configuration: Sendable {
 
     private static func topology(_ values: [String]) throws(ConfigurationFault) -> Topology {
         guard let text = values.first, values.count == 1 else {
-            throw ConfigurationFault("takes one URL")
+            throw ConfigurationFault("requires exactly one URL")
         }
         do throws(StoreURL.Fault) {
             return .standalone(try StoreURL(text))
         } catch {
-            // The URL is not repeated: it may hold a password, though it should not.
+            // The URL itself is not repeated: it may contain a password by mistake.
             throw ConfigurationFault("names a URL that \(error)")
         }
     }
@@ -132,17 +135,17 @@ public struct Configuration: Sendable {
 // MARK: - Values
 
 extension Directive {
-    /// Whether it is meant for Latchkey, in whatever letters: nginx knows small ones alone.
-    fileprivate var isLatchkeys: Bool {
+    /// Whether the name is one of Latchkey's, in lower or upper case. nginx accepts lower case alone.
+    fileprivate var isForLatchkey: Bool {
         name.utf8.prefix(9).elementsEqual("latchkey_".utf8) { $0 == $1 || $0 | 0x20 == $1 }
     }
 
-    /// A fault of this directive.
+    /// A fault that names this directive, its line and its file.
     public func fault(_ message: String) -> ConfigurationFault {
         ConfigurationFault(directive: name, line: line, file: file, "\"\(name)\" \(message)")
     }
 
-    /// Puts this directive into a fault that names none.
+    /// Runs `body`, and adds this directive to its fault.
     fileprivate func faulting<Value>(
         _ body: () throws(ConfigurationFault) -> Value
     ) throws(ConfigurationFault) -> Value {
@@ -154,20 +157,22 @@ extension Directive {
     }
 
     private func value() throws(ConfigurationFault) -> String {
-        guard let value = values.first, values.count == 1 else { throw fault("takes one value") }
+        guard let value = values.first, values.count == 1 else {
+            throw fault("requires exactly one value")
+        }
         return value
     }
 
     fileprivate func path() throws(ConfigurationFault) -> String {
         let path = try value()
-        guard path.hasPrefix("/") else { throw fault("needs an absolute path, not \"\(path)\"") }
+        guard path.hasPrefix("/") else { throw fault("requires an absolute path, not \"\(path)\"") }
         return path
     }
 
     fileprivate func prefix() throws(ConfigurationFault) -> KeyPrefix {
         guard let prefix = KeyPrefix(try value().utf8) else {
             throw fault(
-                "takes 2 to 12 of a-z 0-9, a letter first, and _live or _test behind them if wanted"
+                "must be 2 to 12 of a-z and 0-9, beginning with a letter, and may end with _live or _test"
             )
         }
         return prefix
@@ -175,7 +180,7 @@ extension Directive {
 
     fileprivate func consistency() throws(ConfigurationFault) -> Configuration.Consistency {
         guard let consistency = Configuration.Consistency(rawValue: try value()) else {
-            throw fault("takes leased or strict")
+            throw fault("must be leased or strict")
         }
         return consistency
     }
@@ -184,7 +189,7 @@ extension Directive {
         let text = try value()
         guard let span = TimeSpan.milliseconds(text), range.contains(span) else {
             throw fault(
-                "takes a time with its unit, such as 500ms, 1s, 10m or 90d, within its bounds, "
+                "must be a time with a unit, such as 500ms, 1s, 10m or 90d, within its limits, "
                     + "not \"\(text)\""
             )
         }
@@ -195,16 +200,16 @@ extension Directive {
         let text = try value()
         guard let number = DecimalNumber.value(of: text.utf8), range.contains(number) else {
             throw fault(
-                "takes a number from \(range.lowerBound) to \(range.upperBound), not \"\(text)\""
+                "must be a number from \(range.lowerBound) to \(range.upperBound), not \"\(text)\""
             )
         }
         return Int(number)
     }
 
     fileprivate func accounts() throws(ConfigurationFault) -> [String] {
-        guard !values.isEmpty else { throw fault("takes names of accounts") }
+        guard !values.isEmpty else { throw fault("requires account names") }
         for value in values where Principal(value) == nil {
-            throw fault("takes names of accounts, not \"\(value)\"")
+            throw fault("requires account names, not \"\(value)\"")
         }
         return values
     }

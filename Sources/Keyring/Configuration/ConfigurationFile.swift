@@ -1,7 +1,7 @@
-/// Reads directives in nginx's syntax: words and quoted texts up to a `;`, `#` to the end of a
-/// line, blocks in braces.
+/// A parser for nginx's syntax: words and quoted strings up to a `;`, comments from `#` to the end of
+/// the line, blocks in braces.
 ///
-/// A block is passed over: what is in one is nginx's alone.
+/// Blocks are skipped: their directives concern nginx alone.
 public struct ConfigurationFile {
     private enum Token: Equatable {
         case word(String)
@@ -22,15 +22,16 @@ public struct ConfigurationFile {
         self.name = name
     }
 
-    /// The directives that stand outside of blocks, in their order.
+    /// The directives outside of blocks, in the order of the file.
     ///
-    /// - Parameter name: The file's name, for faults.
+    /// - Parameter name: The path of the file, to be named in faults.
+    /// - Throws: A syntax error, with its line.
     public static func directives(in text: [UInt8], name: String? = nil)
         throws(ConfigurationFault) -> [Directive]
     {
         var file = ConfigurationFile(text, name)
         guard !text.starts(with: byteOrderMark) else {
-            throw file.fault("begins with a byte order mark, which nginx takes for text")
+            throw file.fault("begins with a byte order mark, which nginx does not accept")
         }
         var directives: [Directive] = []
         while let directive = try file.nextDirective() { directives.append(directive) }
@@ -72,15 +73,15 @@ public struct ConfigurationFile {
         skipBlanksAndComments()
         guard position < text.count else { return nil }
         switch text[position] {
-        case UInt8(ascii: ";"): return take(.end)
-        case UInt8(ascii: "{"): return take(.open)
-        case UInt8(ascii: "}"): return take(.close)
-        case UInt8(ascii: "\""), UInt8(ascii: "'"): return .word(try quotedText())
+        case UInt8(ascii: ";"): return advance(.end)
+        case UInt8(ascii: "{"): return advance(.open)
+        case UInt8(ascii: "}"): return advance(.close)
+        case UInt8(ascii: "\""), UInt8(ascii: "'"): return .word(try quotedString())
         default: return .word(try word())
         }
     }
 
-    private mutating func take(_ token: Token) -> Token {
+    private mutating func advance(_ token: Token) -> Token {
         position += 1
         return token
     }
@@ -101,27 +102,27 @@ public struct ConfigurationFile {
         }
     }
 
-    private mutating func quotedText() throws(ConfigurationFault) -> String {
+    private mutating func quotedString() throws(ConfigurationFault) -> String {
         let quote = text[position]
         position += 1
         var bytes: [UInt8] = []
-        while position < text.count, text[position] != quote { takeCharacter(into: &bytes) }
-        guard position < text.count else { throw fault("a quoted text has no end") }
+        while position < text.count, text[position] != quote { readCharacter(into: &bytes) }
+        guard position < text.count else { throw fault("a quoted string is not terminated") }
         position += 1
         guard position == text.count || endsWord(at: position)
-        else { throw fault("unexpected text behind a quoted one") }
+        else { throw fault("unexpected text after a quoted string") }
         return String(decoding: bytes, as: UTF8.self)
     }
 
     private mutating func word() throws(ConfigurationFault) -> String {
         var bytes: [UInt8] = []
-        while position < text.count, !endsWord(at: position) { takeCharacter(into: &bytes) }
+        while position < text.count, !endsWord(at: position) { readCharacter(into: &bytes) }
         return String(decoding: bytes, as: UTF8.self)
     }
 
-    /// Takes one character, or a backslash and what stands behind it: `\"`, `\'` and `\\` lose the
-    /// backslash, `\t`, `\r` and `\n` become control characters, all others stay as they are.
-    private mutating func takeCharacter(into bytes: inout [UInt8]) {
+    /// Reads a character or an escape sequence: `\"`, `\'` and `\\` lose the backslash, `\t`, `\r` and
+    /// `\n` become control characters, any other sequence is kept.
+    private mutating func readCharacter(into bytes: inout [UInt8]) {
         if text[position] == UInt8(ascii: "\\"), position + 1 < text.count {
             position += 1
             switch text[position] {
@@ -139,7 +140,7 @@ public struct ConfigurationFile {
         position += 1
     }
 
-    /// A blank, `;` or `{` ends a word, except the brace of a variable: `${name}`.
+    /// A word ends before white space, `;` or `{`, except for the brace of a variable: `${name}`.
     private func endsWord(at index: Int) -> Bool {
         switch text[index] {
         case UInt8(ascii: ";"): true

@@ -1,15 +1,15 @@
-/// A directive of the configuration file: a name and what stands behind it.
+/// A directive of the configuration file: its name and arguments.
 public struct Directive: Equatable, Sendable {
-    /// The directive's name.
+    /// The name, such as `latchkey_store`.
     public let name: String
-    /// Its arguments, without quotes.
+    /// The arguments, without quotes and escapes.
     public let values: [String]
-    /// The line on which it begins, where that is known.
+    /// The line on which the directive begins, from 1; `nil` if unknown.
     public let line: Int?
-    /// The file in which it stands, where that is known.
+    /// The path of its file; `nil` if unknown.
     public let file: String?
 
-    /// A directive as it was written.
+    /// A directive as it was parsed.
     public init(name: String, values: [String], line: Int? = nil, file: String? = nil) {
         self.name = name
         self.values = values
@@ -18,18 +18,18 @@ public struct Directive: Equatable, Sendable {
     }
 }
 
-/// Why a configuration is refused.
+/// Why a configuration is rejected.
 public struct ConfigurationFault: Error, Equatable, Sendable {
-    /// The name of the directive at fault, or of the one that should be there.
+    /// The name of the faulty or missing directive.
     public let directive: String?
-    /// The line of the file, where it is known.
+    /// The line, from 1; `nil` if unknown.
     public let line: Int?
-    /// The file, where it is not the one that was asked for.
+    /// The file, if it is not the main configuration file but an included one.
     public let file: String?
-    /// What is wrong and what to do.
+    /// What is wrong and how to fix it. Never contains a secret.
     public let message: String
 
-    /// A fault of a directive, or of the file as a whole.
+    /// A fault of a directive, or of the whole file.
     public init(
         directive: String? = nil,
         line: Int? = nil,

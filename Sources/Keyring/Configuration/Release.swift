@@ -1,5 +1,5 @@
-/// The version of both programs.
+/// The version of the module and the executable.
 public enum Release {
-    /// As in semantic versioning.
+    /// A semantic version.
     public static let version = "0.2.0"
 }

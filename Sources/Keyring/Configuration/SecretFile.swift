@@ -1,15 +1,15 @@
 import Glibc
 import KeyFormat
 
-/// Reads files that hold secrets, and refuses those that everybody may read.
+/// Reads files that hold secrets, and rejects files that every account may access.
 public enum SecretFile {
-    /// Longest file in bytes.
+    /// Longest file, in bytes.
     public static let lengthMax = 16_384
 
-    /// Why a file was not read.
+    /// Why a file was rejected.
     public enum Fault: Error, Equatable, Sendable {
         case missing
-        /// The caller may not read it. Whose it is tells a wrong caller from a wrong file.
+        /// This account may not read the file. The owner distinguishes a wrong account from a wrong mode.
         case notPermitted(ownedByCaller: Bool)
         case readableByOthers
         case notAFile
@@ -17,9 +17,11 @@ public enum SecretFile {
         case system(errno: Int32)
     }
 
-    /// Reads a regular file that only its owner and group may use.
+    /// Reads a regular file that only its owner and group may access.
+    ///
+    /// - Throws: The reason; nothing that was read is left in memory.
     public static func read(_ path: String) throws(Fault) -> SecretBytes {
-        // Not to block where somebody put a FIFO in the file's place.
+        // Do not block if a FIFO has taken the place of the file.
         let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK)
         guard descriptor >= 0 else { throw openFault(errno, path) }
         defer { close(descriptor) }
@@ -61,12 +63,12 @@ public enum SecretFile {
 }
 
 extension SecretFile.Fault: CustomStringConvertible {
-    /// What is wrong and what to do, as the end of a sentence that begins with the file's path.
+    /// What is wrong and how to fix it, as the predicate of a sentence whose subject is the path.
     public var description: String {
         switch self {
-        case .missing: "does not exist: run \"latchkey init\", or name the right file"
-        case .notPermitted: "may not be read by this account: act as root, or as its owner"
-        case .readableByOthers: "may be used by every account: run \"chmod o= FILE\""
+        case .missing: "does not exist: run \"latchkey init\", or correct the path"
+        case .notPermitted: "cannot be read by this account: use root or the owner of the file"
+        case .readableByOthers: "is accessible to every account: run \"chmod o= FILE\""
         case .notAFile: "is not a regular file"
         case .tooLong: "is longer than \(SecretFile.lengthMax) bytes"
         case .system(let number): "cannot be read: \(String(cString: strerror(number)))"

@@ -1,7 +1,7 @@
 import KeyFormat
 import RedisClient
 
-/// The secrets that a configuration names, read from their files.
+/// Reads the secrets whose files the configuration names.
 public enum Secrets {
     /// The contents of the pepper file.
     public static func pepperContents(_ configuration: Configuration) throws(SecretFault)
@@ -10,12 +10,12 @@ public enum Secrets {
         try read(configuration.pepperFile, directive: "latchkey_pepper_file")
     }
 
-    /// The contents of a file with a user and password of the store.
+    /// The contents of a credentials file: a user and password of Redis.
     public static func credentialsContents(_ path: String) throws(SecretFault) -> SecretBytes {
         try read(path, directive: "latchkey_store_auth")
     }
 
-    /// The peppers in the contents of the pepper file.
+    /// Parses the contents of the pepper file.
     public static func peppers(
         _ contents: borrowing SecretBytes,
         _ configuration: Configuration
@@ -31,7 +31,7 @@ public enum Secrets {
         }
     }
 
-    /// The user and password in the contents of a credentials file: two words and nothing else.
+    /// Parses the contents of a credentials file: a user and a password, separated by white space.
     public static func credentials(_ contents: borrowing SecretBytes) throws(SecretFault)
         -> RedisCredentials
     {
@@ -46,7 +46,7 @@ public enum Secrets {
         guard let credentials else {
             throw SecretFault(
                 "latchkey_store_auth",
-                "latchkey_store_auth names a file that must hold a user, a space and a password"
+                "latchkey_store_auth names a file that must contain a user and a password"
             )
         }
         return credentials
@@ -77,15 +77,15 @@ public enum Secrets {
     }
 }
 
-/// Why a secret is not to be had.
+/// Why a secret is not available.
 public struct SecretFault: Error, Equatable, Sendable {
     /// The directive that names the file.
     public let directive: String
-    /// What is wrong and what to do; never what the file holds.
+    /// What is wrong and how to fix it. Never contains contents of the file.
     public let message: String
-    /// Whether the file is somebody else's and closed to this account.
+    /// Whether the file belongs to another account and may not be read by this one.
     public let isForeign: Bool
-    /// Whether there is no such secret any more: the file is gone, or holds something else.
+    /// Whether the secret no longer exists: the file is missing, or has other contents.
     public let isLost: Bool
 
     init(
@@ -102,12 +102,12 @@ public struct SecretFault: Error, Equatable, Sendable {
 }
 
 extension PepperRing.Fault: CustomStringConvertible {
-    /// What is wrong and what to do, as the end of a sentence that begins with the file.
+    /// What is wrong and how to fix it, as the predicate of a sentence whose subject is the file.
     public var description: String {
         switch self {
-        case .empty: "is empty: it needs 64 hexadecimal digits on a line"
-        case .tooMany: "has more than \(PepperRing.countMax) secrets: take the oldest out"
-        case .line(let line): "has something else than 64 hexadecimal digits on line \(line)"
+        case .empty: "is empty: it must contain a line of 64 hexadecimal digits"
+        case .tooMany: "has more than \(PepperRing.countMax) peppers: remove the oldest"
+        case .line(let line): "does not have 64 hexadecimal digits on line \(line)"
         }
     }
 }

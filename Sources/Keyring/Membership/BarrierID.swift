@@ -1,35 +1,35 @@
 /// Names one barrier: the message that follows a change and reaches each worker behind the change's
 /// invalidations. A worker that acknowledges it has dropped what it cached before the change.
 ///
-/// Publish it only after the reply to the change has arrived: sent with the change, it would overtake
-/// the invalidations.
+/// Publish it only after the reply to the change has arrived. Sent together with the change, it would
+/// overtake the invalidations.
 public struct BarrierID: Hashable, BroadcastMessage {
     static let length = 32
     private static let timeLength = 12
     private static let timeMask: UInt64 = 0xFFFF_FFFF_FFFF
 
-    /// Two clocks that are further apart tell nothing.
+    /// An age beyond this means that one of the two clocks is wrong.
     private static let ageMillisecondsMax: UInt64 = 3_600_000
 
     /// 32 hexadecimal digits: 48 bits of milliseconds since 1970 UTC, as in a UUID of version 7
     /// (RFC 9562), and 80 random ones.
     public let description: String
 
-    /// A new name from a generator.
+    /// A new ID, random in its last 80 bits.
     public init(at time: UnixTime, using generator: inout some RandomNumberGenerator) {
         let milliseconds = UInt64(bitPattern: time.milliseconds) & Self.timeMask
         let first = milliseconds << 16 | (generator.next() as UInt64) >> 48
         description = [first, generator.next()].map { Member.ID($0).description }.joined()
     }
 
-    /// A name as it came over the channel. `nil` for anything else.
+    /// Parses a message of the channel; `nil` if it is not a barrier ID.
     public init?(_ text: some Collection<UInt8>) {
         guard text.count == Self.length, text.allSatisfy(Self.isDigit) else { return nil }
         description = String(decoding: text, as: UTF8.self)
     }
 
-    /// How long ago the change was made, by this machine's clock; not less than nothing, where
-    /// the other's is ahead. `nil` where they are too far apart for both to be right.
+    /// Milliseconds since the ID was made, by the clock of this host; 0 if the other clock is ahead, and
+    /// `nil` if the clocks differ by an hour or more.
     public func ageMilliseconds(at now: UnixTime) -> UInt64? {
         let time = Int64(description.prefix(Self.timeLength), radix: 16) ?? 0
         let (age, overflow) = now.milliseconds.subtractingReportingOverflow(time)

@@ -1,62 +1,59 @@
 import RedisClient
 
-/// A word for all workers; its text is what goes out, and names its confirmations.
+/// A message to all workers. Its description is the payload, and identifies its acknowledgments.
 public protocol BroadcastMessage: Sendable, CustomStringConvertible {}
 
-/// The channel on which all workers hear, and how they confirm what they heard.
+/// The channel to which all workers subscribe, and the lists in which they acknowledge its messages.
 public enum FleetChannel {
-    /// Its name.
+    /// The name of the channel.
     public static let name = "latchkey:barrier"
 
-    /// How long confirmations are kept, in seconds.
-    private static let secondsKept = "60"
+    /// Lifetime of a list of acknowledgments, in seconds.
+    private static let expirySeconds = 60
 
-    /// Sends a word; the reply is how many it goes to.
-    public static func publish(_ word: some BroadcastMessage) -> RedisCommand {
-        RedisCommand("PUBLISH", name, word.description)
+    /// Publishes a message; the reply is the number of subscribers.
+    public static func publish(_ message: some BroadcastMessage) -> RedisCommand {
+        RedisCommand("PUBLISH", .text(name), .text(message.description))
     }
 
-    /// A worker's confirmation.
-    public static func acknowledge(_ word: some BroadcastMessage, by worker: Member.ID)
+    /// Acknowledges a message on behalf of a worker.
+    public static func acknowledge(_ message: some BroadcastMessage, by worker: Member.ID)
         -> [RedisCommand]
     {
-        let key = Keyspace.acknowledgments(word)
-        var confirm = RedisCommand("RPUSH")
-        confirm.append(key)
-        confirm.append(worker.description)
-        var expire = RedisCommand("EXPIRE")
-        expire.append(key)
-        expire.append(secondsKept)
-        return [confirm, expire]
+        let key = RedisCommand.Argument.bytes(Keyspace.acknowledgments(message))
+        return [
+            RedisCommand("RPUSH", key, .text(worker.description)),
+            RedisCommand("EXPIRE", key, .number(expirySeconds)),
+        ]
     }
 
-    /// Waits for a confirmation; its reply is for ``acknowledgments(_:of:)``.
-    public static func awaitAcknowledgment(of word: some BroadcastMessage, milliseconds: UInt64)
-        -> RedisCommand
-    {
-        var command = RedisCommand("BLPOP")
-        command.append(Keyspace.acknowledgments(word))
+    /// Blocks until a worker acknowledges a message, or for that many milliseconds;
+    /// ``acknowledgments(_:of:)`` parses the reply.
+    public static func awaitAcknowledgment(
+        of message: some BroadcastMessage,
+        milliseconds: UInt64
+    ) -> RedisCommand {
         let fraction = String(milliseconds % 1000)
         let zeros = String(repeating: "0", count: 3 - fraction.utf8.count)
-        command.append("\(milliseconds / 1000).\(zeros)\(fraction)")
-        return command
+        return RedisCommand(
+            "BLPOP",
+            .bytes(Keyspace.acknowledgments(message)),
+            "\(milliseconds / 1000).\(zeros)\(fraction)"
+        )
     }
 
-    /// Takes confirmations that are there; its reply is for ``acknowledgments(_:of:)``.
-    public static func popAcknowledgments(of word: some BroadcastMessage) -> RedisCommand {
-        var command = RedisCommand("LPOP")
-        command.append(Keyspace.acknowledgments(word))
-        command.append("1000")
-        return command
+    /// Pops the acknowledgments that have arrived; ``acknowledgments(_:of:)`` parses the reply.
+    public static func popAcknowledgments(of message: some BroadcastMessage) -> RedisCommand {
+        RedisCommand("LPOP", .bytes(Keyspace.acknowledgments(message)), "1000")
     }
 
-    /// The workers that a reply names: none where nothing has come. Beside them it may name the list
-    /// that they stand in.
-    public static func acknowledgments(_ reply: RedisReply, of word: some BroadcastMessage)
+    /// The workers in a reply; empty if none has acknowledged. BLPOP also returns the name of the list,
+    /// which is skipped.
+    public static func acknowledgments(_ reply: RedisReply, of message: some BroadcastMessage)
         -> [Member.ID]
     {
         guard case .array(let elements) = reply else { return [] }
-        let key = Keyspace.acknowledgments(word)
+        let key = Keyspace.acknowledgments(message)
         return elements.compactMap { element in
             guard case .bulk(let text) = element, !text.elementsEqual(key) else { return nil }
             return Member.ID(text)

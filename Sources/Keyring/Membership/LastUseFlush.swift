@@ -1,31 +1,30 @@
 import KeyFormat
 
-/// Asks all workers to write down what they know of the uses of an organization's keys. Who has
-/// confirmed it has done so, and the store then tells of no fewer uses than there were when it was
-/// asked.
+/// Asks all workers to flush the last uses of an organization's keys to the store. A worker
+/// acknowledges once it has written them, so the store is then no older than this message.
 public struct LastUseFlush: BroadcastMessage {
     private static let separator = UInt8(ascii: ":")
 
-    /// The organization's.
+    /// The locator of the organization.
     public let locator: Locator
     private let barrierID: BarrierID
 
-    /// - Parameter barrierID: What no other word has.
+    /// - Parameter barrierID: Unique to this message.
     public init(about locator: Locator, barrierID: BarrierID) {
         self.locator = locator
         self.barrierID = barrierID
     }
 
-    /// A question as it came over the channel. `nil` for anything else.
+    /// Parses a message of the channel; `nil` if it is not a flush.
     public init?(_ text: ArraySlice<UInt8>) {
-        let nonceEnd = text.startIndex + BarrierID.length
+        let idEnd = text.startIndex + BarrierID.length
         guard text.count == BarrierID.length + 1 + Locator.length,
-            text[nonceEnd] == Self.separator, let barrierID = BarrierID(text[..<nonceEnd]),
+            text[idEnd] == Self.separator, let barrierID = BarrierID(text[..<idEnd]),
             let locator = Locator(ascii: text.span, at: BarrierID.length + 1)
         else { return nil }
         self.init(about: locator, barrierID: barrierID)
     }
 
-    /// The barrierID and the locator, with a colon between them.
+    /// The barrier ID and the locator, separated by a colon.
     public var description: String { "\(barrierID):\(locator)" }
 }

@@ -1,20 +1,20 @@
-/// What a gateway's worker says of itself in `latchkey:gateways`: one field of the hash.
+/// An nginx worker in the membership list: a field of the hash `latchkey:gateways`.
 ///
-/// Whoever changes a record reads all entries, and knows from them who has to confirm the change and
-/// how long the silent ones may go on trusting what they knew before.
+/// The executable reads the list before it changes a record. It then knows which workers have to
+/// acknowledge the change, and how long a worker that does not respond may trust its cache.
 public struct Member: Equatable, Sendable {
-    /// Names a worker for as long as it lives; never used again.
+    /// Identifies a worker process; never reused.
     public struct ID: Hashable, Sendable, CustomStringConvertible {
         /// 16 hexadecimal digits.
         public let description: String
 
-        /// The name that a random number stands for.
+        /// The ID made from a random number.
         public init(_ number: UInt64) {
             let digits = String(number, radix: 16)
             description = String(repeating: "0", count: 16 - digits.utf8.count) + digits
         }
 
-        /// A stored name: 1 to 64 letters, digits, `.`, `_`, `:` or `-`. `nil` for anything else.
+        /// A stored ID: 1 to 64 letters, digits, `.`, `_`, `:` or `-`; `nil` for anything else.
         public init?(_ text: some Collection<UInt8>) {
             guard (1...64).contains(text.count), text.allSatisfy(Member.isPlain) else {
                 return nil
@@ -23,29 +23,29 @@ public struct Member: Equatable, Sendable {
         }
     }
 
-    /// The field's name.
+    /// The name of the field.
     public let id: ID
-    /// The machine's name.
+    /// The host name.
     public let host: String
-    /// The worker's process.
+    /// The process ID of the worker.
     public let processID: UInt64
-    /// The version of its library.
+    /// The version of the library that the worker has loaded.
     public let version: String
-    /// Whether the store tells it of changes. A worker without tracking caches nothing, confirms
-    /// nothing, and looks at its open requests within ``leaseMilliseconds``.
+    /// Whether Redis sends it invalidations. A worker without tracking neither caches nor acknowledges
+    /// anything; it rechecks its open requests within ``leaseMilliseconds``.
     public let isTracking: Bool
-    /// Longest time for which it trusts what it knows without hearing from the store, in
-    /// milliseconds; 0 where it reads the store for every check.
+    /// How long it trusts its cache after it was last certainly up to date, in milliseconds; 0 if it
+    /// reads the store at every check.
     public let leaseMilliseconds: UInt64
-    /// For how long, after that, it lets known keys in while the store cannot be reached.
+    /// How long it then still accepts cached keys while the store is unreachable, in milliseconds.
     public let graceMilliseconds: UInt64
-    /// When it wrote this, by its own clock: for people, not for decisions.
+    /// When it last renewed its membership, by its own clock: for display, not for decisions.
     public let heartbeatAt: UnixTime
-    /// Number of records that it keeps.
+    /// Number of cached records.
     public let recordsCached: UInt64
 
     /// - Parameters:
-    ///   - host: The machine's name; what is no letter, digit, `.`, `_`, `:` or `-` becomes `?`.
+    ///   - host: The host name; characters other than letters, digits, `.`, `_`, `:` and `-` become `?`.
     public init(
         id: ID,
         host: String,
@@ -68,7 +68,8 @@ public struct Member: Equatable, Sendable {
         self.recordsCached = recordsCached
     }
 
-    /// How long the worker may go on trusting what it knew when it last heard from the store.
+    /// How long the worker may trust its cache after it was last certainly up to date, in milliseconds:
+    /// lease and grace.
     public var trustMilliseconds: UInt64 {
         let (sum, overflow) = leaseMilliseconds.addingReportingOverflow(graceMilliseconds)
         return overflow ? .max : sum
@@ -80,23 +81,17 @@ public struct Member: Equatable, Sendable {
     }
 
     private static func isPlain(_ byte: UInt8) -> Bool {
-        switch byte {
-        case UInt8(ascii: "0")...UInt8(ascii: ":"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-            UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "."), UInt8(ascii: "_"),
-            UInt8(ascii: "-"):
-            true
-        default: false
-        }
+        byte.isNameCharacter || byte == UInt8(ascii: ":")
     }
 }
 
-// MARK: - As it is stored
+// MARK: - Storage format
 
 extension Member {
     private static let on = "on"
     private static let off = "off"
 
-    private enum Word: String, CaseIterable {
+    private enum Attribute: String, CaseIterable {
         case host
         case pid
         case version
@@ -107,13 +102,13 @@ extension Member {
         case cached
     }
 
-    /// The field's value: words `name=value` with a space between them, times in milliseconds.
+    /// The value of the field: `name=value` pairs separated by spaces, times in milliseconds.
     var text: String {
-        Word.allCases.map { "\($0.rawValue)=\(value($0))" }.joined(separator: " ")
+        Attribute.allCases.map { "\($0.rawValue)=\(value($0))" }.joined(separator: " ")
     }
 
-    private func value(_ word: Word) -> String {
-        switch word {
+    private func value(_ attribute: Attribute) -> String {
+        switch attribute {
         case .host: host
         case .pid: String(processID)
         case .version: version
@@ -125,26 +120,26 @@ extension Member {
         }
     }
 
-    /// Reads a field. `nil` where a word is missing or is not what it must be; words of later
-    /// versions are passed over.
+    /// Parses a field; `nil` if an attribute is missing or invalid. Attributes of later versions are
+    /// skipped.
     init?(field: some Collection<UInt8>, value: ArraySlice<UInt8>) {
         guard let id = ID(field) else { return nil }
-        var words: [String: ArraySlice<UInt8>] = [:]
-        for word in value.split(separator: UInt8(ascii: " ")) {
-            guard let equals = word.firstIndex(of: UInt8(ascii: "=")) else { return nil }
-            words[String(decoding: word[..<equals], as: UTF8.self)] = word[equals...].dropFirst()
+        var texts: [String: ArraySlice<UInt8>] = [:]
+        for pair in value.split(separator: UInt8(ascii: " ")) {
+            guard let equals = pair.firstIndex(of: UInt8(ascii: "=")) else { return nil }
+            texts[String(decoding: pair[..<equals], as: UTF8.self)] = pair[equals...].dropFirst()
         }
-        func text(_ word: Word) -> String? {
-            words[word.rawValue].map { String(decoding: $0, as: UTF8.self) }
+        func text(_ attribute: Attribute) -> String? {
+            texts[attribute.rawValue].map { String(decoding: $0, as: UTF8.self) }
         }
-        func number(_ word: Word) -> UInt64? {
-            words[word.rawValue].flatMap { DecimalNumber.value(of: $0) }
+        func number(_ attribute: Attribute) -> UInt64? {
+            texts[attribute.rawValue].flatMap { DecimalNumber.value(of: $0) }
         }
         let tracking = text(.tracking) ?? Self.on
         guard [Self.on, Self.off].contains(tracking),
             let host = text(.host), let pid = number(.pid), let version = text(.version),
             let lease = number(.lease), let grace = number(.grace), let cached = number(.cached),
-            let heartbeat = words[Word.heartbeat.rawValue].flatMap({ UnixTime(decimal: $0) })
+            let heartbeat = texts[Attribute.heartbeat.rawValue].flatMap({ UnixTime(decimal: $0) })
         else { return nil }
         self.init(
             id: id,

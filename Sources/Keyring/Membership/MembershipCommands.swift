@@ -1,49 +1,36 @@
 import RedisClient
 
-/// What is said to the store about the workers that live.
+/// Commands on the membership list.
 public enum MembershipCommands {
-    /// Writes a worker's own entry; its reply is for ``JoinReply``.
-    public static func join(_ entry: Member) -> RedisCommand {
-        var command = RedisCommand("HSET")
-        command.append(Keyspace.gateways)
-        command.append(entry.id.description)
-        command.append(entry.text)
-        return command
+    /// Joins or renews a membership; ``JoinReply`` parses the reply.
+    public static func join(_ member: Member) -> RedisCommand {
+        RedisCommand("HSET", key, .text(member.id.description), .text(member.text))
     }
 
-    /// Takes an entry out: its worker lets nobody in any more.
+    /// Ends a membership. The worker must not accept cached keys afterwards.
     public static func leave(_ id: Member.ID) -> RedisCommand {
-        var command = RedisCommand("HDEL")
-        command.append(Keyspace.gateways)
-        command.append(id.description)
-        return command
+        RedisCommand("HDEL", key, .text(id.description))
     }
 
-    /// Reads all entries in one step; its reply is for ``Membership``.
-    public static func read() -> RedisCommand {
-        var command = RedisCommand("HGETALL")
-        command.append(Keyspace.gateways)
-        return command
-    }
+    /// Reads the whole list atomically; ``Membership`` parses the reply.
+    public static func read() -> RedisCommand { RedisCommand("HGETALL", key) }
 
-    /// Makes the next transaction on this connection fail if any entry is written before it.
-    public static func watch() -> RedisCommand {
-        var command = RedisCommand("WATCH")
-        command.append(Keyspace.gateways)
-        return command
-    }
+    /// Makes the next transaction on this connection fail if the list changes before it.
+    public static func watch() -> RedisCommand { RedisCommand("WATCH", key) }
+
+    private static let key = RedisCommand.Argument.bytes(Keyspace.gateways)
 }
 
-/// What the store says to ``MembershipCommands/join(_:)``.
+/// The reply to ``MembershipCommands/join(_:)``.
 public enum JoinReply: Equatable, Sendable {
-    /// The entry was not there: nobody who read the entries before knew of this worker.
+    /// The worker was not a member. Changes that read the list before did not wait for it.
     case added
-    /// The entry has been there since it was last written.
+    /// The worker has been a member since its last renewal.
     case renewed
-    /// The entry may not be there.
+    /// The worker may not be a member.
     case refused(RedisError?)
 
-    /// Takes the reply.
+    /// Parses the reply.
     public init(_ reply: RedisReply) {
         switch reply {
         case .integer(1): self = .added
@@ -53,33 +40,35 @@ public enum JoinReply: Equatable, Sendable {
     }
 }
 
-/// The workers that have an entry.
+/// The membership list.
 public struct Membership: Equatable, Sendable {
-    /// The entries that can be read, by host and process.
-    public let entries: [Member]
+    /// The readable members, by host and process ID.
+    public let members: [Member]
 
-    /// The names of fields that hold something else: nobody knows what their writers trust.
+    /// The names of unreadable fields. How long their workers trust their caches is unknown.
     public let unreadable: [String]
 
-    /// Takes the reply to ``MembershipCommands/read()``.
+    /// Parses the reply to ``MembershipCommands/read()``.
+    ///
+    /// - Throws: The error, if Redis did not send the list.
     public init(_ reply: RedisReply) throws(RedisError) {
         if let failure = reply.failure { throw failure }
         guard case .array(let elements) = reply, elements.count.isMultiple(of: 2) else {
-            throw RedisError("ERR the list of gateways was answered with something else")
+            throw RedisError("ERR unexpected reply to the membership list")
         }
-        var entries: [Member] = []
+        var members: [Member] = []
         var unreadable: [String] = []
         for index in stride(from: 0, to: elements.count, by: 2) {
             guard case .bulk(let field) = elements[index],
                 case .bulk(let value) = elements[index + 1]
-            else { throw RedisError("ERR the list of gateways was answered with something else") }
-            if let entry = Member(field: field, value: value) {
-                entries.append(entry)
+            else { throw RedisError("ERR unexpected reply to the membership list") }
+            if let member = Member(field: field, value: value) {
+                members.append(member)
             } else {
                 unreadable.append(RedisError.printable(field))
             }
         }
-        self.entries = entries.sorted {
+        self.members = members.sorted {
             ($0.host, $0.processID, $0.id.description) < ($1.host, $1.processID, $1.id.description)
         }
         self.unreadable = unreadable.sorted()

@@ -1,14 +1,14 @@
 import RedisClient
 
-/// Workers that were waited for in vain, and what their entries were at that time, by the store's
-/// own clock.
+/// Workers that did not acknowledge a change in time, with their membership at that moment, by the
+/// clock of Redis.
 ///
-/// A worker whose lease and grace are longer than anybody waits would be waited for at every change
-/// once it has died. Its entry tells: while it stays the same, the worker has not been heard of.
+/// Without this, a dead worker whose lease and grace exceed the time that a command waits would
+/// delay every change. A membership that has not been renewed since shows that its worker is dead.
 public struct SuspectMembers {
     private let notes: [String: Note]
 
-    /// The store's time when the notes were read.
+    /// The time of Redis when the notes were read.
     private let now: UnixTime?
 
     private struct Note {
@@ -16,14 +16,14 @@ public struct SuspectMembers {
         let text: ArraySlice<UInt8>
     }
 
-    /// Reads the notes and the store's clock; the two replies are for ``init(_:clock:)``.
+    /// Reads the notes and the clock of Redis; ``init(_:clock:)`` parses the two replies.
     public static func read() -> [RedisCommand] {
-        var command = RedisCommand("HGETALL")
-        command.append(Keyspace.suspectMembers)
-        return [command, RedisCommand("TIME")]
+        [RedisCommand("HGETALL", key), RedisCommand("TIME")]
     }
 
-    /// Takes the replies; what cannot be read there is as if it were not there.
+    private static let key = RedisCommand.Argument.bytes(Keyspace.suspectMembers)
+
+    /// Parses the replies; unreadable notes are skipped.
     public init(_ reply: RedisReply, clock: RedisReply) {
         now = Self.time(clock)
         guard case .array(let elements) = reply, elements.count.isMultiple(of: 2) else {
@@ -45,42 +45,37 @@ public struct SuspectMembers {
         self.notes = notes
     }
 
-    /// Whether a worker's entry has been the same for so long that it cannot trust anything any
-    /// more.
+    /// Whether a worker has not renewed its membership for so long that it no longer trusts its cache.
     ///
-    /// - Parameter milliseconds: For how long it may, with what clocks may run apart.
-    public func hasEnded(_ entry: Member, after milliseconds: UInt64) -> Bool {
-        guard let now, let note = note(of: entry), note.since <= now else { return false }
+    /// - Parameter milliseconds: How long it may trust its cache, with a margin for clock drift.
+    public func hasEnded(_ member: Member, after milliseconds: UInt64) -> Bool {
+        guard let now, let note = note(of: member), note.since <= now else { return false }
         return UInt64(now.milliseconds - note.since.milliseconds) >= milliseconds
     }
 
-    /// Notes workers whose entries are as they are now; `nil` where all have been noted so before.
-    public func note(_ entries: [Member]) -> RedisCommand? {
-        let unknown = entries.filter { note(of: $0) == nil }
-        guard let now, !unknown.isEmpty else { return nil }
-        var command = RedisCommand("HSET")
-        command.append(Keyspace.suspectMembers)
-        for entry in unknown {
-            command.append(entry.id.description)
-            command.append(now.decimal + Array(" \(entry.text)".utf8))
+    /// Records the current membership of workers; `nil` if all of them are recorded already.
+    public func record(_ members: [Member]) -> RedisCommand? {
+        let unrecorded = members.filter { note(of: $0) == nil }
+        guard let now, !unrecorded.isEmpty else { return nil }
+        var command = RedisCommand("HSET", Self.key)
+        for member in unrecorded {
+            command.append(.text(member.id.description))
+            command.append("\(now.milliseconds) \(member.text)")
         }
         return command
     }
 
-    /// Takes a worker's note out.
-    public static func forget(_ id: Member.ID) -> RedisCommand {
-        var command = RedisCommand("HDEL")
-        command.append(Keyspace.suspectMembers)
-        command.append(id.description)
-        return command
+    /// Removes the note of a worker.
+    public static func remove(_ id: Member.ID) -> RedisCommand {
+        RedisCommand("HDEL", key, .text(id.description))
     }
 
-    /// The note of an entry that has not been written since.
-    private func note(of entry: Member) -> Note? {
-        notes[entry.id.description].flatMap { $0.text.elementsEqual(entry.text.utf8) ? $0 : nil }
+    /// The note of a member that has not renewed its membership since.
+    private func note(of member: Member) -> Note? {
+        notes[member.id.description].flatMap { $0.text.elementsEqual(member.text.utf8) ? $0 : nil }
     }
 
-    /// The reply to TIME: seconds and microseconds.
+    /// Parses the reply to TIME: seconds and microseconds.
     public static func time(_ reply: RedisReply) -> UnixTime? {
         guard case .array(let parts) = reply, parts.count == 2, case .bulk(let seconds) = parts[0],
             case .bulk(let microseconds) = parts[1],

@@ -1,52 +1,51 @@
 import KeyFormat
 
-/// The names of what is stored. Everything of one organization is in one slot of a cluster.
+/// The names of all keys in Redis. Hash tags keep the keys of an organization in one cluster slot.
 public enum Keyspace {
-    /// The hash with an organization's record.
+    /// The hash that is the record of an organization.
     static func record(_ locator: Locator) -> [UInt8] { tagged(recordPrefix, locator) }
 
-    /// The stream of what was done to an organization's record.
+    /// The stream of completed actions on an organization.
     static func audit(_ locator: Locator) -> [UInt8] { tagged("latchkey:audit:", locator) }
 
-    /// The stream of what was refused.
+    /// The stream of refused actions on an organization.
     static func attempts(_ locator: Locator) -> [UInt8] { tagged("latchkey:attempts:", locator) }
 
-    /// The sorted set with last uses that a locator belongs to.
+    /// The sorted set with the last use of an organization.
     static func used(_ locator: Locator) -> [UInt8] { used(shard: shard(of: locator)) }
 
-    /// The shard of last uses that a locator belongs to: its first digit, which is as good as
-    /// random.
+    /// The shard of an organization: the first digit of its locator, which is uniformly distributed.
     public static func shard(of locator: Locator) -> UInt8 { locator.firstDigit }
 
-    /// The sorted set with the last uses of a shard.
+    /// The sorted set with the last uses in a shard.
     static func used(shard: UInt8) -> [UInt8] { sharded("latchkey:used:", shard) }
 
-    /// The sorted set with the numbers of refused uses that a locator belongs to.
+    /// The sorted set with the number of refused uses of an organization.
     static func refused(_ locator: Locator) -> [UInt8] { sharded("latchkey:refused:", locator) }
 
-    /// The sorted set with the times of last refused uses that a locator belongs to.
+    /// The sorted set with the last refused use of an organization.
     static func refusedAt(_ locator: Locator) -> [UInt8] {
         sharded("latchkey:refused_at:", locator)
     }
 
-    /// The hash with an entry for each gateway's worker.
+    /// The hash that is the membership list.
     static let gateways = Array("latchkey:gateways".utf8)
 
-    /// The hash with what the entries of silent workers were.
+    /// The hash with the memberships of workers that did not acknowledge a change.
     static let suspectMembers = Array("latchkey:gateways:silent".utf8)
 
-    /// The list of the workers that have confirmed a word.
-    static func acknowledgments(_ word: some BroadcastMessage) -> [UInt8] {
-        Array("latchkey:ack:\(word)".utf8)
+    /// The list of workers that have acknowledged a message.
+    static func acknowledgments(_ message: some BroadcastMessage) -> [UInt8] {
+        Array("latchkey:ack:\(message)".utf8)
     }
 
-    /// What the keys of all records begin with.
+    /// The prefix of the keys of all records.
     public static let recordPrefix = "latchkey:record:"
 
-    /// Where the locator stands in the key of a record.
+    /// Offset of the locator in the key of a record.
     static let locatorStart = recordPrefix.utf8.count + 1
 
-    /// The locator in the key of a record, or `nil` where it is no such key.
+    /// The locator in the key of a record; `nil` for any other key.
     public static func locator(ofRecord key: ArraySlice<UInt8>) -> Locator? {
         let start = locatorStart
         guard key.count == start + Locator.length + 1, key.starts(with: recordPrefix.utf8),

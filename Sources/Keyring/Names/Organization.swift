@@ -2,29 +2,29 @@ import KeyFormat
 
 /// The name of an organization: 1 to 64 of `A-Z a-z 0-9 . _ -`.
 ///
-/// The name is held in place, without a reference, so that a check can hand it on at no cost.
+/// The name is stored inline, without a reference, so that a check can pass it on at no cost.
 public struct Organization: Sendable {
-    /// Longest name in bytes.
+    /// Longest name, in bytes.
     public static let lengthMax = 64
 
-    /// A name's bytes, with zeros behind them.
+    /// The bytes of a name, padded with zeros.
     public typealias Storage = InlineArray<64, UInt8>
 
-    /// The name, with zeros behind it.
+    /// The name, padded with zeros.
     public let storage: Storage
 
-    /// Length of the name in bytes.
+    /// Length of the name, in bytes.
     public let length: Int
 
-    /// A name as it was taken from an organization.
+    /// Restores an organization from its ``storage`` and ``length``.
     public init(storage: Storage, length: Int) {
         self.storage = storage
         self.length = min(max(length, 0), Self.lengthMax)
     }
 
-    /// An organization, or `nil` where the text is no name of one.
+    /// An organization; `nil` if the name is invalid.
     public init?(_ name: some Collection<UInt8>) {
-        guard (1...Self.lengthMax).contains(name.count), name.allSatisfy(Self.isAllowed) else {
+        guard (1...Self.lengthMax).contains(name.count), name.allSatisfy(\.isNameCharacter) else {
             return nil
         }
         var storage = Storage(repeating: 0)
@@ -32,21 +32,40 @@ public struct Organization: Sendable {
         self.init(storage: storage, length: name.count)
     }
 
-    /// An organization, or `nil` where the text is no name of one.
+    /// An organization; `nil` if the name is invalid.
     public init?(_ name: String) {
         self.init(name.utf8)
     }
 
-    /// The name.
+    /// The name as a string.
     public var name: String {
         String(decoding: (0..<length).map { storage[$0] }, as: UTF8.self)
     }
 
-    /// The locator of the organization's record and keys.
+    /// The locator of the record and the keys.
     public var locator: Locator { Locator(organization: (0..<length).map { storage[$0] }) }
+}
 
-    private static func isAllowed(_ byte: UInt8) -> Bool {
-        switch byte {
+extension Organization: Hashable, CustomStringConvertible {
+    /// Compares names byte by byte.
+    public static func == (left: Organization, right: Organization) -> Bool {
+        left.length == right.length
+            && (0..<left.length).allSatisfy { left.storage[$0] == right.storage[$0] }
+    }
+
+    /// Hashes the name.
+    public func hash(into hasher: inout Hasher) {
+        for index in 0..<length { hasher.combine(storage[index]) }
+    }
+
+    /// The name.
+    public var description: String { name }
+}
+
+extension UInt8 {
+    /// Whether the byte is one of `A-Z a-z 0-9 . _ -`.
+    var isNameCharacter: Bool {
+        switch self {
         case UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "a")...UInt8(ascii: "z"),
             UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "."), UInt8(ascii: "_"),
             UInt8(ascii: "-"):
@@ -54,20 +73,4 @@ public struct Organization: Sendable {
         default: false
         }
     }
-}
-
-extension Organization: Hashable, CustomStringConvertible {
-    /// Names are compared byte by byte.
-    public static func == (left: Organization, right: Organization) -> Bool {
-        left.length == right.length
-            && (0..<left.length).allSatisfy { left.storage[$0] == right.storage[$0] }
-    }
-
-    /// Feeds the name.
-    public func hash(into hasher: inout Hasher) {
-        for index in 0..<length { hasher.combine(storage[index]) }
-    }
-
-    /// The name.
-    public var description: String { name }
 }

@@ -1,13 +1,13 @@
-/// Somebody who may own an organization or act on one: 1 to 128 printable ASCII characters without
-/// spaces.
+/// A person or account that may own an organization or act on it: 1 to 128 printable ASCII characters
+/// without spaces.
 public struct Principal: Hashable, Sendable, CustomStringConvertible {
-    /// Longest name in bytes.
+    /// Longest name, in bytes.
     public static let lengthMax = 128
 
     /// The name.
     public let name: String
 
-    /// A principal, or `nil` where the text is no name of one.
+    /// A principal; `nil` if the name is invalid.
     public init?(_ name: some Collection<UInt8>) {
         guard (1...Self.lengthMax).contains(name.count),
             name.allSatisfy({ (0x21...0x7E).contains($0) })
@@ -15,7 +15,7 @@ public struct Principal: Hashable, Sendable, CustomStringConvertible {
         self.name = String(decoding: name, as: UTF8.self)
     }
 
-    /// A principal, or `nil` where the text is no name of one.
+    /// A principal; `nil` if the name is invalid.
     public init?(_ name: String) {
         self.init(name.utf8)
     }

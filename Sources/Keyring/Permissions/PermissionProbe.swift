@@ -1,13 +1,13 @@
 import KeyFormat
 import RedisClient
 
-/// Commands that tell by their replies what a user of the store may do, and change nothing.
+/// Commands whose replies show what a user of Redis may do. None of them changes anything.
 public enum PermissionProbe {
-    /// An organization that nobody has.
+    /// The locator of an organization that does not exist.
     private static let locator = Organization("latchkey-doctor")!.locator
     private static let barrierID = BarrierID(String(repeating: "0", count: 32).utf8)!
 
-    /// What the executable reads.
+    /// The commands with which the executable reads.
     public static var adminReads: [RedisCommand] {
         [
             RedisCommand("PING"), KeyCommands.watch(locator), KeyCommands.read(locator),
@@ -20,7 +20,8 @@ public enum PermissionProbe {
             ]
     }
 
-    /// What it writes, in a transaction that Redis gives up: a command in it has no arguments.
+    /// The commands with which the executable writes, in a transaction that Redis discards because one of
+    /// its commands lacks arguments.
     public static var adminChanges: [RedisCommand] {
         [RedisCommand("MULTI")] + changes
             + [
@@ -31,12 +32,10 @@ public enum PermissionProbe {
             ]
     }
 
-    /// Whether Redis' default user may do what is written to the append-only file.
+    /// Dry runs of the same commands for the default user of Redis, which replays the append-only file.
     public static var loading: [RedisCommand] {
         changes.map { change in
-            var dryRun = RedisCommand("ACL", "DRYRUN", "default")
-            for argument in change.arguments { dryRun.append(argument) }
-            return dryRun
+            RedisCommand(["ACL", "DRYRUN", "default"] + change.arguments.map { .bytes(Array($0)) })
         }
     }
 
@@ -52,7 +51,7 @@ public enum PermissionProbe {
         ]
     }
 
-    /// What a gateway does. Numbers and fields are wrong on purpose.
+    /// The commands of a worker. Their arguments are invalid on purpose, so that they have no effect.
     public static var gateway: [RedisCommand] {
         [
             RedisCommand("PING"), KeyCommands.read(locator),
@@ -64,16 +63,19 @@ public enum PermissionProbe {
             command("RPUSH", Keyspace.acknowledgments(barrierID), "latchkey-doctor"),
             command("EXPIRE", Keyspace.acknowledgments(barrierID), "1"),
             RedisCommand("CLIENT", "ID"),
-            RedisCommand("CLIENT", "TRACKING", "on", "BCAST", "PREFIX", Keyspace.recordPrefix),
+            RedisCommand([
+                "CLIENT", "TRACKING", "on", "BCAST", "PREFIX", .text(Keyspace.recordPrefix),
+            ]),
             RedisCommand("SUBSCRIBE", "__redis__:invalidate"),
-            RedisCommand("SUBSCRIBE", FleetChannel.name),
+            RedisCommand("SUBSCRIBE", .text(FleetChannel.name)),
         ]
     }
 
-    private static func command(_ name: String, _ key: [UInt8], _ rest: String...) -> RedisCommand {
-        var command = RedisCommand(name)
-        command.append(key)
-        for text in rest { command.append(text) }
-        return command
+    private static func command(
+        _ name: RedisCommand.Argument,
+        _ key: [UInt8],
+        _ rest: RedisCommand.Argument...
+    ) -> RedisCommand {
+        RedisCommand([name, .bytes(key)] + rest)
     }
 }

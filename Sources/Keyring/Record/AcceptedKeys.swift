@@ -1,28 +1,28 @@
 import KeyFormat
 
-/// What of a record decides about keys: whose they are, and until when which of them counts.
+/// The part of a record that decides a check: the organization, and its keys with their expiry.
 public struct AcceptedKeys: Equatable, Sendable {
-    /// A key that counts until a moment.
+    /// A key that is valid until a moment.
     public struct Key: Equatable, Sendable {
-        /// What is known of the key.
+        /// Identifies the key.
         public let verifier: Verifier
-        /// From when on it is not accepted any more; `nil` where it does not end by itself.
+        /// The moment at which it expires; `nil` if it never does.
         public let until: UnixTime?
 
-        /// A key and its end.
+        /// A key and its expiry.
         public init(verifier: Verifier, until: UnixTime?) {
             self.verifier = verifier
             self.until = until
         }
 
-        func counts(at now: UnixTime) -> Bool { until.map { now < $0 } ?? true }
+        func isValid(at now: UnixTime) -> Bool { until.map { now < $0 } ?? true }
     }
 
-    /// Whose keys they are.
+    /// The organization to which the keys belong.
     public let organization: Organization
     /// The active key.
     public let active: Key
-    /// The key before, where it goes on for a while.
+    /// The previous key, if it stays valid for a while.
     public let previous: Key?
 
     /// The keys of an organization.
@@ -32,7 +32,7 @@ public struct AcceptedKeys: Equatable, Sendable {
         self.previous = previous
     }
 
-    /// The keys that a proven record accepts; `nil` where it has none.
+    /// The keys of an authenticated record; `nil` if it has none.
     public init?(_ record: KeyRecord) {
         guard let key = record.key else { return nil }
         self.init(

@@ -1,32 +1,28 @@
 import KeyFormat
 import RedisClient
 
-/// What is said to the store about records.
+/// Commands on records.
 public enum KeyCommands {
-    /// Reads a record; its reply is for ``StoredRecord``.
+    /// Reads a record; ``StoredRecord`` parses the reply.
     public static func read(_ locator: Locator) -> RedisCommand {
         var query = RecordQuery.record
         return query.command(locator)
     }
 
-    /// Makes the next ``write(_:seal:audit:)`` on this connection fail if the record changes before
-    /// it.
+    /// Makes the next ``write(_:seal:audit:setsVersion:)`` on this connection fail if the record changes
+    /// before it.
     public static func watch(_ locator: Locator) -> RedisCommand { watch([locator]) }
 
-    /// The same for many records.
+    /// Watches several records with one command.
     public static func watch(_ locators: [Locator]) -> RedisCommand {
-        var command = RedisCommand("WATCH")
-        for locator in locators { command.append(Keyspace.record(locator)) }
-        return command
+        RedisCommand(["WATCH"] + locators.map { .bytes(Keyspace.record($0)) })
     }
 
-    /// Writes a whole record, whose version is one above the stored one, in one transaction with
-    /// its audit entry.
+    /// Writes a whole record and its audit entry in one transaction; ``WriteOutcome`` parses the last
+    /// reply. The version must be one above the stored one.
     ///
-    /// The last reply is for ``WriteOutcome``.
-    ///
-    /// - Parameter setsVersion: Whether the version is written as it is, since nothing can be proven
-    ///   of the stored one.
+    /// - Parameter setsVersion: Writes the version instead of incrementing it, because the stored one
+    ///   cannot be authenticated.
     public static func write(
         _ record: KeyRecord,
         seal: RecordSeal,
@@ -39,58 +35,51 @@ public enum KeyCommands {
             + [audit.command(locator), RedisCommand("EXEC")]
     }
 
-    /// Ends the key of a record of which nothing can be proven and that cannot be sealed: what is
-    /// left of it lets nobody in. In one transaction with its audit entry; the last reply is for
-    /// ``WriteOutcome``.
-    public static func end(_ locator: Locator, at now: UnixTime, audit: AuditEntry)
+    /// Revokes the key of a record that can be neither authenticated nor sealed, in one transaction with
+    /// its audit entry; ``WriteOutcome`` parses the last reply. No seal is left, so nothing in the record
+    /// can admit a request.
+    public static func revokeUnsealed(_ locator: Locator, at now: UnixTime, audit: AuditEntry)
         -> [RedisCommand]
     {
-        let key = Keyspace.record(locator)
-        var raise = RedisCommand("HINCRBY")
-        var set = RedisCommand("HSET")
-        var delete = RedisCommand("HDEL")
-        for argument in [key, Array(RecordField.version.name.utf8), Array("1".utf8)] {
-            raise.append(argument)
-        }
-        let state = [RecordField.state.name, KeyRecord.State.revoked.rawValue]
-        for argument in [key] + (state + [RecordField.revokedAt.name]).map({ Array($0.utf8) }) {
-            set.append(argument)
-        }
-        set.append(now.decimal)
-        delete.append(key)
-        for field in RecordField.allCases where !field.staysWithoutKey { delete.append(field.name) }
+        let key = RedisCommand.Argument.bytes(Keyspace.record(locator))
+        let keyFields = RecordField.allCases.filter { !$0.staysWithoutKey }
         return [
-            RedisCommand("MULTI"), raise, set, delete, audit.command(locator), RedisCommand("EXEC"),
+            RedisCommand("MULTI"),
+            RedisCommand("HINCRBY", key, .name(.version), "1"),
+            RedisCommand([
+                "HSET", key, .name(.state), .text(KeyRecord.State.revoked.rawValue),
+                .name(.revokedAt), .bytes(now.decimal),
+            ]),
+            RedisCommand(["HDEL", key] + keyFields.map { .name($0) }),
+            audit.command(locator),
+            RedisCommand("EXEC"),
         ]
     }
 
-    /// What a transaction says to write a whole record.
+    /// The commands of a transaction that write a whole record.
     static func changes(_ record: KeyRecord, seal: RecordSeal, setsVersion: Bool)
         -> [RedisCommand]
     {
-        let key = Keyspace.record(record.organization.locator)
-        var raise = RedisCommand(setsVersion ? "HSET" : "HINCRBY")
-        var set = RedisCommand("HSET")
-        var delete = RedisCommand("HDEL")
-        let number = setsVersion ? String(record.version) : "1"
-        for argument in [key, Array(RecordField.version.name.utf8), Array(number.utf8)] {
-            raise.append(argument)
-        }
-        set.append(key)
-        delete.append(key)
+        let key = RedisCommand.Argument.bytes(Keyspace.record(record.organization.locator))
+        let version =
+            setsVersion
+            ? RedisCommand("HSET", key, .name(.version), .number(record.version))
+            : RedisCommand("HINCRBY", key, .name(.version), "1")
+        var set = RedisCommand("HSET", key)
+        var delete = RedisCommand("HDEL", key)
         for (field, text) in written(record, seal: seal) where field != .version {
             if let text {
-                set.append(field.name)
+                set.append(.name(field))
                 set.append(text)
             } else {
-                delete.append(field.name)
+                delete.append(.name(field))
             }
         }
-        return [raise, set, delete]
+        return [version, set, delete]
     }
 
-    /// The fields, first those that strict gateways ask for with each check: Redis looks through a
-    /// small hash in the order in which it was written.
+    /// All fields, beginning with those that a strict worker reads at each check: Redis searches a small
+    /// hash in the order in which its fields were written.
     private static func written(_ record: KeyRecord, seal: RecordSeal)
         -> [(field: RecordField, text: [UInt8]?)]
     {
@@ -101,29 +90,29 @@ public enum KeyCommands {
     }
 }
 
-/// What became of ``KeyCommands/write(_:seal:audit:)``.
+/// The outcome of ``KeyCommands/write(_:seal:audit:setsVersion:)``.
 public enum WriteOutcome: Equatable, Sendable {
     case written
-    /// The record was written, and its audit entry was not, for this reason.
+    /// The record was written, but Redis refused the audit entry.
     case unaudited(RedisError)
-    /// Somebody else changed the record first; nothing was done.
-    case overtaken
-    /// Redis did nothing, and says why.
+    /// Another client changed the record first; nothing was written.
+    case conflict
+    /// Redis refused the transaction; nothing was written.
     case refused(RedisError)
-    /// The reply is not that of a transaction, so it is not known what was done.
+    /// The reply is not that of a transaction, so it is unknown what was written.
     case unknown
 
-    /// Takes the reply to EXEC.
+    /// Parses the reply to EXEC.
     ///
-    /// - Parameter version: What the version was raised to; `nil` where it was written as it is.
+    /// - Parameter version: The expected version after its increment; `nil` if it was set instead.
     public init(_ reply: RedisReply, version: UInt64?) {
         switch reply {
-        case .null: self = .overtaken
+        case .null: self = .conflict
         case .error: self = reply.failure.map(WriteOutcome.refused) ?? .unknown
         case .array(let replies):
             let succeeded = replies.count == 4 && replies.prefix(3).allSatisfy { $0.failure == nil }
-            let isRaised = version.map { replies.first == .integer(Int64($0)) } ?? true
-            guard succeeded, isRaised else {
+            let hasVersion = version.map { replies.first == .integer(Int64($0)) } ?? true
+            guard succeeded, hasVersion else {
                 self = .unknown
                 return
             }
@@ -131,4 +120,9 @@ public enum WriteOutcome: Equatable, Sendable {
         default: self = .unknown
         }
     }
+}
+
+extension RedisCommand.Argument {
+    /// The name of a field of a record.
+    static func name(_ field: RecordField) -> RedisCommand.Argument { .text(field.name) }
 }

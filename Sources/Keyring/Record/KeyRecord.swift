@@ -1,29 +1,29 @@
 import KeyFormat
 
-/// What is known of an organization and its key.
+/// The record of an organization and its key, authenticated or about to be sealed.
 public struct KeyRecord: Equatable, Sendable {
-    /// Whether there is a key.
+    /// The state of the key.
     public enum State: String, Sendable {
-        /// There was never one.
+        /// No key was generated yet.
         case none
         case active
         case revoked
-        /// There is no such organization any more; what was known of it stays for its version.
+        /// The organization was removed. Its record is kept, because versions must never decrease.
         case removed
     }
 
     /// The active key.
     public struct Key: Equatable, Sendable {
-        /// What the store keeps of it.
+        /// Identifies the key; the store holds nothing else of it.
         public let verifier: Verifier
         /// When it was generated.
         public let createdAt: UnixTime
-        /// Who generated it.
+        /// The principal that generated it.
         public let createdBy: Principal
-        /// From when on it is not accepted any more.
+        /// The moment at which it expires; `nil` if it never does.
         public let expiresAt: UnixTime?
 
-        /// A key with what is known of it.
+        /// A key and its attributes.
         public init(
             verifier: Verifier,
             createdAt: UnixTime,
@@ -37,27 +37,27 @@ public struct KeyRecord: Equatable, Sendable {
         }
     }
 
-    /// The key before the active one, where it goes on for a while.
+    /// The previous key, which stays valid for a while.
     public struct PreviousKey: Equatable, Sendable {
-        /// What the store keeps of it.
+        /// Identifies the key.
         public let verifier: Verifier
-        /// From when on it is not accepted any more.
+        /// The moment at which it expires.
         public let until: UnixTime
     }
 
-    /// Whose record it is.
+    /// The organization to which the record belongs.
     public let organization: Organization
     /// The only principal who may see and manage the key.
     public let owner: Principal
-    /// Raised by one with each change.
+    /// Incremented by each change.
     public let version: UInt64
-    /// The active key, if there is one.
+    /// The active key, if any.
     public let key: Key?
-    /// The key before, where it still counts.
+    /// The previous key, if it stays valid for a while.
     public let previous: PreviousKey?
-    /// When the last key was revoked, where none has been generated since.
+    /// When the last key was revoked; `nil` if a key was generated since.
     public let revokedAt: UnixTime?
-    /// Whether there is no such organization any more. It has no key then, and nobody owns it.
+    /// Whether the organization was removed. It then has neither a key nor an owner.
     public let isRemoved: Bool
 
     init(
@@ -78,7 +78,7 @@ public struct KeyRecord: Equatable, Sendable {
         self.isRemoved = isRemoved
     }
 
-    /// Whether there is a key.
+    /// The state of the key.
     public var state: State {
         if isRemoved { return .removed }
         return key != nil ? .active : revokedAt != nil ? .revoked : .none
@@ -93,26 +93,21 @@ extension KeyRecord {
         self.init(organization: organization, owner: owner, version: 1)
     }
 
-    /// The record of an organization that had been removed, or about which nothing can be proven:
-    /// its version goes on.
-    public init(organization: Organization, owner: Principal, behind version: UInt64) {
+    /// The first record of an organization that was removed, or whose record cannot be authenticated. Its
+    /// version follows the given one.
+    public init(organization: Organization, owner: Principal, after version: UInt64) {
         self.init(organization: organization, owner: owner, version: version + 1)
     }
 
-    /// The record with another owner; the key stays.
+    /// The record with another owner. Its keys stay valid.
     public func transferred(to owner: Principal) -> KeyRecord {
-        KeyRecord(
-            organization: organization,
-            owner: owner,
-            version: version + 1,
-            key: key,
-            previous: previous,
-            revokedAt: revokedAt
-        )
+        keepingKeys(owner: owner, isRemoved: false)
     }
 
-    /// The same record once more, to be sealed with another pepper.
-    public func resealed() -> KeyRecord {
+    /// The unchanged record with the next version, to be sealed with another pepper.
+    public func resealed() -> KeyRecord { keepingKeys(owner: owner, isRemoved: isRemoved) }
+
+    private func keepingKeys(owner: Principal, isRemoved: Bool) -> KeyRecord {
         KeyRecord(
             organization: organization,
             owner: owner,
@@ -124,7 +119,7 @@ extension KeyRecord {
         )
     }
 
-    /// The record of an organization that is not there any more. It has no key.
+    /// The record of the organization after its removal, without a key.
     public func removed(at now: UnixTime) -> KeyRecord {
         KeyRecord(
             organization: organization,
@@ -137,7 +132,7 @@ extension KeyRecord {
 
     /// The record with a new key.
     ///
-    /// - Parameter grace: How long the key before goes on, in milliseconds; not beyond its own
+    /// - Parameter grace: How long the previous key stays valid, in milliseconds, but not beyond its own
     ///   expiry.
     public func replacingKey(with new: Key, graceMilliseconds grace: UInt64) -> KeyRecord {
         KeyRecord(
@@ -149,7 +144,7 @@ extension KeyRecord {
         )
     }
 
-    /// The record without a key.
+    /// The record after the revocation of all its keys.
     public func revokingKey(at now: UnixTime) -> KeyRecord {
         KeyRecord(
             organization: organization,
@@ -166,7 +161,7 @@ extension KeyRecord {
     }
 }
 
-// MARK: - As it is stored
+// MARK: - Storage format
 
 extension KeyRecord.State {
     init?(stored text: ArraySlice<UInt8>) {
@@ -175,7 +170,7 @@ extension KeyRecord.State {
 }
 
 extension KeyRecord {
-    /// Reads the fields, which must fit one another; does not look at the seal.
+    /// Parses the fields and checks that they are consistent. Does not check the seal.
     init(_ stored: StoredRecord) throws(RecordFault) {
         organization = try stored.required(.organization) { Organization($0) }
         owner = try stored.required(.owner) { Principal($0) }
@@ -189,7 +184,7 @@ extension KeyRecord {
         guard self.state == state else { throw .field(.state) }
     }
 
-    /// The text of each field but the seal, in their order; `nil` where a field is not stored.
+    /// The value of each field except the seal, in their order; `nil` for a field that is not stored.
     var sealedTexts: [[UInt8]?] {
         RecordField.sealed.map { field in
             switch field {

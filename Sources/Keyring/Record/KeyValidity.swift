@@ -1,23 +1,23 @@
 import KeyFormat
 
-/// What an organization's record says of a key that was issued here.
+/// Whether a key issued by this installation is valid according to the record of its organization.
 public enum KeyValidity: Equatable, Sendable {
-    /// The active key, or the one before it while it goes on.
+    /// The active key, or the previous one while it stays valid.
     case valid(Organization)
     /// Replaced or revoked.
     case revoked
     case expired
 
-    /// Compares a key with those that count.
+    /// Compares a key with the accepted ones.
     public init(of verifier: Verifier, in keys: AcceptedKeys?, at now: UnixTime) {
         guard let keys else {
             self = .revoked
             return
         }
         if keys.active.verifier == verifier {
-            self = keys.active.counts(at: now) ? .valid(keys.organization) : .expired
+            self = keys.active.isValid(at: now) ? .valid(keys.organization) : .expired
         } else if let previous = keys.previous, previous.verifier == verifier,
-            previous.counts(at: now)
+            previous.isValid(at: now)
         {
             self = .valid(keys.organization)
         } else {
@@ -25,7 +25,7 @@ public enum KeyValidity: Equatable, Sendable {
         }
     }
 
-    /// Compares a key with the record that ``StoredRecord/activeRecord(at:seal:)`` found.
+    /// Compares a key with the result of ``StoredRecord/activeRecord(at:seal:)``.
     public init(of verifier: Verifier, in record: KeyRecord?, at now: UnixTime) {
         self.init(of: verifier, in: record.flatMap { AcceptedKeys($0) }, at: now)
     }

@@ -1,35 +1,35 @@
 import KeyFormat
 import RedisClient
 
-/// Records as a text, for a backup or another store. There is no key in it.
+/// Records in a text format, for a backup or another store. An archive contains no keys.
 ///
-/// A first line that names the format, a line of words `name=value` for each record, and a last line
-/// with their number and the SHA-256 value of all that stands before it.
+/// The first line names the format. Each record is a line of `name=value` pairs. The last line holds
+/// the number of records and the SHA-256 digest of all lines before it.
 public enum RecordArchive {
     private static let firstLine = Array("latchkey export 1\n".utf8)
     private static let lastUse = "last_used"
 
-    /// Why a text is none.
+    /// Why an archive is rejected.
     public enum Fault: Error, Equatable, Sendable {
-        /// It is something else, or of a later release.
+        /// The first line is missing, or names the format of a later release.
         case notAnArchive
-        /// It is not whole, or was altered.
+        /// The archive is truncated or was altered.
         case checksum
-        /// A line (from 1) is not one of a record.
+        /// The line with this number, from 1, is not a record.
         case line(Int)
     }
 
-    /// A record of an archive: nothing is proven of it yet.
+    /// A record of an archive, not yet authenticated.
     public struct Entry: Sendable {
-        /// The locator that its organization has.
+        /// The locator of the organization.
         public let locator: Locator
-        /// What is stored of it.
+        /// The fields of the record.
         public let stored: StoredRecord
-        /// When its key was last used.
+        /// The last use of its keys, if any.
         public let lastUse: UnixTime?
     }
 
-    /// What an archive begins with.
+    /// The first line of an archive.
     public static var beginning: [UInt8] { firstLine }
 
     /// The line of a record.
@@ -41,15 +41,17 @@ public enum RecordArchive {
         return Array((words.joined(separator: " ") + "\n").utf8)
     }
 
-    /// What an archive ends with.
+    /// The last line of an archive.
     ///
-    /// - Parameter text: All that stands before.
+    /// - Parameter text: All lines before it.
     public static func end(of text: [UInt8], count: Int) -> [UInt8] {
         let digest = String(decoding: Digest(message: text.span).hexadecimal, as: UTF8.self)
         return Array("records=\(count) sha256=\(digest)\n".utf8)
     }
 
-    /// Reads a whole archive, or nothing of it.
+    /// Parses a whole archive.
+    ///
+    /// - Throws: The first fault; no entry is returned then.
     public static func entries(in text: [UInt8]) throws(Fault) -> [Entry] {
         guard text.starts(with: firstLine) else { throw .notAnArchive }
         let body = Array(text.prefix(upTo: lastLineStart(text)))
@@ -71,17 +73,17 @@ public enum RecordArchive {
     }
 
     private static func entry(_ line: ArraySlice<UInt8>) -> Entry? {
-        var words: [String: ArraySlice<UInt8>] = [:]
-        for word in line.split(separator: UInt8(ascii: " ")) {
-            guard let equals = word.firstIndex(of: UInt8(ascii: "=")) else { return nil }
-            let name = String(decoding: word[..<equals], as: UTF8.self)
-            guard words.updateValue(word[equals...].dropFirst(), forKey: name) == nil else {
+        var values: [String: ArraySlice<UInt8>] = [:]
+        for pair in line.split(separator: UInt8(ascii: " ")) {
+            guard let equals = pair.firstIndex(of: UInt8(ascii: "=")) else { return nil }
+            let name = String(decoding: pair[..<equals], as: UTF8.self)
+            guard values.updateValue(pair[equals...].dropFirst(), forKey: name) == nil else {
                 return nil
             }
         }
-        let lastUse = words.removeValue(forKey: Self.lastUse)
-        let fields = RecordField.allCases.map { words.removeValue(forKey: $0.name) }
-        guard words.isEmpty, let name = fields[RecordField.organization.rawValue],
+        let lastUse = values.removeValue(forKey: Self.lastUse)
+        let fields = RecordField.allCases.map { values.removeValue(forKey: $0.name) }
+        guard values.isEmpty, let name = fields[RecordField.organization.rawValue],
             let organization = Organization(name),
             let stored = try? StoredRecord(.array(fields.map { $0.map { .bulk($0) } ?? .null }))
         else { return nil }

@@ -1,32 +1,32 @@
 import RedisClient
 
-/// Why a record cannot be trusted. Tells which field is at fault, never what it holds.
+/// Why a record is not trusted. Names the faulty field, never its contents.
 public enum RecordFault: Error, Equatable, Sendable {
-    /// Redis could not read it: the key is of another kind, say.
+    /// Redis could not read it, for example because the key has another type.
     case unreadable(RedisError)
-    /// The reply was not a list of the fields that were asked for.
+    /// The reply does not consist of the requested fields.
     case unexpectedReply
-    /// A field is missing, or holds what it cannot hold.
+    /// A field is missing or invalid.
     case field(RecordField)
-    /// It is another organization's record.
+    /// The record belongs to another organization.
     case misplaced
-    /// It was not written by an executable that has one of our peppers, or was altered since.
+    /// The seal was not made with one of the peppers, or the record was altered afterwards.
     case seal
-    /// A later version of it has been seen: somebody has put an earlier one back.
+    /// A later version was seen before, so this one must have been restored.
     case outdated
 }
 
 extension RecordFault: CustomStringConvertible {
-    /// What is wrong, as the end of a sentence that begins with "the record".
+    /// What is wrong, as the predicate of a sentence whose subject is the record.
     public var description: String {
         switch self {
         case .unreadable(let error): "cannot be read: \(error.message)"
-        case .unexpectedReply: "was answered with something else"
+        case .unexpectedReply: "cannot be read: unexpected reply"
         case .field(let field): "has no valid field \(field.name)"
         case .misplaced: "belongs to another organization"
         case .outdated:
-            "is an earlier version than one that was seen: was a backup put back? then reload nginx"
-        case .seal: "was altered, or sealed with another pepper (mac does not match)"
+            "is older than a version seen before: if a backup was restored, reload nginx"
+        case .seal: "was altered or sealed with another pepper (mac does not match)"
         }
     }
 }

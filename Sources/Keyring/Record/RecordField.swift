@@ -13,10 +13,10 @@ public enum RecordField: Int, CaseIterable, Sendable {
     case revokedAt
     case mac
 
-    /// All fields but the seal itself.
+    /// All fields except the seal itself.
     static let sealed = allCases.dropLast()
 
-    /// Whether a revoked record has it, the seal aside.
+    /// Whether a record keeps the field when its key is revoked. The seal is made anew.
     var staysWithoutKey: Bool {
         switch self {
         case .organization, .owner, .version, .state, .revokedAt: true
@@ -25,7 +25,7 @@ public enum RecordField: Int, CaseIterable, Sendable {
         }
     }
 
-    /// The field's name in the hash.
+    /// The name of the field in the hash.
     public var name: String {
         switch self {
         case .organization: "organization"

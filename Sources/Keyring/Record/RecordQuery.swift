@@ -1,28 +1,27 @@
 import KeyFormat
 import RedisClient
 
-/// Reads fields of a record.
+/// A command that reads fields of a record.
 ///
-/// The command is written once, and the locator put into it for each record: in place, where the
-/// command before has been let go.
+/// It is encoded once; for each record only the locator is overwritten, in place if the previous
+/// command has been released.
 public struct RecordQuery: Sendable {
-    /// Reads a whole record; the reply is for ``StoredRecord``.
+    /// Reads a whole record; ``StoredRecord`` parses the reply.
     public static let record = RecordQuery(RecordField.allCases)
 
-    /// Reads what tells whether a record has changed; the reply is for ``RecordStamp``.
+    /// Reads enough to detect a change; ``RecordStamp`` parses the reply.
     public static let stamp = RecordQuery(RecordStamp.fields)
 
     private var command: RedisCommand
     private let locatorStart: Int
 
     private init(_ fields: [RecordField]) {
-        command = RedisCommand("HMGET")
-        command.append(Keyspace.record(Locator(organization: [])))
-        for field in fields { command.append(field.name) }
+        let anyRecord = RedisCommand.Argument.bytes(Keyspace.record(Locator(organization: [])))
+        command = RedisCommand(["HMGET", anyRecord] + fields.map { .name($0) })
         locatorStart = command.arguments[1].startIndex + Keyspace.locatorStart
     }
 
-    /// The command for a record.
+    /// The command for the record of an organization.
     public mutating func command(_ locator: Locator) -> RedisCommand {
         locator.withDigits { command.overwrite(from: locatorStart, with: $0) }
         return command

@@ -1,10 +1,10 @@
 import RedisClient
 
-/// What tells whether an active record is still the one that was proven: its seal, as it is stored. No
-/// two records have the same.
+/// The stored seal of an active record, which shows whether the record has changed since it was
+/// authenticated. No two records have the same seal.
 ///
-/// Two fields are read instead of twelve, and nothing has to be proven again. The seal is held in
-/// place, without a reference.
+/// Comparing it takes two fields instead of twelve, and no HMAC. It is stored inline, without a
+/// reference.
 public struct RecordStamp: Sendable {
     private typealias Words = InlineArray<8, UInt64>
 
@@ -12,8 +12,8 @@ public struct RecordStamp: Sendable {
 
     private let words: Words
 
-    /// Takes the reply to ``RecordQuery/stamp``; `nil` where the record is not there or not
-    /// active, or the reply is none.
+    /// Parses the reply to ``RecordQuery/stamp``; `nil` if there is no active record, or the reply is
+    /// not valid.
     public init?(_ reply: RedisReply) {
         guard case .array(let elements) = reply, elements.count == Self.fields.count,
             case .bulk(let state) = elements[0], case .bulk(let mac) = elements[1],
@@ -38,6 +38,6 @@ extension RecordStamp: Equatable {
 }
 
 extension StoredRecord {
-    /// By what the record is known again, where it is active and proven.
+    /// The stamp of the record, if it has a seal.
     public var stamp: RecordStamp? { self[.mac].flatMap { RecordStamp($0) } }
 }

@@ -1,11 +1,13 @@
 import KeyFormat
 import RedisClient
 
-/// A record as it came from the store: texts that prove nothing yet.
+/// A record as it was read from the store, not yet authenticated.
 public struct StoredRecord: Sendable {
     private let fields: [ArraySlice<UInt8>?]
 
-    /// Takes the reply to ``KeyCommands/read(_:)``.
+    /// Parses the reply to ``KeyCommands/read(_:)``.
+    ///
+    /// - Throws: The fault, if Redis did not send the fields of a record.
     public init(_ reply: RedisReply) throws(RecordFault) {
         if let error = reply.failure { throw .unreadable(error) }
         guard case .array(let elements) = reply, elements.count == RecordField.allCases.count
@@ -22,12 +24,14 @@ public struct StoredRecord: Sendable {
         self.fields = fields
     }
 
-    /// Whether there is no record at all.
+    /// Whether the store holds no record.
     public var isAbsent: Bool { fields.allSatisfy { $0 == nil } }
 
-    /// The record, proven, where it has an active key.
+    /// The authenticated record, if it has an active key.
     ///
-    /// A record that is not active, or not there, is believed without proof: it lets nobody in.
+    /// The absence of an active key needs no proof: it cannot admit a request.
+    ///
+    /// - Throws: Why the record is not trusted.
     public func activeRecord(at locator: Locator, seal: RecordSeal) throws(RecordFault)
         -> KeyRecord?
     {
@@ -35,35 +39,31 @@ public struct StoredRecord: Sendable {
         return try record(at: locator, seal: seal)
     }
 
-    /// The place, from 0, of the pepper that sealed the record; `nil` where none of them did.
-    public func pepper(_ seal: RecordSeal) -> Int? { seal.pepper(of: self) }
+    /// The index in the ring of the pepper that sealed the record; `nil` if none of them did.
+    public func pepperIndex(_ seal: RecordSeal) -> Int? { seal.pepperIndex(of: self) }
 
-    /// The record's version, where the seal proves it.
-    public func provenVersion(at locator: Locator, seal: RecordSeal) -> UInt64? {
+    /// The version, if the record can be authenticated.
+    public func authenticatedVersion(at locator: Locator, seal: RecordSeal) -> UInt64? {
         try? record(at: locator, seal: seal).version
     }
 
-    /// The version that the record says of itself, proven or not; 0 where it says none.
-    public var claimedVersion: UInt64 {
+    /// The version without authentication; 0 if there is none.
+    public var unauthenticatedVersion: UInt64 {
         let version = self[.version].flatMap { DecimalNumber.value(of: $0) } ?? 0
         return version < UInt64(Int64.max) - 1 ? version : 0
     }
 
-    /// The name that the record says its organization has, proven or not.
-    public var claimedName: String? {
+    /// The name of the organization without authentication, if it is valid.
+    public var unauthenticatedName: String? {
         self[.organization].flatMap { Organization($0) }?.name
     }
 
-    /// The owner that the record says of itself, proven or not.
-    public var claimedOwner: Principal? { self[.owner].flatMap { Principal($0) } }
+    /// The owner without authentication, if it is valid.
+    public var unauthenticatedOwner: Principal? { self[.owner].flatMap { Principal($0) } }
 
-    /// Whether the record says of itself that it has an active key, proven or not.
-    public var claimsKey: Bool { (try? state()) == .active }
+    /// The state without authentication, if it is valid.
+    public var unauthenticatedState: KeyRecord.State? { try? state() }
 
-    /// Whether the record says of itself that its organization was removed, proven or not.
-    public var claimsRemoval: Bool { (try? state()) == .removed }
-
-    /// What the record says of itself.
     func state() throws(RecordFault) -> KeyRecord.State {
         guard let text = self[.state], let state = KeyRecord.State(stored: text) else {
             throw .field(.state)
@@ -71,7 +71,9 @@ public struct StoredRecord: Sendable {
         return state
     }
 
-    /// The record, after all that was said of it has been proven.
+    /// The authenticated record.
+    ///
+    /// - Throws: Why the record is not trusted.
     public func record(at locator: Locator, seal: RecordSeal) throws(RecordFault) -> KeyRecord {
         let record = try KeyRecord(self)
         guard record.organization.locator == locator else { throw .misplaced }
@@ -79,25 +81,25 @@ public struct StoredRecord: Sendable {
         return record
     }
 
-    /// The text of a field, if it is there.
+    /// The value of a field, if it is stored.
     subscript(field: RecordField) -> ArraySlice<UInt8>? { fields[field.rawValue] }
 
-    /// A field that must be there and be of a kind.
+    /// A mandatory field.
     func required<Value>(
         _ field: RecordField,
-        _ read: (ArraySlice<UInt8>) -> Value?
+        _ parse: (ArraySlice<UInt8>) -> Value?
     ) throws(RecordFault) -> Value {
-        guard let value = try optional(field, read) else { throw .field(field) }
+        guard let value = try optional(field, parse) else { throw .field(field) }
         return value
     }
 
-    /// A field that may be missing, but must be of a kind where it is there.
+    /// An optional field, which must be valid if it is stored.
     func optional<Value>(
         _ field: RecordField,
-        _ read: (ArraySlice<UInt8>) -> Value?
+        _ parse: (ArraySlice<UInt8>) -> Value?
     ) throws(RecordFault) -> Value? {
         guard let text = self[field] else { return nil }
-        guard let value = read(text) else { throw .field(field) }
+        guard let value = parse(text) else { throw .field(field) }
         return value
     }
 }

@@ -1,52 +1,52 @@
 import KeyFormat
 import RedisClient
 
-/// Uses of an organization's earlier keys, which were refused.
+/// Refused uses of the former keys of an organization.
 public struct RefusedUses: Equatable, Sendable {
-    /// How many there were.
+    /// Number of refused uses.
     public private(set) var count: UInt64
-    /// When the last one was.
+    /// When the last one happened.
     public private(set) var lastAt: UnixTime
 
-    /// So many, the last one then.
+    /// A number of refused uses, and the time of the last one.
     public init(count: UInt64, lastAt: UnixTime) {
         self.count = count
         self.lastAt = lastAt
     }
 
-    /// Adds one that has just been.
+    /// Counts a refused use.
     public mutating func add(at now: UnixTime) {
         count &+= 1
         lastAt = now
     }
 }
 
-/// What is said to the store about refused uses of earlier keys.
+/// Commands on refused uses of former keys.
 public enum RefusalCommands {
-    /// Adds refused uses: two commands an organization. Repeating them would count twice.
+    /// Adds refused uses, with two commands per organization. They must not be repeated: uses would count
+    /// twice.
     public static func record(_ refused: RefusedUses, of locator: Locator) -> [RedisCommand] {
-        var count = RedisCommand("ZINCRBY")
-        count.append(Keyspace.refused(locator))
-        count.append(String(refused.count))
-        count.append(locator.text)
-        var raise = RedisCommand("ZADD")
-        raise.append(Keyspace.refusedAt(locator))
-        for text in [Array("GT".utf8), refused.lastAt.decimal, locator.text] { raise.append(text) }
-        return [count, raise]
+        let member = RedisCommand.Argument.bytes(locator.text)
+        return [
+            RedisCommand([
+                "ZINCRBY", .bytes(Keyspace.refused(locator)), .number(refused.count), member,
+            ]),
+            RedisCommand([
+                "ZADD", .bytes(Keyspace.refusedAt(locator)), "GT", .bytes(refused.lastAt.decimal),
+                member,
+            ]),
+        ]
     }
 
-    /// Asks for an organization's refused uses; the replies are for ``refusedUses(_:_:)``.
+    /// Reads the refused uses of an organization; ``refusedUses(_:_:)`` parses the replies.
     public static func read(_ locator: Locator) -> [RedisCommand] {
         [Keyspace.refused(locator), Keyspace.refusedAt(locator)].map { key in
-            var command = RedisCommand("ZSCORE")
-            command.append(key)
-            command.append(locator.text)
-            return command
+            RedisCommand("ZSCORE", .bytes(key), .bytes(locator.text))
         }
     }
 
-    /// What the replies to ``read(_:)`` say; `nil` where there were none, or none that can be
-    /// believed.
+    /// Parses the replies to ``read(_:)``; `nil` if there were no refused uses, or the replies are not
+    /// valid.
     public static func refusedUses(_ count: RedisReply, _ lastAt: RedisReply) -> RefusedUses? {
         guard case .bulk(let text) = count, let count = DecimalNumber.value(of: text), count > 0,
             let lastAt = UseCommands.lastUse(lastAt)

@@ -1,4 +1,4 @@
-/// Numbers in the only form in which they are written: digits, no sign, no leading zero.
+/// Decimal numbers in their canonical form: digits without a sign or leading zeros.
 enum DecimalNumber {
     static func value(of text: some Collection<UInt8>) -> UInt64? {
         guard (1...19).contains(text.count), text.count == 1 || text.first != UInt8(ascii: "0")

@@ -1,9 +1,9 @@
-/// Spans of time as nginx writes them: `500ms`, `10s`, `1h30m`, `90d`.
+/// Time spans in nginx's notation: `500ms`, `10s`, `1h30m`, `90d`.
 ///
-/// Each number needs its unit. nginx takes one without for seconds, where people mean days or
-/// milliseconds: a key would be dead at noon, a lease a thousand times as long.
+/// Every number needs a unit. nginx reads a bare number as seconds; a key meant to expire in days
+/// would then expire within minutes, and a lease meant in milliseconds would be 1,000 times as long.
 public enum TimeSpan {
-    /// Longest span: a thousand years.
+    /// Longest span: 1,000 years.
     private static let millisecondsMax: UInt64 = 1000 * 365 * 86_400_000
 
     private static let units: [(name: String, milliseconds: UInt64)] = [
@@ -11,9 +11,9 @@ public enum TimeSpan {
         ("h", 3_600_000), ("m", 60_000), ("s", 1000), ("ms", 1),
     ]
 
-    /// The milliseconds that a text stands for, or `nil` where it is no span of time.
+    /// Parses a time span into milliseconds; `nil` if it is not valid.
     ///
-    /// Units go from long to short, each at most once. Nothing is nothing in any unit: `0`.
+    /// Units must appear from long to short, each at most once. `0` needs no unit.
     public static func milliseconds(_ text: String) -> UInt64? {
         var rest = Substring(text)
         var sum: UInt64 = 0

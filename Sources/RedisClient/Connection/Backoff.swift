@@ -1,4 +1,4 @@
-/// Pauses between attempts to connect: none, 50 ms, then twice as long each time, 800 ms at most.
+/// Exponential backoff between connection attempts: none, then 50 ms, doubled up to 800 ms.
 struct Backoff {
     private static let firstPauseMilliseconds: UInt64 = 50
     private static let doublingsMax: UInt64 = 4
@@ -11,12 +11,12 @@ struct Backoff {
             ? 0 : Self.firstPauseMilliseconds << min(failures - 1, Self.doublingsMax)
     }
 
-    /// A connection has been of use.
+    /// A command was answered.
     mutating func reset() {
         failures = 0
     }
 
-    /// A connection that held for longer than the longest pause was no failure, even if it was
+    /// A connection that lasted longer than the longest pause counts as a success, even if it was
     /// idle.
     mutating func connectionEnded(readySince start: MonotonicTime, _ now: MonotonicTime) {
         let pauseMax = Self.firstPauseMilliseconds << Self.doublingsMax

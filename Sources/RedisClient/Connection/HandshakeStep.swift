@@ -1,11 +1,11 @@
-/// The commands that begin a connection, each with the reply that lets it go on.
+/// A command sent before a link is ready, and the reply that it requires.
 enum HandshakeStep {
     case authenticate(RedisCredentials)
     case select(database: Int)
-    /// Proves that a server is there and has loaded its data: a stopped one still accepts
-    /// connections.
+    /// Proves that the server is running and has loaded its data. The kernel accepts connections for
+    /// a stopped one, too.
     case ping
-    /// Asks for the connection's own number, to which changes of keys are then sent.
+    /// Asks for the connection's own client ID, to which invalidations are then redirected.
     case identify
     case track(prefix: String, connection: Int64)
     case subscribe(channel: String)
@@ -19,7 +19,7 @@ enum HandshakeStep {
         return steps
     }
 
-    /// The steps that a reply makes possible.
+    /// The steps that need something from the reply to this one.
     func following(_ reply: RedisReply, _ subscription: Subscription?) -> [HandshakeStep] {
         guard case .identify = self, case .integer(let connection) = reply, let subscription
         else { return [] }
@@ -30,27 +30,21 @@ enum HandshakeStep {
     func append(to output: inout OutputBuffer) {
         switch self {
         case .authenticate(let credentials): credentials.appendCommand(to: &output)
-        case .select(let database): output.append(RedisCommand("SELECT", String(database)))
+        case .select(let database): output.append(RedisCommand("SELECT", .number(database)))
         case .ping: output.append(RedisCommand("PING"))
         case .identify: output.append(RedisCommand("CLIENT", "ID"))
         case .track(let prefix, let connection):
             output.append(
-                RedisCommand(
-                    "CLIENT",
-                    "TRACKING",
-                    "ON",
-                    "REDIRECT",
-                    String(connection),
-                    "BCAST",
-                    "PREFIX",
-                    prefix
-                )
+                RedisCommand([
+                    "CLIENT", "TRACKING", "ON", "REDIRECT", .number(connection), "BCAST", "PREFIX",
+                    .text(prefix),
+                ])
             )
-        case .subscribe(let channel): output.append(RedisCommand("SUBSCRIBE", channel))
+        case .subscribe(let channel): output.append(RedisCommand("SUBSCRIBE", .text(channel)))
         }
     }
 
-    /// Why the link cannot go on after a reply, or `nil` where it can.
+    /// Why the reply ends the handshake, or `nil` if the handshake may continue.
     func failure(_ reply: RedisReply) -> LinkFailure? {
         if let error = reply.failure { return .refused(error) }
         return isAnswered(by: reply) ? nil : .notRedis

@@ -1,4 +1,4 @@
-/// Why a connection to Redis was given up.
+/// Why a connection to Redis was lost or closed.
 public enum LinkFailure: Error, Equatable, Sendable {
     /// The connection was refused, or closed by the server.
     case disconnected
@@ -16,16 +16,16 @@ public enum LinkFailure: Error, Equatable, Sendable {
 }
 
 extension LinkFailure: CustomStringConvertible {
-    /// What happened, in a few words and without secrets.
+    /// What happened, in a few words. Never contains a secret.
     public var description: String {
         switch self {
         case .disconnected: "not connected"
-        case .timeout: "no answer in time"
-        case .protocolError(.malformed): "what it sent is not the Redis protocol"
-        case .protocolError(.tooLong): "a reply was too long"
-        case .unsolicited: "a reply came that nothing had asked for"
+        case .timeout: "timed out"
+        case .protocolError(.malformed): "it does not speak the Redis protocol"
+        case .protocolError(.tooLong): "a reply is too long"
+        case .unsolicited: "a reply arrived without a command"
         case .refused(let error): "refused: \(error.message)"
-        case .notRedis: "unexpected answer to the first commands"
+        case .notRedis: "unexpected reply during the handshake"
         case .noMemory: "out of memory"
         }
     }

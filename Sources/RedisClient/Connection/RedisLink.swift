@@ -2,8 +2,9 @@ import DequeModule
 
 /// What the owner of a link has to do with its connection.
 public enum LinkOrder: Equatable, Sendable {
-    /// Connect, then call ``RedisLink/opened(_:)`` or ``RedisLink/closed(_:)``.
-    case open(Endpoint)
+    /// Connect to ``RedisLink/endpoint``, then call ``RedisLink/opened(_:)`` or
+    /// ``RedisLink/closed(_:)``.
+    case open
     /// Close; no ``RedisLink/closed(_:)`` is expected.
     case close
     /// Write what ``RedisLink/drainOutput(into:)`` holds. Ordered once until it has been drained.
@@ -58,6 +59,9 @@ public struct RedisLink: ~Copyable {
     public init(_ settings: Settings) {
         self.settings = settings
     }
+
+    /// Where the server listens.
+    public var endpoint: Endpoint { settings.endpoint }
 
     /// Whether commands may be sent.
     public var isReady: Bool { if case .ready = state { true } else { false } }
@@ -146,7 +150,7 @@ extension RedisLink {
         guard deadline <= now else { return }
         switch state {
         case .waiting:
-            orders.append(.open(settings.endpoint))
+            orders.append(.open)
             state = .connecting(deadline: replyDeadline(now))
         case .connecting, .handshaking, .ready:
             fail(.timeout, now)

@@ -1,44 +1,44 @@
-/// What a connection listens to: changes of keys, and channels.
+/// What Redis sends to a link on its own: invalidations of keys, and messages on channels.
 ///
-/// Such a connection takes no commands but PING.
+/// In version 2 of the protocol such a connection accepts no command but PING.
 public struct Subscription: Sendable {
-    /// The channel on which Redis tells of changed keys.
+    /// The channel on which Redis sends invalidations.
     static let invalidationChannel = "__redis__:invalidate"
 
     let trackedPrefix: String
     let channels: [String]
 
-    /// Listens to the changes of all keys with a prefix, and to channels.
+    /// Subscribes to invalidations of all keys with a prefix, and to channels.
     public init(trackedPrefix: String, channels: [String]) {
         self.trackedPrefix = trackedPrefix
         self.channels = [Self.invalidationChannel] + channels
     }
 }
 
-/// What came to a connection that listens.
+/// An invalidation, or a message on a channel.
 ///
-/// Plain members, and no enum with payloads: see ``RedisLink/Event``.
+/// A struct rather than an enum with payloads, for the reason given at ``RedisLink/Event``.
 public struct PushedMessage: Equatable, Sendable {
-    /// What it is.
+    /// Tells invalidations and messages apart.
     public enum Kind: UInt8, Sendable {
-        /// Keys were changed or removed.
+        /// The keys in ``PushedMessage/keys`` were changed or removed.
         case invalidated
-        /// Any key may have been changed: the database was emptied, or somebody else than Redis
-        /// speaks on its channel.
+        /// Any key may have changed: the database was flushed, or a client other than Redis itself
+        /// published on the invalidation channel.
         case invalidatedAll
-        /// A message on another channel.
+        /// A message on one of the subscribed channels.
         case message
-        /// Something on another channel that is no message of a text.
+        /// A message on one of the subscribed channels that is not a string.
         case unreadable
     }
 
-    /// What it is.
+    /// An invalidation or a message.
     public let kind: Kind
-    /// The names of the keys that were changed.
+    /// The names of the invalidated keys.
     public let keys: [ArraySlice<UInt8>]
-    /// The channel of a message.
+    /// The channel of a message; empty for invalidations.
     public let channel: String
-    /// The text of a message.
+    /// The payload of a message; empty for invalidations.
     public let text: ArraySlice<UInt8>
 
     private init(
@@ -53,23 +53,23 @@ public struct PushedMessage: Equatable, Sendable {
         self.text = text
     }
 
-    /// Keys with these names were changed or removed.
+    /// An invalidation of these keys.
     public static func invalidated(_ keys: [ArraySlice<UInt8>]) -> PushedMessage {
         PushedMessage(.invalidated, keys: keys)
     }
 
-    /// Any key may have been changed.
+    /// An invalidation of every key.
     public static var invalidatedAll: PushedMessage { PushedMessage(.invalidatedAll) }
 
-    /// A message on another channel.
+    /// A message on a subscribed channel.
     public static func message(channel: String, text: ArraySlice<UInt8>) -> PushedMessage {
         PushedMessage(.message, channel: channel, text: text)
     }
 
-    /// Something on another channel that is no message of a text.
+    /// A message that is not a string.
     public static var unreadable: PushedMessage { PushedMessage(.unreadable) }
 
-    /// Takes a reply that was pushed; `nil` where it answers a command.
+    /// Parses a pushed reply; `nil` if the reply answers a command.
     init?(_ reply: RedisReply) {
         guard case .array(let elements) = reply, elements.count == 3,
             case .bulk(let kind) = elements[0], kind.spells("message"),

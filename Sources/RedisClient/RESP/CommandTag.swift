@@ -1,15 +1,15 @@
-/// An owner's note on a command that it sends, given back with the reply.
+/// What the owner of a link attaches to a command, and gets back with the reply.
 public struct CommandTag: Equatable, Sendable {
-    /// What the command is for: a number of the owner's choice.
+    /// What the command is for; the owner assigns the meaning.
     public let kind: UInt8
 
-    /// Which one of its kind it is.
+    /// Tells commands of the same kind apart.
     public let number: UInt64
 
-    /// When it was sent.
+    /// When the command was sent.
     public let sentAt: MonotonicTime
 
-    /// A note; what the owner does not need is left out.
+    /// A tag; parts that the owner does not use may be omitted.
     public init(kind: UInt8 = 0, number: UInt64 = 0, sentAt: MonotonicTime = .origin) {
         self.kind = kind
         self.number = number

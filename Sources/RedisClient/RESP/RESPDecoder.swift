@@ -1,24 +1,25 @@
 import CHiredis
 
-/// Cuts a stream of bytes into replies, with hiredis' reader.
+/// Parses a stream of bytes into replies, with hiredis' reader.
 ///
-/// After an error the stream cannot be trusted any more: the decoder stays failed.
+/// After an error the rest of the stream has no meaning, so the decoder stays failed.
 public final class RESPDecoder {
-    /// Why a stream of bytes is not what Redis sends.
+    /// Why a stream cannot be parsed.
     public enum Failure: Error, Equatable, Sendable {
-        /// The bytes break the protocol.
+        /// The bytes violate the protocol.
         case malformed
-        /// A reply is longer than the decoder accepts.
+        /// A reply exceeds the limit.
         case tooLong
     }
 
     private let reader: UnsafeMutablePointer<redisReader>
     private let nodes = ReplyNodes()
     private let replyLengthMax: Int
-    private var unansweredLength = 0
+    /// Bytes received since the last whole reply.
+    private var unparsedLength = 0
     private var failure: Failure?
 
-    /// A decoder for replies of at most `replyLengthMax` bytes. `nil` when there is no memory.
+    /// A decoder for replies of at most `replyLengthMax` bytes; `nil` if memory is exhausted.
     public init?(replyLengthMax: Int = 1 << 20) {
         guard let reader = redisReaderCreateWithFunctions(ReplyNodes.functions) else { return nil }
         self.reader = reader
@@ -30,10 +31,10 @@ public final class RESPDecoder {
         redisReaderFree(reader)
     }
 
-    /// Takes bytes as they come, in pieces of any size.
+    /// Appends received bytes, in pieces of any size.
     public func feed(_ bytes: UnsafeRawBufferPointer) {
         guard failure == nil, !bytes.isEmpty, let start = bytes.baseAddress else { return }
-        unansweredLength += bytes.count
+        unparsedLength += bytes.count
         if redisReaderFeed(reader, start.assumingMemoryBound(to: CChar.self), bytes.count)
             != REDIS_OK
         {
@@ -41,17 +42,19 @@ public final class RESPDecoder {
         }
     }
 
-    /// The next whole reply, or `nil` until more bytes have come.
+    /// The next whole reply, or `nil` until more bytes arrive.
+    ///
+    /// - Throws: The failure of the stream; the same one at every later call.
     public func next() throws(Failure) -> RedisReply? {
         if let failure { throw failure }
         var object: UnsafeMutableRawPointer?
         guard redisReaderGetReply(reader, &object) == REDIS_OK else { throw fail(.malformed) }
         guard object != nil else {
-            if unansweredLength > replyLengthMax { throw fail(.tooLong) }
+            if unparsedLength > replyLengthMax { throw fail(.tooLong) }
             return nil
         }
-        unansweredLength = reader.pointee.len - reader.pointee.pos
-        guard let reply = nodes.take() else { throw fail(.malformed) }
+        unparsedLength = reader.pointee.len - reader.pointee.pos
+        guard let reply = nodes.finishReply() else { throw fail(.malformed) }
         return reply
     }
 

@@ -1,15 +1,15 @@
-/// Writes commands in the Redis protocol: arrays of bulk strings.
+/// Encodes commands in the Redis protocol: arrays of bulk strings.
 public enum RESPEncoder {
-    /// Most bytes that surround the text of a bulk string, or stand before an array.
+    /// Upper bound of the bytes around the payload of a bulk string, or before the elements of an
+    /// array.
     static let overhead = 24
 
-    /// Appends a command.
+    /// Appends an encoded command to a buffer.
     public static func append(_ command: RedisCommand, to output: inout [UInt8]) {
         appendHeader("*", command.count, to: &output)
         output.append(contentsOf: command.bulkStrings)
     }
 
-    /// Appends an argument of a command.
     @inlinable
     static func appendBulkString(_ text: some Collection<UInt8>, to output: inout [UInt8]) {
         appendHeader("$", text.count, to: &output)

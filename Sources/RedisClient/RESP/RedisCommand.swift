@@ -1,28 +1,49 @@
-/// A command: its name and arguments, binary safe, in the form in which they are sent.
+/// A command, binary safe and already encoded, so that sending it copies its bytes once.
 public struct RedisCommand: Equatable, Sendable {
-    /// The arguments as bulk strings, one behind the other.
+    /// The name and the arguments as bulk strings, one after the other.
     @usableFromInline internal var bulkStrings: [UInt8] = []
 
-    /// Number of arguments, the name included.
+    /// Number of bulk strings, the name included.
     @usableFromInline internal var count = 0
 
-    /// A command of texts.
-    public init(_ arguments: String...) {
+    /// An argument of a command.
+    ///
+    /// A literal is an argument as it stands: `RedisCommand("HSET", .bytes(key), "state", .text(state))`.
+    public enum Argument: Sendable {
+        case text(String)
+        case bytes([UInt8])
+
+        /// A number in decimal digits.
+        public static func number(_ number: some BinaryInteger) -> Argument {
+            .text(String(number))
+        }
+    }
+
+    /// A command: its name, then its arguments.
+    public init(_ arguments: Argument...) {
+        self.init(arguments)
+    }
+
+    /// A command: its name, then its arguments.
+    public init(_ arguments: [Argument]) {
         for argument in arguments { append(argument) }
     }
 
-    /// A command without a name yet, with room for so many bytes: none is moved, and so leaves a copy
-    /// behind, before there are more.
+    /// A command without a name yet, and with room for `capacity` encoded bytes. Below that limit
+    /// nothing is reallocated, so no copy of a secret is left behind.
     public init(capacity: Int) {
         bulkStrings.reserveCapacity(capacity)
     }
 
-    /// Appends a text.
-    public mutating func append(_ argument: String) {
-        append(argument.utf8)
+    /// Appends an argument.
+    public mutating func append(_ argument: Argument) {
+        switch argument {
+        case .text(let text): append(text.utf8)
+        case .bytes(let bytes): append(bytes)
+        }
     }
 
-    /// Appends bytes.
+    /// Appends bytes as an argument.
     @inlinable
     public mutating func append(_ argument: some Collection<UInt8>) {
         RESPEncoder.appendBulkString(argument, to: &bulkStrings)
@@ -41,8 +62,9 @@ public struct RedisCommand: Equatable, Sendable {
         }
     }
 
-    /// Overwrites bytes of an argument, from where its slice among ``arguments`` says; what does not fit
-    /// is left out.
+    /// Overwrites bytes of an argument in place; bytes beyond the end of the command are dropped.
+    ///
+    /// - Parameter start: An index of one of the slices in ``arguments``.
     public mutating func overwrite(from start: Int, with bytes: UnsafeRawBufferPointer) {
         bulkStrings.withUnsafeMutableBytes { strings in
             let room = UnsafeMutableRawBufferPointer(rebasing: strings.dropFirst(start))
@@ -50,8 +72,15 @@ public struct RedisCommand: Equatable, Sendable {
         }
     }
 
-    /// Overwrites the arguments with zeros, where they hold a secret and have not been copied.
+    /// Overwrites the command with zeros if it holds a secret. Copies made before are not reached.
     mutating func wipe() {
         bulkStrings.withUnsafeMutableBytes { RedisClient.wipe($0) }
+    }
+}
+
+extension RedisCommand.Argument: ExpressibleByStringInterpolation {
+    /// The text of the literal.
+    public init(stringLiteral text: String) {
+        self = .text(text)
     }
 }

@@ -1,6 +1,6 @@
-/// A reply of the Redis protocol, version 2.
+/// A reply in version 2 of the Redis protocol.
 ///
-/// Texts are slices of one array that all texts of a reply share.
+/// All strings of a reply are slices of the same array.
 public enum RedisReply: Equatable, Sendable {
     case status(ArraySlice<UInt8>)
     case error(ArraySlice<UInt8>)
@@ -11,23 +11,24 @@ public enum RedisReply: Equatable, Sendable {
 }
 
 extension RedisReply {
-    /// Whether this is the status `OK`.
+    /// Whether the reply is the status `OK`.
     public var isOK: Bool {
         if case .status(let text) = self { text.spells("OK") } else { false }
     }
 
-    /// The error that Redis gave, if it gave one.
+    /// The error, if the reply is one.
     public var failure: RedisError? {
         if case .error(let text) = self { RedisError(text) } else { nil }
     }
 }
 
-/// An error that Redis gave as its reply, fit to be shown and logged.
+/// An error reply of Redis, safe to display and log.
 public struct RedisError: Error, Equatable, Sendable {
-    /// The first word: `WRONGTYPE`, `NOPERM`, `LOADING`, `ERR` …
+    /// The error prefix: `WRONGTYPE`, `NOPERM`, `LOADING`, `ERR` …
     public let code: String
 
-    /// The text: printable ASCII, shortened, and without the arguments that Redis may repeat in it.
+    /// The text, truncated and restricted to printable ASCII. It ends before the first quotation mark,
+    /// because Redis may quote arguments of the command there.
     public let message: String
 
     private static let lengthMax = 160
@@ -41,12 +42,12 @@ public struct RedisError: Error, Equatable, Sendable {
         code = String(decoding: printable.prefix { $0 != 0x20 }, as: UTF8.self)
     }
 
-    /// An error that Redis did not give, in its form: a reply that is not what was asked.
+    /// An error in the form of Redis, for a reply that does not fit its command.
     public init(_ text: String) {
         self.init(ArraySlice(text.utf8))
     }
 
-    /// A text of the store's, fit to be shown and logged: printable ASCII, shortened.
+    /// A string of the store, truncated and restricted to printable ASCII: safe to display and log.
     public static func printable(_ text: ArraySlice<UInt8>) -> String {
         String(decoding: printableBytes(text), as: UTF8.self)
     }

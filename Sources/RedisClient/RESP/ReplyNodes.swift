@@ -1,8 +1,8 @@
 import CHiredis
 
-/// Collects what hiredis' reader finds, in the order in which it stands in the stream.
+/// Collects the parts of a reply that hiredis' reader parses, in the order of the stream.
 ///
-/// Nothing is allocated by a count that a peer announces, only for what has arrived.
+/// Memory is allocated only for what has arrived, never for a count that a peer announces.
 final class ReplyNodes {
     private enum Node {
         case status(Range<Int>)
@@ -13,21 +13,21 @@ final class ReplyNodes {
         case array(count: Int)
     }
 
-    /// Memory for longer replies is not kept for the next one.
+    /// A reply with more bytes or elements does not leave its memory to the next one.
     private static let textsKeptMax = 4096
     private static let elementsKeptMax = 64
 
     private var nodes: [Node] = []
 
-    /// Where the next node stands that is made a reply.
+    /// Index of the next node to become a reply.
     private var position = 0
 
     private var texts: [UInt8] = []
 
-    /// Those of the reply, where that is a list.
+    /// The elements of a reply that is an array.
     private var elements: [RedisReply] = []
 
-    /// The functions that hiredis calls for each part of a reply; they never fail.
+    /// The callbacks of hiredis for each part of a reply; they never fail.
     nonisolated(unsafe) static let functions: UnsafeMutablePointer<redisReplyObjectFunctions> = {
         let functions = UnsafeMutablePointer<redisReplyObjectFunctions>.allocate(capacity: 1)
         functions.initialize(
@@ -48,7 +48,8 @@ final class ReplyNodes {
         return functions
     }()
 
-    /// Finds the collector of a task; its address stands for the object that hiredis asks for.
+    /// Passes the collector of a task to `body`. Its address serves as the object that hiredis wants to
+    /// be returned.
     private static func collect(
         _ task: UnsafePointer<redisReadTask>?,
         _ body: (ReplyNodes) -> Void
@@ -61,7 +62,7 @@ final class ReplyNodes {
         return collector
     }
 
-    /// Begins anew, in the memory of the last reply where nobody has that any more.
+    /// Removes the previous reply, and reuses its memory if that is no longer referenced.
     private func clear() {
         nodes.removeAll(keepingCapacity: true)
         elements.removeAll(keepingCapacity: elements.capacity <= Self.elementsKeptMax)
@@ -82,8 +83,8 @@ final class ReplyNodes {
         }
     }
 
-    /// Hands over the reply that was collected, or `nil` where it is not whole.
-    func take() -> RedisReply? {
+    /// The collected reply, or `nil` if parts of it are missing.
+    func finishReply() -> RedisReply? {
         position = 0
         guard case .array(let count) = nodes.first else { return next() }
         position = 1
@@ -106,7 +107,7 @@ final class ReplyNodes {
         }
     }
 
-    /// Appends the elements of a list; returns `false` where they are not all there.
+    /// Appends the elements of an array; returns `false` if any is missing.
     private func append(_ count: Int, to elements: inout [RedisReply]) -> Bool {
         guard count >= 0, count <= nodes.count - position else { return false }
         elements.reserveCapacity(count)

@@ -1,7 +1,7 @@
 import CHiredis
 
 extension ArraySlice<UInt8> {
-    /// Whether these are the bytes of a text.
+    /// Whether the bytes equal those of a literal.
     public func spells(_ text: StaticString) -> Bool {
         guard count == text.utf8CodeUnitCount else { return false }
         return withUnsafeBytes { bytes in

@@ -1,8 +1,8 @@
-/// A user and password of Redis, kept as the command that presents them and wiped when let go.
+/// A user and password of Redis, stored as the encoded `AUTH` command and wiped on release.
 public final class RedisCredentials {
     private let command: UnsafeMutableBufferPointer<UInt8>
 
-    /// Copies a user's name and password.
+    /// Copies a user name and password, which stay the caller's to wipe.
     public init(user: Span<UInt8>, password: Span<UInt8>) {
         let length = user.count + password.count + 4 * RESPEncoder.overhead
         var command = RedisCommand(capacity: length)
@@ -23,7 +23,7 @@ public final class RedisCredentials {
         command.deallocate()
     }
 
-    /// Appends `AUTH user password` in the Redis protocol.
+    /// Appends the encoded `AUTH user password`.
     func appendCommand(to output: inout OutputBuffer) {
         output.append(UnsafeRawBufferPointer(command))
     }

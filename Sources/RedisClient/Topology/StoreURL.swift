@@ -1,4 +1,4 @@
-/// Where a Redis server listens.
+/// The address at which a Redis server listens.
 public enum Endpoint: Hashable, Sendable {
     case tcp(host: String, port: UInt16)
     case unix(path: String)
@@ -15,18 +15,18 @@ extension Endpoint: CustomStringConvertible {
     }
 }
 
-/// A store as `latchkey_store` names it: `redis://host[:port][/db]` or `unix:/path`.
+/// The store in the form of `latchkey_store`: `redis://host[:port][/db]` or `unix:/path`.
 public struct StoreURL: Hashable, Sendable {
-    /// Redis' registered port.
+    /// The port registered for Redis.
     public static let standardPort: UInt16 = 6379
 
-    /// Longest path of a unix socket on Linux.
+    /// Longest path of a Unix socket on Linux, in bytes.
     private static let pathLengthMax = 107
 
-    /// Longest name of a host in DNS.
+    /// Longest host name in DNS, in bytes.
     private static let hostLengthMax = 253
 
-    /// Why a text is not the URL of a store.
+    /// Why a string is not the URL of a store.
     public enum Fault: Error, Equatable, Sendable {
         case unknownScheme
         case credentials
@@ -39,10 +39,10 @@ public struct StoreURL: Hashable, Sendable {
     /// Where the server listens.
     public let endpoint: Endpoint
 
-    /// The number of the database to select.
+    /// The index of the database to select.
     public let database: Int
 
-    /// Reads a URL.
+    /// Parses a URL.
     public init(_ text: String) throws(Fault) {
         let bytes = Array(text.utf8)
         if let path = bytes.dropping(prefix: "unix:") {
@@ -119,16 +119,16 @@ public struct StoreURL: Hashable, Sendable {
 }
 
 extension StoreURL.Fault: CustomStringConvertible {
-    /// What is wrong, as the end of a sentence that begins with the URL.
+    /// What is wrong, as the predicate of a sentence whose subject is the URL.
     public var description: String {
         switch self {
         case .unknownScheme: "has an unknown scheme: use redis://host:port/db or unix:/path"
-        case .credentials: "must not hold a user or password: use latchkey_store_auth"
+        case .credentials: "must not contain a user or password: use latchkey_store_auth"
         case .host: "has no valid host"
         case .port: "has no valid port"
         case .database: "has no valid database number"
         case .path:
-            "has no valid path: it begins with / and has at most 107 bytes, none of them blank"
+            "has no valid path: use an absolute path of at most 107 bytes without spaces"
         }
     }
 }

@@ -1,12 +1,12 @@
-/// How the servers that hold the records are found.
+/// The servers that hold the records.
 ///
-/// Whoever connects switches over it, so that a further case is a compile error in each place that
-/// must learn of it.
+/// Code that connects switches over all cases, so that a new case is a compile error wherever it
+/// must be handled.
 public enum Topology: Hashable, Sendable {
-    /// One server holds every record.
+    /// A single server holds every record.
     case standalone(StoreURL)
 
-    /// The endpoints that are known before anything is connected.
+    /// The endpoints known before the first connection.
     public var endpoints: [Endpoint] {
         switch self {
         case .standalone(let url): [url.endpoint]

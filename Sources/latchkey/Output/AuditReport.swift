@@ -9,8 +9,8 @@ enum AuditReport {
             rows: lines.map { line in
                 [
                     TimeText.rfc3339(line.at),
-                    line.newOwner.map { "\(line.what) to \($0)" } ?? line.what, line.who,
-                    line.via, line.isRefused ? "refused" : "done",
+                    line.newOwner.map { "\(line.action) to \($0)" } ?? line.action, line.principal,
+                    line.account, line.isRefused ? "refused" : "done",
                 ]
             }
         )
@@ -23,9 +23,9 @@ enum AuditReport {
     private static func object(_ line: AuditLine) -> String {
         JSONText.object([
             ("at", JSONText.string(TimeText.rfc3339(line.at))),
-            ("what", JSONText.string(line.what)),
-            ("who", JSONText.string(line.who)),
-            ("via", JSONText.string(line.via)),
+            ("what", JSONText.string(line.action)),
+            ("who", JSONText.string(line.principal)),
+            ("via", JSONText.string(line.account)),
             ("new_owner", line.newOwner.map { JSONText.string($0) } ?? "null"),
             ("outcome", JSONText.string(line.isRefused ? "refused" : "done")),
         ])

@@ -12,18 +12,18 @@ enum WorkerTable {
         now: UnixTime = SystemClock.unixTime(),
         isTerminal: Bool = ANSIStyle.isTerminal(1)
     ) -> String {
-        guard !membership.entries.isEmpty || !isTerminal else {
+        guard !membership.members.isEmpty || !isTerminal else {
             return membership.unreadable.isEmpty ? "No nginx worker is running.\n" : ""
         }
         return Table.text(
             header: header,
-            rows: membership.entries.map { row($0, now) },
+            rows: membership.members.map { row($0, now) },
             isTerminal: isTerminal
         )
     }
 
     static func json(_ membership: Membership) -> String {
-        JSONText.array(membership.entries.map(object)) + "\n"
+        JSONText.array(membership.members.map(object)) + "\n"
     }
 
     private static func row(_ worker: Member, _ now: UnixTime) -> [String] {

@@ -163,8 +163,8 @@ def test_programs_with_the_documented_rights_may_do_nothing_else(gate):
 
 
 EXCESS = {
-    "+get ~*": "read what is not Latchkey's", "+del ~*": "delete", "+config|get": "configuration", "+acl|whoami": "users",
-    "+lastsave": "administrators", "+eval": "scripts",
+    "+get ~*": "read data that is not Latchkey's", "+del ~*": "delete", "+config|get": "configuration", "+acl|whoami": "users",
+    "+lastsave": "administrative", "+eval": "scripts",
 }
 
 
@@ -186,7 +186,7 @@ def test_a_gateway_that_may_change_records_is_told_of(gate):
     gate.expect("NOPERM")
 
     assert report(gate)["rights.gateway.excess"] == (
-        "note", "the gateway user may also: change records, delete last uses and the list of gateways, list all keys"
+        "note", "the gateway user may also: change records, delete last uses and the membership list, list all Redis keys"
     )
 
 

@@ -4,6 +4,9 @@ import time
 
 PAUSE = 0.02
 
+# What a loaded machine may add to any promised time, in seconds.
+SLACK = 1.0
+
 
 def wait_until(condition, what, seconds=20):
     """Returns the first true value of a condition; fails when there is none in time."""

@@ -57,56 +57,19 @@ def nginx_accepts(gate):
     assert code == 0, output
 
 
-# Values
+# Values: one of each kind; all are in Tests/KeyringTests/ConfigurationTests.swift.
 
 WRONG_LINES = [
     "latchkey_store;",
-    "latchkey_store http://127.0.0.1:6379;",
-    "latchkey_store 127.0.0.1:6379;",
-    "latchkey_store redis://;",
-    "latchkey_store redis://127.0.0.1:0;",
     "latchkey_store redis://127.0.0.1:65536;",
-    "latchkey_store redis://127.0.0.1:6379/x;",
     "latchkey_store redis://user:password@127.0.0.1:6379;",
-    "latchkey_store unix:;",
-    "latchkey_store unix:relative/redis.sock;",
-    f"latchkey_store unix:/{'x' * 200};",
-    "latchkey_pepper_file;",
     "latchkey_pepper_file relative;",
-    "latchkey_prefix;",
     "latchkey_prefix LK;",
-    "latchkey_prefix l;",
-    "latchkey_prefix 9k;",
-    "latchkey_prefix abcdefghijklm;",
-    "latchkey_prefix lk_prod;",
-    "latchkey_prefix lk-a;",
-    "latchkey_consistency;",
     "latchkey_consistency relaxed;",
-    "latchkey_consistency leased strict;",
-    "latchkey_lease;",
-    "latchkey_lease 0;",
     "latchkey_lease 49ms;",
-    "latchkey_lease 61m;",
-    "latchkey_lease soon;",
-    "latchkey_outage_grace;",
-    "latchkey_outage_grace never;",
-    "latchkey_outage_grace 8d;",
-    "latchkey_cache_size;",
-    "latchkey_cache_size 0;",
-    "latchkey_cache_size -1;",
-    "latchkey_cache_size many;",
-    "latchkey_cache_size 10000001;",
     "latchkey_cache_size 99999999999999999999;",
-    "latchkey_timeout;",
-    "latchkey_timeout 0;",
-    "latchkey_timeout soon;",
-    "latchkey_timeout -1s;",
-    "latchkey_timeout 99999999999999999999;",
     "latchkey_timeout 1s 2s;",
-    "latchkey_timeout 5;",
-    "latchkey_lease 1000;",
     "latchkey_outage_grace 90;",
-    "latchkey_rotate_after 90;",
     "latchkey_operators;",
     "latchkey_rotate_after never;",
 ]
@@ -272,9 +235,9 @@ def test_a_pepper_that_whoever_calls_nginx_may_not_read_is_refused_with_what_to_
     _, output = gate.nginx.test(account="nobody")
 
     (fault,) = [line for line in output.splitlines() if "[emerg]" in line]
-    assert f"names {gate.pepper_file}, which may not be read by this account: act as root" in fault
+    assert f"names {gate.pepper_file}, which cannot be read by this account: use root" in fault
     assert re.search(rf"in {gate.config}:\d+$", fault)
-    gate.expect("may not be read by this account")
+    gate.expect("cannot be read by this account")
 
 
 def copied_executable(gate):

@@ -9,11 +9,11 @@ from harness import processes
 from harness.consistency import under_either_consistency
 from harness.http_client import bearer
 from harness.open_streams import KINDS, MAP, SERVER, Streams, go_on
-from harness.polling import wait_until
+from harness.polling import SLACK, wait_until
 from harness.sandbox import OWNER
 
-# An open request ends within a second of the command's end; the rest is for a loaded machine.
-PROMISE, SLACK = 1.0, 1.0
+# An open request ends within a second of the command's end.
+PROMISE = 1.0
 
 
 @pytest.fixture
@@ -190,7 +190,7 @@ def test_open_requests_go_on_while_the_store_comes_and_goes(streams):
     assert all(request.echoes("with it again") for request in requests)
 
 
-# When news are late
+# When invalidations are late
 
 
 @under_either_consistency

@@ -60,7 +60,7 @@ class WrongPassword:
 class Slow:
     """Answers come, but later than anybody waits."""
 
-    says = "no answer in time"
+    says = "timed out"
 
     def come(self, gate):
         self.proxy = StoreProxy(gate.folder / "slow.sock", gate.redis).start()

@@ -10,15 +10,11 @@ import pytest
 from harness.consistency import LEASED, STRICT
 from harness.executable import BAD_DATA, DONE, NOT_PERMITTED, NOT_VALID
 from harness.key_forge import locator, record_key
-from harness.polling import wait_until
+from harness.polling import SLACK, wait_until
 from harness.sandbox import OWNER
 
 RECORD = record_key("acme")
 MILLISECONDS_A_DAY = 86_400_000
-
-
-# Until a worker that knew a record has taken the news of its change.
-SECONDS_TO_TAKE_NEWS = 1
 
 
 @pytest.fixture(params=[LEASED, STRICT])
@@ -36,9 +32,9 @@ def key(gate):
 
 
 def comes_to(gate, key, status):
-    """Whether a key is answered with a status: at once where the store is read, else as soon as news are taken."""
+    """Whether a key is answered with a status: at once where the store is read, else as soon as the invalidation arrives."""
     if gate.consistency == LEASED:
-        wait_until(lambda: gate.status_of(key) == status, f"the answer is {status}", SECONDS_TO_TAKE_NEWS)
+        wait_until(lambda: gate.status_of(key) == status, f"the answer is {status}", SLACK)
     return gate.status_of(key) == status
 
 
@@ -66,36 +62,27 @@ def later(value):
 
 OTHER_VERIFIER = "ab" * 24
 
+# A few of each kind; all are in StoredRecordTests.swift, and what the executable does with them in TamperingTests.swift.
 ALTERATIONS = {
-    "organization": [lambda value: "umbrella", lambda value: "Acme", lambda value: "", lambda value: "a b"],
-    "owner": [lambda value: "mallory", lambda value: "", lambda value: "x" * 129],
-    "version": [lambda value: str(int(value) + 1), lambda value: "1", lambda value: "-1", lambda value: "9" * 30],
-    "verifier": [lambda value: OTHER_VERIFIER, lambda value: value[:-2], lambda value: value + "00", lambda value: ""],
-    "created_at": [later, lambda value: "-1", lambda value: "9" * 19, lambda value: "now"],
-    "created_by": [lambda value: "mallory", lambda value: ""],
-    "expires_at": [later, lambda value: "-1", lambda value: "9" * 19, lambda value: "9" * 40, lambda value: "0"],
-    "previous_verifier": [lambda value: OTHER_VERIFIER, lambda value: "x"],
-    "previous_until": [later, lambda value: "-1", lambda value: "9" * 19],
-    "revoked_at": [lambda value: "1", lambda value: "-1"],
-    "mac": [lambda value: "00" * 32, lambda value: value[:-2], lambda value: "", lambda value: value.swapcase() + "0"],
+    "owner": lambda value: "mallory",
+    "version": lambda value: "9" * 30,
+    "verifier": lambda value: OTHER_VERIFIER,
+    "expires_at": later,
+    "previous_until": later,
+    "mac": lambda value: "",
 }
 
-CASES = [(field, number) for field, changes in ALTERATIONS.items() for number in range(len(changes))]
 
-
-@pytest.mark.parametrize("field, number", CASES)
-def test_an_altered_field_is_refused(gate, key, field, number):
+@pytest.mark.parametrize("field", ALTERATIONS)
+def test_an_altered_field_is_refused(gate, key, field):
     value = gate.redis.hash(RECORD).get(field, "0")
 
-    gate.redis.cli("HSET", RECORD, field, ALTERATIONS[field][number](value))
+    gate.redis.cli("HSET", RECORD, field, ALTERATIONS[field](value))
 
     refused(gate, key)
 
 
-FIELDS = [field for field in ALTERATIONS if field != "revoked_at"]
-
-
-@pytest.mark.parametrize("field", FIELDS)
+@pytest.mark.parametrize("field", ["verifier", "expires_at", "mac"])
 def test_a_missing_field_is_refused(gate, key, field):
     assert gate.redis.cli("HDEL", RECORD, field) == "1"
 
@@ -156,9 +143,6 @@ def test_a_record_of_another_pepper_is_refused(gate, key):
     "command",
     [
         ("SET", RECORD, "text"),
-        ("RPUSH", RECORD, "text"),
-        ("SADD", RECORD, "text"),
-        ("ZADD", RECORD, "1", "text"),
         ("XADD", RECORD, "*", "state", "active"),
     ],
     ids=lambda command: command[0],
@@ -170,7 +154,7 @@ def test_a_record_of_the_wrong_type_is_refused(gate, key, command):
     refused(gate, key)
 
 
-@pytest.mark.parametrize("state", ["Active", "", "on", "active "])
+@pytest.mark.parametrize("state", ["Active"])
 def test_an_unknown_state_is_refused(gate, key, state):
     gate.redis.cli("HSET", RECORD, "state", state)
 

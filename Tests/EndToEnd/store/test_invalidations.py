@@ -1,4 +1,4 @@
-"""Whatever is done to a record that a worker knows, the worker is told of, and asks again.
+"""Whatever is done to a record that a worker has cached, Redis sends an invalidation, and the worker reads it again.
 
 What is done to single fields is in test_tampering.py.
 """
@@ -6,12 +6,9 @@ What is done to single fields is in test_tampering.py.
 import pytest
 
 from harness.key_forge import locator, record_key
-from harness.polling import wait_until
+from harness.polling import SLACK, wait_until
 
 RECORD = record_key("acme")
-
-# A worker is told before whoever wrote is answered; it takes the news in its next turn.
-SECONDS_TO_TAKE_NEWS = 1
 
 
 @pytest.fixture
@@ -30,7 +27,7 @@ def key(gate):
 
 def comes_to(gate, key, result):
     """Whether a key soon comes to a result, and stays so."""
-    wait_until(lambda: gate.request(key=key).result == result, f"the key is {result}", SECONDS_TO_TAKE_NEWS)
+    wait_until(lambda: gate.request(key=key).result == result, f"the key is {result}", SLACK)
     assert {gate.request(key=key).result for _ in range(5)} == {result}
     return True
 
@@ -98,10 +95,10 @@ def test_an_older_copy_gives_way_to_the_next_key(gate, key):
     assert comes_to(gate, key, "revoked")
 
 
-# What is no news
+# Messages that are no invalidations
 
 
-FORGED_NEWS = [
+FORGED_INVALIDATIONS = [
     ["PUBLISH", "__redis__:invalidate", "garbage"],
     ["PUBLISH", "__redis__:invalidate", ""],
     ["PUBLISH", "__redis__:invalidate", RECORD],
@@ -110,8 +107,8 @@ FORGED_NEWS = [
 ]
 
 
-@pytest.mark.parametrize("command", FORGED_NEWS, ids=lambda command: " ".join(command)[:40])
-def test_news_that_somebody_else_spreads_cost_a_read_and_nothing_more(gate, key, command):
+@pytest.mark.parametrize("command", FORGED_INVALIDATIONS, ids=lambda command: " ".join(command)[:40])
+def test_forged_invalidations_cost_a_read_and_nothing_more(gate, key, command):
     worker = gate.nginx.worker()
     before = gate.redis.calls("hmget")
 
@@ -157,7 +154,7 @@ def test_after_the_store_was_emptied_organizations_that_were_known_begin_anew_wi
     gate.redis.cli("FLUSHALL")
     new = gate.key("acme")
     assert comes_to(gate, new, "unavailable")
-    assert gate.nginx.lines("is an earlier version than one that was seen: was a backup put back? then reload nginx")
+    assert gate.nginx.lines("is older than a version seen before: if a backup was restored, reload nginx")
 
     old = gate.nginx.reload()
     wait_until(lambda: not old & gate.nginx.workers(), "the old worker ends")
