@@ -35,7 +35,7 @@ def record():
     with Sandbox(settings="latchkey_timeout 250ms;", workers=2, server=server, proxied=True) as gate:
         gate.wait_for_entries()
         keys = [gate.key(f"org-{number}") for number in range(ORGANIZATIONS)]
-        wrong = gate.forge().made_up("nobody")
+        wrong = gate.forge().forged("nobody")
         start = time.monotonic()
         ended = threading.Event()
         others = [threading.Thread(target=work, args=(gate, start, ended, keys)) for work in (trouble, replace)]
@@ -53,7 +53,7 @@ def record():
 
 
 def use(gate, keys, wrong):
-    """A connection's worth of requests: most with good keys, some with none, made-up or replaced ones."""
+    """A connection's worth of requests: most with good keys, some with none, forged or replaced ones."""
     with gate.connect() as connection:
         for number, key in enumerate([*keys, *keys, wrong]):
             connection.request("/checked", bearer(key) if number % 7 else ())

@@ -58,7 +58,7 @@ class Traffic:
         self.ended = threading.Event()
         self.keys = [gate.key(f"org-{number}") for number in range(ORGANIZATIONS)]
         self.old_keys = list(self.keys)
-        self.made_up = [gate.forge().made_up(f"org-{number}") for number in range(ORGANIZATIONS)]
+        self.forged = [gate.forge().forged(f"org-{number}") for number in range(ORGANIZATIONS)]
         self.outages = []
         self.commands = Counter()
         self.start = time.monotonic()
@@ -96,7 +96,7 @@ class Traffic:
     def credentials(self):
         key = random.choice(self.keys)
         return random.choice([
-            bearer(key), bearer(key), bearer(key), [("X-API-Key", key)], [], bearer(random.choice(self.made_up)),
+            bearer(key), bearer(key), bearer(key), [("X-API-Key", key)], [], bearer(random.choice(self.forged)),
             bearer(key[:-1]), [*bearer(key), ("X-API-Key", key)], bearer(random.choice(self.old_keys)),
         ])
 

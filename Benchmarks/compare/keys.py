@@ -11,8 +11,8 @@ from harness.key_forge import KeyForge, locator
 ALPHABET = string.ascii_letters + string.digits
 REVOKED = 1000
 
-# A made-up key ends in so many characters of its own, its checksum included.
-MADE_UP_TAIL = 26
+# A forged key ends in so many characters of its own, its checksum included.
+FORGED_TAIL = 26
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Keys:
     folder: Path
     valid: list
     revoked: list  # issued, then replaced
-    head: str  # what keys begin with that are made up while the load runs
+    head: str  # what forged keys begin with while the load runs
 
     def write(self):
         self.folder.mkdir(parents=True)
@@ -44,7 +44,7 @@ def latchkey_keys(sandbox, names, folder):
     forge = KeyForge(sandbox.pepper_file.read_text().split()[0], seed=63)
     revoked = [forge.issued(name) for name in names[:REVOKED]]
     head = f"lk_{locator(names[0])}_"
-    head += "A" * (len(revoked[0]) - len(head) - MADE_UP_TAIL)
+    head += "A" * (len(revoked[0]) - len(head) - FORGED_TAIL)
     return Keys(folder, list(sandbox.keys_of(names).values()), revoked, head).write()
 
 
@@ -55,7 +55,7 @@ def peer_keys(sandbox, names, folder):
     def key(length=47):
         return "pk_" + "".join(generator.choices(ALPHABET, k=length))
 
-    keys = Keys(folder, [key() for _ in names], [key() for _ in range(REVOKED)], key(47 - MADE_UP_TAIL)).write()
+    keys = Keys(folder, [key() for _ in names], [key() for _ in range(REVOKED)], key(47 - FORGED_TAIL)).write()
     sandbox.redis.feed(["SET", peer_record(key), name] for key, name in zip(keys.valid, names))
     return keys
 

@@ -39,12 +39,28 @@ def files(folder):
     return {str(path.relative_to(folder)) for path in folder.rglob("*") if not path.is_dir()}
 
 
-@pytest.fixture
-def usr(checkout, tmp_path):
-    """Installed for /usr, in a folder that a package would be made of."""
+@pytest.fixture(scope="module")
+def built(checkout):
     checkout.must_make("build")
-    checkout.must_make("install", f"DESTDIR={tmp_path}")
-    return tmp_path / "usr"
+    return checkout
+
+
+def install(built, folder):
+    """Installs for /usr, in a folder that a package would be made of."""
+    built.must_make("install", f"DESTDIR={folder}")
+    return folder / "usr"
+
+
+@pytest.fixture(scope="module")
+def usr(built, tmp_path_factory):
+    """What is installed, to look at."""
+    return install(built, tmp_path_factory.mktemp("installed"))
+
+
+@pytest.fixture
+def own_usr(built, tmp_path):
+    """What is installed, to change."""
+    return install(built, tmp_path)
 
 
 def test_install_puts_all_files_into_their_places(usr):
@@ -179,38 +195,38 @@ def test_bash_completes_what_is_typed(usr, typed, completed):
         shell.read_until(completed)
 
 
-def test_fish_offers_commands(usr):
+def test_fish_offers_commands(usr, tmp_path):
     script = f"source {usr / COMPLETIONS['fish']}; complete -C 'latchkey re'"
     result = subprocess.run(
         ["fish", "--no-config", "-c", script], capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL,
-        env={"PATH": f"{usr}/bin:/usr/bin:/bin", "HOME": str(usr.parent)},
+        env={"PATH": f"{usr}/bin:/usr/bin:/bin", "HOME": str(tmp_path)},
     )
 
     assert "revoke" in result.stdout
 
 
-def test_install_replaces_a_file_and_never_writes_into_it(usr, checkout):
-    before = {name: (usr / name).stat().st_ino for name in INSTALLED}
-    held = [(usr / name).open("rb") for name in INSTALLED]
+def test_install_replaces_a_file_and_never_writes_into_it(own_usr, checkout):
+    before = {name: (own_usr / name).stat().st_ino for name in INSTALLED}
+    held = [(own_usr / name).open("rb") for name in INSTALLED]
 
-    checkout.must_make("install", f"DESTDIR={usr.parent}")
+    checkout.must_make("install", f"DESTDIR={own_usr.parent}")
 
-    assert all((usr / name).stat().st_ino != before[name] for name in INSTALLED)
+    assert all((own_usr / name).stat().st_ino != before[name] for name in INSTALLED)
     for file in held:
         file.close()
 
 
-def test_uninstall_removes_what_was_installed(usr, checkout):
-    (usr / "bin/other").touch()
+def test_uninstall_removes_what_was_installed(own_usr, checkout):
+    (own_usr / "bin/other").touch()
 
-    checkout.must_make("uninstall", f"DESTDIR={usr.parent}")
+    checkout.must_make("uninstall", f"DESTDIR={own_usr.parent}")
 
-    assert files(usr) == {"bin/other"}
-    assert not (usr / "lib/latchkey").exists()
+    assert files(own_usr) == {"bin/other"}
+    assert not (own_usr / "lib/latchkey").exists()
 
 
-def test_what_was_built_for_one_prefix_is_not_installed_for_another(usr, checkout, tmp_path):
-    result = checkout.make("install", f"prefix={tmp_path}/elsewhere")
+def test_what_was_built_for_one_prefix_is_not_installed_for_another(built, tmp_path):
+    result = built.make("install", f"prefix={tmp_path}/elsewhere")
 
     assert result.returncode != 0 and "make build prefix=" in result.stderr
 

@@ -66,7 +66,7 @@ class StoreStandsStillBehindTheChange(Fault):
         hold_the_store(self.fleet)
 
 
-class NewsConnectionsEnd(Fault):
+class InvalidationLinksEnd(Fault):
     def come(self, running):
         self.fleet.redis.cli("CLIENT", "KILL", "TYPE", "pubsub")
 
@@ -106,7 +106,7 @@ class GatewaysAreCutOff(Fault):
         self.fleet.proxy.is_refusing = False
 
 
-class NewsAreLostWithoutAWord(Fault):
+class InvalidationsAreLostSilently(Fault):
     def come(self, running):
         self.fleet.proxy.silence(listens=True)
 

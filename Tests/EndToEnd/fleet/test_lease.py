@@ -127,7 +127,7 @@ def test_in_the_grace_nobody_is_let_in_who_was_not_before(graceful):
     for refused in (unknown, replaced):
         answer = graceful.request(key=refused)
         assert (answer.status, answer.result, answer.source) == (503, "unavailable", None)
-    assert graceful.request(key=graceful.forge().made_up("acme")).result == "forged"
+    assert graceful.request(key=graceful.forge().forged("acme")).result == "forged"
     assert graceful.request(key=key).status == 200
 
 
@@ -247,7 +247,7 @@ def test_a_lost_connection_fails_no_request(sandboxes, kind, tcp):
         assert gate.status_of(key) == 200
 
 
-def test_while_the_news_connection_is_away_the_store_is_read_for_every_check(sandboxes):
+def test_while_the_invalidation_link_is_down_the_store_is_read_for_every_check(sandboxes):
     gate = make(sandboxes, proxied=True)
     key = gate.key()
     gate.warm(key)
@@ -264,7 +264,7 @@ def test_while_the_news_connection_is_away_the_store_is_read_for_every_check(san
     gate.warm(key)
 
 
-@pytest.mark.parametrize("listens", [True, False], ids=["news", "data"])
+@pytest.mark.parametrize("listens", [True, False], ids=["invalidation", "data"])
 def test_a_connection_that_is_lost_without_a_word_is_given_up_and_made_anew(sandboxes, listens):
     gate = make(sandboxes, proxied=True)
     key = gate.key()
@@ -281,7 +281,7 @@ def test_a_connection_that_is_lost_without_a_word_is_given_up_and_made_anew(sand
 
 
 @pytest.mark.parametrize("command", ["revoke", "generate"])
-def test_news_that_are_lost_without_a_word_let_nobody_in_once_the_command_has_ended(sandboxes, command):
+def test_invalidations_that_are_lost_silently_let_nobody_in_once_the_command_has_ended(sandboxes, command):
     gate = make(sandboxes, proxied=True)
     key = gate.key()
     gate.warm(key)
@@ -295,7 +295,7 @@ def test_news_that_are_lost_without_a_word_let_nobody_in_once_the_command_has_en
 
 @pytest.mark.parametrize("command", ["revoke", "generate"])
 def test_a_worker_that_hears_again_knows_nothing_of_before(sandboxes, command):
-    """Nobody asks between the loss of the news and the next connection: nothing else makes it look."""
+    """Nobody asks between the loss of the invalidations and the next connection: nothing else makes it look."""
     gate = make(sandboxes, proxied=True)
     key, other = gate.key(), gate.key("umbrella")
     gate.warm(key)
@@ -307,7 +307,7 @@ def test_a_worker_that_hears_again_knows_nothing_of_before(sandboxes, command):
     assert gate.request(key=key).result == "revoked"
 
 
-def test_news_that_were_told_to_a_worker_that_stood_still_and_then_lost_are_not_missed(gate):
+def test_invalidations_sent_to_a_frozen_worker_and_then_lost_are_not_missed(gate):
     key, other = gate.key(), gate.key("umbrella")
     gate.warm(key)
     worker = gate.nginx.worker()

@@ -75,7 +75,7 @@ def test_checks_are_counted_exactly_over_two_workers(gate):
     expired = gate.key("late", "--expires-in", "1s")
     wait_until(lambda: time.time() > int(gate.redis.hash(record("late"))["expires_at"]) / 1000, "the key expires")
     requests = [
-        bearer(key), [], [*bearer(key), ("X-API-Key", key)], bearer("nonsense"), bearer(gate.forge().made_up("acme")),
+        bearer(key), [], [*bearer(key), ("X-API-Key", key)], bearer("nonsense"), bearer(gate.forge().forged("acme")),
         bearer(revoked), bearer(expired),
     ]
 

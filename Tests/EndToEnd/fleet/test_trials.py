@@ -1,6 +1,6 @@
 """Random faults under traffic and changes of keys, for some seconds; `make trials` goes on for long.
 
-Before that, the judge is shown histories that were made up, and a gateway that nobody waits for.
+Before that, the judge is shown invented histories, and a gateway that no command waits for.
 """
 
 import os
@@ -15,7 +15,7 @@ from harness.polling import wait_until
 from trials.administrators import GENERATE, REVOKE
 from trials.figures import table
 from trials.judge import (
-    DEAD_ACCEPTED, ENDED, MADE_UP_ACCEPTED, STREAM_OUTLIVES, UNKNOWN, VALID, VALID_REFUSED, Change, Judge,
+    DEAD_ACCEPTED, ENDED, FORGED_ACCEPTED, STREAM_OUTLIVES, UNKNOWN, VALID, VALID_REFUSED, Change, Judge,
 )
 from trials.trial import Trial
 
@@ -79,8 +79,8 @@ def test_a_401_while_a_change_is_under_way_is_not_told(history):
     assert not history.answer("first", 19.95, 401)
 
 
-def test_a_made_up_key_that_is_accepted_is_told(history):
-    assert history.answer("nobody's", 12, 200) == {MADE_UP_ACCEPTED: 1}
+def test_a_forged_key_that_is_accepted_is_reported(history):
+    assert history.answer("nobody's", 12, 200) == {FORGED_ACCEPTED: 1}
 
 
 @pytest.mark.parametrize("code", [NOT_CONFIRMED, -9, 1])

@@ -28,16 +28,16 @@ class FakeRedis:
 
     A reply of None ends the connection.  `greeting` is sent before anything was asked; with
     `byte_by_byte` each byte of a reply is sent by itself.  With `pong`, a function of a number, it also does what a
-    gateway wants that listens to news: it answers its numbered PINGs so, and says `news` to who has subscribed.
+    gateway with an invalidation link needs: numbered PINGs are answered so, and subscribers get `invalidations`.
     """
 
-    def __init__(self, path, record, ping=PONG, greeting=b"", byte_by_byte=False, pong=None, news=b""):
+    def __init__(self, path, record, ping=PONG, greeting=b"", byte_by_byte=False, pong=None, invalidations=b""):
         self.path = path
         self.record = record
         self.ping = ping
         self.greeting = greeting
         self.pong = pong
-        self.news = news
+        self.invalidations = invalidations
         self.piece_length = 1 if byte_by_byte else 1 << 24
         self.commands = []
         self.ended = False
@@ -113,7 +113,7 @@ class FakeRedis:
                 subscribed = array(bulk(b"subscribe"), bulk(channel), b":1\r\n")
                 if channel != BARRIER:
                     return subscribed
-                return None if self.news is None else subscribed + self.news
+                return None if self.invalidations is None else subscribed + self.invalidations
             case [b"HSET", *_]:
                 return b":0\r\n" if self.count(b"HSET") > 1 else b":1\r\n"
             case [b"RPUSH" | b"EXPIRE" | b"ZINCRBY", *_]:

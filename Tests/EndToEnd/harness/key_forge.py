@@ -96,7 +96,7 @@ class KeyForge:
         body = self.body(organization, prefix)
         return with_checksum(body + self.tag(body))
 
-    def made_up(self, organization):
+    def forged(self, organization):
         """A key with the right form and checksum, made by somebody without the pepper."""
         body = self.body(organization)
         return with_checksum(body + base62(self.generator.getrandbits(64), TAG_LENGTH))

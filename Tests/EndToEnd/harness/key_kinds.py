@@ -18,7 +18,7 @@ def headers_by_result(gate, target="/api"):
         "missing": [],
         "ambiguous": [*bearer(allowed), ("X-API-Key", allowed)],
         "malformed": bearer("nonsense"),
-        "forged": bearer(gate.forge().made_up("acme")),
+        "forged": bearer(gate.forge().forged("acme")),
         "revoked": bearer(revoked),
         "expired": bearer(expired),
     }

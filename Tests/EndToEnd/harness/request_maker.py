@@ -35,11 +35,11 @@ class Plan:
 class RequestMaker:
     """`key` is valid: it is used in ways that must be refused. `targets` are paths that a key is asked for at."""
 
-    def __init__(self, generator, targets, key, made_up):
+    def __init__(self, generator, targets, key, forged):
         self.random = generator
         self.targets = targets
         self.key = key
-        self.made_up = made_up
+        self.forged = forged
 
     def plan(self):
         """Of HTTP/1.1, what may be cut short is not read on: what is asked last would end it, at a valid key perhaps."""
@@ -68,7 +68,7 @@ class RequestMaker:
         """A text in the place of a key that is no valid one, though it may be near."""
         pick = self.random.randrange(10)
         if pick < 3:
-            return self.random.choice(self.made_up)
+            return self.random.choice(self.forged)
         if pick == 3:
             return self.with_other_digit(self.key)
         if pick == 4:

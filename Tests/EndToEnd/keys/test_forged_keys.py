@@ -1,4 +1,4 @@
-"""Keys that were made up cost the store nothing."""
+"""Forged keys cost the store nothing."""
 
 import pytest
 
@@ -25,11 +25,11 @@ def results(gate, keys):
         return {connection.request("/api", bearer(key)).result for key in keys}
 
 
-def test_ten_thousand_made_up_keys_with_a_right_checksum_never_reach_the_store(gate):
+def test_ten_thousand_forged_keys_with_a_right_checksum_never_reach_the_store(gate):
     key = gate.key("acme")
     assert gate.status_of(key) == 200
     forge = gate.forge()
-    keys = [forge.made_up("acme") for _ in range(COUNT)]
+    keys = [forge.forged("acme") for _ in range(COUNT)]
     before = reads(gate)
 
     share = COUNT // CONNECTIONS
@@ -51,12 +51,12 @@ def test_malformed_keys_never_reach_the_store(gate):
     assert reads(gate) == before
 
 
-def test_made_up_keys_are_refused_without_the_store_too(gate):
+def test_forged_keys_are_refused_without_the_store_too(gate):
     gate.expect(NO_SOCKET)
     gate.redis.stop()
     forge = gate.forge()
 
-    assert results(gate, [forge.made_up("acme") for _ in range(100)]) == {"forged"}
+    assert results(gate, [forge.forged("acme") for _ in range(100)]) == {"forged"}
 
 
 def reads(gate):

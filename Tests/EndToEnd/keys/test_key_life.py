@@ -271,7 +271,7 @@ def test_verify_refuses_what_the_gate_refuses(sandbox):
     replaced = sandbox.key()
     sandbox.key()
     forge = sandbox.forge()
-    refused = [replaced, forge.made_up("acme"), forge.issued("acme"), forge.issued("unknown"), "nonsense", ""]
+    refused = [replaced, forge.forged("acme"), forge.issued("acme"), forge.issued("unknown"), "nonsense", ""]
 
     for key in refused:
         result = sandbox.latchkey.verify(key)

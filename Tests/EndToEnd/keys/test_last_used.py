@@ -117,7 +117,7 @@ def test_a_refused_key_is_not_used(gate):
     key = gate.key("umbrella")
     gate.key()
     assert gate.status_of(replaced) == 401
-    assert gate.status_of(gate.forge().made_up("acme")) == 401
+    assert gate.status_of(gate.forge().forged("acme")) == 401
     assert gate.status_of(key) == 200
 
     wait_until(lambda: last_use(gate, "umbrella"), "the use of another key is recorded")

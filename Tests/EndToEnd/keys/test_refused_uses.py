@@ -102,7 +102,7 @@ def test_both_workers_of_two_gateways_count(sandboxes):
 def test_what_was_never_issued_and_what_was_accepted_is_not_counted(gate):
     replaced = gate.key()
     key = gate.key()
-    for other in (gate.forge().made_up("acme"), "nonsense"):
+    for other in (gate.forge().forged("acme"), "nonsense"):
         refuse(gate, other, 5)
     assert gate.status_of(key) == 200
     assert gate.latchkey.verify(replaced).code == 1

@@ -19,7 +19,7 @@ def lead_a_life(sandbox):
     """Uses a key in every way that could leave a trace; returns all keys."""
     keys = [sandbox.key(), sandbox.key("acme", "--grace", "1h"), sandbox.key("acme", "--expires-in", "1d")]
     forge = sandbox.forge()
-    sandbox.forged_keys += [forge.made_up("acme"), forge.issued("acme")]
+    sandbox.forged_keys += [forge.forged("acme"), forge.issued("acme")]
     for key in keys + sandbox.forged_keys:
         for target in ("/api", "/checked", "/open"):
             sandbox.request(target, key=key)

@@ -56,9 +56,9 @@ def client_without_a_key(gate):
     gate.revoke()
     gate.warm(gate.key("initech"))
     wait_until(lambda: gate.request(key=expired).result == "expired", "the key expires")
-    made_up = [gate.forge().made_up(name) for name in ("acme", "nobody")]
+    forged = [gate.forge().forged(name) for name in ("acme", "nobody")]
     reads = gate.redis.calls("hmget")
-    answers = [gate.request(key=key) for key in made_up]
+    answers = [gate.request(key=key) for key in forged]
     assert gate.redis.calls("hmget") == reads
     answers += [gate.request(key=key) for key in (revoked, expired)]
     shown = {(answer.status, answer.body, answer.header("WWW-Authenticate")) for answer in answers}

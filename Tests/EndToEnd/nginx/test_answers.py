@@ -54,7 +54,7 @@ def keys(gate):
     return {
         "allowed": allowed,
         "malformed": "nonsense",
-        "forged": forge.made_up("acme"),
+        "forged": forge.forged("acme"),
         "revoked": revoked,
         "expired": expired,
     }
@@ -171,7 +171,7 @@ def test_without_the_store_no_key_is_taken_for_a_wrong_one(sandboxes, consistenc
     wait_until(lambda: gate.status_of(key) == 503, "the store is missed")
 
     assert gate.request(key=gate.forge().issued("nobody")).result == "unavailable"
-    assert gate.request(key=gate.forge().made_up("acme")).result == "forged"
+    assert gate.request(key=gate.forge().forged("acme")).result == "forged"
     assert gate.request(key="nonsense").result == "malformed"
     assert gate.request().result == "missing"
 

@@ -104,8 +104,8 @@ def test_what_is_no_key_is_malformed(gate, key, name):
     assert outcome(gate, [("Authorization", authorization)]) == MALFORMED
 
 
-def test_a_made_up_key_is_forged(gate, key):
-    assert outcome(gate, bearer(gate.forge().made_up("acme"))) == (401, "forged")
+def test_a_key_that_was_never_issued_is_forged(gate, key):
+    assert outcome(gate, bearer(gate.forge().forged("acme"))) == (401, "forged")
 
 
 def test_a_key_under_another_pepper_is_forged(gate, key):

@@ -147,13 +147,13 @@ def key(gate):
     return gate.key("acme")
 
 
-@pytest.fixture(params=["nothing", "a made-up key", "a revoked key"])
+@pytest.fixture(params=["nothing", "a forged key", "a revoked key"])
 def without(request, gate):
     """Headers that let nobody in."""
     forge = gate.forge()
     return {
         "nothing": [],
-        "a made-up key": bearer(forge.made_up("acme")),
+        "a forged key": bearer(forge.forged("acme")),
         "a revoked key": bearer(forge.issued("nobody")),
     }[request.param]
 

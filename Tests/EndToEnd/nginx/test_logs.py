@@ -285,6 +285,19 @@ def test_not_even_the_debug_log_holds_a_key(sandboxes):
     assert_no_key(gate, key)
 
 
+def test_the_debug_log_shows_each_step_of_a_check(sandboxes):
+    gate = sandboxes(workers=1, main="error_log debug.log debug;")
+    assert gate.status_of(gate.key()) == 200
+
+    steps = [
+        "preaccess handler", "credentials found: 1", "check suspended, ticket: ", "check concluded: allowed", "resume handler",
+        "access handler",
+    ]
+    text = (gate.nginx.folder / "debug.log").read_text()
+    places = [text.index(f"latchkey {step}") for step in steps]
+    assert places == sorted(places)
+
+
 def test_a_log_of_the_system_gets_no_key_either(sandboxes, tmp_path):
     place = tmp_path / "syslog"
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as syslog:

@@ -126,7 +126,7 @@ class Fuzz:
         self.gate = gate
         self.key = gate.key()
         gate.latchkey.keys.clear()  # also written to where no key is looked for: there it stays in the logs
-        self.made_up = [gate.forge().made_up("acme") for _ in range(20)]
+        self.forged = [gate.forge().forged("acme") for _ in range(20)]
         self.workers = gate.workers()
         self.statuses = Counter()
         self.probes = 0
@@ -140,7 +140,7 @@ class Fuzz:
 
     def client(self, seed):
         generator = random.Random(seed)
-        maker = RequestMaker(generator, TARGETS, self.key, self.made_up)
+        maker = RequestMaker(generator, TARGETS, self.key, self.forged)
         for number in range(PLANS):
             plan = maker.plan()
             answer = self.carry_out(plan)
@@ -177,7 +177,7 @@ class Fuzz:
         assert self.gate.workers() == self.workers, self.story(batch, "a worker ended")
         assert not self.gate.nginx.grave_lines(), self.story(batch, "the error log has grave lines")
         self.known_well()
-        assert self.gate.status_of(self.made_up[0], "/plain/0") == 401
+        assert self.gate.status_of(self.forged[0], "/plain/0") == 401
         inside, outside = (self.lines(name) for name in ("inside", "outside"))
         strangers = [line for line in inside if "?probe=" not in line]
         strangers += [line for line in outside if "?probe=" not in line and not line.endswith("organization=-;")]

@@ -190,7 +190,7 @@ def test_open_requests_go_on_while_the_store_comes_and_goes(streams):
     assert all(request.echoes("with it again") for request in requests)
 
 
-# When news are late
+# When invalidations are late
 
 
 @under_either_consistency

@@ -78,7 +78,7 @@ def key(gate):
 def test_auth_request_to_a_protected_location_lets_in_with_a_key_alone(gate, key, target):
     assert gate.request(f"/asks/{target}").status == 401
     assert gate.request(f"/asks/{target}", key="nonsense").status == 401
-    assert gate.request(f"/asks/{target}", key=gate.forge().made_up("acme")).status == 401
+    assert gate.request(f"/asks/{target}", key=gate.forge().forged("acme")).status == 401
     assert gate.request(f"/asks/{target}", key=key).status == 200
 
 

@@ -71,7 +71,7 @@ def run_through_strict(gate):
     wait_until(lambda: gate.status_of(key) == 200, "the worker answers", seconds=60)
 
     # Good, bad and no keys.
-    for headers in ((), bearer("nonsense"), bearer(gate.forge().made_up("acme")), [*bearer(key), ("X-API-Key", key)]):
+    for headers in ((), bearer("nonsense"), bearer(gate.forge().forged("acme")), [*bearer(key), ("X-API-Key", key)]):
         for target in ("/api", "/checked", "/check"):
             assert gate.request(target, headers).status >= 400
     assert at_once(20, lambda: gate.status_of(key)) == [200] * 20
@@ -164,7 +164,7 @@ def run_through_leased(gate, streams):
                 at_once(5, lambda: gate.status_of(other))
     gate.warm(key)
 
-    # News of all records, and news that are none.
+    # Invalidations of all records, and messages that are none.
     channels = [channel.decode() for channel in (INVALIDATION, BARRIER)]
     for command in (["-n", "5", "FLUSHDB"], *(["PUBLISH", channel, "x"] for channel in channels)):
         gate.redis.cli(*command)
@@ -194,15 +194,15 @@ def run_through_leased(gate, streams):
         wait_until(lambda: not old & gate.nginx.workers(), "the old worker ends", seconds=60)
         key = gate.key("initech")
 
-    # Something else in the place of the store, which tells strange news.
+    # Something else in the place of the store, which sends strange invalidations.
     gate.expect(NO_SOCKET)
     gate.redis.stop()
     gate.redis.socket.unlink(missing_ok=True)
     absent = array(*[b"$-1\r\n"] * RECORD_FIELDS)
-    for news in (b"garbage\r\n", b"*-1\r\n", message(INVALIDATION, array(b":1\r\n")), message(INVALIDATION, array()),
+    for invalidations in (b"garbage\r\n", b"*-1\r\n", message(INVALIDATION, array(b":1\r\n")), message(INVALIDATION, array()),
                  message(BARRIER, bulk(b"0" * 32)) * 50, message(BARRIER, b"$-1\r\n"), None):
         with FakeRedis(gate.redis.socket, lambda words: absent, pong=lambda number: array(bulk(b"pong"), bulk(number)),
-                       news=news) as store:
+                       invalidations=invalidations) as store:
             wait_until(lambda: gate.status_of(key) and store.count(b"SUBSCRIBE") >= 2, "the gateway listens", 60)
             at_once(5, lambda: gate.status_of(key))
 

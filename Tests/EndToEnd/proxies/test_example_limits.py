@@ -25,11 +25,11 @@ def statuses(gate, times, headers=(), key=None):
 
 def test_the_sixth_forged_try_is_too_many_while_valid_keys_from_that_address_go_on(gate):
     key, forge = gate.key("acme"), gate.forge()
-    forged = [gate.request("/", HERE, key=forge.made_up("acme")).status for _ in range(6)]
+    forged = [gate.request("/", HERE, key=forge.forged("acme")).status for _ in range(6)]
 
     assert forged == [401] * 5 + [429]
     assert statuses(gate, 20, HERE, key) == [200] * 20
-    assert statuses(gate, 2, THERE, forge.made_up("acme")) == [401, 401]
+    assert statuses(gate, 2, THERE, forge.forged("acme")) == [401, 401]
 
 
 def test_a_key_that_only_the_store_can_refuse_is_counted_too(gate):

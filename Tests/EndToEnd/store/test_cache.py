@@ -141,7 +141,7 @@ def test_a_change_of_one_organization_leaves_what_is_known_of_others(gate):
     assert gate.request(key=acme).result == "revoked"
 
 
-def test_what_is_written_besides_records_is_no_news(gate):
+def test_writes_to_other_keys_invalidate_nothing(gate):
     """Only records are told of; else every use would cost all gateways a word."""
     key = gate.key()
     gate.warm(key)

@@ -95,10 +95,10 @@ def test_an_older_copy_gives_way_to_the_next_key(gate, key):
     assert comes_to(gate, key, "revoked")
 
 
-# What is no news
+# Messages that are no invalidations
 
 
-FORGED_NEWS = [
+FORGED_INVALIDATIONS = [
     ["PUBLISH", "__redis__:invalidate", "garbage"],
     ["PUBLISH", "__redis__:invalidate", ""],
     ["PUBLISH", "__redis__:invalidate", RECORD],
@@ -107,8 +107,8 @@ FORGED_NEWS = [
 ]
 
 
-@pytest.mark.parametrize("command", FORGED_NEWS, ids=lambda command: " ".join(command)[:40])
-def test_news_that_somebody_else_spreads_cost_a_read_and_nothing_more(gate, key, command):
+@pytest.mark.parametrize("command", FORGED_INVALIDATIONS, ids=lambda command: " ".join(command)[:40])
+def test_forged_invalidations_cost_a_read_and_nothing_more(gate, key, command):
     worker = gate.nginx.worker()
     before = gate.redis.calls("hmget")
 

@@ -221,7 +221,7 @@ def test_the_error_log_says_once_a_second_at_most_that_the_store_is_away(gate):
     assert any(address in line for line in lines)
 
 
-def test_the_last_word_of_the_error_log_on_news_is_true_when_they_come_and_go_quickly(sandboxes):
+def test_the_error_log_ends_with_the_true_state_of_invalidations_when_they_come_and_go_quickly(sandboxes):
     gate = sandboxes(workers=1, proxied=True)
     for _ in range(3):
         gate.proxy.wait_for(1, listens=True)

@@ -84,7 +84,7 @@ def test_a_reply_that_comes_byte_by_byte_is_put_together(gate_and_record):
         assert at_once(8, lambda: gate.request(key=key).body) == ["/api organization=acme result=allowed\n"] * 8
 
 
-# News
+# Invalidations
 
 
 def right_pong(number):
@@ -121,7 +121,7 @@ def test_an_answer_to_a_heartbeat_that_is_none_renews_no_trust(gate_and_record, 
     assert gate.nginx.worker() == worker
 
 
-STRANGE_NEWS = {
+STRANGE_INVALIDATIONS = {
     "garbage": b"\x16\x03\x01 garbage\r\n",
     "the end": None,
     "all keys": message(INVALIDATION, b"*-1\r\n"),
@@ -131,12 +131,12 @@ STRANGE_NEWS = {
 }
 
 
-@pytest.mark.parametrize("name", STRANGE_NEWS)
-def test_strange_news_end_no_worker_and_fail_no_request(gate_and_record, name):
+@pytest.mark.parametrize("name", STRANGE_INVALIDATIONS)
+def test_strange_invalidations_end_no_worker_and_fail_no_request(gate_and_record, name):
     gate, key, stored = gate_and_record
     worker = gate.nginx.worker()
 
-    with FakeRedis(gate.redis.socket, stored, pong=right_pong, news=STRANGE_NEWS[name]) as store:
+    with FakeRedis(gate.redis.socket, stored, pong=right_pong, invalidations=STRANGE_INVALIDATIONS[name]) as store:
         wait_until(lambda: gate.status_of(key) == 200 and store.count(b"SUBSCRIBE") >= 2, "the gateway listens")
         assert {gate.status_of(key) for _ in range(50)} == {200}
         replaced = gate.forge().issued("acme")

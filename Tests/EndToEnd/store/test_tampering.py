@@ -32,7 +32,7 @@ def key(gate):
 
 
 def comes_to(gate, key, status):
-    """Whether a key is answered with a status: at once where the store is read, else as soon as news are taken."""
+    """Whether a key is answered with a status: at once where the store is read, else as soon as the invalidation arrives."""
     if gate.consistency == LEASED:
         wait_until(lambda: gate.status_of(key) == status, f"the answer is {status}", SLACK)
     return gate.status_of(key) == status

@@ -20,9 +20,9 @@ NOTHING_DONE = (STORE_UNREACHABLE, NOT_PERMITTED, BAD_DATA)
 # What each fault is called in the table; each must be 0.
 DEAD_ACCEPTED = "begun with an ended key after exit 0, and accepted"
 VALID_REFUSED = "401 for a valid key"
-MADE_UP_ACCEPTED = "made-up keys accepted"
+FORGED_ACCEPTED = "forged keys accepted"
 STREAM_OUTLIVES = "streams that outlive a confirmed end of their key"
-FAULTS = (DEAD_ACCEPTED, VALID_REFUSED, MADE_UP_ACCEPTED, STREAM_OUTLIVES)
+FAULTS = (DEAD_ACCEPTED, VALID_REFUSED, FORGED_ACCEPTED, STREAM_OUTLIVES)
 
 # So many of each are told in full.
 TOLD = 5
@@ -199,7 +199,7 @@ class Judge:
         life = self.lives.get(key)
         if life is None:
             if answer.is_accepted:
-                self.accuse(MADE_UP_ACCEPTED, key, answer)
+                self.accuse(FORGED_ACCEPTED, key, answer)
             return
         state = life.throughout(answer.began, answer.ended)
         self.figures[f"requests with keys that are {state}"] += 1

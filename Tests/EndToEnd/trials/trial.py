@@ -57,7 +57,7 @@ class Trial:
         """Gateways and their clients, whom nothing troubles yet."""
         with ExitStack() as stack:
             self.world = World(stack, self.judge, self.gateways)
-            self.made_up = self.world.made_up_keys(ORGANIZATIONS)
+            self.forged = self.world.forged_keys(ORGANIZATIONS)
             self.administrators = Administrators(
                 self.judge, self.world.programs, self.world.proxy, ORGANIZATIONS, self.spread)
             gates = [gateway.nginx.gate for gateway in self.world.gateways]
@@ -123,7 +123,7 @@ class Trial:
             for known in self.judge.known_keys().values():
                 keys += known[-LATEST:] + known[-1:] + chance.sample(known[:-LATEST], min(EARLIER, len(known[:-LATEST])))
             chance.shuffle(keys)
-            self.hammer.use(*keys, chance.choice(self.made_up))
+            self.hammer.use(*keys, chance.choice(self.forged))
             self.in_use = keys
 
     def report_for(self, seconds):

@@ -167,6 +167,6 @@ class World:
         path.write_text("\n".join(own.values()) + "\n")
         return path
 
-    def made_up_keys(self, organizations):
+    def forged_keys(self, organizations):
         forge = KeyForge(self.sandbox.pepper_file.read_text().split()[0])
-        return [forge.made_up(name) for name in organizations]
+        return [forge.forged(name) for name in organizations]
