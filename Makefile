@@ -1,4 +1,4 @@
-# Everything is made under build/ (and .build/, Swift's own); `make help` lists what can be made.
+# Everything is built under build/ (and .build/, Swift's own); `make help` lists the targets.
 
 prefix  ?= /usr
 DESTDIR ?=
@@ -17,8 +17,7 @@ WORKERS ?= 6
 SWIFT   ?= swift
 PYTHON  := /usr/bin/python3
 
-# The runtime is linked in, so that neither file needs Swift where it is installed; nor does either look for libraries
-# beside itself.
+# The Swift runtime is linked in: neither file needs Swift where it is installed, nor looks for libraries beside itself.
 RELEASE   := $(SWIFT) build --configuration release --static-swift-stdlib --disable-local-rpath
 PRODUCTS  := .build/release
 INSTALL   := scripts/install-file
@@ -30,11 +29,11 @@ executable := bin/latchkey
 library    := lib/latchkey/liblatchkey.so
 module     := lib/nginx/modules/ngx_http_latchkey_module.so
 
-# Debian's zsh looks into another folder for what packages bring.
+# Debian's zsh looks for packaged completions in another folder.
 zsh         := zsh/$(if $(filter /usr,$(prefix)),vendor-completions,site-functions)/_latchkey
 completions := $(addprefix share/,bash-completion/completions/latchkey $(zsh) fish/vendor_completions.d/latchkey.fish)
 
-# What a target needs of Debian is installed first; then all is built.
+# Installs the Debian packages that a target needs, then builds everything.
 define built_with
 @scripts/require-swift $(SWIFT)
 @scripts/install-packages build $(1)
@@ -45,8 +44,8 @@ endef
 	bench bench-full bench-scale bench-check bench-report model install uninstall clean
 .DEFAULT_GOAL := help
 
-# A target says in brackets how long it takes on two cores.
-help: ## [1 s] List what can be made, and how long that takes
+# The minutes in brackets are for two cores.
+help: ## [1 s] List the targets, and how long each takes
 	@sed -nE 's/^([a-z0-9-]+):.*## \[(.*)\] (.*)/\1|\2|\3/p' $(MAKEFILE_LIST) | \
 		awk -F '|' '{ printf "  make %-15s %7s  %s\n", $$1, $$2, $$3 }'
 
@@ -64,20 +63,20 @@ up: ## [10 s] Start the demonstration on 127.0.0.1:8080 (PORT=) and make a key
 	$(call built_with,run)
 	scripts/demo/up $(PORT)
 
-down: ## [1 s] Stop the demonstration; its data stay
+down: ## [1 s] Stop the demonstration; its data is kept
 	scripts/demo/down
 
-unit: ## [1 min] Run Swift's tests without the simulation, or those that T= names; 10 s where little has changed
+unit: ## [1 min] Run the Swift tests without the simulation, or only those that match T=; 10 s after a small change
 	@scripts/require-swift $(SWIFT)
 	@scripts/install-packages build
 	$(SWIFT) build --build-tests
 	$(SWIFT) test --skip-build --disable-xctest $(if $(T),--filter '$(T)',--skip GatewaySimulation)
 
-e2e: ## [4 min] Run the end-to-end tests, WORKERS= at a time, or those that T= names: an expression of pytest's -k
+e2e: ## [4 min] Run the end-to-end tests, WORKERS= at a time, or only those that match T= (pytest -k)
 	$(call built_with,test)
 	$(E2E) Tests/EndToEnd $(if $(T),-k '$(T)')
 
-test: ## [7 min] Run every test but those that take long (fuzz, slow, simulate, model)
+test: ## [7 min] Run every test except the long ones (fuzz, slow, simulate, model)
 	$(call built_with,test costs)
 	$(SWIFT) build --build-tests
 	$(SWIFT) test --skip-build --disable-xctest
@@ -87,7 +86,7 @@ test: ## [7 min] Run every test but those that take long (fuzz, slow, simulate, 
 	scripts/side-by-side '$(E2E) Tests/EndToEnd' '$(MAKE) --no-print-directory bench-check' \
 		'$(PYTHON) -m pytest Tests/Benchmarks'
 
-lint: ## [1 min] Check the format and the style of all sources, and analyze those in C
+lint: ## [1 min] Check format and style of all sources, and analyze the C
 	@scripts/require-swift $(SWIFT)
 	@scripts/install-packages build lint
 	scripts/lint
@@ -96,7 +95,7 @@ analyze: ## [1 min] Analyze the nginx module with clang-tidy and cppcheck
 	@scripts/install-packages build lint
 	scripts/analyze
 
-fuzz: ## [15 min] Feed each parser with INPUTS= generated inputs; SEED= repeats a run
+fuzz: ## [15 min] Feed each parser INPUTS= generated inputs; SEED= repeats a run
 	@scripts/require-swift $(SWIFT)
 	@scripts/install-packages build
 	$(RELEASE) --product latchkey-fuzz
@@ -119,7 +118,7 @@ valgrind: ## [5 min] Run an nginx worker under valgrind through aborts, timeouts
 	$(call built_with,test)
 	$(PYTHON) -m pytest Tests/EndToEnd/nginx/test_valgrind.py
 
-slow: valgrind ## [20 min] Run the tests that take minutes, that one included
+slow: valgrind ## [20 min] Run the tests that take minutes, valgrind included
 	PAIRS=200 $(PYTHON) -m pytest Tests/EndToEnd/keys/test_two_generates.py
 	$(PYTHON) -m pytest Tests/EndToEnd/fleet/test_long_grace.py Tests/EndToEnd/keys/test_hundred_thousand.py
 
@@ -128,11 +127,11 @@ reloads: ## [5 min] Reload nginx RELOADS= times under traffic, with the module a
 	RELOADS=$(RELOADS) $(PYTHON) -m pytest --capture=no --quiet \
 		Tests/EndToEnd/nginx/test_many_reloads.py Tests/EndToEnd/nginx/test_reloads_without_the_module.py
 
-trials: ## [10 min] Have random faults happen for SECONDS= under traffic and changes of keys; SEED= repeats a run
+trials: ## [10 min] Inject random faults for SECONDS= under traffic and key changes; SEED= repeats a run
 	$(call built_with,run)
 	cd Tests/EndToEnd && SECONDS=$(SECONDS) SEED=$(SEED) $(PYTHON) -m trials
 
-simulate: ## [1 h] Simulate gateways and a store through faults: SEEDS= worlds, or SEED= one with its story
+simulate: ## [1 h] Simulate gateways and a store through faults: SEEDS= worlds, or SEED= one, with its log
 	@scripts/require-swift $(SWIFT)
 	@scripts/install-packages build
 	$(SWIFT) build --build-tests
@@ -147,12 +146,12 @@ nginx-tests: ## [30 min] Run nginx's own tests in NGINX_TESTS= with and without 
 	$(call built_with,run suite)
 	$(PYTHON) Tests/NginxSuite/compare.py $(NGINX_TESTS)
 
-module: ## [1 min] Build the module alone for another nginx: NGINX_SOURCE=, and NGINX=, the program made from it
+module: ## [1 min] Build only the module, for another nginx: NGINX_SOURCE=, and NGINX=, the program built from it
 	@test -n '$(NGINX_SOURCE)' -a -n '$(NGINX)' || { echo 'NGINX_SOURCE= and NGINX= are needed' >&2; exit 1; }
 	NGINX_SOURCE='$(NGINX_SOURCE)' NGINX='$(NGINX)' scripts/build-module $(prefix)/$(library) \
 		build/for-other-nginx/ngx_http_latchkey_module.so
 
-bench: ## [10 min] Compare with what people use instead: the most telling
+bench: ## [10 min] Compare with the alternatives: the most telling workloads
 	$(call built_with,bench)
 	$(PYTHON) Benchmarks/memory.py
 	$(PYTHON) Benchmarks/bench.py few --rounds 3
@@ -166,7 +165,7 @@ bench-scale: ## [30 min] Measure growth with organizations, workers and gateways
 	$(call built_with,bench)
 	$(PYTHON) Benchmarks/bench.py scale --rounds $(ROUNDS) --seconds $(SECS)
 
-bench-check: ## [1 min] Hold what a check costs against the thresholds
+bench-check: ## [1 min] Check the cost of a request against its thresholds
 	$(call built_with,costs)
 	$(PYTHON) Benchmarks/check_costs.py
 	cd Benchmarks && $(PYTHON) -m report.documents
@@ -178,7 +177,7 @@ model: ## [5 min] Check the protocol of leases and barriers exhaustively (needs 
 	@scripts/install-packages model
 	scripts/check-model
 
-install: ## [1 s] Install what was built (DESTDIR=, prefix=/usr)
+install: ## [1 s] Install the built files (DESTDIR=, prefix=/usr)
 	@grep -sqF '$(prefix)/$(library)' build/$(module) || \
 		{ echo 'Nothing is built for this prefix: run `make build prefix=$(prefix)` first' >&2; exit 1; }
 	$(INSTALL) build/$(executable) $(DESTDIR)$(prefix)/$(executable)
@@ -187,10 +186,10 @@ install: ## [1 s] Install what was built (DESTDIR=, prefix=/usr)
 	scripts/install-share build/share $(DESTDIR)$(prefix)/share
 	@echo 'At the top of nginx.conf: load_module $(prefix)/$(module);'
 
-uninstall: ## [1 s] Remove what was installed (with the same DESTDIR= and prefix=); docs/BUILDING.md says what comes first
+uninstall: ## [1 s] Remove the installed files (same DESTDIR= and prefix=); read docs/BUILDING.md first
 	rm -f $(addprefix $(DESTDIR)$(prefix)/,$(executable) $(library) $(module) $(completions))
 	rm -f $(DESTDIR)$(prefix)/share/man/man1/latchkey.1 $(DESTDIR)$(prefix)/share/man/man1/latchkey-*.1
 	@rmdir $(DESTDIR)$(prefix)/lib/latchkey 2>/dev/null || true
 
-clean: down ## [1 s] Stop the demonstration and remove it, and all that was built
+clean: down ## [1 s] Remove the demonstration, and everything that was built
 	rm -rf build .build .latchkey

@@ -146,7 +146,7 @@ typedef enum {
     LATCHKEY_SOURCE_NONE = 0,  /* decided by the credential alone, or not decided */
     LATCHKEY_SOURCE_CACHE = 1, /* a cached record, under the lease */
     LATCHKEY_SOURCE_STORE = 2, /* a record that was read for this check */
-    LATCHKEY_SOURCE_GRACE = 3 /* a cached record beyond its lease, while the store does not answer */
+    LATCHKEY_SOURCE_GRACE = 3  /* a cached record beyond its lease, while the store does not answer */
 } latchkey_source;
 
 /* The answer to a check.  Strings have no final 0; a length of 0 means unknown. */
@@ -287,9 +287,9 @@ typedef struct {
 
 typedef struct {
     /* counters, since the gateway was created */
-    latchkey_histogram store_wait;   /* of checks that waited for the store */
-    latchkey_histogram change_delay; /* from a change to its acknowledgment here */
-    uint64_t store_reads;            /* records that were read */
+    latchkey_histogram store_wait;     /* of checks that waited for the store */
+    latchkey_histogram change_delay;   /* from a change to its acknowledgment here */
+    uint64_t store_reads;              /* records that were read */
     uint64_t data_connections;         /* established: the link for reads and writes */
     uint64_t data_losses;              /* of those */
     uint64_t invalidation_connections; /* established: the link for invalidations */

@@ -23,7 +23,7 @@
 
 
 typedef struct {
-    ngx_http_latchkey_worker_t worker; /* first: it is what others hold */
+    ngx_http_latchkey_worker_t worker; /* first, as others hold a pointer to it alone */
     ngx_http_latchkey_link_t links[LATCHKEY_LINKS_MAX];
 
     ngx_event_t timer; /* the gateway's next deadline */

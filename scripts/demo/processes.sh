@@ -1,11 +1,11 @@
 # shellcheck shell=bash
-# The demonstration's two servers, nginx and redis: each works in the folder of
-# .latchkey/ that has its name.  Sourced by up and down.
+# The demonstration's two servers, nginx and redis: each runs in the folder of
+# .latchkey/ with its name.  Sourced by up and down.
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)/.latchkey
 declare -A programs=([nginx]=nginx [redis]=redis-server)
 
-# Graceful, so that nginx's workers hand over the last uses that they hold.
+# Graceful, so that nginx's workers write the last uses that they hold.
 declare -A stop_signals=([nginx]=QUIT [redis]=TERM)
 
 fail() {
@@ -13,8 +13,8 @@ fail() {
     exit 1
 }
 
-# Prints the pids of a server, workers included.  They are known by their working
-# folder, so also where their parent was killed or a pid file is stale.
+# Prints the pids of a server, workers included.  It identifies them by their working
+# folder, and so finds them even if the parent was killed or a pid file is stale.
 pids_of() {
     local server=$1 process name
     for process in /proc/[0-9]*; do
@@ -25,8 +25,8 @@ pids_of() {
     done
 }
 
-# The pids are taken as a whole: whoever stops reading them at the first that fits
-# has pids_of killed by SIGPIPE now and then, and the answer would be no.
+# Reads all the pids before it looks: a reader that stops at the first match can get
+# pids_of killed by SIGPIPE, and the answer would be no.
 is_running() {
     local pid_file=$here/$1/$1.pid pids
     pids=$(pids_of "$1")
@@ -53,7 +53,7 @@ stop() {
     if ((${#pids[@]} == 0)); then
         return
     fi
-    # What counts is that none is left: that one ends before it is told to is no error.
+    # Only survivors matter: a process that ended before the signal is no error.
     if
         kill -s "${stop_signals[$server]}" "${pids[@]}" 2>/dev/null
         ! wait_until 15 has_ended "$server"
