@@ -143,7 +143,9 @@ struct OrganizationTests {
             since: .epoch
         )
         func told(refused: Bool) -> [String] {
-            lines.filter { $0.isRefused == refused }.map { "\($0.action) \($0.principal) \($0.account)" }
+            lines.filter { $0.isRefused == refused }.map {
+                "\($0.action) \($0.principal) \($0.account)"
+            }
         }
         #expect(
             told(refused: false) == [

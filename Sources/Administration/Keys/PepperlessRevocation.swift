@@ -48,7 +48,9 @@ public struct PepperlessRevocation {
         let store = context.store
         let locator = organization.locator
         let record = try store.read([KeyCommands.read(locator)])[0]
-        guard try permitted(record, organization).unauthenticatedState == .active else { return nil }
+        guard try permitted(record, organization).unauthenticatedState == .active else {
+            return nil
+        }
         if collectsUses { context.lastUses.collect(locator) }
         let use = try store.read([UseCommands.read(locator)])[0]
         if let time = UseCommands.lastUse(use) { return .at(time) }
