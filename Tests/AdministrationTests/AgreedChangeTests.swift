@@ -3,7 +3,7 @@ import Testing
 
 @testable import Administration
 
-/// What was asked about is what is done.
+/// A change does what the question said, or nothing.
 struct AgreedChangeTests {
     private let acme = Installation.acme
 

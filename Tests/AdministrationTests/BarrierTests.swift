@@ -3,7 +3,7 @@ import Testing
 
 @testable import Administration
 
-/// The wait for the gateways, by a simulated clock.
+/// The wait for workers, with a simulated clock.
 struct BarrierTests {
     private let installation: SimulatedInstallation
 
@@ -41,7 +41,7 @@ struct BarrierTests {
         ])
         installation.store.subscriberCount = 1
         guard case .unconfirmed(.membershipUnknown(let reason)) = try installation.revoke() else {
-            Issue.record("it is said to be confirmed")
+            Issue.record("the change is confirmed")
             return
         }
         #expect(reason == "1 worker received the barrier, 0 acknowledged it")

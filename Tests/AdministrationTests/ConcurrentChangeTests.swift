@@ -4,7 +4,7 @@ import Testing
 
 @testable import Administration
 
-/// Several who change one record at a time.
+/// Several clients that change one record at the same time.
 struct ConcurrentChangeTests {
     private let acme = Installation.acme
 

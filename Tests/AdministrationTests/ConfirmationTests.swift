@@ -4,7 +4,7 @@ import Testing
 
 @testable import Administration
 
-/// Changes that stand-ins for workers confirm, through a real Redis.
+/// Changes that stand-in workers acknowledge, through a real Redis.
 struct ConfirmationTests {
     private let acme = Installation.acme
     private let installation: Installation

@@ -4,7 +4,7 @@ import Testing
 
 @testable import Administration
 
-/// Keys from their making to their end, in a real Redis.
+/// The life of a key, with a real Redis.
 struct KeyLifeTests {
     private let acme = Installation.acme
 

@@ -4,7 +4,7 @@ import Testing
 
 @testable import Administration
 
-/// What a status asks the gateways before it tells.
+/// The flush of last uses before a status.
 struct LastUseCollectorTests {
     private let acme = Installation.acme
     private let installation: SimulatedInstallation
@@ -13,7 +13,7 @@ struct LastUseCollectorTests {
         installation = try SimulatedInstallation()
     }
 
-    /// The calls to the store that a status makes.
+    /// The commands that a status sends to the store.
     private func calls(_ body: () throws -> Void) rethrows -> [[String]] {
         let before = installation.store.calls.count
         try body()

@@ -3,7 +3,7 @@ import Testing
 
 @testable import Administration
 
-/// Transactions of which it is not known at first whether they were carried out.
+/// Transactions that may or may not have been carried out.
 struct LostTransactionTests {
     private let acme = Installation.acme
 

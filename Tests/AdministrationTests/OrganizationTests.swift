@@ -3,7 +3,7 @@ import Testing
 
 @testable import Administration
 
-/// Organizations from their beginning to their end, in a real Redis.
+/// The life of an organization, with a real Redis.
 struct OrganizationTests {
     private let acme = Installation.acme
     private let bob = Principal("bob")!

@@ -4,7 +4,7 @@ import Testing
 
 @testable import Administration
 
-/// What is stored after all gateways have confirmed.
+/// The record that is read back after all workers have acknowledged.
 struct ReadBackTests {
     private let installation: SimulatedInstallation
     private let acme = Installation.acme
@@ -13,7 +13,7 @@ struct ReadBackTests {
         installation = try SimulatedInstallation()
     }
 
-    /// Does something with the store after a change, before it is read back.
+    /// Runs `body` after a change, before the record is read back.
     private func afterChange(_ action: @escaping () -> Void) {
         let worker = installation.worker(1)
         installation.store.onPublication = { _ in

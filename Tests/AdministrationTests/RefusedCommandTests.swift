@@ -3,7 +3,7 @@ import Testing
 
 @testable import Administration
 
-/// A Redis that does not let the executable do what it must.
+/// A Redis that refuses commands which the executable needs.
 struct RefusedCommandTests {
     private let acme = Installation.acme
 

@@ -5,7 +5,7 @@ import Testing
 
 @testable import Administration
 
-/// Stores that are not there, do not answer, or answer something else.
+/// Stores that are absent, do not reply, or reply unexpectedly.
 struct StoreLossTests {
     private let ping = [RedisCommand("PING")]
 

@@ -3,7 +3,7 @@ import Testing
 
 @testable import Administration
 
-/// Records that were written around the executable.
+/// Records that were written without the executable.
 struct TamperingTests {
     private let acme = Installation.acme
 

@@ -4,7 +4,7 @@ import Testing
 
 @testable import Administration
 
-/// A change that its audit does not have is made, and told as such.
+/// A change without its audit entry is made, and reported as such.
 struct UnauditedChangeTests {
     private let acme = Installation.acme
     private let installation: Installation

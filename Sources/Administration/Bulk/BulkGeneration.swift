@@ -22,7 +22,7 @@ extension BulkService {
     /// - Parameters:
     ///   - isReplacing: Whether organizations that have a key get a new one. Otherwise they are left alone.
     ///   - deliver: Receives the lines `ORGANIZATION<TAB>KEY` of a batch as soon as it is stored. If it
-    ///     fails, nobody has those keys, and no further batch is written.
+    ///     fails, those keys are lost, and no further batch is written.
     ///   - onProgress: Called before each batch and at the end; returns `false` to stop.
     /// - Returns: The result of each line, and whether all changes together are confirmed.
     /// - Throws: An error if the caller is not an operator, a batch could not be written, or its keys
