@@ -149,7 +149,7 @@ struct BarrierTests {
         installation.worker(1)
         _ = try installation.revoke()
         let elapsed = installation.clock.elapsedMilliseconds
-        let key = try installation.administration.generate(for: Installation.acme)
+        let key = try installation.administration.keys.generate(for: Installation.acme)
         #expect(installation.expired(key.confirmation) == [])
         #expect(installation.clock.elapsedMilliseconds == elapsed)
     }
@@ -184,7 +184,7 @@ struct BarrierTests {
         let worker = installation.worker(1)
         installation.store.onPublication = { _ in [worker.id.description] }
         _ = try installation.revoke()
-        _ = try installation.administration.generate(for: Installation.acme)
+        _ = try installation.administration.keys.generate(for: Installation.acme)
         #expect(Set(installation.store.publications).count == 2)
     }
 

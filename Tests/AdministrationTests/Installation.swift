@@ -29,9 +29,9 @@ struct Installation: Sendable {
         _ account: String = "alice",
         as principal: String? = nil,
         through proxy: CuttingProxy? = nil
-    ) throws -> KeyAdministration {
+    ) throws -> AdministrationContext {
         let configuration = try configuration(through: proxy)
-        return try KeyAdministration(
+        return try AdministrationContext(
             configuration,
             caller: caller(account, principal, configuration)
         )
@@ -83,14 +83,14 @@ struct Installation: Sendable {
     /// Adds acme for alice, with a key where one is wanted; returns the key.
     @discardableResult
     func addAcme(withKey: Bool = true) throws -> String {
-        _ = try administration("root").addOrganization(Self.acme, owner: Self.alice)
+        _ = try administration("root").organizations.add(Self.acme, owner: Self.alice)
         return withKey ? try generate() : ""
     }
 
     /// A new key of acme.
     @discardableResult
     func generate(expiresIn span: UInt64? = nil, grace: UInt64 = 0) throws -> String {
-        try administration().generate(
+        try administration().keys.generate(
             for: Self.acme,
             expiresInMilliseconds: span,
             graceMilliseconds: grace
@@ -99,7 +99,7 @@ struct Installation: Sendable {
 
     /// What the executable says of a key.
     func verification(of key: String) throws -> KeyVerification {
-        try administration().verify(Array(key.utf8).span)
+        try administration().keys.verify(Array(key.utf8).span)
     }
 
     /// The name of acme's record in the store, or of another key of the store that belongs to it.

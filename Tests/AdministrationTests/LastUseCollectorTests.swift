@@ -20,7 +20,7 @@ struct LastUseCollectorTests {
         return Array(installation.store.calls.dropFirst(before))
     }
 
-    private func status() throws { _ = try installation.administration.status(of: acme) }
+    private func status() throws { _ = try installation.administration.keys.status(of: acme) }
 
     private let reading = ["HMGET", "ZSCORE", "ZSCORE", "ZSCORE"]
 
@@ -63,12 +63,12 @@ struct LastUseCollectorTests {
 
     @Test func `a caller that may not see the status causes no flush`() {
         let other = installation.administration.acting(as: Principal("bob")!)
-        #expect(failure { _ = try other.status(of: acme) } == .notPermitted)
+        #expect(failure { _ = try other.keys.status(of: acme) } == .notPermitted)
         #expect(installation.store.publications.isEmpty)
     }
 
     @Test func `a status without collection causes no flush`() throws {
-        _ = try installation.administration.status(of: acme, for: .revoke, collectsUses: false)
+        _ = try installation.administration.keys.status(of: acme, for: .revoke, collectsUses: false)
         #expect(installation.store.publications.isEmpty)
     }
 }

@@ -10,15 +10,15 @@ struct SimulatedInstallation {
 
     let clock: SimulatedClock
     let store: SimulatedStore
-    let administration: KeyAdministration
+    let administration: AdministrationContext
 
     init(_ directives: [Directive] = []) throws {
         let clock = SimulatedClock()
         let store = SimulatedStore(clock)
         let peppers = try PepperRing(contents: PepperRing.makeContents())
         var number: UInt64 = 0
-        func who(_ account: String) throws -> KeyAdministration {
-            KeyAdministration(
+        func who(_ account: String) throws -> AdministrationContext {
+            AdministrationContext(
                 try Configuration(directives),
                 caller: Caller(account: Principal(account)!, as: nil, operators: ["root"]),
                 peppers: peppers,
@@ -31,9 +31,9 @@ struct SimulatedInstallation {
             )
         }
         let root = try who("root")
-        _ = try root.addOrganization(Installation.acme, owner: Installation.alice)
+        _ = try root.organizations.add(Installation.acme, owner: Installation.alice)
         (self.clock, self.store, administration) = (clock, store, try who("alice"))
-        _ = try administration.generate(for: Installation.acme)
+        _ = try administration.keys.generate(for: Installation.acme)
         store.publications = []
     }
 
@@ -74,7 +74,7 @@ struct SimulatedInstallation {
     var heldSince: UnixTime { clock.unix.advanced(byMilliseconds: 1) }
 
     func revoke(_ policy: ConfirmationPolicy = .untilConfirmed) throws -> ConfirmationResult? {
-        try administration.revoke(Installation.acme, policy: policy)
+        try administration.keys.revoke(Installation.acme, policy: policy)
     }
 
     /// Who was waited out, where a change was confirmed; `nil` where it was not.
