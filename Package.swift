@@ -79,7 +79,12 @@ let package = Package(
             swiftSettings: optimized,
             linkerSettings: selfContained
         ),
-        .target(name: "Administration", dependencies: ["Keyring"], swiftSettings: [fastTests]),
+        .target(
+            name: "Administration",
+            dependencies: ["Keyring"],
+            exclude: ["Documentation.md"],
+            swiftSettings: [fastTests]
+        ),
         .executableTarget(
             name: "latchkey",
             dependencies: [
@@ -88,6 +93,7 @@ let package = Package(
                 "CLatchkeyABI",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
+            exclude: ["Documentation.md"],
             linkerSettings: [.unsafeFlags(bindNow)]
         ),
 

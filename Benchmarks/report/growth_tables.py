@@ -31,7 +31,7 @@ def growth(results):
 
 
 def cell(known, name, count, text):
-    """A candidate that did not come up with so many organizations has no figure."""
+    """A candidate that could not start with that many organizations has no figure."""
     return text(known[name, count]) if (name, count) in known else "failed"
 
 

@@ -1,4 +1,4 @@
-"""Tables of how fast candidates answer, and of what that takes."""
+"""Tables of the speed of candidates, and of its cost."""
 
 from compare.cells import Cell
 from report.cost_tables import added_instructions, added_system_calls
@@ -23,7 +23,7 @@ MARKS = (
 
 
 def ratio_text(line):
-    """What is as fast as no check has no figure: a ratio above 1 would be the machine's noise."""
+    """A candidate as fast as no check has no figure: a ratio above 1 would be noise."""
     if line.candidate == REFERENCE:
         return "1"
     marks = "".join(mark for mark, holds in {"†": line.generator_is_limit, "~": line.is_disturbed}.items() if holds)
@@ -69,7 +69,7 @@ def load(results):
 
 
 def first(results):
-    """What is counted, and the time that it takes: the ways to check keys within nginx."""
+    """What is counted, with processor time: the ways to check keys within nginx."""
     by_name = lines_of(results, VALID)
     names = labels(results)
     rows = [

@@ -1,4 +1,4 @@
-"""Tables of what candidates let in, and for how long."""
+"""Tables of what candidates wrongly accept, and for how long."""
 
 from compare.acceptance import HEADER
 from report.markdown import bold, labels, milliseconds, table

@@ -1,25 +1,25 @@
-/// A number of things, and what became of them: `1 record was`, `2 records were`.
+/// A count with its noun and verb in the right number: `1 record was`, `2 records were`.
 public struct Counted: CustomStringConvertible {
     private let count: Int
-    private let thing: String?
+    private let noun: String?
 
-    /// So many of what is called so, if there is one of it.
-    public init(_ count: some BinaryInteger, _ thing: String? = nil) {
+    /// - Parameter noun: What is counted, in the singular.
+    public init(_ count: some BinaryInteger, _ noun: String? = nil) {
         self.count = Int(clamping: count)
-        self.thing = thing
+        self.noun = noun
     }
 
-    /// The number and what it counts.
+    /// `2 records`
     public var description: String {
-        "\(count)" + (thing.map { " \($0)\(count == 1 ? "" : "s")" } ?? "")
+        "\(count)" + (noun.map { " \($0)\(count == 1 ? "" : "s")" } ?? "")
     }
 
-    /// The beginning of a sentence on what is so.
+    /// `2 records are`
     public var are: String { "\(self) \(count == 1 ? "is" : "are")" }
 
-    /// The beginning of a sentence on what is there.
+    /// `2 records have`
     public var have: String { "\(self) \(count == 1 ? "has" : "have")" }
 
-    /// The beginning of a sentence on what was done to it.
+    /// `2 records were`
     public var were: String { "\(self) \(count == 1 ? "was" : "were")" }
 }

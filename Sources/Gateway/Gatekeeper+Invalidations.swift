@@ -18,7 +18,11 @@ extension Gatekeeper {
 
     private func trackingStarted(_ now: ClockReading) {
         metrics.invalidation.connected()
-        log.note(.trackingStarted, now.monotonic, "the store at \(data.endpoint) sends invalidations")
+        log.note(
+            .trackingStarted,
+            now.monotonic,
+            "the store at \(data.endpoint) sends invalidations"
+        )
         if obligations.keeps(.emptyCacheOnTracking) { cache.invalidateAll() }
         if obligations.keeps(.readAfterTracking) { checks.invalidateAllInFlight() }
         lease.trackingStarted()

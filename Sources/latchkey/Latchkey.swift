@@ -36,7 +36,7 @@ struct Latchkey: ParsableCommand {
         }
     }
 
-    /// What is wrong before any command is known.
+    /// Checks that come before parsing: they concern every command.
     private static func check(_ arguments: [String]) throws {
         do throws(AdministrationError) {
             try Process.refuseBorrowedPrivileges()
@@ -47,7 +47,7 @@ struct Latchkey: ParsableCommand {
         }
     }
 
-    /// Ends as ArgumentParser does, but repeats no key that was typed where none belongs.
+    /// Ends as ArgumentParser does, but without repeating a key that was typed as an argument.
     private static func end(_ error: any Error) -> Never {
         let code = exitCode(for: error)
         let message = fullMessage(for: error)
@@ -60,24 +60,28 @@ struct Latchkey: ParsableCommand {
     }
 }
 
-/// A command that ends with one line on standard error and an exit code where it cannot do its
-/// work.
+/// A command whose errors are one line on standard error and an exit code.
 protocol LatchkeyCommand: ParsableCommand {
-    func perform() throws(AdministrationError)
+    /// Does the work. Returns what the process exits with.
+    ///
+    /// - Throws: An error for the user; its kind is the exit code.
+    func perform() throws(AdministrationError) -> ExitCode
 }
 
 extension LatchkeyCommand {
     func run() throws {
+        let code: ExitCode
         do throws(AdministrationError) {
-            try perform()
+            code = try perform()
         } catch {
-            throw error.reported()
+            code = error.reported()
         }
+        if code != .success { throw code }
     }
 }
 
 extension AdministrationError {
-    /// Tells the user. Returns what the process ends with.
+    /// Writes the message to standard error. Returns what the process exits with.
     func reported() -> ExitCode {
         Terminal.say("latchkey: \(message)")
         return ExitCode(kind.rawValue)

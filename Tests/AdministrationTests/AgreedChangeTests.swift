@@ -3,7 +3,7 @@ import Testing
 
 @testable import Administration
 
-/// What was asked about is what is done.
+/// A change does what the question said, or nothing.
 struct AgreedChangeTests {
     private let acme = Installation.acme
 
@@ -13,10 +13,10 @@ struct AgreedChangeTests {
         let installation = try Installation()
         try installation.addAcme()
         let alice = try installation.administration()
-        let seen = try alice.status(of: acme)
+        let seen = try alice.keys.status(of: acme)
         let key = try installation.generate()
-        #expect(failure { _ = try alice.generate(for: acme, replacing: seen) } == .data)
-        #expect(failure { _ = try alice.revoke(acme, asIn: seen) } == .data)
+        #expect(failure { _ = try alice.keys.generate(for: acme, replacing: seen) } == .data)
+        #expect(failure { _ = try alice.keys.revoke(acme, asIn: seen) } == .data)
         #expect(try installation.verification(of: key) == .issued(.valid(acme)))
     }
 
@@ -24,9 +24,9 @@ struct AgreedChangeTests {
         let installation = try Installation()
         try installation.addAcme(withKey: false)
         let alice = try installation.administration()
-        let seen = try alice.status(of: acme)
+        let seen = try alice.keys.status(of: acme)
         let key = try installation.generate()
-        #expect(failure { _ = try alice.generate(for: acme, replacing: seen) } == .data)
+        #expect(failure { _ = try alice.keys.generate(for: acme, replacing: seen) } == .data)
         #expect(try installation.verification(of: key) == .issued(.valid(acme)))
     }
 
@@ -34,8 +34,8 @@ struct AgreedChangeTests {
         let installation = try Installation()
         try installation.addAcme()
         let alice = try installation.administration()
-        _ = try alice.generate(for: acme, replacing: try alice.status(of: acme))
-        #expect(try alice.revoke(acme, asIn: try alice.status(of: acme)) != nil)
+        _ = try alice.keys.generate(for: acme, replacing: try alice.keys.status(of: acme))
+        #expect(try alice.keys.revoke(acme, asIn: try alice.keys.status(of: acme)) != nil)
     }
 
     @Test func `a change that lost a race is computed again from the stored record`() throws {
@@ -52,7 +52,7 @@ struct AgreedChangeTests {
         }
         #expect(seen == [1, 2])
         #expect(change?.record.version == 3)
-        #expect(try installation.administration().status(of: acme).record.state == .revoked)
+        #expect(try installation.administration().keys.status(of: acme).record.state == .revoked)
     }
 
     @Test func `a change that keeps losing races gives up`() throws {
@@ -67,6 +67,6 @@ struct AgreedChangeTests {
             }
         }
         #expect(refusal == .store)
-        #expect(try installation.administration().status(of: acme).record.state == .active)
+        #expect(try installation.administration().keys.status(of: acme).record.state == .active)
     }
 }

@@ -3,7 +3,7 @@ import Testing
 
 @testable import Administration
 
-/// A store that is lost, or refuses, while gateways are waited for.
+/// A store that is lost, or refuses commands, during the wait for workers.
 struct BarrierLossTests {
     private let installation: SimulatedInstallation
 
@@ -119,7 +119,7 @@ struct BarrierLossTests {
         #expect(installation.isMember(worker))
     }
 
-    /// Loses the store before the workers are read.
+    /// Loses the store before the membership is read.
     private func loseStore(untilMilliseconds end: UInt64?) {
         installation.store.onCommand = { name in
             guard name == "HGETALL", installation.clock.elapsedMilliseconds == 0 else { return }

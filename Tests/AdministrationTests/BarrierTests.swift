@@ -3,7 +3,7 @@ import Testing
 
 @testable import Administration
 
-/// The wait for the gateways, by a simulated clock.
+/// The wait for workers, with a simulated clock.
 struct BarrierTests {
     private let installation: SimulatedInstallation
 
@@ -41,7 +41,7 @@ struct BarrierTests {
         ])
         installation.store.subscriberCount = 1
         guard case .unconfirmed(.membershipUnknown(let reason)) = try installation.revoke() else {
-            Issue.record("it is said to be confirmed")
+            Issue.record("the change is confirmed")
             return
         }
         #expect(reason == "1 worker received the barrier, 0 acknowledged it")
@@ -149,7 +149,7 @@ struct BarrierTests {
         installation.worker(1)
         _ = try installation.revoke()
         let elapsed = installation.clock.elapsedMilliseconds
-        let key = try installation.administration.generate(for: Installation.acme)
+        let key = try installation.administration.keys.generate(for: Installation.acme)
         #expect(installation.expired(key.confirmation) == [])
         #expect(installation.clock.elapsedMilliseconds == elapsed)
     }
@@ -184,7 +184,7 @@ struct BarrierTests {
         let worker = installation.worker(1)
         installation.store.onPublication = { _ in [worker.id.description] }
         _ = try installation.revoke()
-        _ = try installation.administration.generate(for: Installation.acme)
+        _ = try installation.administration.keys.generate(for: Installation.acme)
         #expect(Set(installation.store.publications).count == 2)
     }
 

@@ -4,7 +4,7 @@ import Testing
 
 @testable import Administration
 
-/// Several who change one record at a time.
+/// Several clients that change one record at the same time.
 struct ConcurrentChangeTests {
     private let acme = Installation.acme
 
@@ -24,7 +24,7 @@ struct ConcurrentChangeTests {
         }
         #expect(Set(keys).count == 40)
         #expect(valid.count == 1)
-        #expect(try installation.administration().status(of: acme).record.version == 41)
+        #expect(try installation.administration().keys.status(of: acme).record.version == 41)
         #expect(
             try installation.redis("XLEN", installation.storeKey("audit")) == .integer(41)
         )
@@ -39,7 +39,7 @@ struct ConcurrentChangeTests {
                 group.addTask {
                     let root = try? installation.administration("root")
                     return
-                        (try? root?.addOrganization(
+                        (try? root?.organizations.add(
                             Installation.acme,
                             owner: Principal(owner)!
                         )) ?? false

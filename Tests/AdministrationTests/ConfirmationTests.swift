@@ -4,7 +4,7 @@ import Testing
 
 @testable import Administration
 
-/// Changes that stand-ins for workers confirm, through a real Redis.
+/// Changes that stand-in workers acknowledge, through a real Redis.
 struct ConfirmationTests {
     private let acme = Installation.acme
     private let installation: Installation
@@ -34,27 +34,27 @@ struct ConfirmationTests {
         let workers = try (1...8).map {
             try StandInWorker(installation.redis, $0, lease: 3_600_000)
         }
-        expectConfirmed(try installation.administration().revoke(acme))
-        expectConfirmed(try installation.administration().generate(for: acme).confirmation)
+        expectConfirmed(try installation.administration().keys.revoke(acme))
+        expectConfirmed(try installation.administration().keys.generate(for: acme).confirmation)
         for worker in workers { #expect(try isMember(worker.entry)) }
     }
 
     @Test func `an acknowledgement of the second message is enough`() throws {
         _ = try StandInWorker(installation.redis, 1, lease: 3_600_000, missing: 1)
-        expectConfirmed(try installation.administration().revoke(acme))
+        expectConfirmed(try installation.administration().keys.revoke(acme))
     }
 
     @Test func `a silent worker is waited out and removed`() throws {
         _ = try StandInWorker(installation.redis, 1, lease: 3_600_000)
         let silent = StandInWorker.entry(2, lease: 50)
         try StandInWorker.register(silent, installation.redis)
-        expectConfirmed(try installation.administration().revoke(acme), waitedOut: [silent])
+        expectConfirmed(try installation.administration().keys.revoke(acme), waitedOut: [silent])
         #expect(try !isMember(silent))
     }
 
     @Test func `an unreadable member leaves a change unconfirmed`() throws {
         try installation.redis("HSET", "latchkey:gateways", "who", "knows")
-        let key = try installation.administration().generate(for: acme)
+        let key = try installation.administration().keys.generate(for: acme)
         #expect(
             key.confirmation == .unconfirmed(.unacknowledged(BarrierOutcome(unreadable: ["who"])))
         )
@@ -65,7 +65,7 @@ struct ConfirmationTests {
         try installation.redis("SET", "latchkey:gateways", "text")
         guard
             case .unconfirmed(.membershipUnknown(let reason)) = try installation.administration()
-                .revoke(
+                .keys.revoke(
                     acme
                 )
         else {
@@ -87,7 +87,7 @@ struct ConfirmationTests {
             }
             return true
         }
-        expectConfirmed(try installation.administration().revoke(acme, policy: waiting))
+        expectConfirmed(try installation.administration().keys.revoke(acme, policy: waiting))
         #expect(try isMember(worker.entry))
     }
 
@@ -103,12 +103,12 @@ struct ConfirmationTests {
     }
 
     @Test func `refused uses of earlier keys are reported`() throws {
-        #expect(try installation.administration().status(of: acme).refusedUses == nil)
+        #expect(try installation.administration().keys.status(of: acme).refusedUses == nil)
         let time = UnixTime(milliseconds: 1_790_000_000_000)
         let uses = RefusedUses(count: 14, lastAt: time)
         _ = try installation.redis.connect().execute(
             RefusalCommands.record(uses, of: acme.locator)
         )
-        #expect(try installation.administration().status(of: acme).refusedUses == uses)
+        #expect(try installation.administration().keys.status(of: acme).refusedUses == uses)
     }
 }

@@ -5,7 +5,7 @@ import Testing
 @testable import Administration
 @testable import latchkey
 
-/// What is said of a change that gateways were asked to confirm.
+/// The messages about a change and its confirmation.
 struct ConfirmationTextTests {
     private let time = UnixTime(milliseconds: 1_790_000_000_000)
 

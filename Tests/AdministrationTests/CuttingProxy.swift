@@ -3,8 +3,7 @@ import Keyring
 
 @testable import Administration
 
-/// Stands between the executable and Redis, and cuts a connection at the moment that hurts most:
-/// when a transaction is to be carried out.
+/// A proxy to Redis that cuts the connection at the worst moment: when a transaction is committed.
 final class CuttingProxy: Sendable {
     enum Cut: Sendable {
         /// The transaction never reaches Redis.
@@ -18,7 +17,7 @@ final class CuttingProxy: Sendable {
     let path: String
     private let listener: Int32
 
-    /// Cuts the first transactions, as many as there are cuts; all else passes.
+    /// Cuts the first transactions, one for each cut; everything else passes.
     init(_ redis: RedisServer, _ cuts: [Cut]) throws {
         let path = "\(redis.folder)/proxy.sock"
         let store = redis.socket
@@ -41,7 +40,7 @@ final class CuttingProxy: Sendable {
         shutdown(listener, Int32(SHUT_RDWR))
     }
 
-    /// Passes bytes on until one side closes or the connection is cut.
+    /// Forwards bytes until one side closes or the connection is cut.
     private static func serve(_ client: Int32, _ store: String, _ cuts: inout ArraySlice<Cut>) {
         defer { close(client) }
         guard let server = try? socket(store, { Glibc.connect($0, $1, $2) }) else { return }

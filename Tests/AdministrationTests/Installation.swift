@@ -5,7 +5,7 @@ import RedisClient
 
 @testable import Administration
 
-/// A store of its own, a pepper and a configuration, and whoever works with them.
+/// A Redis, a pepper and a configuration, and the accounts that work with them.
 struct Installation: Sendable {
     static let acme = Organization("acme")!
     static let alice = Principal("alice")!
@@ -24,20 +24,20 @@ struct Installation: Sendable {
             [Directive(name: "latchkey_pepper_file", values: [pepperFile])] + settings
     }
 
-    /// What an account may do, as itself or as somebody else.
+    /// The services for an account, acting as itself or as another principal.
     func administration(
         _ account: String = "alice",
         as principal: String? = nil,
         through proxy: CuttingProxy? = nil
-    ) throws -> KeyAdministration {
+    ) throws -> AdministrationContext {
         let configuration = try configuration(through: proxy)
-        return try KeyAdministration(
+        return try AdministrationContext(
             configuration,
             caller: caller(account, principal, configuration)
         )
     }
 
-    /// What an account may do without the pepper; `nil` where that is there.
+    /// Revocation without the pepper, for an account; `nil` if the pepper exists.
     func pepperless(
         _ account: String = "alice",
         as principal: String? = nil
@@ -68,7 +68,7 @@ struct Installation: Sendable {
         )
     }
 
-    /// The records, without anybody's rights.
+    /// The records, without access control.
     func recordStore() throws -> RecordStore {
         let pepper = try SecretFile.read("\(redis.folder)/pepper")
         let seal = RecordSeal(peppers: try PepperRing(contents: pepper))
@@ -77,37 +77,37 @@ struct Installation: Sendable {
         return RecordStore(connection, clock: SystemClock(), seal: seal)
     }
 
-    /// The name of the store's key with the last uses of acme.
+    /// The Redis key of acme's last uses.
     var used: String { "latchkey:used:{\("\(Self.acme.locator)".prefix(1))}" }
 
-    /// Adds acme for alice, with a key where one is wanted; returns the key.
+    /// Adds acme for alice, with a key or without. Returns the key.
     @discardableResult
     func addAcme(withKey: Bool = true) throws -> String {
-        _ = try administration("root").addOrganization(Self.acme, owner: Self.alice)
+        _ = try administration("root").organizations.add(Self.acme, owner: Self.alice)
         return withKey ? try generate() : ""
     }
 
-    /// A new key of acme.
+    /// Generates a key for acme.
     @discardableResult
     func generate(expiresIn span: UInt64? = nil, grace: UInt64 = 0) throws -> String {
-        try administration().generate(
+        try administration().keys.generate(
             for: Self.acme,
             expiresInMilliseconds: span,
             graceMilliseconds: grace
         ).text.string
     }
 
-    /// What the executable says of a key.
+    /// What the executable decides about a key.
     func verification(of key: String) throws -> KeyVerification {
-        try administration().verify(Array(key.utf8).span)
+        try administration().keys.verify(Array(key.utf8).span)
     }
 
-    /// The name of acme's record in the store, or of another key of the store that belongs to it.
+    /// The Redis key of acme's record, or another one that belongs to it.
     func storeKey(_ kind: String = "record") -> String {
         "latchkey:\(kind):{\(Self.acme.locator)}"
     }
 
-    /// The fields of acme's record as they are stored.
+    /// The stored fields of acme's record.
     func fields() throws -> [String: String] {
         guard case .array(let texts) = try redis("HGETALL", storeKey()) else { return [:] }
         let words = texts.map(\.string)
@@ -119,7 +119,7 @@ struct Installation: Sendable {
     }
 }
 
-/// The kind of failure that something ends with; `nil` where it does not fail.
+/// The kind of error that `body` throws; `nil` if it throws none.
 func failure(_ body: () throws -> Void) -> AdministrationError.Kind? {
     do {
         try body()
@@ -130,14 +130,14 @@ func failure(_ body: () throws -> Void) -> AdministrationError.Kind? {
 }
 
 extension SecretBytes {
-    /// The text, which only tests may hold outside of `SecretBytes`.
+    /// The text, which only tests may copy out of `SecretBytes`.
     var string: String {
         withSpan { span in String(decoding: span.indices.map { span[$0] }, as: UTF8.self) }
     }
 }
 
 extension RedisReply {
-    /// The text of a reply that is one, and nothing for others.
+    /// The reply's text; empty for other replies.
     var string: String {
         switch self {
         case .bulk(let text), .status(let text), .error(let text):

@@ -4,14 +4,14 @@ import Testing
 
 @testable import Administration
 
-/// Keys from their making to their end, in a real Redis.
+/// The life of a key, with a real Redis.
 struct KeyLifeTests {
     private let acme = Installation.acme
 
     @Test func `an organization begins without a key`() throws {
         let installation = try Installation()
         try installation.addAcme(withKey: false)
-        let status = try installation.administration().status(of: acme)
+        let status = try installation.administration().keys.status(of: acme)
         #expect(status.record.state == .none)
         #expect(status.record.key == nil)
     }
@@ -21,8 +21,8 @@ struct KeyLifeTests {
         let key = try installation.addAcme()
         let before = try installation.fields()
         let root = try installation.administration("root")
-        #expect(try !root.addOrganization(acme, owner: Installation.alice))
-        #expect(failure { _ = try root.addOrganization(acme, owner: Principal("bob")!) } == .data)
+        #expect(try !root.organizations.add(acme, owner: Installation.alice))
+        #expect(failure { _ = try root.organizations.add(acme, owner: Principal("bob")!) } == .data)
         #expect(try installation.fields() == before)
         #expect(try installation.verification(of: key) == .issued(.valid(acme)))
     }
@@ -31,7 +31,7 @@ struct KeyLifeTests {
         let installation = try Installation()
         let before = SystemClock.unixTime()
         let key = try installation.addAcme()
-        let record = try installation.administration().status(of: acme).record
+        let record = try installation.administration().keys.status(of: acme).record
         let active = try #require(record.key)
         #expect(try installation.verification(of: key) == .issued(.valid(acme)))
         #expect(active.createdBy == Installation.alice)
@@ -63,7 +63,7 @@ struct KeyLifeTests {
         for key in [old, new] {
             #expect(try installation.verification(of: key) == .issued(.valid(acme)))
         }
-        let record = try installation.administration().status(of: acme).record
+        let record = try installation.administration().keys.status(of: acme).record
         let created = try #require(record.key?.createdAt)
         #expect(record.previous?.until == created.advanced(byMilliseconds: 600_000))
     }
@@ -85,7 +85,7 @@ struct KeyLifeTests {
         let old = try installation.addAcme()
         let new = try installation.generate(grace: 600_000)
         let before = SystemClock.unixTime()
-        let revocation = try installation.administration().revoke(acme)
+        let revocation = try installation.administration().keys.revoke(acme)
         guard case .confirmed(let since, _) = revocation else {
             Issue.record("not confirmed: \(String(describing: revocation))")
             return
@@ -94,7 +94,7 @@ struct KeyLifeTests {
         for key in [old, new] {
             #expect(try installation.verification(of: key) == .issued(.revoked))
         }
-        let record = try installation.administration().status(of: acme).record
+        let record = try installation.administration().keys.status(of: acme).record
         #expect(record.state == .revoked)
         #expect(try installation.fields()["verifier"] == nil)
         #expect(try installation.fields()["previous_verifier"] == nil)
@@ -104,14 +104,14 @@ struct KeyLifeTests {
         let installation = try Installation()
         try installation.addAcme(withKey: false)
         let before = try installation.fields()
-        #expect(try installation.administration().revoke(acme) == nil)
+        #expect(try installation.administration().keys.revoke(acme) == nil)
         #expect(try installation.fields() == before)
     }
 
     @Test func `a key can be generated after a revocation`() throws {
         let installation = try Installation()
         try installation.addAcme()
-        _ = try installation.administration().revoke(acme)
+        _ = try installation.administration().keys.revoke(acme)
         let key = try installation.generate()
         #expect(try installation.verification(of: key) == .issued(.valid(acme)))
         #expect(try installation.fields()["revoked_at"] == nil)
@@ -123,11 +123,11 @@ struct KeyLifeTests {
         let before = try installation.fields()
         for (account, principal) in [("root", nil), ("bob", nil), ("root", "bob")] {
             let other = try installation.administration(account, as: principal)
-            #expect(failure { _ = try other.status(of: acme) } == .notPermitted)
-            #expect(failure { _ = try other.revoke(acme) } == .notPermitted)
+            #expect(failure { _ = try other.keys.status(of: acme) } == .notPermitted)
+            #expect(failure { _ = try other.keys.revoke(acme) } == .notPermitted)
             #expect(
                 failure {
-                    _ = try other.generate(
+                    _ = try other.keys.generate(
                         for: acme,
                         expiresInMilliseconds: nil,
                         graceMilliseconds: 0
@@ -142,8 +142,8 @@ struct KeyLifeTests {
         let installation = try Installation()
         try installation.addAcme(withKey: false)
         let operating = try installation.administration("root", as: "alice")
-        _ = try operating.generate(for: acme, expiresInMilliseconds: nil, graceMilliseconds: 0)
-        _ = try installation.administration().revoke(acme)
+        _ = try operating.keys.generate(for: acme, expiresInMilliseconds: nil, graceMilliseconds: 0)
+        _ = try installation.administration().keys.revoke(acme)
         #expect(
             try audit(installation) == [
                 ["what", "register", "who", "root", "via", "root"],

@@ -17,7 +17,7 @@ struct KeyStreamTests {
         return mint.mint(for: Locator(organization: organization.utf8)).text.string
     }
 
-    /// What is found in a text that comes in pieces of a length.
+    /// The keys found in a text that arrives in pieces of one length.
     private func found(_ text: String, piecesOf length: Int) -> [Found] {
         var stream = KeyStream()
         var found: [Found] = []

@@ -4,7 +4,7 @@ import Testing
 
 @testable import Administration
 
-/// What a status asks the gateways before it tells.
+/// The flush of last uses before a status.
 struct LastUseCollectorTests {
     private let acme = Installation.acme
     private let installation: SimulatedInstallation
@@ -13,14 +13,14 @@ struct LastUseCollectorTests {
         installation = try SimulatedInstallation()
     }
 
-    /// The calls to the store that a status makes.
+    /// The commands that a status sends to the store.
     private func calls(_ body: () throws -> Void) rethrows -> [[String]] {
         let before = installation.store.calls.count
         try body()
         return Array(installation.store.calls.dropFirst(before))
     }
 
-    private func status() throws { _ = try installation.administration.status(of: acme) }
+    private func status() throws { _ = try installation.administration.keys.status(of: acme) }
 
     private let reading = ["HMGET", "ZSCORE", "ZSCORE", "ZSCORE"]
 
@@ -63,12 +63,12 @@ struct LastUseCollectorTests {
 
     @Test func `a caller that may not see the status causes no flush`() {
         let other = installation.administration.acting(as: Principal("bob")!)
-        #expect(failure { _ = try other.status(of: acme) } == .notPermitted)
+        #expect(failure { _ = try other.keys.status(of: acme) } == .notPermitted)
         #expect(installation.store.publications.isEmpty)
     }
 
     @Test func `a status without collection causes no flush`() throws {
-        _ = try installation.administration.status(of: acme, for: .revoke, collectsUses: false)
+        _ = try installation.administration.keys.status(of: acme, for: .revoke, collectsUses: false)
         #expect(installation.store.publications.isEmpty)
     }
 }

@@ -12,7 +12,7 @@ struct LastUseTests {
         if let score {
             try installation.redis("ZADD", installation.used, "\(score)", "\(acme.locator)")
         }
-        return try installation.administration().status(of: acme).lastUse
+        return try installation.administration().keys.status(of: acme).lastUse
     }
 
     @Test func `a use of the active key is shown`() throws {
@@ -48,11 +48,11 @@ struct LastUseTests {
         let installation = try Installation(settings: settings)
         try installation.addAcme()
         let deadline = SystemClock.monotonicTime().advanced(byMilliseconds: 5000)
-        while try installation.administration().status(of: acme).rotationDueSince == nil {
+        while try installation.administration().keys.status(of: acme).rotationDueSince == nil {
             try #require(SystemClock.monotonicTime() < deadline)
         }
-        _ = try installation.administration().revoke(acme)
-        #expect(try installation.administration().status(of: acme).rotationDueSince == nil)
+        _ = try installation.administration().keys.revoke(acme)
+        #expect(try installation.administration().keys.status(of: acme).rotationDueSince == nil)
     }
 
     @Test func `the previous key is shown only while it is valid`() throws {
@@ -60,10 +60,10 @@ struct LastUseTests {
         try installation.addAcme()
         try installation.generate(grace: 1)
         let deadline = SystemClock.monotonicTime().advanced(byMilliseconds: 5000)
-        while try installation.administration().status(of: acme).previousUntil != nil {
+        while try installation.administration().keys.status(of: acme).previousUntil != nil {
             try #require(SystemClock.monotonicTime() < deadline)
         }
         try installation.generate(grace: 600_000)
-        #expect(try installation.administration().status(of: acme).previousUntil != nil)
+        #expect(try installation.administration().keys.status(of: acme).previousUntil != nil)
     }
 }

@@ -3,7 +3,7 @@ import Testing
 
 @testable import Administration
 
-/// Transactions of which it is not known at first whether they were carried out.
+/// Transactions that may or may not have been carried out.
 struct LostTransactionTests {
     private let acme = Installation.acme
 
@@ -11,7 +11,8 @@ struct LostTransactionTests {
         let installation = try Installation()
         let old = try installation.addAcme()
         let proxy = try CuttingProxy(installation.redis, [.before])
-        let new = try installation.administration(through: proxy).generate(for: acme).text.string
+        let new = try installation.administration(through: proxy).keys.generate(for: acme).text
+            .string
         #expect(try installation.verification(of: old) == .issued(.revoked))
         #expect(try installation.verification(of: new) == .issued(.valid(acme)))
         #expect(try installation.fields()["version"] == "3")
@@ -22,7 +23,7 @@ struct LostTransactionTests {
         let key = try installation.addAcme()
         let proxy = try CuttingProxy(installation.redis, [.before, .before])
         let alice = try installation.administration(through: proxy)
-        #expect(failure { _ = try alice.revoke(acme) } == .unconfirmed)
+        #expect(failure { _ = try alice.keys.revoke(acme) } == .unconfirmed)
         #expect(try installation.verification(of: key) == .issued(.valid(acme)))
     }
 
@@ -41,9 +42,9 @@ struct LostTransactionTests {
         let installation = try Installation()
         let key = try installation.addAcme()
         let alice = try installation.administration()
-        let seen = try alice.status(of: acme)
+        let seen = try alice.keys.status(of: acme)
         try installation.redis("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
-        #expect(try alice.revoke(acme, asIn: seen) != nil)
+        #expect(try alice.keys.revoke(acme, asIn: seen) != nil)
         #expect(try installation.verification(of: key) == .issued(.revoked))
     }
 }

@@ -3,7 +3,7 @@ import Testing
 
 @testable import Administration
 
-/// Organizations from their beginning to their end, in a real Redis.
+/// The life of an organization, with a real Redis.
 struct OrganizationTests {
     private let acme = Installation.acme
     private let bob = Principal("bob")!
@@ -12,9 +12,9 @@ struct OrganizationTests {
         let installation = try Installation()
         let root = try installation.administration("root")
         for name in ["umbrella", "acme", "initech"] {
-            _ = try root.addOrganization(Organization(name)!, owner: Installation.alice)
+            _ = try root.organizations.add(Organization(name)!, owner: Installation.alice)
         }
-        let (entries, faults) = try root.organizations()
+        let (entries, faults) = try root.organizations.list()
         #expect(entries.map(\.organization.name) == ["acme", "initech", "umbrella"])
         #expect(Set(entries.map(\.owner)) == [Installation.alice])
         #expect(faults == [])
@@ -24,7 +24,7 @@ struct OrganizationTests {
         let installation = try Installation()
         try installation.addAcme()
         try installation.redis("HSET", installation.storeKey(), "owner", "bob")
-        let (entries, faults) = try installation.administration("root").organizations()
+        let (entries, faults) = try installation.administration("root").organizations.list()
         #expect(entries == [])
         #expect(faults.count == 1 && faults[0].contains("\(acme.locator)"))
     }
@@ -33,11 +33,13 @@ struct OrganizationTests {
         let installation = try Installation()
         let key = try installation.addAcme()
         let root = try installation.administration("root")
-        #expect(try root.transferOrganization(acme, to: bob))
-        #expect(try !root.transferOrganization(acme, to: bob))
+        #expect(try root.organizations.transfer(acme, to: bob))
+        #expect(try !root.organizations.transfer(acme, to: bob))
         #expect(try installation.verification(of: key) == .issued(.valid(acme)))
-        #expect(failure { _ = try installation.administration().status(of: acme) } == .notPermitted)
-        #expect(try installation.administration("bob").status(of: acme).record.owner == bob)
+        #expect(
+            failure { _ = try installation.administration().keys.status(of: acme) } == .notPermitted
+        )
+        #expect(try installation.administration("bob").keys.status(of: acme).record.owner == bob)
     }
 
     @Test func `a removed organization has no key, no owner and its version`() throws {
@@ -45,7 +47,7 @@ struct OrganizationTests {
         let key = try installation.addAcme()
         let root = try installation.administration("root")
         let before = try #require(try installation.fields()["version"].flatMap { UInt64($0) })
-        guard case .confirmed = try root.removeOrganization(acme) else {
+        guard case .confirmed = try root.organizations.remove(acme) else {
             Issue.record("not confirmed")
             return
         }
@@ -53,9 +55,11 @@ struct OrganizationTests {
         let fields = try installation.fields()
         #expect(fields["state"] == "removed" && fields["verifier"] == nil)
         #expect(fields["version"] == "\(before + 1)")
-        #expect(failure { _ = try installation.administration().status(of: acme) } == .notPermitted)
-        #expect(failure { _ = try root.transferOrganization(acme, to: bob) } == .data)
-        #expect(try root.organizations().entries == [])
+        #expect(
+            failure { _ = try installation.administration().keys.status(of: acme) } == .notPermitted
+        )
+        #expect(failure { _ = try root.organizations.transfer(acme, to: bob) } == .data)
+        #expect(try root.organizations.list().entries == [])
     }
 
     @Test func `a removed organization can be added again, for any owner, without its key`() throws
@@ -63,25 +67,25 @@ struct OrganizationTests {
         let installation = try Installation()
         let key = try installation.addAcme()
         let root = try installation.administration("root")
-        _ = try root.removeOrganization(acme)
-        #expect(try root.addOrganization(acme, owner: bob))
+        _ = try root.organizations.remove(acme)
+        #expect(try root.organizations.add(acme, owner: bob))
         #expect(try installation.verification(of: key) == .issued(.revoked))
         #expect(try installation.fields()["version"] == "4")
-        #expect(try installation.administration("bob").status(of: acme).record.state == .none)
+        #expect(try installation.administration("bob").keys.status(of: acme).record.state == .none)
     }
 
     @Test func `removing again publishes another barrier`() throws {
         let installation = try Installation()
         try installation.addAcme()
         let root = try installation.administration("root")
-        _ = try root.removeOrganization(acme)
+        _ = try root.organizations.remove(acme)
         let before = try installation.fields()
-        guard case .confirmed = try root.removeOrganization(acme) else {
+        guard case .confirmed = try root.organizations.remove(acme) else {
             Issue.record("not confirmed")
             return
         }
         #expect(try installation.fields() == before)
-        #expect(failure { _ = try root.removeOrganization(Organization("none")!) } == .data)
+        #expect(failure { _ = try root.organizations.remove(Organization("none")!) } == .data)
     }
 
     @Test(arguments: [
@@ -96,12 +100,12 @@ struct OrganizationTests {
         let key = try installation.addAcme()
         try installation.redis("HSET", installation.storeKey(), field, value)
         let root = try installation.administration("root")
-        guard case .confirmed = try root.removeOrganization(acme) else {
+        guard case .confirmed = try root.organizations.remove(acme) else {
             Issue.record("not confirmed")
             return
         }
-        #expect(try root.addOrganization(acme, owner: Installation.alice))
-        #expect(try installation.administration().status(of: acme).record.state == .none)
+        #expect(try root.organizations.add(acme, owner: Installation.alice))
+        #expect(try installation.administration().keys.status(of: acme).record.state == .none)
         #expect(try installation.verification(of: key) == .issued(.revoked))
         _ = try installation.generate()
     }
@@ -112,9 +116,11 @@ struct OrganizationTests {
         let before = try installation.fields()
         for account in ["alice", "bob"] {
             let other = try installation.administration(account)
-            #expect(failure { _ = try other.organizations() } == .notPermitted)
-            #expect(failure { _ = try other.transferOrganization(acme, to: bob) } == .notPermitted)
-            #expect(failure { _ = try other.removeOrganization(acme) } == .notPermitted)
+            #expect(failure { _ = try other.organizations.list() } == .notPermitted)
+            #expect(
+                failure { _ = try other.organizations.transfer(acme, to: bob) } == .notPermitted
+            )
+            #expect(failure { _ = try other.organizations.remove(acme) } == .notPermitted)
         }
         #expect(try installation.fields() == before)
     }
@@ -122,14 +128,20 @@ struct OrganizationTests {
     @Test func `the audit names who did what through which account, and what was refused`() throws {
         let installation = try Installation()
         try installation.addAcme()
-        #expect(failure { _ = try installation.administration("bob").status(of: acme) } != nil)
+        #expect(failure { _ = try installation.administration("bob").keys.status(of: acme) } != nil)
         #expect(
-            failure { _ = try installation.administration("bob", as: "alice").revoke(acme) } != nil
+            failure { _ = try installation.administration("bob", as: "alice").keys.revoke(acme) }
+                != nil
         )
-        #expect(failure { _ = try installation.administration("root").generate(for: acme) } != nil)
+        #expect(
+            failure { _ = try installation.administration("root").keys.generate(for: acme) } != nil
+        )
         let root = try installation.administration("root")
-        _ = try root.transferOrganization(acme, to: bob)
-        let lines = try installation.administration("bob").auditLines(of: acme, since: .epoch)
+        _ = try root.organizations.transfer(acme, to: bob)
+        let lines = try installation.administration("bob").organizations.audit(
+            of: acme,
+            since: .epoch
+        )
         func told(refused: Bool) -> [String] {
             lines.filter { $0.isRefused == refused }.map {
                 "\($0.action) \($0.principal) \($0.account)"
@@ -150,19 +162,25 @@ struct OrganizationTests {
         let installation = try Installation()
         try installation.addAcme()
         let root = try installation.administration("root")
-        #expect(failure { _ = try root.auditLines(of: acme, since: .epoch) } == .notPermitted)
-        _ = try root.removeOrganization(acme)
-        #expect(try root.auditLines(of: acme, since: .epoch).contains { $0.action == "remove" })
+        #expect(
+            failure { _ = try root.organizations.audit(of: acme, since: .epoch) } == .notPermitted
+        )
+        _ = try root.organizations.remove(acme)
+        #expect(
+            try root.organizations.audit(of: acme, since: .epoch).contains { $0.action == "remove" }
+        )
         let alice = try installation.administration()
-        #expect(failure { _ = try alice.auditLines(of: acme, since: .epoch) } == .notPermitted)
+        #expect(
+            failure { _ = try alice.organizations.audit(of: acme, since: .epoch) } == .notPermitted
+        )
     }
 
     @Test func `refusals do not crowd changes out of the audit`() throws {
         let installation = try Installation()
         try installation.addAcme()
         let stranger = try installation.administration("bob")
-        for _ in 0..<1500 { _ = try? stranger.status(of: acme) }
-        let lines = try installation.administration().auditLines(of: acme, since: .epoch)
+        for _ in 0..<1500 { _ = try? stranger.keys.status(of: acme) }
+        let lines = try installation.administration().organizations.audit(of: acme, since: .epoch)
         #expect(lines.filter { !$0.isRefused }.map(\.action) == ["register", "generate"])
         #expect(lines.filter(\.isRefused).count < 1200)
     }
@@ -174,7 +192,7 @@ struct OrganizationTests {
         func message(_ account: String) throws -> String {
             let administration = try installation.administration(account)
             do throws(AdministrationError) {
-                _ = try administration.status(of: slip)
+                _ = try administration.keys.status(of: slip)
                 return ""
             } catch {
                 return error.message
@@ -194,14 +212,14 @@ struct OrganizationTests {
         func message() throws -> String {
             let alice = try installation.administration()
             do throws(AdministrationError) {
-                _ = try alice.status(of: other)
+                _ = try alice.keys.status(of: other)
                 return ""
             } catch {
                 return error.message
             }
         }
         let absent = try message()
-        _ = try installation.administration("root").addOrganization(other, owner: bob)
+        _ = try installation.administration("root").organizations.add(other, owner: bob)
         #expect(try message() == absent)
     }
 }

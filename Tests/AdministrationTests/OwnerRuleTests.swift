@@ -7,7 +7,7 @@ import Testing
     static let organization = Organization("acme")!
     static let alice = Principal("alice")!
 
-    /// Whoever may come: an account, and whom it names with `--as`. root and ops are operators.
+    /// Every caller: an account, and the principal it names with `--as`. root and ops are operators.
     enum Who: String, CaseIterable {
         case owner = "alice"
         case member = "bob"

@@ -4,7 +4,7 @@ import Testing
 
 @testable import Administration
 
-/// Keys are ended, too, when the pepper is lost.
+/// Revocation without the pepper.
 struct PepperlessRevocationTests {
     private let acme = Installation.acme
 
@@ -37,7 +37,7 @@ struct PepperlessRevocationTests {
         #expect(fields["verifier"] == nil && fields["mac"] == nil)
         find(installation)
         #expect(try installation.verification(of: key) == .issued(.revoked))
-        // What cannot be proven is not believed, until an operator begins anew.
+        // A record that cannot be proven is not believed until an operator adds the organization again.
         #expect(failure { _ = try installation.generate() } == .data)
     }
 

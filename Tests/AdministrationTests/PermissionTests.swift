@@ -16,7 +16,7 @@ struct PermissionTests {
         let alice = Principal("alice")!
         let caller = Caller(account: alice, as: nil, operators: [])
         let error = #expect(throws: AdministrationError.self) {
-            try KeyAdministration(configuration, caller: caller)
+            try AdministrationContext(configuration, caller: caller)
         }
         return try #require(error)
     }

@@ -4,7 +4,7 @@ import Testing
 
 @testable import Administration
 
-/// What is stored after all gateways have confirmed.
+/// The record that is read back after all workers have acknowledged.
 struct ReadBackTests {
     private let installation: SimulatedInstallation
     private let acme = Installation.acme
@@ -13,7 +13,7 @@ struct ReadBackTests {
         installation = try SimulatedInstallation()
     }
 
-    /// Does something with the store after a change, before it is read back.
+    /// Runs `body` after a change, before the record is read back.
     private func afterChange(_ action: @escaping () -> Void) {
         let worker = installation.worker(1)
         installation.store.onPublication = { _ in
@@ -32,21 +32,21 @@ struct ReadBackTests {
     @Test func `a replaced key that is back is reported, and the new one handed over`() throws {
         let before = installation.store.hashes[installation.record]
         afterChange { installation.store.hashes[installation.record] = before }
-        let key = try installation.administration.generate(for: acme)
+        let key = try installation.administration.keys.generate(for: acme)
         #expect(key.confirmation == .unconfirmed(.undone))
         #expect(key.text.count > 46)
     }
 
     @Test func `an older key that is back is reported`() throws {
         let before = installation.store.hashes[installation.record]
-        _ = try installation.administration.generate(for: acme)
+        _ = try installation.administration.keys.generate(for: acme)
         afterChange { installation.store.hashes[installation.record] = before }
         #expect(try installation.revoke() == .unconfirmed(.undone))
     }
 
     @Test func `a record that is gone is reported, whatever the change was`() throws {
         afterChange { installation.store.hashes[installation.record] = nil }
-        let key = try installation.administration.generate(for: acme)
+        let key = try installation.administration.keys.generate(for: acme)
         #expect(key.confirmation == .unconfirmed(.undone))
         let other = try SimulatedInstallation()
         let worker = other.worker(1)
@@ -58,15 +58,18 @@ struct ReadBackTests {
     }
 
     @Test func `a later change by others is no failure`() throws {
-        afterChange { _ = try? installation.administration.generate(for: acme, policy: .none) }
+        afterChange { _ = try? installation.administration.keys.generate(for: acme, policy: .none) }
         #expect(installation.expired(try installation.revoke()) == [])
         afterChange { _ = try? installation.revoke(.none) }
-        let key = try installation.administration.generate(for: acme)
+        let key = try installation.administration.keys.generate(for: acme)
         #expect(installation.expired(key.confirmation) == [])
     }
 
     @Test func `a previous key in its grace period is no failure`() throws {
-        let key = try installation.administration.generate(for: acme, graceMilliseconds: 600_000)
+        let key = try installation.administration.keys.generate(
+            for: acme,
+            graceMilliseconds: 600_000
+        )
         #expect(installation.expired(key.confirmation) == [])
     }
 
@@ -80,9 +83,9 @@ struct ReadBackTests {
 
     @Test func `a key is handed over although a worker did not acknowledge`() throws {
         installation.worker(1, lease: 3_600_000)
-        let key = try installation.administration.generate(for: acme)
+        let key = try installation.administration.keys.generate(for: acme)
         #expect(installation.unacknowledged(key.confirmation)?.unacknowledged.count == 1)
-        let verification = try key.text.withSpan { try installation.administration.verify($0) }
+        let verification = try key.text.withSpan { try installation.administration.keys.verify($0) }
         #expect(verification == .issued(.valid(acme)))
     }
 }

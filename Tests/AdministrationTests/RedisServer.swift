@@ -4,7 +4,7 @@ import TestSupport
 
 @testable import Administration
 
-/// A real Redis of a test's own, in a temporary folder that also holds the test's other files.
+/// A real Redis for one test, in a temporary folder that also holds the test's other files.
 final class RedisServer: Sendable {
     struct NotStarted: Error {}
 
@@ -13,7 +13,7 @@ final class RedisServer: Sendable {
 
     var folder: String { temporary.path }
 
-    /// Where it listens.
+    /// The socket that it listens on.
     var socket: String { "\(folder)/redis.sock" }
 
     init() throws {
@@ -42,7 +42,7 @@ final class RedisServer: Sendable {
         StoreConnection(.standalone(try StoreURL("unix:\(socket)")), credentials: nil)
     }
 
-    /// Stops the process, so that it answers nothing until it goes on.
+    /// Stops the process until ``thaw()``, so that it does not reply.
     func freeze() { kill(process, SIGSTOP) }
 
     func thaw() { kill(process, SIGCONT) }

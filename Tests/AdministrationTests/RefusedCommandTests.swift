@@ -3,7 +3,7 @@ import Testing
 
 @testable import Administration
 
-/// A Redis that does not let the executable do what it must.
+/// A Redis that refuses commands which the executable needs.
 struct RefusedCommandTests {
     private let acme = Installation.acme
 
@@ -59,7 +59,7 @@ struct RefusedCommandTests {
         try installation.addAcme()
         let silent = StandInWorker.entry(1, lease: 50)
         try StandInWorker.register(silent, installation.redis)
-        guard case .confirmed(_, let outcome) = try installation.administration().revoke(acme)
+        guard case .confirmed(_, let outcome) = try installation.administration().keys.revoke(acme)
         else {
             Issue.record("not confirmed")
             return
@@ -67,7 +67,7 @@ struct RefusedCommandTests {
         #expect(outcome == BarrierOutcome(expired: [silent]))
         let membership = try Membership(through: installation.redis.connect())
         #expect(membership.members.isEmpty)
-        #expect(try installation.administration().status(of: acme).lastUse == .never)
+        #expect(try installation.administration().keys.status(of: acme).lastUse == .never)
     }
 
     @Test func `without permission to read the record is unknown`() throws {
@@ -75,7 +75,7 @@ struct RefusedCommandTests {
         let key = try installation.addAcme()
         try installation.redis("ACL", "SETUSER", "default", "-hmget")
         let alice = try installation.administration()
-        #expect(failure { _ = try alice.status(of: acme) } == .notPermitted)
+        #expect(failure { _ = try alice.keys.status(of: acme) } == .notPermitted)
         #expect(failure { _ = try installation.verification(of: key) } == .notPermitted)
     }
 

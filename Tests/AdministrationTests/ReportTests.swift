@@ -6,7 +6,7 @@ import Testing
 @testable import Administration
 @testable import latchkey
 
-/// What is shown of gateways and of refused uses.
+/// The reports about workers and refused uses.
 struct ReportTests {
     private let now = UnixTime(milliseconds: 1_790_000_000_000)
 

@@ -3,13 +3,13 @@ import RedisClient
 
 @testable import Administration
 
-/// A clock that goes on only when somebody waits by it.
+/// A clock that advances only while it is waited on.
 final class SimulatedClock: BlockingClock {
     private static let unixOrigin: Int64 = 1_790_000_000_000
 
     private(set) var elapsedMilliseconds: UInt64 = 0
 
-    /// What happens at moments, in milliseconds; each once.
+    /// Actions at moments in milliseconds, each run once.
     private var events: [(at: UInt64, action: () -> Void)] = []
 
     var monotonic: MonotonicTime {

@@ -4,21 +4,21 @@ import RedisClient
 
 @testable import Administration
 
-/// acme of alice with a key, in a simulated store, and workers that have entries there.
+/// A simulated store with alice's organization acme, its key, and nginx workers.
 struct SimulatedInstallation {
     static let members = "latchkey:gateways"
 
     let clock: SimulatedClock
     let store: SimulatedStore
-    let administration: KeyAdministration
+    let administration: AdministrationContext
 
     init(_ directives: [Directive] = []) throws {
         let clock = SimulatedClock()
         let store = SimulatedStore(clock)
         let peppers = try PepperRing(contents: PepperRing.makeContents())
         var number: UInt64 = 0
-        func who(_ account: String) throws -> KeyAdministration {
-            KeyAdministration(
+        func who(_ account: String) throws -> AdministrationContext {
+            AdministrationContext(
                 try Configuration(directives),
                 caller: Caller(account: Principal(account)!, as: nil, operators: ["root"]),
                 peppers: peppers,
@@ -31,13 +31,13 @@ struct SimulatedInstallation {
             )
         }
         let root = try who("root")
-        _ = try root.addOrganization(Installation.acme, owner: Installation.alice)
+        _ = try root.organizations.add(Installation.acme, owner: Installation.alice)
         (self.clock, self.store, administration) = (clock, store, try who("alice"))
-        _ = try administration.generate(for: Installation.acme)
+        _ = try administration.keys.generate(for: Installation.acme)
         store.publications = []
     }
 
-    /// A worker that has an entry.
+    /// Adds a worker to the membership.
     @discardableResult
     func worker(
         _ number: UInt64,
@@ -62,27 +62,27 @@ struct SimulatedInstallation {
         return entry
     }
 
-    /// Whether a worker has an entry.
+    /// Whether a worker is a member.
     func isMember(_ worker: Member) -> Bool {
         store.hashes[Self.members]?[worker.id.description] != nil
     }
 
-    /// The name of the store's key with acme's record.
+    /// The Redis key of acme's record.
     var record: String { "latchkey:record:{\(Installation.acme.locator)}" }
 
-    /// The first whole millisecond from which on a change that is confirmed now is said to hold.
+    /// The first whole millisecond from which a change that is confirmed now is said to hold.
     var heldSince: UnixTime { clock.unix.advanced(byMilliseconds: 1) }
 
     func revoke(_ policy: ConfirmationPolicy = .untilConfirmed) throws -> ConfirmationResult? {
-        try administration.revoke(Installation.acme, policy: policy)
+        try administration.keys.revoke(Installation.acme, policy: policy)
     }
 
-    /// Who was waited out, where a change was confirmed; `nil` where it was not.
+    /// The workers that a confirmed change waited out; `nil` for an unconfirmed one.
     func expired(_ confirmation: ConfirmationResult?) -> [Member]? {
         if case .confirmed(_, let outcome) = confirmation { outcome.expired } else { nil }
     }
 
-    /// What is in doubt, where a change was not confirmed because of gateways.
+    /// The outcome of a change that workers left unconfirmed; `nil` for any other.
     func unacknowledged(_ confirmation: ConfirmationResult?) -> BarrierOutcome? {
         if case .unconfirmed(.unacknowledged(let outcome)) = confirmation { outcome } else { nil }
     }

@@ -2,32 +2,32 @@ import RedisClient
 
 @testable import Administration
 
-/// As much of Redis as a change needs, without a server and without time that passes by itself.
+/// The part of Redis that a change needs, without a server and on simulated time.
 final class SimulatedStore: StoreChannel {
     /// Names of the commands of each call, in order.
     private(set) var calls: [[String]] = []
 
-    /// Number of connections that were given up.
+    /// Number of connections that were closed.
     private(set) var renewals = 0
 
-    /// How many listen, where it is not those who confirm.
+    /// Number of subscribers; `nil` for as many as acknowledge.
     var subscriberCount: Int?
 
-    /// Nonces that were published.
+    /// The published barrier IDs.
     var publications: [String] = []
 
     var hashes: [String: [String: String]] = [:]
 
-    /// Whether nobody can reach it.
+    /// Whether the store cannot be reached.
     var isDown = false
 
     /// Commands that are refused.
     var refused: Set<String> = []
 
-    /// Is told of each barrierID and returns who confirms it, and what happens besides.
+    /// Called with the number of each publication; returns the IDs of the workers that acknowledge it.
     var onPublication: (Int) -> [String] = { _ in [] }
 
-    /// Is told of each command before it is carried out.
+    /// Called with each command before it is carried out.
     var onCommand: (String) -> Void = { _ in }
 
     private let clock: SimulatedClock
@@ -70,7 +70,7 @@ final class SimulatedStore: StoreChannel {
         renewals += 1
     }
 
-    /// Writes a field as somebody else would.
+    /// Writes a field as another client would.
     func write(_ key: String, _ field: String, _ value: String) {
         hashes[key, default: [:]][field] = value
         versions[key, default: 0] += 1

@@ -4,9 +4,9 @@ import RedisClient
 
 @testable import Administration
 
-/// Stands in for a gateway's worker: listens for the word and confirms it.
+/// A stand-in for an nginx worker: subscribes to barriers and acknowledges them.
 ///
-/// It listens from the end of its making on, until Redis ends; it does not keep Redis from that.
+/// It listens until Redis ends, and does not keep Redis from ending.
 final class StandInWorker: Sendable {
     struct NotListening: Error {}
 
@@ -14,7 +14,7 @@ final class StandInWorker: Sendable {
 
     /// - Parameters:
     ///   - lease: In milliseconds.
-    ///   - misses: How many words it does not hear at first.
+    ///   - misses: Number of barriers that it misses at first.
     init(_ redis: RedisServer, _ number: UInt64, lease: UInt64 = 1000, missing misses: Int = 0)
         throws
     {
@@ -45,13 +45,13 @@ final class StandInWorker: Sendable {
         }
     }
 
-    /// A transport that one thread alone uses, after another has made it.
+    /// A socket that only one thread uses, after another has opened it.
     private final class Listening: @unchecked Sendable {
         let transport: RedisSocket
         init(_ transport: RedisSocket) { self.transport = transport }
     }
 
-    /// What a worker says of itself.
+    /// A worker's membership.
     static func entry(_ number: UInt64, lease: UInt64 = 1000, isTracking: Bool = true)
         -> Member
     {
@@ -72,7 +72,7 @@ final class StandInWorker: Sendable {
         _ = try redis.connect().execute([MembershipCommands.join(entry)])
     }
 
-    /// What comes next; nothing where the connection is closed.
+    /// The bytes that arrive next; none once the connection is closed.
     private static func receive(_ transport: RedisSocket) throws -> [UInt8] {
         let never = MonotonicTime.never
         return try withUnsafeTemporaryAllocation(byteCount: 4096, alignment: 1) { buffer in

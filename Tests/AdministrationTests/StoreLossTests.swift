@@ -5,7 +5,7 @@ import Testing
 
 @testable import Administration
 
-/// Stores that are not there, do not answer, or answer something else.
+/// Stores that are absent, do not reply, or reply unexpectedly.
 struct StoreLossTests {
     private let ping = [RedisCommand("PING")]
 
@@ -88,7 +88,7 @@ struct StoreLossTests {
         let key = try installation.addAcme()
         let proxy = try CuttingProxy(installation.redis, [.after])
         let alice = try installation.administration(through: proxy)
-        #expect(try alice.revoke(Installation.acme) != nil)
+        #expect(try alice.keys.revoke(Installation.acme) != nil)
         #expect(try installation.verification(of: key) == .issued(.revoked))
     }
 
@@ -96,7 +96,7 @@ struct StoreLossTests {
         -> String
     {
         let proxy = try CuttingProxy(installation.redis, cuts)
-        return try installation.administration(through: proxy).generate(
+        return try installation.administration(through: proxy).keys.generate(
             for: Installation.acme,
             expiresInMilliseconds: nil,
             graceMilliseconds: 0

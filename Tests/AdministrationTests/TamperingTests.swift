@@ -3,7 +3,7 @@ import Testing
 
 @testable import Administration
 
-/// Records that were written around the executable.
+/// Records that were written without the executable.
 struct TamperingTests {
     private let acme = Installation.acme
 
@@ -37,7 +37,7 @@ struct TamperingTests {
         try installation.addAcme()
         let umbrella = Organization("umbrella")!
         let root = try installation.administration("root")
-        _ = try root.addOrganization(umbrella, owner: Installation.alice)
+        _ = try root.organizations.add(umbrella, owner: Installation.alice)
         try installation.redis(
             "COPY",
             "latchkey:record:{\(umbrella.locator)}",
@@ -60,8 +60,8 @@ struct TamperingTests {
         try installation.addAcme()
         try installation.redis("HSET", installation.storeKey(), "owner", "bob")
         let bob = try installation.administration("bob")
-        #expect(failure { _ = try bob.status(of: acme) } == .data)
-        #expect(failure { _ = try bob.revoke(acme) } == .data)
+        #expect(failure { _ = try bob.keys.status(of: acme) } == .data)
+        #expect(failure { _ = try bob.keys.revoke(acme) } == .data)
     }
 
     @Test func `unknown fields do no harm`() throws {
@@ -76,11 +76,11 @@ struct TamperingTests {
         let before = try installation.redis("DUMP", installation.storeKey())
         let alice = try installation.administration()
         let root = try installation.administration("root")
-        #expect(failure { _ = try alice.status(of: acme) } == .data)
-        #expect(failure { _ = try alice.revoke(acme) } == .data)
+        #expect(failure { _ = try alice.keys.status(of: acme) } == .data)
+        #expect(failure { _ = try alice.keys.revoke(acme) } == .data)
         #expect(failure { _ = try installation.generate() } == .data)
         #expect(
-            failure { _ = try root.addOrganization(acme, owner: Installation.alice) } == .data
+            failure { _ = try root.organizations.add(acme, owner: Installation.alice) } == .data
         )
         #expect(try installation.redis("DUMP", installation.storeKey()) == before)
     }

@@ -4,7 +4,7 @@ import Testing
 
 @testable import Administration
 
-/// A change that its audit does not have is made, and told as such.
+/// A change without its audit entry is made, and reported as such.
 struct UnauditedChangeTests {
     private let acme = Installation.acme
     private let installation: Installation
@@ -23,20 +23,20 @@ struct UnauditedChangeTests {
 
     @Test func `an unaudited key is handed over, and revoked`() throws {
         let alice = try installation.administration()
-        let generated = try alice.generate(for: acme)
+        let generated = try alice.keys.generate(for: acme)
         #expect(isNotAudited(generated.confirmation))
         guard case .issued(.valid) = try installation.verification(of: generated.text.string)
         else {
             Issue.record("the key is not valid")
             return
         }
-        #expect(isNotAudited(try alice.revoke(acme)))
+        #expect(isNotAudited(try alice.keys.revoke(acme)))
         let standing = try installation.verification(of: generated.text.string)
         #expect(standing == .issued(.revoked))
     }
 
     @Test func `without a wait, the missing audit entry is reported all the same`() throws {
-        #expect(isNotAudited(try installation.administration().revoke(acme, policy: .none)))
+        #expect(isNotAudited(try installation.administration().keys.revoke(acme, policy: .none)))
     }
 
     @Test func `without the pepper, the missing audit entry is reported too`() throws {
@@ -49,13 +49,13 @@ struct UnauditedChangeTests {
         let root = try installation.administration("root")
         let bob = Principal("bob")!
         let error = #expect(throws: AdministrationError.self) {
-            try root.transferOrganization(acme, to: bob)
+            try root.organizations.transfer(acme, to: bob)
         }
         #expect(error?.kind == .unconfirmed)
         #expect(error?.message.contains("the change is not in its audit: WRONGTYPE") == true)
         #expect(try installation.fields()["owner"] == "bob")
-        #expect(isNotAudited(try root.removeOrganization(acme)))
-        #expect(failure { _ = try root.addOrganization(acme, owner: bob) } == .unconfirmed)
+        #expect(isNotAudited(try root.organizations.remove(acme)))
+        #expect(failure { _ = try root.organizations.add(acme, owner: bob) } == .unconfirmed)
         #expect(try installation.fields()["state"] == "none")
     }
 
@@ -65,8 +65,8 @@ struct UnauditedChangeTests {
         let lines = [acme, umbrella].map {
             OrganizationLine(number: 1, organization: $0, principal: Installation.alice)
         }
-        _ = try root.removeOrganization(acme)
-        let summary = try root.addOrganizations(lines) { _ in true }
+        _ = try root.organizations.remove(acme)
+        let summary = try root.bulk.addOrganizations(lines) { _ in true }
         #expect(summary.changed == 2)
         #expect(summary.refusals.map(\.line.organization) == [acme])
         #expect(summary.refusals.first?.error.kind == .unconfirmed)
@@ -75,10 +75,10 @@ struct UnauditedChangeTests {
     @Test func `last uses that cannot be imported are reported`() throws {
         try installation.redis("ZADD", installation.used, "1790000000000", "\(acme.locator)")
         let root = try installation.administration("root")
-        let (text, _) = try root.exportRecords()
+        let (text, _) = try root.archive.export()
         try installation.redis("FLUSHALL")
         try installation.redis("SET", installation.used, "no sorted set")
-        let (summary, _) = try root.importRecords(text, policy: .untilConfirmed) { _ in true }
+        let (summary, _) = try root.archive.import(text, policy: .untilConfirmed) { _ in true }
         #expect(summary.written == 1)
         #expect(summary.faults.count == 1)
         #expect(summary.faults.first?.hasPrefix("last uses were not imported: WRONGTYPE") == true)

@@ -47,7 +47,7 @@ extension World {
             if hasKey, timeline.chance.percent(30) {
                 timeline.tell("\(client) revokes the key of \(organization)")
                 settle(
-                    try administration.revoke(organization, policy: policy),
+                    try administration.keys.revoke(organization, policy: policy),
                     organization,
                     client
                 )
@@ -66,7 +66,7 @@ extension World {
 
     private func withAdministration(
         of organization: Organization,
-        _ body: (KeyAdministration, Client) throws -> Void
+        _ body: (AdministrationContext, Client) throws -> Void
     ) {
         counts.clients += 1
         let client = Client.administrator(counts.clients)
@@ -78,7 +78,7 @@ extension World {
             let now = administratorClock.reading(at: timeline.now)
             let barrierID = BarrierID(at: now.unix, using: &timeline.chance)
             let (channel, clock) = administratorTools(client, barrierID)
-            let administration = KeyAdministration(
+            let administration = AdministrationContext(
                 configuration,
                 caller: Caller(
                     account: Self.owner,
@@ -110,13 +110,13 @@ extension World {
         return (FlawedChannel(channel, second: second, flaw, barrierID), clock)
     }
 
-    private func add(_ organization: Organization, _ administration: KeyAdministration) throws {
-        _ = try administration.addOrganization(organization, owner: Self.owner)
+    private func add(_ organization: Organization, _ administration: AdministrationContext) throws {
+        _ = try administration.organizations.add(organization, owner: Self.owner)
     }
 
     private func generate(
         _ organization: Organization,
-        _ administration: KeyAdministration,
+        _ administration: AdministrationContext,
         _ client: Client,
         _ policy: ConfirmationPolicy
     ) throws {
@@ -124,7 +124,7 @@ extension World {
         let expires = timeline.chance.percent(15) ? timeline.chance.number(1...4 * lease) : nil
         let grace = timeline.chance.percent(25) ? timeline.chance.number(1...2 * lease) : 0
         timeline.tell("\(client) generates a key for \(organization), grace \(grace) ms")
-        let key = try administration.generate(
+        let key = try administration.keys.generate(
             for: organization,
             expiresInMilliseconds: expires,
             graceMilliseconds: grace,

@@ -1,22 +1,22 @@
 import Glibc
 import Keyring
 
-/// Who runs the executable, and as whom.
+/// The account that runs the executable, and the principal that it acts as.
 public struct Caller: Equatable, Sendable {
     /// The login name of the account.
     public let account: Principal
 
-    /// Who acts: the account itself, or the one named with `--as`.
+    /// The principal that acts: the account itself, or the one named with `--as`.
     public let principal: Principal
 
     /// Whether the account may act for others and manage organizations.
     public let isOperator: Bool
 
-    /// A caller. Whether the account may act as that principal, ``OwnerRule`` says.
+    /// A caller. ``OwnerRule`` decides whether the account may act as the principal.
     ///
     /// - Parameters:
-    ///   - name: The principal named with `--as`.
-    ///   - isRoot: Whether the account is root by its number, whatever it is called.
+    ///   - name: The principal named with `--as`; `nil` for the account itself.
+    ///   - isRoot: Whether the account's uid is 0, whatever its name.
     ///   - operators: Accounts that may act for others.
     public init(
         account: Principal,
@@ -29,7 +29,7 @@ public struct Caller: Equatable, Sendable {
         principal = name ?? account
     }
 
-    /// The same account, acting as somebody else.
+    /// The same account, acting as another principal.
     public func acting(as principal: Principal) -> Caller {
         Caller(account: account, principal: principal, isOperator: isOperator)
     }
@@ -40,7 +40,7 @@ public struct Caller: Equatable, Sendable {
         self.isOperator = isOperator
     }
 
-    /// Whether the account may act as the principal that it names.
+    /// Whether the account may act as the principal.
     var mayActAsPrincipal: Bool { principal == account || isOperator }
 
     /// The account of this process: the login name of its real uid.

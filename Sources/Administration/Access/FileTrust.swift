@@ -1,19 +1,19 @@
 import Glibc
 import Keyring
 
-/// Whose files may say who is an operator.
+/// Decides whose configuration may name operators.
 ///
-/// An account is what the kernel calls it, and that is sure only where the kernel's numbers are the
-/// machine's: in a user namespace anybody can be root, with an /etc/passwd of his own. What such a
-/// namespace cannot do is to know the pepper's owner. And whoever may read the pepper could name
-/// operators of his own in a configuration of his own: so both files need the same owner, or root.
+/// An account is what the kernel reports, which means something only if the kernel's uids are the host's:
+/// in a user namespace any account can be root, with its own /etc/passwd. But such a namespace does not
+/// know the owner of the pepper. An account that can read the pepper could also name operators in its
+/// own configuration, so both files must belong to the same owner, or the configuration to root.
 ///
-/// This holds for who goes through the executable. Who copies the pepper does without it.
+/// This binds callers of the executable. A copy of the pepper needs no executable.
 public enum FileTrust {
-    /// The owner of files whose true owner the user namespace does not know (kernel.overflowuid).
+    /// The owner of files whose owner does not exist in the user namespace (kernel.overflowuid).
     private static let unknown: uid_t = 65_534
 
-    /// Lets through a configuration that belongs to root or to the pepper's owner.
+    /// - Throws: An error unless the configuration belongs to root or to the pepper's owner.
     public static func check(_ file: String, _ configuration: Configuration)
         throws(AdministrationError)
     {

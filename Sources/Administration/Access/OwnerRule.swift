@@ -1,13 +1,13 @@
 import Keyring
 
-/// Who may do what. The whole rule is here.
+/// Decides who may do what. The whole rule is here.
 ///
-/// A key is its owner's alone: nobody else sees or manages it in his own name, no administrator, no
-/// operator, not root. Organizations are the operators': they add them, list them with their owners,
-/// give them to another owner and remove them. Operators, root among them, may also act as somebody
-/// else, are bound by what that one may do with keys, and are named in the audit.
+/// A key belongs to its owner alone: no other principal may see or manage it in its own name, not even
+/// an operator or root. Organizations belong to the operators: they add, list, transfer and remove them.
+/// An operator may also act as another principal; it may then do with keys what that principal may do,
+/// and the audit names both.
 public enum OwnerRule {
-    /// What can be asked for.
+    /// What a caller may ask for.
     public enum Action: String, Sendable, CaseIterable {
         case status
         case generate
@@ -22,7 +22,7 @@ public enum OwnerRule {
         case importRecords
         case sealRecords
 
-        /// Whether operators may do it, instead of the owner.
+        /// Whether it is for operators instead of the owner.
         var isOperators: Bool {
             switch self {
             case .status, .generate, .revoke, .audit: false
@@ -33,8 +33,8 @@ public enum OwnerRule {
             }
         }
 
-        /// The end of a sentence: may …
-        var words: String {
+        /// What completes the sentence "… may …".
+        var phrase: String {
             switch self {
             case .status: "see its status"
             case .generate: "generate its key"
@@ -51,13 +51,13 @@ public enum OwnerRule {
         }
     }
 
-    /// Lets through what may be done.
-    ///
-    /// To those who are no operators it makes no difference whether the organization exists.
+    /// Checks an action. Callers other than operators get the same error whether or not the
+    /// organization exists.
     ///
     /// - Parameters:
-    ///   - organization: Which organization it is about; `nil` where it is about all.
-    ///   - owner: Its owner, or `nil` where there is no such organization.
+    ///   - organization: The organization; `nil` if the action concerns all.
+    ///   - owner: Its owner; `nil` if there is no such organization.
+    /// - Throws: An error if the caller may not do it.
     public static func check(
         _ action: Action,
         on organization: Organization?,
@@ -69,7 +69,7 @@ public enum OwnerRule {
             guard caller.isOperator else {
                 throw AdministrationError(
                     .notPermitted,
-                    "\(caller.account) may not \(action.words): only root and the accounts in "
+                    "\(caller.account) may not \(action.phrase): only root and the accounts in "
                         + "latchkey_operators may"
                 )
             }
@@ -78,7 +78,7 @@ public enum OwnerRule {
         }
     }
 
-    /// Lets through whoever acts as himself, and operators as whoever they name.
+    /// - Throws: An error if the caller acts as another principal without being an operator.
     public static func checkIdentity(_ caller: Caller) throws(AdministrationError) {
         guard caller.mayActAsPrincipal else {
             throw AdministrationError(
@@ -105,7 +105,7 @@ public enum OwnerRule {
             throw AdministrationError(
                 .notPermitted,
                 "\(caller.principal) is not the owner of \(organization): only the owner may "
-                    + "\(action.words)\(caller.isOperator ? "; act as the owner with --as OWNER" : "")"
+                    + "\(action.phrase)\(caller.isOperator ? "; act as the owner with --as OWNER" : "")"
             )
         }
     }

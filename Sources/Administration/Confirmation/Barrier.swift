@@ -1,22 +1,22 @@
 import Keyring
 import RedisClient
 
-/// Waits until no gateway trusts what was before a change: until each worker has confirmed that the
-/// news has come to it, or its lease is over.
+/// Waits until no worker trusts what it cached before a change: until each has acknowledged the barrier,
+/// or its lease has ended.
 ///
-/// The order is all. The workers are read only after the store's reply to the change, so that whoever
-/// is not among them begins with what is stored now. The word goes out only after that, so that it
-/// comes to each worker behind the news.
+/// The order is essential. The membership is read only after the store's reply to the change: a worker
+/// that joins later caches only what is stored now. The barrier is published only after that, so that
+/// it reaches each worker behind the invalidation.
 struct Barrier {
-    /// Longest wait in milliseconds, from the change on.
+    /// Longest wait in milliseconds, counted from the change.
     static let waitMilliseconds: UInt64 = 30_000
 
-    /// Clocks may run apart by one in a hundred, in either direction: a lease is given two in a
-    /// hundred more, and this many milliseconds.
+    /// Two clocks may differ by 1 % in rate, in either direction: a lease gets 2 % and this many
+    /// milliseconds more.
     static let marginMilliseconds: UInt64 = 20
 
-    /// After so long without a confirmation the word goes out again: a worker that has just
-    /// connected anew missed the one before. Shorter than any reply may take.
+    /// After this long without an acknowledgement the barrier is published again, for workers that
+    /// missed it while they reconnected. Shorter than the timeout of any reply.
     private static let roundMilliseconds: UInt64 = 100
 
     private let store: RetryingStore
@@ -27,16 +27,15 @@ struct Barrier {
     private var readAt: MonotonicTime
     private var acknowledged: Set<Member.ID> = []
 
-    /// How many got the word when it went out last, listed or not.
+    /// How many subscribers received the barrier when it was last published, members or not.
     private var subscriberCount = 0
     private var isPublished = false
     private var isInterrupted = false
     private var fault: String?
 
     /// - Parameters:
-    ///   - store: Whose start is the moment at which the reply to the change had arrived.
-    ///   - unlistedTrustMilliseconds: How long a worker that listens without being listed may trust
-    ///     what it knew.
+    ///   - store: Its start is the moment at which the reply to the change had arrived.
+    ///   - unlistedTrustMilliseconds: How long a subscriber that is not a member may trust its cache.
     init(_ store: RetryingStore, barrierID: BarrierID, unlistedTrustMilliseconds: UInt64) {
         self.store = store
         self.barrierID = barrierID
@@ -44,7 +43,9 @@ struct Barrier {
         readAt = store.start
     }
 
-    /// Returns when no worker trusts what was before.
+    /// Returns when no worker trusts what it cached before the change.
+    ///
+    /// - Throws: Why that is uncertain.
     mutating func run() throws(ConfirmationResult.Uncertainty) -> BarrierOutcome {
         let membership = try readMembership()
         workers = membership.members
@@ -63,30 +64,27 @@ struct Barrier {
         return outcome
     }
 
-    /// Where the list is empty, somebody may have emptied it. A store that counts nobody may have
-    /// listeners.
+    /// An empty membership may have been emptied by someone else, so its subscribers count. A store that
+    /// cannot count them may have any number.
     private mutating func countSubscribers() throws(ConfirmationResult.Uncertainty) {
-        do throws(StoreConnection.Fault) {
-            noteSubscribers(try store.execute([FleetChannel.publish(barrierID)]))
-        } catch {
-            throw .membershipUnknown(AdministrationError(error).message)
-        }
+        noteSubscribers(try execute([FleetChannel.publish(barrierID)]))
         isPublished = fault == nil
         if !isPublished { subscriberCount = .max }
     }
 
     private mutating func readMembership() throws(ConfirmationResult.Uncertainty) -> Membership {
-        let replies: [RedisReply]
-        do throws(StoreConnection.Fault) {
-            replies = try store.execute([MembershipCommands.read()] + SuspectMembers.read())
-        } catch {
-            throw .membershipUnknown(AdministrationError(error).message)
-        }
+        let replies = try execute([MembershipCommands.read()] + SuspectMembers.read())
         suspects = SuspectMembers(replies[1], clock: replies[2])
-        do throws(RedisError) {
-            return try Membership(replies[0])
-        } catch {
-            throw .membershipUnknown(error.message)
+        return try translating(try Membership(replies[0])) { (error: RedisError) in
+            ConfirmationResult.Uncertainty.membershipUnknown(error.message)
+        }
+    }
+
+    private func execute(_ commands: [RedisCommand]) throws(ConfirmationResult.Uncertainty)
+        -> [RedisReply]
+    {
+        try translating(try store.execute(commands)) { (fault: StoreConnection.Fault) in
+            ConfirmationResult.Uncertainty.membershipUnknown(AdministrationError(fault).message)
         }
     }
 
@@ -98,7 +96,11 @@ struct Barrier {
             guard !pending.isEmpty || waitsForUnlisted, now < store.deadline else { return }
             let ends = pending.map(trustEnd) + (waitsForUnlisted ? [unlistedTrustEnd] : [])
             guard
-                store.shouldContinue(pending: pending, of: workers.count, until: ends.max() ?? now)
+                store.shouldContinue(
+                    pending: pending,
+                    of: workers.count,
+                    until: ends.max() ?? now
+                )
             else {
                 isInterrupted = true
                 return
@@ -107,21 +109,21 @@ struct Barrier {
         }
     }
 
-    /// Whether somebody listens who has not confirmed and may still trust what was. Who is listed
-    /// has an end of its own; but of whom the list has lost nothing is known.
+    /// Whether a subscriber that has not acknowledged may still trust its cache. Members have an end of
+    /// their own; nothing is known about a worker that the membership has lost.
     private func waitsForUnlisted(_ now: MonotonicTime) -> Bool {
         acknowledged.count < subscriberCount && now < unlistedTrustEnd
     }
 
     private var unacknowledged: [Member] { workers.filter { !acknowledged.contains($0.id) } }
 
-    /// When a worker cannot trust any more what it had heard before the change.
+    /// When a worker can no longer trust what it cached before the change.
     ///
-    /// It is counted from the reading of its entry, which is hardly later than the reply to the
-    /// change. So an entry that is still the same by then is that of a worker which has not been
-    /// heard of for as long as it may trust anything, and can be taken out.
+    /// It counts from the read of the membership, which is hardly later than the reply to the change: a
+    /// member that is unchanged by then has not been heard from for as long as it may trust anything,
+    /// and can be removed.
     ///
-    /// Whose entry was the same before, when somebody else waited in vain, may have ended already.
+    /// A suspect member, which an earlier barrier waited for in vain, may have ended already.
     private func trustEnd(of worker: Member) -> MonotonicTime {
         let span = Self.span(ofTrust: worker.trustMilliseconds)
         if suspects?.hasEnded(worker, after: span) == true { return readAt }
@@ -141,7 +143,7 @@ struct Barrier {
         return overflow ? .max : span
     }
 
-    /// What is to be written so that the next one to wait knows of those who stayed silent.
+    /// The command that marks the silent workers as suspects, for the next barrier.
     func suspectCommand(_ outcome: BarrierOutcome) -> RedisCommand? {
         suspects?.record(outcome.unacknowledged.map(\.member))
     }
@@ -168,13 +170,13 @@ struct Barrier {
 // MARK: - One round
 
 extension Barrier {
-    /// Sends the word where it has to go out, and waits for a confirmation.
+    /// Publishes the barrier if necessary, and waits for an acknowledgement.
     private mutating func round(until end: MonotonicTime) {
         let now = store.clock.monotonic
         let end = min(end, now.advanced(byMilliseconds: Self.roundMilliseconds))
         do throws(StoreConnection.Fault) {
             try listen(milliseconds: max(1, now.milliseconds(until: end)))
-            // Where the store answers with an error, it does so at once.
+            // An error is a reply that comes at once.
             if fault != nil { store.clock.sleep(until: end) }
         } catch {
             fault = AdministrationError(error).message
@@ -188,13 +190,11 @@ extension Barrier {
         commands.append(FleetChannel.awaitAcknowledgment(of: barrierID, milliseconds: milliseconds))
         let replies = try store.channel.execute(commands)
         if !isPublished { noteSubscribers(replies) }
-        let isAcknowledged = acknowledge(replies)
-        isPublished = isAcknowledged
-        // The others' are there by now, or nearly.
-        if isAcknowledged, !unacknowledged.isEmpty || acknowledged.count < subscriberCount {
-            _ = acknowledge(
-                try store.channel.execute([FleetChannel.popAcknowledgments(of: barrierID)])
-            )
+        isPublished = collectAcknowledgments(replies)
+        // The other workers' are there by now, or nearly.
+        if isPublished, !unacknowledged.isEmpty || acknowledged.count < subscriberCount {
+            let pop = FleetChannel.popAcknowledgments(of: barrierID)
+            _ = collectAcknowledgments(try store.channel.execute([pop]))
         }
     }
 
@@ -203,8 +203,8 @@ extension Barrier {
         fault = replies.first?.failure?.message
     }
 
-    /// Returns whether a confirmation has come.
-    private mutating func acknowledge(_ replies: [RedisReply]) -> Bool {
+    /// Returns whether a worker has acknowledged.
+    private mutating func collectAcknowledgments(_ replies: [RedisReply]) -> Bool {
         let ids = replies.flatMap { FleetChannel.acknowledgments($0, of: barrierID) }
         acknowledged.formUnion(ids)
         fault = replies.lazy.compactMap(\.failure).first?.message

@@ -1,21 +1,20 @@
 import Keyring
 import RedisClient
 
-/// Clocks, and waiting by them. The machine's are ``SystemClock``; a simulation has its own.
+/// Clocks that can be waited on. ``SystemClock`` has the host's; tests simulate others.
 protocol BlockingClock {
-    /// For spans and deadlines: never goes back.
+    /// For spans and deadlines: never runs backwards.
     var monotonic: MonotonicTime { get }
 
-    /// For what is stored and shown.
+    /// For times that are stored and shown.
     var unix: UnixTime { get }
 
-    /// Waits until a moment; a signal may end it sooner.
+    /// Sleeps until a moment, or until a signal arrives.
     func sleep(until moment: MonotonicTime)
 }
 
 extension MonotonicTime {
-    /// Milliseconds from here to a later moment, rounded up; 0 where it is not later, and without
-    /// end where it never comes.
+    /// Milliseconds until a later moment, rounded up; 0 if it has passed, and the maximum for `.never`.
     func milliseconds(until later: MonotonicTime) -> UInt64 {
         guard later != .never else { return .max }
         guard self < later else { return 0 }

@@ -1,34 +1,18 @@
 import Keyring
 import RedisClient
 
-/// What comes after a change: the wait for the gateways, and a second look at what is stored.
+/// Confirms a change: waits for the workers, and then reads the record back.
 struct ChangeConfirmer {
-    /// So many records are read back at once.
+    /// Number of records that are read back at once.
     private static let batchLength = 500
 
-    private let records: RecordStore
-    private let channel: any StoreChannel
-    private let clock: any BlockingClock
-    private let makeBarrierID: (UnixTime) -> BarrierID
-    private let trustMilliseconds: UInt64
+    private let context: AdministrationContext
 
-    /// - Parameter configuration: Says how long a gateway trusts what it knew, where it does not say
-    ///   so itself.
-    init(
-        _ records: RecordStore,
-        channel: any StoreChannel,
-        clock: any BlockingClock,
-        configuration: Configuration,
-        makeBarrierID: @escaping (UnixTime) -> BarrierID
-    ) {
-        self.records = records
-        self.channel = channel
-        self.clock = clock
-        self.makeBarrierID = makeBarrierID
-        trustMilliseconds = configuration.trustMilliseconds
+    init(_ context: AdministrationContext) {
+        self.context = context
     }
 
-    /// Finds out whether a change holds everywhere, as far as that is waited for.
+    /// Confirms one change, as far as the policy waits for it.
     func confirmation(of change: RecordChange, _ policy: ConfirmationPolicy) -> ConfirmationResult {
         confirmation(since: change.repliedAt, policy) {
             store throws(ConfirmationResult.Uncertainty) in
@@ -37,7 +21,9 @@ struct ChangeConfirmer {
         .including(change.auditFault)
     }
 
-    /// Finds out whether changes hold everywhere, all of which were made by a moment.
+    /// Confirms several changes together.
+    ///
+    /// - Parameter repliedAt: When the store's last reply had arrived.
     func confirmation(
         of changes: [RecordChange],
         by repliedAt: MonotonicTime,
@@ -50,16 +36,19 @@ struct ChangeConfirmer {
         }
     }
 
-    /// Waits for the gateways, and then looks whether what is stored is as it should be.
+    /// Waits for the workers, and then checks what is stored.
     ///
-    /// - Parameter repliedAt: When the store's reply to the change had arrived.
+    /// - Parameters:
+    ///   - repliedAt: When the store's reply to the change had arrived.
+    ///   - readBack: Throws if the store no longer has the change.
     func confirmation(
         since repliedAt: MonotonicTime,
         _ policy: ConfirmationPolicy,
         readBack: (RetryingStore) throws(ConfirmationResult.Uncertainty) -> Void
     ) -> ConfirmationResult {
         guard case .whileTrue(let onProgress) = policy else { return .notAwaited }
-        let retrying = RetryingStore(
+        let (channel, clock) = (context.channel, context.clock)
+        let store = RetryingStore(
             channel,
             clock: clock,
             from: repliedAt,
@@ -67,15 +56,15 @@ struct ChangeConfirmer {
             onProgress: onProgress
         )
         var barrier = Barrier(
-            retrying,
-            barrierID: makeBarrierID(clock.unix),
-            unlistedTrustMilliseconds: trustMilliseconds
+            store,
+            barrierID: context.makeBarrierID(clock.unix),
+            unlistedTrustMilliseconds: context.configuration.trustMilliseconds
         )
         do throws(ConfirmationResult.Uncertainty) {
             let outcome = try barrier.run()
-            // The clock is cut to milliseconds; what is promised must not begin before it holds.
+            // The clock is truncated to milliseconds: round up, so that the promise is not early.
             let since = clock.unix.advanced(byMilliseconds: 1)
-            try readBack(retrying)
+            try readBack(store)
             MembershipPruning(channel).remove(outcome.expired)
             return .confirmed(since: since, outcome)
         } catch {
@@ -89,23 +78,19 @@ struct ChangeConfirmer {
         }
     }
 
-    private func readBack(_ changes: some Collection<RecordChange>, _ retrying: RetryingStore)
+    private func readBack(_ changes: some Collection<RecordChange>, _ store: RetryingStore)
         throws(ConfirmationResult.Uncertainty)
     {
-        let replies: [RedisReply]
-        do throws(StoreConnection.Fault) {
-            replies = try retrying.execute(
-                changes.map { KeyCommands.read($0.record.organization.locator) }
-            )
-        } catch {
-            throw .notReadBack(AdministrationError(error).message)
+        let commands = changes.map { KeyCommands.read($0.record.organization.locator) }
+        let replies = try translating(try store.execute(commands)) {
+            (fault: StoreConnection.Fault) in
+            ConfirmationResult.Uncertainty.notReadBack(AdministrationError(fault).message)
         }
         for (change, reply) in zip(changes, replies) {
-            let stored: KeyRecord?
-            do throws(AdministrationError) {
-                stored = try records.record(reply, change.record.organization)
-            } catch {
-                throw .notReadBack(error.message)
+            let stored = try translating(
+                try context.store.record(reply, change.record.organization)
+            ) { (error: AdministrationError) in
+                ConfirmationResult.Uncertainty.notReadBack(error.message)
             }
             guard change.isReflected(in: stored) else { throw .undone }
         }

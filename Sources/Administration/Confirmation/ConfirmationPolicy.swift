@@ -1,29 +1,28 @@
 import Keyring
 
-/// Whether a change waits until no gateway accepts an earlier key any more.
+/// Whether a change waits until no worker accepts an earlier key.
 public enum ConfirmationPolicy {
-    /// The change is written, and that is all.
+    /// The change is written, and nothing is waited for.
     case none
 
-    /// Waits; the function is told several times a second how it goes, and ends the wait by
-    /// returning `false`.
+    /// Waits. The function is called several times a second, and ends the wait by returning `false`.
     case whileTrue((BarrierProgress) -> Bool)
 
-    /// Waits as long as there is something to wait for.
+    /// Waits as long as necessary.
     public static var untilConfirmed: ConfirmationPolicy { .whileTrue { _ in true } }
 }
 
-/// How the wait for the gateways goes.
+/// The progress of the wait for workers.
 public struct BarrierProgress: Equatable, Sendable {
-    /// The workers that are waited for: none while it is the store that is waited for.
+    /// Workers that are still waited for; none while the store is waited for.
     public let pending: [Member]
 
-    /// Number of all workers, those included that are not waited for any more.
+    /// Number of all workers.
     public let workers: Int
 
-    /// How long it has taken so far.
+    /// Milliseconds since the change.
     public let elapsedMilliseconds: UInt64
 
-    /// How long it can still take.
+    /// Milliseconds until the wait ends at the latest.
     public let remainingMilliseconds: UInt64
 }

@@ -1,37 +1,34 @@
 import Keyring
 import RedisClient
 
-/// What is known of a change that the store has made: whether it holds at all gateways.
+/// Whether a change that the store has made holds at all workers.
 public enum ConfirmationResult: Equatable, Sendable {
-    /// No gateway accepts a key that the change ended, since then; and the store still has the
-    /// change.
+    /// Since then no worker accepts a key that the change ended, and the store still has the change.
     case confirmed(since: UnixTime, BarrierOutcome)
 
-    /// It was not waited for.
+    /// The policy does not wait.
     case notAwaited
 
-    /// It cannot be said.
+    /// It is uncertain.
     case unconfirmed(Uncertainty)
 
-    /// Why it cannot be said that a change holds at all gateways.
+    /// Why it is uncertain whether a change holds everywhere.
     public enum Uncertainty: Error, Equatable, Sendable {
-        /// Nobody knows which gateways there are, for this reason.
+        /// The membership could not be read, for this reason.
         case membershipUnknown(String)
-        /// Some gateways may still trust what was before.
+        /// Some workers may still trust what they cached before.
         case unacknowledged(BarrierOutcome)
-        /// No gateway trusts what was before, but the record could not be read back, for this
-        /// reason.
+        /// No worker trusts what it cached before, but the record could not be read back, for this reason.
         case notReadBack(String)
-        /// What was read back is not what was written.
+        /// The record that was read back does not have the change.
         case undone
-        /// The change holds, as far as that was waited for, and the audit does not have it, for this
-        /// reason.
+        /// The change holds, as far as that was awaited, but it is not in the audit, for this reason.
         case notAudited(String)
     }
 }
 
 extension ConfirmationResult {
-    /// Whether the change holds matters most: only then it is told that the audit does not have it.
+    /// The result with a missing audit entry. Any other uncertainty matters more.
     func including(_ auditFault: RedisError?) -> ConfirmationResult {
         guard let auditFault else { return self }
         if case .unconfirmed = self { return self }
@@ -39,31 +36,32 @@ extension ConfirmationResult {
     }
 }
 
-/// What the gateways' workers said to a change.
+/// How the workers responded to a barrier.
 public struct BarrierOutcome: Equatable, Sendable {
-    /// A worker that did not confirm.
+    /// A worker that did not acknowledge, and may still trust its cache.
     public struct Unacknowledged: Equatable, Sendable {
-        /// What it said of itself.
+        /// Which worker.
         public let member: Member
-        /// Until when it may accept what was before.
+
+        /// Until when it may accept earlier keys.
         public let until: UnixTime
     }
 
-    /// Workers that did not confirm, and that cannot trust what was before any more.
+    /// Workers that did not acknowledge, and can no longer trust what they cached before.
     public internal(set) var expired: [Member] = []
 
-    /// Workers that did not confirm, and that may trust what was before.
+    /// Workers that did not acknowledge, and may still trust what they cached before.
     public internal(set) var unacknowledged: [Unacknowledged] = []
 
-    /// Names of entries that say nothing of their workers.
+    /// IDs of members that cannot be read.
     public internal(set) var unreadable: [String] = []
 
-    /// Whether the wait was ended from outside.
+    /// Whether the caller ended the wait.
     public internal(set) var isInterrupted = false
 
-    /// Why the store could not be asked at last, if it could not.
+    /// The last error of the store; `nil` if its last reply was none.
     public internal(set) var fault: String?
 
-    /// Whether no worker trusts what was before.
+    /// Whether no member trusts what it cached before.
     var isComplete: Bool { unacknowledged.isEmpty && unreadable.isEmpty }
 }

@@ -1,12 +1,12 @@
 import Keyring
 import RedisClient
 
-/// Takes the entries of workers that have died out of the list, so that nobody waits for them again.
+/// Removes workers that have ended from the membership, so that no later change waits for them.
 ///
-/// Only those whose lease is over and whose entry nobody has written since. A worker that lives all
-/// the same learns from the store's answer to its next entry that it had been taken out.
+/// Only members whose lease has ended and that have not renewed since are removed. A worker that is
+/// alive after all learns from the reply to its next renewal that it was removed, and joins again.
 struct MembershipPruning {
-    /// How often it is tried again because a worker has written its entry in between.
+    /// Number of attempts when workers renew at the same time.
     private static let attemptsMax = 3
 
     private let channel: any StoreChannel
@@ -15,7 +15,7 @@ struct MembershipPruning {
         self.channel = channel
     }
 
-    /// Takes out what is still as it was. Where that fails, the next change does it.
+    /// Removes the members that are unchanged. On failure the next change tries again.
     func remove(_ expired: [Member]) {
         guard !expired.isEmpty else { return }
         do throws(StoreConnection.Fault) {
@@ -25,13 +25,13 @@ struct MembershipPruning {
         }
     }
 
-    /// Returns `false` where somebody was faster.
+    /// Returns `false` if a worker renewed at the same time.
     private func attempt(_ expired: [Member]) throws(StoreConnection.Fault) -> Bool {
         let replies = try channel.execute([MembershipCommands.watch(), MembershipCommands.read()])
         guard replies[0].isOK, let membership = try? Membership(replies[1]) else { return true }
         let unchanged = expired.filter(membership.members.contains)
         guard !unchanged.isEmpty else { return true }
-        // MULTI goes alone: were it refused, what is behind it would be carried out one by one.
+        // MULTI goes alone: if it were refused, the commands behind it would be carried out one by one.
         guard try transact([RedisCommand("MULTI")])[0].isOK else { return true }
         let removal =
             unchanged.flatMap { [MembershipCommands.leave($0.id), SuspectMembers.remove($0.id)] }

@@ -1,25 +1,26 @@
 import Keyring
 import RedisClient
 
-/// The store, asked again and again until it answers, there is no more time, or nobody wants to wait
-/// any longer.
+/// A store that is retried until it answers, time is up, or the caller ends the wait.
 struct RetryingStore {
-    /// Pause before a new connection is made in place of a lost one.
+    /// Pause before a lost connection is replaced.
     private static let pauseMilliseconds: UInt64 = 50
 
     let channel: any StoreChannel
     let clock: any BlockingClock
 
-    /// From when on it is waited, and until when at most.
+    /// When the wait began.
     let start: MonotonicTime
+
+    /// When it ends at the latest.
     let deadline: MonotonicTime
 
     private let onProgress: (BarrierProgress) -> Bool
 
     /// - Parameters:
-    ///   - start: From when on it is waited.
-    ///   - milliseconds: How long at most.
-    ///   - goesOn: Is told how it goes; ends the wait by returning `false`.
+    ///   - start: When the wait began.
+    ///   - milliseconds: How long it takes at most.
+    ///   - onProgress: Called with the progress; returns `false` to end the wait.
     init(
         _ channel: any StoreChannel,
         clock: any BlockingClock,
@@ -35,6 +36,8 @@ struct RetryingStore {
     }
 
     /// Sends commands that may be repeated.
+    ///
+    /// - Throws: The last fault, once time is up or the caller has ended the wait.
     func execute(_ commands: [RedisCommand]) throws(StoreConnection.Fault) -> [RedisReply] {
         while true {
             do throws(StoreConnection.Fault) {
@@ -46,7 +49,7 @@ struct RetryingStore {
         }
     }
 
-    /// Makes a new connection with the next commands, after a pause that ends at a moment.
+    /// Gives the connection up and pauses, but not beyond `end`.
     func reconnect(before end: MonotonicTime) {
         channel.renew()
         clock.sleep(
@@ -54,12 +57,12 @@ struct RetryingStore {
         )
     }
 
-    /// Tells how it goes; whether to go on with it.
+    /// Reports the progress. Returns whether to continue.
     ///
     /// - Parameters:
-    ///   - pending: Who is waited for, out of so many workers; nobody but the store where none is
-    ///     named.
-    ///   - end: When the wait is over even if nobody says anything.
+    ///   - pending: Workers that are waited for; none if only the store is.
+    ///   - workers: Number of all workers.
+    ///   - end: When the wait ends if nothing arrives.
     func shouldContinue(
         pending: [Member] = [],
         of workers: Int = 0,

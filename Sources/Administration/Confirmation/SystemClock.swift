@@ -2,12 +2,12 @@ import Glibc
 import Keyring
 import RedisClient
 
-/// The machine's clocks.
+/// The host's clocks.
 public struct SystemClock: BlockingClock {
-    /// Longest sleep in one go, in seconds: whoever sleeps looks at the clock again anyway.
+    /// Longest single sleep in seconds. Callers check the clock again after each.
     private static let sleepMax: UInt64 = 3600
 
-    /// Milliseconds since 1970 UTC, as the machine's clock has them.
+    /// The time in milliseconds since 1970 UTC.
     public static func unixTime() -> UnixTime {
         let time = read(CLOCK_REALTIME)
         return UnixTime(milliseconds: Int64(time.tv_sec) * 1000 + Int64(time.tv_nsec) / 1_000_000)

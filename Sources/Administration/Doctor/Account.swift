@@ -1,14 +1,14 @@
 import Glibc
 
-/// An account of this machine, whose rights can be tried out.
+/// An account of this host, whose permissions can be tried.
 struct Account {
     let name: String
     private let user: uid_t
     private let group: gid_t
 
-    /// `nil` where there is no such account or group.
+    /// `nil` if there is no such account or group.
     ///
-    /// - Parameter group: The group it acts with; its own where none is named.
+    /// - Parameter group: The group it acts with; `nil` for its own.
     init?(_ name: String, group: String? = nil) {
         guard let entry = getpwnam(name)?.pointee else { return nil }
         self.name = name
@@ -21,8 +21,8 @@ struct Account {
         self.group = entry.gr_gid
     }
 
-    /// Does something with the rights of this account, which the kernel judges: modes, groups and
-    /// access lists. `nil` where that cannot be done: only root can.
+    /// Runs `body` with the permissions of this account, as the kernel judges them: modes, groups and
+    /// access lists. `nil` unless the process is root.
     func act<Result>(_ body: () -> Result) -> Result? {
         let group = getegid()
         var groups = [gid_t](repeating: 0, count: Int(max(0, getgroups(0, nil))))

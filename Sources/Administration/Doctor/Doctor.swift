@@ -2,24 +2,24 @@ import KeyFormat
 import Keyring
 import RedisClient
 
-/// Looks at everything that Latchkey rests on, and says what is wrong with it. Changes nothing.
+/// Checks everything that Latchkey depends on. Changes nothing.
 public struct Doctor {
     let configurationFile: String
     let nginxConfigurationFile: String?
     let interface: UInt32
 
     /// - Parameters:
-    ///   - configurationFile: What both programs read.
-    ///   - nginxConfigurationFile: nginx's own, which says whose its workers are; `nil` for where
-    ///     nginx looks for it.
-    ///   - interface: The version of the interface between library and module that this release has.
+    ///   - configurationFile: The configuration of both programs.
+    ///   - nginxConfigurationFile: nginx's own, which names the user of its workers; `nil` for nginx's
+    ///     default.
+    ///   - interface: This release's version of the interface between library and module.
     public init(configurationFile: String, nginxConfigurationFile: String?, interface: UInt32) {
         self.configurationFile = configurationFile
         self.nginxConfigurationFile = nginxConfigurationFile
         self.interface = interface
     }
 
-    /// All that was found. What cannot be looked at because of a fault is left out.
+    /// All findings. A fault may prevent further checks.
     public func examine() -> [Finding] {
         let configuration: Configuration
         do throws(AdministrationError) {

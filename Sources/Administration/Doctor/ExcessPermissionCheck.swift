@@ -2,7 +2,7 @@ import KeyFormat
 import Keyring
 import RedisClient
 
-/// Whether the store lets a program do more than it has to: whoever gets its password can do that,
+/// Whether a program has more permissions in the store than it needs: anyone with its password has them
 /// too.
 struct ExcessPermissionCheck {
     private let configuration: Configuration
@@ -18,7 +18,7 @@ struct ExcessPermissionCheck {
         ].compactMap { $0 }
     }
 
-    /// `nil` where it cannot be found out: why is a finding already.
+    /// `nil` if that cannot be checked; the reason is another finding.
     private func finding(
         _ user: String,
         _ file: String?,
@@ -26,9 +26,7 @@ struct ExcessPermissionCheck {
     ) -> Finding? {
         let credentials: RedisCredentials?
         do throws(SecretFault) {
-            credentials = try file.map { path throws(SecretFault) in
-                try Secrets.credentials(try Secrets.credentialsContents(path))
-            }
+            credentials = try Secrets.credentials(file: file)
         } catch {
             return nil
         }

@@ -2,7 +2,7 @@ import Glibc
 import KeyFormat
 import Keyring
 
-/// The files that the configuration names, and the accounts.
+/// Checks the files and the accounts that the configuration names.
 struct FileCheck {
     private let configuration: Configuration
 
@@ -14,8 +14,7 @@ struct FileCheck {
 
     private var pepper: Finding {
         do throws(SecretFault) {
-            let contents = try Secrets.pepperContents(configuration)
-            let count = try Secrets.peppers(contents, configuration).peppers.count
+            let count = try Secrets.peppers(configuration).peppers.count
             let name = configuration.pepperFile
             return .ok(
                 "pepper",
@@ -26,7 +25,7 @@ struct FileCheck {
         }
     }
 
-    /// How long ago it was rotated, made or otherwise written.
+    /// How long ago the file was rotated, created or otherwise written.
     private func age(_ file: String) -> String {
         var status = stat()
         guard stat(file, &status) == 0 else { return "" }
@@ -46,7 +45,7 @@ struct FileCheck {
             : "chmod 0600 \(file), or 0640 with a group of operators"
     }
 
-    /// Whoever may write to the pepper's folder can put another one in its place.
+    /// An account that can write to the pepper's folder can replace the pepper.
     private var folder: Finding {
         let path =
             "/"
@@ -81,7 +80,7 @@ struct FileCheck {
     private func credentials(_ user: String, _ file: String) -> Finding {
         let check = "credentials.\(user)"
         do throws(SecretFault) {
-            _ = try Secrets.credentials(try Secrets.credentialsContents(file))
+            _ = try Secrets.credentials(file: file)
             return .ok(check, "\(file) holds a user and a password")
         } catch {
             return .fault(
@@ -93,7 +92,7 @@ struct FileCheck {
         }
     }
 
-    /// A name that is nobody's now may be somebody's tomorrow.
+    /// A name without an account today may get one tomorrow.
     private var operators: Finding {
         let unknown = configuration.operators.filter { getpwnam($0) == nil }.sorted()
         guard unknown.isEmpty else {

@@ -1,22 +1,22 @@
-/// Something that the doctor looked at.
+/// The result of one check of the doctor.
 public struct Finding: Equatable, Sendable {
-    /// How bad it is.
+    /// The severity of a finding.
     public enum Level: String, Sendable {
-        /// As it should be.
+        /// Nothing is wrong.
         case ok
-        /// To be known, and not wrong.
+        /// Worth knowing, and not wrong.
         case note
-        /// Wrong: something does not work, or is not safe, or will not last.
+        /// Something does not work, is not safe, or will not last.
         case fault
     }
 
-    /// What was looked at: `store.version`, say.
+    /// The check's name, such as `store.version`.
     public let check: String
-    /// How bad it is.
+    /// The severity.
     public let level: Level
     /// What was found.
     public let text: String
-    /// What to do, where something is to be done.
+    /// What to do; `nil` if nothing has to be done.
     public let remedy: String?
 
     static func ok(_ check: String, _ text: String) -> Finding {

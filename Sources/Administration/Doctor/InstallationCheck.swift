@@ -1,7 +1,7 @@
 import Glibc
 import Keyring
 
-/// Whether library and module are there, and speak the same interface.
+/// Whether the library and the module are installed, and have the same interface.
 struct InstallationCheck {
     private let configuration: Configuration
     private let installedModule: InstalledModule
@@ -52,7 +52,7 @@ struct InstallationCheck {
             )
     }
 
-    /// What others may write must not be loaded, by nginx neither.
+    /// A file that other accounts can write must not be loaded, here or by nginx.
     private func danger(_ check: String, _ path: String) -> Finding? {
         var status = stat()
         guard stat(path, &status) == 0 else {

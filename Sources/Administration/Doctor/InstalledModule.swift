@@ -1,18 +1,18 @@
 import Glibc
 import Keyring
 
-/// The nginx module that was installed with this executable. It cannot be loaded here, for it needs
-/// nginx; its file says in words what it is.
+/// The nginx module that was installed with this executable. It cannot be loaded without nginx, so its
+/// file holds a description as text.
 struct InstalledModule {
-    /// nginx, as the module was built for it.
+    /// The nginx that the module was built for.
     struct Server: Equatable {
-        /// Where it looks for its configuration.
+        /// The default path of its configuration.
         let configurationFile: String
-        /// Whose its workers are where the configuration does not say.
+        /// The default user of its workers.
         let user: String
         let group: String
 
-        /// The same with a configuration from elsewhere.
+        /// The same nginx with another configuration.
         func with(configurationFile: String?) -> Server {
             Server(
                 configurationFile: configurationFile ?? self.configurationFile,
@@ -22,16 +22,16 @@ struct InstalledModule {
         }
     }
 
-    /// Longest file that is looked at, in bytes.
+    /// Longest file that is read, in bytes.
     private static let lengthMax = 1 << 28
 
     static let path = installed("lib/nginx/modules/ngx_http_latchkey_module.so")
 
-    /// The version of its interface to the library; `nil` where it does not say.
+    /// The version of its interface to the library; `nil` if the file does not say.
     let interface: UInt32?
     let server: Server?
 
-    /// Reads the file; what is not there says nothing.
+    /// Reads the file. Without one, everything is `nil`.
     init() {
         let contents = Self.contents(Self.path) ?? []
         interface = Self.line("latchkey interface ", in: contents).flatMap { UInt32($0) }
@@ -60,7 +60,7 @@ struct InstalledModule {
         return "/" + (parts + [Substring(name)]).joined(separator: "/")
     }
 
-    /// What stands behind a mark, up to the end of the line.
+    /// The text behind a marker, up to the end of the line.
     private static func line(_ marker: String, in contents: [UInt8]) -> String? {
         contents.withUnsafeBytes { bytes in
             var next = 0

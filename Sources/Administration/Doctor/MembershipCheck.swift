@@ -1,16 +1,16 @@
 import Keyring
 import RedisClient
 
-/// Whether the gateways live, are of this release, and go by the configuration as it is now.
+/// Whether the nginx workers are alive, of this release, and configured as the configuration says.
 struct MembershipCheck {
-    /// Entries are written several times a lease; beyond this something is wrong.
+    /// Workers renew several times per lease; beyond this something is wrong.
     private static let silenceMilliseconds: Int64 = 5000
 
     private let configuration: Configuration
     private let connection: StoreConnection
     private let clock: UnixTime?
 
-    /// - Parameter clock: The store's time, just now.
+    /// - Parameter clock: The store's time.
     init(_ configuration: Configuration, _ connection: StoreConnection, clock: UnixTime?) {
         self.configuration = configuration
         self.connection = connection

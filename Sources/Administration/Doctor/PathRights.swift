@@ -1,8 +1,8 @@
 import Glibc
 
-/// Who may do what with a file, as far as the folders on the way to it decide that, too.
+/// What accounts may do with a file, given the folders on its path.
 struct PathRights {
-    /// What a file is needed for.
+    /// What the file is used for.
     enum Use: String {
         case reading = "read"
         case connecting = "connect to"
@@ -16,8 +16,8 @@ struct PathRights {
         self.path = path
     }
 
-    /// What an account may not do, as the end of a sentence that begins with the account; `nil`
-    /// where nothing keeps it from the file. Root alone can find out.
+    /// What an account may not do, as the end of a sentence that begins with the account; `nil` if the
+    /// account reaches the file, or if the process is not root.
     func obstacle(to use: Use, by account: Account) -> String? {
         let folders = folders
         let refused = account.act { () -> (act: String, path: String)? in
@@ -29,8 +29,7 @@ struct PathRights {
         return refused.flatMap { $0 }.map { "may not \($0.act) \($0.path)\(Self.rights($0.path))" }
     }
 
-    /// The first folder on the way in which others than root and the caller can put another file in
-    /// the place of one that is there.
+    /// The first folder on the path in which accounts other than root and the caller can replace files.
     var folderOfOthers: String? {
         folders.first { folder in
             var status = stat()
@@ -43,7 +42,7 @@ struct PathRights {
         }
     }
 
-    /// From the outermost on: those that the path names, then those that links lead to.
+    /// From the root down: the folders that the path names, then those that links lead to.
     private var folders: [String] {
         var ways = [path]
         if let real = realpath(path, nil) {

@@ -5,8 +5,8 @@ import RedisClient
 
 /// Which of several peppers are still needed.
 ///
-/// A seal tells which pepper made it. A verifier does not; but keys are made with the first pepper,
-/// so a key that is younger than the file needs no other. The file is as old as its last change.
+/// A seal shows which pepper made it. A verifier does not; but keys are made with the first pepper, so a
+/// key that is younger than the last change of the file needs no other.
 struct PepperCheck {
     /// Most organizations that one line names.
     private static let namesMax = 5
@@ -20,9 +20,8 @@ struct PepperCheck {
     }
 
     var findings: [Finding] {
-        guard let contents = try? Secrets.pepperContents(configuration),
-            let peppers = try? Secrets.peppers(contents, configuration),
-            peppers.peppers.count > 1, let changedAt
+        guard let peppers = try? Secrets.peppers(configuration), peppers.peppers.count > 1,
+            let changedAt
         else { return [] }
         var need = PepperNeed(peppers.peppers.count, changedAt: changedAt)
         let seal = RecordSeal(peppers: peppers)
@@ -34,7 +33,7 @@ struct PepperCheck {
                 need.count(record, sealedWith: pepper, now: clock.unix)
             }
         } catch {
-            // That records cannot be listed is a finding already.
+            // ``RecordCheck`` reports that the records cannot be listed.
             return []
         }
         return (1..<peppers.peppers.count).map { finding($0, need) }
@@ -71,7 +70,7 @@ struct PepperCheck {
     private var changedAt: UnixTime? {
         var status = stat()
         guard stat(configuration.pepperFile, &status) == 0 else { return nil }
-        // A copy may keep the one time, but not the other.
+        // A copy may preserve mtime, but not ctime.
         let times = [status.st_mtim, status.st_ctim].map {
             Int64($0.tv_sec) * 1000 + Int64($0.tv_nsec) / 1_000_000
         }
@@ -81,14 +80,14 @@ struct PepperCheck {
 
 /// The organizations that need each of several peppers.
 struct PepperNeed {
-    /// Those whose records are sealed with it, by its place from 0.
+    /// Organizations whose records are sealed with each pepper, by its position from 0.
     private(set) var sealed: [[String]]
-    /// Those who have a key that was perhaps made with it.
+    /// Organizations with a key that may have been made with each pepper.
     private(set) var keyed: [[String]]
 
     private let changedAt: UnixTime
 
-    /// - Parameter changedAt: Since when the first pepper makes keys, at the latest.
+    /// - Parameter changedAt: From when on, at the latest, keys are made with the first pepper.
     init(_ count: Int, changedAt: UnixTime) {
         sealed = Array(repeating: [], count: count)
         keyed = sealed
@@ -102,7 +101,7 @@ struct PepperNeed {
         let isOld = record.key.map { $0.createdAt <= changedAt } ?? false
         let hasPrevious = record.previous.map { now < $0.until } ?? false
         guard isLive && isOld || hasPrevious else { return }
-        // A seal is never older than the key that it covers.
+        // A seal is never older than the key that it covers, so only its pepper and older ones count.
         for index in max(pepper, 1)..<max(keyed.count, 1) { keyed[index].append(name) }
     }
 }

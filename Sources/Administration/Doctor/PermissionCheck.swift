@@ -2,7 +2,7 @@ import KeyFormat
 import Keyring
 import RedisClient
 
-/// Whether the store lets both programs do what they have to do. What is tried changes nothing.
+/// Whether both programs have the permissions in the store that they need. The probes change nothing.
 struct PermissionCheck {
     private let configuration: Configuration
     private let connection: StoreConnection
@@ -17,7 +17,7 @@ struct PermissionCheck {
     private var admin: Finding {
         do throws(StoreConnection.Fault) {
             var replies = try connection.execute(PermissionProbe.adminReads)
-            // They are queued, which shows what is refused, and then given up: the last one is wrong.
+            // Queueing them shows what is refused. The last one is wrong, so nothing is carried out.
             replies += try connection.execute(PermissionProbe.adminChanges)
             connection.renew()
             return finding(
@@ -33,12 +33,9 @@ struct PermissionCheck {
     private var gateway: [Finding] {
         let credentials: RedisCredentials?
         do throws(SecretFault) {
-            credentials = try configuration.gatewayCredentialsFile.map {
-                path throws(SecretFault) in
-                try Secrets.credentials(try Secrets.credentialsContents(path))
-            }
+            credentials = try Secrets.credentials(file: configuration.gatewayCredentialsFile)
         } catch {
-            // That the file cannot be read is a finding already.
+            // ``FileCheck`` reports that the file cannot be read.
             return []
         }
         let connection = StoreConnection(configuration.topology, credentials: credentials)
@@ -77,7 +74,7 @@ struct PermissionCheck {
         )
     }
 
-    /// What a store costs that lets programs do all but this.
+    /// What a missing permission costs.
     private static let losses = [
         (command: "PUBLISH", text: "each change waits for a lease"),
         (
@@ -88,10 +85,10 @@ struct PermissionCheck {
 }
 
 extension RedisReply {
-    /// What Redis says to commands that are wrong on purpose: they are known, and allowed.
+    /// Redis' errors for probes that are wrong on purpose: the command exists and is permitted.
     private static let provoked = ["wrong number of arguments", "not a valid float"]
 
-    /// Whether a right is missing, or the command. Of EXEC, Redis says so in other words.
+    /// Whether the permission or the command is missing. EXEC reports that differently.
     fileprivate var isRefused: Bool {
         guard let failure else { return false }
         switch failure.code {
@@ -103,7 +100,7 @@ extension RedisReply {
 }
 
 extension RedisCommand {
-    /// The command and what it is about.
+    /// The command's name and first argument.
     fileprivate var words: String {
         let parts = arguments.prefix(2).map { String(decoding: $0, as: UTF8.self) }
         return parts.joined(separator: " ")

@@ -2,7 +2,7 @@ import KeyFormat
 import Keyring
 import RedisClient
 
-/// Whether what is stored can be believed.
+/// Whether the stored records can be proven.
 struct RecordCheck {
     private let configuration: Configuration
     private let connection: StoreConnection
@@ -13,9 +13,7 @@ struct RecordCheck {
     }
 
     var findings: [Finding] {
-        guard let contents = try? Secrets.pepperContents(configuration),
-            let peppers = try? Secrets.peppers(contents, configuration)
-        else { return [] }
+        guard let peppers = try? Secrets.peppers(configuration) else { return [] }
         let seal = RecordSeal(peppers: peppers)
         let store = RecordStore(connection, clock: SystemClock(), seal: seal)
         var provenCount = 0

@@ -2,10 +2,10 @@ import KeyFormat
 import Keyring
 import RedisClient
 
-/// Whether what the store has confirmed is still there after a restart of it.
+/// Whether confirmed changes survive a restart of the store.
 ///
-/// Redis 7 and 8 load their append-only file as the default user, and pass over each transaction in
-/// which that user may not do something, although nobody may log in as that user.
+/// Redis 7 and 8 load their append-only file as the default user, and skip each transaction in which that
+/// user lacks a permission, even if nobody may log in as that user.
 struct RestartCheck {
     private let connection: StoreConnection
     private let information: StoreInformation
@@ -29,7 +29,7 @@ struct RestartCheck {
         ]
     }
 
-    /// Redis 6.2 has no dry runs, and loads its file as nobody.
+    /// Redis 6.2 has no dry runs, and loads its file without a user.
     private func unseen(_ refused: RedisError) -> Finding {
         guard !information.isOlder(than: (7, 0)) else { return Self.lasts }
         let text = "whether changes survive a restart cannot be checked: \(refused.message)"

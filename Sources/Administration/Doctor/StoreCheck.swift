@@ -2,9 +2,9 @@ import KeyFormat
 import Keyring
 import RedisClient
 
-/// Whether the store can be reached, and whether what it has confirmed will last.
+/// Whether the store can be reached, and whether confirmed changes last.
 struct StoreCheck {
-    /// Clocks that are further apart show wrong times, and let keys expire at others.
+    /// Beyond this difference, times are shown wrong and keys expire at the wrong time.
     private static let clockMillisecondsMax: Int64 = 2000
 
     private let configuration: Configuration
@@ -19,14 +19,11 @@ struct StoreCheck {
         let before = SystemClock.unixTime()
         do throws(AdministrationError) {
             connection = try StoreConnection(admin: configuration, refusesOld: false)
-            do throws(StoreConnection.Fault) {
-                replies = try connection.execute([
-                    RedisCommand("TIME"), RedisCommand("INFO"),
-                    RedisCommand("CONFIG", "GET", "appendfsync"),
-                ])
-            } catch {
-                throw AdministrationError(error)
-            }
+            let commands = [
+                RedisCommand("TIME"), RedisCommand("INFO"),
+                RedisCommand("CONFIG", "GET", "appendfsync"),
+            ]
+            replies = try translatingStoreFault(try connection.execute(commands))
         } catch {
             return [
                 .fault(
@@ -124,7 +121,7 @@ struct StoreCheck {
             )
     }
 
-    /// What there is to say of an append-only file.
+    /// Findings about the append-only file, if there is one.
     private func durability(
         _ connection: StoreConnection,
         _ information: RedisReply,
@@ -136,7 +133,7 @@ struct StoreCheck {
             + RestartCheck(connection, information).findings
     }
 
-    /// How soon changes are on the disk. No right lets a user see that and no passwords.
+    /// How soon changes reach the disk. Only a permission that also shows passwords lets a user see that.
     private func synchronization(_ reply: RedisReply) -> Finding {
         let check = "store.fsync"
         let remedy = "use appendfsync always if that is not acceptable"

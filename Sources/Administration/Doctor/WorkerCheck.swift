@@ -2,14 +2,13 @@ import Glibc
 import Keyring
 import RedisClient
 
-/// Whether nginx's workers reach what they need when they have given root's rights up. All else is
-/// read by the master, which is root: the configuration, the pepper, the file with the gateways'
-/// password, the module.
+/// Whether nginx workers, which are not root, reach what they need. The master reads everything else as
+/// root: the configuration, the pepper, the file with the gateways' password, the module.
 struct WorkerCheck {
     private let configuration: Configuration
     private let server: InstalledModule.Server
 
-    /// - Parameter server: nginx, with the configuration that is meant.
+    /// - Parameter server: The nginx to check, with its configuration.
     init(_ configuration: Configuration, _ server: InstalledModule.Server) {
         self.configuration = configuration
         self.server = server
@@ -17,7 +16,7 @@ struct WorkerCheck {
 
     var findings: [Finding] {
         let file = server.configurationFile
-        guard access(file, R_OK) == 0, let words = try? userDirective() else {
+        guard access(file, R_OK) == 0, let values = try? userDirective() else {
             return [
                 .note(
                     "workers",
@@ -26,13 +25,13 @@ struct WorkerCheck {
                 )
             ]
         }
-        let user = words.first ?? server.user
-        let group = words.count > 1 ? words[1] : words.isEmpty ? server.group : nil
+        let user = values.first ?? server.user
+        let group = values.count > 1 ? values[1] : values.isEmpty ? server.group : nil
         guard let account = Account(user, group: group) else {
             return [
                 .fault(
                     "workers",
-                    "\(file) runs nginx workers as \(words.joined(separator: " ")), which is not an "
+                    "\(file) runs nginx workers as \(values.joined(separator: " ")), which is not an "
                         + "account or group here",
                     "name an existing one with nginx's directive \"user\""
                 )
@@ -53,7 +52,7 @@ struct WorkerCheck {
             : faults
     }
 
-    /// User and group of the workers, as far as the configuration says.
+    /// The values of nginx's directive `user`; none if there is none.
     private func userDirective() throws(ConfigurationFault) -> [String] {
         let file = server.configurationFile
         let folder = file.split(separator: "/").dropLast().map { "/\($0)" }.joined()

@@ -1,37 +1,37 @@
 import Keyring
 import RedisClient
 
-/// What an owner may know of the key.
+/// What an owner may know about the key.
 public struct KeyStatus: Sendable {
-    /// When the active key last let a request in.
+    /// When the active key last authenticated a request.
     public enum LastUse: Equatable, Sendable {
         case never
         case at(UnixTime)
-        /// The store did not say.
+        /// The store did not report it.
         case unknown
     }
 
     /// The organization's record.
     public let record: KeyRecord
 
-    /// When the active key last let a request in.
+    /// When the active key last authenticated a request.
     public let lastUse: LastUse
 
-    /// Whether that may have been the key before, in its grace: uses are told by organization.
+    /// Whether the last use may be the previous key's, in its grace period: uses are recorded by
+    /// organization.
     public let lastUseMayBePrevious: Bool
 
-    /// Uses of earlier keys, which were refused; `nil` where none are known.
+    /// Refused uses of earlier keys; `nil` if there are none.
     public let refusedUses: RefusedUses?
 
-    /// Until when the key before goes on; `nil` where it does not.
+    /// Until when the previous key stays valid; `nil` if it does not.
     public let previousUntil: UnixTime?
 
-    /// Since when a new key is due; `nil` where none is.
+    /// Since when rotation is due; `nil` if it is not.
     public let rotationDueSince: UnixTime?
 
-    /// - Parameters:
-    ///   - use: The reply to ``UseCommands/read(_:)``, which is about all of the organization's
-    ///     keys: a use before the active key was made is not its own.
+    /// - Parameter use: The reply to ``UseCommands/read(_:)``. It covers all keys of the organization:
+    ///   a use before the active key was made is not its own.
     init(
         _ record: KeyRecord,
         use: RedisReply,

@@ -2,37 +2,26 @@ import KeyFormat
 import Keyring
 import RedisClient
 
-/// Has the gateways write down what they know of the uses of an organization's keys, so that what the
-/// store tells next is as it is now.
+/// Makes all workers write the last uses of an organization's keys, so that the store knows the latest.
 ///
-/// A gateway that stays silent is not waited for long, and what fails is left to who reads next: then
-/// the store tells what it has.
+/// The wait is short, and failures are ignored: the store then reports what it has.
 struct LastUseCollector {
-    /// The longest wait: a gateway answers in a few of its turns.
+    /// Longest wait in milliseconds. A worker answers within a few turns of its event loop.
     static let waitMilliseconds: UInt64 = 250
 
-    private let channel: any StoreChannel
-    private let clock: any BlockingClock
-    private let makeBarrierID: (UnixTime) -> BarrierID
+    private let context: AdministrationContext
 
-    init(
-        _ channel: any StoreChannel,
-        clock: any BlockingClock,
-        makeBarrierID: @escaping (UnixTime) -> BarrierID
-    ) {
-        self.channel = channel
-        self.clock = clock
-        self.makeBarrierID = makeBarrierID
+    init(_ context: AdministrationContext) {
+        self.context = context
     }
 
-    /// Returns when all who hear the question have confirmed it, or when nobody does any more.
+    /// Returns when all subscribers have acknowledged the flush, or none has for too long.
     func collect(_ locator: Locator) {
-        let flush = LastUseFlush(about: locator, barrierID: makeBarrierID(clock.unix))
+        let clock = context.clock
+        let flush = LastUseFlush(about: locator, barrierID: context.makeBarrierID(clock.unix))
         let deadline = clock.monotonic.advanced(byMilliseconds: Self.waitMilliseconds)
-        guard case .integer(let subscriberCount) = execute([FleetChannel.publish(flush)]).first
-        else {
-            return
-        }
+        let reply = execute([FleetChannel.publish(flush)]).first
+        guard case .integer(let subscriberCount) = reply else { return }
         var acknowledged: Set<Member.ID> = []
         while acknowledged.count < subscriberCount {
             let left = clock.monotonic.milliseconds(until: deadline)
@@ -48,9 +37,9 @@ struct LastUseCollector {
 
     private func execute(_ commands: [RedisCommand]) -> [RedisReply] {
         do throws(StoreConnection.Fault) {
-            return try channel.execute(commands)
+            return try context.channel.execute(commands)
         } catch {
-            channel.renew()
+            context.channel.renew()
             return []
         }
     }

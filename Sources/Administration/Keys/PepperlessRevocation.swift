@@ -4,78 +4,70 @@ import RedisClient
 
 /// Revokes a key although the pepper is lost.
 ///
-/// Nothing can be proven then, the owner neither; so the record's own word is taken for who that is.
-/// Who could write another one into it could also take the key away. What is left is not sealed, and
-/// lets nobody in.
+/// Without the pepper nothing can be proven, the owner included, so the owner that the record claims is
+/// believed: anyone who could write another owner into it could also remove the key. The remaining
+/// record is not sealed, and admits no request.
 public struct PepperlessRevocation {
-    /// How often it is tried again because somebody else was faster.
     private static let attemptsMax = 16
 
-    private let caller: Caller
-    private let channel: any StoreChannel
-    private let clock: any BlockingClock
-    private let store: RecordStore
-    private let confirmer: ChangeConfirmer
-    private let uses: LastUseCollector
+    /// Its peppers are random: it must not seal anything.
+    private let context: AdministrationContext
 
-    /// Why the pepper is lost; `nil` where it is not.
+    /// Why the pepper is lost.
     public let reason: String
 
-    /// `nil` where the pepper is there, or where the caller may only not read it.
+    /// `nil` if the pepper exists, even if the caller may not read it.
+    ///
+    /// - Throws: An error if the store's credentials cannot be read.
     public init?(_ configuration: Configuration, caller: Caller) throws(AdministrationError) {
         do throws(SecretFault) {
-            _ = try Secrets.peppers(try Secrets.pepperContents(configuration), configuration)
+            _ = try Secrets.peppers(configuration)
             return nil
         } catch {
             guard error.isLost else { return nil }
             reason = error.message
         }
-        // Seals nothing: what it would be sealed with is known to nobody.
-        let contents = PepperRing.makeContents()
-        guard let peppers = try? PepperRing(contents: contents) else { return nil }
-        self.caller = caller
-        channel = try StoreConnection(admin: configuration)
-        clock = SystemClock()
-        store = RecordStore(channel, clock: clock, seal: RecordSeal(peppers: peppers))
-        confirmer = ChangeConfirmer(
-            store,
-            channel: channel,
-            clock: clock,
-            configuration: configuration,
-            makeBarrierID: KeyAdministration.randomBarrierID
-        )
-        uses = LastUseCollector(
-            channel,
-            clock: clock,
-            makeBarrierID: KeyAdministration.randomBarrierID
+        guard let peppers = try? PepperRing(contents: PepperRing.makeContents()) else { return nil }
+        context = AdministrationContext(
+            configuration,
+            caller: caller,
+            peppers: peppers,
+            channel: try StoreConnection(admin: configuration),
+            clock: SystemClock()
         )
     }
 
-    /// When the key was last used, for the record's owner; `nil` where there is no key.
+    /// When the key was last used; `nil` if there is no key.
     ///
-    /// - Parameter asksGateways: Whether uses are told of which the store has not heard yet.
+    /// - Parameter collectsUses: Whether workers first write the uses that they have not written yet.
+    /// - Throws: An error if the caller is not the claimed owner, or the record cannot be read.
     public func lastUse(
         of organization: Organization,
         collectsUses: Bool = true
     ) throws(AdministrationError) -> KeyStatus.LastUse? {
+        let store = context.store
         let locator = organization.locator
         let record = try store.read([KeyCommands.read(locator)])[0]
-        guard try checked(record, organization).unauthenticatedState == .active else { return nil }
-        if collectsUses { uses.collect(locator) }
+        guard try permitted(record, organization).unauthenticatedState == .active else {
+            return nil
+        }
+        if collectsUses { context.lastUses.collect(locator) }
         let use = try store.read([UseCommands.read(locator)])[0]
         if let time = UseCommands.lastUse(use) { return .at(time) }
         return use.failure == nil ? .never : .unknown
     }
 
-    /// Revokes whatever key there is, or asks the gateways again where there is none.
+    /// Revokes the key, or confirms its revocation again if there is none.
+    ///
+    /// - Throws: An error if the caller is not the claimed owner, or the record cannot be changed.
     public func revoke(_ organization: Organization, policy: ConfirmationPolicy = .untilConfirmed)
         throws(AdministrationError) -> ConfirmationResult
     {
         var auditFault: RedisError?
         for _ in 0..<Self.attemptsMax where try attempt(organization, &auditFault) {
-            return confirmer.confirmation(since: clock.monotonic, policy) {
-                retrying throws(ConfirmationResult.Uncertainty) in
-                try readBack(organization, retrying)
+            return context.confirmer.confirmation(since: context.clock.monotonic, policy) {
+                store throws(ConfirmationResult.Uncertainty) in
+                try readBack(organization, store)
             }
             .including(auditFault)
         }
@@ -86,43 +78,45 @@ public struct PepperlessRevocation {
 // MARK: - Steps
 
 extension PepperlessRevocation {
-    private func checked(_ reply: RedisReply, _ organization: Organization)
+    private func permitted(_ reply: RedisReply, _ organization: Organization)
         throws(AdministrationError) -> StoredRecord
     {
-        let stored: StoredRecord
-        do throws(RecordFault) {
-            stored = try StoredRecord(reply)
-        } catch {
-            throw AdministrationError(error, "the record of \(organization)")
+        let stored = try translating(try StoredRecord(reply)) { (fault: RecordFault) in
+            AdministrationError(fault, "the record of \(organization)")
         }
         let owner =
             stored.isAbsent || stored.unauthenticatedState == .removed
             ? nil : stored.unauthenticatedOwner
         do throws(AdministrationError) {
-            try OwnerRule.check(.revoke, on: organization, owner: owner, by: caller)
+            try OwnerRule.check(.revoke, on: organization, owner: owner, by: context.caller)
         } catch {
-            if owner != nil { _ = try? channel.execute([entry.refusal(organization.locator)]) }
+            if owner != nil {
+                let refusal = context.audit(.revoke).refusal(organization.locator)
+                _ = try? context.channel.execute([refusal])
+            }
             throw error
         }
         return stored
     }
 
-    private var entry: AuditEntry {
-        AuditEntry(.revoke, by: caller.principal, account: caller.account)
-    }
-
-    /// Returns whether there is no key; `false` where it is to be looked at again.
+    /// Returns whether the record holds no key; `false` if it must be read again.
     private func attempt(_ organization: Organization, _ auditFault: inout RedisError?)
         throws(AdministrationError) -> Bool
     {
         let locator = organization.locator
-        let watched = try store.read([KeyCommands.watch(locator), KeyCommands.read(locator)])
+        let watched = try context.store.read([
+            KeyCommands.watch(locator), KeyCommands.read(locator),
+        ])
         if let error = watched[0].failure { throw AdministrationError(error) }
-        guard try checked(watched[1], organization).unauthenticatedState == .active else {
+        guard try permitted(watched[1], organization).unauthenticatedState == .active else {
             return true
         }
-        // MULTI goes alone: were it refused, what is behind it would be carried out one by one.
-        let commands = KeyCommands.revokeUnsealed(locator, at: clock.unix, audit: entry)
+        // MULTI goes alone: if it were refused, the commands behind it would be carried out one by one.
+        let commands = KeyCommands.revokeUnsealed(
+            locator,
+            at: context.clock.unix,
+            audit: context.audit(.revoke)
+        )
         if let error = try transact(commands.prefix(1)).lazy.compactMap(\.failure).first {
             throw AdministrationError(error)
         }
@@ -134,32 +128,29 @@ extension PepperlessRevocation {
         return false
     }
 
-    /// Where the connection is lost, there are no replies: what is stored then tells.
+    /// Returns no replies if the connection is lost: the stored record then shows what happened.
     private func transact(_ commands: some Collection<RedisCommand>) throws(AdministrationError)
         -> [RedisReply]
     {
         do throws(StoreConnection.Fault) {
-            return try channel.execute(Array(commands), onSameConnection: true)
+            return try context.channel.execute(Array(commands), onSameConnection: true)
         } catch {
             guard case .interrupted = error else { throw AdministrationError(error) }
-            channel.renew()
+            context.channel.renew()
             return []
         }
     }
 
-    private func readBack(_ organization: Organization, _ retrying: RetryingStore)
+    private func readBack(_ organization: Organization, _ store: RetryingStore)
         throws(ConfirmationResult.Uncertainty)
     {
-        let reply: RedisReply
-        do throws(StoreConnection.Fault) {
-            reply = try retrying.execute([KeyCommands.read(organization.locator)])[0]
-        } catch {
-            throw .notReadBack(AdministrationError(error).message)
+        let reply = try translating(
+            try store.execute([KeyCommands.read(organization.locator)])[0]
+        ) { (fault: StoreConnection.Fault) in
+            ConfirmationResult.Uncertainty.notReadBack(AdministrationError(fault).message)
         }
         guard let stored = try? StoredRecord(reply), !stored.isAbsent,
             stored.unauthenticatedState != .active
-        else {
-            throw .undone
-        }
+        else { throw .undone }
     }
 }

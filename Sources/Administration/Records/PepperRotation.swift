@@ -2,17 +2,20 @@ import Glibc
 import KeyFormat
 import Keyring
 
-/// Puts a new secret before those in the pepper file, in one step: whoever reads the file finds the
-/// old contents or the new ones, whole.
+/// Puts a new pepper before the existing ones in the pepper file, atomically: every reader finds the old
+/// contents or the new ones.
 public struct PepperRotation {
     private let path: String
 
-    /// - Parameter path: The pepper file; where it is a link, the file behind it.
+    /// - Parameter path: The pepper file, or a link to it.
     public init(_ path: String) {
         self.path = path
     }
 
-    /// What was done and what is to be done now, a line each.
+    /// Rotates the pepper, or creates one if it is lost.
+    ///
+    /// - Returns: What was done and what to do next, a line each.
+    /// - Throws: An error if the file was not changed.
     public func run() throws(AdministrationError) -> [String] {
         guard let resolved = realpath(path, nil) else {
             guard errno == ENOENT else { throw fault(errno) }
@@ -33,7 +36,7 @@ public struct PepperRotation {
         ]
     }
 
-    /// Where the pepper is lost, everything begins anew.
+    /// Creates a pepper in place of a lost one.
     private func begin() throws(AdministrationError) -> [String] {
         var file = try NewFile(path, mode: 0o600)
         try PepperRing.makeContents().withSpan { contents throws(AdministrationError) in
@@ -47,7 +50,7 @@ public struct PepperRotation {
         ]
     }
 
-    /// Lets nobody else rotate the same file meanwhile: one of the new secrets would be lost.
+    /// Locks the file: of two simultaneous rotations, one new pepper would be lost.
     private func lockedStatus(_ descriptor: Int32, _ path: String) throws(AdministrationError)
         -> stat
     {
@@ -65,10 +68,9 @@ public struct PepperRotation {
         return status
     }
 
-    /// Writes the new secret and those before it. Returns their number.
+    /// Writes the new pepper and the existing ones. Returns their number.
     private func rotate(_ path: String, _ status: stat) throws(AdministrationError) -> Int {
         let contents: SecretBytes
-        let count: Int
         do throws(SecretFile.Fault) {
             contents = try SecretFile.read(path)
         } catch {
@@ -77,6 +79,7 @@ public struct PepperRotation {
                 "\(path) \(error)"
             )
         }
+        let count: Int
         do throws(PepperRing.Fault) {
             count = try PepperRing(contents: contents).peppers.count
         } catch {
@@ -111,7 +114,7 @@ public struct PepperRotation {
         }
     }
 
-    /// The file's new name has to outlast a crash: keys are made with it from now on.
+    /// The rename must survive a crash: keys are made with the new pepper from now on.
     private static func keepFolder(of path: String) {
         let folder = path.split(separator: "/").dropLast().joined(separator: "/")
         let descriptor = open("/\(folder)", O_RDONLY | O_DIRECTORY | O_CLOEXEC)

@@ -1,16 +1,15 @@
 import Keyring
 import RedisClient
 
-/// Changes many records in one transaction, or none of them where somebody else is faster; then
-/// begins again from the read.
+/// Changes many records in one transaction, or none of them if another client changed one first; then
+/// it starts again from the read.
 struct RecordBatch {
-    /// Most records that are changed at once.
+    /// Most records in one transaction.
     static let countMax = 250
 
-    /// How often a batch is tried again.
     private static let attemptsMax = 16
 
-    /// What became of one of the records.
+    /// What became of one record.
     enum Outcome {
         case changed(RecordChange)
         /// Nothing had to be done.
@@ -24,46 +23,37 @@ struct RecordBatch {
         }
     }
 
-    /// What is to become of a record.
+    /// How one record is changed.
     struct Step {
         let organization: Organization
         let audit: AuditEntry
-        /// Gets what is stored; returns `nil` where nothing is to be done.
+
+        /// Receives the stored record; returns its successor, or `nil` if nothing has to be done.
         let successor: (KeyRecord?) throws(AdministrationError) -> KeyRecord?
     }
 
     private let store: RecordStore
-    private let channel: any StoreChannel
-    private let clock: any BlockingClock
-    private let seal: RecordSeal
 
-    /// Whether versions are written as the successors have them, and not raised.
+    /// Whether versions are written as the successors have them, instead of being incremented.
     private let setsVersion: Bool
 
-    init(
-        _ store: RecordStore,
-        channel: any StoreChannel,
-        clock: any BlockingClock,
-        seal: RecordSeal,
-        setsVersion: Bool = false
-    ) {
+    init(_ store: RecordStore, setsVersion: Bool = false) {
         self.store = store
-        self.channel = channel
-        self.clock = clock
-        self.seal = seal
         self.setsVersion = setsVersion
     }
 
-    /// Takes the steps, of which there are at most ``countMax``, each of another organization.
+    /// Applies at most ``countMax`` steps, each to a different organization.
+    ///
+    /// - Throws: An error if nothing was written, or if it is uncertain whether the batch was.
     func change(_ steps: [Step]) throws(AdministrationError) -> [Outcome] {
         var uncertain: [Organization: RecordChange] = [:]
         var wasUncertain = false
         for _ in 0..<Self.attemptsMax {
-            let outcomes = try outcomes(steps, uncertain, wasUncertain)
-            let changes = outcomes.compactMap { $0.change }
+            let plans = try plans(steps, uncertain, wasUncertain)
+            let changes = plans.compactMap { $0.change }
             switch try write(changes, steps) {
             case .written(let auditFaults):
-                return outcomes.map { $0.outcome.including(auditFaults) }
+                return plans.map { $0.outcome.including(auditFaults) }
             case .overtaken: uncertain = [:]
             case .unknown(let reason):
                 guard !wasUncertain else { throw Self.unconfirmed(reason) }
@@ -71,7 +61,7 @@ struct RecordBatch {
                 uncertain = Dictionary(
                     uniqueKeysWithValues: changes.map { ($0.record.organization, $0) }
                 )
-                channel.renew()
+                store.channel.renew()
             }
         }
         throw AdministrationError(
@@ -91,35 +81,31 @@ struct RecordBatch {
 // MARK: - One attempt
 
 extension RecordBatch {
-    /// What becomes of a record, once the transaction is through.
+    /// What becomes of a record once the transaction is carried out.
     private struct Plan {
         let outcome: Outcome
+
         /// What has to be written for it.
         let change: RecordChange?
     }
 
     private enum Attempt {
-        /// Some of the changes may be missing in their audits.
+        /// Some of the changes may be missing from their audits.
         case written(auditFaults: [Organization: RedisError])
         case overtaken
         case unknown(String)
     }
 
-    /// Reads the records and watches them, so that the transaction fails where one changes.
-    private func outcomes(
+    /// Watches and reads the records, so that the transaction fails if one of them changes.
+    private func plans(
         _ steps: [Step],
         _ uncertain: [Organization: RecordChange],
         _ wasUncertain: Bool
     ) throws(AdministrationError) -> [Plan] {
         let locators = steps.map(\.organization.locator)
-        let replies: [RedisReply]
-        do throws(AdministrationError) {
-            replies = try store.read(
-                [KeyCommands.watch(locators)] + locators.map { KeyCommands.read($0) }
-            )
-        } catch {
-            guard wasUncertain else { throw error }
-            throw Self.unconfirmed(error.message)
+        let commands = [KeyCommands.watch(locators)] + locators.map { KeyCommands.read($0) }
+        let replies = try translating(try store.read(commands)) { (error: AdministrationError) in
+            wasUncertain ? Self.unconfirmed(error.message) : error
         }
         if let error = replies[0].failure { throw AdministrationError(error) }
         return zip(steps, replies.dropFirst()).map { step, reply in
@@ -136,7 +122,11 @@ extension RecordBatch {
             guard let next = try step.successor(stored) else {
                 return Plan(outcome: .unchanged, change: nil)
             }
-            let change = RecordChange(before: stored, record: next, repliedAt: clock.monotonic)
+            let change = RecordChange(
+                before: stored,
+                record: next,
+                repliedAt: store.clock.monotonic
+            )
             return Plan(outcome: .changed(change), change: change)
         } catch {
             return Plan(outcome: .refused(error), change: nil)
@@ -152,34 +142,20 @@ extension RecordBatch {
             return .written(auditFaults: [:])
         }
         let audits = Dictionary(uniqueKeysWithValues: steps.map { ($0.organization, $0.audit) })
-        // MULTI goes alone: were it refused, what is behind it would be carried out one by one.
-        let begun: [RedisReply]
-        do throws(StoreConnection.Fault) {
-            begun = try channel.execute([RedisCommand("MULTI")], onSameConnection: true)
-        } catch {
-            throw AdministrationError(error)
-        }
-        if let error = begun[0].failure { throw AdministrationError(error) }
+        try store.beginTransaction()
         var commands = changes.flatMap { change in
             KeyCommands.write(
                 change.record,
-                seal: seal,
+                seal: store.seal,
                 audit: audits[change.record.organization]!,
                 setsVersion: setsVersion
             ).dropFirst().dropLast()
         }
         commands.append(RedisCommand("EXEC"))
-        let replies: [RedisReply]
-        do throws(StoreConnection.Fault) {
-            replies = try channel.execute(commands, onSameConnection: true)
-        } catch {
-            guard case .interrupted(let reason) = error else { throw AdministrationError(error) }
-            return .unknown(reason)
+        switch try store.commit(commands) {
+        case .reply(let reply): return try attempt(reply, changes)
+        case .lost(let reason): return .unknown(reason)
         }
-        if let error = replies.dropLast().lazy.compactMap(\.failure).first {
-            throw AdministrationError(error)
-        }
-        return try attempt(replies.last ?? .null, changes)
     }
 
     private func attempt(_ reply: RedisReply, _ changes: [RecordChange])

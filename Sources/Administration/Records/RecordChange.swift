@@ -4,31 +4,38 @@ import RedisClient
 
 /// A change of a record that the store has made.
 struct RecordChange {
-    /// What was stored before; `nil` where there was nothing.
+    /// The record before the change; `nil` if there was none.
     let before: KeyRecord?
 
     /// What was written.
     let record: KeyRecord
 
-    /// When the store's reply had arrived: from then on no gateway hears anything else from it.
+    /// When the store's reply had arrived: whatever a worker reads from then on includes the change.
     let repliedAt: MonotonicTime
 
-    /// Why the audit does not have the change; `nil` where it has it.
+    /// Why the change is not in the audit; `nil` if it is.
     var auditFault: RedisError?
 
-    /// Throws where the audit does not have the change, which was made all the same.
-    func checkAudited() throws(AdministrationError) {
-        guard let auditFault else { return }
-        throw AdministrationError(
-            .unconfirmed,
-            "\(record.organization) was changed, but the change is not in its audit: "
-                + auditFault.message
-        )
+    /// The error for a change that is not in the audit; `nil` if it is.
+    var missingAudit: AdministrationError? {
+        auditFault.map {
+            AdministrationError(
+                .unconfirmed,
+                "\(record.organization) was changed, but the change is not in its audit: \($0.message)"
+            )
+        }
     }
 
-    /// Whether what is stored now bears the change out: it is what was written, or what others made
-    /// of it later; and no key that the change ended is in it. A record that is gone bears nothing
-    /// out: nothing of ours removes one, so the store has lost what it had, the list of gateways too.
+    /// - Throws: ``missingAudit``. The change was made all the same.
+    func checkAudited() throws(AdministrationError) {
+        if let missingAudit { throw missingAudit }
+    }
+
+    /// Whether the stored record still reflects the change: it is what was written, or a later version
+    /// of it without any key that the change ended.
+    ///
+    /// A missing record does not: Latchkey never deletes one, so the store has lost its data, the
+    /// membership included.
     func isReflected(in stored: KeyRecord?) -> Bool {
         guard let stored else { return false }
         if stored == record || stored.key == nil && record.key == nil { return true }
@@ -41,7 +48,7 @@ struct RecordChange {
 }
 
 extension KeyRecord {
-    /// Of each key that the record lets in.
+    /// The verifiers of the keys that the record admits.
     fileprivate var verifiers: [Verifier] {
         [key?.verifier, previous?.verifier].compactMap { $0 }
     }

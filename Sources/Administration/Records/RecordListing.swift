@@ -2,7 +2,7 @@ import KeyFormat
 import Keyring
 import RedisClient
 
-/// Reads the records of all organizations, as they are stored.
+/// Reads the stored records of all organizations.
 struct RecordListing {
     private let store: RecordStore
 
@@ -10,8 +10,10 @@ struct RecordListing {
         self.store = store
     }
 
-    /// Hands over each record that can be proven, and as it is stored. Returns what is wrong with the
-    /// others, in the order of their locators.
+    /// Calls `body` with each record that can be proven, and with its stored form.
+    ///
+    /// - Returns: A line for each of the others, in the order of their locators.
+    /// - Throws: What `body` throws, or an error if the records cannot be listed.
     func visitProven(
         _ seal: RecordSeal,
         _ body: (KeyRecord, StoredRecord) throws(AdministrationError) -> Void
@@ -21,9 +23,7 @@ struct RecordListing {
             let proven: (KeyRecord, StoredRecord)?
             do throws(RecordFault) {
                 let stored = try StoredRecord(reply)
-                proven =
-                    stored.isAbsent
-                    ? nil : (try stored.record(at: locator, seal: seal), stored)
+                proven = try stored.present(at: locator, seal: seal).map { ($0, stored) }
             } catch {
                 faults.append("the record of locator \(locator) \(error)")
                 return
@@ -33,21 +33,17 @@ struct RecordListing {
         return faults.sorted()
     }
 
-    /// Hands over each record's locator and the reply to ``KeyCommands/read(_:)``.
+    /// Calls `body` with each record's locator and the reply to ``KeyCommands/read(_:)``.
+    ///
+    /// - Throws: What `body` throws, or an error if the records cannot be listed.
     func visit(_ body: (Locator, RedisReply) throws(AdministrationError) -> Void)
         throws(AdministrationError)
     {
         var scan = RecordScan()
         while let command = scan.next {
             let page = try store.read([command])[0]
-            let locators: [Locator]
-            do throws(RedisError) {
-                locators = try scan.receive(page)
-            } catch {
-                throw AdministrationError(
-                    error.code == "NOPERM" ? .notPermitted : .store,
-                    "the records cannot be listed: \(error.message)"
-                )
+            let locators = try translating(try scan.receive(page)) { (error: RedisError) in
+                AdministrationError(refused: "the records cannot be listed", error)
             }
             guard !locators.isEmpty else { continue }
             let replies = try store.read(locators.map { KeyCommands.read($0) })

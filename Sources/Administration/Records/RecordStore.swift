@@ -2,14 +2,13 @@ import KeyFormat
 import Keyring
 import RedisClient
 
-/// The records in the store: reads them, and changes one unless somebody else is faster.
-final class RecordStore {
-    /// How often a change is tried again because somebody else was faster.
+/// Reads the records in the store, and changes one unless another client changes it first.
+struct RecordStore {
     private static let attemptsMax = 16
 
-    private let channel: any StoreChannel
-    private let clock: any BlockingClock
-    private let seal: RecordSeal
+    let channel: any StoreChannel
+    let clock: any BlockingClock
+    let seal: RecordSeal
 
     init(_ channel: any StoreChannel, clock: any BlockingClock, seal: RecordSeal) {
         self.channel = channel
@@ -17,47 +16,46 @@ final class RecordStore {
         self.seal = seal
     }
 
-    /// Sends commands that may be repeated. Where a connection that had been idle turns out to be
-    /// lost, they go out once more on a new one.
+    /// Sends commands that may be repeated. If an idle connection turns out to be lost, they are sent
+    /// again on a new one.
+    ///
+    /// - Throws: An error if there are no replies. Errors that Redis replies are returned.
     func read(_ commands: [RedisCommand]) throws(AdministrationError) -> [RedisReply] {
         let wasIdle = channel.isReady
         do throws(StoreConnection.Fault) {
-            do throws(StoreConnection.Fault) {
-                return try channel.execute(commands)
-            } catch {
-                guard wasIdle, case .interrupted = error else { throw error }
-                channel.renew()
-                return try channel.execute(commands)
-            }
+            return try channel.execute(commands)
         } catch {
-            throw AdministrationError(error)
+            guard wasIdle, case .interrupted = error else { throw AdministrationError(error) }
+            channel.renew()
+            return try translatingStoreFault(try channel.execute(commands))
         }
     }
 
-    /// The record in the reply to ``KeyCommands/read(_:)``, proven; `nil` where there is none.
+    /// The record in the reply to ``KeyCommands/read(_:)``; `nil` if there is none.
+    ///
+    /// - Throws: An error if the record cannot be read or proven.
     func record(
         _ reply: RedisReply,
         _ organization: Organization
     ) throws(AdministrationError) -> KeyRecord? {
-        do throws(RecordFault) {
-            let stored = try StoredRecord(reply)
-            return stored.isAbsent ? nil : try stored.record(at: organization.locator, seal: seal)
-        } catch {
-            throw AdministrationError(error, "the record of \(organization)")
+        try translating(try StoredRecord(reply).present(at: organization.locator, seal: seal)) {
+            (fault: RecordFault) in
+            AdministrationError(fault, "the record of \(organization)")
         }
     }
 
-    /// Writes the successor of a record, worked out anew whenever somebody else was faster.
+    /// Writes the successor of a record, computed again whenever another client was faster.
     ///
-    /// Where the connection is lost before the store has answered, what is stored tells whether the
-    /// change was made. If not, it is tried once more: that also touches the record that the lost
-    /// transaction watches, so that it cannot be carried out later on.
+    /// If the connection is lost before the store has replied, the stored record shows whether the
+    /// change was made. If it was not, it is tried once more: that also touches the record that the lost
+    /// transaction watches, so that it cannot be carried out later.
     ///
     /// - Parameters:
-    ///   - unproven: Gets a record of which nothing can be proven, where that may be written over;
-    ///     all other changes refuse it.
-    ///   - successor: Gets what is stored; returns `nil` where nothing is to be done.
-    /// - Returns: What was written; `nil` where nothing was.
+    ///   - unproven: Returns the successor of a record that cannot be proven. Without it such a record
+    ///     is refused.
+    ///   - successor: Receives the stored record; returns `nil` if nothing has to be done.
+    /// - Returns: What was written; `nil` if nothing was.
+    /// - Throws: An error if nothing was written, or if it is uncertain whether the record was.
     func change(
         _ organization: Organization,
         _ audit: AuditEntry,
@@ -92,7 +90,7 @@ final class RecordStore {
         throw AdministrationError(.store, "\(reason); nothing was done: try again")
     }
 
-    /// To be called as soon as the store's reply has arrived.
+    /// Must be called as soon as the store's reply has arrived: the wait for workers counts from here.
     private func change(
         from before: KeyRecord?,
         to record: KeyRecord,
@@ -107,41 +105,79 @@ final class RecordStore {
     }
 }
 
+// MARK: - Transactions
+
+extension RecordStore {
+    /// The end of a transaction.
+    enum Commit {
+        /// The reply to EXEC.
+        case reply(RedisReply)
+        /// The connection was lost: it is uncertain whether the transaction was carried out.
+        case lost(String)
+    }
+
+    /// Sends MULTI alone: if it were refused, the commands behind it would be carried out one by one.
+    ///
+    /// - Throws: An error if the connection is lost, or MULTI is refused.
+    func beginTransaction() throws(AdministrationError) {
+        let replies = try translatingStoreFault(
+            try channel.execute([RedisCommand("MULTI")], onSameConnection: true)
+        )
+        if let error = replies[0].failure { throw AdministrationError(error) }
+    }
+
+    /// Sends the commands of a transaction, EXEC last.
+    ///
+    /// - Throws: An error if a command is refused; then nothing is carried out.
+    func commit(_ commands: [RedisCommand]) throws(AdministrationError) -> Commit {
+        let replies: [RedisReply]
+        do throws(StoreConnection.Fault) {
+            replies = try channel.execute(commands, onSameConnection: true)
+        } catch {
+            guard case .interrupted(let reason) = error else { throw AdministrationError(error) }
+            return .lost(reason)
+        }
+        // EXEC only says that something was refused; the command's own reply says what.
+        if let error = replies.dropLast().lazy.compactMap(\.failure).first {
+            throw AdministrationError(error)
+        }
+        return .reply(replies.last ?? .null)
+    }
+}
+
 // MARK: - One attempt
 
 extension RecordStore {
     private enum Attempt {
         case written(auditFault: RedisError?)
-        /// Somebody else was faster.
+        /// Another client changed the record first.
         case overtaken
         /// It may or may not have been written.
         case unknown(String)
     }
 
-    /// What is stored: a record that is proven, or one that nothing can be proven of.
+    /// The stored record: proven, or only claimed.
     private typealias Watched = (record: KeyRecord?, claim: StoredRecord?)
 
-    /// Reads a record that is about to be written.
+    /// Watches and reads a record that is about to be written.
     ///
     /// - Parameters:
-    ///   - doubtful: What an earlier attempt may have written.
-    ///   - mayLackProof: Whether a record will do of which nothing can be proven.
+    ///   - uncertain: What an earlier attempt may have written.
+    ///   - mayLackProof: Whether a record that cannot be proven is accepted.
     private func watch(
         _ organization: Organization,
         _ uncertain: KeyRecord?,
         _ mayLackProof: Bool
     ) throws(AdministrationError) -> Watched {
         guard let uncertain else { return try watch(organization, mayLackProof) }
-        do throws(AdministrationError) {
-            let watched = try watch(organization, mayLackProof)
-            if let stored = watched.record, stored.version > uncertain.version, stored != uncertain
-            {
-                throw AdministrationError(.data, "the record has been changed again since")
-            }
-            return watched
-        } catch {
-            throw Self.unconfirmed(organization, error.message)
+        let watched = try translating(try watch(organization, mayLackProof)) {
+            (error: AdministrationError) in
+            Self.unconfirmed(organization, error.message)
         }
+        if let stored = watched.record, stored.version > uncertain.version, stored != uncertain {
+            throw Self.unconfirmed(organization, "the record has been changed again since")
+        }
+        return watched
     }
 
     private func watch(_ organization: Organization, _ mayLackProof: Bool)
@@ -149,7 +185,7 @@ extension RecordStore {
     {
         let locator = organization.locator
         let replies = try read([KeyCommands.watch(locator), KeyCommands.read(locator)])
-        // Unwatched, two changes at a time would leave a record that nobody believes.
+        // Unwatched, two simultaneous changes would leave a record whose seal does not hold.
         if let error = replies[0].failure { throw AdministrationError(error) }
         do throws(AdministrationError) {
             return (try record(replies[1], organization), nil)
@@ -171,37 +207,18 @@ extension RecordStore {
             audit: audit,
             setsVersion: setsVersion
         )
-        // MULTI goes alone: were it refused, what is behind it would be carried out one by one.
-        if let error = try transact(commands.prefix(1))[0].failure {
-            throw AdministrationError(error)
+        try beginTransaction()
+        let reply: RedisReply
+        switch try commit(Array(commands.dropFirst())) {
+        case .reply(let last): reply = last
+        case .lost(let reason): return .unknown(reason)
         }
-        let replies: [RedisReply]
-        do throws(StoreConnection.Fault) {
-            replies = try channel.execute(Array(commands.dropFirst()), onSameConnection: true)
-        } catch {
-            guard case .interrupted(let reason) = error else { throw AdministrationError(error) }
-            return .unknown(reason)
-        }
-        // EXEC only says that something was refused, the command itself says what.
-        if let error = replies.dropLast().lazy.compactMap(\.failure).first {
-            throw AdministrationError(error)
-        }
-        switch WriteOutcome(replies.last ?? .null, version: setsVersion ? nil : record.version) {
+        switch WriteOutcome(reply, version: setsVersion ? nil : record.version) {
         case .written: return .written(auditFault: nil)
         case .unaudited(let error): return .written(auditFault: error)
         case .conflict: return .overtaken
         case .refused(let error): throw AdministrationError(error)
         case .unknown: return .unknown("the store did not confirm the whole change")
-        }
-    }
-
-    private func transact(_ commands: some Collection<RedisCommand>) throws(AdministrationError)
-        -> [RedisReply]
-    {
-        do throws(StoreConnection.Fault) {
-            return try channel.execute(Array(commands), onSameConnection: true)
-        } catch {
-            throw AdministrationError(error)
         }
     }
 
@@ -213,5 +230,12 @@ extension RecordStore {
             "it is uncertain whether the record of \(organization) was changed: \(reason); "
                 + "see \"latchkey status \(organization)\" when the store is back"
         )
+    }
+}
+
+extension StoredRecord {
+    /// The record, proven; `nil` if there is none.
+    func present(at locator: Locator, seal: RecordSeal) throws(RecordFault) -> KeyRecord? {
+        isAbsent ? nil : try record(at: locator, seal: seal)
     }
 }

@@ -1,20 +1,20 @@
 import Glibc
 
-/// Another program, which is read from, and written to where that is wanted.
+/// A child process with a pipe from its output, and optionally one to its input.
 final class ChildProcess {
-    /// What it writes.
+    /// Reads what the process writes.
     let output: Int32
-    /// What it reads, where it reads anything.
+    /// Writes what the process reads; `nil` if its input is /dev/null.
     private(set) var input: Int32?
 
     private let id: pid_t
     private var isOver = false
 
-    /// Starts a program, found as a shell would find it; `nil` with a reason in `errno`.
+    /// Starts a program, found in `PATH`; `nil` on failure, with the reason in `errno`.
     ///
     /// - Parameters:
-    ///   - removed: Beginnings of those names that the program's environment is not to hold.
-    ///   - added: What it is to hold besides.
+    ///   - removed: A prefix: variables whose names begin with it are left out of the environment.
+    ///   - added: Variables that are added to it.
     init?(_ arguments: [String], takesInput: Bool, removing removed: String, adding added: [String])
     {
         guard let (reading, output) = Self.pipe() else { return nil }
@@ -52,7 +52,7 @@ final class ChildProcess {
         _ = wait()
     }
 
-    /// Closes both ends, and waits for the end. Whether all went well.
+    /// Closes both pipes, and waits for the process to end. Returns whether it succeeded.
     func wait() -> Bool {
         guard !isOver else { return false }
         isOver = true
@@ -66,7 +66,7 @@ final class ChildProcess {
     private static func pipe() -> (reading: Int32, writing: Int32)? {
         var ends: [Int32] = [0, 0]
         guard Glibc.pipe(&ends) == 0 else { return nil }
-        // The descriptors are for this process; the other one gets copies.
+        // The child gets copies; these descriptors stay here.
         for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
         return (ends[0], ends[1])
     }

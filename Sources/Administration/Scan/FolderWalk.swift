@@ -1,13 +1,13 @@
 import Glibc
 
-/// Goes through files and folders: by name, and through no link that was not named itself.
+/// Walks through files and folders in the order of their names. Follows no link but the one it is given.
 struct FolderWalk {
-    /// What is met on the way.
+    /// What the walk meets.
     enum Entry: Equatable {
         case file(String)
-        /// A folder with a repository of git, or one that is one: a bare one, `.git`, a submodule's.
+        /// A folder that contains a git repository, or is one: a bare one, `.git`, a submodule's.
         case repository(String)
-        /// What could not be looked at, and why.
+        /// What could not be read, and why.
         case unreadable(String, errno: Int32)
     }
 
@@ -44,7 +44,7 @@ struct FolderWalk {
             }
             if name != ".", name != ".." { names.append(name) }
         }
-        // What git packs is compressed: it is read by way of git.
+        // Git's objects are compressed: they are read through git.
         let isBare = Set(["HEAD", "objects", "refs"]).isSubset(of: names)
         if isBare { names.removeAll { $0 == "objects" } }
         let base = path.hasSuffix("/") ? path : path + "/"

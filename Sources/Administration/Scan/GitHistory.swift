@@ -1,14 +1,14 @@
 import Glibc
 
-/// Reads all that a repository of git has ever held, as far as anything still leads to it: branches,
-/// tags, notes, stashes, remotes, what HEAD was before, and the index, of other work trees as well.
-/// Each object comes once, with the first commit that has it.
+/// Reads everything that a git repository still reaches: branches, tags, notes, stashes, remotes, the
+/// reflog, and the index, including those of other work trees. Each object is read once, with the first
+/// commit that contains it.
 struct GitHistory {
-    /// An object that is read.
+    /// An object of the repository.
     struct Object: Equatable {
-        /// The commit, or the object itself where no commit has it; `nil` in the index.
+        /// The commit, or the object itself if it is not in a commit; `nil` in the index.
         let commit: String?
-        /// The file; `nil` where it is a commit's or a tag's own text.
+        /// The file; `nil` for the text of a commit or a tag.
         let path: String?
     }
 
@@ -16,18 +16,17 @@ struct GitHistory {
         "--objects", "--all", "--reflog", "--in-commit-order", "--topo-order", "--reverse",
     ]
 
-    /// What is staged. Were it listed with the history, commits would seem to have it.
+    /// Staged files. Listed with the history, they would seem to belong to commits.
     private static let index = ["--objects", "--indexed-objects", "--not", "--all", "--reflog"]
 
-    /// So many objects are asked for at once: no more than any pipe holds.
+    /// Number of objects that are requested at once; their names fit in any pipe.
     private static let batchLength = 60
 
-    /// What a repository is not to bring about, whoever wrote its configuration: that git runs other
-    /// programs, to fetch what is missing.
+    /// Keeps a repository's configuration from making git run other programs to fetch what is missing.
     private static let environment = [
         "GIT_ALLOW_PROTOCOL=none", "GIT_NO_LAZY_FETCH=1", "GIT_OPTIONAL_LOCKS=0",
         "GIT_TERMINAL_PROMPT=0", "LC_ALL=C",
-        // Nor does it look for a work tree: that of a submodule may be gone.
+        // The work tree of a submodule may be gone.
         "GIT_WORK_TREE=.",
     ]
 
@@ -37,7 +36,7 @@ struct GitHistory {
         self.folder = folder
     }
 
-    /// Names what the repository shares with its other work trees; `nil` where git does not say.
+    /// The folder that the repository shares with its other work trees; `nil` if git does not say.
     var identity: String? {
         guard
             let git = git("rev-parse", "--path-format=absolute", "--git-common-dir"),
@@ -46,7 +45,9 @@ struct GitHistory {
         return folder
     }
 
-    /// Hands over each object, and its contents piece by piece. Returns why that could not be done.
+    /// Calls `onObject` for each object, then `onContents` for its contents, piece by piece.
+    ///
+    /// - Returns: Why the history could not be read; `nil` on success.
     func read(
         _ onObject: (Object) -> Void,
         _ onContents: (UnsafeRawBufferPointer) -> Void
@@ -96,7 +97,7 @@ struct GitHistory {
         )
     }
 
-    /// Reads `<id> <type> <length>`, the contents and the end of a line. Trees are passed over.
+    /// Reads `<id> <type> <length>`, the contents and a newline. Trees are skipped.
     private func read(
         _ object: Object,
         _ reader: PieceReader,

@@ -2,7 +2,7 @@ import KeyFormat
 import Keyring
 import RedisClient
 
-/// Says of keys whose they are and whether they count, as far as pepper and store can be read.
+/// Determines the organization and the validity of keys, as far as the pepper and the store can be read.
 final class KeyClassifier {
     private let peppers: PepperRing?
     private let store: RecordStore?
@@ -11,7 +11,7 @@ final class KeyClassifier {
     private var records: [Locator: StoredRecord] = [:]
     private var isStoreLost = false
 
-    /// - Parameter note: Is told, once, why something cannot be said.
+    /// - Parameter note: Called with the reason if something cannot be determined.
     init(
         peppers: PepperRing?,
         channel: (any StoreChannel)?,
@@ -26,19 +26,14 @@ final class KeyClassifier {
         }
     }
 
-    /// Judges by what a configuration names. What cannot be read is told, and left out.
+    /// A classifier with the pepper and the store of a configuration. What cannot be read is noted.
     convenience init(configurationFile: String, note: @escaping (String) -> Void) {
         let clock = SystemClock()
         do throws(AdministrationError) {
             let configuration = try Configuration(file: configurationFile)
-            let peppers: PepperRing
-            do throws(SecretFault) {
-                peppers = try Secrets.peppers(
-                    try Secrets.pepperContents(configuration),
-                    configuration
-                )
-            } catch {
-                throw AdministrationError(.configuration, error.message)
+            let peppers = try translating(try Secrets.peppers(configuration)) {
+                (fault: SecretFault) in
+                AdministrationError(.configuration, fault.message)
             }
             let channel = try StoreConnection(admin: configuration)
             self.init(peppers: peppers, channel: channel, clock: clock, note: note)
@@ -48,7 +43,7 @@ final class KeyClassifier {
         }
     }
 
-    /// Judges a key that has the form of one.
+    /// Classifies a well-formed key.
     func verdict(on text: Span<UInt8>, prefix: KeyPrefix) -> ScanVerdict {
         guard let peppers else { return .unknown }
         switch KeyVerifier(prefix: prefix, peppers: peppers).verdict(on: text) {
@@ -72,19 +67,17 @@ final class KeyClassifier {
         }
     }
 
-    /// Asks the store once for each record, and not any more once it is lost.
+    /// Reads each record once, and nothing after the store is lost.
     private func stored(at locator: Locator) -> StoredRecord? {
         if let record = records[locator] { return record }
         guard let store, !isStoreLost else { return nil }
         do throws(AdministrationError) {
             let reply = try store.read([KeyCommands.read(locator)])[0]
-            do throws(RecordFault) {
-                let record = try StoredRecord(reply)
-                records[locator] = record
-                return record
-            } catch {
-                throw AdministrationError(error, "the record of locator \(locator)")
+            let record = try translating(try StoredRecord(reply)) { (fault: RecordFault) in
+                AdministrationError(fault, "the record of locator \(locator)")
             }
+            records[locator] = record
+            return record
         } catch {
             isStoreLost = true
             note("\(error.message); the validity of keys is unknown")

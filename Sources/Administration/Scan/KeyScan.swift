@@ -2,13 +2,13 @@ import Glibc
 import KeyFormat
 import Keyring
 
-/// Finds keys in files, folders and the history of repositories.
+/// Finds keys in files, folders and the history of git repositories.
 public final class KeyScan {
-    /// Which repositories' history is searched.
+    /// Which histories are searched.
     public enum History: Sendable {
         /// That of each folder that is a repository.
         case whereThereIsOne
-        /// That of the repository in which each named folder is, too.
+        /// Also that of the repository that contains each named path.
         case always
         case never
     }
@@ -18,17 +18,16 @@ public final class KeyScan {
     private let report: (ScanFinding) -> Void
     private let note: (String) -> Void
 
-    /// Keys and files of commits that were told of, as hashes: a key stays in a file for many
-    /// commits.
+    /// Hashes of the keys and files in commits that were reported: a key stays in a file for many commits.
     private var reported: Set<Int> = []
 
-    /// Repositories whose history was searched: work trees share one.
+    /// Repositories whose history was searched. Work trees share one.
     private var searched: Set<String> = []
 
-    /// Number of keys that were found, each as often as it is somewhere.
+    /// Number of findings.
     public private(set) var count = 0
 
-    /// Whether all could be read that was to be.
+    /// Whether everything could be read.
     public private(set) var isComplete = true
 
     init(
@@ -44,9 +43,9 @@ public final class KeyScan {
     }
 
     /// - Parameters:
-    ///   - configurationFile: Names pepper and store, by which keys are judged.
-    ///   - note: Is told what cannot be read, or judged.
-    ///   - report: Is told each key as it is found.
+    ///   - configurationFile: Names the pepper and the store that classify keys.
+    ///   - note: Called with what cannot be read or classified.
+    ///   - report: Called with each key as it is found.
     public convenience init(
         configurationFile: String,
         history: History,
@@ -61,7 +60,7 @@ public final class KeyScan {
         )
     }
 
-    /// Searches a file, or a folder and all that is in it; `-` is standard input.
+    /// Searches a file, or a folder with all its contents; `-` is standard input.
     public func search(_ path: String) {
         guard path != "-" else { return search(STDIN_FILENO, .file("standard input")) }
         if history == .always { searchHistory(of: path) }
@@ -108,7 +107,7 @@ public final class KeyScan {
         if let fault { fail("the history of \(folder)", fault) }
     }
 
-    /// The name of a file may hold a key as well.
+    /// The name of a file may contain a key, too.
     private func searchName(_ path: String, _ place: ScanPlace) {
         var stream = KeyStream()
         Array(path.utf8).withUnsafeBytes { path in

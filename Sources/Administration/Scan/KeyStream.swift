@@ -1,17 +1,17 @@
 import KeyFormat
 
-/// Finds keys in bytes that come piece by piece, also where a key is in two or more of them, and the
-/// line on which each begins. Keeps no more than the end of the piece before.
+/// Finds keys, and the lines on which they begin, in bytes that arrive piece by piece. A key may extend
+/// over several pieces. Keeps only the end of the previous piece.
 struct KeyStream {
     private static let overlap = KeySearch.lengthMax - 1
 
-    /// What a key may have begun with.
+    /// The possible beginning of a key.
     private var rest: [UInt8] = []
 
-    /// Lines that ended before the next piece.
+    /// Number of lines that ended before the next piece.
     private var lines = 0
 
-    /// Takes the next piece and hands over each key that ends in it.
+    /// Searches the next piece, and calls `body` for each key that ends in it, with its line.
     mutating func search<Failure: Error>(
         _ piece: UnsafeRawBufferPointer,
         _ body: (KeySearch.Match, Int, UnsafeRawBufferPointer) throws(Failure) -> Void
@@ -31,7 +31,7 @@ struct KeyStream {
         }
     }
 
-    /// Keys that begin in the pieces before, and end in this one.
+    /// Finds keys that begin in earlier pieces and end in this one.
     private func searchSeam<Failure: Error>(
         _ piece: UnsafeRawBufferPointer,
         _ body: (KeySearch.Match, Int, UnsafeRawBufferPointer) throws(Failure) -> Void

@@ -3,14 +3,14 @@ import Keyring
 
 /// Where a key was found.
 public enum ScanPlace: Equatable, Sendable {
-    /// A file, as it was named, or standard input.
+    /// A file, by the path that was given, or standard input.
     case file(String)
-    /// A file of a commit; without a path the commit's own text, or a tag's.
+    /// A file of a commit; without a path, the text of the commit or a tag.
     case commit(repository: String, id: String, path: String?)
-    /// A file as it is staged, in a work tree of that repository.
+    /// A staged file, in a work tree of the repository.
     case index(repository: String, path: String)
 
-    /// The repository, where it is in what git keeps.
+    /// The repository; `nil` for a file outside of git's storage.
     public var repository: String? {
         switch self {
         case .file: nil
@@ -19,7 +19,7 @@ public enum ScanPlace: Equatable, Sendable {
         }
     }
 
-    /// The file's name, where there is a file.
+    /// The file's path; `nil` for the text of a commit or a tag.
     public var path: String? {
         switch self {
         case .file(let path): path
@@ -29,32 +29,32 @@ public enum ScanPlace: Equatable, Sendable {
     }
 }
 
-/// What is known of a key that was found.
+/// What is known about a key that was found.
 public enum ScanVerdict: Equatable, Sendable {
-    /// Gateways accept it.
+    /// Workers accept it.
     case active(Organization)
-    /// Replaced or revoked; whose it was, where a record tells that.
+    /// Replaced or revoked, with its organization if a record names it.
     case revoked(Organization?)
     case expired(Organization)
-    /// Not made with this installation's peppers: made up, or another installation's.
+    /// Not made with the peppers of this installation: forged, or from another installation.
     case forged
     /// The pepper, the store or the record could not be read.
     case unknown
 }
 
-/// A key that was found where none belongs. Holds nothing that lets anybody in.
+/// A key that was found, without its secret part.
 public struct ScanFinding: Equatable, Sendable {
-    /// Where it is.
+    /// Where it was found.
     public let place: ScanPlace
-    /// The line on which it begins, from 1; 0 where it is part of the file's name.
+    /// The line on which it begins, from 1; 0 if it is part of the file's name.
     public let line: Int
-    /// What the key begins with.
+    /// The key's prefix.
     public let prefix: String
-    /// Names the organization's record.
+    /// The key's locator, which names the organization's record.
     public let locator: Locator
-    /// Whose it is, and whether it lets anybody in.
+    /// The organization and the validity.
     public let verdict: ScanVerdict
 
-    /// As much of the key as may be shown.
+    /// The part of the key that may be shown.
     public var shown: String { "\(prefix)_\(locator)_…" }
 }

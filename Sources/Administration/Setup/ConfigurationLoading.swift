@@ -2,12 +2,14 @@ import Glibc
 import Keyring
 
 extension Configuration {
-    /// Reads the configuration file, and what it includes. It has to name the store.
+    /// Reads the configuration file and the files that it includes.
+    ///
+    /// - Throws: An error with file and line if a directive is wrong, or the file does not name the store.
     public init(file path: String) throws(AdministrationError) {
         do throws(ConfigurationFault) {
             let directives = try Self.directives(in: path, depth: 0)
             try self.init(directives)
-            // Without it the store would be another one than nginx', and nobody would notice.
+            // Without it, the default store could silently differ from nginx's.
             guard directives.contains(where: { $0.name == "latchkey_store" }) else {
                 throw ConfigurationFault(
                     "has no latchkey_store outside of blocks: name the file that nginx includes "
@@ -21,22 +23,20 @@ extension Configuration {
         }
     }
 
-    /// Files include one another at most so deep.
+    /// Deepest nesting of included files.
     private static let depthMax = 8
 
-    /// The directives of a file in nginx's syntax, and of those that it includes.
+    /// The directives of a file in nginx's syntax, and of the files that it includes.
     ///
-    /// - Parameter folder: Where relative names of included files begin; `nil` where they are refused.
+    /// - Parameter folder: The base of relative paths of included files; `nil` to refuse them.
+    /// - Throws: A fault with file and line.
     static func directives(
         in path: String,
         depth: Int = 0,
         folder: String? = nil
     ) throws(ConfigurationFault) -> [Directive] {
-        let contents: [UInt8]
-        do throws(ConfigurationFault) {
-            contents = try Self.contents(path)
-        } catch {
-            throw ConfigurationFault(file: path, error.message)
+        let contents = try translating(try Self.contents(path)) { (fault: ConfigurationFault) in
+            ConfigurationFault(file: path, fault.message)
         }
         var directives: [Directive] = []
         for directive in try ConfigurationFile.directives(in: contents, name: path) {
@@ -52,7 +52,7 @@ extension Configuration {
         return directives
     }
 
-    /// The files that an `include` means, in nginx's order.
+    /// The files that an `include` names, in nginx's order.
     private static func files(
         _ directive: Directive,
         _ folder: String?

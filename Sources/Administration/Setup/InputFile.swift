@@ -1,11 +1,11 @@
 import Glibc
 
-/// A file that somebody names, or standard input for `-`, read whole.
+/// Reads a whole file, or standard input for `-`.
 public enum InputFile {
     /// Longest file in bytes: a million organizations with room to spare.
     private static let lengthMax = 1 << 29
 
-    /// The bytes of a file.
+    /// - Throws: An error if the file cannot be read, or is too long.
     public static func read(_ path: String) throws(AdministrationError) -> [UInt8] {
         let descriptor = path == "-" ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY)
         guard descriptor >= 0 else { throw fault(path, String(cString: strerror(errno))) }

@@ -1,20 +1,21 @@
 import Glibc
 import KeyFormat
 
-/// A file that goes away again unless it is kept. It is new, or takes the place of another one, in
-/// one step, when it is kept.
+/// A new file that is deleted unless it is committed. A file that replaces another does so atomically,
+/// when it is committed.
 public struct NewFile: ~Copyable {
     private let path: String
     private let temporary: String?
     private let descriptor: Int32
     private var isCommitted = false
 
-    /// Makes an empty file. Fails where there is one of that name, or a link, unless it is to be
-    /// replaced.
+    /// Creates an empty file.
     ///
     /// - Parameters:
-    ///   - mode: Its permissions, whatever the umask.
-    ///   - isReplacing: Whether it takes the place of a file that may be there.
+    ///   - mode: Its permissions, regardless of the umask.
+    ///   - isReplacing: Whether it may replace an existing file.
+    /// - Throws: An error if the file exists and must not be replaced, is not a regular file, or cannot be
+    ///   created.
     public init(_ path: String, mode: mode_t, isReplacing: Bool = false)
         throws(AdministrationError)
     {
@@ -46,7 +47,9 @@ public struct NewFile: ~Copyable {
         if !isCommitted { unlink(temporary ?? path) }
     }
 
-    /// Makes sure that so many bytes will fit, before anything is done that depends on it.
+    /// Reserves room on the disk, before anything is done that depends on it.
+    ///
+    /// - Throws: An error if the disk is full.
     public func reserve(_ count: Int) throws(AdministrationError) {
         let result = posix_fallocate(descriptor, 0, off_t(count))
         guard result == 0 || result == EOPNOTSUPP || result == EINVAL else {
@@ -57,13 +60,15 @@ public struct NewFile: ~Copyable {
         }
     }
 
-    /// Gives the file to an account and a group. Whether that was allowed.
+    /// Changes the file's owner and group. Returns whether that was permitted.
     @discardableResult
     public func give(to user: uid_t, _ group: gid_t) -> Bool {
         fchown(descriptor, user, group) == 0
     }
 
-    /// Writes the whole contents, waits until they are on the disk, and keeps the file.
+    /// Writes the contents, waits until they are on disk, and keeps the file.
+    ///
+    /// - Throws: An error if they could not be written; the file is then deleted.
     public mutating func commit(_ contents: Span<UInt8>) throws(AdministrationError) {
         guard Output.write(contents, to: descriptor),
             ftruncate(descriptor, off_t(contents.count)) == 0, fsync(descriptor) == 0,
@@ -78,9 +83,9 @@ public struct NewFile: ~Copyable {
     }
 }
 
-/// Writing that notices when it fails.
+/// Writes to descriptors.
 public enum Output {
-    /// Whether a descriptor takes bytes: it was opened for writing, and a pipe has a reader.
+    /// Whether a descriptor is open for writing and, if it is a pipe, has a reader.
     public static func isOpen(_ descriptor: Int32) -> Bool {
         let flags = fcntl(descriptor, F_GETFL)
         var state = pollfd(fd: descriptor, events: 0, revents: 0)
@@ -90,7 +95,7 @@ public enum Output {
         return state.revents & Int16(POLLERR) == 0
     }
 
-    /// Writes all bytes. Returns `false`, with the reason in `errno`, where that is not possible.
+    /// Writes all bytes. Returns `false` on failure, with the reason in `errno`.
     public static func write(_ bytes: Span<UInt8>, to descriptor: Int32) -> Bool {
         bytes.withUnsafeBytes { bytes in
             var start = 0

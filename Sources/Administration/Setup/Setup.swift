@@ -2,7 +2,7 @@ import Glibc
 import KeyFormat
 import Keyring
 
-/// Makes what a new installation needs: a pepper and the configuration file. Overwrites nothing.
+/// Creates the pepper and the configuration file of a new installation. Overwrites nothing.
 public struct Setup {
     private let configurationFile: String
     private let pepperFile: String
@@ -10,11 +10,10 @@ public struct Setup {
     private let account: Principal
 
     /// - Parameters:
-    ///   - configurationFile: Where the configuration is to be.
-    ///   - pepperFile: Where the pepper is, or is to be; beside the configuration where nothing is
-    ///     said.
+    ///   - configurationFile: The configuration to create.
+    ///   - pepperFile: The pepper, which may exist; `nil` for a file beside the configuration.
     ///   - store: The store's URL.
-    ///   - account: Who sets it up, and may add organizations from then on.
+    ///   - account: The account that runs the setup; it becomes an operator.
     public init(configurationFile: String, pepperFile: String?, store: String, account: Principal) {
         self.configurationFile = Self.absolute(configurationFile)
         let folder = self.configurationFile.prefix { _ in true }.split(separator: "/").dropLast()
@@ -24,7 +23,10 @@ public struct Setup {
         self.account = account
     }
 
-    /// What was done, a line each.
+    /// Creates the files.
+    ///
+    /// - Returns: What was done, a line each.
+    /// - Throws: An error if the configuration exists, the store is invalid, or a file cannot be created.
     public func run() throws(AdministrationError) -> [String] {
         let text = configurationText
         try validate(text)
@@ -73,11 +75,9 @@ public struct Setup {
     }
 
     private func validate(_ text: String) throws(AdministrationError) {
-        do throws(ConfigurationFault) {
-            _ = try Configuration(ConfigurationFile.directives(in: Array(text.utf8)))
-        } catch {
-            throw AdministrationError(.usage, error.message)
-        }
+        _ = try translating(
+            try Configuration(ConfigurationFile.directives(in: Array(text.utf8)))
+        ) { (fault: ConfigurationFault) in AdministrationError(.usage, fault.message) }
     }
 
     private func makeFolders(of file: String) throws(AdministrationError) {
@@ -102,7 +102,7 @@ public struct Setup {
         return String(cString: folder) + "/" + path
     }
 
-    /// A value as nginx's syntax wants it.
+    /// A value in nginx's syntax.
     private static func quoted(_ value: String) -> String {
         let needsQuotes = value.utf8.contains { $0 <= 0x20 || "\"'\\;{}#$".utf8.contains($0) }
         guard needsQuotes else { return value }

@@ -1,12 +1,9 @@
-import Keyring
-import RedisClient
-
-/// Finds the name that was meant.
+/// Finds the name that a mistyped one may have meant.
 public enum Suggestion {
-    /// Names that are further apart are no slip of the finger.
+    /// Most edits in a mistyped name.
     private static let distanceMax = 2
 
-    /// The name nearest to a text, where one is near; the text itself is none.
+    /// The name nearest to a text; `nil` if none is near. The text itself does not count.
     public static func nearest(to text: String, among names: some Sequence<String>) -> String? {
         names.lazy
             .compactMap { name in distance(to: text, of: name).map { (distance: $0, name: name) } }
@@ -14,7 +11,7 @@ public enum Suggestion {
             .name
     }
 
-    /// How far a name is from a text, where it is near.
+    /// The edit distance of a name from a text; `nil` if it is not near.
     static func distance(to text: String, of name: String) -> Int? {
         let limit = min(distanceMax, text.utf8.count / 2)
         guard name != text, abs(name.utf8.count - text.utf8.count) <= limit else { return nil }
@@ -22,7 +19,7 @@ public enum Suggestion {
         return distance <= limit ? distance : nil
     }
 
-    /// How many letters have to be put in, left out, replaced or exchanged with their neighbours.
+    /// Number of insertions, deletions, replacements and exchanges of neighbours.
     private static func distance(_ left: [UInt8], _ right: [UInt8]) -> Int {
         var rows = [Array(0...right.count)]
         for row in 1..<left.count + 1 {
@@ -44,35 +41,5 @@ public enum Suggestion {
             rows.append(next)
         }
         return rows[left.count][right.count]
-    }
-}
-
-extension KeyAdministration {
-    /// A failure that also says which organization may have been meant.
-    ///
-    /// Operators may know all names, others only those of their own organizations: to them nothing
-    /// differs where there is an organization of the name that they typed.
-    func withSuggestion(
-        _ error: AdministrationError,
-        _ organization: Organization,
-        isThere: Bool
-    ) -> AdministrationError {
-        guard suggestsNames, !caller.isOperator || !isThere, caller.mayActAsPrincipal,
-            error.kind == .data || error.kind == .notPermitted
-        else { return error }
-        var names: [String] = []
-        // Where the store does not list them, there is no suggestion.
-        try? RecordListing(store).visit { locator, reply in
-            guard let stored = try? StoredRecord(reply), let name = stored.unauthenticatedName,
-                Suggestion.distance(to: organization.name, of: name) != nil,
-                let record = try? stored.record(at: locator, seal: seal), !record.isRemoved,
-                caller.isOperator || record.owner == caller.principal
-            else { return }
-            names.append(record.organization.name)
-        }
-        guard let name = Suggestion.nearest(to: organization.name, among: names) else {
-            return error
-        }
-        return AdministrationError(error.kind, "\(error.message); did you mean \(name)?")
     }
 }

@@ -1,12 +1,12 @@
 import Glibc
 import RedisClient
 
-/// A socket that is waited for with a deadline.
+/// A nonblocking socket whose waits have a deadline.
 final class RedisSocket {
-    /// Why it cannot be used.
+    /// Why the socket failed.
     enum Failure: Error, Equatable {
         case system(errno: Int32)
-        /// The number of an error of getaddrinfo().
+        /// An error code of getaddrinfo().
         case name(Int32)
 
         var description: String {
@@ -19,13 +19,12 @@ final class RedisSocket {
 
     private let descriptor: Int32
 
-    /// What is being written, between `written` and `filled`; wiped as it goes, since it may hold a
-    /// password.
+    /// Output between `written` and `filled`. It may hold a password, so it is wiped once sent.
     private let buffer = UnsafeMutableBufferPointer<UInt8>.allocate(capacity: 16_384)
     private var written = 0
     private var filled = 0
 
-    /// Connects to an endpoint; tries all addresses of a host, each until the deadline.
+    /// Connects to an endpoint. Tries all addresses of a host, each until the deadline.
     convenience init(_ endpoint: Endpoint, deadline: MonotonicTime) throws(Failure) {
         switch endpoint {
         case .unix(let path): self.init(try Self.connect(path: path, deadline))
@@ -43,21 +42,19 @@ final class RedisSocket {
         buffer.deallocate()
     }
 
-    /// Waits until bytes can be read, or written where that is wanted. Returns `false` at the
-    /// deadline.
+    /// Waits until bytes can be read, or also written. Returns `false` at the deadline.
     func wait(toWrite: Bool, until deadline: MonotonicTime) throws(Failure) -> Bool {
         try Self.wait(descriptor, Int16(POLLIN) | (toWrite ? Int16(POLLOUT) : 0), deadline)
     }
 
-    /// Reads what is there. Returns `nil` when nothing is, 0 when the other side has closed.
+    /// Reads what is available: `nil` if nothing is, 0 if the peer has closed.
     func read(into buffer: UnsafeMutableRawBufferPointer) throws(Failure) -> Int? {
         try Self.transferred(
             recv(descriptor, buffer.baseAddress, buffer.count, Int32(MSG_DONTWAIT))
         )
     }
 
-    /// Writes what `fill` gives until it gives nothing. Returns `false` when the socket takes no
-    /// more.
+    /// Writes what `fill` produces until it produces nothing. Returns `false` when the socket is full.
     func write(_ fill: (UnsafeMutableRawBufferPointer) -> Int) throws(Failure) -> Bool {
         let flags = Int32(MSG_DONTWAIT) | Int32(MSG_NOSIGNAL)
         while true {

@@ -1,26 +1,27 @@
 import RedisClient
 
-/// The way to the store and back. The machine's is ``StoreConnection``; a simulation has its own.
+/// Carries commands to the store and replies back. ``StoreConnection`` uses a socket; tests simulate.
 protocol StoreChannel: AnyObject {
-    /// Whether there is a connection, as far as is known.
+    /// Whether the connection was usable when it was last used.
     var isReady: Bool { get }
 
-    /// Sends commands in one go and waits for all their replies, in the commands' order; makes a
-    /// connection where there is none.
+    /// Sends commands in one write and waits for all replies, in the commands' order. Connects first if
+    /// necessary.
     ///
-    /// - Parameter onSameConnection: Whether they are of no use on another connection than the one
-    ///   that carried the commands before.
+    /// - Parameter onSameConnection: Whether the commands make sense only on the connection that carried
+    ///   the previous ones.
+    /// - Throws: A fault if there are no replies.
     func execute(
         _ commands: [RedisCommand],
         onSameConnection: Bool
     ) throws(StoreConnection.Fault) -> [RedisReply]
 
-    /// Gives the connection up; the next commands make a new one, without a pause.
+    /// Closes the connection. The next commands open a new one at once.
     func renew()
 }
 
 extension StoreChannel {
-    /// Sends commands that may go out on any connection.
+    /// Sends commands that may use any connection.
     func execute(_ commands: [RedisCommand]) throws(StoreConnection.Fault) -> [RedisReply] {
         try execute(commands, onSameConnection: false)
     }

@@ -2,32 +2,31 @@ import Glibc
 import Keyring
 import RedisClient
 
-/// Moves a ``RedisLink`` with a socket, and waits for it.
+/// Drives a ``RedisLink`` with a blocking socket.
 public final class StoreConnection: StoreChannel {
     /// Why there are no replies.
     public enum Fault: Error, Equatable, Sendable {
-        /// No connection could be made; nothing was sent.
+        /// No connection could be made. Nothing was sent.
         case unreachable(String)
         /// The account may not use the store's socket.
         case notPermitted(String)
-        /// The connection was lost after commands were sent: they may or may not have been carried
-        /// out.
+        /// The connection was lost after commands were sent. They may have been carried out.
         case interrupted(String)
     }
 
-    /// Longest wait for the connection and for each reply.
+    /// Timeout of the connection and of each reply.
     private static let timeoutMilliseconds: UInt64 = 5000
 
     private let endpoint: Endpoint
     private let settings: LinkSettings
     private let refusesOld: Bool
     private var link: RedisLink
-    private var transport: RedisSocket?
+    private var socket: RedisSocket?
     private var socketFailure: RedisSocket.Failure?
 
-    /// A connection that is made with the first commands.
+    /// A connection that is opened with the first commands.
     ///
-    /// - Parameter refusesOld: Whether a store that says to be too old is refused.
+    /// - Parameter refusesOld: Whether a store that reports an unsupported version is refused.
     public init(
         _ topology: Topology,
         credentials: RedisCredentials?,
@@ -47,29 +46,25 @@ public final class StoreConnection: StoreChannel {
         link = RedisLink(settings)
     }
 
-    /// A connection with the user and password that the configuration names for the executable.
+    /// A connection with the executable's credentials.
+    ///
+    /// - Throws: An error if the credentials cannot be read.
     convenience init(
         admin configuration: Configuration,
         refusesOld: Bool = true
     ) throws(AdministrationError) {
-        let credentials: RedisCredentials?
-        do throws(SecretFault) {
-            credentials = try configuration.adminCredentialsFile.map { path throws(SecretFault) in
-                try Secrets.credentials(try Secrets.credentialsContents(path))
-            }
-        } catch {
-            throw AdministrationError(error)
-        }
+        let file = configuration.adminCredentialsFile
+        let credentials = try translatingSecretFault(try Secrets.credentials(file: file))
         self.init(configuration.topology, credentials: credentials, refusesOld: refusesOld)
     }
 
-    /// Whether there is a connection, as far as is known.
+    /// Whether the connection was usable when it was last used.
     var isReady: Bool { link.isReady }
 
-    /// Sends commands in one go and waits for all their replies, in the commands' order.
+    /// Sends commands in one write and waits for all replies, in the commands' order.
     ///
-    /// - Parameter onSameConnection: Whether they are of no use on another connection than the one
-    ///   that carried the commands before.
+    /// - Parameter onSameConnection: Whether the commands make sense only on the connection that carried
+    ///   the previous ones.
     public func execute(
         _ commands: [RedisCommand],
         onSameConnection: Bool
@@ -103,9 +98,9 @@ public final class StoreConnection: StoreChannel {
         return replies.compactMap { $0 }
     }
 
-    /// Closes the connection; the next commands make a new one, without a pause.
+    /// Closes the connection. The next commands open a new one at once.
     func renew() {
-        transport = nil
+        socket = nil
         socketFailure = nil
         link = RedisLink(settings)
     }
@@ -120,7 +115,7 @@ public final class StoreConnection: StoreChannel {
         if refusesOld { try refuseOld() }
     }
 
-    /// A store that does not say how old it is, or not to this user, is taken as it is.
+    /// A store that does not report its version to this user is accepted.
     private func refuseOld() throws(Fault) {
         guard let reply = try replies(to: [RedisCommand("INFO", "server")]).first,
             let information = StoreInformation(reply), information.isNewEnough == false
@@ -143,36 +138,36 @@ public final class StoreConnection: StoreChannel {
             link.tick(SystemClock.monotonicTime())
             switch link.nextOrder() {
             case .open: open()
-            case .close: transport = nil
-            case .write, nil: move()
+            case .close: socket = nil
+            case .write, nil: transfer()
             }
         }
     }
 
     private func open() {
         do throws(RedisSocket.Failure) {
-            transport = try RedisSocket(endpoint, deadline: link.deadline)
+            socket = try RedisSocket(endpoint, deadline: link.deadline)
             link.opened(SystemClock.monotonicTime())
         } catch {
-            lose(error)
+            fail(error)
         }
     }
 
-    private func move() {
-        guard let transport else { return SystemClock.sleep(until: link.deadline) }
+    private func transfer() {
+        guard let socket else { return SystemClock.sleep(until: link.deadline) }
         do throws(RedisSocket.Failure) {
-            let isBlocked = try !transport.write { link.drainOutput(into: $0) }
-            guard try transport.wait(toWrite: isBlocked, until: link.deadline) else { return }
-            try read(transport)
+            let isBlocked = try !socket.write { link.drainOutput(into: $0) }
+            guard try socket.wait(toWrite: isBlocked, until: link.deadline) else { return }
+            try read(socket)
         } catch {
-            lose(error)
+            fail(error)
         }
     }
 
-    private func read(_ transport: RedisSocket) throws(RedisSocket.Failure) {
+    private func read(_ socket: RedisSocket) throws(RedisSocket.Failure) {
         try withUnsafeTemporaryAllocation(byteCount: 16_384, alignment: 1) {
             buffer throws(RedisSocket.Failure) in
-            guard let count = try transport.read(into: buffer) else { return }
+            guard let count = try socket.read(into: buffer) else { return }
             guard count > 0 else { throw .system(errno: ECONNRESET) }
             link.received(
                 UnsafeRawBufferPointer(rebasing: buffer[..<count]),
@@ -181,9 +176,9 @@ public final class StoreConnection: StoreChannel {
         }
     }
 
-    private func lose(_ failure: RedisSocket.Failure) {
+    private func fail(_ failure: RedisSocket.Failure) {
         socketFailure = failure
-        transport = nil
+        socket = nil
         link.closed(SystemClock.monotonicTime())
     }
 }

@@ -1,6 +1,6 @@
 import RedisClient
 
-/// What Redis says of itself (`INFO`).
+/// The reply to `INFO`.
 struct StoreInformation {
     private let values: [Substring: Substring]
 
@@ -19,12 +19,12 @@ struct StoreInformation {
 
     func number(_ name: String) -> UInt64? { values[name[...]].flatMap { UInt64($0) } }
 
-    /// Whether the version is one that Latchkey can use; `nil` where it says none.
+    /// Whether Latchkey supports the version; `nil` if Redis reports none.
     var isNewEnough: Bool? {
         version.map { $0 >= (6, 2) }
     }
 
-    /// Whether it says to be of a release before another.
+    /// Whether the reported version is older than a release.
     func isOlder(than release: (Int, Int)) -> Bool { version.map { $0 < release } ?? false }
 
     private var version: (Int, Int)? {

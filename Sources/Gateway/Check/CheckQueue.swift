@@ -3,9 +3,9 @@ import KeyFormat
 import RedisClient
 
 /// Checks that wait, each for a read: a queue per read, in order of arrival.
-///
-/// To wait, to be answered and to time out moves a few numbers; memory is reused.
 struct CheckQueue {
+    typealias Ticket = SlotTable<Entry>.Handle
+
     /// A check that waits.
     struct Check {
         /// The caller's data.
@@ -16,35 +16,25 @@ struct CheckQueue {
         let since: MonotonicTime
     }
 
-    /// Identifies a check: a slot, and how often it was used before.
-    struct Ticket: Equatable {
-        fileprivate let slot: Int
-        fileprivate let generation: UInt32
+    /// A check with its place: its read, and its neighbors in the queue.
+    struct Entry {
+        fileprivate let request: UInt
+        fileprivate let key: VerifiedKey
+        fileprivate let since: MonotonicTime
+        fileprivate var read: InflightReads.ID
+        fileprivate var previous = none
+        fileprivate var next = none
     }
 
-    private struct Slot {
-        var generation: UInt32 = 1
-        var check: Check?
-        var place = Place(read: none, previous: none)
-    }
-
-    /// A check's place: its read, and its neighbors in the queue.
-    private struct Place {
-        var read: InflightReads.ID
-        var previous: Int
-        var next = none
-    }
-
-    private struct Line {
+    private struct Ends {
         var first = none
         var last = none
     }
 
     private static let none = -1
 
-    private var slots: [Slot] = []
-    private var freeSlots: [Int] = []
-    private var lines: [Line] = []
+    private var entries = SlotTable<Entry>()
+    private var queues: [Ends] = []
     private var deadlines: Deque<(ticket: Ticket, deadline: MonotonicTime)> = []
 
     /// Number of checks that wait.
@@ -61,11 +51,8 @@ struct CheckQueue {
         since now: MonotonicTime,
         until deadline: MonotonicTime
     ) -> Ticket {
-        let slot = freeSlots.popLast() ?? slots.count
-        if slot == slots.count { slots.append(Slot()) }
-        let ticket = Ticket(slot: slot, generation: slots[slot].generation)
-        slots[slot].check = Check(request: request, key: key, ticket: ticket, since: now)
-        enqueue(slot, read)
+        let ticket = entries.insert(Entry(request: request, key: key, since: now, read: read))
+        enqueue(ticket.slot, read)
         deadlines.append((ticket, deadline))
         count += 1
         return ticket
@@ -74,8 +61,7 @@ struct CheckQueue {
     /// Removes a check; returns it if it was still waiting.
     @discardableResult
     mutating func remove(_ ticket: Ticket) -> Check? {
-        guard slots.indices.contains(ticket.slot), isWaiting(ticket) else { return nil }
-        return remove(slot: ticket.slot)
+        entries.contains(ticket) ? remove(slot: ticket.slot) : nil
     }
 
     /// Whether checks wait for a read.
@@ -83,7 +69,7 @@ struct CheckQueue {
 
     /// Removes the first check that waits for a read.
     mutating func removeFirst(of read: InflightReads.ID) -> Check? {
-        first(of: read).flatMap { remove(slot: $0) }
+        first(of: read).map { remove(slot: $0) }
     }
 
     /// Moves the checks of one read to another.
@@ -104,23 +90,25 @@ struct CheckQueue {
         return overdue
     }
 
-    private func isWaiting(_ ticket: Ticket) -> Bool {
-        slots[ticket.slot].generation == ticket.generation && slots[ticket.slot].check != nil
-    }
-
-    private mutating func remove(slot: Int) -> Check? {
-        let check = slots[slot].check
+    private mutating func remove(slot: Int) -> Check {
+        let entry = entries[slot]
+        let check = Check(
+            request: entry.request,
+            key: entry.key,
+            ticket: entries.handle(slot),
+            since: entry.since
+        )
         dequeue(slot)
-        slots[slot].check = nil
-        slots[slot].generation = max(1, slots[slot].generation &+ 1)
-        freeSlots.append(slot)
+        entries.remove(slot)
         count -= 1
         dropPastDeadlines()
         return check
     }
 
     private mutating func dropPastDeadlines() {
-        while let first = deadlines.first, !isWaiting(first.ticket) { deadlines.removeFirst() }
+        while let first = deadlines.first, !entries.contains(first.ticket) {
+            deadlines.removeFirst()
+        }
     }
 }
 
@@ -128,40 +116,33 @@ struct CheckQueue {
 
 extension CheckQueue {
     private func first(of read: InflightReads.ID) -> Int? {
-        guard read < lines.count, lines[read].first != Self.none else { return nil }
-        return lines[read].first
+        guard read < queues.count, queues[read].first != Self.none else { return nil }
+        return queues[read].first
     }
 
     private mutating func enqueue(_ slot: Int, _ read: InflightReads.ID) {
-        while lines.count <= read { lines.append(Line()) }
-        let last = lines[read].last
-        slots[slot].place = Place(read: read, previous: last)
-        if last == Self.none { lines[read].first = slot } else { slots[last].place.next = slot }
-        lines[read].last = slot
+        while queues.count <= read { queues.append(Ends()) }
+        let last = queues[read].last
+        entries[slot].read = read
+        entries[slot].previous = last
+        entries[slot].next = Self.none
+        if last == Self.none { queues[read].first = slot } else { entries[last].next = slot }
+        queues[read].last = slot
     }
 
     private mutating func dequeue(_ slot: Int) {
-        let place = slots[slot].place
-        if place.previous == Self.none {
-            lines[place.read].first = place.next
+        let (read, previous, next) = (
+            entries[slot].read, entries[slot].previous, entries[slot].next
+        )
+        if previous == Self.none {
+            queues[read].first = next
         } else {
-            slots[place.previous].place.next = place.next
+            entries[previous].next = next
         }
-        if place.next == Self.none {
-            lines[place.read].last = place.previous
+        if next == Self.none {
+            queues[read].last = previous
         } else {
-            slots[place.next].place.previous = place.previous
+            entries[next].previous = previous
         }
-    }
-}
-
-extension CheckQueue.Ticket {
-    /// The ticket as a number, never 0.
-    var number: UInt64 { UInt64(generation) << 32 | UInt64(slot) }
-
-    /// The ticket with a number, which may never have been issued.
-    init(number: UInt64) {
-        generation = UInt32(truncatingIfNeeded: number >> 32)
-        slot = Int(UInt32(truncatingIfNeeded: number))
     }
 }

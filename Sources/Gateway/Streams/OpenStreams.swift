@@ -5,32 +5,20 @@ import Keyring
 ///
 /// To open and close one moves a few numbers; memory is reused.
 struct OpenStreams {
-    /// Identifies a stream: a slot, and how often it was used before.
-    struct Handle: Equatable {
-        fileprivate let slot: Int
-        fileprivate let generation: UInt32
-    }
+    typealias Handle = SlotTable<Stream>.Handle
 
-    private enum State {
-        case free
-        case open
-        /// Its key has ended; it has not been handed out yet.
-        case ended
-    }
-
-    private struct Slot {
-        var state = State.free
-        var generation: UInt32 = 1
-        var request: UInt
-        var locator: Locator
-        var key: UInt64
-        var until: UnixTime?
+    struct Stream {
+        fileprivate let request: UInt
+        fileprivate let locator: Locator
+        fileprivate let key: UInt64
+        fileprivate var until: UnixTime?
+        /// Whether its key has ended; it has not been handed out yet.
+        fileprivate var hasEnded = false
     }
 
     private static let chainCount = 4096
 
-    private var slots: [Slot] = []
-    private var freeSlots: [Int] = []
+    private var streams = SlotTable<Stream>()
     private var chains = SlotChains(count: chainCount)
     private var ended: [Handle] = []
 
@@ -55,50 +43,37 @@ extension OpenStreams {
     mutating func open(_ request: UInt, _ locator: Locator, key: UInt64, until: UnixTime?)
         -> Handle
     {
-        var stream = Slot(request: request, locator: locator, key: key, until: until)
-        stream.state = .open
-        let slot = freeSlots.popLast() ?? slots.count
-        if slot == slots.count {
-            slots.append(stream)
-        } else {
-            stream.generation = slots[slot].generation
-            slots[slot] = stream
-        }
-        chains.add(slot, locator)
+        let handle = streams.insert(
+            Stream(request: request, locator: locator, key: key, until: until)
+        )
+        chains.add(handle.slot, locator)
         count += 1
         if until != nil { expiringCount += 1 }
-        return Handle(slot: slot, generation: slots[slot].generation)
+        return handle
     }
 
     /// Removes a request that has ended. Unknown handles are ignored.
     mutating func close(_ handle: Handle) {
-        guard slots.indices.contains(handle.slot),
-            slots[handle.slot].generation == handle.generation
-        else { return }
-        if slots[handle.slot].state == .open { unlink(handle.slot) }
-        release(handle.slot)
+        guard streams.contains(handle) else { return }
+        if !streams[handle.slot].hasEnded { unlink(handle.slot) }
+        streams.remove(handle.slot)
     }
 
     /// The next request to be ended; its stream is closed with that.
     mutating func nextEnded() -> UInt? {
         while let handle = ended.popLast() {
-            guard slots[handle.slot].generation == handle.generation else { continue }
-            release(handle.slot)
-            return slots[handle.slot].request
+            guard streams.contains(handle) else { continue }
+            let request = streams[handle.slot].request
+            streams.remove(handle.slot)
+            return request
         }
         return nil
     }
 
-    private mutating func release(_ slot: Int) {
-        slots[slot].state = .free
-        slots[slot].generation = max(1, slots[slot].generation &+ 1)
-        freeSlots.append(slot)
-    }
-
     private mutating func unlink(_ slot: Int) {
-        chains.remove(slot, slots[slot].locator)
+        chains.remove(slot, streams[slot].locator)
         count -= 1
-        if slots[slot].until != nil { expiringCount -= 1 }
+        if streams[slot].until != nil { expiringCount -= 1 }
     }
 }
 
@@ -108,13 +83,13 @@ extension OpenStreams {
     /// A record may have changed: it is to be read if streams depend on it.
     mutating func markStale(_ locator: Locator) {
         guard count > 0 else { return }
-        let hasStream = chains.first(locator) { slots[$0].locator == locator } != nil
+        let hasStream = chains.first(locator) { streams[$0].locator == locator } != nil
         if hasStream { stale.insert(locator) }
     }
 
     /// Any record may have changed.
     mutating func markAllStale() {
-        for slot in slots where slot.state == .open { stale.insert(slot.locator) }
+        for slot in openSlots { stale.insert(streams[slot].locator) }
     }
 
     /// Whether records are to be read.
@@ -133,16 +108,16 @@ extension OpenStreams {
         var next = chains.first(locator)
         while let slot = next {
             next = chains.next(slot)
-            if slots[slot].locator == locator { update(slot, keys, at: now) }
+            if streams[slot].locator == locator { update(slot, keys, at: now) }
         }
     }
 
     private mutating func update(_ slot: Int, _ keys: AcceptedKeys?, at now: UnixTime) {
         let key = [keys?.active, keys?.previous].lazy.compactMap { $0 }
-            .first { [stream = slots[slot]] in $0.verifier.keyID == stream.key }
+            .first { [stream = streams[slot]] in $0.verifier.keyID == stream.key }
         if let key, key.until.map({ now < $0 }) ?? true {
-            expiringCount += (key.until != nil ? 1 : 0) - (slots[slot].until != nil ? 1 : 0)
-            slots[slot].until = key.until
+            expiringCount += (key.until != nil ? 1 : 0) - (streams[slot].until != nil ? 1 : 0)
+            streams[slot].until = key.until
         } else {
             end(slot)
         }
@@ -153,25 +128,16 @@ extension OpenStreams {
 
     /// Ends the streams whose key has expired.
     mutating func endExpired(at now: UnixTime) {
-        for slot in slots.indices where slots[slot].state == .open {
-            if let until = slots[slot].until, until <= now { end(slot) }
+        for slot in openSlots {
+            if let until = streams[slot].until, until <= now { end(slot) }
         }
     }
 
     private mutating func end(_ slot: Int) {
         unlink(slot)
-        slots[slot].state = .ended
-        ended.append(Handle(slot: slot, generation: slots[slot].generation))
+        streams[slot].hasEnded = true
+        ended.append(streams.handle(slot))
     }
-}
 
-extension OpenStreams.Handle {
-    /// The handle as a number, never 0.
-    var number: UInt64 { UInt64(generation) << 32 | UInt64(slot) }
-
-    /// The handle with a number, which may never have been issued.
-    init(number: UInt64) {
-        generation = UInt32(truncatingIfNeeded: number >> 32)
-        slot = Int(UInt32(truncatingIfNeeded: number))
-    }
+    private var openSlots: [Int] { streams.usedSlots.filter { !streams[$0].hasEnded } }
 }

@@ -29,13 +29,14 @@ struct Audit: LatchkeyCommand {
 
     @OptionGroup var options: CallerOptions
 
-    func perform() throws(AdministrationError) {
+    func perform() throws(AdministrationError) -> ExitCode {
         let now = SystemClock.unixTime().milliseconds
         let span = since.map { Int64(clamping: $0.milliseconds) } ?? now
-        let lines = try options.administration().auditLines(
+        let lines = try options.context().organizations.audit(
             of: organization,
             since: UnixTime(milliseconds: max(0, now - span))
         )
         try Terminal.write(json ? AuditReport.json(lines) : AuditReport.text(lines))
+        return .success
     }
 }

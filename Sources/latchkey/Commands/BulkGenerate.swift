@@ -1,7 +1,7 @@
 import Administration
 import Glibc
 
-/// Makes keys for many organizations.
+/// Runs `latchkey generate --from`.
 struct BulkGenerate {
     let lines: [OrganizationLine]
     let command: Generate
@@ -12,7 +12,7 @@ struct BulkGenerate {
     }
 
     func generate() throws(AdministrationError) {
-        let administration = try command.options.administration()
+        let bulk = try command.options.context().bulk
         guard Output.isOpen(STDOUT_FILENO) else {
             throw AdministrationError(.output, "standard output is closed; nothing was done")
         }
@@ -23,7 +23,7 @@ struct BulkGenerate {
             )
         }
         try Interruption.deferred { () throws(AdministrationError) in
-            let (summary, confirmation) = try run(administration)
+            let (summary, confirmation) = try run(bulk)
             Terminal.say(
                 "Generated \(summary.changed); \(summary.unchanged) already had a key.\(expiry)"
             )
@@ -48,16 +48,16 @@ struct BulkGenerate {
         } ?? ""
     }
 
-    private func run(_ administration: KeyAdministration) throws(AdministrationError)
+    private func run(_ bulk: BulkService) throws(AdministrationError)
         -> (BatchSummary, ConfirmationResult)
     {
         try command.bulk.run("Generated") {
             onProgress throws(AdministrationError) -> (BatchSummary, ConfirmationResult) in
             try command.confirmationOptions.run { policy throws(AdministrationError) in
-                try administration.generateKeys(
+                try bulk.generateKeys(
                     lines,
                     isReplacing: command.replace,
-                    spans: command.terms.spans,
+                    lifetime: command.terms.lifetime,
                     policy: policy,
                     deliver: { text throws(AdministrationError) in
                         guard Output.write(text, to: STDOUT_FILENO) else {

@@ -31,24 +31,14 @@ struct DoctorCommand: LatchkeyCommand {
 
     @OptionGroup var configurationOption: ConfigurationOption
 
-    func run() throws {
+    func perform() throws(AdministrationError) -> ExitCode {
         let doctor = Doctor(
             configurationFile: configurationOption.file,
             nginxConfigurationFile: nginxConf,
             interface: UInt32(LATCHKEY_ABI_VERSION)
         )
         let findings = doctor.examine()
-        try report(json ? DoctorReport.json(findings) : DoctorReport.text(findings))
-        if DoctorReport.faults(findings) > 0 { throw ExitCode(1) }
-    }
-
-    func perform() throws(AdministrationError) {}
-
-    private func report(_ text: String) throws {
-        do throws(AdministrationError) {
-            try Terminal.write(text)
-        } catch {
-            throw error.reported()
-        }
+        try Terminal.write(json ? DoctorReport.json(findings) : DoctorReport.text(findings))
+        return DoctorReport.faults(findings) == 0 ? .success : .failure
     }
 }

@@ -19,11 +19,12 @@ struct Gateways: LatchkeyCommand {
 
     @OptionGroup var configurationOption: ConfigurationOption
 
-    func perform() throws(AdministrationError) {
+    func perform() throws(AdministrationError) -> ExitCode {
         let membership = try Membership(of: try Configuration(file: configurationOption.file))
         for name in membership.unreadable {
             Terminal.say("latchkey: member \(name) of latchkey:gateways cannot be read")
         }
         try Terminal.write(json ? WorkerTable.json(membership) : WorkerTable.text(membership))
+        return .success
     }
 }

@@ -74,19 +74,20 @@ struct Generate: LatchkeyCommand {
         }
     }
 
-    /// The file into which the key goes; `nil` for standard output.
+    /// The file that receives the key; `nil` for standard output.
     var file: String? { output == "-" ? nil : output }
 
-    func perform() throws(AdministrationError) {
+    func perform() throws(AdministrationError) -> ExitCode {
         if let lines = try bulk.lines() {
             try BulkGenerate(lines, self).generate()
         } else if let organization {
             try SingleGeneration(organization, self).generate()
         }
+        return .success
     }
 }
 
-/// For how long keys count.
+/// How long the new key lives, and how long the previous one stays valid.
 struct KeyTerms: ParsableArguments {
     @Option(
         help: ArgumentHelp("After how long the key expires, such as 90d.", valueName: "time"),
@@ -108,13 +109,13 @@ struct KeyTerms: ParsableArguments {
         expiresIn.map { now.advanced(byMilliseconds: $0.milliseconds) }
     }
 
-    /// Until when the key before goes on, where a key is made now.
+    /// Until when the previous key stays valid if a key is made now.
     func graceEnd(_ now: UnixTime) -> UnixTime? {
         grace.map { now.advanced(byMilliseconds: $0.milliseconds) }
     }
 
-    var spans: KeySpans {
-        KeySpans(
+    var lifetime: KeyLifetime {
+        KeyLifetime(
             expiresInMilliseconds: expiresIn?.milliseconds,
             graceMilliseconds: grace?.milliseconds ?? 0
         )

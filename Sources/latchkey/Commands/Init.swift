@@ -43,15 +43,19 @@ struct Init: LatchkeyCommand {
     @Flag(help: "Put a new pepper before the existing ones.")
     var rotatePepper = false
 
-    func perform() throws(AdministrationError) {
-        guard !rotatePepper else { return try rotate() }
-        let setup = Setup(
-            configurationFile: configurationOption.file,
-            pepperFile: pepperFile,
-            store: store,
-            account: Caller.currentAccount()
-        )
-        for line in try setup.run() { Terminal.say(line) }
+    func perform() throws(AdministrationError) -> ExitCode {
+        if rotatePepper {
+            try rotate()
+        } else {
+            let setup = Setup(
+                configurationFile: configurationOption.file,
+                pepperFile: pepperFile,
+                store: store,
+                account: Caller.currentAccount()
+            )
+            Terminal.say(try setup.run())
+        }
+        return .success
     }
 
     private func rotate() throws(AdministrationError) {

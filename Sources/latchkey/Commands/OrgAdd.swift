@@ -33,22 +33,25 @@ struct OrgAdd: LatchkeyCommand {
         }
     }
 
-    func perform() throws(AdministrationError) {
-        if let lines = try bulk.lines() { return try add(lines) }
-        guard let name, let owner else { return }
-        let isNew = try options.administration().addOrganization(name, owner: owner)
-        Terminal.say(
-            isNew
-                ? "Added \(name), owned by \(owner)."
-                : "\(name) already exists, owned by \(owner)."
-        )
+    func perform() throws(AdministrationError) -> ExitCode {
+        if let lines = try bulk.lines() {
+            try add(lines)
+        } else if let name, let owner {
+            let isNew = try options.context().organizations.add(name, owner: owner)
+            Terminal.say(
+                isNew
+                    ? "Added \(name), owned by \(owner)."
+                    : "\(name) already exists, owned by \(owner)."
+            )
+        }
+        return .success
     }
 
     private func add(_ lines: [OrganizationLine]) throws(AdministrationError) {
-        let administration = try options.administration()
+        let context = try options.context()
         try Interruption.deferred { () throws(AdministrationError) in
             let summary = try bulk.run("Added") { onProgress throws(AdministrationError) in
-                try administration.addOrganizations(lines, onProgress: onProgress)
+                try context.bulk.addOrganizations(lines, onProgress: onProgress)
             }
             Terminal.say(
                 "Added \(summary.changed); \(summary.unchanged) already existed."

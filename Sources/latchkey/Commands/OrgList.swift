@@ -21,10 +21,11 @@ struct OrgList: LatchkeyCommand {
 
     @OptionGroup var options: CallerOptions
 
-    func perform() throws(AdministrationError) {
-        let (entries, faults) = try options.administration().organizations()
+    func perform() throws(AdministrationError) -> ExitCode {
+        let (entries, faults) = try options.context().organizations.list()
         Terminal.say(faults.map { "latchkey: \($0)" })
         try Terminal.write(json ? Self.json(entries) : Self.text(entries))
+        return .success
     }
 
     private static func text(_ entries: [OrganizationEntry]) -> String {

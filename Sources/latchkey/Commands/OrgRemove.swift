@@ -26,23 +26,24 @@ struct OrgRemove: LatchkeyCommand {
 
     @OptionGroup var options: CallerOptions
 
-    func perform() throws(AdministrationError) {
+    func perform() throws(AdministrationError) -> ExitCode {
         Interruption.reportNothingDone()
-        let administration = try options.administration()
-        let isThere = try administration.checkRemovable(name)
+        let organizations = try options.context().organizations
+        let exists = try organizations.checkRemovable(name)
         try Terminal.confirm(
             "This removes \(name), and permanently deletes its key, if it has one.",
-            yes: yes || !isThere
+            yes: yes || !exists
         )
         try Interruption.deferred { () throws(AdministrationError) in
             let confirmation = try confirmationOptions.run { policy throws(AdministrationError) in
-                try administration.removeOrganization(name, policy: policy)
+                try organizations.remove(name, policy: policy)
             }
-            try ConfirmationText.report(confirmation, of: ending(isThere))
+            try ConfirmationText.report(confirmation, of: ending(exists))
         }
+        return .success
     }
 
-    /// - Parameter isFirst: Whether it was there; otherwise only the gateways were asked again.
+    /// - Parameter isFirst: Whether the organization existed; otherwise its removal is confirmed again.
     private func ending(_ isFirst: Bool) -> ConfirmationText.Ending {
         .init(
             done: isFirst ? "Removed" : "\(name) had already been removed",

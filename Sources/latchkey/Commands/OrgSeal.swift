@@ -22,14 +22,14 @@ struct OrgSeal: LatchkeyCommand {
 
     @OptionGroup var options: CallerOptions
 
-    func perform() throws(AdministrationError) {
-        let administration = try options.administration()
+    func perform() throws(AdministrationError) -> ExitCode {
+        let organizations = try options.context().organizations
         try Terminal.confirm(
             "A gateway that has not been reloaded since the pepper was rotated admits no request of an "
                 + "organization whose record is resealed.",
             yes: yes
         )
-        let (count, faults) = try administration.sealRecords()
+        let (count, faults) = try organizations.sealRecords()
         Terminal.say(faults.map { "latchkey: \($0)" })
         Terminal.say("\(Counted(count, "record").were) resealed.")
         guard faults.isEmpty else {
@@ -38,5 +38,6 @@ struct OrgSeal: LatchkeyCommand {
                 "not all records can be trusted: see \"latchkey doctor\""
             )
         }
+        return .success
     }
 }

@@ -23,14 +23,16 @@ struct OrgTransfer: LatchkeyCommand {
 
     @OptionGroup var options: CallerOptions
 
-    func perform() throws(AdministrationError) {
-        guard try options.administration().transferOrganization(name, to: owner) else {
-            return Terminal.say("\(name) is already owned by \(owner).")
+    func perform() throws(AdministrationError) -> ExitCode {
+        guard try options.context().organizations.transfer(name, to: owner) else {
+            Terminal.say("\(name) is already owned by \(owner).")
+            return .success
         }
         Terminal.say([
             "\(name) is now owned by \(owner).",
             "Its key, if it has one, stays valid; to replace it, \(owner) runs "
                 + "\"latchkey generate \(name)\".",
         ])
+        return .success
     }
 }

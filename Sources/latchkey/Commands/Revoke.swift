@@ -31,29 +31,31 @@ struct Revoke: LatchkeyCommand {
 
     @OptionGroup var options: CallerOptions
 
-    func perform() throws(AdministrationError) {
+    func perform() throws(AdministrationError) -> ExitCode {
         Interruption.reportNothingDone()
         let configuration = try Configuration(file: options.configurationOption.file)
         let caller = try options.caller(configuration)
         if let revocation = try PepperlessRevocation(configuration, caller: caller) {
             try revoke(revocation)
         } else {
-            try revoke(try KeyAdministration(configuration, caller: caller))
+            try revoke(try AdministrationContext(configuration, caller: caller))
         }
+        return .success
     }
 
-    private func revoke(_ administration: KeyAdministration) throws(AdministrationError) {
-        let status = try administration.status(
+    private func revoke(_ context: AdministrationContext) throws(AdministrationError) {
+        let keys = context.keys
+        let status = try keys.status(
             of: organization,
             for: .revoke,
             collectsUses: !yes
         )
         if status.record.key != nil, !yes {
-            let prompt = ImpactPrompt(status, workers: administration.workers())
+            let prompt = ImpactPrompt(status, workers: context.workers())
             try Terminal.confirm(prompt.revoking, yes: false)
         }
         try run(hadKey: status.record.key != nil) { policy throws(AdministrationError) in
-            try administration.revoke(organization, asIn: yes ? nil : status, policy: policy)
+            try keys.revoke(organization, asIn: yes ? nil : status, policy: policy)
         }
     }
 

@@ -37,7 +37,7 @@ struct Scan: LatchkeyCommand {
 
     @OptionGroup var configurationOption: ConfigurationOption
 
-    func perform() throws(AdministrationError) {
+    func perform() throws(AdministrationError) -> ExitCode {
         let report = ScanReport(asJSON: json)
         let scan = KeyScan(
             configurationFile: configurationOption.file,
@@ -58,5 +58,6 @@ struct Scan: LatchkeyCommand {
         guard scan.isComplete else {
             throw AdministrationError(.data, "no key was found in what could be searched")
         }
+        return .success
     }
 }

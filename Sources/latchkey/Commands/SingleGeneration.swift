@@ -3,7 +3,7 @@ import Glibc
 import KeyFormat
 import Keyring
 
-/// Makes a key for one organization.
+/// Runs `latchkey generate` for one organization.
 struct SingleGeneration {
     let organization: Organization
     let command: Generate
@@ -15,28 +15,28 @@ struct SingleGeneration {
 
     func generate() throws(AdministrationError) {
         Interruption.reportNothingDone()
-        let administration = try command.options.administration()
-        let status = try administration.status(
+        let context = try command.options.context()
+        let status = try context.keys.status(
             of: organization,
             for: .generate,
             collectsUses: !command.yes
         )
         if status.record.key != nil, !command.yes {
-            let prompt = ImpactPrompt(status, workers: administration.workers())
+            let prompt = ImpactPrompt(status, workers: context.workers())
             try Terminal.confirm(prompt.replacing(command.terms), yes: false)
         }
         try Interruption.deferred { () throws(AdministrationError) in
-            try replace(administration, status)
+            try replace(context.keys, status)
         }
     }
 
-    private func replace(_ administration: KeyAdministration, _ status: KeyStatus)
+    private func replace(_ keys: KeyService, _ status: KeyStatus)
         throws(AdministrationError)
     {
         if let output = command.file {
             var file = try NewFile(output, mode: 0o600, isReplacing: command.force)
             try file.reserve(KeyMint.lengthMax)
-            try deliver(try generate(administration, replacing: status), status) {
+            try deliver(try generate(keys, replacing: status), status) {
                 key throws(AdministrationError) in
                 try key.withSpan { key throws(AdministrationError) in try file.commit(key) }
                 Terminal.say("The key is in \(output), readable only by you.")
@@ -45,18 +45,18 @@ struct SingleGeneration {
             guard Output.isOpen(STDOUT_FILENO) else {
                 throw AdministrationError(.output, "standard output is closed; nothing was done")
             }
-            try deliver(try generate(administration, replacing: status), status) {
+            try deliver(try generate(keys, replacing: status), status) {
                 key throws(AdministrationError) in try show(key)
             }
         }
     }
 
     private func generate(
-        _ administration: KeyAdministration,
+        _ keys: KeyService,
         replacing status: KeyStatus
     ) throws(AdministrationError) -> GeneratedKey {
         try command.confirmationOptions.run { policy throws(AdministrationError) in
-            try administration.generate(
+            try keys.generate(
                 for: organization,
                 replacing: command.yes ? nil : status,
                 expiresInMilliseconds: command.terms.expiresIn?.milliseconds,
@@ -66,7 +66,7 @@ struct SingleGeneration {
         }
     }
 
-    /// Programs get the key and nothing else: what a secrets manager reads, it stores.
+    /// Programs get only the key, without a newline: a secrets manager stores what it reads.
     private func show(_ key: borrowing SecretBytes) throws(AdministrationError) {
         guard isatty(STDOUT_FILENO) != 0 else { return try key.withSpan(write) }
         try key.withLine(write)
@@ -81,7 +81,7 @@ struct SingleGeneration {
         }
     }
 
-    /// Hands the key over whatever is known of it, and only then tells what is not known.
+    /// Hands the key over in any case, and only then reports what is uncertain.
     private func deliver(
         _ key: borrowing GeneratedKey,
         _ status: KeyStatus,
@@ -103,7 +103,7 @@ struct SingleGeneration {
         }
     }
 
-    /// When what ends on its own ends.
+    /// When the new and the previous key expire, a line each.
     private static func times(of record: KeyRecord) -> [String] {
         [
             record.key?.expiresAt.map { "The key expires \(TimeText.moment($0))." },
@@ -113,7 +113,7 @@ struct SingleGeneration {
         ].compactMap(\.self)
     }
 
-    /// From here on the key is active: whatever fails now has to be told as such.
+    /// The key is active already, so an error must say that it is lost.
     private func handOver(
         _ key: borrowing SecretBytes,
         hadKey: Bool,
@@ -135,7 +135,7 @@ struct SingleGeneration {
 }
 
 extension SecretBytes {
-    /// Lends the bytes with the end of a line behind them.
+    /// Lends the bytes with a newline behind them.
     func withLine(
         _ body: (Span<UInt8>) throws(AdministrationError) -> Void
     ) throws(AdministrationError) {

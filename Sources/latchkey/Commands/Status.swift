@@ -19,8 +19,9 @@ struct Status: LatchkeyCommand {
 
     @OptionGroup var options: CallerOptions
 
-    func perform() throws(AdministrationError) {
-        let status = try options.administration().status(of: organization)
+    func perform() throws(AdministrationError) -> ExitCode {
+        let status = try options.context().keys.status(of: organization)
         try Terminal.write(json ? StatusReport.json(status) : StatusReport.text(status))
+        return .success
     }
 }

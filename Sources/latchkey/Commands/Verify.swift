@@ -24,12 +24,12 @@ struct Verify: LatchkeyCommand {
 
     @OptionGroup var options: CallerOptions
 
-    func perform() throws(AdministrationError) {
+    func perform() throws(AdministrationError) -> ExitCode {
         guard misplaced.isEmpty else { throw CommandLineCheck.misplacedKey }
-        let administration = try options.administration()
+        let keys = try options.context().keys
         let key = try Terminal.readSecret()
         let verification = try key.withSpan { key throws(AdministrationError) in
-            try administration.verify(key)
+            try keys.verify(key)
         }
         let (result, organization) = Self.words(verification)
         if json {
@@ -44,6 +44,7 @@ struct Verify: LatchkeyCommand {
             throw AdministrationError(.notValid, "not valid: \(result)")
         }
         if !json { try Terminal.write("valid: \(organization)\n") }
+        return .success
     }
 
     private static func words(_ verification: KeyVerification) -> (String, Organization?) {

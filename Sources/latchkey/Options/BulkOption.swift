@@ -1,9 +1,9 @@
 import Administration
 import ArgumentParser
 
-/// A file that names many organizations.
+/// A file with many organizations.
 struct BulkOption: ParsableArguments {
-    /// Refused lines that are told one by one.
+    /// Most refused lines that are reported one by one.
     private static let refusalsMax = 20
 
     @Option(
@@ -23,7 +23,7 @@ struct BulkOption: ParsableArguments {
 
     private var name: String { path == "-" ? "standard input" : path ?? "" }
 
-    /// Goes on until somebody wants the process to end; shows how it goes.
+    /// Runs `body` with a closure that shows the progress, and returns `false` when a signal arrives.
     func run<Result>(
         _ verb: String,
         _ body: ((BatchProgress) -> Bool) throws(AdministrationError) -> Result
@@ -36,7 +36,7 @@ struct BulkOption: ParsableArguments {
         }
     }
 
-    /// Tells what was refused or left. Returns what the command ends with, where anything was.
+    /// Reports refused and unprocessed lines. Returns the command's error, if there are any.
     func report(_ summary: BatchSummary) -> AdministrationError? {
         for refusal in summary.refusals.prefix(Self.refusalsMax) {
             Terminal.say("latchkey: \(name):\(refusal.line.number): \(refusal.error.message)")

@@ -2,9 +2,9 @@ import Administration
 import ArgumentParser
 import KeyFormat
 
-/// What a command line has that no command should be given.
+/// Checks that concern the command line as a whole.
 enum CommandLineCheck {
-    /// What is said of a key that was typed as an argument.
+    /// The error for a key that was typed as an argument.
     static let misplacedKey = AdministrationError(
         .usage,
         "a key must not be an argument: other accounts can see arguments, and shells keep them. "
@@ -12,7 +12,7 @@ enum CommandLineCheck {
             + "may have seen this one, generate another"
     )
 
-    /// Refuses a key of any prefix, wherever it stands.
+    /// - Throws: An error if an argument contains a key of any prefix.
     static func checkForKeys(_ arguments: [String]) throws(AdministrationError) {
         for argument in arguments {
             var isKey = false
@@ -23,7 +23,7 @@ enum CommandLineCheck {
         }
     }
 
-    /// Refuses a command that there is not, and says which one was meant.
+    /// - Throws: An error with a suggestion if there is no such command.
     static func checkCommand(_ arguments: [String], of command: any ParsableCommand.Type)
         throws(AdministrationError)
     {

@@ -1,7 +1,7 @@
 import Administration
 import ArgumentParser
 
-/// Whether to wait for the gateways.
+/// Whether to wait for the nginx workers.
 struct ConfirmationOptions: ParsableArguments {
     @Flag(
         name: .customLong("no-wait"),
@@ -9,7 +9,7 @@ struct ConfirmationOptions: ParsableArguments {
     )
     var noWait = false
 
-    /// Does something that waits for them, until somebody wants the process to end; shows how it goes.
+    /// Runs `body` with the policy: it shows the progress, and ends the wait when a signal arrives.
     func run<Result: ~Copyable>(
         _ body: (ConfirmationPolicy) throws(AdministrationError) -> Result
     ) throws(AdministrationError) -> Result {

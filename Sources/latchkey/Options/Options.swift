@@ -4,7 +4,7 @@ import CLinux
 import Glibc
 import Keyring
 
-/// Which configuration.
+/// The configuration file.
 struct ConfigurationOption: ParsableArguments {
     @Option(
         name: .customLong("config"),
@@ -22,7 +22,7 @@ struct ConfigurationOption: ParsableArguments {
     }
 }
 
-/// Which configuration, and who acts.
+/// The configuration file, and the principal that acts.
 struct CallerOptions: ParsableArguments {
     @OptionGroup var configurationOption: ConfigurationOption
 
@@ -32,9 +32,9 @@ struct CallerOptions: ParsableArguments {
     )
     var principal: Principal?
 
-    func administration() throws(AdministrationError) -> KeyAdministration {
+    func context() throws(AdministrationError) -> AdministrationContext {
         let configuration = try Configuration(file: configurationOption.file)
-        return try KeyAdministration(configuration, caller: try caller(configuration))
+        return try AdministrationContext(configuration, caller: try caller(configuration))
     }
 
     func caller(_ configuration: Configuration) throws(AdministrationError) -> Caller {
@@ -48,7 +48,7 @@ struct CallerOptions: ParsableArguments {
     }
 }
 
-/// A span of time as nginx writes it.
+/// A time span in nginx's syntax.
 struct TimeSpanArgument {
     let milliseconds: UInt64
 
@@ -61,14 +61,14 @@ struct TimeSpanArgument {
 }
 
 extension Organization: ExpressibleByArgument {
-    /// An organization as it is named on the command line.
+    /// An organization named on the command line.
     public init?(argument: String) {
         self.init(argument)
     }
 }
 
 extension Principal: ExpressibleByArgument {
-    /// A principal as it is named on the command line.
+    /// A principal named on the command line.
     public init?(argument: String) {
         self.init(argument)
     }

@@ -1,17 +1,17 @@
 import CLinux
 import Glibc
 
-/// Colours, where a person looks and wants them.
+/// Colours for terminals.
 enum ANSIStyle: String {
     case good = "32"
     case warning = "33"
     case bad = "31"
     case bold = "1"
 
-    /// Whether a person looks at a descriptor.
+    /// Whether a descriptor is a terminal.
     static func isTerminal(_ descriptor: Int32) -> Bool { isatty(descriptor) != 0 }
 
-    /// Whether there are to be colours: on a terminal that knows them, unless `NO_COLOR` is set
+    /// Whether a descriptor gets colours: a terminal that supports them, unless `NO_COLOR` is set
     /// (no-color.org).
     static func isEnabled(_ descriptor: Int32) -> Bool {
         guard isTerminal(descriptor), let terminal = value("TERM"),
@@ -22,7 +22,7 @@ enum ANSIStyle: String {
         return (value("NO_COLOR") ?? "").isEmpty
     }
 
-    /// The text in this colour, where it goes to a descriptor that wants it.
+    /// The text in this colour if the descriptor gets colours.
     func applied(to text: String, _ descriptor: Int32 = STDOUT_FILENO) -> String {
         Self.isEnabled(descriptor) ? "\u{1B}[\(rawValue)m\(text)\u{1B}[0m" : text
     }

@@ -1,6 +1,6 @@
 import Keyring
 
-/// The audit as it is shown.
+/// Formats audit entries.
 enum AuditReport {
     static func text(_ lines: [AuditLine]) -> String {
         if lines.isEmpty, ANSIStyle.isTerminal(1) { return "There are no entries.\n" }

@@ -1,9 +1,9 @@
 import Administration
 import Keyring
 
-/// What gateways said to a change, as it is told.
+/// Formats whether a change is confirmed.
 enum ConfirmationText {
-    /// Most gateways that one line names.
+    /// Most workers that one line names.
     private static let namesMax = 8
 
     /// `Waiting for 1 of 4 nginx workers: web-1 (process 4711), at most 0.8 s`
@@ -17,7 +17,7 @@ enum ConfirmationText {
             "Waiting for \(wait.pending.count) of \(Counted(wait.workers, "nginx worker")): \(names), \(limit)"
     }
 
-    /// A line for each gateway that was waited out.
+    /// A line for each worker that was waited out.
     static func notes(_ outcome: BarrierOutcome) -> [String] {
         outcome.expired.map { worker in
             worker.isTracking
@@ -26,21 +26,23 @@ enum ConfirmationText {
         }
     }
 
-    /// A change that ends keys, in words.
+    /// The words for a change that ends keys.
     struct Ending {
-        /// What was done, as a sentence without its end.
+        /// `Revoked`
         let done: String
-        /// What no gateway does any more, as the beginning of a sentence.
+        /// `No gateway accepts the key`
         let holds: String
-        /// What was done, as the beginning of a sentence on what is not known.
+        /// `the key of acme was revoked`, which continues with `, but …`
         let change: String
-        /// Which key may still be accepted.
+        /// The key that may still be accepted: `it`
         let key: String
-        /// What to do where the change is not there any more.
+        /// What to do if the store has lost the change: `revoke it again`
         let remedy: String
     }
 
-    /// Tells what came of a change that ends keys.
+    /// Reports a change that ends keys.
+    ///
+    /// - Throws: An error if the change is not confirmed.
     static func report(_ confirmation: ConfirmationResult, of ending: Ending)
         throws(AdministrationError)
     {
@@ -60,16 +62,16 @@ enum ConfirmationText {
         }
     }
 
-    /// What `--no-wait` leaves open.
+    /// The note for `--no-wait`.
     static let notAwaited =
         "Redis notifies the nginx workers at once; their acknowledgements were not awaited."
 
-    /// Why it is not known that a change holds everywhere.
+    /// The error for a change that is not confirmed.
     ///
     /// - Parameters:
     ///   - change: What was done, as the beginning of a sentence.
-    ///   - key: Which key may still be accepted.
-    ///   - remedy: What to do where the change is not there any more.
+    ///   - key: The key that may still be accepted.
+    ///   - remedy: What to do if the store has lost the change.
     static func error(
         for uncertainty: ConfirmationResult.Uncertainty,
         change: String,
@@ -104,7 +106,7 @@ enum ConfirmationText {
         return wait + reasons.joined(separator: "; ")
     }
 
-    /// Those that may accept the key for longest come first.
+    /// The workers that may accept the key for longest come first.
     private static func unacknowledged(_ workers: [BarrierOutcome.Unacknowledged], _ key: String)
         -> String
     {

@@ -1,6 +1,6 @@
 import Administration
 
-/// What the doctor found, as it is shown.
+/// Formats the doctor's findings.
 enum DoctorReport {
     static func faults(_ findings: [Finding]) -> Int {
         findings.count { $0.level == .fault }

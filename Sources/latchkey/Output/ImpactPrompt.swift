@@ -1,20 +1,20 @@
 import Administration
 import Keyring
 
-/// What a change will do to the key that is there, told before it is done.
+/// The question that says what a change will do to the existing key.
 struct ImpactPrompt {
     private let status: KeyStatus
     private let workers: Workers?
     private let now: UnixTime
 
-    /// - Parameter workers: Those that run; `nil` where that is not known.
+    /// - Parameter workers: The running workers; `nil` if they are unknown.
     init(_ status: KeyStatus, workers: Workers?, now: UnixTime = SystemClock.unixTime()) {
         self.status = status
         self.workers = workers
         self.now = now
     }
 
-    /// Before a new key takes its place.
+    /// The question before a new key replaces it.
     func replacing(_ terms: KeyTerms) -> String {
         let what =
             terms.graceEnd(now).map {
@@ -25,7 +25,7 @@ struct ImpactPrompt {
         return "\(what)\(expiry)\(previous) \(lastUse)"
     }
 
-    /// Before it is revoked.
+    /// The question before it is revoked.
     var revoking: String {
         "This permanently deletes the key of \(name)\(place).\(previous) \(lastUse)"
     }

@@ -1,4 +1,4 @@
-/// JSON texts (RFC 8259).
+/// Writes JSON (RFC 8259).
 enum JSONText {
     static func object(_ members: [(name: String, value: String)]) -> String {
         "{" + members.map { "\(string($0.name)):\($0.value)" }.joined(separator: ",") + "}"

@@ -1,10 +1,9 @@
 import Administration
 import Glibc
 
-/// One line on the terminal that is rewritten while something is waited for, and gone at the end.
-/// Where standard error is no terminal, there is none.
+/// A line that shows progress and is erased at the end. It appears only if standard error is a terminal.
 final class ProgressLine {
-    /// A wait that is over before is none that anybody notices.
+    /// Shorter waits go unnoticed.
     private static let silenceMilliseconds: UInt64 = 200
 
     private static let widthMax = 79
@@ -12,19 +11,19 @@ final class ProgressLine {
     private let isTerminal = isatty(STDERR_FILENO) != 0
     private var width = 0
 
-    /// Tells how the wait for the gateways goes.
+    /// Shows the wait for workers.
     func show(_ wait: BarrierProgress) {
         guard isTerminal, wait.elapsedMilliseconds >= Self.silenceMilliseconds else { return }
         show(ConfirmationText.progress(wait))
     }
 
-    /// Tells how work on many organizations goes on.
+    /// Shows a bulk operation.
     func show(_ progress: BatchProgress, _ verb: String) {
         guard isTerminal, progress.done > 0 else { return }
         show("\(verb) \(progress.done) of \(progress.count)")
     }
 
-    /// Leaves nothing of it.
+    /// Erases the line.
     func erase() {
         guard width > 0 else { return }
         show("")

@@ -1,10 +1,10 @@
-/// Takes keys out of what is told: a key that was typed in a wrong place must not be repeated.
+/// Removes keys from messages: a key that was typed in the wrong place must not be repeated.
 enum Redaction {
-    /// Characters of a key behind its locator.
+    /// Number of characters behind the locator of a key.
     private static let secretLength = 46
 
-    /// The text with `…` for every run of letters and digits that is long enough to be the secret
-    /// part of a key and stands behind an underscore.
+    /// The text with `…` in place of every run of letters and digits that follows an underscore and is
+    /// long enough for the secret part of a key.
     static func redacting(_ text: String) -> String {
         var redacted = ""
         var run = ""

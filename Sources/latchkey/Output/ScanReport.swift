@@ -2,9 +2,9 @@ import Administration
 import Glibc
 import Keyring
 
-/// Keys that were found, each shown at once.
+/// Writes each finding of a scan at once.
 final class ScanReport {
-    /// Digits of a commit that people see.
+    /// Digits of a commit's ID on a terminal and in text.
     private static let idLength = 12
 
     private let isJSON: Bool
@@ -26,13 +26,15 @@ final class ScanReport {
         write(text)
     }
 
-    /// Writes what is left to be written; fails where anything could not be.
+    /// Ends the output.
+    ///
+    /// - Throws: An error if any of it could not be written.
     func end() throws(AdministrationError) {
         if isJSON { write(count == 0 ? "[]\n" : "]\n") }
         if let failure { throw failure }
     }
 
-    /// A text without anything that a terminal would obey.
+    /// The text without characters that control a terminal.
     static func printable(_ text: String) -> String {
         String(
             String.UnicodeScalarView(
@@ -80,7 +82,7 @@ final class ScanReport {
         }
     }
 
-    /// Names of files may hold keys, too.
+    /// Names of files may contain keys, too.
     private static func name(_ path: String) -> String { Redaction.redacting(printable(path)) }
 
     private static func object(_ finding: ScanFinding) -> String {

@@ -1,7 +1,7 @@
 import Administration
 import Keyring
 
-/// A status as it is shown.
+/// Formats a key's status.
 enum StatusReport {
     static func text(_ status: KeyStatus, now: UnixTime = SystemClock.unixTime()) -> String {
         var lines = [("Organization", status.record.organization.name)]

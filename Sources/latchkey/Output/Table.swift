@@ -1,6 +1,6 @@
 import Glibc
 
-/// Lines of cells: on a terminal in columns under a header, for programs with a tab between.
+/// Formats cells: in columns under a header on a terminal, otherwise separated by tabs.
 enum Table {
     static func text(
         header: [String],
@@ -11,7 +11,7 @@ enum Table {
             ? columns([header] + rows) : rows.map { $0.joined(separator: "\t") + "\n" }.joined()
     }
 
-    /// Two blanks between columns, none at the end of a line.
+    /// Columns are separated by two spaces. No line ends with spaces.
     static func columns(_ rows: [[String]]) -> String {
         let count = rows.map(\.count).max() ?? 0
         let widths = (0..<count).map { column in

@@ -2,22 +2,24 @@ import Administration
 import Glibc
 import KeyFormat
 
-/// Talks with the person or the program at the other end.
+/// Reads from and writes to standard input, output and error.
 enum Terminal {
-    /// Longest key that is read from standard input.
+    /// Most bytes that are read from standard input.
     private static let inputLengthMax = 4096
 
-    /// Tells something that is not a result.
+    /// Writes a message to standard error.
     static func say(_ line: String) {
         _ = Output.write(Array((Redaction.redacting(line) + "\n").utf8).span, to: STDERR_FILENO)
     }
 
-    /// Tells something that takes several lines, or none.
+    /// Writes messages to standard error, a line each.
     static func say(_ lines: [String]) {
         for line in lines { say(line) }
     }
 
-    /// Writes a result.
+    /// Writes a result to standard output.
+    ///
+    /// - Throws: An error if standard output does not accept it.
     static func write(_ text: String) throws(AdministrationError) {
         guard Output.write(Array(text.utf8).span, to: STDOUT_FILENO) else {
             throw AdministrationError(
@@ -27,7 +29,10 @@ enum Terminal {
         }
     }
 
-    /// Asks before something that cannot be undone. Without a terminal there is nobody to ask.
+    /// Asks for confirmation.
+    ///
+    /// - Parameter yes: Whether the answer was given on the command line.
+    /// - Throws: An error if the answer is no, or there is no terminal to ask on.
     static func confirm(_ warning: String, yes: Bool) throws(AdministrationError) {
         guard !yes else { return }
         guard isatty(STDIN_FILENO) != 0, isatty(STDERR_FILENO) != 0 else {
@@ -42,8 +47,9 @@ enum Terminal {
         }
     }
 
-    /// Reads a key from standard input, up to the end of the line; on a terminal without showing
-    /// it.
+    /// Reads a key from standard input, up to the end of the line. A terminal does not show it.
+    ///
+    /// - Throws: An error if standard input cannot be read, or is too long for a key.
     static func readSecret() throws(AdministrationError) -> SecretBytes {
         let isTerminal = isatty(STDIN_FILENO) != 0
         var settings = termios()

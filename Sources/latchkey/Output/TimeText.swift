@@ -2,19 +2,19 @@ import Administration
 import Glibc
 import Keyring
 
-/// Moments as people and programs read them.
+/// Formats times for people and programs.
 enum TimeText {
     private static let units: [(name: String, milliseconds: Int64)] = [
         ("day", 86_400_000), ("hour", 3_600_000), ("minute", 60_000), ("second", 1000),
     ]
 
-    /// When the key of a status last let a request in.
+    /// When the key last authenticated a request.
     static func lastUse(_ status: KeyStatus, now: UnixTime) -> String {
         lastUse(status.lastUse, now: now)
             + (status.lastUseMayBePrevious ? ", with this key or the previous one" : "")
     }
 
-    /// `3 minutes ago`, `Never`, or that it is not known.
+    /// `3 minutes ago`, `Never`, or that it is unknown.
     static func lastUse(_ use: KeyStatus.LastUse, now: UnixTime = SystemClock.unixTime()) -> String
     {
         switch use {
@@ -29,7 +29,7 @@ enum TimeText {
         span(now.milliseconds - time.milliseconds).map { "\($0) ago" } ?? "just now"
     }
 
-    /// `9 minutes`: how long it is until a moment, in words.
+    /// `9 minutes`: the time until a moment.
     static func until(_ time: UnixTime, now: UnixTime) -> String {
         span(time.milliseconds - now.milliseconds) ?? "a moment"
     }
@@ -50,7 +50,7 @@ enum TimeText {
             "\(padded(date[0], 4))-\(padded(date[1], 2))-\(padded(date[2], 2))T\(timeOfDay(time))Z"
     }
 
-    /// `2026-11-24 14:02:11 UTC`: for people, who agree to it.
+    /// `2026-11-24 14:02:11 UTC`
     static func moment(_ time: UnixTime) -> String {
         let text = rfc3339(time)
         return "\(text.prefix(10)) \(text.dropFirst(11).prefix(8)) UTC"
@@ -64,7 +64,7 @@ enum TimeText {
             "\(padded(parts.tm_hour, 2)):\(padded(parts.tm_min, 2)):\(padded(parts.tm_sec, 2)).\(milliseconds)"
     }
 
-    /// `1s`, `500ms`, `1h30m`: as nginx writes spans.
+    /// `1s`, `500ms`, `1h30m`: in nginx's syntax.
     static func span(milliseconds: UInt64) -> String {
         var rest = milliseconds
         var text = ""

@@ -1,7 +1,7 @@
 import Administration
 import Keyring
 
-/// The gateways as they are shown.
+/// Formats the list of nginx workers.
 enum WorkerTable {
     private static let header = [
         "HOST", "PROCESS", "VERSION", "TRACKING", "LEASE", "GRACE", "HEARTBEAT", "CACHED",

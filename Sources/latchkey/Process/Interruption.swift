@@ -1,18 +1,18 @@
 import Administration
 import Glibc
 
-/// The signals with which people, terminals and supervisors end a process.
+/// The signals that end a process from a terminal or a supervisor.
 enum Interruption {
     private static let numbers = [SIGINT, SIGTERM, SIGHUP]
 
-    /// Whether one has come since they are held back.
+    /// Whether a signal has arrived since they were deferred.
     static var isPending: Bool {
         var pending = sigset_t()
         sigpending(&pending)
         return numbers.contains { sigismember(&pending, $0) == 1 }
     }
 
-    /// From here on, until they are held back, whoever interrupts is told that nothing was done.
+    /// Makes signals report that nothing was done, until they are deferred.
     static func reportNothingDone() {
         for number in numbers where !isIgnored(number) {
             signal(number) { number in
@@ -24,7 +24,7 @@ enum Interruption {
         }
     }
 
-    /// Whether who started the process wants it to go on all the same (`nohup`).
+    /// Whether the parent process has ignored the signal (`nohup`).
     private static func isIgnored(_ number: Int32) -> Bool {
         var action = sigaction()
         sigaction(number, nil, &action)
@@ -32,8 +32,8 @@ enum Interruption {
             == unsafeBitCast(SIG_IGN, to: Int.self)
     }
 
-    /// Holds them back, so that what has begun comes to its end. Those that came meanwhile have had
-    /// their effect by then, or come too late.
+    /// Defers signals while `body` runs, so that it completes. Signals that arrive meanwhile only end the
+    /// wait for workers, if there is one; they are discarded at the end.
     static func deferred(_ body: () throws(AdministrationError) -> Void)
         throws(AdministrationError)
     {

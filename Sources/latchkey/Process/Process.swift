@@ -2,10 +2,10 @@ import Administration
 import CLinux
 import Glibc
 
-/// The process that handles keys.
+/// Protects the process, which handles keys.
 enum Process {
-    /// Leaves no core dump with a key in it, no file that others may read, and notices closed pipes
-    /// and files that are too long instead of dying of them.
+    /// Prevents core dumps and files that other accounts can read, and turns closed pipes and files that
+    /// are too long into errors instead of signals.
     static func harden() {
         var limit = rlimit(rlim_cur: 0, rlim_max: 0)
         setrlimit(__rlimit_resource_t(RLIMIT_CORE.rawValue), &limit)
@@ -16,9 +16,10 @@ enum Process {
         occupyStandardDescriptors()
     }
 
-    /// Refuses to act for a caller with what the file of the program may do beyond that: who may run
-    /// a copy that belongs to the pepper's group would read the pepper through it, and name a
-    /// configuration of his own.
+    /// Refuses privileges that the file of the program has beyond its caller's: through a copy that belongs
+    /// to the pepper's group, any account could use the pepper with a configuration of its own.
+    ///
+    /// - Throws: An error if there are such privileges.
     static func refuseBorrowedPrivileges() throws(AdministrationError) {
         guard
             getuid() != geteuid() || getgid() != getegid() || linux_has_capabilities_of_file() != 0
@@ -30,8 +31,8 @@ enum Process {
         )
     }
 
-    /// Puts something useless where standard input, output or error is closed: otherwise the
-    /// connection to the store would get that number, and a key be written into it.
+    /// Opens /dev/null in place of closed standard descriptors. Otherwise the connection to the store could
+    /// become standard output, and a key be written to it.
     private static func occupyStandardDescriptors() {
         for descriptor in STDIN_FILENO...STDERR_FILENO where fcntl(descriptor, F_GETFD) < 0 {
             _ = open("/dev/null", descriptor == STDIN_FILENO ? O_WRONLY : O_RDONLY)

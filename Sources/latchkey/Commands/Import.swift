@@ -1,40 +1,5 @@
 import Administration
 import ArgumentParser
-import Glibc
-
-struct Export: LatchkeyCommand {
-    static let configuration = CommandConfiguration(
-        abstract: "Write all records to standard output, for a backup (operators only).",
-        discussion: """
-            The export holds organizations, owners and verifiers, with which keys are
-            compared, but no keys and no audit. A record that cannot be proven is left out
-            and reported, and the exit code is 65.
-
-            Example:
-              umask 077; latchkey export > records
-            """
-    )
-
-    @OptionGroup var options: CallerOptions
-
-    func perform() throws(AdministrationError) {
-        let (text, summary) = try options.administration().exportRecords()
-        guard Output.write(text.span, to: STDOUT_FILENO) else {
-            throw AdministrationError(
-                .output,
-                "the export could not be written: \(String(cString: strerror(errno)))"
-            )
-        }
-        Terminal.say("Exported \(Counted(summary.written, "record")).")
-        Terminal.say(summary.faults.map { "latchkey: \($0)" })
-        guard summary.faults.isEmpty else {
-            throw AdministrationError(
-                .data,
-                "\(Counted(summary.faults.count, "record").were) left out"
-            )
-        }
-    }
-}
 
 struct Import: LatchkeyCommand {
     static let configuration = CommandConfiguration(
@@ -57,11 +22,11 @@ struct Import: LatchkeyCommand {
 
     @OptionGroup var options: CallerOptions
 
-    func perform() throws(AdministrationError) {
-        let administration = try options.administration()
+    func perform() throws(AdministrationError) -> ExitCode {
+        let archive = try options.context().archive
         let text = try InputFile.read(file)
         try Interruption.deferred { () throws(AdministrationError) in
-            let (summary, confirmation) = try run(administration, text)
+            let (summary, confirmation) = try run(archive, text)
             Terminal.say(
                 "Imported \(Counted(summary.written, "record")); "
                     + "\(Counted(summary.left).were) left unchanged."
@@ -79,15 +44,16 @@ struct Import: LatchkeyCommand {
                 throw AdministrationError(.data, "not all records were imported")
             }
         }
+        return .success
     }
 
-    private func run(_ administration: KeyAdministration, _ text: [UInt8])
+    private func run(_ archive: ArchiveService, _ text: [UInt8])
         throws(AdministrationError) -> (TransferSummary, ConfirmationResult)
     {
         let line = ProgressLine()
         defer { line.erase() }
         return try confirmationOptions.run { policy throws(AdministrationError) in
-            try administration.importRecords(text, policy: policy) { progress in
+            try archive.import(text, policy: policy) { progress in
                 line.show(progress, "Imported")
                 return !Interruption.isPending
             }

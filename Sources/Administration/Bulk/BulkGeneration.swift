@@ -2,56 +2,62 @@ import KeyFormat
 import Keyring
 import RedisClient
 
-/// For how long new keys and those before them count.
-public struct KeySpans: Sendable {
+/// How long new keys live, and how long the previous ones stay valid.
+public struct KeyLifetime: Sendable {
     let expiresInMilliseconds: UInt64?
     let graceMilliseconds: UInt64
 
     /// - Parameters:
-    ///   - span: After how many milliseconds a key expires.
-    ///   - grace: For how many milliseconds the key before goes on.
+    ///   - span: After how many milliseconds a key expires; `nil` for never.
+    ///   - grace: For how many milliseconds the previous key stays valid.
     public init(expiresInMilliseconds span: UInt64?, graceMilliseconds grace: UInt64) {
         expiresInMilliseconds = span
         graceMilliseconds = grace
     }
 }
 
-extension KeyAdministration {
-    /// Makes keys for many organizations, each in its owner's name. An organization that has a key is
-    /// left alone, unless it is to be replaced.
+extension BulkService {
+    /// Generates keys, each in its owner's name.
     ///
     /// - Parameters:
-    ///   - deliver: Gets the lines `ORGANIZATION<TAB>KEY` of a batch as soon as it is stored. Where
-    ///     it fails, those keys are in nobody's hands, and nothing more is done.
-    ///   - goesOn: Is told how it goes; ends it, between two batches, by returning `false`.
-    /// - Returns: What became of the lines, and what the gateways said to it at the end.
+    ///   - isReplacing: Whether organizations that have a key get a new one. Otherwise they are left alone.
+    ///   - deliver: Receives the lines `ORGANIZATION<TAB>KEY` of a batch as soon as it is stored. If it
+    ///     fails, those keys are lost, and no further batch is written.
+    ///   - onProgress: Called before each batch and at the end; returns `false` to stop.
+    /// - Returns: The result of each line, and whether all changes together are confirmed.
+    /// - Throws: An error if the caller is not an operator, a batch could not be written, or its keys
+    ///   could not be delivered.
     public func generateKeys(
         _ lines: [OrganizationLine],
         isReplacing: Bool,
-        spans: KeySpans,
+        lifetime: KeyLifetime,
         policy: ConfirmationPolicy,
         deliver: (Span<UInt8>) throws(AdministrationError) -> Void,
         onProgress: (BatchProgress) -> Bool
     ) throws(AdministrationError) -> (BatchSummary, ConfirmationResult) {
-        // Whoever may add organizations may act for their owners.
-        try OwnerRule.check(.addOrganization, on: nil, owner: nil, by: caller)
-        let mint = KeyMint(prefix: configuration.prefix, pepper: peppers.current)
+        // An operator who may add organizations may also act for their owners.
+        try OwnerRule.check(.addOrganization, on: nil, owner: nil, by: context.caller)
+        let mint = KeyMint(prefix: context.configuration.prefix, pepper: context.peppers.current)
         var summary = BatchSummary()
         var changes: [RecordChange] = []
         try forEachBatch(lines, &summary, onProgress) { lines throws(AdministrationError) in
-            let keys = lines.map { KeptKey(mint.mint(for: $0.organization.locator)) }
+            let keys = lines.map { PendingKey(mint.mint(for: $0.organization.locator)) }
             let steps = zip(lines, keys).map { line, key in
-                step(line, key.verifier, isReplacing: isReplacing, spans)
+                step(line, key.verifier, isReplacing: isReplacing, lifetime)
             }
-            let outcomes = try batch().change(steps)
+            let outcomes = try RecordBatch(context.store).change(steps)
             let new = zip(lines, zip(outcomes, keys)).compactMap { line, pair in
                 if case .changed(let change) = pair.0 { (line, change, pair.1) } else { nil }
             }
             changes += new.map { $0.1 }
-            try hand(over: new.map { ($0.0, $0.2) }, deliver)
+            try handOver(new.map { ($0.0, $0.2) }, deliver)
             return outcomes
         }
-        let confirmation = confirmer.confirmation(of: changes, by: clock.monotonic, policy)
+        let confirmation = context.confirmer.confirmation(
+            of: changes,
+            by: context.clock.monotonic,
+            policy
+        )
         return (summary, confirmation)
     }
 
@@ -59,26 +65,26 @@ extension KeyAdministration {
         _ line: OrganizationLine,
         _ verifier: Verifier,
         isReplacing: Bool,
-        _ spans: KeySpans
+        _ lifetime: KeyLifetime
     ) -> RecordBatch.Step {
-        let owner = acting(as: line.principal)
+        let owner = context.acting(as: line.principal)
         return .init(organization: line.organization, audit: owner.audit(.generate)) {
             existing throws(AdministrationError) in
-            try owner.check(existing, line.organization, .generate)
+            try owner.access.check(existing, line.organization, .generate)
             guard let existing, existing.key == nil || isReplacing else { return nil }
-            let now = clock.unix
+            let now = context.clock.unix
             let key = KeyRecord.Key(
                 verifier: verifier,
                 createdAt: now,
                 createdBy: line.principal,
-                expiresAt: spans.expiresInMilliseconds.map { now.advanced(byMilliseconds: $0) }
+                expiresAt: lifetime.expiresInMilliseconds.map { now.advanced(byMilliseconds: $0) }
             )
-            return existing.replacingKey(with: key, graceMilliseconds: spans.graceMilliseconds)
+            return existing.replacingKey(with: key, graceMilliseconds: lifetime.graceMilliseconds)
         }
     }
 
-    private func hand(
-        over keys: [(line: OrganizationLine, key: KeptKey)],
+    private func handOver(
+        _ keys: [(line: OrganizationLine, key: PendingKey)],
         _ deliver: (Span<UInt8>) throws(AdministrationError) -> Void
     ) throws(AdministrationError) {
         guard !keys.isEmpty else { return }
@@ -105,8 +111,8 @@ extension KeyAdministration {
     }
 }
 
-/// A new key, until it is handed over.
-private final class KeptKey {
+/// A new key that has not been handed over yet.
+private final class PendingKey {
     let text: SecretBytes
     let verifier: Verifier
 

@@ -1,18 +1,18 @@
 import Keyring
 
-/// A line `ORGANIZATION PRINCIPAL` of a file that names many.
+/// A line `ORGANIZATION OWNER` of a bulk file.
 public struct OrganizationLine: Equatable, Sendable {
-    /// The line's number, from 1.
+    /// The line's number, counted from 1.
     public let number: Int
     /// Which organization.
     public let organization: Organization
     /// Its owner.
     public let principal: Principal
 
-    /// Reads a whole file, and refuses it as a whole where a line is no such line, or where an
-    /// organization comes twice. Blank lines, and those that begin with `#`, are passed over.
+    /// Parses a file. Blank lines and lines that begin with `#` are skipped.
     ///
-    /// - Parameter name: The file's name, for messages.
+    /// - Parameter name: The file's name, for errors.
+    /// - Throws: An error if a line is malformed, or an organization occurs twice.
     public static func lines(in text: [UInt8], name: String) throws(AdministrationError)
         -> [OrganizationLine]
     {

@@ -1,0 +1,112 @@
+import KeyFormat
+import Keyring
+import RedisClient
+
+/// Everything that the services share: the configuration, the caller, the secrets, the store and
+/// the clocks.
+public struct AdministrationContext {
+    let configuration: Configuration
+    private(set) var caller: Caller
+    let peppers: PepperRing
+    let seal: RecordSeal
+    let channel: any StoreChannel
+    let clock: any BlockingClock
+    let makeBarrierID: (UnixTime) -> BarrierID
+
+    /// Whether an error may suggest the name that was meant. Finding it reads all records.
+    private(set) var suggestsNames = true
+
+    /// Reads the secrets that the configuration names. The first command connects to the store.
+    ///
+    /// - Throws: An error if the pepper or the credentials cannot be read.
+    public init(_ configuration: Configuration, caller: Caller) throws(AdministrationError) {
+        self.init(
+            configuration,
+            caller: caller,
+            peppers: try translatingSecretFault(try Secrets.peppers(configuration)),
+            channel: try StoreConnection(admin: configuration),
+            clock: SystemClock()
+        )
+    }
+
+    /// A context with any store and any clock.
+    ///
+    /// - Parameter makeBarrierID: Returns the ID of the next barrier or flush; no ID may occur twice.
+    init(
+        _ configuration: Configuration,
+        caller: Caller,
+        peppers: PepperRing,
+        channel: any StoreChannel,
+        clock: any BlockingClock,
+        makeBarrierID: @escaping (UnixTime) -> BarrierID = Self.randomBarrierID
+    ) {
+        self.configuration = configuration
+        self.caller = caller
+        self.peppers = peppers
+        self.channel = channel
+        self.clock = clock
+        self.makeBarrierID = makeBarrierID
+        seal = RecordSeal(peppers: peppers)
+    }
+
+    /// The same account, acting as another principal, for one organization of many.
+    func acting(as principal: Principal) -> AdministrationContext {
+        var other = self
+        other.caller = caller.acting(as: principal)
+        other.suggestsNames = false
+        return other
+    }
+
+    private static func randomBarrierID(_ time: UnixTime) -> BarrierID {
+        var generator = SystemRandomNumberGenerator()
+        return BarrierID(at: time, using: &generator)
+    }
+}
+
+// MARK: - Services
+
+extension AdministrationContext {
+    /// Generates, revokes and verifies keys, and shows their status.
+    public var keys: KeyService { KeyService(self) }
+
+    /// Manages organizations and shows their audit.
+    public var organizations: OrganizationService { OrganizationService(self) }
+
+    /// Adds organizations and generates keys in batches.
+    public var bulk: BulkService { BulkService(self) }
+
+    /// Exports and imports all records.
+    public var archive: ArchiveService { ArchiveService(self) }
+
+    /// The running workers; `nil` if the store does not list them.
+    public func workers() -> Workers? {
+        guard let reply = try? store.read([MembershipCommands.read()])[0] else { return nil }
+        return (try? Membership(reply)).map { Workers($0.members) }
+    }
+
+    var store: RecordStore { RecordStore(channel, clock: clock, seal: seal) }
+
+    var access: AccessControl { AccessControl(self) }
+
+    var confirmer: ChangeConfirmer { ChangeConfirmer(self) }
+
+    var lastUses: LastUseCollector { LastUseCollector(self) }
+
+    /// The audit entry of an action of the caller.
+    func audit(_ action: AuditEntry.Action, newOwner: Principal? = nil) -> AuditEntry {
+        AuditEntry(action, by: caller.principal, account: caller.account, newOwner: newOwner)
+    }
+}
+
+extension Secrets {
+    /// The peppers in the configured file.
+    static func peppers(_ configuration: Configuration) throws(SecretFault) -> PepperRing {
+        try peppers(try pepperContents(configuration), configuration)
+    }
+
+    /// The credentials in a file; `nil` without a file.
+    static func credentials(file: String?) throws(SecretFault) -> RedisCredentials? {
+        guard let file else { return nil }
+        return try credentials(try credentialsContents(file))
+    }
+}

@@ -1,0 +1,103 @@
+import KeyFormat
+import Keyring
+import RedisClient
+
+/// Adds organizations and generates keys in batches, for operators.
+public struct BulkService {
+    let context: AdministrationContext
+
+    init(_ context: AdministrationContext) {
+        self.context = context
+    }
+
+    /// Adds organizations, each with its owner.
+    ///
+    /// - Parameter onProgress: Called before each batch and at the end; returns `false` to stop.
+    /// - Throws: An error if the caller is not an operator, or a batch could not be written.
+    public func addOrganizations(
+        _ lines: [OrganizationLine],
+        onProgress: (BatchProgress) -> Bool
+    ) throws(AdministrationError) -> BatchSummary {
+        try OwnerRule.check(.addOrganization, on: nil, owner: nil, by: context.caller)
+        let entry = context.audit(.register)
+        var summary = BatchSummary()
+        try forEachBatch(lines, &summary, onProgress) { lines throws(AdministrationError) in
+            try RecordBatch(context.store).change(
+                lines.map { line in
+                    .init(organization: line.organization, audit: entry) {
+                        existing throws(AdministrationError) in
+                        try OrganizationService.added(
+                            line.organization,
+                            owner: line.principal,
+                            existing
+                        )
+                    }
+                }
+            )
+        }
+        return summary
+    }
+
+    /// Runs `body` for each batch of lines until `onProgress` returns `false`.
+    func forEachBatch(
+        _ lines: [OrganizationLine],
+        _ summary: inout BatchSummary,
+        _ onProgress: (BatchProgress) -> Bool,
+        _ body: (ArraySlice<OrganizationLine>) throws(AdministrationError) -> [RecordBatch.Outcome]
+    ) throws(AdministrationError) {
+        var progress = BatchProgress(count: lines.count)
+        while progress.done < lines.count {
+            guard onProgress(progress) else {
+                summary.left = lines.count - progress.done
+                return
+            }
+            let part = lines[progress.done...].prefix(RecordBatch.countMax)
+            for (line, outcome) in zip(part, try body(part)) { summary.add(outcome, line) }
+            progress.done += part.count
+        }
+        _ = onProgress(progress)
+    }
+}
+
+/// The progress of a bulk operation.
+public struct BatchProgress: Sendable {
+    /// Number of processed lines.
+    public internal(set) var done = 0
+
+    /// Number of all lines.
+    public let count: Int
+}
+
+/// The result of a bulk operation.
+public struct BatchSummary: Sendable {
+    /// A refused line.
+    public struct Refusal: Sendable {
+        /// Which line was refused.
+        public let line: OrganizationLine
+
+        /// Why.
+        public let error: AdministrationError
+    }
+
+    /// Number of changed organizations.
+    public internal(set) var changed = 0
+
+    /// Number of organizations that needed no change.
+    public internal(set) var unchanged = 0
+
+    /// Lines that were refused, or changed without an audit entry.
+    public internal(set) var refusals: [Refusal] = []
+
+    /// Number of lines that were not processed, because the caller stopped.
+    public internal(set) var left = 0
+
+    mutating func add(_ outcome: RecordBatch.Outcome, _ line: OrganizationLine) {
+        switch outcome {
+        case .changed(let change):
+            changed += 1
+            if let error = change.missingAudit { refusals.append(.init(line: line, error: error)) }
+        case .unchanged: unchanged += 1
+        case .refused(let error): refusals.append(.init(line: line, error: error))
+        }
+    }
+}

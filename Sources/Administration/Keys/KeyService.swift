@@ -1,0 +1,165 @@
+import KeyFormat
+import Keyring
+import RedisClient
+
+/// Generates, revokes and verifies keys, and shows their status, for the owner alone.
+public struct KeyService {
+    private let context: AdministrationContext
+
+    init(_ context: AdministrationContext) {
+        self.context = context
+    }
+
+    /// The status of an organization's key.
+    ///
+    /// - Parameters:
+    ///   - action: What the owner is about to do; refusals name it.
+    ///   - collectsUses: Whether workers first write the uses that they have not written yet.
+    /// - Throws: An error if the caller is not the owner, or the record cannot be read or proven.
+    public func status(
+        of organization: Organization,
+        for action: OwnerRule.Action = .status,
+        collectsUses: Bool = true
+    ) throws(AdministrationError) -> KeyStatus {
+        let store = context.store
+        let locator = organization.locator
+        if collectsUses {
+            let reply = try store.read([KeyCommands.read(locator)])[0]
+            _ = try context.access.permittedRecord(reply, organization, action)
+            context.lastUses.collect(locator)
+        }
+        let replies = try store.read(
+            [KeyCommands.read(locator), UseCommands.read(locator)] + RefusalCommands.read(locator)
+        )
+        return KeyStatus(
+            try context.access.permittedRecord(replies[0], organization, action),
+            use: replies[1],
+            refusedUses: RefusalCommands.refusedUses(replies[2], replies[3]),
+            rotateAfterMilliseconds: context.configuration.rotateAfterMilliseconds,
+            now: context.clock.unix
+        )
+    }
+
+    /// Generates a key and invalidates the previous one, at once or after a grace period.
+    ///
+    /// - Parameters:
+    ///   - seen: What the owner agreed to replace; `nil` for whatever is stored.
+    ///   - span: After how many milliseconds the key expires; `nil` for never.
+    ///   - grace: For how many milliseconds the previous key stays valid.
+    ///   - policy: Whether to wait until no worker accepts the previous key.
+    /// - Throws: An error if no key was stored. Once the key is stored nothing is thrown: what is
+    ///   uncertain is returned with the key.
+    public func generate(
+        for organization: Organization,
+        replacing seen: KeyStatus? = nil,
+        expiresInMilliseconds span: UInt64? = nil,
+        graceMilliseconds grace: UInt64 = 0,
+        policy: ConfirmationPolicy = .untilConfirmed
+    ) throws(AdministrationError) -> GeneratedKey {
+        let mint = KeyMint(prefix: context.configuration.prefix, pepper: context.peppers.current)
+        let minted = mint.mint(for: organization.locator)
+        let verifier = minted.verifier
+        let change = try context.store.change(organization, context.audit(.generate)) {
+            existing throws(AdministrationError) in
+            try context.access.check(existing, organization, .generate)
+            try Self.check(existing, isAsIn: seen)
+            let now = context.clock.unix
+            let key = KeyRecord.Key(
+                verifier: verifier,
+                createdAt: now,
+                createdBy: context.caller.principal,
+                expiresAt: span.map { now.advanced(byMilliseconds: $0) }
+            )
+            return existing?.replacingKey(with: key, graceMilliseconds: grace)
+        }
+        guard let change else { throw AccessControl.noOrganization(organization) }
+        return GeneratedKey(
+            text: minted.takeText(),
+            record: change.record,
+            confirmation: context.confirmer.confirmation(of: change, policy)
+        )
+    }
+
+    /// Revokes the key.
+    ///
+    /// If the key was revoked earlier, that change may not have been confirmed: it is confirmed again.
+    ///
+    /// - Parameters:
+    ///   - seen: What the owner agreed to revoke; `nil` for whatever is stored.
+    ///   - policy: Whether to wait until no worker accepts the key.
+    /// - Returns: Whether the change is confirmed; `nil` if there was never a key.
+    /// - Throws: An error if nothing was changed, or if it is uncertain whether the record was.
+    public func revoke(
+        _ organization: Organization,
+        asIn seen: KeyStatus? = nil,
+        policy: ConfirmationPolicy = .untilConfirmed
+    ) throws(AdministrationError) -> ConfirmationResult? {
+        var stored: KeyRecord?
+        let change = try context.store.change(organization, context.audit(.revoke)) {
+            existing throws(AdministrationError) in
+            try context.access.check(existing, organization, .revoke)
+            stored = existing
+            guard let existing, existing.key != nil else { return nil }
+            try Self.check(existing, isAsIn: seen)
+            return existing.revokingKey(at: context.clock.unix)
+        }
+        return (change ?? earlierRevocation(stored)).map {
+            context.confirmer.confirmation(of: $0, policy)
+        }
+    }
+
+    /// What a worker would decide about a key.
+    ///
+    /// - Throws: An error if the record cannot be read or proven.
+    public func verify(_ text: Span<UInt8>) throws(AdministrationError) -> KeyVerification {
+        try OwnerRule.checkIdentity(context.caller)
+        let verifier = KeyVerifier(prefix: context.configuration.prefix, peppers: context.peppers)
+        switch verifier.verdict(on: text) {
+        case .malformed: return .malformed
+        case .forged: return .forged
+        case .issued(let key):
+            let reply = try context.store.read([KeyCommands.read(key.locator)])[0]
+            let record = try translating(
+                try StoredRecord(reply).activeRecord(at: key.locator, seal: context.seal)
+            ) { (fault: RecordFault) in
+                AdministrationError(fault, "the record of locator \(key.locator)")
+            }
+            return .issued(KeyValidity(of: key.verifier, in: record, at: context.clock.unix))
+        }
+    }
+
+    private func earlierRevocation(_ stored: KeyRecord?) -> RecordChange? {
+        guard let stored, stored.revokedAt != nil else { return nil }
+        return RecordChange(before: stored, record: stored, repliedAt: context.clock.monotonic)
+    }
+
+    /// Refuses to end a key that is not the one that the owner was shown.
+    private static func check(_ record: KeyRecord?, isAsIn seen: KeyStatus?)
+        throws(AdministrationError)
+    {
+        guard let seen, seen.record.key != record?.key else { return }
+        throw AdministrationError(
+            .data,
+            "the key of \(seen.record.organization) has just been changed; nothing was done"
+        )
+    }
+}
+
+/// A new key. It is stored already, so it must be handed over whatever happens.
+public struct GeneratedKey: ~Copyable {
+    /// The whole key; wiped when released.
+    public let text: SecretBytes
+
+    /// The record as stored, with the previous key if it stays valid.
+    public let record: KeyRecord
+
+    /// Whether the change is confirmed.
+    public let confirmation: ConfirmationResult
+}
+
+/// What a worker would decide about a key.
+public enum KeyVerification: Equatable, Sendable {
+    case malformed
+    case forged
+    case issued(KeyValidity)
+}
