@@ -25,8 +25,8 @@ struct ConfirmationTests {
         #expect(outcome == BarrierOutcome(expired: waitedOut))
     }
 
-    private func isMember(_ entry: Member) throws -> Bool {
-        try installation.redis("HEXISTS", "latchkey:gateways", entry.id.description) == .integer(1)
+    private func isMember(_ member: Member) throws -> Bool {
+        try installation.redis("HEXISTS", "latchkey:gateways", member.id.description) == .integer(1)
     }
 
     @Test func `a change that all workers acknowledge is confirmed, and they stay members`() throws
@@ -36,7 +36,7 @@ struct ConfirmationTests {
         }
         expectConfirmed(try installation.administration().keys.revoke(acme))
         expectConfirmed(try installation.administration().keys.generate(for: acme).confirmation)
-        for worker in workers { #expect(try isMember(worker.entry)) }
+        for worker in workers { #expect(try isMember(worker.member)) }
     }
 
     @Test func `an acknowledgement of the second message is enough`() throws {
@@ -46,8 +46,8 @@ struct ConfirmationTests {
 
     @Test func `a silent worker is waited out and removed`() throws {
         _ = try StandInWorker(installation.redis, 1, lease: 3_600_000)
-        let silent = StandInWorker.entry(2, lease: 50)
-        try StandInWorker.register(silent, installation.redis)
+        let silent = StandInWorker.member(2, lease: 50)
+        try StandInWorker.join(silent, installation.redis)
         expectConfirmed(try installation.administration().keys.revoke(acme), waitedOut: [silent])
         #expect(try !isMember(silent))
     }
@@ -88,16 +88,16 @@ struct ConfirmationTests {
             return true
         }
         expectConfirmed(try installation.administration().keys.revoke(acme, policy: waiting))
-        #expect(try isMember(worker.entry))
+        #expect(try isMember(worker.member))
     }
 
     @Test func `listing workers needs no owner and no pepper`() throws {
         let url = "unix:\(installation.redis.socket)"
         let configuration = try Configuration([Directive(name: "latchkey_store", values: [url])])
         #expect(try Membership(of: configuration).members.isEmpty)
-        let entries = (1...3).map { StandInWorker.entry($0) }
-        for entry in entries.reversed() { try StandInWorker.register(entry, installation.redis) }
-        #expect(try Membership(of: configuration).members == entries)
+        let members = (1...3).map { StandInWorker.member($0) }
+        for member in members.reversed() { try StandInWorker.join(member, installation.redis) }
+        #expect(try Membership(of: configuration).members == members)
         try installation.redis("ACL", "SETUSER", "default", "-hgetall")
         #expect(failure { _ = try Membership(of: configuration) } == .notPermitted)
     }

@@ -9,7 +9,7 @@ import Testing
 struct ConfirmationTextTests {
     private let time = UnixTime(milliseconds: 1_790_000_000_000)
 
-    private func entry(_ number: UInt64) -> Member { StandInWorker.entry(number) }
+    private func member(_ number: UInt64) -> Member { StandInWorker.member(number) }
 
     private func message(_ uncertainty: ConfirmationResult.Uncertainty) -> String {
         let error = ConfirmationText.error(
@@ -26,7 +26,7 @@ struct ConfirmationTextTests {
 
     @Test func `the wait takes one line`() {
         let one = BarrierProgress(
-            pending: [entry(1)],
+            pending: [member(1)],
             workers: 4,
             elapsedMilliseconds: 250,
             remainingMilliseconds: 850
@@ -36,7 +36,7 @@ struct ConfirmationTextTests {
                 == "Waiting for 1 of 4 nginx workers: web-1 (process 4711), at most 0.8 s"
         )
         let several = BarrierProgress(
-            pending: [entry(1), entry(2), entry(3)],
+            pending: [member(1), member(2), member(3)],
             workers: 4,
             elapsedMilliseconds: 250,
             remainingMilliseconds: 29_750
@@ -56,7 +56,7 @@ struct ConfirmationTextTests {
 
     @Test func `a worker that was waited out is named`() {
         #expect(
-            ConfirmationText.notes(BarrierOutcome(expired: [entry(1)]))
+            ConfirmationText.notes(BarrierOutcome(expired: [member(1)]))
                 == [
                     "nginx worker web-1 (process 4711) did not acknowledge the change; "
                         + "its lease has ended."
@@ -65,9 +65,9 @@ struct ConfirmationTextTests {
     }
 
     @Test func `a worker without invalidations is named with the reason`() {
-        let deaf = StandInWorker.entry(1, isTracking: false)
+        let untracked = StandInWorker.member(1, isTracking: false)
         #expect(
-            ConfirmationText.notes(BarrierOutcome(expired: [deaf])) == [
+            ConfirmationText.notes(BarrierOutcome(expired: [untracked])) == [
                 "nginx worker web-1 (process 4711) receives no invalidations; its lease has ended."
             ]
         )
@@ -76,8 +76,8 @@ struct ConfirmationTextTests {
     @Test func `workers that may still accept the key are named with the time, the longest first`()
     {
         let outcome = BarrierOutcome(unacknowledged: [
-            .init(member: entry(1), until: time),
-            .init(member: entry(2), until: time.advanced(byMilliseconds: 60_000)),
+            .init(member: member(1), until: time),
+            .init(member: member(2), until: time.advanced(byMilliseconds: 60_000)),
         ])
         #expect(
             message(outcome) == "the key of acme was revoked, but nginx workers that did not "
@@ -88,7 +88,7 @@ struct ConfirmationTextTests {
 
     @Test func `of many workers some are named`() {
         let outcome = BarrierOutcome(
-            unacknowledged: (1...100).map { .init(member: entry($0), until: time) }
+            unacknowledged: (1...100).map { .init(member: member($0), until: time) }
         )
         #expect(message(outcome).hasSuffix(" and 92 more"))
     }

@@ -142,18 +142,18 @@ struct OrganizationTests {
             of: acme,
             since: .epoch
         )
-        func told(refused: Bool) -> [String] {
+        func texts(refused: Bool) -> [String] {
             lines.filter { $0.isRefused == refused }.map {
                 "\($0.action) \($0.principal) \($0.account)"
             }
         }
         #expect(
-            told(refused: false) == [
+            texts(refused: false) == [
                 "register root root", "generate alice alice", "transfer root root",
             ]
         )
         #expect(
-            told(refused: true) == ["status bob bob", "revoke alice bob", "generate root root"]
+            texts(refused: true) == ["status bob bob", "revoke alice bob", "generate root root"]
         )
         #expect(lines.first { $0.action == "transfer" }?.newOwner == "bob")
     }

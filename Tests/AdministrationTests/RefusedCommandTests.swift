@@ -57,8 +57,8 @@ struct RefusedCommandTests {
             "+lpop"
         )
         try installation.addAcme()
-        let silent = StandInWorker.entry(1, lease: 50)
-        try StandInWorker.register(silent, installation.redis)
+        let silent = StandInWorker.member(1, lease: 50)
+        try StandInWorker.join(silent, installation.redis)
         guard case .confirmed(_, let outcome) = try installation.administration().keys.revoke(acme)
         else {
             Issue.record("not confirmed")

@@ -10,7 +10,7 @@ import Testing
 struct ReportTests {
     private let now = UnixTime(milliseconds: 1_790_000_000_000)
 
-    private func entry(_ number: UInt64, host: String = "web-1") -> Member {
+    private func member(_ number: UInt64, host: String = "web-1") -> Member {
         Member(
             id: Member.ID(number),
             host: host,
@@ -23,11 +23,11 @@ struct ReportTests {
         )
     }
 
-    private func membership(_ entries: [Member], unreadable: [String] = []) throws -> Membership {
+    private func membership(_ members: [Member], unreadable: [String] = []) throws -> Membership {
         let clock = SimulatedClock()
         let store = SimulatedStore(clock)
-        for entry in entries {
-            let words = MembershipCommands.join(entry).arguments.map {
+        for member in members {
+            let words = MembershipCommands.join(member).arguments.map {
                 String(decoding: $0, as: UTF8.self)
             }
             store.write(words[1], words[2], words[3])
@@ -37,7 +37,7 @@ struct ReportTests {
     }
 
     @Test func `workers are listed in columns`() throws {
-        let membership = try membership([entry(1), entry(20, host: "balancer-west")])
+        let membership = try membership([member(1), member(20, host: "balancer-west")])
         #expect(
             WorkerTable.text(membership, now: now, isTerminal: true) == """
                 HOST           PROCESS  VERSION  TRACKING  LEASE  GRACE  HEARTBEAT      CACHED
@@ -49,7 +49,7 @@ struct ReportTests {
     }
 
     @Test func `programs read workers as an array`() throws {
-        let membership = try membership([entry(1)])
+        let membership = try membership([member(1)])
         let members =
             #""id":"0000000000000001","host":"web-1","pid":4711,"version":"0.2.0","tracking":true,"#
             + #""lease_ms":1000,"grace_ms":90000,"heartbeat_at":"2026-09-21T14:13:17.000Z","cached_records":1000"#

@@ -45,7 +45,7 @@ struct SimulatedInstallation {
         grace: UInt64 = 0,
         cached: UInt64 = 0
     ) -> Member {
-        let entry = Member(
+        let member = Member(
             id: Member.ID(number),
             host: "web-\(number)",
             processID: 4710 + number,
@@ -55,11 +55,11 @@ struct SimulatedInstallation {
             heartbeatAt: UnixTime(milliseconds: 1_790_000_000_000),
             recordsCached: cached
         )
-        let words = MembershipCommands.join(entry).arguments.map {
+        let words = MembershipCommands.join(member).arguments.map {
             String(decoding: $0, as: UTF8.self)
         }
         store.write(Self.members, words[2], words[3])
-        return entry
+        return member
     }
 
     /// Whether a worker is a member.

@@ -10,7 +10,7 @@ import RedisClient
 final class StandInWorker: Sendable {
     struct NotListening: Error {}
 
-    let entry: Member
+    let member: Member
 
     /// - Parameters:
     ///   - lease: In milliseconds.
@@ -18,9 +18,9 @@ final class StandInWorker: Sendable {
     init(_ redis: RedisServer, _ number: UInt64, lease: UInt64 = 1000, missing misses: Int = 0)
         throws
     {
-        let entry = Self.entry(number, lease: lease)
-        self.entry = entry
-        try Self.register(entry, redis)
+        let member = Self.member(number, lease: lease)
+        self.member = member
+        try Self.join(member, redis)
         let deadline = SystemClock.monotonicTime().advanced(byMilliseconds: 10_000)
         let transport = try RedisSocket(.unix(path: redis.socket), deadline: deadline)
         var request = Array("SUBSCRIBE latchkey:barrier\r\n".utf8)
@@ -33,14 +33,14 @@ final class StandInWorker: Sendable {
         let listening = Listening(transport)
         let store = Topology.standalone(try StoreURL("unix:\(redis.socket)"))
         Thread.detachNewThread {
-            var words = 0
+            var received = 0
             while let text = try? Self.receive(listening.transport), !text.isEmpty {
-                let nonces = text.split { $0 == 0x0D || $0 == 0x0A }
+                let ids = text.split { $0 == 0x0D || $0 == 0x0A }
                     .compactMap { BarrierID($0) }
-                words += nonces.count
-                guard misses < words, let barrierID = nonces.last else { continue }
+                received += ids.count
+                guard misses < received, let barrierID = ids.last else { continue }
                 let connection = StoreConnection(store, credentials: nil)
-                _ = try? connection.execute(FleetChannel.acknowledge(barrierID, by: entry.id))
+                _ = try? connection.execute(FleetChannel.acknowledge(barrierID, by: member.id))
             }
         }
     }
@@ -52,7 +52,7 @@ final class StandInWorker: Sendable {
     }
 
     /// A worker's membership.
-    static func entry(_ number: UInt64, lease: UInt64 = 1000, isTracking: Bool = true)
+    static func member(_ number: UInt64, lease: UInt64 = 1000, isTracking: Bool = true)
         -> Member
     {
         Member(
@@ -68,8 +68,8 @@ final class StandInWorker: Sendable {
         )
     }
 
-    static func register(_ entry: Member, _ redis: RedisServer) throws {
-        _ = try redis.connect().execute([MembershipCommands.join(entry)])
+    static func join(_ member: Member, _ redis: RedisServer) throws {
+        _ = try redis.connect().execute([MembershipCommands.join(member)])
     }
 
     /// The bytes that arrive next; none once the connection is closed.

@@ -54,7 +54,7 @@ struct RecordBatch {
             switch try write(changes, steps) {
             case .written(let auditFaults):
                 return plans.map { $0.outcome.including(auditFaults) }
-            case .overtaken: uncertain = [:]
+            case .conflict: uncertain = [:]
             case .unknown(let reason):
                 guard !wasUncertain else { throw Self.unconfirmed(reason) }
                 wasUncertain = true
@@ -92,7 +92,7 @@ extension RecordBatch {
     private enum Attempt {
         /// Some of the changes may be missing from their audits.
         case written(auditFaults: [Organization: RedisError])
-        case overtaken
+        case conflict
         case unknown(String)
     }
 
@@ -162,7 +162,7 @@ extension RecordBatch {
         throws(AdministrationError) -> Attempt
     {
         guard case .array(let replies) = reply, replies.count == changes.count * 4 else {
-            if reply == .null { return .overtaken }
+            if reply == .null { return .conflict }
             if let error = reply.failure { throw AdministrationError(error) }
             return .unknown("the store sent an unexpected reply")
         }

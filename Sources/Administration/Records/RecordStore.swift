@@ -78,7 +78,7 @@ struct RecordStore {
             switch try write(next, audit, setsVersion: claim != nil) {
             case .written(let auditFault):
                 return change(from: stored, to: next, auditFault: auditFault)
-            case .overtaken: break
+            case .conflict: break
             case .unknown(let reason):
                 guard uncertain == nil else { throw Self.unconfirmed(organization, reason) }
                 uncertain = (stored, next)
@@ -151,7 +151,7 @@ extension RecordStore {
     private enum Attempt {
         case written(auditFault: RedisError?)
         /// Another client changed the record first.
-        case overtaken
+        case conflict
         /// It may or may not have been written.
         case unknown(String)
     }
@@ -216,7 +216,7 @@ extension RecordStore {
         switch WriteOutcome(reply, version: setsVersion ? nil : record.version) {
         case .written: return .written(auditFault: nil)
         case .unaudited(let error): return .written(auditFault: error)
-        case .conflict: return .overtaken
+        case .conflict: return .conflict
         case .refused(let error): throw AdministrationError(error)
         case .unknown: return .unknown("the store did not confirm the whole change")
         }
