@@ -1,6 +1,6 @@
-/// Texts as C wants them.
+/// C strings.
 enum CText {
-    /// Writes as much of a text as fits, and a 0 behind it. Returns the length without the 0.
+    /// Writes as much of a text as fits, and a final 0. Returns the length without the 0.
     static func write(_ text: String, to buffer: UnsafeMutableRawBufferPointer) -> Int {
         guard !buffer.isEmpty else { return 0 }
         var length = 0

@@ -3,9 +3,9 @@ import Gateway
 import KeyFormat
 import Keyring
 
-/// The directives that C passes in, and what they come to.
+/// The directives that C passes in.
 struct DirectiveList {
-    /// Why they are refused, and by which directive's fault.
+    /// Why they are refused, and which directive is at fault.
     struct Fault: Error {
         let directive: String?
         let message: String

@@ -1,4 +1,4 @@
-// The names, and what they do, are those of latchkey.h.
+// latchkey.h declares and documents these functions.
 // swift-format-ignore-file: AlwaysUseLowerCamelCase, AllPublicDeclarationsHaveDocumentation
 
 import CLatchkeyABI

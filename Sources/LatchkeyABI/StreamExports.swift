@@ -1,4 +1,4 @@
-// The names, and what they do, are those of latchkey.h.
+// latchkey.h declares and documents these functions.
 // swift-format-ignore-file: AlwaysUseLowerCamelCase, AllPublicDeclarationsHaveDocumentation
 
 import CLatchkeyABI
@@ -37,7 +37,7 @@ public func latchkey_stream_next(
 }
 
 extension latchkey_decision {
-    /// The locator that was handed out with the decision.
+    /// The locator of the decision, if it has one.
     fileprivate var locatorValue: Locator? {
         guard locator_length == UInt8(Locator.length) else { return nil }
         return withUnsafeBytes(of: locator) { Locator(digits: Span(_unsafeBytes: $0), at: 0) }
