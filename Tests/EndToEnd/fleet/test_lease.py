@@ -383,6 +383,6 @@ def test_what_a_worker_remembers_of_versions_outlives_an_outage(gate):
     gate.redis.stop()
     gate.redis.start()
 
-    wait_until(lambda: gate.nginx.lines("is an earlier version than one that was seen") or gate.status_of(old) == 200,
+    wait_until(lambda: gate.nginx.lines("is older than a version seen before") or gate.status_of(old) == 200,
                "the old record is read")
     assert gate.request(key=old).result == "unavailable"

@@ -203,7 +203,7 @@ SHOWN = {
 
 @pytest.mark.parametrize("row", ROWS)
 def test_a_row_of_the_documents_is_true(gate, row):
-    gate.expect("was altered", "does not belong", "is an earlier version", "NOPERM")
+    gate.expect("was altered", "does not belong", "is older than a version", "NOPERM")
 
     SHOWN[row](gate)
 

@@ -77,7 +77,7 @@ def test_an_older_copy_that_is_put_back_is_recognized(gate, key, change):
     gate.redis.cli("COPY", "backup", RECORD, "REPLACE")
 
     assert comes_to(gate, key, "unavailable")
-    (line,) = gate.nginx.lines("is an earlier version than one that was seen")[:1]
+    (line,) = gate.nginx.lines("is older than a version seen before")[:1]
     assert locator("acme") in line
 
 

@@ -10,7 +10,7 @@ from harness.polling import wait_until
 from harness.redis_server import NO_SOCKET
 from harness.sandbox import OWNER
 
-EARLIER = "is an earlier version than one that was seen"
+EARLIER = "is older than a version seen before"
 
 
 @pytest.fixture
