@@ -9,7 +9,7 @@ struct CacheIndexTests {
     }
 
     @Test(arguments: [1, 2, 3, 127, 128, 129, 1_000_000, 10_000_000])
-    func `the first and the last slots are found, whatever there is room for`(countMax: Int) {
+    func `the first and the last slots are found, whatever the capacity`(countMax: Int) {
         var index = CacheIndex(countMax: countMax)
         let slots = Set([0, 1, 2, countMax / 2, countMax - 2, countMax - 1])
             .filter { 0..<countMax ~= $0 }

@@ -15,7 +15,7 @@ struct CheckTests {
         "latchkey:record:{\(Organization(name)!.locator)}"
     }
 
-    @Test func `a made-up key never reaches the store`() throws {
+    @Test func `a forged key never reaches the store`() throws {
         let key = driver.generate("acme")
         let other = try GateDriver(pepper: String(repeating: "0b", count: 32))
         for request: UInt in 1...1000 {
@@ -44,7 +44,7 @@ struct CheckTests {
         }
     }
 
-    @Test func `a key that its record confirms is allowed`() throws {
+    @Test func `a key that its record accepts is allowed`() throws {
         let key = driver.generate("acme")
         let ticket = driver.check(key, request: 7).ticket
         #expect(ticket != 0)
@@ -62,7 +62,7 @@ struct CheckTests {
         #expect(driver.gatekeeper.waitingCount == 0)
     }
 
-    @Test func `a replaced, a revoked and a forgotten key are revoked`() {
+    @Test func `a replaced key, a revoked key and a key whose record is gone are revoked`() {
         let first = driver.generate("acme")
         let second = driver.generate("acme")
         #expect(driver.result(first) == .revoked)
@@ -86,7 +86,7 @@ struct CheckTests {
         #expect(decision.source == .store)
     }
 
-    @Test func `a key expires by the clock of the check's answer`() {
+    @Test func `a key expires by the time of the decision`() {
         let key = driver.generate("acme", expiresIn: 5000)
         #expect(driver.result(key) == .allowed)
         driver.advance(milliseconds: 4999)
@@ -95,7 +95,7 @@ struct CheckTests {
         #expect(driver.result(key) == .expired)
     }
 
-    @Test func `the key before is allowed while its grace lasts`() {
+    @Test func `the previous key is allowed while its grace lasts`() {
         let first = driver.generate("acme")
         let second = driver.generate("acme", graceMilliseconds: 1000)
         #expect(driver.result(first) == .allowed)
@@ -105,7 +105,7 @@ struct CheckTests {
         #expect(driver.result(second) == .allowed)
     }
 
-    @Test func `checks of one organization share a read that is not sent`() {
+    @Test func `checks of one organization share an unsent read`() {
         let key = driver.generate("acme")
         let old = key
         let new = driver.generate("acme")
@@ -156,7 +156,7 @@ struct CheckTests {
         #expect(answers.allSatisfy { $0.decision.result == .allowed })
     }
 
-    @Test func `answers that come in pieces are given as they come`() {
+    @Test func `checks are answered as the pieces of a reply arrive`() {
         for name in ["a", "b", "c"] {
             driver.check(driver.generate(name), request: UInt(name.utf8.first!))
         }
@@ -189,7 +189,7 @@ struct CheckTests {
 // MARK: - Cancelling
 
 extension CheckTests {
-    @Test func `a check that is cancelled before its read is sent asks nothing`() {
+    @Test func `a check that is cancelled before its read is sent causes no read`() {
         let ticket = driver.check(driver.generate("acme"), request: 1).ticket
         driver.gatekeeper.cancel(ticket: ticket)
         #expect(driver.gatekeeper.waitingCount == 0)
@@ -197,7 +197,7 @@ extension CheckTests {
         #expect(driver.answers().isEmpty)
     }
 
-    @Test func `a check that is cancelled while its read is under way is not answered`() {
+    @Test func `a check that is cancelled while its read is in flight is not answered`() {
         let key = driver.generate("acme")
         let ticket = driver.check(key, request: 1).ticket
         driver.check(key, request: 2)
@@ -207,7 +207,7 @@ extension CheckTests {
         #expect(driver.results() == [2: .allowed])
     }
 
-    @Test func `a check that is cancelled after its answer came is not told`() {
+    @Test func `a check that is cancelled after its reply arrived is not answered`() {
         let key = driver.generate("acme")
         let ticket = driver.check(key, request: 1).ticket
         driver.check(key, request: 1)
@@ -234,7 +234,7 @@ extension CheckTests {
         #expect(driver.answers().isEmpty)
     }
 
-    @Test func `tickets are never 0 and never the same while checks wait`() {
+    @Test func `tickets are never 0, and unique while checks wait`() {
         let key = driver.generate("acme")
         for _ in 0..<50 {
             let tickets = (0..<20).map { driver.check(key, request: UInt($0)).ticket }

@@ -27,7 +27,7 @@ final class ChecksTests {
         )
     }
 
-    // Expectations would copy what they ask, and checks cannot be copied.
+    // An expectation copies its operands, and Checks cannot be copied.
     private var count: Int { checks.count }
     private var deadline: MonotonicTime { checks.deadline }
     private var hasUnsentReads: Bool { checks.hasUnsentReads }
@@ -91,7 +91,7 @@ final class ChecksTests {
         #expect(finish(second[0]) == [2])
     }
 
-    @Test func `a check in a canceled one's slot is answered by its own read`() throws {
+    @Test func `a check in a cancelled one's slot is answered by its own read`() throws {
         let ticket = try #require(add(1, "acme"))
         let first = send()
         #expect(cancel(ticket))
@@ -102,7 +102,7 @@ final class ChecksTests {
         #expect(finish(send()[0]) == [2])
     }
 
-    @Test func `a check whose answer was not handed out can be canceled`() throws {
+    @Test func `a check whose answer was not handed out can be cancelled`() throws {
         add(1, "acme")
         let second = try #require(add(2, "acme"))
         #expect(finish(send()[0]) == [1, 2])
@@ -111,7 +111,7 @@ final class ChecksTests {
         #expect(nextAnswer() == nil)
     }
 
-    @Test func `a check in the middle of a queue can be canceled`() throws {
+    @Test func `a check in the middle of a queue can be cancelled`() throws {
         let tickets = (1...4).map { add($0, "acme") }
         checks.cancel(try #require(tickets[1]))
         checks.cancel(try #require(tickets[3]))
@@ -120,7 +120,7 @@ final class ChecksTests {
         #expect(finish(send()[0]) == [3, 5])
     }
 
-    @Test func `a read without checks is not sent, one that is wanted is`() throws {
+    @Test func `a read without checks is sent only if it is wanted`() throws {
         let first = try #require(add(1, "acme"))
         checks.cancel(first)
         #expect(send() == [])
@@ -132,7 +132,7 @@ final class ChecksTests {
         #expect(finish(reads[0]) == [])
     }
 
-    @Test func `checks of a lost read join the queue of the next one`() {
+    @Test func `checks of a lost read are requeued behind those of the next read`() {
         add(1, "acme")
         add(2, "acme")
         let lost = send()
@@ -165,7 +165,7 @@ final class ChecksTests {
         #expect(inFlight(last[0])?.mayCache == false)
     }
 
-    @Test func `numbers of reads that were never sent, or have ended, are ignored`() {
+    @Test func `IDs of reads that were never sent, or have finished, are ignored`() {
         add(1, "acme")
         for id in [-1, 0, 1, .max, .min] {
             #expect(inFlight(id) == nil)
@@ -179,7 +179,7 @@ final class ChecksTests {
         #expect(!hasUnsentReads)
     }
 
-    @Test func `checks that wait too long are answered, and only those`() throws {
+    @Test func `only overdue checks are answered without a reply`() throws {
         add(1, "acme", milliseconds: 0)
         let second = try #require(add(2, "umbrella", milliseconds: 100))
         add(3, "acme", milliseconds: 200)
@@ -194,7 +194,7 @@ final class ChecksTests {
         #expect(deadline == .never)
     }
 
-    @Test func `each of many checks is answered once, whatever happens between`() {
+    @Test func `each of many checks is answered once, in any order of events`() {
         var generator = SplitMix64(seed: 1)
         var waiting: [UInt: Checks.Ticket] = [:]
         var inFlight: [Checks.ReadID] = []

@@ -14,7 +14,7 @@ struct EventLogTests {
         return texts
     }
 
-    @Test func `of each kind one line a second is written`() {
+    @Test func `one line of each kind is written a second`() {
         var log = EventLog()
         for millisecond: UInt64 in 0..<3500 {
             log.note(.storeLost, moment(millisecond), "lost")
@@ -35,7 +35,7 @@ struct EventLogTests {
         #expect(texts == ["0", "1000 (3 \(remark))", "2000 (1 \(remark))", "5000"])
     }
 
-    @Test func `the text of a line that is left out is never made`() {
+    @Test func `the text of a suppressed line is never built`() {
         var log = EventLog()
         var made = 0
         func text() -> String {
@@ -46,30 +46,30 @@ struct EventLogTests {
         #expect(made == 1)
     }
 
-    @Test func `how things stand is the last word, a second late at most`() {
+    @Test func `the current state is the last line, at most a second late`() {
         var log = EventLog()
-        log.note(.trackingStarted, moment(0), "told")
-        log.note(.trackingLost, moment(500), "not told")
-        log.note(.trackingStarted, moment(600), "told again")
-        #expect(texts(&log) == ["told", "not told"])
+        log.note(.trackingStarted, moment(0), "tracking")
+        log.note(.trackingLost, moment(500), "not tracking")
+        log.note(.trackingStarted, moment(600), "tracking again")
+        #expect(texts(&log) == ["tracking", "not tracking"])
         #expect(log.due == moment(1000))
 
         log.writeLate(moment(999))
         #expect(texts(&log).isEmpty)
         log.writeLate(moment(1000))
-        #expect(texts(&log) == ["told again"])
+        #expect(texts(&log) == ["tracking again"])
         #expect(log.due == .never)
         log.writeLate(moment(5000))
         #expect(texts(&log).isEmpty)
     }
 
-    @Test func `what is not so any more is not written late`() {
+    @Test func `a state that has passed is not written late`() {
         var log = EventLog()
-        log.note(.trackingLost, moment(0), "not told")
-        log.note(.trackingLost, moment(300), "not told yet")
-        log.note(.trackingStarted, moment(400), "told")
+        log.note(.trackingLost, moment(0), "not tracking")
+        log.note(.trackingLost, moment(300), "still not tracking")
+        log.note(.trackingStarted, moment(400), "tracking")
         log.writeLate(moment(2000))
-        #expect(texts(&log) == ["not told", "told"])
+        #expect(texts(&log) == ["not tracking", "tracking"])
         #expect(log.due == .never)
     }
 
@@ -85,7 +85,7 @@ struct EventLogTests {
         #expect(log.due == moment(2000))
     }
 
-    @Test func `the store and its news stand each for itself`() {
+    @Test func `the store and its invalidations are logged independently`() {
         var log = EventLog()
         for kind in [EventLog.Kind.storeReady, .trackingStarted, .storeLost, .trackingLost] {
             log.note(kind, moment(0), "\(kind)")
@@ -97,7 +97,7 @@ struct EventLogTests {
         #expect(Set(texts(&log)) == ["store", "invalidations"])
     }
 
-    @Test func `lines that tell no state do not come late`() {
+    @Test func `lines that describe no state are not written late`() {
         var log = EventLog()
         log.note(.recordRefused, moment(0), "one")
         log.note(.recordRefused, moment(1), "another")

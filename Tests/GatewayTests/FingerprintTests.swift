@@ -3,7 +3,7 @@ import Testing
 @testable import Gateway
 
 struct FingerprintTests {
-    /// Texts 00 01 02 … of some lengths under the key 00 01 … 0f, by OpenSSL's SipHash.
+    /// Expected values are from OpenSSL's SipHash: the text 00 01 02 …, under the key 00 01 … 0f.
     @Test(arguments: [
         (0, "a3817f04ba25a8e66df67214c7550293"),
         (1, "da87c1d86b99af44347659119b22fc45"),
@@ -16,7 +16,7 @@ struct FingerprintTests {
         (64, "1eaf077dc0d4cd3f8cad4d383658a74b"),
         (75, "4fb14afe87ee2b2e22f8dbf4b40b025e"),
     ])
-    func `fingerprints are SipHash of 128 bits`(length: Int, expected: String) {
+    func `fingerprints are 128-bit SipHash`(length: Int, expected: String) {
         let fingerprinter = Fingerprinter(
             secret: (0x0706_0504_0302_0100, 0x0F0E_0D0C_0B0A_0908)
         )
@@ -26,7 +26,7 @@ struct FingerprintTests {
         #expect(digits.joined() == expected)
     }
 
-    @Test func `each fingerprinter has a secret of its own`() {
+    @Test func `each fingerprinter has its own secret`() {
         let text = [UInt8](repeating: 65, count: 64)
         let fingerprints = (0..<100).map { _ in Fingerprinter().fingerprint(of: text.span) }
         for (index, one) in fingerprints.enumerated() {

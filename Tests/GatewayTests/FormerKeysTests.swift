@@ -19,7 +19,7 @@ struct FormerKeysTests {
         )
     }
 
-    @Test func `a key that was remembered is found by its text's fingerprint, and no other is`() {
+    @Test func `a remembered key is found by its fingerprint, and no other key is`() {
         let keys = FormerKeys(countMax: 1024)
         let names = (0..<100).map { "org-\($0)" }
         for name in names {
@@ -30,7 +30,7 @@ struct FormerKeysTests {
         }
     }
 
-    @Test func `where there is room for one, it is the later one`() {
+    @Test func `with room for one key, the later one replaces the earlier one`() {
         let keys = FormerKeys(countMax: 1)
         keys.remember(key("acme"))
         keys.remember(key("globex"))

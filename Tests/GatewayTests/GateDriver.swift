@@ -6,7 +6,7 @@ import Testing
 
 @testable import Gateway
 
-/// Moves a gatekeeper by hand: time passes and bytes come only when a test says so.
+/// Drives a gatekeeper by hand: time passes and bytes arrive only when a test says so.
 final class GateDriver {
     typealias Answer = (request: UInt, decision: Decision)
 
@@ -16,7 +16,7 @@ final class GateDriver {
 
     let gatekeeper: Gatekeeper
 
-    /// Whether the store tells of changes; otherwise that connection is refused.
+    /// Whether the store sends invalidations; otherwise it refuses that connection.
     let sendsInvalidations: Bool
     let mint: KeyMint
     let seal: RecordSeal
@@ -47,14 +47,14 @@ final class GateDriver {
         seal = RecordSeal(peppers: peppers)
     }
 
-    /// A strict gatekeeper whose link is ready, with nothing left to be looked at.
+    /// A strict gatekeeper whose link is ready and whose output has been read.
     static func connected(_ directives: String = "") throws -> GateDriver {
         let driver = try GateDriver("latchkey_consistency strict; " + directives)
         driver.connect()
         return driver
     }
 
-    /// A gatekeeper that hears of changes, and has its lease.
+    /// A gatekeeper that receives invalidations and holds its lease.
     static func leased(_ directives: String = "") throws -> GateDriver {
         let driver = try GateDriver(directives, sendsInvalidations: true)
         driver.connect()
@@ -63,7 +63,7 @@ final class GateDriver {
         return driver
     }
 
-    /// Opens a link and lets the store answer the handshake; forgets what that brought about.
+    /// Opens a link, lets the store answer the handshake, and discards the log lines.
     func connect(_ link: UInt32 = data) {
         tick()
         _ = turn()
@@ -72,13 +72,13 @@ final class GateDriver {
         _ = logLines()
     }
 
-    /// Lets a heartbeat go out and be answered.
+    /// Sends a heartbeat and answers it.
     func beat() {
         tick()
         serve()
     }
 
-    /// Lets time pass with its heartbeats, four a second.
+    /// Advances time with four answered heartbeats a second.
     func beat(times: Int) {
         for _ in 0..<times {
             tick(afterMilliseconds: 250)
@@ -90,14 +90,14 @@ final class GateDriver {
 // MARK: - Keys and records
 
 extension GateDriver {
-    /// Generates a key, as the executable does; the key before goes on for a grace.
+    /// Generates a key, as the executable does; the previous key stays valid for a grace.
     func generate(_ name: String, graceMilliseconds: UInt64 = 0, expiresIn span: UInt64? = nil)
         -> [UInt8]
     {
         let organization = Organization(name)!
         let owner = Principal("alice")!
         let minted = mint.mint(for: organization.locator)
-        let record = record(of: organization) ?? register(organization, owner)
+        let record = record(of: organization) ?? add(organization, owner)
         let key = KeyRecord.Key(
             verifier: minted.verifier,
             createdAt: now.unix,
@@ -108,7 +108,7 @@ extension GateDriver {
         return minted.text.withSpan { span in span.indices.map { span[$0] } }
     }
 
-    private func register(_ organization: Organization, _ owner: Principal) -> KeyRecord {
+    private func add(_ organization: Organization, _ owner: Principal) -> KeyRecord {
         let record = KeyRecord(organization: organization, owner: owner)
         write(record)
         return record
@@ -122,7 +122,7 @@ extension GateDriver {
         store.write(record, seal: seal)
     }
 
-    /// An organization's record as it is in the store, read back.
+    /// An organization's record, read back from the store.
     private func record(of organization: Organization) -> KeyRecord? {
         guard let hash = store.hashes["latchkey:record:{\(organization.locator)}"] else {
             return nil
@@ -134,10 +134,10 @@ extension GateDriver {
     }
 }
 
-// MARK: - What happens
+// MARK: - Events
 
 extension GateDriver {
-    /// Begins a check; returns its ticket, or its decision where that is known at once.
+    /// Begins a check. Returns its ticket, or its decision if there is one at once.
     @discardableResult
     func check(_ key: [UInt8], request: UInt) -> (ticket: UInt64, decision: Decision?) {
         switch gatekeeper.check(key.span, request: request, at: now) {
@@ -159,7 +159,7 @@ extension GateDriver {
         return gatekeeper.tick(now)
     }
 
-    /// Ends a turn of the event loop: carries out orders, as far as they are writes.
+    /// Ends a turn of the event loop: collects the orders and carries out the writes.
     func turn() -> Turn {
         var turn = Turn()
         while let (link, order) = gatekeeper.nextOrder(now) {
@@ -185,7 +185,7 @@ extension GateDriver {
         }
     }
 
-    /// Bytes that wait, taken in pieces of a length.
+    /// Drains the waiting bytes in pieces of the given length.
     func output(pieceLength: Int = 65_536, link: UInt32 = data) -> [UInt8] {
         var output: [UInt8] = []
         var buffer = [UInt8](repeating: 0, count: pieceLength)
@@ -207,15 +207,15 @@ extension GateDriver {
         bytes.withUnsafeBytes { gatekeeper.linkReceived(link, $0, at: now) }
     }
 
-    /// Ends the turn, and lets the store answer until nothing is asked any more.
+    /// Ends turns and answers their commands until there are none left.
     func serve() {
         while case let turn = turn(), !turn.commands.isEmpty || !turn.invalidation.isEmpty {
             received(store.answer(turn.commands))
-            received(store.answer(turn.invalidation, isListening: true), link: Self.invalidation)
+            received(store.answer(turn.invalidation, isSubscriber: true), link: Self.invalidation)
         }
     }
 
-    /// Lets the store tell that records have changed.
+    /// Sends an invalidation of records, as the store would.
     func sendInvalidation(_ names: String...) {
         let keys = names.map { "latchkey:record:{\(Organization($0)!.locator)}" }
         received(
@@ -224,8 +224,8 @@ extension GateDriver {
         )
     }
 
-    /// Lets the store tell something on a channel.
-    func tell(_ channel: String, _ text: String) {
+    /// Sends a message on a channel, as the store would.
+    func sendMessage(_ text: String, on channel: String) {
         received(TestStore.message(channel, TestStore.bulk(text)), link: Self.invalidation)
     }
 
@@ -237,7 +237,7 @@ extension GateDriver {
         return answers
     }
 
-    /// The requests that were answered, with what was found.
+    /// The requests that were answered, with their results.
     func results() -> [UInt: Decision.Result] {
         Dictionary(answers().map { ($0.request, $0.decision.result) }) { _, _ in
             Issue.record("a request was answered twice")
@@ -245,7 +245,7 @@ extension GateDriver {
         }
     }
 
-    /// What is found for a key by a check that the store answers.
+    /// The result of a check of a key, with the store's answer if the check needs one.
     func result(_ key: [UInt8]) -> Decision.Result? {
         if let decision = check(key, request: 4711).decision { return decision.result }
         serve()
@@ -264,7 +264,7 @@ struct Turn {
     var opened: [Endpoint] = []
     var closed = 0
     var writes: [[[String]]] = []
-    /// What was written on the connection that hears of changes.
+    /// What was written to the invalidation link.
     var invalidation: [[String]] = []
     var invalidationOpened = 0
     var invalidationClosed = 0

@@ -33,7 +33,7 @@ struct GatewaySecretsTests {
         try GatewaySecrets(packed: SecretBytes(copying: bytes.span), configuration)
     }
 
-    @Test func `secrets survive the way to a worker`() throws {
+    @Test func `secrets reach a worker unchanged`() throws {
         let other = String(repeating: "0b", count: 32)
         let configuration = try configuration(
             pepper: "\(pepper)\n\(other)\n",
@@ -51,14 +51,14 @@ struct GatewaySecretsTests {
         #expect(secrets.credentials == nil)
     }
 
-    @Test func `secrets that are of no use are refused before a worker starts`() throws {
+    @Test func `unusable secrets are refused before a worker starts`() throws {
         let short = try configuration(pepper: "0a0a")
         #expect(throws: SecretFault.self) { try packed(short) }
         let noPassword = try configuration(pepper: pepper, credentials: "gateway")
         #expect(throws: SecretFault.self) { try packed(noPassword) }
     }
 
-    @Test func `secrets that are cut off are refused, never more`() throws {
+    @Test func `truncated secrets are refused`() throws {
         let configuration = try configuration(pepper: pepper, credentials: "gateway hunter2\n")
         let bytes = try packed(configuration)
         for length in 0..<2 + pepper.utf8.count {
@@ -73,7 +73,7 @@ struct GatewaySecretsTests {
         }
     }
 
-    @Test func `the longest files fit into what C makes room for`() throws {
+    @Test func `the longest files fit into the buffer that C provides`() throws {
         let longest = 16_384
         let blanks = String(repeating: "\n", count: longest - pepper.utf8.count)
         let password = String(repeating: "x", count: longest - "gateway ".utf8.count)

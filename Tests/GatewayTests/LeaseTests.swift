@@ -5,7 +5,7 @@ import Testing
 
 @testable import Gateway
 
-/// A gatekeeper that decides by what it knows, while it hears from the store.
+/// A gatekeeper that decides by its cache while it receives invalidations.
 struct LeaseTests {
     private let driver: GateDriver
     private let key: [UInt8]
@@ -16,15 +16,15 @@ struct LeaseTests {
         #expect(driver.result(key) == .allowed)
     }
 
-    /// The decision of a check that the store is not asked for.
-    private func known(_ key: [UInt8]) -> Decision? {
+    /// The decision of a check that needs no read.
+    private func cachedDecision(_ key: [UInt8]) -> Decision? {
         let check = driver.check(key, request: 1)
         driver.gatekeeper.cancel(ticket: check.ticket)
         return check.decision
     }
 
-    @Test func `a key that was read once is known`() throws {
-        let decision = try #require(known(key))
+    @Test func `a key is cached once its record was read`() throws {
+        let decision = try #require(cachedDecision(key))
         #expect(decision.result == .allowed)
         #expect(decision.source == .cache)
         #expect(decision.organization == Organization("acme"))
@@ -32,84 +32,84 @@ struct LeaseTests {
         #expect(driver.turn().isEmpty)
     }
 
-    @Test func `a revoked key is refused once the change is told`() {
+    @Test func `a revoked key is refused once the invalidation arrives`() {
         driver.revoke("acme")
-        #expect(known(key)?.result == .allowed)
+        #expect(cachedDecision(key)?.result == .allowed)
         driver.sendInvalidation("acme")
-        #expect(known(key) == nil)
+        #expect(cachedDecision(key) == nil)
         #expect(driver.result(key) == .revoked)
-        #expect(known(key)?.result == .revoked)
-        #expect(known(key)?.source == .cache)
+        #expect(cachedDecision(key)?.result == .revoked)
+        #expect(cachedDecision(key)?.source == .cache)
     }
 
-    @Test func `a change of one organization leaves others known`() {
+    @Test func `an invalidation of one organization leaves others cached`() {
         let other = driver.generate("umbrella")
         #expect(driver.result(other) == .allowed)
         driver.sendInvalidation("acme")
-        #expect(known(key) == nil)
-        #expect(known(other)?.result == .allowed)
+        #expect(cachedDecision(key) == nil)
+        #expect(cachedDecision(other)?.result == .allowed)
     }
 
-    @Test func `a replaced key is refused, its successor and the one before are known together`() {
+    @Test func `a replaced key and its successor are cached together until the grace ends`() {
         let next = driver.generate("acme", graceMilliseconds: 500)
         driver.sendInvalidation("acme")
         #expect(driver.result(next) == .allowed)
-        #expect(known(key)?.result == .allowed)
-        #expect(known(next)?.result == .allowed)
+        #expect(cachedDecision(key)?.result == .allowed)
+        #expect(cachedDecision(next)?.result == .allowed)
         driver.advance(milliseconds: 500)
-        #expect(known(key)?.result == .revoked)
-        #expect(known(next)?.result == .allowed)
+        #expect(cachedDecision(key)?.result == .revoked)
+        #expect(cachedDecision(next)?.result == .allowed)
     }
 
-    @Test func `a known key expires by itself`() {
+    @Test func `a cached key expires on time`() {
         let key = driver.generate("umbrella", expiresIn: 300)
         #expect(driver.result(key) == .allowed)
         driver.advance(milliseconds: 299)
-        #expect(known(key)?.result == .allowed)
+        #expect(cachedDecision(key)?.result == .allowed)
         driver.advance(milliseconds: 1)
-        #expect(known(key)?.result == .expired)
+        #expect(cachedDecision(key)?.result == .expired)
     }
 
     @Test
-    func `what is known counts for the lease, from the sending of the last answered heartbeat`() {
+    func `cached records decide for one lease from the sending of the last answered heartbeat`() {
         driver.tick(afterMilliseconds: 250)
         let turn = driver.turn()
         #expect(turn.invalidation.count == 1 && turn.commands.count == 1)
         driver.advance(milliseconds: 600)
         driver.received(driver.store.answer(turn.commands))
         driver.received(
-            driver.store.answer(turn.invalidation, isListening: true),
+            driver.store.answer(turn.invalidation, isSubscriber: true),
             link: GateDriver.invalidation
         )
         driver.advance(milliseconds: 399)
-        #expect(known(key)?.result == .allowed)
+        #expect(cachedDecision(key)?.result == .allowed)
         driver.advance(milliseconds: 1)
-        #expect(known(key) == nil)
+        #expect(cachedDecision(key) == nil)
     }
 
     @Test(arguments: [true, false])
-    func `one answer of the two does not renew the lease`(heard: Bool) {
+    func `one of the two answers does not renew the lease`(isPingAnswered: Bool) {
         driver.tick(afterMilliseconds: 250)
         let turn = driver.turn()
-        if heard {
+        if isPingAnswered {
             driver.received(
-                driver.store.answer(turn.invalidation, isListening: true),
+                driver.store.answer(turn.invalidation, isSubscriber: true),
                 link: GateDriver.invalidation
             )
         } else {
             driver.received(driver.store.answer(turn.commands))
         }
         driver.advance(milliseconds: 749)
-        #expect(known(key)?.result == .allowed)
+        #expect(cachedDecision(key)?.result == .allowed)
         driver.advance(milliseconds: 1)
-        #expect(known(key) == nil)
+        #expect(cachedDecision(key) == nil)
     }
 
-    @Test func `heartbeats keep the lease for ever`() {
+    @Test func `heartbeats renew the lease without end`() {
         for _ in 0..<100 {
             driver.tick(afterMilliseconds: 250)
             driver.serve()
-            #expect(known(key)?.result == .allowed)
+            #expect(cachedDecision(key)?.result == .allowed)
         }
     }
 
@@ -122,7 +122,7 @@ struct LeaseTests {
         _ = driver.turn()
         driver.received(TestStore.texts(["pong", "17"]), link: GateDriver.invalidation)
         #expect(driver.turn().invalidationClosed == 1)
-        #expect(known(key) == nil)
+        #expect(cachedDecision(key) == nil)
     }
 
     @Test func `an error in place of an answer renews nothing`() {
@@ -132,11 +132,11 @@ struct LeaseTests {
             driver.received(driver.store.answer(turn.commands))
             driver.received("-LOADING Redis is loading\r\n", link: GateDriver.invalidation)
         }
-        #expect(known(key) == nil)
+        #expect(cachedDecision(key) == nil)
         #expect(driver.turn().invalidationClosed == 0)
     }
 
-    @Test func `a reply that was overtaken by a change is used and not kept`() {
+    @Test func `a reply that raced with an invalidation is used and not cached`() {
         driver.sendInvalidation("acme")
         driver.check(key, request: 1)
         let answer = driver.store.answer(driver.turn().commands)
@@ -144,35 +144,35 @@ struct LeaseTests {
         driver.sendInvalidation("acme")
         driver.received(answer)
         #expect(driver.results() == [1: .allowed])
-        #expect(known(key) == nil)
+        #expect(cachedDecision(key) == nil)
         #expect(driver.result(key) == .revoked)
     }
 
-    @Test func `of two reads under way the last one is kept`() {
+    @Test func `of two reads in flight, the last one is cached`() {
         driver.sendInvalidation("acme")
         driver.check(key, request: 1)
         let first = driver.turn()
         driver.check(key, request: 2)
         let second = driver.turn()
         driver.received(driver.store.answer(first.commands))
-        #expect(known(key) == nil)
+        #expect(cachedDecision(key) == nil)
         driver.received(driver.store.answer(second.commands))
-        #expect(known(key)?.result == .allowed)
+        #expect(cachedDecision(key)?.result == .allowed)
     }
 
-    @Test func `the loss of the news makes every check read the store, and so does their return`() {
+    @Test func `every check reads the store after invalidations are lost, and after they return`() {
         driver.gatekeeper.linkClosed(GateDriver.invalidation, at: driver.now)
-        #expect(known(key) == nil)
+        #expect(cachedDecision(key) == nil)
         #expect(driver.result(key) == .allowed)
-        #expect(known(key) == nil)
+        #expect(cachedDecision(key) == nil)
         driver.connect(GateDriver.invalidation)
-        #expect(known(key) == nil)
+        #expect(cachedDecision(key) == nil)
         driver.beat()
         #expect(driver.result(key) == .allowed)
-        #expect(known(key)?.result == .allowed)
+        #expect(cachedDecision(key)?.result == .allowed)
     }
 
-    @Test func `what was asked before the news came back is not kept`() {
+    @Test func `a reply to a read from before invalidations returned is not cached`() {
         driver.gatekeeper.linkClosed(GateDriver.invalidation, at: driver.now)
         driver.check(key, request: 1)
         let answer = driver.store.answer(driver.turn().commands)
@@ -180,52 +180,54 @@ struct LeaseTests {
         driver.received(answer)
         driver.beat()
         #expect(driver.results() == [1: .allowed])
-        #expect(known(key) == nil)
+        #expect(cachedDecision(key) == nil)
     }
 
     @Test(arguments: ["*-1\r\n", "$4\r\nacme\r\n", ":1\r\n"])
-    func `when anything may have changed nothing is known, the own entry included`(content: String)
+    func `an invalidation of all keys empties the cache and makes the worker join again`(
+        content: String
+    )
         throws
     {
         driver.received(
             TestStore.message("__redis__:invalidate", content),
             link: GateDriver.invalidation
         )
-        #expect(known(key) == nil)
+        #expect(cachedDecision(key) == nil)
         driver.tick()
         let turn = driver.turn()
         #expect(turn.commands.map { $0[..<2] } == [["HSET", "latchkey:gateways"]])
         driver.received(driver.store.answer(turn.commands))
         #expect(driver.result(key) == .allowed)
-        #expect(known(key)?.result == .allowed)
+        #expect(cachedDecision(key)?.result == .allowed)
     }
 
-    @Test func `changes of keys that are no records change nothing`() {
+    @Test func `invalidations of keys that are not records are ignored`() {
         for name in ["latchkey:record:{}", "x", "latchkey:record:{R7MHCgA7bVut-6}"] {
             driver.received(
                 TestStore.message("__redis__:invalidate", TestStore.texts([name])),
                 link: GateDriver.invalidation
             )
         }
-        #expect(known(key)?.result == .allowed)
+        #expect(cachedDecision(key)?.result == .allowed)
     }
 
-    @Test func `revoked keys are known as such, and cause no reads`() {
+    @Test func `revoked keys are cached as such and cause no reads`() {
         driver.revoke("acme")
         driver.sendInvalidation("acme")
         #expect(driver.result(key) == .revoked)
-        for _ in 0..<100 { #expect(known(key)?.result == .revoked) }
+        for _ in 0..<100 { #expect(cachedDecision(key)?.result == .revoked) }
         #expect(driver.turn().isEmpty)
     }
 
-    @Test func `a record that cannot be trusted is never kept`() {
+    @Test func `a record whose seal is wrong is never cached`() {
         driver.store.alter(Organization("acme")!, "mac", "0")
         driver.sendInvalidation("acme")
         #expect(driver.result(key) == .unavailable)
-        #expect(known(key) == nil)
+        #expect(cachedDecision(key) == nil)
     }
 
-    @Test func `an earlier record that was put back is refused with a clear line`() {
+    @Test func `an earlier record that was put back is refused with a clear log line`() {
         let earlier = driver.store
         driver.revoke("acme")
         driver.sendInvalidation("acme")
@@ -235,10 +237,10 @@ struct LeaseTests {
         driver.sendInvalidation("acme")
         #expect(driver.result(key) == .unavailable)
         #expect(driver.logLines().contains { $0.text.contains("older than a version seen before") })
-        #expect(known(key) == nil)
+        #expect(cachedDecision(key) == nil)
     }
 
-    @Test func `a version that nobody sealed is not remembered`() {
+    @Test func `an unauthenticated version is not remembered`() {
         driver.revoke("acme")
         driver.store.alter(Organization("acme")!, "version", "9000000")
         driver.sendInvalidation("acme")

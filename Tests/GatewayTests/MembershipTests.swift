@@ -5,70 +5,71 @@ import Testing
 
 @testable import Gateway
 
-/// How a worker stands in the list of gateways, and confirms changes.
+/// How a worker joins the membership list and acknowledges barriers.
 struct MembershipTests {
     private let barrierID = String(repeating: "0123456789abcdef", count: 2)
 
-    private func known(_ driver: GateDriver, _ key: [UInt8]) -> Decision? {
+    private func cachedDecision(_ driver: GateDriver, _ key: [UInt8]) -> Decision? {
         let check = driver.check(key, request: 1)
         driver.gatekeeper.cancel(ticket: check.ticket)
         return check.decision
     }
 
-    private func entries(_ turn: Turn) -> [[String]] {
+    private func joins(_ turn: Turn) -> [[String]] {
         turn.commands.filter { $0[0] == "HSET" && $0[1] == "latchkey:gateways" }
     }
 
-    @Test func `a worker writes who it is and what it may trust`() throws {
+    @Test func `a worker joins with its identity, its lease and its grace`() throws {
         let driver = try GateDriver("latchkey_outage_grace 2s;", sendsInvalidations: true)
         driver.connect()
         driver.connect(GateDriver.invalidation)
         driver.tick()
-        let entry = try #require(entries(driver.turn()).first)
-        #expect(entry[2] == "000000000000abcd")
-        let words = entry[3].split(separator: " ").map(String.init)
+        let join = try #require(joins(driver.turn()).first)
+        #expect(join[2] == "000000000000abcd")
+        let words = join[3].split(separator: " ").map(String.init)
         for word in ["host=web-1", "pid=4711", "lease=1000", "grace=2000", "cached=0"] {
             #expect(words.contains(word))
         }
     }
 
-    @Test func `a strict worker says that it trusts nothing`() throws {
+    @Test func `a strict worker joins with neither lease nor grace`() throws {
         let driver = try GateDriver("latchkey_consistency strict;", sendsInvalidations: true)
         driver.connect()
         driver.connect(GateDriver.invalidation)
         driver.tick()
-        #expect(entries(driver.turn()).first?[3].contains("lease=0 grace=0 ") == true)
+        #expect(joins(driver.turn()).first?[3].contains("lease=0 grace=0 ") == true)
     }
 
-    @Test func `a worker writes no entry before it knows whether it gets invalidations`() throws {
+    @Test func `a worker does not join before Redis has answered its request for invalidations`()
+        throws
+    {
         let driver = try GateDriver("", sendsInvalidations: true)
         driver.connect()
         driver.tick()
-        #expect(entries(driver.turn()).isEmpty)
+        #expect(joins(driver.turn()).isEmpty)
     }
 
     @Test(arguments: ["", "latchkey_consistency strict;"])
-    func `a worker that is refused tracking is listed without it, and caches nothing`(
+    func `a worker that is refused tracking joins without it and caches nothing`(
         directives: String
     ) throws {
         let driver = try GateDriver(directives + "latchkey_outage_grace 2s;")
         driver.connect()
         driver.tick()
         let turn = driver.turn()
-        #expect(entries(turn).count == 1)
-        #expect(entries(turn).first?[3].contains("tracking=off lease=1000 grace=0 ") == true)
+        #expect(joins(turn).count == 1)
+        #expect(joins(turn).first?[3].contains("tracking=off lease=1000 grace=0 ") == true)
         driver.received(driver.store.answer(turn.commands))
         let key = driver.generate("acme")
         #expect(driver.result(key) == .allowed)
-        #expect(known(driver, key) == nil)
+        #expect(cachedDecision(driver, key) == nil)
         driver.gatekeeper.finish(driver.now)
         #expect(
             driver.turn().commands.contains(["HDEL", "latchkey:gateways", "000000000000abcd"])
         )
     }
 
-    @Test func `an entry with tracking stays until all that was cached under it has ended`() throws
-    {
+    @Test func `a member with tracking stays listed until all that it cached has expired`() throws {
         let driver = try GateDriver.leased("latchkey_outage_grace 2s;")
         driver.gatekeeper.linkClosed(GateDriver.invalidation, at: driver.now)
         var written: [String] = []
@@ -78,14 +79,14 @@ struct MembershipTests {
             if turn.invalidationOpened > 0 {
                 driver.gatekeeper.linkClosed(GateDriver.invalidation, at: driver.now)
             }
-            written.append(entries(turn).first?[3] ?? "")
+            written.append(joins(turn).first?[3] ?? "")
             driver.received(driver.store.answer(turn.commands))
         }
         #expect(written.prefix(11).allSatisfy { $0.isEmpty })
         #expect(written.suffix(3).allSatisfy { $0.contains("tracking=off lease=1000 grace=0") })
     }
 
-    @Test func `an entry without tracking is no reason to trust anything`() throws {
+    @Test func `membership without tracking makes no cached record trustworthy`() throws {
         let driver = try GateDriver("", sendsInvalidations: true)
         driver.connect()
         driver.tick()
@@ -99,14 +100,14 @@ struct MembershipTests {
         driver.gatekeeper.linkOpened(GateDriver.invalidation, at: driver.now)
         while case let turn = driver.turn(), !turn.invalidation.isEmpty {
             driver.received(
-                driver.store.answer(turn.invalidation, isListening: true),
+                driver.store.answer(turn.invalidation, isSubscriber: true),
                 link: GateDriver.invalidation
             )
         }
         driver.tick()
         let heartbeats = driver.turn()
         driver.received(
-            driver.store.answer(heartbeats.invalidation, isListening: true),
+            driver.store.answer(heartbeats.invalidation, isSubscriber: true),
             link: GateDriver.invalidation
         )
         driver.received(driver.store.answer(untracked))
@@ -115,13 +116,13 @@ struct MembershipTests {
         let reads = driver.turn().commands
         driver.received(driver.store.answer(heartbeats.commands + reads))
         #expect(driver.results() == [1: .allowed])
-        #expect(known(driver, key) == nil)
+        #expect(cachedDecision(driver, key) == nil)
         #expect(driver.result(key) == .allowed)
-        #expect(known(driver, key)?.source == .cache)
+        #expect(cachedDecision(driver, key)?.source == .cache)
     }
 
     @Test
-    func `a worker that was without tracking trusts nothing before its own entry is confirmed`()
+    func `a worker that regains tracking trusts nothing before its new join is confirmed`()
         throws
     {
         let driver = try GateDriver.leased()
@@ -141,7 +142,7 @@ struct MembershipTests {
             let turn = driver.turn()
             held += turn.commands
             driver.received(
-                driver.store.answer(turn.invalidation, isListening: true),
+                driver.store.answer(turn.invalidation, isSubscriber: true),
                 link: GateDriver.invalidation
             )
         }
@@ -150,10 +151,10 @@ struct MembershipTests {
         held += driver.turn().commands
         driver.received(driver.store.answer(held))
         #expect(driver.results() == [1: .allowed])
-        #expect(known(driver, key) == nil)
+        #expect(cachedDecision(driver, key) == nil)
     }
 
-    @Test func `nothing is trusted and nothing kept before the entry is confirmed`() throws {
+    @Test func `nothing is trusted and nothing cached before the join is confirmed`() throws {
         let driver = try GateDriver("", sendsInvalidations: true)
         driver.connect()
         driver.connect(GateDriver.invalidation)
@@ -161,7 +162,7 @@ struct MembershipTests {
         driver.tick()
         let turn = driver.turn()
         driver.received(
-            driver.store.answer(turn.invalidation, isListening: true),
+            driver.store.answer(turn.invalidation, isSubscriber: true),
             link: GateDriver.invalidation
         )
         driver.check(key, request: 1)
@@ -169,24 +170,24 @@ struct MembershipTests {
         #expect(read.reads.count == 1)
         driver.received(driver.store.answer(turn.commands + read.commands))
         #expect(driver.results() == [1: .allowed])
-        #expect(known(driver, key) == nil)
+        #expect(cachedDecision(driver, key) == nil)
         #expect(driver.result(key) == .allowed)
-        #expect(known(driver, key)?.source == .cache)
+        #expect(cachedDecision(driver, key)?.source == .cache)
     }
 
-    @Test func `an entry that had been taken out makes everything be forgotten`() throws {
+    @Test func `a worker that was removed from the list empties its cache`() throws {
         let driver = try GateDriver.leased()
         let key = driver.generate("acme")
         #expect(driver.result(key) == .allowed)
-        driver.store.removeGateways()
+        driver.store.removeMembers()
         driver.tick(afterMilliseconds: 250)
         driver.serve()
-        #expect(known(driver, key) == nil)
+        #expect(cachedDecision(driver, key) == nil)
         #expect(driver.result(key) == .allowed)
-        #expect(known(driver, key)?.source == .cache)
+        #expect(cachedDecision(driver, key)?.source == .cache)
     }
 
-    @Test func `an entry that was not confirmed for a lease makes everything be forgotten`() throws
+    @Test func `a worker that was not confirmed as a member for a lease empties its cache`() throws
     {
         let driver = try GateDriver.leased("latchkey_timeout 5s;")
         let key = driver.generate("acme")
@@ -196,15 +197,15 @@ struct MembershipTests {
         for _ in 0..<3 {
             driver.tick(afterMilliseconds: 250)
             driver.received(
-                driver.store.answer(driver.turn().invalidation, isListening: true),
+                driver.store.answer(driver.turn().invalidation, isSubscriber: true),
                 link: GateDriver.invalidation
             )
         }
         driver.received(driver.store.answer(turn.commands))
-        #expect(known(driver, key) == nil)
+        #expect(cachedDecision(driver, key) == nil)
     }
 
-    @Test func `an entry that was written before everything was removed does not count`() throws {
+    @Test func `a join that was written before everything was removed does not count`() throws {
         let driver = try GateDriver.leased()
         let key = driver.generate("acme")
         driver.tick(afterMilliseconds: 250)
@@ -215,14 +216,14 @@ struct MembershipTests {
         )
         driver.received(driver.store.answer(turn.commands))
         driver.received(
-            driver.store.answer(turn.invalidation, isListening: true),
+            driver.store.answer(turn.invalidation, isSubscriber: true),
             link: GateDriver.invalidation
         )
         #expect(driver.result(key) == .allowed)
-        #expect(known(driver, key) == nil)
+        #expect(cachedDecision(driver, key) == nil)
     }
 
-    @Test func `a store that refuses the entry is read for every check, and the log says so`()
+    @Test func `a store that refuses the join is read for every check, and the log says so`()
         throws
     {
         let driver = try GateDriver("", sendsInvalidations: true)
@@ -231,21 +232,21 @@ struct MembershipTests {
         driver.tick()
         let turn = driver.turn()
         driver.received(
-            driver.store.answer(turn.invalidation, isListening: true),
+            driver.store.answer(turn.invalidation, isSubscriber: true),
             link: GateDriver.invalidation
         )
         driver.received("-NOPERM No permissions to access a key\r\n")
         let key = driver.generate("acme")
         #expect(driver.result(key) == .allowed)
-        #expect(known(driver, key) == nil)
+        #expect(cachedDecision(driver, key) == nil)
         let line = driver.logLines().first { $0.text.contains("membership list") }
         #expect(line?.level == .error)
         #expect(line?.text.contains("NOPERM") == true)
     }
 
-    @Test func `a barrier is confirmed under the worker's name`() throws {
+    @Test func `a barrier is acknowledged under the worker's ID`() throws {
         let driver = try GateDriver.leased()
-        driver.tell("latchkey:barrier", barrierID)
+        driver.sendMessage(barrierID, on: "latchkey:barrier")
         #expect(
             driver.turn().commands == [
                 ["RPUSH", "latchkey:ack:\(barrierID)", "000000000000abcd"],
@@ -254,12 +255,12 @@ struct MembershipTests {
         )
     }
 
-    @Test func `what is no barrierID is not confirmed`() throws {
+    @Test func `a message without a barrier ID is not acknowledged`() throws {
         let driver = try GateDriver.leased()
         for text in ["", "x", barrierID + "0", String(barrierID.dropLast()) + "G"] {
-            driver.tell("latchkey:barrier", text)
+            driver.sendMessage(text, on: "latchkey:barrier")
         }
-        driver.tell("another:channel", barrierID)
+        driver.sendMessage(barrierID, on: "another:channel")
         driver.received(
             TestStore.message("latchkey:barrier", ":1\r\n"),
             link: GateDriver.invalidation
@@ -267,22 +268,22 @@ struct MembershipTests {
         #expect(driver.turn().commands.isEmpty)
     }
 
-    @Test func `a worker that ends leaves the list, and trusts nothing any more`() throws {
+    @Test func `a worker that ends leaves the list and trusts nothing from then on`() throws {
         let driver = try GateDriver.leased()
         let key = driver.generate("acme")
         #expect(driver.result(key) == .allowed)
         driver.gatekeeper.finish(driver.now)
-        #expect(known(driver, key) == nil)
+        #expect(cachedDecision(driver, key) == nil)
         driver.tick(afterMilliseconds: 300)
         let turn = driver.turn()
         #expect(turn.commands.contains(["HDEL", "latchkey:gateways", "000000000000abcd"]))
-        #expect(entries(turn).isEmpty)
+        #expect(joins(turn).isEmpty)
         driver.received(driver.store.answer(turn.commands))
         driver.serve()
         #expect(driver.gatekeeper.unconfirmedCount == 0)
     }
 
-    @Test func `uses of earlier keys are counted and sent within a second`() throws {
+    @Test func `uses of former keys are counted and sent within a second`() throws {
         let driver = try GateDriver.leased()
         let old = driver.generate("acme")
         _ = driver.generate("acme")
@@ -296,7 +297,7 @@ struct MembershipTests {
         #expect(driver.store.counts[acme] == 14)
     }
 
-    @Test func `a made-up key is nobody's refused use`() throws {
+    @Test func `a forged key is not counted as a refused use`() throws {
         let driver = try GateDriver.leased()
         let other = try GateDriver(pepper: String(repeating: "0b", count: 32))
         #expect(driver.result(other.generate("acme")) == .forged)
@@ -305,13 +306,13 @@ struct MembershipTests {
         #expect(driver.store.counts.isEmpty)
     }
 
-    @Test func `uses of known keys are sent within a second`() throws {
+    @Test func `uses of cached keys are sent within a second`() throws {
         let driver = try GateDriver.leased()
         let key = driver.generate("acme")
         #expect(driver.result(key) == .allowed)
         driver.beat(times: 4)
         driver.advance(milliseconds: 10)
-        #expect(known(driver, key)?.source == .cache)
+        #expect(cachedDecision(driver, key)?.source == .cache)
         let last = driver.now.unix.milliseconds
         #expect(driver.gatekeeper.unconfirmedCount > 0)
         driver.beat(times: 4)

@@ -5,7 +5,7 @@ import Testing
 
 @testable import Gateway
 
-/// What happened to a gatekeeper can be read as numbers.
+/// The counters and gauges of a gatekeeper.
 struct MetricsTests {
     private static let channel = "latchkey:barrier"
 
@@ -23,7 +23,7 @@ struct MetricsTests {
         return BarrierID(at: time, using: &generator)
     }
 
-    @Test func `a gatekeeper that has done nothing has counted nothing`() throws {
+    @Test func `a new gatekeeper has counted nothing`() throws {
         let metrics = metrics(try GateDriver())
         #expect(metrics.storeReads == 0)
         #expect(metrics.data.connections == 0)
@@ -33,7 +33,7 @@ struct MetricsTests {
         #expect(counts(metrics.storeWaits) == [UInt64](repeating: 0, count: 17))
     }
 
-    @Test func `a check that is decided by what is known asks for nothing and waits for nothing`()
+    @Test func `a check that the cache decides counts neither a read nor a wait`()
         throws
     {
         let driver = try GateDriver.leased()
@@ -46,7 +46,7 @@ struct MetricsTests {
         #expect(counts(metrics.storeWaits).reduce(0, +) == 1)
     }
 
-    @Test func `each check that waits counts, and a read that they share counts once`() throws {
+    @Test func `each waiting check counts, and their shared read counts once`() throws {
         let driver = try GateDriver.connected()
         let key = driver.generate("acme")
         for request: UInt in 1...3 { driver.check(key, request: request) }
@@ -92,7 +92,7 @@ struct MetricsTests {
         #expect(histogram.sumNanoseconds == nanoseconds)
     }
 
-    @Test func `connections count when they can be used, and losses when they could`() throws {
+    @Test func `a connection counts once it is ready, and a loss only if it was`() throws {
         let driver = try GateDriver.leased()
         #expect(metrics(driver).data.connections == 1)
         #expect(metrics(driver).invalidation.connections == 1)
@@ -109,7 +109,7 @@ struct MetricsTests {
         #expect(metrics.data.losses == 1)
     }
 
-    @Test func `news of changes count by the record, and a flush as such`() throws {
+    @Test func `invalidations count by the record, and a flush counts as such`() throws {
         let driver = try GateDriver.leased()
         driver.sendInvalidation("acme", "umbrella")
         driver.received(
@@ -128,7 +128,7 @@ struct MetricsTests {
         #expect(metrics(driver).trustedUntil == .origin)
     }
 
-    @Test func `the lease ends when it ends`() throws {
+    @Test func `the end of the lease is reported as it is`() throws {
         let driver = try GateDriver.leased("latchkey_lease 1s;")
         let end = driver.now.monotonic.advanced(byMilliseconds: 1000)
         #expect(metrics(driver).trustedUntil == end)
@@ -136,7 +136,7 @@ struct MetricsTests {
         #expect(metrics(driver).trustedUntil == .origin)
     }
 
-    @Test func `records that are given up for others are counted`() throws {
+    @Test func `evicted records are counted`() throws {
         let driver = try GateDriver.leased("latchkey_cache_size 2;")
         for name in ["acme", "umbrella", "globex"] {
             #expect(driver.result(driver.generate(name)) == .allowed)
@@ -145,7 +145,7 @@ struct MetricsTests {
         #expect(metrics(driver).cacheRecords == 2)
     }
 
-    @Test func `open requests are told, and those that were ended`() throws {
+    @Test func `open requests and ended ones are counted`() throws {
         let driver = try GateDriver.leased()
         let key = driver.generate("acme")
         #expect(driver.result(key) == .allowed)
@@ -163,43 +163,47 @@ struct MetricsTests {
         #expect(metrics(driver).streamsOpen == 0)
     }
 
-    @Test func `a change counts once, with the time until it was first confirmed`() throws {
+    @Test func `a barrier counts once, with the delay of its first acknowledgment`() throws {
         let driver = try GateDriver.leased()
         let barrierID = barrierID(driver, madeMillisecondsAgo: 40)
-        driver.tell(Self.channel, barrierID.description)
+        driver.sendMessage(barrierID.description, on: Self.channel)
         driver.advance(milliseconds: 100)
-        driver.tell(Self.channel, barrierID.description)
+        driver.sendMessage(barrierID.description, on: Self.channel)
         let metrics = metrics(driver)
         #expect(metrics.barriersAcknowledged == 1)
         #expect(metrics.changeDelays.sumNanoseconds == 40_000_000)
         #expect(counts(metrics.changeDelays)[8] == 1)
     }
 
-    @Test func `many changes that are told again and again count once each`() throws {
+    @Test func `barriers that are published repeatedly count once each`() throws {
         let driver = try GateDriver.leased()
-        let nonces = (0..<64).map { _ in barrierID(driver) }
-        for barrierID in nonces + nonces { driver.tell(Self.channel, barrierID.description) }
-        for _ in 0..<64 { driver.tell(Self.channel, barrierID(driver).description) }
+        let barrierIDs = (0..<64).map { _ in barrierID(driver) }
+        for barrierID in barrierIDs + barrierIDs {
+            driver.sendMessage(barrierID.description, on: Self.channel)
+        }
+        for _ in 0..<64 { driver.sendMessage(barrierID(driver).description, on: Self.channel) }
         #expect(metrics(driver).barriersAcknowledged == 128)
     }
 
-    @Test func `a change by a machine with another time is confirmed, and has no delay`() throws {
+    @Test func `a barrier from a machine with a wrong clock is acknowledged without a delay`()
+        throws
+    {
         let driver = try GateDriver.leased()
-        driver.tell(Self.channel, String(repeating: "0", count: 32))
-        driver.tell(Self.channel, String(repeating: "f", count: 32))
+        driver.sendMessage(String(repeating: "0", count: 32), on: Self.channel)
+        driver.sendMessage(String(repeating: "f", count: 32), on: Self.channel)
         #expect(metrics(driver).barriersAcknowledged == 2)
         #expect(counts(metrics(driver).changeDelays).reduce(0, +) == 0)
     }
 
-    @Test func `a change that cannot be confirmed does not count until it is`() throws {
+    @Test func `a barrier that cannot be acknowledged does not count until it is`() throws {
         let driver = try GateDriver.leased()
         let barrierID = barrierID(driver)
         driver.gatekeeper.linkClosed(GateDriver.data, at: driver.now)
-        driver.tell(Self.channel, barrierID.description)
+        driver.sendMessage(barrierID.description, on: Self.channel)
         #expect(metrics(driver).barriersAcknowledged == 0)
         driver.tick(afterMilliseconds: 70)
         driver.connect()
-        driver.tell(Self.channel, barrierID.description)
+        driver.sendMessage(barrierID.description, on: Self.channel)
         #expect(metrics(driver).barriersAcknowledged == 1)
         #expect(metrics(driver).changeDelays.sumNanoseconds >= 70_000_000)
     }

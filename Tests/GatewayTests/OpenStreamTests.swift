@@ -5,7 +5,7 @@ import Testing
 
 @testable import Gateway
 
-/// Requests that are open end with their key, and with nothing else.
+/// Open requests end with their key, and for no other reason.
 struct OpenStreamTests {
     private let driver: GateDriver
 
@@ -13,7 +13,7 @@ struct OpenStreamTests {
         driver = try GateDriver.leased()
     }
 
-    /// Lets a request in with a key, and leaves it open.
+    /// Opens a request that a key admits.
     @discardableResult
     private func open(_ key: [UInt8], _ request: UInt) -> UInt64 { open(key, request, driver) }
 
@@ -26,7 +26,7 @@ struct OpenStreamTests {
         }
         guard let decision, let locator = decision.locator, let streamKey = decision.streamKey
         else {
-            Issue.record("the request was not let in")
+            Issue.record("the request was not admitted")
             return 0
         }
         return driver.gatekeeper.openStream(request, locator, streamKey)
@@ -43,7 +43,7 @@ struct OpenStreamTests {
         return ended
     }
 
-    @Test func `a revoked key's requests are ended once the change is told`() {
+    @Test func `a revoked key's requests are ended once the invalidation arrives`() {
         let key = driver.generate("acme")
         for request: UInt in 1...3 { open(key, request) }
         driver.revoke("acme")
@@ -54,7 +54,7 @@ struct OpenStreamTests {
         #expect(ended().isEmpty)
     }
 
-    @Test func `a replaced key's requests are ended, its successor's go on`() {
+    @Test func `a replaced key's requests are ended, its successor's stay open`() {
         let old = driver.generate("acme")
         open(old, 1)
         let new = driver.generate("acme")
@@ -63,7 +63,7 @@ struct OpenStreamTests {
         #expect(ended() == [1])
     }
 
-    @Test func `requests of other organizations go on`() {
+    @Test func `requests of other organizations stay open`() {
         let names = (0..<200).map { "org-\($0)" }
         for (index, name) in names.enumerated() { open(driver.generate(name), UInt(index + 1)) }
         driver.revoke("org-7")
@@ -88,7 +88,7 @@ struct OpenStreamTests {
         #expect(ended() == [1])
     }
 
-    @Test func `a replaced key that goes on for a while keeps its requests for that while`() {
+    @Test func `a replaced key keeps its requests while its grace lasts`() {
         let old = driver.generate("acme")
         open(old, 1)
         _ = driver.generate("acme", graceMilliseconds: 2000)
@@ -121,7 +121,9 @@ struct OpenStreamTests {
     }
 
     @Test(arguments: ["", "latchkey_consistency strict;"])
-    func `a store that is silent where it tells of changes is asked`(directives: String) throws {
+    func `records of open requests are read while the invalidation link is silent`(
+        directives: String
+    ) throws {
         let driver = try GateDriver.leased(directives + "latchkey_timeout 20s;")
         let key = driver.generate("acme")
         open(key, 1, driver)
@@ -136,7 +138,7 @@ struct OpenStreamTests {
         #expect(requests == [1])
     }
 
-    @Test func `while changes are told, open requests cost no reads`() {
+    @Test func `open requests cost no reads while invalidations arrive`() {
         open(driver.generate("acme"), 1)
         for _ in 0..<20 {
             driver.tick(afterMilliseconds: 250)
@@ -145,7 +147,7 @@ struct OpenStreamTests {
         }
     }
 
-    @Test func `a request that has ended is not ended again`() {
+    @Test func `a closed request is not ended`() {
         let key = driver.generate("acme")
         let stream = open(key, 1)
         open(key, 2)
@@ -155,7 +157,7 @@ struct OpenStreamTests {
         #expect(ended() == [2])
     }
 
-    @Test func `a request that ends before its end was told is not told`() {
+    @Test func `a request that closes before its end is handed out is not handed out`() {
         let key = driver.generate("acme")
         let stream = open(key, 1)
         driver.revoke("acme")
@@ -173,7 +175,7 @@ struct OpenStreamTests {
         #expect(ended() == [2])
     }
 
-    @Test func `a key that is revoked between the store's answer and the opening is noticed`() {
+    @Test func `a request whose key is revoked between the reply and its opening is ended`() {
         let key = driver.generate("acme")
         driver.check(key, request: 1)
         let answer = driver.store.answer(driver.turn().commands)
@@ -186,8 +188,8 @@ struct OpenStreamTests {
         #expect(ended() == [1])
     }
 
-    /// Two checks whose replies, from before a change and from behind it, come together when the news
-    /// have come already; the first one is let in and opened.
+    /// Runs two checks, one before and one after a change. Their replies arrive together, after the
+    /// invalidation. The first check is allowed, and its request is opened.
     private func openBehindChange(_ key: [UInt8], _ change: () -> Void) {
         driver.sendInvalidation("acme")
         driver.check(key, request: 1)
@@ -201,13 +203,13 @@ struct OpenStreamTests {
         _ = driver.gatekeeper.openStream(1, decision!.locator!, decision!.streamKey!)
     }
 
-    @Test func `a key whose end is known before its request is opened is noticed`() {
+    @Test func `a request whose key's end is read before its opening is ended`() {
         let key = driver.generate("acme")
         openBehindChange(key) { driver.revoke("acme") }
         #expect(ended() == [1])
     }
 
-    @Test func `a key whose time is limited before its request is opened is noticed`() {
+    @Test func `a request whose key's grace is read before its opening ends with that grace`() {
         let key = driver.generate("acme")
         openBehindChange(key) { _ = driver.generate("acme", graceMilliseconds: 2000) }
         #expect(ended().isEmpty)
@@ -218,7 +220,7 @@ struct OpenStreamTests {
     }
 
     @Test
-    func `a key that is revoked while no news are heard ends its requests when they are back`() {
+    func `a key that is revoked while invalidations are lost ends its requests once they return`() {
         let key = driver.generate("acme")
         open(key, 1)
         let other = driver.generate("umbrella")
@@ -230,7 +232,7 @@ struct OpenStreamTests {
         #expect(ended() == [1])
     }
 
-    @Test func `a read for open requests that is lost with its link is made again`() {
+    @Test func `a read for open requests that is lost with its link is sent again`() {
         let key = driver.generate("acme")
         open(key, 1)
         driver.revoke("acme")
@@ -248,7 +250,7 @@ struct OpenStreamTests {
         #expect(ended() == [1])
     }
 
-    @Test func `when all records are removed all requests are ended`() {
+    @Test func `all requests are ended when all records are removed`() {
         open(driver.generate("acme"), 1)
         open(driver.generate("umbrella"), 2)
         driver.store.removeAll()

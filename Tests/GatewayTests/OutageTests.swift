@@ -5,7 +5,7 @@ import Testing
 
 @testable import Gateway
 
-/// What a gatekeeper does by what it knows when the store cannot be reached.
+/// How a gatekeeper decides by its cache while it cannot reach the store.
 struct OutageTests {
     private func cutOff(_ driver: GateDriver) {
         driver.gatekeeper.linkClosed(GateDriver.data, at: driver.now)
@@ -33,27 +33,29 @@ struct OutageTests {
         return check.decision
     }
 
-    @Test func `known keys pass for the rest of the lease, then for the grace, then nobody`() throws
+    @Test
+    func `cached keys are allowed for the rest of the lease, then for the grace, then refused`()
+        throws
     {
         let driver = try GateDriver.leased("latchkey_outage_grace 3s;")
         let key = driver.generate("acme")
-        let unknown = driver.generate("umbrella")
+        let uncached = driver.generate("umbrella")
         #expect(driver.result(key) == .allowed)
         cutOff(driver)
         advance(driver, milliseconds: 990)
         #expect(decision(driver, key)?.result == .allowed)
         #expect(decision(driver, key)?.source == .cache)
-        #expect(decision(driver, unknown)?.result ?? .unavailable == .unavailable)
+        #expect(decision(driver, uncached)?.result ?? .unavailable == .unavailable)
         advance(driver, milliseconds: 100)
         #expect(decision(driver, key)?.result == .allowed)
         #expect(decision(driver, key)?.source == .grace)
         advance(driver, milliseconds: 2920)
-        for key in [key, unknown] {
+        for key in [key, uncached] {
             #expect(decision(driver, key)?.result ?? .unavailable == .unavailable)
         }
     }
 
-    @Test func `without a grace nobody passes after the lease`() throws {
+    @Test func `without a grace, no key is allowed after the lease`() throws {
         let driver = try GateDriver.leased()
         let key = driver.generate("acme")
         #expect(driver.result(key) == .allowed)
@@ -64,7 +66,7 @@ struct OutageTests {
         #expect(decision(driver, key)?.result ?? .unavailable == .unavailable)
     }
 
-    @Test func `a strict gatekeeper lets known keys in for its grace alone`() throws {
+    @Test func `a strict gatekeeper allows cached keys for its grace alone`() throws {
         let driver = try GateDriver.leased("latchkey_consistency strict; latchkey_outage_grace 1s;")
         let key = driver.generate("acme")
         #expect(driver.result(key) == .allowed)
@@ -75,7 +77,7 @@ struct OutageTests {
         #expect(decision(driver, key)?.result ?? .unavailable == .unavailable)
     }
 
-    @Test func `a check that the store does not answer is decided by what is known`() throws {
+    @Test func `a check that the store does not answer is decided by the cache`() throws {
         let driver = try GateDriver.leased("latchkey_lease 100ms; latchkey_outage_grace 3s;")
         let key = driver.generate("acme")
         #expect(driver.result(key) == .allowed)
@@ -88,7 +90,7 @@ struct OutageTests {
         #expect(decision.source == .grace)
     }
 
-    @Test func `a change that was told before the outage counts in it`() throws {
+    @Test func `a change that was invalidated before the outage counts during it`() throws {
         let driver = try GateDriver.leased("latchkey_outage_grace 3s;")
         let key = driver.generate("acme")
         #expect(driver.result(key) == .allowed)
@@ -99,7 +101,9 @@ struct OutageTests {
         #expect(decision(driver, key)?.result ?? .unavailable == .unavailable)
     }
 
-    @Test func `a change that was read without news counts in the outage that follows`() throws {
+    @Test func `a change that was read without invalidations counts in the outage that follows`()
+        throws
+    {
         let driver = try GateDriver.leased("latchkey_outage_grace 3s;")
         let key = driver.generate("acme")
         #expect(driver.result(key) == .allowed)
@@ -111,7 +115,7 @@ struct OutageTests {
         #expect(decision(driver, key)?.result ?? .unavailable == .unavailable)
     }
 
-    @Test func `a cached record lets in and refuses nobody in an outage`() throws {
+    @Test func `a cached record never refuses a key during an outage`() throws {
         let driver = try GateDriver.leased("latchkey_outage_grace 3s;")
         let replaced = driver.generate("acme")
         let key = driver.generate("acme", expiresIn: 500)

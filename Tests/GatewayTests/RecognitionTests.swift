@@ -4,7 +4,7 @@ import Testing
 
 @testable import Gateway
 
-/// A key that was verified is recognized from then on: nothing may tell the two ways apart.
+/// A verified key is recognized from then on, with the same decision.
 struct RecognitionTests {
     private let driver: GateDriver
 
@@ -12,7 +12,7 @@ struct RecognitionTests {
         driver = try GateDriver.leased()
     }
 
-    /// The decision by what is known; a key that is not known is asked for first.
+    /// The decision by the cache; the record is read first if it is not cached.
     private func decision(_ key: [UInt8]) -> Decision? {
         let admission = driver.check(key, request: 1)
         guard admission.ticket != 0 else { return admission.decision }
@@ -27,7 +27,7 @@ struct RecognitionTests {
         "a", String(repeating: "x", count: 47), String(repeating: "y", count: 48),
         String(repeating: "z", count: 64),
     ])
-    func `a key is let in the same way each time`(name: String) throws {
+    func `a key is allowed in the same way each time`(name: String) throws {
         let key = driver.generate(name, expiresIn: 60_000)
         let first = try #require(decision(key))
         #expect(first.result == .allowed)
@@ -45,7 +45,7 @@ struct RecognitionTests {
         }
     }
 
-    @Test func `a text that differs in one bit from an active key, or an earlier one, is no key`() {
+    @Test func `a text that differs in one bit from an active or a former key is no key`() {
         let earlier = driver.generate("acme")
         let active = driver.generate("acme")
         for (key, expected) in [(active, Decision.Result.allowed), (earlier, .revoked)] {
@@ -64,7 +64,7 @@ struct RecognitionTests {
         }
     }
 
-    @Test func `a key that was replaced or revoked is recognized no more`() {
+    @Test func `a key that was replaced or revoked is no longer recognized`() {
         let first = driver.generate("acme")
         #expect(result(first) == .allowed)
         let second = driver.generate("acme")
@@ -80,7 +80,7 @@ struct RecognitionTests {
         #expect(result(first) == .revoked)
     }
 
-    @Test func `a key that was recognized expires on time`() {
+    @Test func `a recognized key expires on time`() {
         let key = driver.generate("acme", expiresIn: 500)
         #expect(result(key) == .allowed)
         driver.beat(times: 1)
@@ -89,7 +89,7 @@ struct RecognitionTests {
         #expect(result(key) == .expired)
     }
 
-    @Test func `the key before goes on beside the one that is recognized, and ends on time`() {
+    @Test func `the previous key stays valid beside the recognized one, and ends on time`() {
         let first = driver.generate("acme")
         #expect(result(first) == .allowed)
         let second = driver.generate("acme", graceMilliseconds: 500)

@@ -22,20 +22,20 @@ struct RecordCacheTests {
         )
     }
 
-    @Test func `what is kept is known, as it was`() {
+    @Test func `a stored record is found unchanged`() {
         let cache = RecordCache(countMax: 10)
-        let kept = (0..<10).map { keys($0, until: $0.isMultiple(of: 2) ? Int64($0) : nil) }
-        for (number, keys) in kept.enumerated() {
+        let stored = (0..<10).map { keys($0, until: $0.isMultiple(of: 2) ? Int64($0) : nil) }
+        for (number, keys) in stored.enumerated() {
             cache.store(keys, version: 1, for: organization(number).locator)
         }
-        for (number, keys) in kept.enumerated() {
+        for (number, keys) in stored.enumerated() {
             #expect(cache.lookup(organization(number).locator)?.keys == keys)
         }
         #expect(cache.lookup(organization(10).locator) == nil)
         #expect(cache.count == 10)
     }
 
-    @Test func `an organization without a key is known, too`() {
+    @Test func `an organization without a key is cached, too`() {
         let cache = RecordCache(countMax: 2)
         cache.store(keys(1), version: 1, for: organization(1).locator)
         cache.store(nil, version: 2, for: organization(1).locator)
@@ -43,7 +43,7 @@ struct RecordCacheTests {
         #expect(cache.lookup(organization(1).locator)?.keys == nil)
     }
 
-    @Test func `the key before is kept with its end`() {
+    @Test func `the previous key is stored with its end`() {
         let cache = RecordCache(countMax: 2)
         let first = keys(1).active
         let both = AcceptedKeys(
@@ -57,7 +57,7 @@ struct RecordCacheTests {
         #expect(cache.lookup(organization(1).locator)?.keys?.previous == nil)
     }
 
-    @Test func `what is forgotten leaves its version behind`() {
+    @Test func `an invalidated record leaves its version behind`() {
         let cache = RecordCache(countMax: 2)
         cache.store(keys(1), version: 7, for: organization(1).locator)
         cache.store(nil, version: nil, for: organization(1).locator)
@@ -68,7 +68,7 @@ struct RecordCacheTests {
         #expect(cache.version(of: organization(2).locator) == 0)
     }
 
-    @Test func `a full cache gives up what was not visited`() {
+    @Test func `a full cache evicts the records that were not visited`() {
         let cache = RecordCache(countMax: 100)
         for number in 0..<100 {
             cache.store(keys(number), version: 1, for: organization(number).locator)
@@ -84,7 +84,7 @@ struct RecordCacheTests {
     }
 
     @Test(arguments: [1, 2, 3, 17, 256])
-    func `it never knows anything but what was kept last`(countMax: Int) {
+    func `a lookup finds nothing but what was stored last`(countMax: Int) {
         let seed = UInt64.random(in: .min ... .max)
         var generator = SplitMix64(seed: seed)
         let cache = RecordCache(countMax: countMax)
@@ -106,56 +106,56 @@ struct RecordCacheTests {
                 cache.invalidateAll()
                 model = [:]
             default:
-                guard let known = cache.lookup(locator) else { continue }
-                #expect(model[number] == .some(known.keys), "seed \(seed)")
+                guard let cached = cache.lookup(locator) else { continue }
+                #expect(model[number] == .some(cached.keys), "seed \(seed)")
             }
             #expect(cache.count <= countMax, "seed \(seed)")
         }
     }
 
-    @Test func `uses are taken a shard after another`() {
+    @Test func `uses are dequeued one shard after another`() {
         let cache = RecordCache(countMax: 1000)
         for number in 0..<1000 {
             cache.store(keys(number), version: 1, for: organization(number).locator)
             _ = cache.noteUse(of: organization(number).locator, at: UnixTime(milliseconds: 1))
         }
         var shards: [UInt8] = []
-        func take() -> Bool { cache.dequeueUses(7) { shards.append($0.locator.firstDigit) } }
-        while !take() {}
+        func dequeue() -> Bool { cache.dequeueUses(7) { shards.append($0.locator.firstDigit) } }
+        while !dequeue() {}
         #expect(shards.count == 1000)
         #expect(shards == shards.sorted())
         #expect(Set(shards).count == 62)
     }
 
-    /// Compares with a table that holds no more than the uses themselves.
-    @Test func `each use is taken, however records come and go meanwhile`() {
+    /// Compares the cache with a plain table of uses.
+    @Test func `each use is dequeued, however records come and go`() {
         let seed = UInt64.random(in: 0 ... .max)
         var generator = SplitMix64(seed: seed)
         let cache = RecordCache(countMax: 20)
         var waiting: [Locator: Int64] = [:]
-        func take(_ use: RecordCache.Use) {
+        func expect(_ use: RecordCache.Use) {
             #expect(waiting.removeValue(forKey: use.locator) == use.at.milliseconds, "seed \(seed)")
         }
         for time in 1...20_000 {
             let number = Int.random(in: 0..<30, using: &generator)
             let locator = organization(number).locator
             if Int.random(in: 0..<10, using: &generator) == 0 {
-                _ = cache.dequeueUses(Int.random(in: 1...5, using: &generator), take)
+                _ = cache.dequeueUses(Int.random(in: 1...5, using: &generator), expect)
             } else {
-                if let lost = cache.store(keys(number), version: 1, for: locator) { take(lost) }
+                if let lost = cache.store(keys(number), version: 1, for: locator) { expect(lost) }
                 #expect(cache.noteUse(of: locator, at: UnixTime(milliseconds: Int64(time))))
                 waiting[locator] = Int64(time)
             }
             #expect(cache.usesCount == waiting.count, "seed \(seed)")
         }
-        while cache.usesCount > 0 { _ = cache.dequeueUses(3, take) }
+        while cache.usesCount > 0 { _ = cache.dequeueUses(3, expect) }
         #expect(waiting.isEmpty, "seed \(seed)")
     }
 
-    @Test func `uses are taken once, at most so many at a time, and survive their record`() {
+    @Test func `uses are dequeued once, up to the given count, and survive their record`() {
         let cache = RecordCache(countMax: 10)
         var uses: [Locator: UnixTime] = [:]
-        func take(_ count: Int) -> Int {
+        func dequeue(_ count: Int) -> Int {
             let before = uses.count
             _ = cache.dequeueUses(count) { uses[$0.locator] = $0.at }
             return uses.count - before
@@ -167,9 +167,9 @@ struct RecordCacheTests {
             for time in 1...3 { cache.noteUse(slot, at: UnixTime(milliseconds: Int64(time))) }
         }
         #expect(cache.usesCount == 10)
-        #expect(take(4) == 4)
-        #expect(take(100) == 6)
-        #expect(take(100) == 0)
+        #expect(dequeue(4) == 4)
+        #expect(dequeue(100) == 6)
+        #expect(dequeue(100) == 0)
         #expect(uses.values.allSatisfy { $0 == UnixTime(milliseconds: 3) })
 
         let locator = organization(0).locator

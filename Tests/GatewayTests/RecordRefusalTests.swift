@@ -5,7 +5,7 @@ import Testing
 
 @testable import Gateway
 
-/// What stands in the store in a record's place.
+/// Records that are altered, misplaced or not records at all.
 struct RecordRefusalTests {
     private let driver: GateDriver
     private let key: [UInt8]
@@ -16,7 +16,7 @@ struct RecordRefusalTests {
         key = driver.generate("acme", expiresIn: 1_000_000)
     }
 
-    /// Begins a check and lets the store say something; returns the check's results.
+    /// Begins a check and answers it with a reply. Returns the results.
     private func results(_ reply: String) -> [UInt: Decision.Result] {
         driver.check(key, request: 1)
         _ = driver.turn()
@@ -28,7 +28,7 @@ struct RecordRefusalTests {
         "organization", "owner", "version", "state", "verifier", "created_at", "created_by",
         "expires_at", "mac",
     ])
-    func `a record with an altered field is refused with one clear line`(field: String) throws {
+    func `a record with an altered field is refused with one clear log line`(field: String) throws {
         let texts = [
             "", "x", "-1", "0", "1", "9000000000000", "active", String(repeating: "0", count: 48),
             "\n\u{1b}é",
@@ -52,7 +52,7 @@ struct RecordRefusalTests {
         }
     }
 
-    @Test func `a field that is taken out is refused`() {
+    @Test func `a record with a missing field is refused`() {
         for field in [
             "organization", "owner", "version", "state", "verifier", "created_at", "created_by",
             "expires_at", "mac",
@@ -65,7 +65,7 @@ struct RecordRefusalTests {
         }
     }
 
-    @Test func `a record taken back says revoked, whoever wrote it`() {
+    @Test func `a record in the state revoked refuses its key, sealed or not`() {
         driver.store.alter(acme, "state", "revoked")
         #expect(driver.result(key) == .revoked)
         driver.store.alter(acme, "state", "none")
@@ -97,7 +97,7 @@ struct RecordRefusalTests {
         "*12\r\n" + String(repeating: "$0\r\n\r\n", count: 12),
         "*1\r\n*1\r\n*1\r\n*1\r\n:1\r\n", "*3\r\n$7\r\nmessage\r\n$1\r\na\r\n$1\r\nb\r\n",
     ])
-    func `a reply of any other kind is unavailable, and the link goes on`(reply: String) {
+    func `any other reply makes the check unavailable, and the link stays open`(reply: String) {
         #expect(results(reply) == [1: .unavailable])
         #expect(driver.logLines().count == 1)
         #expect(driver.turn().closed == 0)
@@ -109,7 +109,7 @@ struct RecordRefusalTests {
         #expect(driver.logLines().isEmpty)
     }
 
-    @Test func `refused records are logged once a second, with the number left out`() {
+    @Test func `refused records are logged once a second, with the number of suppressed lines`() {
         driver.store.alter(acme, "owner", "mallory")
         for _ in 0..<10 {
             #expect(driver.result(key) == .unavailable)
@@ -126,7 +126,7 @@ struct RecordRefusalTests {
         #expect(lines.first?.text.contains("(10 more ") == true)
     }
 
-    @Test func `no line repeats what a record or a reply holds`() {
+    @Test func `no log line repeats the contents of a record or a reply`() {
         driver.store.alter(acme, "owner", "hunter2 hunter2")
         _ = driver.result(key)
         _ = results("-ERR unknown command 'hunter2'\r\n")

@@ -4,7 +4,7 @@ import Testing
 
 @testable import Gateway
 
-/// A strict gateway that knows a record reads only whether it is still the same.
+/// A strict gatekeeper reads only the stamp of a cached record: it shows whether the record changed.
 struct StampTests {
     private let driver: GateDriver
 
@@ -15,7 +15,7 @@ struct StampTests {
         driver.beat()
     }
 
-    /// Checks a key. Returns what came of it and how many fields were read, each time.
+    /// Checks a key. Returns the result and the number of fields of each read.
     private func check(_ key: [UInt8]) -> (result: Decision.Result?, fieldCounts: [Int]) {
         guard driver.check(key, request: 1).ticket != 0 else { return (nil, []) }
         var fieldCounts: [Int] = []
@@ -27,7 +27,7 @@ struct StampTests {
         return (driver.results()[1], fieldCounts)
     }
 
-    @Test func `a record that is known is read whole once, and by its stamp from then on`() {
+    @Test func `a record is read whole once, and by its stamp from then on`() {
         let key = driver.generate("acme")
         let first = check(key)
         #expect(first.result == .allowed)
@@ -39,7 +39,7 @@ struct StampTests {
         }
     }
 
-    @Test func `a record with another stamp is read whole, and decides`() {
+    @Test func `a record whose stamp changed is read whole, and decides`() {
         let first = driver.generate("acme")
         #expect(check(first).result == .allowed)
         let second = driver.generate("acme")
@@ -50,7 +50,7 @@ struct StampTests {
         #expect(check(first).result == .revoked)
     }
 
-    @Test func `a record that is revoked, or gone, is read whole, and lets nobody in`() {
+    @Test func `a record that is revoked or gone is read whole and allows no key`() {
         let key = driver.generate("acme")
         #expect(check(key).result == .allowed)
         driver.revoke("acme")
@@ -62,7 +62,7 @@ struct StampTests {
         #expect(check(other).result != .allowed)
     }
 
-    @Test func `a change that was told is read whole at once`() {
+    @Test func `an invalidated record is read whole at once`() {
         let key = driver.generate("acme")
         #expect(check(key).result == .allowed)
         driver.sendInvalidation("acme")
@@ -70,7 +70,7 @@ struct StampTests {
         #expect(check(key).fieldCounts == [2])
     }
 
-    @Test func `an answer that is no stamp has the record read whole`() {
+    @Test func `a record is read whole after an answer that is no stamp`() {
         let key = driver.generate("acme")
         #expect(check(key).result == .allowed)
         for strange in [
@@ -86,7 +86,7 @@ struct StampTests {
         }
     }
 
-    @Test func `a field that was altered under the seal that was proven changes nothing`() {
+    @Test func `a field that was altered under a proven seal changes nothing`() {
         let key = driver.generate("acme")
         #expect(check(key).result == .allowed)
         driver.store.alter(Organization("acme")!, "verifier", String(repeating: "0", count: 48))
@@ -95,7 +95,7 @@ struct StampTests {
         #expect(check(key).result == .revoked)
     }
 
-    @Test func `a key with an end is refused at its end`() {
+    @Test func `a key expires on time, by its stamp alone`() {
         let key = driver.generate("acme", expiresIn: 500)
         #expect(check(key).result == .allowed)
         driver.advance(milliseconds: 400)

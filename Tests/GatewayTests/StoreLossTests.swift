@@ -5,11 +5,11 @@ import Testing
 
 @testable import Gateway
 
-/// What becomes of checks when the store is slow, silent or gone.
+/// Checks while the store is slow, silent or gone.
 struct StoreLossTests {
     private let endpoint = Endpoint.tcp(host: "127.0.0.1", port: 6379)
 
-    @Test func `the store that is configured is connected to`() throws {
+    @Test func `a gatekeeper connects to the configured store`() throws {
         let driver = try GateDriver(
             "latchkey_consistency strict; latchkey_store unix:/run/redis.sock;"
         )
@@ -67,7 +67,7 @@ struct StoreLossTests {
         #expect(driver.results() == [1: .unavailable])
     }
 
-    @Test func `each check has its own time`() throws {
+    @Test func `each check has its own deadline`() throws {
         let driver = try GateDriver.connected("latchkey_timeout 200ms;")
         driver.check(driver.generate("a"), request: 1)
         _ = driver.turn()
@@ -82,7 +82,7 @@ struct StoreLossTests {
         #expect(driver.results() == [2: .unavailable])
     }
 
-    @Test func `a late answer is given to nobody`() throws {
+    @Test func `a late reply answers no check`() throws {
         let driver = try GateDriver.connected()
         let key = driver.generate("acme")
         driver.check(key, request: 1)
@@ -116,7 +116,7 @@ struct StoreLossTests {
         #expect(driver.results() == [1: .allowed, 2: .allowed])
     }
 
-    @Test func `checks of one organization that are read again share a read`() throws {
+    @Test func `requeued checks of one organization share a read`() throws {
         let driver = try GateDriver.connected()
         let key = driver.generate("acme")
         for request: UInt in 1...3 {
@@ -138,7 +138,7 @@ struct StoreLossTests {
         )
     }
 
-    @Test func `half an answer counts for nothing once its link is lost`() throws {
+    @Test func `half a reply is dropped with its link`() throws {
         let driver = try GateDriver.connected()
         let key = driver.generate("acme")
         driver.check(key, request: 1)
@@ -182,7 +182,8 @@ struct StoreLossTests {
         #expect(driver.result(key) == .allowed)
     }
 
-    @Test func `a store that hangs is given up again and again, and comes back by itself`() throws {
+    @Test func `a store that hangs is reconnected repeatedly, and is used once it answers`() throws
+    {
         let driver = try GateDriver.connected()
         let key = driver.generate("acme")
         var request: UInt = 0
@@ -222,7 +223,7 @@ struct StoreLossTests {
         #expect(text.contains("LOADING"))
     }
 
-    @Test func `garbage from the store ends the link, its checks are read again`() throws {
+    @Test func `garbage from the store closes the link, and its checks are requeued`() throws {
         let driver = try GateDriver.connected()
         let key = driver.generate("acme")
         driver.check(key, request: 1)
@@ -234,7 +235,7 @@ struct StoreLossTests {
         #expect(driver.results() == [1: .allowed])
     }
 
-    @Test func `a write is ordered once until all of it was taken`() throws {
+    @Test func `a write is ordered once until all of its bytes are drained`() throws {
         let driver = try GateDriver.connected()
         driver.check(driver.generate("a"), request: 1)
         #expect(driver.gatekeeper.nextOrder(driver.now)?.order == .write)
@@ -256,7 +257,7 @@ struct StoreLossTests {
         #expect(driver.results() == [1: .allowed, 2: .allowed, 3: .allowed])
     }
 
-    @Test func `a write that was ordered on a lost link is ordered anew on the next`() throws {
+    @Test func `a write that was ordered on a lost link is ordered again on the next`() throws {
         let driver = try GateDriver.connected()
         driver.check(driver.generate("a"), request: 1)
         #expect(driver.gatekeeper.nextOrder(driver.now)?.order == .write)
@@ -266,7 +267,7 @@ struct StoreLossTests {
         #expect(driver.results() == [1: .allowed])
     }
 
-    @Test func `events of links that do not exist change nothing`() throws {
+    @Test func `events of unknown links change nothing`() throws {
         let driver = try GateDriver.connected()
         driver.check(driver.generate("acme"), request: 1)
         let turn = driver.turn()
@@ -288,7 +289,7 @@ struct StoreLossTests {
         #expect(driver.results() == [1: .allowed])
     }
 
-    @Test func `the log tells of the loss and of the return, without a secret`() throws {
+    @Test func `the log names the store when it is lost and when it is ready`() throws {
         let driver = try GateDriver()
         driver.tick()
         driver.gatekeeper.linkOpened(0, at: driver.now)

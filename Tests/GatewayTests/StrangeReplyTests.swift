@@ -5,11 +5,11 @@ import Testing
 
 @testable import Gateway
 
-/// Bytes from something in the place of Redis: nobody is let in by them, and nothing traps.
+/// Bytes from something in the place of Redis: they admit no request, and nothing traps.
 ///
-/// A few of these also come over a real socket, in Tests/EndToEnd/store/test_strange_replies.py.
+/// Some of these are also sent over a real socket, in Tests/EndToEnd/store/test_strange_replies.py.
 struct StrangeReplyTests {
-    /// What a peer sends; without bytes it closes the connection.
+    /// What a peer sends; `nil` closes the connection.
     struct Strange: CustomTestStringConvertible, Sendable {
         let testDescription: String
         let bytes: [UInt8]?
@@ -91,7 +91,7 @@ struct StrangeReplyTests {
     ]
 
     @Test(arguments: records)
-    func `a strange record lets nobody in`(strange: Strange) throws {
+    func `a strange record allows no key`(strange: Strange) throws {
         let driver = try GateDriver.connected("latchkey_timeout 300ms;")
         let key = driver.generate("acme")
         driver.check(key, request: 1)
@@ -141,7 +141,7 @@ struct StrangeReplyTests {
     ]
 
     @Test(arguments: pongs)
-    func `an answer to a heartbeat that is none renews no trust`(pong: Pong) throws {
+    func `a strange answer to a heartbeat does not renew the lease`(pong: Pong) throws {
         let driver = try GateDriver.leased()
         let key = driver.generate("acme")
         #expect(driver.result(key) == .allowed)
@@ -161,10 +161,10 @@ struct StrangeReplyTests {
     private static let invalidations: [Strange] = [
         Strange("garbage", bytes: [0x16, 0x03, 0x01] + Array(" garbage\r\n".utf8)),
         Strange("the end", bytes: nil),
-        Strange("a reply that nothing asked for", "+OK\r\n"),
+        Strange("an unsolicited reply", "+OK\r\n"),
         Strange("an error", "-ERR something\r\n"),
         Strange("nothing", "$-1\r\n"),
-        Strange("a pong that nothing asked for", TestStore.texts(["pong", "1"])),
+        Strange("an unsolicited pong", TestStore.texts(["pong", "1"])),
         Strange("two pongs", TestStore.texts(["pong", "1"]) + TestStore.texts(["pong", "1"])),
         Strange("no key", message("*0\r\n")),
         Strange("all keys", message("*-1\r\n")),
@@ -212,7 +212,7 @@ struct StrangeReplyTests {
     ]
 
     @Test(arguments: invalidations)
-    func `strange invalidations fail no check and let no replaced key in`(strange: Strange) throws {
+    func `strange invalidations fail no check and admit no replaced key`(strange: Strange) throws {
         let driver = try GateDriver.leased()
         let replaced = driver.generate("acme")
         let key = driver.generate("acme")
@@ -235,7 +235,7 @@ extension GateDriver {
         }
     }
 
-    /// The decision of a check for which the store is not asked.
+    /// The decision of a check that needs no read.
     fileprivate func cached(_ key: [UInt8]) -> Decision? {
         let check = check(key, request: 1)
         gatekeeper.cancel(ticket: check.ticket)

@@ -6,22 +6,22 @@ import Testing
 
 @testable import Gateway
 
-/// The real gatekeeper between a proxy and a store that do what they may in any order: keys are
-/// generated and revoked, links break, replies come late and in pieces, requests are cancelled.
+/// The real gatekeeper between a proxy and a store whose actions come in any order: keys are generated
+/// and revoked, links break, replies arrive late and in pieces, requests are cancelled.
 struct StrictnessTests {
     @Test(arguments: 1...20 as ClosedRange<UInt64>)
-    func `no key is let in that did not count at any moment since its check began`(seed: UInt64)
+    func `an allowed key was valid at some moment since its check began`(seed: UInt64)
         throws
     {
         var world = try World(seed: seed)
         for _ in 0..<3000 { try world.step() }
-        try world.settle()
+        try world.drain()
         #expect(world.allowedCount > 100)
         #expect(world.revokedCount > 10)
     }
 }
 
-/// What is known of a check that waits.
+/// A check that waits for its answer.
 private struct WaitingRequest {
     let key: [UInt8]
     let ticket: UInt64
@@ -35,15 +35,15 @@ private struct World {
     private let driver: GateDriver
     private var generator: SplitMix64
 
-    /// Steps taken so far; a key counts from a step to another.
+    /// Number of steps so far: the time by which keys end.
     private var time = 0
     private var ended: [[UInt8]: Int] = [:]
     private var active: [String: [UInt8]] = [:]
-    private var known: [[UInt8]] = []
+    private var issued: [[UInt8]] = []
     private var waiting: [UInt: WaitingRequest] = [:]
     private var lastRequest: UInt = 0
 
-    /// What the store has not yet taken, and what it said that has not yet arrived.
+    /// Commands that have not reached the store, and replies that have not reached the gatekeeper.
     private var isConnected = false
     private var toStore: [[String]] = []
     private var fromStore: [UInt8] = []
@@ -65,24 +65,24 @@ private struct World {
         case 50..<350: begin()
         case 350..<380: cancel()
         case 380..<600: carryOutOrders()
-        case 600..<750: storeWorks()
-        case 750..<900: bytesArrive()
+        case 600..<750: answerCommands()
+        case 750..<900: deliverBytes()
         case 900..<905: breakLink()
-        default: timePasses()
+        default: passTime()
         }
-        takeAnswers()
+        checkAnswers()
         #expect(driver.gatekeeper.waitingCount == waiting.count)
     }
 
-    /// Lets everything come to its end: no request is forgotten.
-    mutating func settle() throws {
+    /// Lets all checks finish: no request is left without an answer.
+    mutating func drain() throws {
         for _ in 0..<2000 {
             time += 1
             driver.tick(afterMilliseconds: 1)
             carryOutOrders()
-            storeWorks()
-            bytesArrive()
-            takeAnswers()
+            answerCommands()
+            deliverBytes()
+            checkAnswers()
         }
         #expect(waiting.isEmpty)
         #expect(driver.gatekeeper.waitingCount == 0)
@@ -95,7 +95,7 @@ private struct World {
         if let old = active[name] { ended[old] = time }
         let key = driver.generate(name)
         active[name] = key
-        known.append(key)
+        issued.append(key)
     }
 
     private mutating func revoke(_ name: String) {
@@ -110,7 +110,7 @@ private struct World {
         lastRequest += 1
         let isOld = Int.random(in: 0..<3, using: &generator) == 0
         let name = Self.names.randomElement(using: &generator)!
-        guard let key = isOld ? known.suffix(6).randomElement(using: &generator) : active[name]
+        guard let key = isOld ? issued.suffix(6).randomElement(using: &generator) : active[name]
         else { return }
         let check = driver.check(key, request: lastRequest)
         if let decision = check.decision {
@@ -167,7 +167,7 @@ private struct World {
         driver.gatekeeper.linkClosed(0, at: driver.now)
     }
 
-    private mutating func takeAnswers() {
+    private mutating func checkAnswers() {
         for (request, decision) in driver.answers() {
             guard let check = waiting.removeValue(forKey: request) else {
                 Issue.record("a request was answered twice, or after it was cancelled")
@@ -178,32 +178,32 @@ private struct World {
                 let end = ended[check.key] ?? .max
                 #expect(
                     end >= check.begun,
-                    "a key that ended at \(end) was let in for a check of \(check.begun)"
+                    "a key that ended at \(end) was allowed for a check of \(check.begun)"
                 )
             } else if decision.result == .revoked {
                 revokedCount += 1
-                #expect(ended[check.key] != nil, "a key that counts was refused")
+                #expect(ended[check.key] != nil, "a valid key was refused")
             } else {
                 #expect(decision.result == .unavailable)
             }
         }
     }
 
-    private mutating func timePasses() {
+    private mutating func passTime() {
         driver.tick(afterMilliseconds: UInt64.random(in: 0...30, using: &generator))
-        takeAnswers()
+        checkAnswers()
         #expect(waiting.values.allSatisfy { driver.now.monotonic < $0.deadline })
     }
 
-    // MARK: The store and the way to it
+    // MARK: The store and its connection
 
-    private mutating func storeWorks() {
+    private mutating func answerCommands() {
         let count = min(toStore.count, Int.random(in: 0...20, using: &generator))
         fromStore += Array(driver.store.answer(Array(toStore.prefix(count))).utf8)
         toStore.removeFirst(count)
     }
 
-    private mutating func bytesArrive() {
+    private mutating func deliverBytes() {
         let count = min(fromStore.count, Int.random(in: 0...8000, using: &generator))
         guard count > 0 else { return }
         let bytes = Array(fromStore.prefix(count))

@@ -10,21 +10,21 @@ struct TestStore {
     private(set) var counts: [String: Int] = [:]
     private(set) var lists: [String: [String]] = [:]
 
-    /// Reads whole commands.
+    /// Parses complete commands.
     static func commands(in bytes: [UInt8]) -> [[String]] {
         CommandReader.commands(in: bytes) ?? [["not", "commands"]]
     }
 
-    mutating func answer(_ commands: [[String]], isListening: Bool = false) -> String {
+    mutating func answer(_ commands: [[String]], isSubscriber: Bool = false) -> String {
         var answers = ""
         for command in commands {
-            answers += isListening ? answerListener(command) : answer(command)
+            answers += isSubscriber ? answerSubscriber(command) : answer(command)
         }
         return answers
     }
 
-    /// What a connection is answered that listens, or is about to.
-    private func answerListener(_ command: [String]) -> String {
+    /// The answer to a connection that subscribes to channels, or is about to.
+    private func answerSubscriber(_ command: [String]) -> String {
         switch command[0] {
         case "CLIENT": return command[1] == "ID" ? ":7\r\n" : "+OK\r\n"
         case "SUBSCRIBE":
@@ -61,13 +61,13 @@ struct TestStore {
         }
     }
 
-    /// Alters a field of a record, as somebody might who can write to the store.
+    /// Alters a field of a record, as anyone with write access to the store could.
     mutating func alter(_ organization: Organization, _ field: String, _ text: String?) {
         hashes["latchkey:record:{\(organization.locator)}"]?[field] = text
     }
 
-    /// Empties the list of gateways, as somebody might who takes a worker for dead.
-    mutating func removeGateways() {
+    /// Empties the membership list, as an administrator might after taking a worker for dead.
+    mutating func removeMembers() {
         hashes["latchkey:gateways"] = nil
     }
 
@@ -104,7 +104,7 @@ struct TestStore {
         return ":0\r\n"
     }
 
-    /// What a listener is told.
+    /// A message to a subscriber.
     static func message(_ channel: String, _ content: String) -> String {
         "*3\r\n" + bulk("message") + bulk(channel) + content
     }

@@ -5,7 +5,7 @@ import Testing
 
 @testable import Gateway
 
-/// How last uses come to the store.
+/// How last uses reach the store.
 struct UsageTests {
     private let driver: GateDriver
     private let acme = Organization("acme")!.locator
@@ -16,7 +16,7 @@ struct UsageTests {
 
     private func uses(_ turn: Turn) -> [[String]] { turn.commands.filter { $0[0] == "ZADD" } }
 
-    /// Ends the turn, and lets the store answer what went out in it.
+    /// Ends the turn and lets the store answer its commands.
     private func serve() -> Turn {
         let turn = driver.turn()
         driver.received(driver.store.answer(turn.commands))
@@ -42,7 +42,7 @@ struct UsageTests {
         #expect(driver.gatekeeper.unconfirmedCount == 0)
     }
 
-    @Test func `many uses of an organization are one, the last`() {
+    @Test func `only the last of an organization's uses is sent`() {
         let key = driver.generate("acme")
         for _ in 0..<100 {
             #expect(driver.result(key) == .allowed)
@@ -69,7 +69,7 @@ struct UsageTests {
         #expect(driver.turn().commands.allSatisfy { !$0[1].hasPrefix("latchkey:used:") })
     }
 
-    @Test func `uses of many organizations go out in one write, a command a shard`() {
+    @Test func `uses of many organizations go out in one write, with one command a shard`() {
         for index in 0..<100 { driver.check(driver.generate("org-\(index)"), request: UInt(index)) }
         driver.serve()
         #expect(driver.answers().count == 100)
@@ -82,7 +82,7 @@ struct UsageTests {
         #expect(driver.gatekeeper.unconfirmedCount == 0)
     }
 
-    @Test func `one batch is under way at a time`() {
+    @Test func `one batch is in flight at a time`() {
         let key = driver.generate("acme")
         #expect(driver.result(key) == .allowed)
         driver.tick(afterMilliseconds: 1000)
@@ -98,7 +98,7 @@ struct UsageTests {
         #expect(uses(driver.turn()).count == 1)
     }
 
-    /// Lets time pass in small steps; returns how many uses each of them wrote.
+    /// Advances time in small steps. Returns the number of uses that each step wrote.
     private func pass(
         _ driver: GateDriver,
         milliseconds: UInt64,
@@ -111,7 +111,7 @@ struct UsageTests {
             let turn = driver.turn()
             driver.received(driver.store.answer(turn.commands))
             driver.received(
-                driver.store.answer(turn.invalidation, isListening: true),
+                driver.store.answer(turn.invalidation, isSubscriber: true),
                 link: GateDriver.invalidation
             )
             return uses(turn).map { ($0.count - 3) / 2 }.reduce(0, +)
@@ -124,7 +124,7 @@ struct UsageTests {
         _ = driver.answers()
     }
 
-    @Test func `where many organizations are active, each is sent every few seconds`() throws {
+    @Test func `each of many active organizations is sent every few seconds`() throws {
         let driver = try GateDriver.leased()
         let keys = (0..<1500).map { driver.generate("org-\($0)") }
         useAll(keys, driver)
@@ -136,7 +136,7 @@ struct UsageTests {
         #expect(driver.now.unix.milliseconds - oldest <= 6000)
     }
 
-    @Test func `the store is never occupied for long by uses, however many there are`() throws {
+    @Test func `uses never occupy the store for long, however many there are`() throws {
         let driver = try GateDriver.leased()
         useAll((0..<3000).map { driver.generate("org-\($0)") }, driver)
         let sent = pass(driver, milliseconds: 6000)
@@ -145,7 +145,7 @@ struct UsageTests {
         #expect(driver.gatekeeper.unconfirmedCount == 0)
     }
 
-    @Test func `a round that began with few goes faster when many come`() throws {
+    @Test func `a round that began with few uses speeds up when many arrive`() throws {
         let driver = try GateDriver.leased()
         let keys = (0..<5000).map { driver.generate("org-\($0)") }
         useAll(Array(keys.prefix(300)), driver)
@@ -156,7 +156,7 @@ struct UsageTests {
         #expect(driver.gatekeeper.unconfirmedCount == 0)
     }
 
-    /// A recorder with uses of so many organizations.
+    /// A recorder with one use of each of `count` organizations.
     private func recorder(_ count: Int, countMax: Int) -> UsageRecorder {
         var recorder = UsageRecorder(countMax: countMax)
         for index in 0..<count {
@@ -165,8 +165,8 @@ struct UsageTests {
         return recorder
     }
 
-    /// Lets the store answer each batch at once; returns what was sent in each millisecond, until the
-    /// last use was, or for ten seconds.
+    /// Answers each batch at once. Returns the number of uses sent in each millisecond until none is
+    /// left, for ten seconds at most.
     private func batches(_ recorder: inout UsageRecorder) -> [Int] {
         let cache = RecordCache(countMax: 1)
         var batches: [Int] = []
@@ -215,7 +215,7 @@ struct UsageTests {
         #expect(driver.gatekeeper.unconfirmedCount == 0)
     }
 
-    @Test func `a use that is noted while the link is away is sent once it is back`() {
+    @Test func `a use that is recorded while the link is lost is sent once it is back`() {
         let key = driver.generate("acme")
         #expect(driver.result(key) == .allowed)
         driver.gatekeeper.linkClosed(0, at: driver.now)
@@ -228,7 +228,7 @@ struct UsageTests {
         #expect(driver.gatekeeper.unconfirmedCount == 0)
     }
 
-    @Test func `uses that the store refuses are logged and given up`() {
+    @Test func `uses that the store refuses are logged and dropped`() {
         let key = driver.generate("acme")
         #expect(driver.result(key) == .allowed)
         driver.tick(afterMilliseconds: 1000)
@@ -268,7 +268,7 @@ struct UsageTests {
         #expect(driver.gatekeeper.unconfirmedCount == 0)
     }
 
-    @Test func `a worker that ends while a batch is under way sends the rest behind it`() {
+    @Test func `a worker that ends while a batch is in flight sends the rest behind it`() {
         #expect(driver.result(driver.generate("acme")) == .allowed)
         driver.check(driver.generate("umbrella"), request: 1)
         let read = driver.turn()
@@ -286,7 +286,7 @@ struct UsageTests {
         #expect(driver.gatekeeper.unconfirmedCount == 0)
     }
 
-    @Test func `a worker that ends while its link is away sends its uses once it is back`() {
+    @Test func `a worker that ends while its link is lost sends its uses once it is back`() {
         #expect(driver.result(driver.generate("acme")) == .allowed)
         driver.gatekeeper.linkClosed(0, at: driver.now)
         driver.gatekeeper.finish(driver.now)
@@ -298,14 +298,14 @@ struct UsageTests {
         #expect(driver.gatekeeper.unconfirmedCount == 0)
     }
 
-    @Test func `a worker that ends with nothing to record is settled`() {
+    @Test func `a worker that ends with nothing to record is drained`() {
         #expect(driver.gatekeeper.unconfirmedCount == 0)
         driver.gatekeeper.finish(driver.now)
         #expect(driver.gatekeeper.unconfirmedCount == 0)
         #expect(driver.turn().isEmpty)
     }
 
-    @Test func `a gatekeeper is not settled while a check waits for its answer`() {
+    @Test func `a gatekeeper is not drained while a check waits for its answer`() {
         driver.check(driver.generate("acme"), request: 1)
         let turn = driver.turn()
         #expect(driver.gatekeeper.unconfirmedCount > 0)

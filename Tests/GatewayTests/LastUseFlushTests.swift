@@ -5,8 +5,8 @@ import Testing
 
 @testable import Gateway
 
-/// How uses come to the store because somebody asks.
-struct AskedUseTests {
+/// Last uses that a worker writes because an administrator asks for them.
+struct LastUseFlushTests {
     private let driver: GateDriver
     private let acme = "\(Organization("acme")!.locator)"
     private let barrierID = String(repeating: "0123456789abcdef", count: 2)
@@ -15,16 +15,16 @@ struct AskedUseTests {
         driver = try GateDriver.leased("latchkey_cache_size 1;")
     }
 
-    private var confirmation: [[String]] {
+    private var acknowledgment: [[String]] {
         [
             ["RPUSH", "latchkey:ack:\(barrierID):\(acme)", "000000000000abcd"],
             ["EXPIRE", "latchkey:ack:\(barrierID):\(acme)", "60"],
         ]
     }
 
-    /// Somebody asks; returns what is written.
-    private func ask() -> [[String]] {
-        driver.tell("latchkey:barrier", "\(barrierID):\(acme)")
+    /// Asks for the uses of acme; returns the commands that this causes.
+    private func flush() -> [[String]] {
+        driver.sendMessage("\(barrierID):\(acme)", on: "latchkey:barrier")
         return driver.turn().commands
     }
 
@@ -32,47 +32,47 @@ struct AskedUseTests {
         #expect(driver.result(driver.generate(organization)) == .allowed)
     }
 
-    @Test func `a use is written at once, and that is confirmed behind it`() {
+    @Test func `a use is written at once, and the acknowledgment follows it`() {
         use("acme")
         let time = driver.now.unix.milliseconds
         driver.advance(milliseconds: 10)
-        #expect(ask() == [["ZADD", "latchkey:used:{R}", "GT", "\(time)", acme]] + confirmation)
+        #expect(flush() == [["ZADD", "latchkey:used:{R}", "GT", "\(time)", acme]] + acknowledgment)
     }
 
-    @Test func `a use whose record was given up is written at once, too`() {
+    @Test func `a use whose record was evicted is written at once, too`() {
         use("acme")
         use("umbrella")
-        #expect(ask().map { $0[0] } == ["ZADD", "RPUSH", "EXPIRE"])
+        #expect(flush().map { $0[0] } == ["ZADD", "RPUSH", "EXPIRE"])
     }
 
-    @Test func `where nothing is to be written, that is confirmed`() {
+    @Test func `a flush with nothing to write is acknowledged`() {
         use("umbrella")
-        #expect(ask() == confirmation)
-        #expect(ask() == confirmation)
+        #expect(flush() == acknowledgment)
+        #expect(flush() == acknowledgment)
     }
 
-    @Test func `a use that is written is not written anew`() {
+    @Test func `a use that was written is not written again`() {
         use("acme")
         driver.tick(afterMilliseconds: 1000)
         driver.serve()
-        #expect(ask() == confirmation)
+        #expect(flush() == acknowledgment)
     }
 
-    @Test func `refused uses are counted once, however often somebody asks`() {
+    @Test func `refused uses are counted once, however often they are flushed`() {
         let old = driver.generate("acme")
         _ = driver.generate("acme")
         for _ in 0..<14 { #expect(driver.result(old) == .revoked) }
-        for _ in 0..<2 { driver.received(driver.store.answer(ask())) }
+        for _ in 0..<2 { driver.received(driver.store.answer(flush())) }
         #expect(driver.store.counts == [acme: 14])
         driver.tick(afterMilliseconds: 1000)
         driver.serve()
         #expect(driver.store.counts == [acme: 14])
     }
 
-    @Test func `a use that was told and lost with the link is sent again`() {
+    @Test func `a flushed use that was lost with the link is sent again`() {
         use("acme")
         let time = driver.now.unix.milliseconds
-        #expect(ask().count == 3)
+        #expect(flush().count == 3)
         driver.gatekeeper.linkClosed(GateDriver.data, at: driver.now)
         driver.connect()
         driver.tick(afterMilliseconds: 1000)
@@ -80,12 +80,12 @@ struct AskedUseTests {
         #expect(driver.store.lastUses == [acme: "\(time)"])
     }
 
-    @Test func `what cannot be written is not confirmed, and is not lost`() {
+    @Test func `a use that cannot be written is neither acknowledged nor lost`() {
         let old = driver.generate("acme")
         _ = driver.generate("acme")
         #expect(driver.result(old) == .revoked)
         driver.gatekeeper.linkClosed(GateDriver.data, at: driver.now)
-        #expect(ask().isEmpty)
+        #expect(flush().isEmpty)
         driver.connect()
         driver.tick(afterMilliseconds: 1000)
         driver.serve()
@@ -93,9 +93,9 @@ struct AskedUseTests {
         #expect(driver.store.lists.isEmpty)
     }
 
-    @Test func `a use that the store refuses is logged, and its turn comes`() {
+    @Test func `a flushed use that the store refuses is logged and written later`() {
         use("acme")
-        #expect(ask().count == 3)
+        #expect(flush().count == 3)
         driver.received("-READONLY You can't write against a read only replica.\r\n:1\r\n:1\r\n")
         #expect(driver.logLines().contains { $0.text.contains("READONLY") })
         driver.tick(afterMilliseconds: 1000)
@@ -103,9 +103,9 @@ struct AskedUseTests {
         #expect(driver.store.lastUses.count == 1)
     }
 
-    @Test func `no question is a change that was confirmed`() {
+    @Test func `a flush does not count as an acknowledged barrier`() {
         let before = driver.gatekeeper.readMetrics().barriersAcknowledged
-        #expect(ask() == confirmation)
+        #expect(flush() == acknowledgment)
         #expect(driver.gatekeeper.readMetrics().barriersAcknowledged == before)
     }
 }
