@@ -2,24 +2,22 @@ import Testing
 
 @testable import Gateway
 
-/// A simulation that finds nothing proves nothing: what is left out or done wrong has to be found, by
-/// the judge of all other worlds.
+/// A simulation that finds nothing proves nothing: the judge of all worlds has to find each flaw.
 struct CanaryTests {
     private static let seedsMax: UInt64 = 3000
 
     #if CANARIES
-        /// What nobody can see, because other obligations make up for it. What is kept while no
-        /// changes are told, or while the fleet does not know of the worker, is forgotten when they
-        /// are told again, and when it does (`emptyCacheOnTracking`,
-        /// `emptyCacheOnJoin`); reads under way are overtaken then
-        /// (`readAfterTracking`). Until then nothing counts that the lease does not cover (`lease`).
+        /// Flaws that no check can show, because other obligations make up for them. A record that is
+        /// cached without tracking or membership is dropped when the worker regains them
+        /// (`emptyCacheOnTracking`, `emptyCacheOnJoin`), and reads in flight are not cached then
+        /// (`readAfterTracking`). Until then it decides nothing (`lease`).
         private static let unseen: Set<Flaw> = [.omission(.cachedOnlyWhileTracking)]
     #else
         private static let unseen: Set<Flaw> = []
     #endif
 
-    /// A world that is known to show each flaw; it runs first. The others are searched only where it no
-    /// longer does, because the gatekeeper draws other numbers: the printed line names its successor.
+    /// For each flaw, a world that shows it. It runs first. Other worlds are searched only if it no
+    /// longer does, because the gatekeeper draws other numbers; the printed line names its successor.
     /// A flaw without a line shows in world 0.
     private static let knownSeeds: [String: UInt64] = [
         "barrierWithChange": 19, "silentNotWaitedOut": 4, "livingTakenOut": 26,
@@ -35,7 +33,7 @@ struct CanaryTests {
         .enabled(if: Seeds.number("SEED") == nil),
         arguments: Seeds.flaw.map { [$0] } ?? Flaw.all.filter { !unseen.contains($0) }
     )
-    func `what is left out or done wrong is found`(flaw: Flaw) throws {
+    func `each flaw is found`(flaw: Flaw) throws {
         let known = Self.knownSeeds[flaw.name] ?? 0
         for seed in [known] + Array(0..<Self.seedsMax) {
             let world = try World(Scenario(seed: seed, flaw: flaw), flaw: flaw)
@@ -51,7 +49,7 @@ struct CanaryTests {
         Issue.record("\(flaw.name) was not found in \(Self.seedsMax) worlds")
     }
     #if CANARIES
-        @Test func `each known world is a flaw's`() {
+        @Test func `each known seed belongs to a flaw`() {
             #expect(Set(Self.knownSeeds.keys).subtracting(Flaw.all.map(\.name)).isEmpty)
         }
     #endif

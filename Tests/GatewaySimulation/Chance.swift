@@ -7,14 +7,14 @@ struct Chance: RandomNumberGenerator {
     var state: UInt64 { generator.state }
 
     init(seed: UInt64) {
-        // Neighbouring seeds are to have nothing in common.
+        // Neighbouring seeds have nothing in common.
         generator = SplitMix64(seed: seed &* 0xD134_2543_DE82_EF95 &+ 0x2545_F491_4F6C_DD1D)
         _ = generator.next()
     }
 
     mutating func next() -> UInt64 { generator.next() }
 
-    /// Comes true so many times in a hundred.
+    /// True with a probability in percent.
     mutating func percent(_ percentage: Int) -> Bool { next() % 100 < UInt64(percentage) }
 
     mutating func number<Number: FixedWidthInteger>(_ range: ClosedRange<Number>) -> Number {
@@ -25,7 +25,7 @@ struct Chance: RandomNumberGenerator {
         elements.isEmpty ? nil : elements[Int(next() % UInt64(elements.count))]
     }
 
-    /// A span about a mean: often short, sometimes several times as long.
+    /// A random span with a mean: often short, sometimes three times the mean.
     mutating func span(mean: Nanoseconds) -> Nanoseconds {
         let share = Double(next() >> 11) / Double(1 << 53)
         return Nanoseconds(Double(mean) * share * share * 3)

@@ -5,8 +5,8 @@ import RedisClient
 /// What a request presents.
 enum Credential {
     case issued(Int)
-    /// A text that looks like a key, and was not issued here.
-    case madeUp
+    /// A text that looks like a key but was not issued here.
+    case forged
 }
 
 /// A check from its beginning to its answer.
@@ -15,32 +15,31 @@ struct Check {
     let begunAt: Nanoseconds
     let begunStep: Int
     let begunUnix: UnixTime
-    /// When it has to be answered at the latest, by the worker's clock.
+    /// When it has to be answered, by the worker's clock.
     let deadline: MonotonicTime
-    /// Cancels it.
+    /// Cancels the check.
     var ticket: UInt64 = 0
-    /// When the gatekeeper made up its mind.
-    var decision: Made?
+    /// The circumstances of the decision, once the gatekeeper has made it.
+    var context: Context?
 
-    /// When and knowing what the gatekeeper decided.
-    struct Made {
+    /// When and in which state the gatekeeper decided.
+    struct Context {
         let at: Nanoseconds
         let unix: UnixTime
         /// Whether the worker's lease held.
         let isTrusted: Bool
-        /// For how long the store had not carried out anything for the worker.
+        /// How long the store had executed no command of the worker.
         let silence: Nanoseconds
-        /// The version of the record that the worker remembered before; `nil` where it may have
-        /// forgotten one.
-        let remembered: UInt64?
+        /// The version of the record that the worker had cached; `nil` if it may have evicted one.
+        let cachedVersion: UInt64?
     }
 }
 
-/// A request that was let in and is open.
+/// An admitted request that is open.
 struct OpenRequest {
     let key: Int
     let stream: UInt64
     let openedAt: Nanoseconds
-    /// The earliest moment of which the decision may speak.
+    /// The earliest moment at which the decision may have been true.
     let since: Nanoseconds
 }

@@ -1,14 +1,14 @@
-/// What Redis keeps, as far as Latchkey uses it.
+/// The data of Redis, as far as Latchkey uses them.
 struct Dataset {
     private(set) var hashes: [String: [String: String]] = [:]
     private(set) var scores: [String: [String: Int64]] = [:]
     private(set) var lists: [String: [String]] = [:]
     private var ends: [String: Nanoseconds] = [:]
 
-    /// Keys whose value was written since they were last taken, in order.
+    /// Keys that were written since the last drain, in order.
     private(set) var touched: [String] = []
 
-    mutating func takeTouched() -> [String] {
+    mutating func drainTouched() -> [String] {
         defer { touched.removeAll(keepingCapacity: true) }
         return touched
     }
@@ -17,7 +17,7 @@ struct Dataset {
         if !touched.contains(key) { touched.append(key) }
     }
 
-    /// All that there is goes.
+    /// FLUSHALL.
     mutating func removeAll() {
         hashes = [:]
         scores = [:]
@@ -53,7 +53,7 @@ extension Dataset {
         return removed
     }
 
-    /// Returns whether there was one.
+    /// Returns whether the key existed.
     mutating func remove(_ key: String) -> Bool {
         guard hashes.removeValue(forKey: key) != nil else { return false }
         touch(key)
@@ -71,7 +71,7 @@ extension Dataset {
 // MARK: - Sorted sets
 
 extension Dataset {
-    /// ZADD GT: a score only ever rises. Returns the number of members that were added.
+    /// ZADD GT: scores only rise. Returns the number of members that were added.
     mutating func raiseScores(_ key: String, _ pairs: ArraySlice<String>) -> Int {
         var added = 0
         var index = pairs.startIndex
@@ -112,8 +112,8 @@ extension Dataset {
         return Array(list.prefix(countMax))
     }
 
-    /// Lets a list end after a while. Returns whether there is one.
-    mutating func end(_ key: String, at end: Nanoseconds) -> Bool {
+    /// EXPIRE: returns whether the list exists.
+    mutating func setEnd(_ key: String, at end: Nanoseconds) -> Bool {
         guard lists[key] != nil else { return false }
         ends[key] = end
         return true

@@ -1,43 +1,43 @@
 @testable import Gateway
 
-/// Something that is left out or done wrong on purpose, to see that the simulation finds it.
+/// A deliberate error that the simulation has to find.
 enum Flaw: Hashable, Sendable {
     #if CANARIES
-        /// The gatekeeper does not keep an obligation.
+        /// The gatekeeper omits an obligation.
         case omission(Obligation)
     #endif
     case procedure(Procedure)
     case driver(Driver)
 
-    /// What an administrator may do wrong.
+    /// Errors of the administrator.
     enum Procedure: String, CaseIterable, Sendable {
-        /// The list of gateways is read before the store has answered the change.
+        /// The membership list is read before the store has answered the change.
         case listReadTooEarly
         /// The barrier is published together with the change.
         case barrierWithChange
-        /// Silent workers are not waited out.
+        /// The leases of silent workers are not waited for.
         case silentNotWaitedOut
         /// The graces of silent workers are not waited for.
         case graceNotWaitedFor
-        /// Entries are taken out although they have been written again.
+        /// Members are removed although they have renewed their membership.
         case livingTakenOut
     }
 
-    /// What may be wrong between the event loop and the gatekeeper.
+    /// Errors between the event loop and the gatekeeper.
     enum Driver: String, CaseIterable, Sendable {
-        /// Bytes of a connection that was closed reach the next one.
+        /// Bytes of a closed connection reach the next one.
         case lateReplies
-        /// Bytes are lost, and the connection goes on.
+        /// Bytes are lost, and the connection stays open.
         case lostBytes
-        /// Connections are not made anew.
+        /// Lost connections are not replaced.
         case noReconnection
-        /// Requests stay open when they are to be ended.
+        /// Requests stay open when the gatekeeper ends them.
         case endsIgnored
-        /// An answer is handed out twice.
+        /// A decision is handed out twice.
         case answeredTwice
-        /// An answer is not handed out.
+        /// A decision is not handed out.
         case answerForgotten
-        /// Texts that nobody can tell from keys are held to be made up.
+        /// Keys that were made with the pepper are expected to be refused as forged.
         case madeUpWithPepper
     }
 

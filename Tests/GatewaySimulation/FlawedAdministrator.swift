@@ -3,7 +3,7 @@ import RedisClient
 
 @testable import Administration
 
-/// A way to the store on which something is done in the wrong order, or read wrongly.
+/// A connection to the store that reorders commands or falsifies replies.
 final class FlawedChannel: StoreChannel {
     private let channel: SimulatedChannel
     private let second: SimulatedChannel
@@ -58,7 +58,7 @@ final class FlawedChannel: StoreChannel {
         _ commands: [RedisCommand],
         _ onSameConnection: Bool
     ) throws(StoreConnection.Fault) -> [RedisReply] {
-        if commands.last?.isEnd == true, !isPublished {
+        if commands.last?.isExec == true, !isPublished {
             isPublished = true
             let both = commands + [FleetChannel.publish(barrierID)]
             return try channel.execute(both, onSameConnection: onSameConnection).dropLast()
@@ -69,7 +69,7 @@ final class FlawedChannel: StoreChannel {
         return [.integer(1)] + (try channel.execute(Array(commands.dropFirst())))
     }
 
-    /// Nothing is watched, and what is stored is not looked at again.
+    /// Nothing is watched, and the list is not read again before members are removed.
     private func executeUnwatched(
         _ commands: [RedisCommand],
         _ onSameConnection: Bool
@@ -100,11 +100,11 @@ final class FlawedChannel: StoreChannel {
 }
 
 extension RedisCommand {
-    /// Whether it ends a transaction.
-    fileprivate var isEnd: Bool { arguments.first?.elementsEqual("EXEC".utf8) == true }
+    /// Whether the command executes a transaction.
+    fileprivate var isExec: Bool { arguments.first?.elementsEqual("EXEC".utf8) == true }
 }
 
-/// A clock that runs much too fast, so that whoever waits by it has hardly waited.
+/// A clock that runs much too fast: waits by it are far too short.
 struct HastyClock: BlockingClock {
     private static let haste: UInt64 = 20
 
@@ -112,14 +112,14 @@ struct HastyClock: BlockingClock {
     let timeline: Timeline
 
     var monotonic: MonotonicTime {
-        let right = clock.reading(at: timeline.now).monotonic
-        return MonotonicTime(nanoseconds: right.nanoseconds * Self.haste)
+        let actual = clock.reading(at: timeline.now).monotonic
+        return MonotonicTime(nanoseconds: actual.nanoseconds * Self.haste)
     }
 
     var unix: UnixTime { clock.reading(at: timeline.now).unix }
 
     func sleep(until moment: MonotonicTime) {
-        let right = MonotonicTime(nanoseconds: moment.nanoseconds / Self.haste)
-        timeline.run(until: clock.time(of: right))
+        let actual = MonotonicTime(nanoseconds: moment.nanoseconds / Self.haste)
+        timeline.run(until: clock.time(of: actual))
     }
 }

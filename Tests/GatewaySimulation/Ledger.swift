@@ -1,42 +1,41 @@
 import Keyring
 
-/// What the store has had for each organization, and since when: the truth by which decisions are
-/// judged.
+/// The history of each organization's record in the store: decisions are judged by it.
 struct Ledger {
-    /// A key that was issued here; its number is its place in ``keys``.
+    /// A key that was issued here; its number is its index in ``keys``.
     struct Key {
         let organization: String
         let verifier: String
-        /// `nil` where its owner was never told.
+        /// `nil` if its owner never received it.
         var text: [UInt8]?
-        /// Since when every gateway is promised to know of it.
+        /// When its generation was confirmed: no worker decides by an older record from then on.
         var confirmedAt: Nanoseconds?
-        /// From when on every gateway is promised to refuse it.
+        /// When its end was confirmed: every worker must refuse it from then on.
         var end: End?
     }
 
     /// A promise about checks that begin after a step.
     struct End {
         let step: Int
-        /// The key goes on until then, by the Unix time of who checks.
+        /// The key stays valid until then, by the Unix time of the worker.
         let until: UnixTime?
     }
 
-    /// A key that a record lets in.
+    /// A key that a record accepts.
     struct Acceptance {
         let key: Int
         let until: UnixTime?
 
-        func counts(at now: UnixTime) -> Bool { until.map { now < $0 } ?? true }
+        func isValid(at now: UnixTime) -> Bool { until.map { now < $0 } ?? true }
     }
 
-    /// A record from when it was written until it was overwritten.
-    struct Moment {
+    /// One version of a record, from its writing until it was overwritten.
+    struct Revision {
         let from: Nanoseconds
         let author: Client?
-        /// 0 where there is no record.
+        /// 0 if there is no record.
         let version: UInt64
-        /// The active key, then the one before it.
+        /// The active key, then the previous one.
         let accepted: [Acceptance]
 
         var isRevoked: Bool { version > 0 && accepted.isEmpty }
@@ -44,26 +43,26 @@ struct Ledger {
 
     private(set) var keys: [Key] = []
 
-    /// When somebody last emptied the store, and with it the list of gateways; and until when nobody
-    /// knows who trusts what was before.
+    /// When the store, and with it the membership list, was last emptied; and until when unlisted
+    /// workers may trust records from before that.
     private var emptied: (at: Nanoseconds, until: Nanoseconds) = (0, 0)
 
     private var numbers: [String: Int] = [:]
-    private var histories: [String: [Moment]] = [:]
+    private var histories: [String: [Revision]] = [:]
 
-    /// What an organization's record has been; at first there was none.
-    func history(_ organization: String) -> [Moment] {
-        histories[organization] ?? [Moment(from: 0, author: nil, version: 0, accepted: [])]
+    /// The revisions of an organization's record; the first one stands for no record.
+    func history(_ organization: String) -> [Revision] {
+        histories[organization] ?? [Revision(from: 0, author: nil, version: 0, accepted: [])]
     }
 
-    func latest(_ organization: String) -> Moment { history(organization).last! }
+    func latest(_ organization: String) -> Revision { history(organization).last! }
 
     /// The highest version that an organization's record has had.
     func versionMax(_ organization: String) -> UInt64 {
         history(organization).map(\.version).max() ?? 0
     }
 
-    /// Whether a record is in the store that is older than another one was.
+    /// Whether the record in the store is older than an earlier one.
     func isOutdated(_ organization: String) -> Bool {
         latest(organization).version < versionMax(organization)
     }
@@ -72,7 +71,7 @@ struct Ledger {
 // MARK: - Writing
 
 extension Ledger {
-    /// The number of a key, by what the store has of it.
+    /// The number of the key with a verifier; adds the key if it is new.
     mutating func number(of verifier: String, _ organization: String) -> Int {
         if let number = numbers[verifier] { return number }
         keys.append(Key(organization: organization, verifier: verifier))
@@ -80,9 +79,9 @@ extension Ledger {
         return keys.count - 1
     }
 
-    mutating func tell(_ text: [UInt8], of key: Int) { keys[key].text = text }
+    mutating func setText(_ text: [UInt8], of key: Int) { keys[key].text = text }
 
-    /// Notes a record as the store has it now.
+    /// Adds the record that is now in the store.
     mutating func note(
         _ hash: [String: String]?,
         of organization: String,
@@ -100,19 +99,19 @@ extension Ledger {
             }
         }
         let version = hash?["version"].flatMap { UInt64($0) } ?? 0
-        let moment = Moment(from: now, author: author, version: version, accepted: accepted)
-        histories[organization] = history(organization) + [moment]
+        let revision = Revision(from: now, author: author, version: version, accepted: accepted)
+        histories[organization] = history(organization) + [revision]
     }
 
-    /// The store is emptied.
+    /// Notes that the store was emptied.
     ///
-    /// - Parameter span: For how long any worker may trust what it knew.
+    /// - Parameter span: How long any worker may trust what it has cached.
     mutating func empty(at now: Nanoseconds, trustedFor span: Nanoseconds) {
         emptied = (now, now + span)
     }
 
-    /// A change is confirmed: of the keys that were before it, only those that it lets in go on.
-    /// Returns whether there was a change, or nothing to be changed.
+    /// Notes that a change is confirmed: of the keys before it, only those that it accepts stay valid.
+    /// Returns false if the client made no change and the record was not revoked before.
     mutating func confirm(
         _ organization: String,
         by author: Client,
@@ -125,12 +124,12 @@ extension Ledger {
         let change = history.lastIndex { $0.author == author }
         guard let index = change ?? history.lastIndex(where: { $0.isRevoked }) else { return false }
         let putBack = history[index...].filter { $0.author == .stranger && $0.version > 0 }
-        // Where the list was lost, and nobody could see that, nothing is held to be promised.
-        let isListKnown =
+        // A change that could not see that the list was lost promises nothing.
+        let isListComplete =
             history[index].from >= emptied.until
             || history[index].from < emptied.at && putBack.isEmpty
-        guard isListKnown else { return true }
-        // What somebody else has put back since is nobody's promise either.
+        guard isListComplete else { return true }
+        // Nor does it promise anything about keys that a stranger has put back since.
         let before = Set(history[..<index].flatMap { $0.accepted.map(\.key) })
         for key in before.subtracting(putBack.flatMap { $0.accepted.map(\.key) }) {
             let acceptance = history[index].accepted.first { $0.key == key }
@@ -143,59 +142,59 @@ extension Ledger {
         return true
     }
 
-    /// Somebody has written a record: what was promised of its keys does not hold.
-    mutating func withdrawPromises(of moment: Moment) {
-        for acceptance in moment.accepted { keys[acceptance.key].end = nil }
+    /// Withdraws the promises about the keys of a record that a stranger has written.
+    mutating func withdrawPromises(of revision: Revision) {
+        for acceptance in revision.accepted { keys[acceptance.key].end = nil }
     }
 }
 
-// MARK: - Asking
+// MARK: - Queries
 
 extension Ledger {
-    /// Whether a record of a time says something of a key.
-    private func isSaid(
+    /// Whether any revision within a window satisfies a predicate about a key.
+    private func anyRevision(
         _ window: ClosedRange<Nanoseconds>,
         _ key: Int,
         _ predicate: (Acceptance?) -> Bool
     ) -> Bool {
         let history = history(keys[key].organization)
-        for (index, moment) in history.enumerated().reversed() {
+        for (index, revision) in history.enumerated().reversed() {
             let end = index + 1 < history.count ? history[index + 1].from : .max
             if end < window.lowerBound { break }
-            guard moment.from <= window.upperBound else { continue }
-            if predicate(moment.accepted.first { $0.key == key }) { return true }
+            guard revision.from <= window.upperBound else { continue }
+            if predicate(revision.accepted.first { $0.key == key }) { return true }
         }
         return false
     }
 
-    /// Whether a key was accepted at any moment of a time.
+    /// Whether a key was valid at any moment of a window.
     func wasAccepted(_ key: Int, in window: ClosedRange<Nanoseconds>, at now: UnixTime) -> Bool {
-        isSaid(window, key) { $0?.counts(at: now) ?? false }
+        anyRevision(window, key) { $0?.isValid(at: now) ?? false }
     }
 
-    /// Whether a key was not accepted at any moment of a time.
+    /// Whether a key was not valid at any moment of a window.
     func wasRefused(_ key: Int, in window: ClosedRange<Nanoseconds>, at now: UnixTime) -> Bool {
-        isSaid(window, key) { !($0?.counts(at: now) ?? false) }
+        anyRevision(window, key) { !($0?.isValid(at: now) ?? false) }
     }
 
-    /// Whether a key had ended by itself at any moment of a time.
+    /// Whether a key had expired at any moment of a window.
     func wasExpired(_ key: Int, in window: ClosedRange<Nanoseconds>, at now: UnixTime) -> Bool {
-        isSaid(window, key) { $0.map { !$0.counts(at: now) } ?? false }
+        anyRevision(window, key) { $0.map { !$0.isValid(at: now) } ?? false }
     }
 
-    /// The latest version of a record that let a key in.
+    /// The latest version of a record that accepts a key.
     func versionMax(of key: Int) -> UInt64 {
         history(keys[key].organization).filter { $0.accepted.contains { $0.key == key } }
             .map(\.version).max() ?? 0
     }
 
-    /// The active key of an organization, where it counts.
+    /// The active key of an organization, if it is valid.
     func activeKey(_ organization: String, at now: UnixTime) -> Int? {
-        latest(organization).accepted.first.flatMap { $0.counts(at: now) ? $0.key : nil }
+        latest(organization).accepted.first.flatMap { $0.isValid(at: now) ? $0.key : nil }
     }
 
-    /// Keys of an organization that were in its record and whose text is known, in their order.
-    func knownKeys(_ organization: String) -> [Int] {
+    /// The keys of an organization whose text its owner received, in the order of their numbers.
+    func deliveredKeys(_ organization: String) -> [Int] {
         keys.indices.filter { keys[$0].organization == organization && keys[$0].text != nil }
     }
 

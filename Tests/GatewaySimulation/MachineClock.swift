@@ -7,7 +7,7 @@ import RedisClient
 struct MachineClock {
     private static let unixStart: Int64 = 1_790_000_000_000
 
-    /// Half a hundredth either way: two clocks are never more than a hundredth apart.
+    /// Half a percent either way: the rates of two clocks differ by at most one percent.
     private static let driftMax: Int64 = 5000
 
     /// Parts in a million by which the clock is too fast.
@@ -29,12 +29,12 @@ struct MachineClock {
         )
     }
 
-    /// The right time, as the store's machine has it.
+    /// The exact time, which the store's machine has.
     static func unixMicroseconds(at time: Nanoseconds) -> UInt64 {
         UInt64(unixStart) * 1000 + time / 1000
     }
 
-    /// The first moment of the world's time at which the monotonic clock has reached a reading.
+    /// The world's time at which the monotonic clock reaches a reading.
     func time(of moment: MonotonicTime) -> Nanoseconds {
         guard moment != .never else { return .max }
         guard moment.nanoseconds > start else { return 0 }

@@ -1,21 +1,21 @@
 import TestSupport
 
-/// A Redis 7 server, as far as Latchkey uses it, with what was measured of real ones:
+/// A Redis 7 server, as far as Latchkey uses it. It behaves as real servers were measured to:
 ///
-/// - A turn of its event loop serves all connections on which commands have arrived, in any order.
-/// - Changed keys are told at the end of a turn, in one message; before that, the answers and the
-///   published messages of the turn have gone into the same outputs.
-/// - FLUSHALL is told at once. What is published goes into the outputs at once.
+/// - A turn of its event loop serves all connections with pending commands, in any order.
+/// - Invalidations are sent at the end of a turn, in one message, behind the answers and published
+///   messages of that turn.
+/// - The invalidation of FLUSHALL and published messages enter the outputs at once.
 /// - All outputs of a turn leave at its end.
-/// - A stopped server still lets the kernel accept connections and bytes.
+/// - While the server is stopped, its kernel still accepts connections and bytes.
 final class ModelRedis {
     static let invalidations = "__redis__:invalidate"
 
     enum Condition {
         case running
-        /// Stopped: nothing is served, nothing is lost.
+        /// Stopped: it serves nothing and loses nothing.
         case paused
-        /// No process: its connections are gone, its data are not.
+        /// The process has ended: its connections are gone, its data are not.
         case down
     }
 
@@ -25,45 +25,45 @@ final class ModelRedis {
     private var lastSession = 0
     private var isTurnDue = false
     private var loadedAt: Nanoseconds = 0
-    private var entriesRefusedUntil: Nanoseconds = 0
+    private var joinsRefusedUntil: Nanoseconds = 0
     private var trackingRefusedUntil: Nanoseconds = 0
 
     var data = Dataset()
     var changedKeys: [String] = []
 
-    /// Told of every command that is carried out for a client.
+    /// Called with each executed command.
     var onCommand: (Client, [String]) -> Void = { _, _ in }
 
-    /// Told of every record that is written, when all commands that belong together are done.
+    /// Called with the key of each written record, after the whole transaction.
     var onRecord: (String, Client) -> Void = { _, _ in }
 
-    /// Whether it says how many clients a publication came to.
-    let tellsListeners: Bool
+    /// Whether PUBLISH returns the number of its receivers.
+    let countsReceivers: Bool
 
-    init(_ timeline: Timeline, tellsListeners: Bool = true) {
-        self.tellsListeners = tellsListeners
+    init(_ timeline: Timeline, countsReceivers: Bool = true) {
+        self.countsReceivers = countsReceivers
         self.timeline = timeline
     }
 
     var isLoading: Bool { timeline.now < loadedAt }
 
-    /// Whether somebody has taken the gateways the right to write their entries.
-    var refusesEntries: Bool { timeline.now < entriesRefusedUntil }
+    /// Whether workers lack the permission to write the membership list.
+    var refusesJoins: Bool { timeline.now < joinsRefusedUntil }
 
-    func refuseEntries(for span: Nanoseconds) { entriesRefusedUntil = timeline.now + span }
+    func refuseJoins(for span: Nanoseconds) { joinsRefusedUntil = timeline.now + span }
 
-    /// Whether somebody has taken the gateways the right to be told of changes.
+    /// Whether workers lack the permission to track changes.
     var refusesTracking: Bool { timeline.now < trackingRefusedUntil }
 
-    /// Connections that were told of changes are closed.
+    /// Refuses CLIENT TRACKING for a while, and closes the connections that use it.
     func refuseTracking(for span: Nanoseconds) {
         trackingRefusedUntil = max(trackingRefusedUntil, timeline.now + span)
         for session in sessions where session.tracking != nil { kill(session) }
     }
 
-    /// All is as it should be.
+    /// Ends all faults of the server.
     func recover() {
-        entriesRefusedUntil = 0
+        joinsRefusedUntil = 0
         trackingRefusedUntil = 0
         resume()
         start()
@@ -75,7 +75,7 @@ final class ModelRedis {
 // MARK: - Connections
 
 extension ModelRedis {
-    /// A connection has been made.
+    /// Accepts a connection.
     func accept(_ wire: Wire) {
         lastSession += 1
         sessions.append(Session(lastSession, wire))
@@ -83,15 +83,15 @@ extension ModelRedis {
         wake()
     }
 
-    /// CLIENT KILL: closes a connection; what was sent before still arrives, unless it is lost.
+    /// CLIENT KILL: closes a connection. Bytes that were sent before still arrive, unless they are lost.
     func kill(_ session: Session, isLost: Bool = false) {
         sessions.removeAll { $0 === session }
         if isLost { session.wire.down.loseAll() }
         session.wire.closeByServer()
     }
 
-    /// Gives up a connection of which the client hears nothing.
-    func forget(_ wire: Wire) {
+    /// Drops a connection without notifying the client.
+    func drop(_ wire: Wire) {
         sessions.removeAll { $0.wire === wire }
         wire.up.abandon()
     }
@@ -109,17 +109,17 @@ extension ModelRedis {
         wake()
     }
 
-    /// The process ends. Its clients hear of that, or not if its machine goes with it.
-    func die(isHeard: Bool) {
+    /// Ends the process. Its clients are not notified if the machine fails with it.
+    func die(isNotified: Bool) {
         condition = .down
         for session in sessions {
-            if isHeard { session.wire.closeByServer() } else { session.wire.up.abandon() }
+            if isNotified { session.wire.closeByServer() } else { session.wire.up.abandon() }
         }
         sessions = []
         changedKeys = []
     }
 
-    /// Starts with the data that were there; for a while it only says that it is loading them.
+    /// Starts with its data; for a while it only answers that it is loading them.
     func start() {
         guard condition == .down else { return }
         let takesLong = timeline.chance.percent(30)
@@ -147,7 +147,7 @@ extension ModelRedis {
             endWait(of: session)
             serve(session)
         }
-        tellChangedKeys()
+        sendInvalidations()
         for session in sessions where !session.output.isEmpty {
             session.wire.down.send(session.output)
             session.output = []
@@ -160,11 +160,11 @@ extension ModelRedis {
     }
 
     func serve(_ session: Session) {
-        session.reader.feed(session.wire.up.take())
+        session.reader.feed(session.wire.up.read())
         while session.blocked == nil, let command = nextCommand(of: session) {
-            timeline.tell("store: \(session.wire.client): \(command.prefix(4))")
+            timeline.log("store: \(session.wire.client): \(command.prefix(4))")
             carryOut(command, for: session)
-            settleTouched(by: session)
+            processTouched(by: session)
             serveLists()
         }
     }
@@ -177,16 +177,16 @@ extension ModelRedis {
         }
     }
 
-    /// What was written makes transactions that watch it fail, and is told at the end of the turn.
-    func settleTouched(by session: Session) {
-        for key in data.takeTouched() {
+    /// Fails the transactions that watch a written key, and collects the keys to be invalidated.
+    func processTouched(by session: Session) {
+        for key in data.drainTouched() {
             for other in sessions where other.watched.contains(key) { other.isDirty = true }
             if !changedKeys.contains(key) { changedKeys.append(key) }
             if key.hasPrefix("latchkey:record:") { onRecord(key, session.wire.client) }
         }
     }
 
-    private func tellChangedKeys() {
+    private func sendInvalidations() {
         defer { changedKeys = [] }
         guard !changedKeys.isEmpty else { return }
         for session in sessions {
@@ -199,7 +199,7 @@ extension ModelRedis {
         }
     }
 
-    /// Hands elements of lists to those who wait for them.
+    /// Hands elements of lists to the clients blocked on them.
     private func serveLists() {
         for session in sessions {
             guard let (key, _) = session.blocked,
@@ -207,7 +207,7 @@ extension ModelRedis {
             else { continue }
             session.blocked = nil
             session.answer(.array([.bulk(key), .bulk(element)]))
-            // What it had sent behind that is served in the next turn.
+            // Its next commands are served in the next turn.
             wake()
         }
     }

@@ -1,4 +1,4 @@
-/// What the model's commands do.
+/// The commands of the model.
 extension ModelRedis {
     private static let whileLoading: Set = ["AUTH", "SELECT", "CLIENT", "SUBSCRIBE", "PUBLISH"]
 
@@ -8,7 +8,7 @@ extension ModelRedis {
             session.transaction = nil
             return session.answer(.error("LOADING Redis is loading the dataset in memory"))
         }
-        if refusesEntries, command.starts(with: ["HSET", "latchkey:gateways"]) {
+        if refusesJoins, command.starts(with: ["HSET", "latchkey:gateways"]) {
             return session.answer(.error("NOPERM this user has no permissions to run this"))
         }
         if session.isSubscribed { return carryOutWhileSubscribed(command, session) }
@@ -70,7 +70,7 @@ extension ModelRedis {
     }
 }
 
-// MARK: - Of the connection
+// MARK: - Commands of the connection
 
 extension ModelRedis {
     private func connectionReply(to command: [String], _ session: Session) -> Reply? {
@@ -110,13 +110,13 @@ extension ModelRedis {
     }
 
     private func publish(_ channel: String, _ text: String) -> Reply {
-        let listeners = sessions.filter { $0.channels.contains(channel) }
-        for listener in listeners { listener.push(channel, .bulk(text)) }
-        return .integer(tellsListeners ? listeners.count : 0)
+        let receivers = sessions.filter { $0.channels.contains(channel) }
+        for receiver in receivers { receiver.push(channel, .bulk(text)) }
+        return .integer(countsReceivers ? receivers.count : 0)
     }
 }
 
-// MARK: - Of the data
+// MARK: - Commands on data
 
 extension ModelRedis {
     func reply(to command: [String]) -> Reply {
@@ -147,7 +147,7 @@ extension ModelRedis {
         case "RPUSH": return .integer(data.push(key, command[2...], at: timeline.now))
         case "EXPIRE":
             let end = timeline.now + .milliseconds(1000 * (UInt64(command[2]) ?? 0))
-            return .integer(data.end(key, at: end) ? 1 : 0)
+            return .integer(data.setEnd(key, at: end) ? 1 : 0)
         case "LPOP":
             let elements = data.pop(key, Int(command[2]) ?? 1, at: timeline.now)
             return .array(elements?.map { .bulk($0) })
@@ -159,7 +159,7 @@ extension ModelRedis {
         }
     }
 
-    /// All is gone, and all that listen are told so at once.
+    /// Removes all data, and sends the invalidation of all keys at once.
     private func flush() {
         let records = data.hashes.keys.filter { $0.hasPrefix("latchkey:record:") }.sorted()
         data.removeAll()

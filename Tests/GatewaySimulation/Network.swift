@@ -1,13 +1,12 @@
 import RedisClient
 
-/// What lies between the clients and the store: all connections, and what may happen to them.
+/// All connections between the clients and the store, and their faults.
 final class Network {
     private let timeline: Timeline
     private let store: ModelRedis
     private let weather: Weather
 
-    /// Whether connections are made within the call that asks for them, as with a socket of the same
-    /// machine.
+    /// Whether connections are made within the call that requests them, as with a local socket.
     private let isLocal: Bool
 
     private var wires: [Wire] = []
@@ -20,7 +19,7 @@ final class Network {
         self.isLocal = isLocal
     }
 
-    /// Begins to connect; what comes of it is told as an arrival.
+    /// Begins to connect. The outcome is reported as an arrival.
     func connect(_ client: Client) -> Wire {
         wires.removeAll { $0.state == .closed || $0.state == .refused }
         let wire = Wire(client, timeline, weather)
@@ -49,8 +48,8 @@ final class Network {
 // MARK: - Strangers
 
 extension Network {
-    /// Somebody connects, says something to the store, and goes.
-    func say(_ commands: [RedisCommand]) {
+    /// Connects as a stranger, sends commands, and disconnects.
+    func send(_ commands: [RedisCommand]) {
         var bytes: [UInt8] = []
         for command in commands { RESPEncoder.append(command, to: &bytes) }
         let wire = connect(.stranger)
@@ -62,32 +61,32 @@ extension Network {
     }
 }
 
-// MARK: - What may happen
+// MARK: - Faults
 
 extension Network {
-    /// Any connection that is open, of one client or of all.
+    /// A random open connection, of one client or of all.
     func wire(of client: Client? = nil) -> Wire? {
         let open = wires.filter { $0.state == .open && (client == nil || $0.client == client) }
         return timeline.chance.element(of: open)
     }
 
-    /// Bytes of one direction stay away for a while: they are sent again and again.
+    /// Delays the bytes of one direction, as retransmissions do.
     func stall(_ wire: Wire, for span: Nanoseconds) {
         let pipe = timeline.chance.percent(50) ? wire.up : wire.down
         pipe.hold(until: timeline.now + span)
     }
 
-    /// In one direction, or in both, nothing arrives any more. Nobody is told.
+    /// Silently drops all further bytes of one direction, or of both.
     func halfOpen(_ wire: Wire) {
         let kind = timeline.chance.number(0...2)
         if kind != 0 { wire.up.breakOff() }
         if kind != 1 { wire.down.breakOff() }
     }
 
-    /// The connection is gone. Either side hears of it at once, late, or never.
+    /// Cuts a connection. Each end notices at once, late, or never.
     func cut(_ wire: Wire, within span: Nanoseconds) {
         if let delay = noticeDelay(span) {
-            timeline.after(delay) { [store] in store.forget(wire) }
+            timeline.after(delay) { [store] in store.drop(wire) }
         }
         wire.up.breakOff()
         guard let delay = noticeDelay(span) else { return wire.down.breakOff() }
@@ -103,8 +102,8 @@ extension Network {
         }
     }
 
-    /// A client and the store do not reach each other for a while. What was sent arrives when that is
-    /// over, or the connections are broken and nobody is told.
+    /// Separates a client from the store for a while. Bytes in between arrive after that, or the
+    /// connections break silently.
     func part(_ client: Client, for span: Nanoseconds) {
         let end = timeline.now + span
         partitions[client] = end
@@ -116,7 +115,7 @@ extension Network {
         }
     }
 
-    /// From now on connections can be made, and nothing takes long. Those that were broken stay so.
+    /// Ends all faults of the network. Broken connections stay broken.
     func heal() {
         weather.isCalm = true
         partitions = [:]

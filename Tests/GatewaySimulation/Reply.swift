@@ -1,4 +1,4 @@
-/// What the store answers.
+/// A reply of the store.
 enum Reply {
     case status(String)
     case error(String)

@@ -1,4 +1,4 @@
-/// What kind of world it is: drawn from the seed.
+/// The parameters of a world, drawn from the seed.
 struct Scenario {
     let seed: UInt64
 
@@ -7,23 +7,23 @@ struct Scenario {
     var graceMilliseconds: UInt64
     var timeoutMilliseconds: UInt64
     var cacheSize: Int
-    /// Whether workers differ in lease and grace, as after a change of the configuration.
+    /// Whether workers differ in lease and grace, as after a changed configuration.
     var isMixed: Bool
 
     var workers: Int
     var organizations: Int
 
-    /// What goes wrong, again and again, after pauses of about so long.
+    /// Faults occur repeatedly, after pauses of about this length.
     var faults: [Fault]
     var faultPause: Nanoseconds
 
-    /// How long faults last, how long it is between two changes, how long all goes on.
+    /// How long faults last; the pauses between changes and between requests; how long faults occur.
     var faultLength: Nanoseconds
     var changePause: Nanoseconds
     var requestPause: Nanoseconds
     var length: Nanoseconds
 
-    /// How many administrators may change something at a time.
+    /// How many administrators may change keys at a time.
     var administrators = 2
 
     var isLocal: Bool
@@ -33,8 +33,8 @@ struct Scenario {
     var workerDelayMax: Nanoseconds
 
     /// - Parameters:
-    ///   - flaw: What is to have its best chance to do harm.
-    ///   - mix: What goes wrong; drawn as well where it is not given.
+    ///   - flaw: A flaw that the scenario gives its best chance to do harm.
+    ///   - mix: The kinds of faults; drawn as well if it is `nil`.
     init(seed: UInt64, flaw: Flaw? = nil, mix: Mix? = nil) {
         var chance = Chance(seed: seed &+ 1 << 32)
         self.seed = seed
@@ -61,63 +61,63 @@ struct Scenario {
         stallPercent = faults.isEmpty || chance.percent(30) ? 0 : 2
         let isSlow = !faults.isEmpty && chance.percent(30)
         workerDelayMax = isSlow ? chance.number(1_000_000...lease / 5) : .microseconds(200)
-        if (mix ?? drawn) == .lateNews { favourLateNews(&chance) }
-        if faults.contains(.emptyStore), chance.percent(50) { favourLateNews(&chance) }
+        if (mix ?? drawn) == .lateInvalidations { favourLateInvalidations(&chance) }
+        if faults.contains(.emptyStore), chance.percent(50) { favourLateInvalidations(&chance) }
         if (mix ?? drawn) == .silence { favourSilence(&chance) }
         if let flaw { favour(flaw, &chance) }
     }
 
-    /// Whether nothing goes wrong, and nothing takes long.
+    /// Whether there are no faults and no long delays.
     var isCalm: Bool { faults.isEmpty }
 }
 
-/// Something that goes wrong.
+/// A fault.
 enum Fault: CaseIterable {
-    /// Bytes of a connection stay away for a while.
+    /// Bytes of a connection are delayed.
     case stall
-    /// A connection is gone; its ends hear of it, or not.
+    /// A connection breaks; its ends notice, or not.
     case cut
-    /// Nothing arrives in one direction of a connection, or in both, and nobody hears of it.
+    /// Bytes of one direction of a connection, or of both, are silently dropped.
     case halfOpen
     /// The store closes a connection.
     case closeByStore
-    /// News stay away for a while; they may break off in the middle of what was told at a time.
-    case lateNews
-    /// Answers to a worker stay away for a while.
+    /// Invalidations are delayed, possibly from the middle of a message on.
+    case lateInvalidations
+    /// Answers to a worker are delayed.
     case lateAnswers
-    /// The store closes a connection for news because too much has piled up, which is lost.
+    /// The store closes an invalidation link whose output has grown too long; the output is lost.
     case overrun
-    /// A worker and the store do not reach each other for a while.
+    /// A worker and the store are separated for a while.
     case partition
     case stopWorker
     case stopStore
     case restartStore
-    /// A worker is killed, or its machine is; another one begins.
+    /// A worker is killed, or its machine fails; another one starts.
     case replaceWorker
-    /// A worker ends as it should; another one begins, at once or later.
+    /// A worker ends gracefully; another one starts, at once or later.
     case reloadWorker
-    /// Somebody empties the store; records come back later, or are made anew.
+    /// A stranger empties the store; the records are restored later, or generated again.
     case emptyStore
-    /// Somebody puts an earlier record back.
+    /// A stranger puts an earlier record back.
     case putBack
-    /// Somebody else speaks on the channels of changes and barriers.
-    case speakOutOfTurn
-    /// The store does not let gateways write their entries for a while.
-    case refuseEntries
-    /// The store tells no gateway of changes for a while: connections for that are closed and refused.
+    /// A stranger publishes on the channels of invalidations and barriers.
+    case strayMessage
+    /// The store refuses to let workers join, for a while.
+    case refuseJoins
+    /// The store refuses to send invalidations, for a while, and closes the invalidation links.
     case refuseTracking
 }
 
-/// What goes wrong together.
+/// Faults that occur together.
 enum Mix: String, CaseIterable {
     case calm
     case lossy
-    case lateNews
+    case lateInvalidations
     case stops
     case silence
     case restarts
     case halfOpen
-    case fleet
+    case membership
     case emptied
     case tampered
     case anything
@@ -126,17 +126,18 @@ enum Mix: String, CaseIterable {
         switch self {
         case .calm: []
         case .lossy: [.stall, .stall, .cut, .closeByStore, .overrun]
-        case .lateNews: [.lateNews, .lateNews, .lateAnswers, .overrun, .stall]
+        case .lateInvalidations:
+            [.lateInvalidations, .lateInvalidations, .lateAnswers, .overrun, .stall]
         case .stops: [.stopWorker, .stopWorker, .stopStore, .stall]
         case .silence: [.stopWorker, .stall, .stall, .stall, .cut]
         case .restarts: [.restartStore, .cut, .stall]
         case .halfOpen: [.halfOpen, .partition, .stall]
-        case .fleet:
+        case .membership:
             [
-                .replaceWorker, .reloadWorker, .stopWorker, .refuseEntries, .refuseTracking, .stall,
+                .replaceWorker, .reloadWorker, .stopWorker, .refuseJoins, .refuseTracking, .stall,
             ]
         case .emptied: [.emptyStore, .stall, .cut, .replaceWorker]
-        case .tampered: [.putBack, .speakOutOfTurn, .stall, .replaceWorker]
+        case .tampered: [.putBack, .strayMessage, .stall, .replaceWorker]
         case .anything:
             (0..<5).map { _ in Fault.allCases.randomElement(using: &chance)! }
         }

@@ -1,9 +1,9 @@
 @testable import Gateway
 
-/// Worlds in which something has its best chance to do harm. They are judged like all others.
+/// Worlds that give a flaw its best chance to do harm. They are judged like all others.
 extension Scenario {
-    /// News come late, again and again, and changes come fast.
-    mutating func favourLateNews(_ chance: inout Chance) {
+    /// Invalidations are often late, and changes follow fast.
+    mutating func favourLateInvalidations(_ chance: inout Chance) {
         isStrict = false
         leaseMilliseconds = chance.number(100...200)
         graceMilliseconds = chance.percent(50) ? 0 : chance.number(1...200)
@@ -18,10 +18,9 @@ extension Scenario {
         workerDelayMax = .microseconds(200)
     }
 
-    /// Workers are silent for longer than they are waited for, are taken out of the list, and come
-    /// back.
+    /// Workers are silent for longer than administrators wait, are removed from the list, and return.
     mutating func favourSilence(_ chance: inout Chance) {
-        favourLateNews(&chance)
+        favourLateInvalidations(&chance)
         graceMilliseconds = chance.percent(70) ? 0 : chance.number(1...100)
         timeoutMilliseconds = 500
         changePause = .milliseconds(leaseMilliseconds / 3)
@@ -41,17 +40,17 @@ extension Scenario {
     }
 
     private mutating func favour(_ flaw: Flaw.Procedure, _ chance: inout Chance) {
-        favourLateNews(&chance)
+        favourLateInvalidations(&chance)
         switch flaw {
         case .listReadTooEarly:
-            // A worker begins while a record is being changed, and nobody else is waited for.
+            // A worker starts during a change, and is the only one to wait for.
             (workers, organizations) = (1, 1)
-            faults = [.reloadWorker, .lateNews]
+            faults = [.reloadWorker, .lateInvalidations]
             delayMax = .milliseconds(5)
             faultPause = .milliseconds(leaseMilliseconds / 2)
             faultLength = faultPause
             requestPause = .milliseconds(3)
-        case .barrierWithChange: faults = [.lateNews]
+        case .barrierWithChange: faults = [.lateInvalidations]
         case .silentNotWaitedOut: faults = [.stall, .partition, .halfOpen]
         case .graceNotWaitedFor:
             graceMilliseconds = leaseMilliseconds * 4
@@ -64,32 +63,32 @@ extension Scenario {
         private mutating func favour(_ obligation: Obligation, _ chance: inout Chance) {
             switch obligation {
             case .leaseCountsFromSending, .heartbeatIsMatched:
-                // An answer is late, and the news behind it are later still.
-                favourLateNews(&chance)
+                // An answer is late, and the invalidations behind it are even later.
+                favourLateInvalidations(&chance)
                 timeoutMilliseconds = 500
-                faults = [.lateNews]
+                faults = [.lateInvalidations]
                 faultLength = .milliseconds(leaseMilliseconds)
             case .readAfterTracking:
-                // A reply is late, and meanwhile the connection for news is made anew.
-                favourLateNews(&chance)
+                // A reply is late, and meanwhile the invalidation link reconnects.
+                favourLateInvalidations(&chance)
                 organizations = 1
                 timeoutMilliseconds = 500
-                faults = [.lateNews, .overrun, .lateAnswers]
+                faults = [.lateInvalidations, .overrun, .lateAnswers]
                 faultPause /= 2
                 changePause /= 2
                 requestPause = .milliseconds(leaseMilliseconds / 2)
                 delayMax = .milliseconds(5)
             case .trustsOnlyAsMember, .emptyCacheOnJoin:
-                // The fleet does not know of a worker, and news come late to it.
-                favourLateNews(&chance)
-                faults = [.refuseEntries, .reloadWorker, .lateNews]
+                // A worker is not in the membership list, and its invalidations are late.
+                favourLateInvalidations(&chance)
+                faults = [.refuseJoins, .reloadWorker, .lateInvalidations]
                 faultLength = .milliseconds(leaseMilliseconds)
                 changePause /= 2
             case .staleRecordRefusesNobody:
                 graceMilliseconds = leaseMilliseconds * 4
                 faults = [.partition, .stall]
             case .streamsAreWatched:
-                // Nobody tells of changes, and few requests show them.
+                // There are no invalidations, and few requests reveal a change.
                 isStrict = false
                 (leaseMilliseconds, timeoutMilliseconds) = (100, 100)
                 (organizations, stallPercent) = (6, 0)

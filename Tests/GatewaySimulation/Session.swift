@@ -1,11 +1,11 @@
 import DequeModule
 import TestSupport
 
-/// What the server knows of one connection.
+/// The server's state of one connection.
 final class Session {
-    /// A connection that asked to be told of changed keys.
+    /// The arguments of CLIENT TRACKING.
     struct Tracking {
-        /// The session that is told.
+        /// The session that receives the invalidations.
         let target: Int
         let prefix: String
     }
@@ -18,14 +18,14 @@ final class Session {
     var channels: Set<String> = []
     var tracking: Tracking?
 
-    /// The keys of WATCH, and whether one was written since.
+    /// The keys of WATCH, and whether one has been written since.
     var watched: Set<String> = []
     var isDirty = false
 
     /// The commands since MULTI.
     var transaction: [[String]]?
 
-    /// Waits for an element of a list.
+    /// The list and the timeout of BLPOP.
     var blocked: (key: String, until: Nanoseconds)?
 
     init(_ number: Int, _ wire: Wire) {

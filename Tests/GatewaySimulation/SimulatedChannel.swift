@@ -3,7 +3,7 @@ import RedisClient
 
 @testable import Administration
 
-/// The executable's connection to the store. While it waits, the world goes on.
+/// The executable's connection to the store. The world runs while it waits.
 final class SimulatedChannel: StoreChannel {
     private static var settings: LinkSettings {
         LinkSettings(
@@ -74,13 +74,13 @@ final class SimulatedChannel: StoreChannel {
             case .close:
                 wire?.close()
                 wire = nil
-            case .write, nil: move()
+            case .write, nil: exchange()
             }
         }
     }
 
-    /// Moves bytes, and lets the world go on until something arrives or nothing has for too long.
-    private func move() {
+    /// Exchanges bytes: runs the world until something arrives or the link's deadline.
+    private func exchange() {
         let end = clock.time(of: link.deadline)
         guard let wire else { return timeline.run(until: end) }
         switch wire.state {
@@ -90,7 +90,7 @@ final class SimulatedChannel: StoreChannel {
             link.opened(now)
             write(to: wire)
             timeline.run(until: end) { wire.down.hasArrivals }
-            wire.down.take().withUnsafeBytes { link.received($0, now) }
+            wire.down.read().withUnsafeBytes { link.received($0, now) }
             if wire.down.hasEnded { lose() }
         }
     }
@@ -113,7 +113,7 @@ final class SimulatedChannel: StoreChannel {
     }
 }
 
-/// The clock of the administrator's machine. Whoever sleeps lets the world go on.
+/// The clock of the administrator's machine. The world runs while it sleeps.
 struct SimulatedClock: BlockingClock {
     let clock: MachineClock
     let timeline: Timeline

@@ -6,25 +6,25 @@ import RedisClient
 
 /// A worker process of nginx: the real gatekeeper on an event loop.
 ///
-/// A turn of the loop takes what has happened, in any order, and settles the gatekeeper at its end,
-/// as the module does. The process may be stopped and go on, between any two steps.
+/// A turn of the loop handles its events in any order and then drives the gatekeeper, as the module
+/// does. The process may be stopped and resumed between any two events.
 final class SimulatedWorker {
     enum Life {
         case running
-        /// Takes no new requests; ends when the last one has been answered.
+        /// Accepts no new requests; ends once the last check is answered.
         case retiring
-        /// Says what the store is still to hear.
+        /// Sends its last uses and leaves the membership list.
         case draining
         case gone
     }
 
-    /// What a turn of the loop has to look at.
-    enum Happening {
+    /// An event of the loop.
+    enum Event {
         case link(Int)
         case request(Credential, [UInt8])
-        /// A client goes away without its answer.
+        /// A client disconnects before its answer.
         case abort
-        /// A client goes away from an open request.
+        /// A client closes its open request.
         case departure
     }
 
@@ -56,16 +56,16 @@ final class SimulatedWorker {
     var decisions: [Int: Decision] = [:]
 
     var links = [Link(), Link()]
-    private var happenings: [Happening] = []
+    private var events: [Event] = []
     private var isAwake = false
     private var stops = 0
-    private var whenOn: (() -> Void)?
+    private var onResume: (() -> Void)?
     private var timer = 0
     var trustedUntil: Nanoseconds = 0
     var trustingSince: Nanoseconds = 0
     var auditedAt: Nanoseconds = 0
     var reachingSince: Nanoseconds = 0
-    var remembered: [String: UInt64] = [:]
+    var cachedVersions: [String: UInt64] = [:]
 
     init(
         _ number: Int,
@@ -104,7 +104,7 @@ final class SimulatedWorker {
     var now: ClockReading { clock.reading(at: timeline.now) }
     var isAlive: Bool { life != .gone }
 
-    /// How long what it knows counts without the store, in the world's time.
+    /// How long cached records decide without the store, in the world's time.
     var leaseSpan: Nanoseconds { span(configuration.leaseMilliseconds) }
 
     /// The same, with the grace.
@@ -112,15 +112,15 @@ final class SimulatedWorker {
         span(configuration.leaseMilliseconds + configuration.graceMilliseconds)
     }
 
-    /// How long it may take at most, while it trusts what it knows, to read a record that has changed.
+    /// The longest time until it reads a changed record while it holds its lease.
     var readingSpan: Nanoseconds {
         2 * leaseSpan + span(configuration.timeoutMilliseconds) + .milliseconds(300)
     }
 
-    /// How long it may take at most, while it reaches the store, to notice a change unasked.
+    /// The interval in which it reads the records of open requests while it reaches the store.
     var noticeSpan: Nanoseconds { leaseSpan == 0 ? span(1000) : leaseSpan }
 
-    /// The same, with the reading.
+    /// The longest time until it notices a change by reading those records.
     var watchingSpan: Nanoseconds {
         2 * noticeSpan + span(configuration.timeoutMilliseconds) + .milliseconds(300)
     }
@@ -139,36 +139,35 @@ extension SimulatedWorker: CustomStringConvertible {
 extension SimulatedWorker {
     /// SIGSTOP, and SIGCONT after a while.
     func stop(for span: Nanoseconds) {
-        timeline.tell("\(self) is stopped for \(span / 1_000_000) ms")
+        timeline.log("\(self) is stopped for \(span / 1_000_000) ms")
         stops += 1
-        timeline.after(span) { [weak self] in self?.goOn() }
+        timeline.after(span) { [weak self] in self?.resume() }
     }
 
-    private func goOn() {
+    private func resume() {
         stops -= 1
-        guard stops == 0, let continuation = whenOn else { return }
-        whenOn = nil
+        guard stops == 0, let continuation = onResume else { return }
+        onResume = nil
         continuation()
     }
 
-    /// Whether it is not stopped.
-    var isOn: Bool { stops == 0 }
+    var isStopped: Bool { stops > 0 }
 
-    /// Ends without another word; its machine may go with it, so that nobody is told.
-    func die(isHeard: Bool) {
-        timeline.tell("\(self) dies")
+    /// Kills the process. The store is not notified if the machine fails with it.
+    func die(isNotified: Bool) {
+        timeline.log("\(self) dies")
         for link in links {
             guard let wire = link.wire else { continue }
-            if !isHeard { wire.up.breakOff() }
+            if !isNotified { wire.up.breakOff() }
             wire.close()
         }
         leave()
     }
 
-    /// A graceful end.
+    /// Begins a graceful end.
     func retire() {
         guard life == .running else { return }
-        timeline.tell("\(self) is to end")
+        timeline.log("\(self) retires")
         life = .retiring
         for request in requests.values { gatekeeper.closeStream(request.stream) }
         requests = [:]
@@ -183,7 +182,7 @@ extension SimulatedWorker {
 
     private func endDrain() {
         guard life == .draining else { return }
-        timeline.tell("\(self) has ended")
+        timeline.log("\(self) has ended")
         for link in links { link.wire?.close() }
         leave()
     }
@@ -199,9 +198,9 @@ extension SimulatedWorker {
 // MARK: - A turn of the event loop
 
 extension SimulatedWorker {
-    func notice(_ happening: Happening) {
+    func enqueue(_ event: Event) {
         guard isAlive else { return }
-        happenings.append(happening)
+        events.append(event)
         wake()
     }
 
@@ -212,58 +211,58 @@ extension SimulatedWorker {
     }
 
     private func turn() {
-        let happened = happenings.shuffled(using: &timeline.chance)
-        happenings = []
-        goThrough(happened[...])
+        let shuffled = events.shuffled(using: &timeline.chance)
+        events = []
+        process(shuffled[...])
     }
 
-    private func goThrough(_ happenings: ArraySlice<Happening>) {
+    private func process(_ pending: ArraySlice<Event>) {
         guard isAlive else { return }
-        guard isOn else {
-            whenOn = { [weak self] in self?.goThrough(happenings) }
+        guard !isStopped else {
+            onResume = { [weak self] in self?.process(pending) }
             return
         }
-        guard let first = happenings.first else {
-            settle()
+        guard let first = pending.first else {
+            finishTurn()
             isAwake = false
-            if !self.happenings.isEmpty { wake() }
+            if !events.isEmpty { wake() }
             return
         }
         handle(first)
-        let rest = happenings.dropFirst()
-        guard habits.dawdles(&timeline.chance) else { return goThrough(rest) }
-        timeline.after(habits.delay(&timeline.chance)) { [weak self] in self?.goThrough(rest) }
+        let rest = pending.dropFirst()
+        guard habits.pauses(&timeline.chance) else { return process(rest) }
+        timeline.after(habits.delay(&timeline.chance)) { [weak self] in self?.process(rest) }
     }
 
-    private func handle(_ happening: Happening) {
-        switch happening {
-        case .link(let number): look(at: number)
+    private func handle(_ event: Event) {
+        switch event {
+        case .link(let number): readLink(number)
         case .request(let credential, let text): begin(credential, text)
         case .abort: abort()
         case .departure: depart()
         }
     }
 
-    /// What the module does at the end of each turn.
-    private func settle() {
+    /// Drives the gatekeeper at the end of a turn, as the module does.
+    private func finishTurn() {
         var deadline = MonotonicTime.never
         repeat {
             deadline = gatekeeper.tick(now)
             noteDecisions()
-            handOut()
-        } while obey()
+            deliverDecisions()
+        } while carryOutOrders()
         if gatekeeper.probe.isStoreReady { hasBeenReady = true }
         for check in checks.values where check.deadline <= now.monotonic {
-            timeline.broke("\(self): a check is not answered in time")
+            timeline.fail("\(self): a check is not answered in time")
         }
         if gatekeeper.waitingCount != checks.count {
-            timeline.broke("\(self): \(gatekeeper.waitingCount) checks wait for \(checks.count)")
+            timeline.fail("\(self): \(gatekeeper.waitingCount) checks wait, not \(checks.count)")
         }
         auditRequests()
         setTimer(deadline)
         if life == .retiring, checks.isEmpty {
             drain()
-            settle()
+            finishTurn()
         } else if life == .draining, gatekeeper.unconfirmedCount == 0 {
             endDrain()
         }
@@ -274,7 +273,7 @@ extension SimulatedWorker {
         guard deadline != .never else { return }
         let (current, now) = (timer, timeline.now)
         let span = max(clock.time(of: deadline), now) - now
-        // nginx counts in milliseconds, and never too few.
+        // nginx counts in milliseconds and rounds up.
         timeline.after((span / 1_000_000 + 1) * 1_000_000) { [weak self] in
             guard let self, timer == current else { return }
             wake()

@@ -1,10 +1,10 @@
 import Foundation
 import Testing
 
-/// The real gatekeeper and the real procedure of a change, in worlds where anything may go wrong.
+/// The real gatekeeper and the real procedure of a change, in worlds with any kind of fault.
 ///
-/// The environment says which: `SEEDS=n` runs so many, `MIX=` those where only such things go wrong;
-/// `SEED=n` runs one and tells its whole story, with the flaw that `FLAW=` names.
+/// The environment selects the worlds: `SEEDS=n` runs n of them, `MIX=` limits the kinds of faults, and
+/// `SEED=n` runs one and prints its whole story, with the flaw that `FLAW=` names.
 struct SimulationTests {
     private static let partsCount: UInt64 = 8
     private static let count = Seeds.number("SEEDS") ?? 2000
@@ -20,13 +20,13 @@ struct SimulationTests {
             Issue.record("seed \(seed): \(violation)\n\(try Seeds.story(of: seed))")
             return
         }
-        if Seeds.mix == nil { #expect(counts.isRich, "\(counts)") }
+        if Seeds.mix == nil { #expect(counts.isComplete, "\(counts)") }
     }
 
     @Test(.enabled(if: Seeds.number("SEED") != nil))
-    func `one world is told`() throws {
+    func `one world prints its story`() throws {
         let seed = try #require(Seeds.number("SEED"))
-        let story = Story(isTold: true, linesMax: .max / 2)
+        let story = Story(isRecorded: true, linesMax: .max / 2)
         let scenario = Scenario(seed: seed, flaw: Seeds.flaw, mix: Seeds.mix)
         let world = try World(scenario, story: story, flaw: Seeds.flaw)
         world.run()
@@ -42,16 +42,16 @@ struct SimulationTests {
     }
 }
 
-/// What the environment says about seeds.
+/// The worlds that the environment selects.
 enum Seeds {
     static func number(_ name: String) -> UInt64? {
         text(name).flatMap { UInt64($0) }
     }
 
-    /// What goes wrong in all worlds; drawn where nothing is said.
+    /// The kinds of faults in all worlds; `nil` if each world draws its own.
     static var mix: Mix? { text("MIX").flatMap { Mix(rawValue: $0) } }
 
-    /// What is done wrong.
+    /// The flaw of all worlds.
     static var flaw: Flaw? { text("FLAW").flatMap { Flaw(named: $0) } }
 
     private static func text(_ name: String) -> String? {
@@ -60,7 +60,7 @@ enum Seeds {
 
     /// The end of a world's story.
     static func story(of seed: UInt64) throws -> String {
-        let story = Story(isTold: true, linesMax: 60)
+        let story = Story(isRecorded: true, linesMax: 60)
         try World(Scenario(seed: seed, mix: mix), story: story).run()
         return story.text
     }

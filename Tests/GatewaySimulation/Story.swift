@@ -1,6 +1,6 @@
-/// What happened in a world, for those who want to read it, and what should not have.
+/// A readable log of a world, and its first violation.
 final class Story {
-    private let isTold: Bool
+    private let isRecorded: Bool
     private let linesMax: Int
     private var lines: [String] = []
 
@@ -8,22 +8,22 @@ final class Story {
     private(set) var violation: String?
 
     /// - Parameters:
-    ///   - isTold: Whether anybody reads it; it costs a lot of time.
-    ///   - linesMax: How many of the last lines are kept.
-    init(isTold: Bool = false, linesMax: Int = 100) {
-        self.isTold = isTold
+    ///   - isRecorded: Whether to keep lines; this takes a lot of time.
+    ///   - linesMax: The number of last lines to keep.
+    init(isRecorded: Bool = false, linesMax: Int = 100) {
+        self.isRecorded = isRecorded
         self.linesMax = linesMax
     }
 
-    func tell(_ text: @autoclosure () -> String, at time: Nanoseconds) {
-        guard isTold, violation == nil else { return }
+    func log(_ text: @autoclosure () -> String, at time: Nanoseconds) {
+        guard isRecorded, violation == nil else { return }
         lines.append("\(Self.milliseconds(time)) \(text())")
         if lines.count > 2 * linesMax { lines.removeFirst(linesMax) }
     }
 
-    func broke(_ text: String, at time: Nanoseconds) {
+    func fail(_ text: String, at time: Nanoseconds) {
         guard violation == nil else { return }
-        tell("BROKEN: \(text)", at: time)
+        log("BROKEN: \(text)", at: time)
         violation = text
     }
 

@@ -1,6 +1,6 @@
 import HeapModule
 
-/// A moment or a span of the world's own time, which no machine's clock shows exactly.
+/// A moment or a span of the world's own time; no machine's clock shows it exactly.
 typealias Nanoseconds = UInt64
 
 extension Nanoseconds {
@@ -8,7 +8,7 @@ extension Nanoseconds {
     static func milliseconds(_ count: UInt64) -> Nanoseconds { count * 1_000_000 }
 }
 
-/// The world's time: what is going to happen, one thing after the other. No real clock is read.
+/// The world's time: a queue of events. No real clock is read.
 final class Timeline {
     private struct Event: Comparable {
         let at: Nanoseconds
@@ -22,14 +22,14 @@ final class Timeline {
         static func == (left: Event, right: Event) -> Bool { left.number == right.number }
     }
 
-    /// More events than any world has: it would never come to its end.
+    /// More events than any world has: one that reaches it would never end.
     private static let countMax = 2_000_000
 
     var chance: Chance
     let story: Story
     private(set) var now: Nanoseconds = 0
 
-    /// Number of events so far: tells what was before what.
+    /// Number of events so far.
     private(set) var step = 0
     private var lastNumber = 0
     private var events = Heap<Event>()
@@ -42,44 +42,44 @@ final class Timeline {
     /// Whether a promise was broken: the world stops there.
     var isOver: Bool { story.violation != nil }
 
-    /// Lets something happen after a span.
+    /// Schedules an event after a span.
     func after(_ span: Nanoseconds, _ action: @escaping () -> Void) {
         at(now + span, action)
     }
 
-    /// Lets something happen at a moment, or now where that has passed.
+    /// Schedules an event at a moment, or now if the moment has passed.
     func at(_ moment: Nanoseconds, _ action: @escaping () -> Void) {
         lastNumber += 1
         events.insert(Event(at: max(moment, now), number: lastNumber, action: action))
     }
 
-    /// Lets the world go on until a moment, or until something is done. May be called from within an
-    /// event: whoever waits for something lets the others go on.
+    /// Runs events until a moment, or until a condition holds. May be called from within an event, so
+    /// that one client can wait while the others act.
     func run(until end: Nanoseconds, unless isDone: () -> Bool = { false }) {
         while !isOver, !isDone() {
             guard let next = events.min, next.at <= end else {
-                if end == .max { return story.broke("nothing happens any more", at: now) }
+                if end == .max { return story.fail("there are no more events", at: now) }
                 now = max(now, end)
                 return
             }
             _ = events.popMin()
             now = next.at
             step += 1
-            if step == Self.countMax { story.broke("the world does not come to its end", at: now) }
+            if step == Self.countMax { story.fail("the world does not end", at: now) }
             next.action()
         }
     }
 
-    /// Tells what happens.
-    func tell(_ text: @autoclosure () -> String) {
-        story.tell(text(), at: now)
+    /// Adds a line to the story.
+    func log(_ text: @autoclosure () -> String) {
+        story.log(text(), at: now)
     }
 
-    /// Notes that a promise was broken.
-    func broke(_ text: String) {
-        story.broke(text, at: now)
+    /// Records a violation, which ends the world.
+    func fail(_ text: String) {
+        story.fail(text, at: now)
     }
 
-    /// Two worlds with the same are most likely the same.
+    /// Two worlds with the same fingerprint are most likely the same.
     var fingerprint: [UInt64] { [chance.state, now, UInt64(step), UInt64(lastNumber)] }
 }

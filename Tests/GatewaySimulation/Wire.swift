@@ -1,6 +1,6 @@
 import DequeModule
 
-/// One direction of a connection: what is sent arrives in order, late, and in other pieces.
+/// One direction of a connection: bytes arrive in order, late, and in other pieces.
 final class Pipe {
     private let timeline: Timeline
     private let weather: Weather
@@ -10,10 +10,10 @@ final class Pipe {
     private var arrived: [UInt8] = []
     private var losses = 0
 
-    /// Whether the end has arrived: nothing comes behind it.
+    /// Whether the end has arrived; it is the last thing to arrive.
     private(set) var hasEnded = false
 
-    /// Whether nothing that is sent arrives any more, and nobody is told.
+    /// Whether all further bytes are silently dropped.
     private(set) var isBroken = false
 
     /// Called when something has arrived.
@@ -54,8 +54,8 @@ final class Pipe {
         }
     }
 
-    /// Takes bytes that have arrived.
-    func take(atMost count: Int = .max) -> [UInt8] {
+    /// Removes and returns arrived bytes.
+    func read(atMost count: Int = .max) -> [UInt8] {
         if count >= arrived.count {
             defer { arrived = [] }
             return arrived
@@ -64,23 +64,23 @@ final class Pipe {
         return Array(arrived.prefix(count))
     }
 
-    /// What is sent from now on arrives after a moment at the earliest; the first part of what is sent
-    /// next may get through.
+    /// Delays all further bytes until a moment. With `isInMiddle`, the first part of the next bytes still
+    /// gets through.
     func hold(until moment: Nanoseconds, isInMiddle: Bool = false) {
         if isInMiddle { heldFromMiddle = moment } else { heldUntil = max(heldUntil, moment) }
     }
 
-    /// What is under way does not arrive: nothing can come behind it but the end.
+    /// Drops the bytes in flight: only the end may follow them.
     func loseAll() {
         losses += 1
         lastArrival = timeline.now
         heldUntil = 0
     }
 
-    /// Nothing arrives any more.
+    /// Silently drops all further bytes.
     func breakOff() { isBroken = true }
 
-    /// Nobody listens any more.
+    /// Drops all bytes: the receiver has closed.
     func abandon() {
         onArrival = {}
         arrived = []
@@ -109,7 +109,7 @@ final class Wire {
         down = Pipe(timeline, weather)
     }
 
-    /// The client closes it: what it has sent still arrives.
+    /// Closes the client's end: bytes that it has sent still arrive.
     func close() {
         guard state != .closed else { return }
         state = .closed
@@ -117,29 +117,29 @@ final class Wire {
         up.end()
     }
 
-    /// The server closes it: what it has sent still arrives.
+    /// Closes the server's end: bytes that it has sent still arrive.
     func closeByServer() {
         up.abandon()
         down.end()
     }
 }
 
-/// Who is at the client's end of a connection.
+/// The client's end of a connection.
 enum Client: Hashable {
     case worker(Int)
     case administrator(Int)
     case stranger
 }
 
-/// How long bytes are under way.
+/// How long bytes take to arrive.
 final class Weather {
-    /// Most of the time at most this long.
+    /// The usual maximum.
     private let delayMax: Nanoseconds
-    /// Now and then up to this long.
+    /// The maximum of a stall.
     private let stallMax: Nanoseconds
     private let stallPercent: Int
 
-    /// Whether nothing takes long.
+    /// Whether there are no stalls.
     var isCalm = true
 
     init(delayMax: Nanoseconds, stallMax: Nanoseconds, stallPercent: Int) {

@@ -1,9 +1,9 @@
 @testable import Gateway
 
-/// How a worker moves bytes.
+/// How a worker connects to the store and exchanges bytes.
 extension SimulatedWorker {
     /// Returns whether there was an order.
-    func obey() -> Bool {
+    func carryOutOrders() -> Bool {
         var isBusy = false
         while let (link, order) = gatekeeper.nextOrder(now) {
             isBusy = true
@@ -21,15 +21,15 @@ extension SimulatedWorker {
         if flaw == .driver(.noReconnection), hasBeenReady { return }
         let wire = network.connect(.worker(self.number))
         links[number].wire = wire
-        wire.down.onArrival = { [weak self] in self?.notice(.link(number)) }
-        if wire.state != .connecting { look(at: number) }
+        wire.down.onArrival = { [weak self] in self?.enqueue(.link(number)) }
+        if wire.state != .connecting { readLink(number) }
     }
 
     private func close(_ number: Int) {
         guard let wire = links[number].wire else { return }
         if flaw == .driver(.lateReplies), links[number].isOpen {
             wire.down.onArrival = { [weak self, weak wire] in
-                if let wire { self?.takeLateReplies(wire, number) }
+                if let wire { self?.receiveLateReplies(wire, number) }
             }
             wire.up.end()
         } else {
@@ -38,9 +38,9 @@ extension SimulatedWorker {
         links[number] = Link()
     }
 
-    /// What no driver may do: bytes of an earlier connection reach the new one.
-    private func takeLateReplies(_ wire: Wire, _ number: Int) {
-        let bytes = wire.down.take()
+    /// Passes bytes of an earlier connection to the new one, which no driver may do.
+    private func receiveLateReplies(_ wire: Wire, _ number: Int) {
+        let bytes = wire.down.read()
         guard isAlive, links[number].isOpen, !bytes.isEmpty else { return }
         bytes.withUnsafeBytes { gatekeeper.linkReceived(UInt32(number), $0, at: now) }
         noteDecisions()
@@ -58,8 +58,8 @@ extension SimulatedWorker {
         links[number].wire?.up.send(output)
     }
 
-    /// Something has arrived on a connection.
-    func look(at number: Int) {
+    /// Handles the arrivals on a connection.
+    func readLink(_ number: Int) {
         guard let wire = links[number].wire else { return }
         if !links[number].isOpen {
             guard wire.state != .connecting else { return }
@@ -67,7 +67,7 @@ extension SimulatedWorker {
             links[number].isOpen = true
             gatekeeper.linkOpened(UInt32(number), at: now)
         }
-        var bytes = wire.down.take()
+        var bytes = wire.down.read()
         if flaw == .driver(.lostBytes), timeline.chance.percent(2) { bytes = [] }
         if !bytes.isEmpty {
             bytes.withUnsafeBytes { gatekeeper.linkReceived(UInt32(number), $0, at: now) }

@@ -1,17 +1,17 @@
-/// How quick a worker's machine is, and what its clients like.
+/// The speed of a worker's machine, and the habits of its clients.
 final class WorkerHabits {
     private var delayMax: Nanoseconds
 
     init(delayMax: Nanoseconds) { self.delayMax = delayMax }
 
-    /// From now on it is quick.
-    func hurry() { delayMax = min(delayMax, .microseconds(200)) }
+    /// Ends long delays.
+    func speedUp() { delayMax = min(delayMax, .microseconds(200)) }
 
-    /// Between an event and the turn that takes it.
+    /// The delay between an event and the turn that handles it.
     func delay(_ chance: inout Chance) -> Nanoseconds { chance.number(1000...delayMax) }
 
     /// Whether other requests take time between two events of a turn.
-    func dawdles(_ chance: inout Chance) -> Bool { chance.percent(20) }
+    func pauses(_ chance: inout Chance) -> Bool { chance.percent(20) }
 
     func staysOpen(_ chance: inout Chance) -> Bool { chance.percent(20) }
 }

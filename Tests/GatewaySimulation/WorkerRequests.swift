@@ -2,7 +2,7 @@ import Keyring
 
 @testable import Gateway
 
-/// How requests come to a worker, wait, are answered, stay open and end.
+/// How a worker handles requests from their checks to their ends.
 extension SimulatedWorker {
     func begin(_ credential: Credential, _ text: [UInt8]) {
         guard life == .running else { return }
@@ -17,14 +17,14 @@ extension SimulatedWorker {
         let before = gatekeeper.probe.traffic
         switch gatekeeper.check(text.span, request: lastRequest, at: now) {
         case .decided(let decision):
-            check.decision = made(check)
+            check.context = context(of: check)
             answer(lastRequest, decision, check)
         case .waiting(let ticket):
             check.ticket = ticket
             checks[lastRequest] = check
         }
-        if case .madeUp = credential, gatekeeper.probe.traffic != before {
-            timeline.broke("G5: \(self): a made-up key makes traffic")
+        if case .forged = credential, gatekeeper.probe.traffic != before {
+            timeline.fail("G5: \(self): a forged key causes traffic")
         }
     }
 
@@ -40,62 +40,64 @@ extension SimulatedWorker {
         requests[request] = nil
     }
 
-    /// Notes when decisions were made that are handed out at the end of the turn.
+    /// Notes the context of decisions that are handed out at the end of the turn.
     func noteDecisions() {
         for request in gatekeeper.probe.undelivered {
-            guard let check = checks[request], check.decision == nil else { continue }
-            checks[request]?.decision = made(check)
+            guard let check = checks[request], check.context == nil else { continue }
+            checks[request]?.context = context(of: check)
         }
     }
 
-    /// Notes what is remembered of records, where nothing is ever given up.
+    /// Notes the cached versions of records, unless the cache may evict some.
     func noteVersions() {
         guard configuration.cacheSize >= locators.count else { return }
-        for (name, locator) in locators { remembered[name] = gatekeeper.probe.version(of: locator) }
+        for (name, locator) in locators {
+            cachedVersions[name] = gatekeeper.probe.version(of: locator)
+        }
     }
 
-    private func made(_ check: Check) -> Check.Made {
+    private func context(of check: Check) -> Check.Context {
         var version: UInt64?
         if case .issued(let key) = check.credential {
-            version = remembered[judge.ledger.keys[key].organization]
+            version = cachedVersions[judge.ledger.keys[key].organization]
         }
-        return Check.Made(
+        return Check.Context(
             at: timeline.now,
             unix: now.unix,
             isTrusted: now.monotonic < gatekeeper.probe.trustedUntil,
             silence: judge.silence(of: self),
-            remembered: version
+            cachedVersion: version
         )
     }
 
-    func handOut() {
+    func deliverDecisions() {
         while let answer = gatekeeper.nextDecision() {
             if flaw == .driver(.answerForgotten), timeline.chance.percent(5) { continue }
-            hand(answer.decision, to: answer.request)
+            deliver(answer.decision, to: answer.request)
             if flaw == .driver(.answeredTwice), timeline.chance.percent(5) {
-                hand(answer.decision, to: answer.request)
+                deliver(answer.decision, to: answer.request)
             }
         }
         while let request = gatekeeper.nextEndedStream() {
             if flaw == .driver(.endsIgnored) { continue }
             guard let open = requests.removeValue(forKey: request) else {
-                timeline.broke("\(self): a request is ended that is not open")
+                timeline.fail("\(self): a request that is not open is ended")
                 continue
             }
-            timeline.tell("\(self): a request with \(judge.ledger.name(open.key)) is ended")
+            timeline.log("\(self): a request with \(judge.ledger.name(open.key)) is ended")
             judge.judgeEnd(of: open, by: self)
         }
     }
 
-    private func hand(_ decision: Decision, to request: UInt) {
+    private func deliver(_ decision: Decision, to request: UInt) {
         guard let check = checks.removeValue(forKey: request) else {
-            return timeline.broke("\(self): a request is answered twice, or after it has gone")
+            return timeline.fail("\(self): a request is answered twice, or after its end")
         }
         answer(request, decision, check)
     }
 
-    /// Looks at the open requests, where all news of the last time have come, or the store could be
-    /// asked.
+    /// Judges the open requests, if the worker received all recent invalidations or could read the
+    /// store.
     func auditRequests() {
         let trustEnd = clock.time(of: gatekeeper.probe.trustedUntil)
         if trustedUntil < timeline.now { trustingSince = timeline.now }
@@ -109,7 +111,7 @@ extension SimulatedWorker {
         }
     }
 
-    /// Since when the worker has reached the store without a break, and has not stood still.
+    /// Notes since when the worker has reached the store without an interruption.
     private func noteReach() {
         if timeline.now - auditedAt > noticeSpan || !gatekeeper.probe.isStoreReady {
             reachingSince = timeline.now

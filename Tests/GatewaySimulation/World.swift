@@ -1,11 +1,11 @@
 import Gateway
 import Keyring
 
-/// Workers, a store, administrators, the network between them, and what goes wrong: everything that
-/// happens is drawn from the seed.
+/// Workers, a store, administrators, the network between them, and faults. Every event is drawn from the
+/// seed.
 ///
-/// A world begins with keys for all organizations. Then requests come, keys are changed and faults
-/// happen. At last the faults stop, the world has a while to recover, and then all has to be well.
+/// A world begins with keys for all organizations. Then requests arrive, keys change and faults occur.
+/// Finally the faults stop, the world has a while to recover, and then every valid key must be allowed.
 final class World {
     let scenario: Scenario
     let flaw: Flaw?
@@ -24,7 +24,7 @@ final class World {
     var counts = Counts()
     var copies: [RecordCopy] = []
 
-    /// Of each organization, a key that was issued here and of which the store has never heard.
+    /// For each organization, a key that was issued here and never stored.
     var strayKeys: [String: Int] = [:]
 
     init(_ scenario: Scenario, story: Story = Story(), flaw: Flaw? = nil) throws {
@@ -32,8 +32,8 @@ final class World {
         self.flaw = flaw
         timeline = Timeline(seed: scenario.seed, story: story)
         judge = Judge(timeline, isCalm: scenario.isCalm)
-        // Whoever counts listeners makes up for much that is wrong with the list of gateways.
-        store = ModelRedis(timeline, tellsListeners: flaw == nil)
+        // Counting the receivers of a barrier hides many errors with the membership list.
+        store = ModelRedis(timeline, countsReceivers: flaw == nil)
         weather = Weather(
             delayMax: scenario.delayMax,
             stallMax: scenario.stallMax,
@@ -53,7 +53,7 @@ final class World {
 
     private static let names = ["acme", "umbrella", "initech", "hooli", "globex", "soylent"]
 
-    /// What has happened, by which it is seen that a world is no idle one.
+    /// Counts of clients and changes.
     struct Counts {
         var clients = 0
         var changesUnderWay = 0
@@ -73,71 +73,71 @@ final class Place {
         self.habits = habits
     }
 
-    /// The worker, where one runs.
+    /// The worker, if one is running.
     var running: SimulatedWorker? { worker?.life == .running ? worker : nil }
 }
 
 // MARK: - From the beginning to the end
 
 extension World {
-    /// Runs the world until all is well, or a promise was broken.
+    /// Runs the world to its end, or until a promise is broken.
     func run() {
         watchStore()
-        timeline.tell("\(scenario)")
+        timeline.log("\(scenario)")
         for organization in organizations { begin(organization) }
         for place in places {
             startWorker(at: place)
-            awaitRequest(at: place)
+            scheduleRequest(at: place)
         }
         timeline.run(until: timeline.now + leaseSpan / 4)
         weather.isCalm = false
-        awaitChange()
-        awaitFault()
+        scheduleChange()
+        scheduleFault()
         timeline.after(scenario.length) { [self] in isEnding = true }
         timeline.run(until: .max) { isEnding && counts.changesUnderWay == 0 }
         recover()
-        ask()
-        change()
-        closeBooks()
+        checkKeys()
+        checkChange()
+        checkOpenRequests()
     }
 
     var leaseSpan: Nanoseconds { .milliseconds(scenario.leaseMilliseconds) }
 
-    /// The longest that any worker may trust what it knows.
+    /// The longest time for which any worker trusts its cache.
     var trustSpan: Nanoseconds {
         .milliseconds(scenario.leaseMilliseconds + scenario.graceMilliseconds)
     }
 
-    /// The faults stop. What is broken has to be noticed, and made anew.
+    /// Stops the faults and gives the world time to replace broken connections.
     private func recover() {
-        timeline.tell("the faults stop")
+        timeline.log("the faults stop")
         network.heal()
         store.recover()
         for place in places {
-            place.habits.hurry()
-            timeline.run(until: .max) { place.worker?.isOn ?? true }
+            place.habits.speedUp()
+            timeline.run(until: .max) { !(place.worker?.isStopped ?? false) }
             if place.running == nil { startWorker(at: place) }
         }
         timeline.run(until: timeline.now + leaseSpan + recoverySpan)
     }
 
-    /// A lost connection is noticed within a timeout, and made anew within the longest pause and
-    /// another timeout.
+    /// A lost connection is noticed within a timeout, and replaced within the longest pause and another
+    /// timeout.
     private var recoverySpan: Nanoseconds {
         .milliseconds(2 * scenario.timeoutMilliseconds + 1000) + 2 * scenario.stallMax
     }
 
-    /// Every valid key is allowed everywhere, and a second time by what is known.
-    private func ask() {
-        timeline.tell("all has to be well")
+    /// Every valid key is allowed by every worker, the second time by its cache.
+    private func checkKeys() {
+        timeline.log("every valid key has to be allowed")
         for place in places {
             guard let worker = place.running else { continue }
-            for organization in organizations { ask(worker, organization) }
+            for organization in organizations { checkKey(of: organization, worker) }
         }
     }
 
-    /// A key that ends while it is asked for may be refused, so none such is asked for.
-    private func ask(_ worker: SimulatedWorker, _ organization: Organization) {
+    /// A key that expires soon is skipped: it may be refused.
+    private func checkKey(of organization: Organization, _ worker: SimulatedWorker) {
         let end = worker.now.unix.advanced(byMilliseconds: 1200)
         guard !judge.ledger.isOutdated(organization.name),
             let key = judge.ledger.activeKey(organization.name, at: end),
@@ -145,30 +145,31 @@ extension World {
         else { return }
         for round in 0..<2 {
             worker.decisions[key] = nil
-            worker.notice(.request(.issued(key), text))
+            worker.enqueue(.request(.issued(key), text))
             timeline.run(until: timeline.now + .milliseconds(600)) { worker.decisions[key] != nil }
             guard let decision = worker.decisions[key], decision.result == .allowed
-            else { return timeline.broke("\(worker): a valid key is not allowed in a calm world") }
+            else { return timeline.fail("\(worker): a valid key is not allowed in a calm world") }
             if round > 0, !scenario.isStrict, decision.source != .cache {
-                timeline.broke("\(worker): nothing is trusted in a calm world")
+                timeline.fail("\(worker): the cache does not decide in a calm world")
             }
         }
     }
 
-    /// A change is confirmed, and requests end with their keys.
-    private func change() {
+    /// A change is confirmed.
+    private func checkChange() {
         guard !timeline.isOver, let organization = timeline.chance.element(of: organizations),
             !judge.ledger.isOutdated(organization.name)
         else { return }
         let confirmed = counts.confirmed
         change(organization, isHurried: false)
         if counts.confirmed == confirmed {
-            timeline.broke("a change is not confirmed in a calm world")
+            timeline.fail("a change is not confirmed in a calm world")
         }
         timeline.run(until: timeline.now + recoverySpan)
     }
 
-    private func closeBooks() {
+    /// Requests end with their keys.
+    private func checkOpenRequests() {
         guard !timeline.isOver else { return }
         for place in places {
             for request in place.worker?.requests.values ?? [:].values {

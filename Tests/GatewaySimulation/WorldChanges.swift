@@ -3,11 +3,11 @@ import RedisClient
 
 @testable import Administration
 
-/// Administrators, who change keys with the real procedure.
+/// Administrators, changing keys with the real procedure.
 extension World {
     private static let owner = Principal("owner")!
 
-    /// Gives an organization its first key, before anything else happens.
+    /// Gives an organization its first key.
     func begin(_ organization: Organization) {
         withAdministration(of: organization) { administration, client in
             try add(organization, administration)
@@ -15,15 +15,15 @@ extension World {
         }
     }
 
-    /// Keys are changed again and again, most of them while they are in use.
-    func awaitChange() {
+    /// Schedules changes, most of them to keys in use.
+    func scheduleChange() {
         guard !isEnding else { return }
         timeline.after(timeline.chance.span(mean: scenario.changePause)) { [self] in
-            awaitChange()
+            scheduleChange()
             guard let organization = timeline.chance.element(of: organizations) else { return }
-            for place in places { place.running?.notice(activeKey(of: organization)) }
+            for place in places { place.running?.enqueue(activeKey(of: organization)) }
             timeline.after(timeline.chance.span(mean: scenario.changePause / 4)) { [self] in
-                // While one waits, another one may begin; it ends before.
+                // Another change may begin while this one waits, and ends before it.
                 guard !isEnding, counts.changesUnderWay < scenario.administrators else { return }
                 change(organization, isHurried: timeline.chance.percent(15))
             }
@@ -32,8 +32,7 @@ extension World {
 
     /// Generates or revokes a key.
     ///
-    /// - Parameter isHurried: Whether the administrator may not wait for the gateways, or not to
-    ///   the end.
+    /// - Parameter isHurried: Whether the administrator may skip or cut short the wait for workers.
     func change(_ organization: Organization, isHurried: Bool) {
         counts.changesUnderWay += 1
         defer { counts.changesUnderWay -= 1 }
@@ -45,8 +44,8 @@ extension World {
             let policy = policy(isHurried)
             let hasKey = !judge.ledger.latest(organization.name).accepted.isEmpty
             if hasKey, timeline.chance.percent(30) {
-                timeline.tell("\(client) revokes the key of \(organization)")
-                settle(
+                timeline.log("\(client) revokes the key of \(organization)")
+                recordResult(
                     try administration.keys.revoke(organization, policy: policy),
                     organization,
                     client
@@ -93,7 +92,7 @@ extension World {
             try body(administration, client)
         } catch {
             counts.unconfirmed += 1
-            timeline.tell("\(client): \(error)")
+            timeline.log("\(client): \(error)")
         }
     }
 
@@ -123,7 +122,7 @@ extension World {
         let lease = scenario.leaseMilliseconds
         let expires = timeline.chance.percent(15) ? timeline.chance.number(1...4 * lease) : nil
         let grace = timeline.chance.percent(25) ? timeline.chance.number(1...2 * lease) : 0
-        timeline.tell("\(client) generates a key for \(organization), grace \(grace) ms")
+        timeline.log("\(client) generates a key for \(organization), grace \(grace) ms")
         let key = try administration.keys.generate(
             for: organization,
             expiresInMilliseconds: expires,
@@ -132,25 +131,25 @@ extension World {
         )
         let text = WorldSecrets.bytes(key.text)
         let number = judge.ledger.number(of: secrets.verifier(of: text) ?? "", organization.name)
-        judge.ledger.tell(text, of: number)
-        timeline.tell("\(client) has \(judge.ledger.name(number))")
-        settle(key.confirmation, organization, client)
+        judge.ledger.setText(text, of: number)
+        timeline.log("\(client) has \(judge.ledger.name(number))")
+        recordResult(key.confirmation, organization, client)
     }
 
-    /// What the procedure has said holds from now on.
-    private func settle(
+    /// Records the outcome of a change: a confirmed one is a promise from now on.
+    private func recordResult(
         _ confirmation: ConfirmationResult?,
         _ organization: Organization,
         _ client: Client
     ) {
         guard let confirmation, case .confirmed(_, let answer) = confirmation else {
             counts.unconfirmed += 1
-            return timeline.tell("\(client): \(confirmation.map { "\($0)" } ?? "there was no key")")
+            return timeline.log("\(client): \(confirmation.map { "\($0)" } ?? "there was no key")")
         }
         counts.confirmed += 1
-        timeline.tell("\(client): confirmed, \(answer.expired.count) waited out")
+        timeline.log("\(client): confirmed, \(answer.expired.count) waited out")
         if scenario.isCalm, isEnding, !scenario.isStrict, !answer.expired.isEmpty {
-            timeline.broke("\(client): a worker does not confirm in a calm world")
+            timeline.fail("\(client): a worker does not acknowledge a barrier in a calm world")
         }
         let isMade = judge.ledger.confirm(
             organization.name,
@@ -158,6 +157,6 @@ extension World {
             at: timeline.now,
             timeline.step
         )
-        if !isMade { timeline.broke("\(client): a change is confirmed that was not made") }
+        if !isMade { timeline.fail("\(client): a change that was not made is confirmed") }
     }
 }

@@ -1,28 +1,28 @@
 import Keyring
 import RedisClient
 
-/// A record as the store had it at some time.
+/// A copy of a record, from some moment.
 struct RecordCopy {
     let key: String
     let hash: [String: String]
 }
 
-/// What goes wrong.
+/// The faults of a world.
 extension World {
-    func awaitFault() {
+    func scheduleFault() {
         guard !isEnding, !scenario.faults.isEmpty else { return }
         timeline.after(timeline.chance.span(mean: scenario.faultPause)) { [self] in
-            awaitFault()
+            scheduleFault()
             guard !isEnding, let fault = timeline.chance.element(of: scenario.faults) else {
                 return
             }
-            happen(fault)
+            inject(fault)
         }
     }
 
-    private func happen(_ fault: Fault) {
+    private func inject(_ fault: Fault) {
         let span = timeline.chance.span(mean: scenario.faultLength)
-        timeline.tell("fault: \(fault), \(span / 1_000_000) ms")
+        timeline.log("fault: \(fault), \(span / 1_000_000) ms")
         let place = timeline.chance.element(of: places)!
         switch fault {
         case .stall: if let wire = network.wire() { network.stall(wire, for: span) }
@@ -30,13 +30,13 @@ extension World {
         case .halfOpen: if let wire = network.wire() { network.halfOpen(wire) }
         case .closeByStore:
             if let session = timeline.chance.element(of: store.sessions) { store.kill(session) }
-        case .lateNews:
-            if let pipe = newsSession?.wire.down {
+        case .lateInvalidations:
+            if let pipe = invalidationSession?.wire.down {
                 pipe.hold(until: timeline.now + span, isInMiddle: timeline.chance.percent(50))
             }
         case .lateAnswers:
             if let wire = dataSession?.wire { wire.down.hold(until: timeline.now + span) }
-        case .overrun: if let session = newsSession { store.kill(session, isLost: true) }
+        case .overrun: if let session = invalidationSession { store.kill(session, isLost: true) }
         case .partition:
             if let worker = place.worker { network.part(.worker(worker.number), for: span) }
         case .stopWorker: place.worker?.stop(for: span)
@@ -44,24 +44,24 @@ extension World {
             store.pause()
             timeline.after(span) { [self] in store.resume() }
         case .restartStore:
-            store.die(isHeard: timeline.chance.percent(70))
+            store.die(isNotified: timeline.chance.percent(70))
             timeline.after(span) { [self] in store.start() }
         case .replaceWorker: replaceWorker(at: place, after: span)
         case .reloadWorker: reloadWorker(at: place, after: span)
         case .emptyStore: emptyStore(for: span)
         case .putBack: putBack()
-        case .speakOutOfTurn: speakOutOfTurn()
-        case .refuseEntries: store.refuseEntries(for: span)
+        case .strayMessage: publishStrayMessage()
+        case .refuseJoins: store.refuseJoins(for: span)
         case .refuseTracking: store.refuseTracking(for: span)
         }
     }
 
-    /// Any connection on which news are told.
-    private var newsSession: Session? {
+    /// A random invalidation link.
+    private var invalidationSession: Session? {
         timeline.chance.element(of: store.sessions.filter(\.isSubscribed))
     }
 
-    /// Any connection on which a worker asks.
+    /// A random data link of a worker.
     private var dataSession: Session? {
         timeline.chance.element(
             of: store.sessions.filter {
@@ -72,13 +72,13 @@ extension World {
 
     private func replaceWorker(at place: Place, after span: Nanoseconds) {
         guard let worker = place.running else { return }
-        worker.die(isHeard: timeline.chance.percent(70))
+        worker.die(isNotified: timeline.chance.percent(70))
         timeline.after(timeline.chance.percent(70) ? 0 : span) { [self] in
             if place.worker === worker { startWorker(at: place) }
         }
     }
 
-    /// The new worker begins before the old one has ended, as after `nginx -s reload`, or some time
+    /// The new worker starts before the old one has ended, as after `nginx -s reload`, or some time
     /// later.
     private func reloadWorker(at place: Place, after span: Nanoseconds) {
         guard let worker = place.running else { return }
@@ -90,10 +90,10 @@ extension World {
     }
 }
 
-// MARK: - What others do to the store
+// MARK: - Strangers' access to the store
 
 extension World {
-    /// Learns of all that the store does.
+    /// Follows the commands and records of the store.
     func watchStore() {
         let names = Dictionary(
             uniqueKeysWithValues: organizations.map { ("latchkey:record:{\($0.locator)}", $0.name) }
@@ -104,7 +104,7 @@ extension World {
             if let hash, timeline.chance.percent(30) { keepCopy(RecordCopy(key: key, hash: hash)) }
             judge.ledger.note(hash, of: name, at: timeline.now, by: client)
             let now = judge.ledger.latest(name)
-            timeline.tell("\(name) is at version \(now.version) by \(client)")
+            timeline.log("\(name) is at version \(now.version) by \(client)")
             if client == .stranger { judge.ledger.withdrawPromises(of: now) }
         }
         store.onCommand = { [unowned self] client, command in
@@ -113,7 +113,7 @@ extension World {
                 judge.ledger.empty(at: timeline.now, trustedFor: trustSpan + trustSpan / 50)
             }
             if command[0] == "HMGET", names[command[1]] == nil {
-                timeline.broke("G5: \(client) asks for \(command[1])")
+                timeline.fail("G5: \(client) reads \(command[1])")
             }
         }
     }
@@ -123,13 +123,13 @@ extension World {
         if copies.count > 8 { copies.removeFirst() }
     }
 
-    /// FLUSHALL. The records come back from a copy after a while, or somebody makes them anew.
+    /// FLUSHALL. The records are restored from a copy after a while, or generated again.
     private func emptyStore(for span: Nanoseconds) {
         let records = store.data.hashes.filter { $0.key.hasPrefix("latchkey:record:") }
             .sorted { $0.key < $1.key }.map { RecordCopy(key: $0.key, hash: $0.value) }
-        let comesBack = timeline.chance.percent(50)
-        network.say([RedisCommand("FLUSHALL")])
-        if comesBack {
+        let isRestored = timeline.chance.percent(50)
+        network.send([RedisCommand("FLUSHALL")])
+        if isRestored {
             timeline.after(timeline.chance.percent(50) ? 0 : span) { [self] in
                 records.forEach(write)
             }
@@ -146,7 +146,7 @@ extension World {
             set.append(.text(field))
             set.append(.text(value))
         }
-        network.say(
+        network.send(
             [
                 RedisCommand("MULTI"), RedisCommand("DEL", .text(copy.key)), set,
                 RedisCommand("EXEC"),
@@ -154,12 +154,12 @@ extension World {
         )
     }
 
-    private func speakOutOfTurn() {
+    private func publishStrayMessage() {
         let isChange = timeline.chance.percent(50)
         let now = administratorClock.reading(at: timeline.now)
         let barrierID = BarrierID(at: now.unix, using: &timeline.chance)
         let text = timeline.chance.percent(50) ? barrierID.description : "hello"
-        network.say(
+        network.send(
             [
                 RedisCommand(
                     "PUBLISH",

@@ -1,6 +1,6 @@
 import Keyring
 
-/// Workers, and the requests that come to them.
+/// Workers, and the requests that they receive.
 extension World {
     func startWorker(at place: Place) {
         counts.clients += 1
@@ -10,7 +10,7 @@ extension World {
             lease = max(50, lease / 2)
             grace /= 2
         }
-        timeline.tell("worker \(counts.clients) begins")
+        timeline.log("worker \(counts.clients) starts")
         do {
             let configuration = try configuration(lease: lease, grace: grace)
             let worker = SimulatedWorker(
@@ -25,7 +25,7 @@ extension World {
             )
             place.worker = worker
         } catch {
-            timeline.broke("a worker does not start: \(error)")
+            timeline.fail("a worker does not start: \(error)")
         }
     }
 
@@ -41,48 +41,48 @@ extension World {
         return try Configuration(ConfigurationFile.directives(in: Array(directives.utf8)))
     }
 
-    /// Requests come again and again.
-    func awaitRequest(at place: Place) {
+    /// Schedules requests.
+    func scheduleRequest(at place: Place) {
         guard !isEnding else { return }
         timeline.after(timeline.chance.span(mean: scenario.requestPause)) { [self] in
             request(at: place)
-            awaitRequest(at: place)
+            scheduleRequest(at: place)
         }
     }
 
     private func request(at place: Place) {
         guard let worker = place.running else { return }
         switch timeline.chance.number(0...99) {
-        case 0..<4: worker.notice(.abort)
-        case 4..<10: worker.notice(.departure)
-        default: worker.notice(credential())
+        case 0..<4: worker.enqueue(.abort)
+        case 4..<10: worker.enqueue(.departure)
+        default: worker.enqueue(credential())
         }
     }
 
-    /// Requests with a key that a change has ended come to all workers, at once and for a while. They
-    /// show a change even to workers that are not told, so some of those are left without.
+    /// Sends requests with a key that a change has ended to all workers, at once and for a while. They
+    /// reveal the change even to workers without invalidations, so some worlds leave them out.
     func present(_ key: Int) {
         if scenario.faults.contains(.refuseTracking), timeline.chance.percent(25) { return }
         guard let text = judge.ledger.keys[key].text else { return }
         for place in places {
             for round in 0..<3 {
                 let span = round == 0 ? 0 : timeline.chance.span(mean: trustSpan / 3)
-                timeline.after(span) { place.running?.notice(.request(.issued(key), text)) }
+                timeline.after(span) { place.running?.enqueue(.request(.issued(key), text)) }
             }
         }
     }
 }
 
-// MARK: - What requests present
+// MARK: - Credentials of requests
 
 extension World {
-    private func credential() -> SimulatedWorker.Happening {
+    private func credential() -> SimulatedWorker.Event {
         let organization = timeline.chance.element(of: organizations)!
         switch timeline.chance.number(0...99) {
         case 0..<5 where flaw == .driver(.madeUpWithPepper):
-            return .request(.madeUp, secrets.strayKey(for: organization))
-        case 0..<5: return .request(.madeUp, secrets.forgedKey(for: organization))
-        case 5..<8: return .request(.madeUp, damagedKey(for: organization))
+            return .request(.forged, secrets.strayKey(for: organization))
+        case 0..<5: return .request(.forged, secrets.forgedKey(for: organization))
+        case 5..<8: return .request(.forged, damagedKey(for: organization))
         case 8..<12: return strayKey(for: organization)
         case 12..<40:
             if let request = endedKey(of: organization) { return request }
@@ -91,31 +91,31 @@ extension World {
         }
     }
 
-    func activeKey(of organization: Organization) -> SimulatedWorker.Happening {
+    func activeKey(of organization: Organization) -> SimulatedWorker.Event {
         guard let key = judge.ledger.latest(organization.name).accepted.first?.key,
             let text = judge.ledger.keys[key].text
         else { return strayKey(for: organization) }
         return .request(.issued(key), text)
     }
 
-    /// One of the last keys of an organization that is not the active one.
-    private func endedKey(of organization: Organization) -> SimulatedWorker.Happening? {
+    /// One of an organization's last keys, but not the active one.
+    private func endedKey(of organization: Organization) -> SimulatedWorker.Event? {
         let ledger = judge.ledger
         let active = ledger.latest(organization.name).accepted.first?.key
-        let ended = ledger.knownKeys(organization.name).suffix(4).filter { $0 != active }
+        let ended = ledger.deliveredKeys(organization.name).suffix(4).filter { $0 != active }
         guard let key = timeline.chance.element(of: ended), let text = ledger.keys[key].text
         else { return nil }
         return .request(.issued(key), text)
     }
 
-    private func strayKey(for organization: Organization) -> SimulatedWorker.Happening {
+    private func strayKey(for organization: Organization) -> SimulatedWorker.Event {
         let number: Int
-        if let known = strayKeys[organization.name] {
-            number = known
+        if let stray = strayKeys[organization.name] {
+            number = stray
         } else {
             let text = secrets.strayKey(for: organization)
             number = judge.ledger.number(of: secrets.verifier(of: text) ?? "", organization.name)
-            judge.ledger.tell(text, of: number)
+            judge.ledger.setText(text, of: number)
             strayKeys[organization.name] = number
         }
         return .request(.issued(number), judge.ledger.keys[number].text ?? [])

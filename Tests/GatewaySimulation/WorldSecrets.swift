@@ -3,7 +3,7 @@ import Keyring
 
 @testable import Gateway
 
-/// The pepper of a world, and keys made with it and without it.
+/// The pepper of a world, and keys minted with it and without it.
 struct WorldSecrets {
     let peppers: PepperRing
     private let text: [UInt8]
@@ -20,25 +20,25 @@ struct WorldSecrets {
         try PepperRing(contents: SecretBytes(copying: text.span))
     }
 
-    /// The secrets as the master hands them to its workers.
+    /// The secrets as the master passes them to its workers.
     func gatewaySecrets(_ configuration: Configuration) throws -> GatewaySecrets {
         let packed = [0, UInt8(text.count)] + text
         return try GatewaySecrets(packed: SecretBytes(copying: packed.span), configuration)
     }
 
-    /// What the store would keep of a key.
+    /// The verifier that the store would hold for a key.
     func verifier(of text: [UInt8]) -> String? {
         let verifier = KeyVerifier(prefix: .standard, peppers: peppers)
         guard case .issued(let key) = verifier.verdict(on: text.span) else { return nil }
         return String(decoding: key.verifier.hexadecimal, as: UTF8.self)
     }
 
-    /// A key that was issued here, and of which the store has never heard.
+    /// A key that was issued here and never stored.
     func strayKey(for organization: Organization) -> [UInt8] {
         Self.bytes(KeyMint(prefix: .standard, pepper: peppers.current), organization)
     }
 
-    /// A text that has all that a key has, but for the pepper.
+    /// A key minted with another pepper.
     func forgedKey(for organization: Organization) -> [UInt8] { Self.bytes(forger, organization) }
 
     private static func bytes(_ mint: KeyMint, _ organization: Organization) -> [UInt8] {
