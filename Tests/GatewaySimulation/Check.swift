@@ -2,7 +2,7 @@ import Gateway
 import Keyring
 import RedisClient
 
-/// What a request presents.
+/// The credential of a request.
 enum Credential {
     case issued(Int)
     /// A text that looks like a key but was not issued here.
@@ -28,7 +28,7 @@ struct Check {
         let unix: UnixTime
         /// Whether the worker's lease held.
         let isTrusted: Bool
-        /// How long the store had executed no command of the worker.
+        /// How long ago the store had executed the last command of the worker.
         let silence: Nanoseconds
         /// The version of the record that the worker had cached; `nil` if it may have evicted one.
         let cachedVersion: UInt64?

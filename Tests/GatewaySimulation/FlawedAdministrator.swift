@@ -104,7 +104,7 @@ extension RedisCommand {
     fileprivate var isExec: Bool { arguments.first?.elementsEqual("EXEC".utf8) == true }
 }
 
-/// A clock that runs much too fast: waits by it are far too short.
+/// A clock that runs much too fast: an administrator that waits by it waits far too briefly.
 struct HastyClock: BlockingClock {
     private static let haste: UInt64 = 20
 

@@ -46,7 +46,7 @@ final class Judge {
 
     func noteServed(_ worker: Int) { served[worker] = timeline.now }
 
-    /// How long the store has executed no command of a worker.
+    /// How long ago the store executed the last command of a worker.
     func silence(of worker: SimulatedWorker) -> Nanoseconds {
         timeline.now - (served[worker.number] ?? 0)
     }

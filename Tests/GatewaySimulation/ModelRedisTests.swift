@@ -9,8 +9,8 @@ struct ModelRedisTests {
 
     init() {
         store = ModelRedis(timeline)
-        let weather = Weather(delayMax: .microseconds(20), stallMax: 0, stallPercent: 0)
-        network = Network(timeline, store, weather, isLocal: true)
+        let latency = Latency(delayMax: .microseconds(20), stallMax: 0, stallPercent: 0)
+        network = Network(timeline, store, latency, isLocal: true)
     }
 
     /// Sends commands, all at once, and returns the replies.

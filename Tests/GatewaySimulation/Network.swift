@@ -4,7 +4,7 @@ import RedisClient
 final class Network {
     private let timeline: Timeline
     private let store: ModelRedis
-    private let weather: Weather
+    private let latency: Latency
 
     /// Whether connections are made within the call that requests them, as with a local socket.
     private let isLocal: Bool
@@ -12,23 +12,23 @@ final class Network {
     private var wires: [Wire] = []
     private var partitions: [Client: Nanoseconds] = [:]
 
-    init(_ timeline: Timeline, _ store: ModelRedis, _ weather: Weather, isLocal: Bool) {
+    init(_ timeline: Timeline, _ store: ModelRedis, _ latency: Latency, isLocal: Bool) {
         self.timeline = timeline
         self.store = store
-        self.weather = weather
+        self.latency = latency
         self.isLocal = isLocal
     }
 
     /// Begins to connect. The outcome is reported as an arrival.
     func connect(_ client: Client) -> Wire {
         wires.removeAll { $0.state == .closed || $0.state == .refused }
-        let wire = Wire(client, timeline, weather)
+        let wire = Wire(client, timeline, latency)
         wires.append(wire)
         guard partitions[client, default: 0] <= timeline.now else { return wire }
         if isLocal {
             arrive(wire)
         } else {
-            timeline.after(weather.delay(&timeline.chance)) { [self] in arrive(wire) }
+            timeline.after(latency.delay(&timeline.chance)) { [self] in arrive(wire) }
         }
         return wire
     }
@@ -117,7 +117,7 @@ extension Network {
 
     /// Ends all faults of the network. Broken connections stay broken.
     func heal() {
-        weather.isCalm = true
+        latency.isCalm = true
         partitions = [:]
     }
 }

@@ -71,7 +71,7 @@ final class SimulatedWorker {
         _ number: Int,
         _ configuration: Configuration,
         secrets: GatewaySecrets,
-        at place: Place,
+        at machine: Machine,
         organizations: [Organization],
         network: Network,
         judge: Judge,
@@ -79,8 +79,8 @@ final class SimulatedWorker {
     ) {
         self.number = number
         self.configuration = configuration
-        clock = place.clock
-        habits = place.habits
+        clock = machine.clock
+        habits = machine.habits
         self.network = network
         self.judge = judge
         self.flaw = flaw

@@ -3,7 +3,7 @@ import DequeModule
 /// One direction of a connection: bytes arrive in order, late, and in other pieces.
 final class Pipe {
     private let timeline: Timeline
-    private let weather: Weather
+    private let latency: Latency
     private var lastArrival: Nanoseconds = 0
     private var heldUntil: Nanoseconds = 0
     private var heldFromMiddle: Nanoseconds?
@@ -19,9 +19,9 @@ final class Pipe {
     /// Called when something has arrived.
     var onArrival: () -> Void = {}
 
-    init(_ timeline: Timeline, _ weather: Weather) {
+    init(_ timeline: Timeline, _ latency: Latency) {
         self.timeline = timeline
-        self.weather = weather
+        self.latency = latency
     }
 
     var hasArrivals: Bool { !arrived.isEmpty || hasEnded }
@@ -45,7 +45,7 @@ final class Pipe {
 
     private func deliver(_ change: @escaping (Pipe) -> Void) {
         guard !isBroken else { return }
-        let delay = weather.delay(&timeline.chance)
+        let delay = latency.delay(&timeline.chance)
         lastArrival = max(lastArrival, heldUntil, timeline.now + delay)
         timeline.at(lastArrival) { [self, losses] in
             guard !isBroken, !hasEnded, losses == self.losses else { return }
@@ -103,10 +103,10 @@ final class Wire {
     let down: Pipe
     var state = State.connecting
 
-    init(_ client: Client, _ timeline: Timeline, _ weather: Weather) {
+    init(_ client: Client, _ timeline: Timeline, _ latency: Latency) {
         self.client = client
-        up = Pipe(timeline, weather)
-        down = Pipe(timeline, weather)
+        up = Pipe(timeline, latency)
+        down = Pipe(timeline, latency)
     }
 
     /// Closes the client's end: bytes that it has sent still arrive.
@@ -132,7 +132,7 @@ enum Client: Hashable {
 }
 
 /// How long bytes take to arrive.
-final class Weather {
+final class Latency {
     /// The usual maximum.
     private let delayMax: Nanoseconds
     /// The maximum of a stall.

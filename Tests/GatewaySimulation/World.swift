@@ -13,10 +13,10 @@ final class World {
     let judge: Judge
     let store: ModelRedis
     let network: Network
-    private let weather: Weather
+    private let latency: Latency
     let secrets: WorldSecrets
     let organizations: [Organization]
-    let places: [Place]
+    let machines: [Machine]
     let administratorClock: MachineClock
 
     /// Whether no new faults and changes begin.
@@ -34,17 +34,17 @@ final class World {
         judge = Judge(timeline, isCalm: scenario.isCalm)
         // Counting the receivers of a barrier hides many errors with the membership list.
         store = ModelRedis(timeline, countsReceivers: flaw == nil)
-        weather = Weather(
+        latency = Latency(
             delayMax: scenario.delayMax,
             stallMax: scenario.stallMax,
             stallPercent: scenario.stallPercent
         )
-        network = Network(timeline, store, weather, isLocal: scenario.isLocal)
+        network = Network(timeline, store, latency, isLocal: scenario.isLocal)
         secrets = try WorldSecrets()
         organizations = Self.names.prefix(scenario.organizations).map { Organization($0)! }
         administratorClock = MachineClock(&timeline.chance)
-        places = (0..<scenario.workers).map { [timeline] _ in
-            Place(
+        machines = (0..<scenario.workers).map { [timeline] _ in
+            Machine(
                 clock: MachineClock(&timeline.chance),
                 habits: WorkerHabits(delayMax: scenario.workerDelayMax)
             )
@@ -63,7 +63,7 @@ final class World {
 }
 
 /// A machine on which one worker runs at a time.
-final class Place {
+final class Machine {
     let clock: MachineClock
     let habits: WorkerHabits
     var worker: SimulatedWorker?
@@ -85,12 +85,12 @@ extension World {
         watchStore()
         timeline.log("\(scenario)")
         for organization in organizations { begin(organization) }
-        for place in places {
-            startWorker(at: place)
-            scheduleRequest(at: place)
+        for machine in machines {
+            startWorker(at: machine)
+            scheduleRequest(at: machine)
         }
         timeline.run(until: timeline.now + leaseSpan / 4)
-        weather.isCalm = false
+        latency.isCalm = false
         scheduleChange()
         scheduleFault()
         timeline.after(scenario.length) { [self] in isEnding = true }
@@ -113,10 +113,10 @@ extension World {
         timeline.log("the faults stop")
         network.heal()
         store.recover()
-        for place in places {
-            place.habits.speedUp()
-            timeline.run(until: .max) { !(place.worker?.isStopped ?? false) }
-            if place.running == nil { startWorker(at: place) }
+        for machine in machines {
+            machine.habits.speedUp()
+            timeline.run(until: .max) { !(machine.worker?.isStopped ?? false) }
+            if machine.running == nil { startWorker(at: machine) }
         }
         timeline.run(until: timeline.now + leaseSpan + recoverySpan)
     }
@@ -130,8 +130,8 @@ extension World {
     /// Every valid key is allowed by every worker, the second time by its cache.
     private func checkKeys() {
         timeline.log("every valid key has to be allowed")
-        for place in places {
-            guard let worker = place.running else { continue }
+        for machine in machines {
+            guard let worker = machine.running else { continue }
             for organization in organizations { checkKey(of: organization, worker) }
         }
     }
@@ -171,9 +171,9 @@ extension World {
     /// Requests end with their keys.
     private func checkOpenRequests() {
         guard !timeline.isOver else { return }
-        for place in places {
-            for request in place.worker?.requests.values ?? [:].values {
-                if let worker = place.worker { judge.judgeOpen(request, at: worker) }
+        for machine in machines {
+            for request in machine.worker?.requests.values ?? [:].values {
+                if let worker = machine.worker { judge.judgeOpen(request, at: worker) }
             }
         }
     }

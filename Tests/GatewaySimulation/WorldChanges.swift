@@ -3,7 +3,7 @@ import RedisClient
 
 @testable import Administration
 
-/// Administrators, changing keys with the real procedure.
+/// Administrators that change keys with the real procedure.
 extension World {
     private static let owner = Principal("owner")!
 
@@ -21,7 +21,7 @@ extension World {
         timeline.after(timeline.chance.span(mean: scenario.changePause)) { [self] in
             scheduleChange()
             guard let organization = timeline.chance.element(of: organizations) else { return }
-            for place in places { place.running?.enqueue(activeKey(of: organization)) }
+            for machine in machines { machine.running?.enqueue(activeKey(of: organization)) }
             timeline.after(timeline.chance.span(mean: scenario.changePause / 4)) { [self] in
                 // Another change may begin while this one waits, and ends before it.
                 guard !isEnding, counts.changesUnderWay < scenario.administrators else { return }

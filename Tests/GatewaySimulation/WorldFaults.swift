@@ -23,7 +23,7 @@ extension World {
     private func inject(_ fault: Fault) {
         let span = timeline.chance.span(mean: scenario.faultLength)
         timeline.log("fault: \(fault), \(span / 1_000_000) ms")
-        let place = timeline.chance.element(of: places)!
+        let machine = timeline.chance.element(of: machines)!
         switch fault {
         case .stall: if let wire = network.wire() { network.stall(wire, for: span) }
         case .cut: if let wire = network.wire() { network.cut(wire, within: span) }
@@ -38,16 +38,16 @@ extension World {
             if let wire = dataSession?.wire { wire.down.hold(until: timeline.now + span) }
         case .overrun: if let session = invalidationSession { store.kill(session, isLost: true) }
         case .partition:
-            if let worker = place.worker { network.part(.worker(worker.number), for: span) }
-        case .stopWorker: place.worker?.stop(for: span)
+            if let worker = machine.worker { network.part(.worker(worker.number), for: span) }
+        case .stopWorker: machine.worker?.stop(for: span)
         case .stopStore:
             store.pause()
             timeline.after(span) { [self] in store.resume() }
         case .restartStore:
             store.die(isNotified: timeline.chance.percent(70))
             timeline.after(span) { [self] in store.start() }
-        case .replaceWorker: replaceWorker(at: place, after: span)
-        case .reloadWorker: reloadWorker(at: place, after: span)
+        case .replaceWorker: replaceWorker(at: machine, after: span)
+        case .reloadWorker: reloadWorker(at: machine, after: span)
         case .emptyStore: emptyStore(for: span)
         case .putBack: putBack()
         case .strayMessage: publishStrayMessage()
@@ -70,22 +70,22 @@ extension World {
         )
     }
 
-    private func replaceWorker(at place: Place, after span: Nanoseconds) {
-        guard let worker = place.running else { return }
+    private func replaceWorker(at machine: Machine, after span: Nanoseconds) {
+        guard let worker = machine.running else { return }
         worker.die(isNotified: timeline.chance.percent(70))
         timeline.after(timeline.chance.percent(70) ? 0 : span) { [self] in
-            if place.worker === worker { startWorker(at: place) }
+            if machine.worker === worker { startWorker(at: machine) }
         }
     }
 
     /// The new worker starts before the old one has ended, as after `nginx -s reload`, or some time
     /// later.
-    private func reloadWorker(at place: Place, after span: Nanoseconds) {
-        guard let worker = place.running else { return }
+    private func reloadWorker(at machine: Machine, after span: Nanoseconds) {
+        guard let worker = machine.running else { return }
         worker.retire()
-        if timeline.chance.percent(50) { return startWorker(at: place) }
+        if timeline.chance.percent(50) { return startWorker(at: machine) }
         timeline.after(span) { [self] in
-            if place.worker === worker { startWorker(at: place) }
+            if machine.worker === worker { startWorker(at: machine) }
         }
     }
 }

@@ -2,7 +2,7 @@ import Keyring
 
 /// Workers, and the requests that they receive.
 extension World {
-    func startWorker(at place: Place) {
+    func startWorker(at machine: Machine) {
         counts.clients += 1
         var lease = scenario.leaseMilliseconds
         var grace = scenario.graceMilliseconds
@@ -17,13 +17,13 @@ extension World {
                 counts.clients,
                 configuration,
                 secrets: try secrets.gatewaySecrets(configuration),
-                at: place,
+                at: machine,
                 organizations: organizations,
                 network: network,
                 judge: judge,
                 flaw: flaw
             )
-            place.worker = worker
+            machine.worker = worker
         } catch {
             timeline.fail("a worker does not start: \(error)")
         }
@@ -42,16 +42,16 @@ extension World {
     }
 
     /// Schedules requests.
-    func scheduleRequest(at place: Place) {
+    func scheduleRequest(at machine: Machine) {
         guard !isEnding else { return }
         timeline.after(timeline.chance.span(mean: scenario.requestPause)) { [self] in
-            request(at: place)
-            scheduleRequest(at: place)
+            request(at: machine)
+            scheduleRequest(at: machine)
         }
     }
 
-    private func request(at place: Place) {
-        guard let worker = place.running else { return }
+    private func request(at machine: Machine) {
+        guard let worker = machine.running else { return }
         switch timeline.chance.number(0...99) {
         case 0..<4: worker.enqueue(.abort)
         case 4..<10: worker.enqueue(.departure)
@@ -64,10 +64,10 @@ extension World {
     func present(_ key: Int) {
         if scenario.faults.contains(.refuseTracking), timeline.chance.percent(25) { return }
         guard let text = judge.ledger.keys[key].text else { return }
-        for place in places {
+        for machine in machines {
             for round in 0..<3 {
                 let span = round == 0 ? 0 : timeline.chance.span(mean: trustSpan / 3)
-                timeline.after(span) { place.running?.enqueue(.request(.issued(key), text)) }
+                timeline.after(span) { machine.running?.enqueue(.request(.issued(key), text)) }
             }
         }
     }

@@ -259,12 +259,12 @@ extension GateDriver {
     }
 }
 
-/// What was ordered in one turn of the event loop.
+/// The orders of one turn of the event loop.
 struct Turn {
     var opened: [Endpoint] = []
     var closed = 0
     var writes: [[[String]]] = []
-    /// What was written to the invalidation link.
+    /// The commands written to the invalidation link.
     var invalidation: [[String]] = []
     var invalidationOpened = 0
     var invalidationClosed = 0

@@ -128,7 +128,7 @@ struct MetricsTests {
         #expect(metrics(driver).trustedUntil == .origin)
     }
 
-    @Test func `the end of the lease is reported as it is`() throws {
+    @Test func `the end of the lease is a metric`() throws {
         let driver = try GateDriver.leased("latchkey_lease 1s;")
         let end = driver.now.monotonic.advanced(byMilliseconds: 1000)
         #expect(metrics(driver).trustedUntil == end)
