@@ -83,8 +83,9 @@ test: ## [7 min] Run every test except the long ones (fuzz, slow, simulate, mode
 	scripts/check-library build/$(library)
 	scripts/check-hardening build/$(library) build/$(executable)
 	scripts/check-hardening --module CBridge/nginx/exports.map build/$(module)
-	scripts/side-by-side '$(E2E) Tests/EndToEnd' '$(MAKE) --no-print-directory bench-check' \
-		'$(PYTHON) -m pytest Tests/Benchmarks'
+	$(MAKE) --no-print-directory bench-check
+	$(PYTHON) -m pytest Tests/Benchmarks
+	$(E2E) Tests/EndToEnd
 
 lint: ## [1 min] Check format and style of all sources, and analyze the C
 	@scripts/require-swift $(SWIFT)

