@@ -1,4 +1,4 @@
-"""Many change and use a key at the same time: there is one key at most, and none is accepted after its end."""
+"""Many clients change and use a key at the same time: at most one key is valid, and none is accepted after its end."""
 
 import time
 
@@ -37,7 +37,7 @@ def test_keys_made_and_revoked_at_the_same_time_leave_a_sound_record(sandbox):
 
 @under_either_consistency
 def test_no_request_that_begins_after_the_end_of_a_key_is_accepted(sandboxes, consistency):
-    """What is promised of `generate` and `revoke`, seen from clients that never stop asking."""
+    """The promise of `generate` and `revoke`, seen by clients that never stop asking."""
     gate = sandboxes(workers=2, settings="latchkey_timeout 10s;", consistency=consistency)
     key = gate.key()
     for end in ("generate", "revoke") * 5:
@@ -57,7 +57,7 @@ def test_no_request_that_begins_after_the_end_of_a_key_is_accepted(sandboxes, co
             else:
                 gate.latchkey.must("revoke", "acme", "--yes", as_=OWNER)
             ended = time.monotonic()
-            wait_until(lambda: sum(began > ended for began, _ in load.outcomes) > 20, "clients go on asking")
+            wait_until(lambda: sum(began > ended for began, _ in load.outcomes) > 20, "clients keep asking")
 
         assert {status for began, status in load.outcomes if began > ended} == {401}
         if end == "revoke":

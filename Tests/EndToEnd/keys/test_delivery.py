@@ -1,4 +1,4 @@
-"""A new key reaches its owner, or the old one goes on, or it is said that nobody has the new one."""
+"""A new key reaches its owner, or the old one stays valid, or the command says that nobody has the new one."""
 
 import os
 import subprocess
@@ -10,7 +10,7 @@ NOT_WRITTEN = 74
 
 
 def generate_into(sandbox, redirection):
-    """Runs `generate` with a redirection of the shell's."""
+    """Runs `generate` with a shell redirection."""
     command = sandbox.latchkey.command("generate", "acme", "--yes", as_=OWNER)
     return subprocess.run(
         ["bash", "-c", f'exec "$@" {redirection}', "bash", *command],
@@ -18,7 +18,7 @@ def generate_into(sandbox, redirection):
     )
 
 
-def test_a_key_that_cannot_be_written_is_told(sandbox):
+def test_a_key_that_cannot_be_written_is_reported(sandbox):
     sandbox.key()
 
     result = generate_into(sandbox, ">/dev/full")

@@ -10,7 +10,7 @@ COUNT = 10_000
 CONNECTIONS = 16
 
 
-# What a worker that has not seen a good key may read for it.
+# The reads that a worker may make for the first valid key.
 READS = {LEASED: (0, 1), STRICT: (1,)}
 
 
@@ -20,7 +20,7 @@ def gate(request, sandboxes):
 
 
 def results(gate, keys):
-    """The results of many keys, asked for over one connection."""
+    """The results of many keys, sent over one connection."""
     with gate.connect() as connection:
         return {connection.request("/api", bearer(key)).result for key in keys}
 
@@ -60,5 +60,5 @@ def test_forged_keys_are_refused_without_the_store_too(gate):
 
 
 def reads(gate):
-    """How often Redis carried out each command that could ask for a record."""
+    """How often Redis ran each command that can read a record."""
     return {command: gate.redis.calls(command) for command in ("hmget", "hgetall", "hget", "get", "exists", "zscore")}

@@ -1,4 +1,4 @@
-"""A hundred thousand organizations: registered, given keys, and asked for by all of them."""
+"""A hundred thousand organizations: added, given keys, and authenticated with all of them."""
 
 import time
 
@@ -7,7 +7,7 @@ from harness.http_client import bearer
 LIMIT_SECONDS = 60
 COUNT = 100_000
 
-# How long an answer of the store is under way: less than it may take.
+# The delay of the store's answers: less than the timeout.
 ANSWER_SECONDS = 0.3
 
 # Requests that are sent before their answers are read.
@@ -15,7 +15,7 @@ DEPTH = 200
 
 
 def owners(sandbox):
-    """A file of as many organizations."""
+    """A file with that many organizations."""
     file = sandbox.folder / "owners"
     file.write_text("".join(f"org-{number} owner-{number % 100}\n" for number in range(COUNT)))
     return file
@@ -47,7 +47,7 @@ def test_a_hundred_thousand_take_less_than_a_minute(sandboxes):
         assert took < LIMIT_SECONDS
 
 
-def test_a_worker_that_ends_hands_over_the_last_uses_of_all_even_where_that_takes_seconds(sandboxes):
+def test_a_worker_that_ends_records_all_last_uses_even_if_that_takes_seconds(sandboxes):
     sandbox = sandboxes(workers=1, proxied=True)
     file = owners(sandbox)
     sandbox.latchkey.run("org", "add", "--from", file, timeout=300)

@@ -1,4 +1,4 @@
-"""A key from its making to its end, as its owner and its user see it."""
+"""A key from its creation to its end, as its owner and its user see it."""
 
 import json
 import re
@@ -16,7 +16,7 @@ from harness.sandbox import OWNER
 
 
 @under_either_consistency
-def test_a_key_opens_the_gate_and_names_its_organization_to_the_api(sandbox):
+def test_a_key_is_accepted_and_its_organization_is_passed_to_the_api(sandbox):
     key = sandbox.key("acme")
 
     assert sandbox.request().status == 401
@@ -26,7 +26,7 @@ def test_a_key_opens_the_gate_and_names_its_organization_to_the_api(sandbox):
     assert answer.body == "/api organization=acme result=allowed\n"
 
 
-def test_a_key_names_the_locator_of_its_organization(sandbox):
+def test_a_key_contains_the_locator_of_its_organization(sandbox):
     assert sandbox.key("acme").startswith(f"lk_{locator('acme')}_")
 
 
@@ -39,7 +39,7 @@ def test_a_key_of_one_organization_is_never_taken_for_another(sandbox):
 
 
 @under_either_consistency
-def test_a_new_key_ends_the_one_before_at_once(sandbox):
+def test_a_new_key_ends_the_previous_one_at_once(sandbox):
     old = sandbox.key()
     assert sandbox.status_of(old) == 200
 
@@ -76,7 +76,7 @@ def test_a_revocation_of_one_organization_leaves_the_others_alone(sandbox):
 
 
 @under_either_consistency
-def test_the_status_tells_the_life_of_a_key(sandbox):
+def test_the_status_shows_the_life_of_a_key(sandbox):
     sandbox.add()
     assert "No API key generated" in sandbox.latchkey.status("acme", as_=OWNER)
 
@@ -112,7 +112,7 @@ def test_a_key_expires(sandbox):
     assert sandbox.latchkey.verify(key).code == NOT_VALID
 
 
-def test_an_expiry_far_away_leaves_a_key_alone(sandbox):
+def test_a_key_with_a_distant_expiry_is_accepted(sandbox):
     key = sandbox.key("acme", "--expires-in", "90d")
 
     assert sandbox.status_of(key) == 200
@@ -120,7 +120,7 @@ def test_an_expiry_far_away_leaves_a_key_alone(sandbox):
 
 
 @under_either_consistency
-def test_the_key_before_goes_on_for_the_grace_that_was_given(sandbox):
+def test_the_previous_key_stays_valid_for_the_given_grace(sandbox):
     old = sandbox.key()
     new = sandbox.key("acme", "--grace", "3s")
 
@@ -132,7 +132,7 @@ def test_the_key_before_goes_on_for_the_grace_that_was_given(sandbox):
 
 
 @under_either_consistency
-def test_a_revocation_ends_the_grace_of_the_key_before(sandbox):
+def test_a_revocation_ends_the_grace_of_the_previous_key(sandbox):
     old = sandbox.key()
     new = sandbox.key("acme", "--grace", "10m")
     assert sandbox.status_of(old) == 200
@@ -155,7 +155,7 @@ def test_a_second_new_key_ends_the_grace_of_the_first(sandbox):
 
 
 @under_either_consistency
-def test_keys_under_an_old_pepper_go_on_while_it_is_in_the_file(sandbox):
+def test_keys_under_an_old_pepper_stay_valid_while_it_is_in_the_file(sandbox):
     old = sandbox.key("acme")
     peppers = sandbox.pepper_file.read_text()
     sandbox.pepper_file.write_text("ab" * 32 + "\n" + peppers)
@@ -184,7 +184,7 @@ def test_another_prefix_can_be_configured(sandboxes, prefix):
     assert sandbox.latchkey.verify(key).code == DONE
 
 
-def test_the_status_tells_people_how_long_and_programs_when(sandbox):
+def test_the_status_shows_ages_on_a_terminal_and_times_in_json(sandbox):
     sandbox.key()
     sandbox.key("acme", "--grace", "1h", "--expires-in", "2d")
 
@@ -207,7 +207,7 @@ def test_the_status_says_when_a_new_key_is_due(sandboxes):
     assert sandbox.latchkey.status_json("acme", as_=OWNER)["rotation_due"] is True
 
 
-def test_a_key_is_due_to_be_replaced_only_from_its_age_on(sandboxes):
+def test_a_key_is_due_for_replacement_only_once_it_is_old_enough(sandboxes):
     sandbox = sandboxes(settings="latchkey_rotate_after 90d;")
     sandbox.key()
 
@@ -229,7 +229,7 @@ def test_a_key_is_revoked_though_the_pepper_is_lost(sandbox):
     sandbox.pepper_file.with_name("lost").rename(sandbox.pepper_file)
 
 
-def test_revoking_where_there_is_nothing_is_no_failure(sandbox):
+def test_revoking_without_a_key_succeeds(sandbox):
     sandbox.add()
     assert "nothing to revoke" in sandbox.latchkey.run("revoke", "acme", "--yes", as_=OWNER).one_line()
     sandbox.key()
@@ -241,7 +241,7 @@ def test_revoking_where_there_is_nothing_is_no_failure(sandbox):
 # The executable's own checks
 
 
-def test_programs_read_whose_a_key_is(sandbox):
+def test_verify_prints_the_organization_in_json(sandbox):
     old, new = sandbox.key(), sandbox.key()
 
     results = [sandbox.latchkey.run("verify", "--json", stdin=f"{key}\n") for key in (new, old, "nonsense")]
@@ -253,21 +253,21 @@ def test_programs_read_whose_a_key_is(sandbox):
     ]
 
 
-def test_latchkey_alone_says_where_to_begin(sandbox):
+def test_latchkey_without_arguments_says_where_to_begin(sandbox):
     result = subprocess.run([EXECUTABLE], capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL)
 
     assert result.returncode == DONE
     assert "latchkey init" in result.stdout
 
 
-def test_verify_says_whose_a_key_is(sandbox):
+def test_verify_names_the_organization_of_a_key(sandbox):
     result = sandbox.latchkey.verify(sandbox.key("acme"))
 
     assert result.code == DONE
     assert "acme" in result.out
 
 
-def test_verify_refuses_what_the_gate_refuses(sandbox):
+def test_verify_refuses_what_the_gateway_refuses(sandbox):
     replaced = sandbox.key()
     sandbox.key()
     forge = sandbox.forge()
@@ -319,18 +319,18 @@ def test_an_organization_is_not_given_to_another_owner_by_adding_it(sandbox):
 
 
 @pytest.mark.parametrize("name", ["", "a b", "a/b", "ü", "x" * 65, "a\nb"])
-def test_a_name_that_no_organization_can_have_is_refused(sandbox, name):
+def test_an_invalid_organization_name_is_refused(sandbox, name):
     for command in (["org", "add", name, "--owner", OWNER], ["generate", name, "--yes"], ["status", name]):
         assert sandbox.latchkey.run(*command).code in (USAGE, BAD_DATA)
 
 
 @pytest.mark.parametrize("owner", ["", "a b", "x" * 129, "ü"])
-def test_an_owner_that_nobody_can_be_is_refused(sandbox, owner):
+def test_an_invalid_owner_name_is_refused(sandbox, owner):
     assert sandbox.latchkey.run("org", "add", "acme", "--owner", owner).code in (USAGE, BAD_DATA)
 
 
 @pytest.mark.parametrize("span", ["", "soon", "-1d", "0", "1.5d", "99999999999999999999s", "90", "1m30"])
-def test_a_span_of_time_that_is_none_is_refused(sandbox, span):
+def test_an_invalid_duration_is_refused(sandbox, span):
     key = sandbox.key()
 
     result = sandbox.latchkey.run("generate", "acme", "--yes", f"--expires-in={span}", as_=OWNER)
@@ -340,7 +340,7 @@ def test_a_span_of_time_that_is_none_is_refused(sandbox, span):
 
 
 @pytest.mark.parametrize("option", ["--expires-in", "--grace"])
-def test_a_number_without_a_unit_is_refused_and_it_is_said_what_is_missing(sandbox, option):
+def test_a_number_without_a_unit_is_refused_and_the_message_says_what_is_missing(sandbox, option):
     key = sandbox.key()
 
     result = sandbox.latchkey.run("generate", "acme", "--yes", option, "90", as_=OWNER)
@@ -351,7 +351,7 @@ def test_a_number_without_a_unit_is_refused_and_it_is_said_what_is_missing(sandb
     assert sandbox.latchkey.run("audit", "acme", "--since", "7", as_=OWNER).code == USAGE
 
 
-def test_what_ends_on_its_own_is_told_with_its_time(sandbox):
+def test_an_expiry_or_a_grace_is_shown_with_its_time(sandbox):
     sandbox.key()
 
     result = sandbox.latchkey.run("generate", "acme", "--yes", "--expires-in", "90d", "--grace", "10m", as_=OWNER)
@@ -365,7 +365,7 @@ def test_what_ends_on_its_own_is_told_with_its_time(sandbox):
     ]
 
 
-def test_many_keys_that_expire_are_told_with_the_time(sandbox):
+def test_bulk_keys_that_expire_are_shown_with_the_time(sandbox):
     sandbox.add()
 
     result = sandbox.latchkey.run("generate", "--from", "-", "--expires-in", "90d", stdin="acme alice\n")
@@ -384,7 +384,7 @@ def test_a_use_during_the_grace_may_be_of_either_key_and_the_status_says_so(sand
 
     assert sandbox.status_of(old) == 200
 
-    wait_until(lambda: sandbox.latchkey.status_json("acme", as_=OWNER)["last_used_at"], "the use is known")
+    wait_until(lambda: sandbox.latchkey.status_json("acme", as_=OWNER)["last_used_at"], "the use is recorded")
     assert "with this key or the previous one" in sandbox.latchkey.status("acme", as_=OWNER)
     assert sandbox.status_of(new) == 200
 
@@ -399,11 +399,11 @@ def test_a_mistyped_command_gets_a_suggestion(sandbox, words, meant):
     assert result.one_line().endswith(f"did you mean {meant}?")
 
 
-def test_an_unknown_command_that_is_near_nothing_gets_none(sandbox):
+def test_an_unknown_command_close_to_no_other_gets_no_suggestion(sandbox):
     assert "did you mean" not in sandbox.latchkey.run("conquer").one_line()
 
 
-def test_the_audit_says_who_did_what_by_way_of_whom(sandbox):
+def test_the_audit_shows_each_action_with_its_actor_and_owner(sandbox):
     sandbox.key()
     sandbox.latchkey.must("revoke", "acme", "--yes", as_=OWNER)
 

@@ -1,4 +1,4 @@
-"""Last uses: recorded in batches, never lost by an orderly end, never set back."""
+"""Last uses: recorded in batches, never lost in an orderly shutdown, never set back."""
 
 import re
 import time
@@ -26,17 +26,17 @@ def now():
 
 
 def last_use(gate, organization="acme"):
-    """The moment of the last use in milliseconds, 0 where there is none."""
+    """The time of the last use in milliseconds, 0 if there is none."""
     return float(gate.redis.cli("ZSCORE", used_key(organization), locator(organization)) or 0)
 
 
-def told_use(gate, organization="acme"):
-    """The same as the owner is told it."""
+def shown_use(gate, organization="acme"):
+    """The last use as `status` shows it to the owner."""
     told = gate.latchkey.status_json(organization, as_=OWNER)["last_used_at"]
     return datetime.fromisoformat(told).timestamp() * 1000
 
 
-def test_a_use_is_known_within_a_few_seconds(gate):
+def test_a_use_is_recorded_within_a_few_seconds(gate):
     key = gate.key()
     before = now()
     assert gate.status_of(key) == 200
@@ -48,7 +48,7 @@ def test_a_use_is_known_within_a_few_seconds(gate):
     assert not LAST_USED_NEVER.search(gate.latchkey.status("acme", as_=OWNER))
 
 
-def test_a_use_of_a_key_that_the_worker_knows_is_recorded(gate):
+def test_a_use_of_a_cached_key_is_recorded(gate):
     key = gate.key()
     gate.warm(key)
     before = now()
@@ -58,36 +58,36 @@ def test_a_use_of_a_key_that_the_worker_knows_is_recorded(gate):
     wait_until(lambda: last_use(gate) >= before - 1, "the use is recorded")
 
 
-def test_the_status_tells_of_a_use_at_once(gate):
+def test_the_status_shows_a_use_at_once(gate):
     key = gate.key()
     for _ in range(10):
         before = now()
         assert gate.status_of(key) == 200
-        assert told_use(gate) >= before - 1
+        assert shown_use(gate) >= before - 1
 
 
-def test_the_status_tells_of_a_use_at_any_worker(sandboxes):
+def test_the_status_shows_a_use_at_any_worker(sandboxes):
     gate = sandboxes(workers=4)
     key = gate.key()
     with gate.connect() as first, gate.connect() as second, gate.connect() as third:
         for connection in (first, second, third) * 5:
             before = now()
             assert connection.request("/api", bearer(key)).status == 200
-            assert told_use(gate) >= before - 1
+            assert shown_use(gate) >= before - 1
 
 
-def test_a_worker_that_has_stopped_keeps_nobody_from_the_status(gate):
+def test_a_frozen_worker_does_not_block_the_status(gate):
     key = gate.key()
     gate.warm(key)
-    first = told_use(gate)
+    first = shown_use(gate)
     assert gate.status_of(key) == 200
     freeze(gate.nginx.worker())
     try:
-        assert told_use(gate) >= first
+        assert shown_use(gate) >= first
     finally:
         thaw(gate.nginx.worker())
 
-    wait_until(lambda: told_use(gate) > first, "the use is told")
+    wait_until(lambda: shown_use(gate) > first, "the use is shown")
 
 
 def test_many_uses_are_recorded_in_few_commands(gate):
@@ -112,7 +112,7 @@ def test_a_later_use_raises_the_time(gate):
     wait_until(lambda: last_use(gate) > first, "the later use is recorded")
 
 
-def test_a_refused_key_is_not_used(gate):
+def test_a_refused_key_counts_as_no_use(gate):
     replaced = gate.key()
     key = gate.key("umbrella")
     gate.key()
@@ -172,7 +172,7 @@ def test_uses_during_an_outage_of_the_store_are_recorded_after_it(gate):
     wait_until(lambda: last_use(gate) >= before - 1, "the use is recorded")
 
 
-def test_a_store_that_takes_no_uses_costs_no_request(gate):
+def test_a_store_that_accepts_no_uses_fails_no_request(gate):
     key = gate.key()
     gate.redis.cli("SET", used_key("acme"), "a text")
     for _ in range(20):
@@ -192,7 +192,7 @@ def test_a_check_by_a_subrequest_is_a_use(gate):
     wait_until(lambda: last_use(gate), "the use is recorded")
 
 
-def test_verify_is_no_use(gate):
+def test_verify_counts_as_no_use(gate):
     gate.latchkey.verify(gate.key())
     other = gate.key("umbrella")
     gate.status_of(other)

@@ -1,4 +1,4 @@
-"""Many organizations and keys at once: from a file, in batches, to be gone on with after an interruption."""
+"""Many organizations and keys at once: from a file, in batches, and resumable after an interruption."""
 
 import re
 import subprocess
@@ -50,7 +50,7 @@ def test_many_organizations_are_added_and_get_keys(sandbox):
     assert sandbox.latchkey.status_json("org-5", as_=OWNER)["created_by"] == OWNER
 
 
-def test_who_begins_anew_goes_on(sandbox):
+def test_a_repeated_command_resumes_after_the_finished_organizations(sandbox):
     file = owners(sandbox, 10)
     sandbox.latchkey.must("org", "add", "--from", owners(sandbox, 6))
     assert "Added 4; 6 already existed." in sandbox.latchkey.run("org", "add", "--from", owners(sandbox, 10)).err
@@ -63,7 +63,7 @@ def test_who_begins_anew_goes_on(sandbox):
     assert sandbox.status_of(first) == 200
 
 
-def test_keys_are_replaced_only_where_that_is_wanted(sandbox):
+def test_keys_are_replaced_only_on_request(sandbox):
     file = owners(sandbox, 3)
     sandbox.latchkey.must("org", "add", "--from", file)
     old = keys_in(sandbox, sandbox.latchkey.must("generate", "--from", file))
@@ -75,7 +75,7 @@ def test_keys_are_replaced_only_where_that_is_wanted(sandbox):
     assert [sandbox.status_of(key) for key in new.values()] == [200] * 3
 
 
-def test_what_goes_for_one_key_goes_for_many(sandbox):
+def test_the_options_for_one_key_work_for_many(sandbox):
     file = owners(sandbox, 2)
     sandbox.latchkey.must("org", "add", "--from", file)
     old = keys_in(sandbox, sandbox.latchkey.must("generate", "--from", file))
@@ -106,7 +106,7 @@ def test_a_file_with_a_wrong_line_is_refused_whole(sandbox, line):
     assert sandbox.latchkey.must("org", "list") == ""
 
 
-def test_lines_that_are_refused_are_told_and_the_others_done(sandbox):
+def test_refused_lines_are_reported_and_the_others_carried_out(sandbox):
     sandbox.add("org-0", owner="bob")
     sandbox.add("org-1")
     before = sandbox.redis.hash(record_key("org-0"))
@@ -122,11 +122,11 @@ def test_lines_that_are_refused_are_told_and_the_others_done(sandbox):
     assert '"refused"' in sandbox.latchkey.must("audit", "org-0", "--json", as_="bob")
 
 
-def test_only_operators_do_many_things_at_once(sandboxes):
+def test_only_operators_run_bulk_commands(sandboxes):
     sandbox = sandboxes()
     file = owners(sandbox, 2)
     sandbox.add_settings("latchkey_operators root;")
-    # The owner, acting through nobody, may make one key and not many.
+    # An owner who acts without `--as` may make one key, but not many.
     result = sandbox.latchkey.run("generate", "--from", file, as_=OWNER)
 
     assert result.code == USAGE
@@ -137,15 +137,15 @@ def test_only_operators_do_many_things_at_once(sandboxes):
     ("generate",), ("generate", "acme", "--from", "x"), ("generate", "acme", "--replace"), ("org", "add", "acme"),
     ("org", "add", "acme", "--owner", "x", "--from", "x"), ("org", "add"), ("generate", "--from", "x", "--output", "y"),
 ])
-def test_one_or_many_not_both(sandbox, arguments):
+def test_one_organization_and_a_file_exclude_each_other(sandbox, arguments):
     assert sandbox.latchkey.run(*arguments).code == USAGE
 
 
-def test_a_file_that_is_not_there_is_told(sandbox):
+def test_a_missing_file_of_organizations_is_reported(sandbox):
     assert sandbox.latchkey.run("org", "add", "--from", "/none").code == BAD_DATA
 
 
-def test_keys_that_cannot_be_written_are_told(sandbox):
+def test_keys_that_cannot_be_written_are_reported(sandbox):
     file = owners(sandbox, 600)
     sandbox.latchkey.must("org", "add", "--from", file)
 
@@ -162,11 +162,11 @@ def test_keys_that_cannot_be_written_are_told(sandbox):
     assert states == ["active", "active", "none", "none"]
 
 
-def test_an_interruption_leaves_no_key_in_nobodys_hands(sandbox):
+def test_an_interruption_leaves_no_active_key_undelivered(sandbox):
     file = owners(sandbox, 8000)
     sandbox.latchkey.must("org", "add", "--from", file)
     running = sandbox.latchkey.start("generate", "--from", file)
-    wait_until(lambda: sandbox.redis.hash(record_key("org-0")).get("state") == "active", "it has begun")
+    wait_until(lambda: sandbox.redis.hash(record_key("org-0")).get("state") == "active", "the command has begun")
     running.interrupt()
 
     result = running.finish()
@@ -180,11 +180,11 @@ def test_an_interruption_leaves_no_key_in_nobodys_hands(sandbox):
     assert sandbox.status_of(keys["org-0"]) == sandbox.status_of(rest["org-7999"]) == 200
 
 
-def test_a_lost_connection_leaves_no_key_in_nobodys_hands(sandbox):
+def test_a_lost_connection_leaves_no_active_key_undelivered(sandbox):
     file = owners(sandbox, 8000)
     sandbox.latchkey.must("org", "add", "--from", file)
     running = sandbox.latchkey.start("generate", "--from", file)
-    wait_until(lambda: sandbox.redis.hash(record_key("org-0")).get("state") == "active", "it has begun")
+    wait_until(lambda: sandbox.redis.hash(record_key("org-0")).get("state") == "active", "the command has begun")
     sandbox.redis.end_connections()
 
     keys = keys_in(sandbox, running.finish().out)
@@ -193,7 +193,7 @@ def test_a_lost_connection_leaves_no_key_in_nobodys_hands(sandbox):
     assert [*keys, *rest] == names(8000)
 
 
-def test_who_is_quicker_wins_and_both_are_told_the_truth(sandbox):
+def test_of_two_commands_the_quicker_one_wins_and_both_report_the_truth(sandbox):
     file = owners(sandbox, 2000)
     sandbox.latchkey.must("org", "add", "--from", file)
     running = [sandbox.latchkey.start("generate", "--from", file) for _ in range(3)]
@@ -203,7 +203,7 @@ def test_who_is_quicker_wins_and_both_are_told_the_truth(sandbox):
     assert sorted(name for part in keys for name in part) == sorted(names(2000))
 
 
-def test_on_a_terminal_it_is_shown_how_it_goes(sandbox):
+def test_on_a_terminal_progress_is_shown(sandbox):
     file = owners(sandbox, 2000)
 
     with Dialogue(sandbox.latchkey, "org", "add", "--from", file) as dialogue:

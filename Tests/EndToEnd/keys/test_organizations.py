@@ -38,7 +38,7 @@ def test_on_a_terminal_the_list_is_a_table(sandbox):
     assert dialogue.text.split() == ["ORGANIZATION", "OWNER", "acme", OWNER]
 
 
-def test_the_list_says_nothing_of_keys(sandbox):
+def test_the_list_shows_no_keys(sandbox):
     sandbox.add("acme")
     before = sandbox.latchkey.must("org", "list")
     sandbox.key("acme")
@@ -70,7 +70,7 @@ def test_removing_an_organization_ends_its_key_at_once(sandbox):
     assert listed(sandbox) == []
 
 
-def test_the_version_goes_on_after_a_removal(sandbox):
+def test_the_version_keeps_rising_after_a_removal(sandbox):
     old = sandbox.key("acme")
     version = int(sandbox.redis.hash(record_key("acme"))["version"])
     sandbox.latchkey.must("org", "remove", "acme", "--yes")
@@ -82,7 +82,7 @@ def test_the_version_goes_on_after_a_removal(sandbox):
     assert sandbox.status_of(old) == 401
 
 
-def test_who_removes_an_organization_twice_is_told_that_it_was_removed_before(sandbox):
+def test_a_second_removal_reports_that_the_organization_was_removed_before(sandbox):
     key = sandbox.key("acme")
     first = sandbox.latchkey.run("org", "remove", "acme", "--yes")
 
@@ -94,7 +94,7 @@ def test_who_removes_an_organization_twice_is_told_that_it_was_removed_before(sa
     assert sandbox.status_of(key) == 401
 
 
-def test_before_a_removal_it_is_asked(sandbox):
+def test_a_removal_asks_for_confirmation(sandbox):
     key = sandbox.key("acme")
 
     assert sandbox.latchkey.run("org", "remove", "acme").code == USAGE
@@ -112,21 +112,21 @@ def test_before_a_removal_it_is_asked(sandbox):
 
 
 @pytest.mark.parametrize("command", [("remove", "none", "--yes"), ("transfer", "none", "--owner", "bob")])
-def test_what_is_not_there_is_not_managed(sandbox, command):
+def test_an_organization_that_does_not_exist_is_not_managed(sandbox, command):
     result = sandbox.latchkey.run("org", *command)
 
     assert result.code == BAD_DATA
     assert "no organization" in result.one_line()
 
 
-def test_an_operator_is_helped_with_a_slip(sandbox):
+def test_a_mistyped_organization_gets_a_suggestion(sandbox):
     sandbox.add("acme")
 
     for command in (["org", "remove", "acmee", "--yes"], ["status", "amce"], ["audit", "acm"]):
         assert "did you mean acme?" in sandbox.latchkey.run(*command).one_line()
 
 
-def test_an_organization_of_an_altered_record_can_be_removed_and_begun_anew(sandbox):
+def test_an_organization_with_an_altered_record_can_be_removed_and_added_again(sandbox):
     key = sandbox.key("acme")
     sandbox.expect("was altered")
     sandbox.redis.cli("HSET", record_key("acme"), "owner", "mallory")
@@ -141,7 +141,7 @@ def test_an_organization_of_an_altered_record_can_be_removed_and_begun_anew(sand
 # The audit
 
 
-def test_the_audit_tells_who_did_what_by_way_of_whom_and_what_was_refused(sandbox):
+def test_the_audit_shows_each_action_with_its_actor_and_each_refusal(sandbox):
     sandbox.key("acme")
     sandbox.latchkey.run("status", "acme", as_="mallory")
     sandbox.latchkey.run("revoke", "acme", "--yes")

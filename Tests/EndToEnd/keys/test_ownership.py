@@ -1,4 +1,4 @@
-"""Only the owner may see, make and end a key: not other members, and operators and root only with `--as`."""
+"""Only the owner may see, make and end a key; other members may not, and operators and root only with `--as`."""
 
 import os
 import pwd
@@ -20,7 +20,7 @@ OTHER_ACCOUNT = "nobody"
 
 
 def attempt(latchkey, command, **who):
-    """Carries out what is not permitted; returns the line that says so."""
+    """Runs a command that is not permitted; returns the line that says so."""
     result = latchkey.run(*command, **who)
     assert result.code == NOT_PERMITTED, result
     return result.one_line()
@@ -28,7 +28,7 @@ def attempt(latchkey, command, **who):
 
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
 @pytest.mark.parametrize("as_", [None, "mallory", "Alice", "alice2"])
-def test_who_is_not_the_owner_is_refused_and_changes_nothing(sandbox, command, as_):
+def test_a_caller_other_than_the_owner_is_refused_and_changes_nothing(sandbox, command, as_):
     key = sandbox.key("acme", owner=OWNER)
     before = sandbox.redis.hash(record_key("acme"))
 
@@ -39,7 +39,7 @@ def test_who_is_not_the_owner_is_refused_and_changes_nothing(sandbox, command, a
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
-def test_who_is_refused_learns_nothing_of_the_key(sandbox, command):
+def test_a_refused_caller_learns_nothing_of_the_key(sandbox, command):
     sandbox.add("acme")
     attempts = [attempt(sandbox.latchkey, command, as_="mallory")]
     key = sandbox.key("acme")
@@ -52,7 +52,7 @@ def test_who_is_refused_learns_nothing_of_the_key(sandbox, command):
     assert OWNER not in attempts[0]
 
 
-def test_the_caller_acts_for_himself_without_as(sandbox):
+def test_without_as_the_caller_acts_as_its_own_account(sandbox):
     sandbox.add("acme", owner=CALLER)
 
     key = sandbox.latchkey.generate("acme")
@@ -77,14 +77,14 @@ def test_owning_one_organization_opens_no_other(sandbox):
 
 @pytest.fixture
 def program(sandbox):
-    """The executable where every account can run it."""
+    """The executable in a folder from which every account can run it."""
     copy = sandbox.folder / "latchkey"
     shutil.copy(EXECUTABLE, copy)
     return Latchkey(sandbox.config, copy)
 
 
 def open_to(sandbox, account):
-    """Lets an account read the pepper, as the member of a group of operators can."""
+    """Lets an account read the pepper, as a member of an operators' group can."""
     os.chown(sandbox.pepper_file, -1, pwd.getpwnam(account).pw_gid)
     sandbox.pepper_file.chmod(0o640)
 
@@ -140,7 +140,7 @@ def test_an_account_owns_what_is_its_own(sandbox, program):
 
 @needs_root
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
-def test_an_account_that_is_no_operator_may_act_as_nobody_else(sandbox, program, command):
+def test_an_account_that_is_no_operator_may_not_act_as_another(sandbox, program, command):
     key = sandbox.key("acme", owner=OWNER)
     open_to(sandbox, OTHER_ACCOUNT)
 
@@ -175,7 +175,7 @@ def test_only_an_operator_adds_organizations(sandbox, program):
 
 
 @needs_root
-def test_a_login_name_in_the_environment_makes_nobody_somebody_else(sandbox, program):
+def test_a_login_name_in_the_environment_does_not_change_the_caller(sandbox, program):
     sandbox.key("acme", owner=CALLER)
     open_to(sandbox, OTHER_ACCOUNT)
     names = {name: CALLER for name in ("USER", "LOGNAME", "SUDO_USER", "USERNAME")}
@@ -189,7 +189,7 @@ def test_a_login_name_in_the_environment_makes_nobody_somebody_else(sandbox, pro
     assert result.stdout == ""
 
 
-# Ways for the pepper's group to become somebody else
+# Ways for the pepper's group to impersonate another account
 
 MEMBER = "games"
 
@@ -215,7 +215,7 @@ def own_configuration(sandbox):
 
 @needs_root
 @pytest.mark.parametrize("kind", BORROWED)
-def test_a_copy_with_privileges_of_its_own_lends_them_to_nobody(sandbox, program, kind):
+def test_a_privileged_copy_of_the_executable_lends_its_privileges_to_no_caller(sandbox, program, kind):
     key = sandbox.key("acme", owner=OWNER)
     open_to(sandbox, MEMBER)
     BORROWED[kind](program.program, pwd.getpwnam(MEMBER).pw_gid)
@@ -249,7 +249,7 @@ NAMESPACES = {
 
 @needs_root
 @pytest.mark.parametrize("namespace", NAMESPACES)
-def test_a_user_namespace_makes_nobody_somebody_else(sandbox, program, namespace):
+def test_a_user_namespace_does_not_change_the_caller(sandbox, program, namespace):
     key = sandbox.key("acme", owner=OWNER)
     open_to(sandbox, MEMBER)
     words = NAMESPACES[namespace]

@@ -1,4 +1,4 @@
-"""A new pepper takes over, and the old one is taken out when nothing needs it any more."""
+"""A new pepper takes over, and the old one is removed once nothing needs it."""
 
 import json
 import os
@@ -30,16 +30,16 @@ def peppers(gate):
 
 
 def rotate(gate):
-    """Rotates the pepper; returns what is said to it."""
+    """Rotates the pepper; returns the command's output."""
     result = gate.latchkey.run("init", "--rotate-pepper")
     assert (result.code, result.out) == (DONE, ""), result.err
     return result.err
 
 
 def reload(gate):
-    """Reloads, and waits until the workers before are gone, who know the peppers of before."""
+    """Reloads, and waits until the old workers, which hold the old peppers, are gone."""
     before = gate.nginx.reload()
-    wait_until(lambda: not gate.workers() & before, "the workers before have ended")
+    wait_until(lambda: not gate.workers() & before, "the old workers have ended")
 
 
 def rotate_and_reload(gate):
@@ -48,14 +48,14 @@ def rotate_and_reload(gate):
 
 
 def drop(gate, line):
-    """Takes a line out of the pepper file."""
+    """Removes a line from the pepper file."""
     lines = peppers(gate)
     del lines[line - 1]
     gate.pepper_file.write_text("".join(f"{text}\n" for text in lines))
 
 
 def notes(gate):
-    """What the doctor says of the peppers that are not the first."""
+    """The doctor's findings about all peppers but the first."""
     findings = json.loads(gate.latchkey.run("doctor", "--json").out)["findings"]
     return {f["check"]: f["text"] for f in findings if f["check"].startswith("pepper.") and f["check"] != "pepper.folder"}
 
@@ -78,7 +78,7 @@ def test_a_new_secret_stands_before_the_others(quiet):
     assert not any(secret in said for secret in after)
 
 
-def test_all_of_the_file_stays_as_it_was(quiet):
+def test_the_rest_of_the_pepper_file_stays_as_it_was(quiet):
     quiet.pepper_file.chmod(0o640)
     if IS_ROOT:
         os.chown(quiet.pepper_file, 65534, 65534)
@@ -92,7 +92,7 @@ def test_all_of_the_file_stays_as_it_was(quiet):
     assert {path.name for path in quiet.folder.iterdir()} == {"latchkey.conf", "nginx", "pepper", "redis"}
 
 
-def test_where_the_file_is_a_link_the_one_behind_it_is_rotated(quiet):
+def test_if_the_pepper_file_is_a_link_its_target_is_rotated(quiet):
     real = quiet.pepper_file.rename(quiet.folder / "redis/real")
     quiet.pepper_file.symlink_to(real)
 
@@ -116,7 +116,7 @@ def test_there_are_at_most_eight_secrets(quiet):
     assert peppers(quiet) == before
 
 
-def test_two_at_a_time_lose_no_secret(quiet):
+def test_two_rotations_at_the_same_time_lose_no_secret(quiet):
     running = [quiet.latchkey.start("init", "--rotate-pepper") for _ in range(6)]
     results = [command.finish() for command in running]
 
@@ -131,7 +131,7 @@ def test_two_at_a_time_lose_no_secret(quiet):
     (lambda file: file.write_text("g" * 64 + "\n"), CONFIGURATION),
     (lambda file: file.write_text(""), CONFIGURATION),
 ])
-def test_what_is_no_pepper_file_is_left_alone(quiet, spoil, code):
+def test_a_file_that_is_no_pepper_file_is_left_alone(quiet, spoil, code):
     spoil(quiet.pepper_file)
     before = quiet.pepper_file.read_text()
 
@@ -143,7 +143,7 @@ def test_what_is_no_pepper_file_is_left_alone(quiet, spoil, code):
 
 
 @pytest.mark.skipif(not IS_ROOT, reason="only root can be somebody else")
-def test_who_cannot_keep_the_owner_rotates_nothing(quiet):
+def test_a_caller_that_cannot_preserve_the_owner_rotates_nothing(quiet):
     quiet.pepper_file.chmod(0o640)
     os.chown(quiet.pepper_file, 0, 65534)
     quiet.folder.chmod(0o777)
@@ -172,7 +172,7 @@ def test_a_full_disk_loses_nothing(quiet):
 # The keys
 
 
-def test_keys_go_on_after_a_rotation_and_new_ones_are_of_the_new_pepper(gate):
+def test_keys_stay_valid_after_a_rotation_and_new_ones_use_the_new_pepper(gate):
     old_pepper = peppers(gate)[0]
     old = gate.key()
 
@@ -185,7 +185,7 @@ def test_keys_go_on_after_a_rotation_and_new_ones_are_of_the_new_pepper(gate):
         assert KeyForge(pepper).tag(body) == key[-14:-6] != KeyForge(other).tag(body)
 
 
-def test_a_record_that_the_old_pepper_sealed_is_believed(gate):
+def test_a_record_sealed_under_the_old_pepper_is_accepted(gate):
     gate.key()
 
     rotate_and_reload(gate)
@@ -206,7 +206,7 @@ def test_when_the_old_line_is_gone_its_keys_are_refused(gate):
     assert (gate.status_of(old), gate.status_of(new)) == (401, 200)
 
 
-def test_where_the_pepper_is_lost_everything_begins_anew(gate):
+def test_a_lost_pepper_means_a_fresh_start(gate):
     key = gate.key()
     gate.pepper_file.unlink()
 
@@ -224,7 +224,7 @@ def test_where_the_pepper_is_lost_everything_begins_anew(gate):
 # When the old line may go
 
 
-def test_with_one_pepper_nothing_is_said_of_others(quiet):
+def test_with_one_pepper_the_doctor_mentions_no_others(quiet):
     quiet.key()
 
     assert notes(quiet) == {}
@@ -253,7 +253,7 @@ def test_the_old_pepper_is_needed_until_each_record_and_key_is_new(gate):
     assert gate.latchkey.run("doctor").code == DONE
 
 
-def test_a_key_that_goes_on_for_its_grace_needs_its_pepper(gate):
+def test_a_key_in_its_grace_needs_its_pepper(gate):
     gate.key()
     rotate_and_reload(gate)
     gate.latchkey.generate("acme", "--grace", "1h", as_=OWNER)
@@ -268,7 +268,7 @@ def test_a_key_that_has_expired_needs_no_pepper_but_its_seal_does(gate):
     assert notes(gate)["pepper.2"].endswith("still needed for the seals of acme")
 
 
-def test_each_pepper_is_told_apart_by_its_seals(gate):
+def test_the_seals_of_each_pepper_are_counted_separately(gate):
     gate.add("acme")
     rotate_and_reload(gate)
     gate.add("bravo")
@@ -278,7 +278,7 @@ def test_each_pepper_is_told_apart_by_its_seals(gate):
     assert notes(gate)["pepper.2"].endswith("for the seals of bravo")
 
 
-def test_sealing_anew_changes_nothing_else(gate):
+def test_resealing_changes_nothing_else(gate):
     gate.key()
     before = gate.redis.hash(record_key("acme"))
     rotate_and_reload(gate)
@@ -294,7 +294,7 @@ def test_sealing_anew_changes_nothing_else(gate):
     assert audit[-1]["what"] == "seal"
 
 
-def test_a_removed_organization_stays_removed_when_it_is_sealed_anew(quiet):
+def test_a_removed_organization_stays_removed_when_it_is_resealed(quiet):
     quiet.key()
     quiet.latchkey.must("org", "remove", "acme", "--yes")
     rotate(quiet)
@@ -304,7 +304,7 @@ def test_a_removed_organization_stays_removed_when_it_is_sealed_anew(quiet):
     assert quiet.latchkey.must("org", "list") == ""
 
 
-def test_what_was_altered_is_not_sealed(quiet):
+def test_an_altered_record_is_not_resealed(quiet):
     quiet.key()
     quiet.key("bravo")
     quiet.redis.cli("HSET", record_key("acme"), "owner", "mallory")
@@ -318,7 +318,7 @@ def test_what_was_altered_is_not_sealed(quiet):
     assert quiet.redis.hash(record_key("acme")) == before
 
 
-def test_sealing_is_for_operators_and_asks(quiet):
+def test_resealing_is_for_operators_and_asks_for_confirmation(quiet):
     quiet.add("acme", OWNER)
     rotate(quiet)
 

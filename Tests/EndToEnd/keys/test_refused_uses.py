@@ -1,4 +1,4 @@
-"""Uses of earlier keys, which were refused, are counted and shown to the owner."""
+"""Refused uses of earlier keys are counted and shown to the owner."""
 
 from datetime import datetime, timezone
 
@@ -27,7 +27,7 @@ def wait_for_count(gate, count, organization="acme"):
 
 
 @under_either_consistency
-def test_the_status_tells_how_often_earlier_keys_were_refused(gate):
+def test_the_status_shows_how_often_earlier_keys_were_refused(gate):
     replaced = gate.key()
     key = gate.key()
     before = datetime.now(timezone.utc)
@@ -41,7 +41,7 @@ def test_the_status_tells_how_often_earlier_keys_were_refused(gate):
     assert gate.status_of(key) == 200
 
 
-def test_one_use_is_told_as_one(gate):
+def test_one_use_is_shown_in_the_singular(gate):
     replaced = gate.key()
     gate.key()
 
@@ -52,7 +52,7 @@ def test_one_use_is_told_as_one(gate):
 
 
 @under_either_consistency
-def test_uses_of_a_revoked_key_are_counted_where_there_is_none_after_it(gate):
+def test_uses_of_a_revoked_key_without_a_successor_are_counted(gate):
     key = gate.key()
     gate.revoke()
 
@@ -64,7 +64,7 @@ def test_uses_of_a_revoked_key_are_counted_where_there_is_none_after_it(gate):
     assert f"Earlier keys were refused {USES} times" in status
 
 
-def test_without_refused_uses_nothing_is_told(gate):
+def test_without_refused_uses_none_are_shown(gate):
     key = gate.key()
     gate.status_of(key)
 
@@ -74,7 +74,7 @@ def test_without_refused_uses_nothing_is_told(gate):
     assert "refused" not in gate.latchkey.status("acme", as_=OWNER)
 
 
-def test_counts_are_added_up_and_each_organization_has_its_own(gate):
+def test_counts_add_up_separately_for_each_organization(gate):
     replaced = {name: gate.key(name) for name in ("acme", "umbrella")}
     for name in replaced:
         gate.key(name)
@@ -99,7 +99,7 @@ def test_both_workers_of_two_gateways_count(sandboxes):
     wait_for_count(fleet, 40)
 
 
-def test_what_was_never_issued_and_what_was_accepted_is_not_counted(gate):
+def test_forged_keys_and_accepted_keys_are_not_counted(gate):
     replaced = gate.key()
     key = gate.key()
     for other in (gate.forge().forged("acme"), "nonsense"):
@@ -123,7 +123,7 @@ def test_refused_uses_just_before_an_orderly_end_are_counted(gate, how):
     wait_for_count(gate, USES)
 
 
-def test_who_is_not_the_owner_learns_nothing_of_refused_uses(gate):
+def test_only_the_owner_sees_refused_uses(gate):
     replaced = gate.key()
     gate.key()
     refuse(gate, replaced, USES)
@@ -134,7 +134,7 @@ def test_who_is_not_the_owner_learns_nothing_of_refused_uses(gate):
     assert str(USES) not in result.out + result.err
 
 
-def test_a_number_that_somebody_else_wrote_is_not_repeated(gate):
+def test_a_count_written_by_another_program_is_not_repeated(gate):
     replaced = gate.key()
     gate.key()
     refuse(gate, replaced, 1)

@@ -1,4 +1,4 @@
-"""`latchkey scan` finds each key that lies about, shows none, and says what it is worth."""
+"""`latchkey scan` finds each exposed key, shows none, and reports its validity."""
 
 import itertools
 import json
@@ -18,8 +18,8 @@ from harness.key_forge import KeyForge, locator
 from harness.sandbox import OWNER
 
 FOUND = 1
-PIECE = 1 << 18  # so much is read at once
-MEMORY_MAX = 100 << 20  # of what a program writes to
+PIECE = 1 << 18  # the amount read at once
+MEMORY_MAX = 100 << 20  # of memory that a program writes to
 
 
 @pytest.fixture
@@ -38,14 +38,14 @@ def make(folder):
 
 
 def scan(gate, *paths, **options):
-    """What is found, as programs get it, and the exit code."""
+    """The findings in JSON, and the exit code."""
     result = gate.latchkey.run("scan", "--json", *paths, **options)
     gate.latchkey.keep_silent_about_keys(result.out)
     return json.loads(result.out), result
 
 
 def found(gate, *paths):
-    """File, line, state and organization of all that is found."""
+    """File, line, state and organization of all findings."""
     findings, result = scan(gate, *paths)
     assert result.code == (FOUND if findings else DONE), result.err
     return [(f["file"], f["line"], f["state"], f["organization"]) for f in findings]
@@ -59,7 +59,7 @@ def foreign_key(organization="acme", prefix="lk", seed=62):
 # Files and folders
 
 
-def test_where_there_is_no_key_nothing_is_found(gate, folder):
+def test_without_a_key_nothing_is_found(gate, folder):
     gate.key()
     (folder / "a.txt").write_text("lk_ is what keys begin with\n" * 1000)
     (folder / "empty").touch()
@@ -70,7 +70,7 @@ def test_where_there_is_no_key_nothing_is_found(gate, folder):
     assert found(gate, folder) == []
 
 
-def test_each_key_is_told_with_its_place_and_what_it_is_worth(gate, folder):
+def test_each_key_is_reported_with_its_place_and_validity(gate, folder):
     replaced = gate.key()
     active = gate.latchkey.generate("acme", as_=OWNER)
     gate.key("bravo")
@@ -89,7 +89,7 @@ def test_each_key_is_told_with_its_place_and_what_it_is_worth(gate, folder):
     ]
 
 
-def test_people_see_no_more_of_a_key_than_its_locator(gate, folder):
+def test_the_output_shows_no_more_of_a_key_than_its_locator(gate, folder):
     key = gate.key()
     (folder / "a").write_text(f"\n{key}")
 
@@ -102,7 +102,7 @@ def test_people_see_no_more_of_a_key_than_its_locator(gate, folder):
     gate.latchkey.keep_silent_about_keys(dialogue.text)
 
 
-def test_a_key_that_goes_on_for_its_grace_is_active(gate, folder):
+def test_a_key_in_its_grace_is_active(gate, folder):
     before = gate.key()
     gate.latchkey.generate("acme", "--grace", "1h", as_=OWNER)
     (folder / "a").write_text(before)
@@ -130,7 +130,7 @@ def test_binary_files_are_searched(gate, folder):
     assert found(gate, folder) == [(f"{folder}/program", 1, "active", "acme")]
 
 
-def test_keys_across_the_borders_of_what_is_read_at_once_are_found(gate, folder):
+def test_keys_across_the_boundaries_of_reads_are_found(gate, folder):
     key = gate.key()
     for place in range(PIECE - len(key) - 1, PIECE + 2):
         (folder / f"{place}").write_bytes(b"\n" * place + key.encode())
@@ -140,7 +140,7 @@ def test_keys_across_the_borders_of_what_is_read_at_once_are_found(gate, folder)
     }
 
 
-def test_what_only_looks_like_a_key_is_none(gate, folder):
+def test_a_text_that_only_looks_like_a_key_is_not_reported(gate, folder):
     key = foreign_key()
     (folder / "a").write_text("\n".join([
         key[:-1], key[:-1] + ("0" if key[-1] != "0" else "1"), key[1:], key.upper(), key.replace("_", "-"),
@@ -164,7 +164,7 @@ def test_a_large_file_is_searched_with_little_memory(gate, folder):
     assert result.returncode == FOUND
 
 
-def test_links_and_pipes_in_folders_are_passed_over(gate, folder, tmp_path):
+def test_links_and_pipes_in_folders_are_skipped(gate, folder, tmp_path):
     (tmp_path / "elsewhere").write_text(gate.key())
     (folder / "there").symlink_to(tmp_path / "elsewhere")
     (folder / "again").symlink_to(folder)
@@ -197,7 +197,7 @@ def test_a_key_in_the_name_of_a_file_is_found_and_not_shown(gate, folder):
     gate.latchkey.keep_silent_about_keys(gate.latchkey.run("scan", folder).out)
 
 
-def test_names_of_files_do_not_reach_the_terminal_as_they_are(gate, folder):
+def test_file_names_are_escaped_on_the_terminal(gate, folder):
     (folder / "\x1b[2Ja\nb").write_text(gate.key())
 
     out = gate.latchkey.run("scan", folder).out
@@ -205,7 +205,7 @@ def test_names_of_files_do_not_reach_the_terminal_as_they_are(gate, folder):
     assert "\x1b" not in out and out.count("\n") == 1
 
 
-# What stands before and behind keys in logs, addresses and on terminals.
+# The text around keys in logs, in addresses and on terminals.
 SURROUNDINGS = [
     ("", ""), ('key="', '"'), ("Bearer ", "\n"), ("https://x:", "@example.com/"), ("token%20", "%20x"), ("key%3D", "%26x"),
     ("key%3d", ""), ("?a=%2520", "&b"), ("\x1b[31m", "\x1b[0m"), ("\x1b[1;38;5;208m", "\x1b[m"), (r"\u001b[31m", r"\u001b[0m"),
@@ -215,7 +215,7 @@ SURROUNDINGS = [
 
 
 @pytest.mark.parametrize("before, behind", SURROUNDINGS)
-def test_a_key_is_found_whatever_stands_around_it(gate, folder, before, behind):
+def test_a_key_is_found_whatever_surrounds_it(gate, folder, before, behind):
     (folder / "log").write_text(f"{before}{gate.key()}{behind}")
 
     assert found(gate, folder) == [(f"{folder}/log", 1, "active", "acme")]
@@ -224,7 +224,7 @@ def test_a_key_is_found_whatever_stands_around_it(gate, folder, before, behind):
 # What cannot be read
 
 
-def test_what_cannot_be_searched_is_told_and_is_not_well(gate, folder):
+def test_a_path_that_cannot_be_searched_is_reported_and_fails_the_scan(gate, folder):
     result = gate.latchkey.run("scan", folder, folder / "none")
 
     assert result.code == BAD_DATA
@@ -232,7 +232,7 @@ def test_what_cannot_be_searched_is_told_and_is_not_well(gate, folder):
 
 
 @pytest.mark.skipif(not IS_ROOT, reason="only root can be somebody else")
-def test_a_file_of_somebody_else_is_told(gate, folder):
+def test_another_accounts_file_is_reported(gate, folder):
     (folder / "closed").write_text("x")
     (folder / "closed").chmod(0)
     for path in itertools.takewhile(lambda path: path != Path(tempfile.gettempdir()), (folder, *folder.parents)):
@@ -244,7 +244,7 @@ def test_a_file_of_somebody_else_is_told(gate, folder):
     assert "closed could not be searched: Permission denied" in result.err
 
 
-def test_a_key_that_was_found_counts_more_than_what_could_not_be_searched(gate, folder):
+def test_a_found_key_outranks_a_path_that_could_not_be_searched(gate, folder):
     (folder / "a").write_text(gate.key())
 
     _, result = scan(gate, folder / "none", folder)
@@ -262,7 +262,7 @@ def test_scan_needs_a_path(gate):
     (lambda gate: gate.config.unlink(), "latchkey.conf"),
     (lambda gate: gate.redis.stop(), "the store at"),
 ])
-def test_keys_are_listed_where_nobody_can_say_whose_they_are(gate, folder, spoil, mark):
+def test_keys_are_listed_even_if_their_organization_cannot_be_determined(gate, folder, spoil, mark):
     (folder / "a").write_text(f"{gate.key()}\n{gate.key('bravo')}\n")
     spoil(gate)
 
@@ -274,7 +274,7 @@ def test_keys_are_listed_where_nobody_can_say_whose_they_are(gate, folder, spoil
     assert len(result.err.splitlines()) == 2
 
 
-def test_without_the_store_a_forged_key_is_still_told_from_others(gate, folder):
+def test_without_the_store_a_forged_key_is_still_recognized(gate, folder):
     (folder / "a").write_text(gate.latchkey.remember(foreign_key()))
     gate.redis.stop()
 
@@ -295,7 +295,7 @@ def test_a_record_that_was_altered_proves_nothing(gate, folder):
 
 
 class Repository:
-    """A repository that a key was committed to."""
+    """A repository to which a key was committed."""
 
     def __init__(self, folder, is_new=True):
         self.folder = folder
@@ -313,7 +313,7 @@ class Repository:
         ).stdout.strip()
 
     def commit(self, message="A change", at=None, **files):
-        """Writes files, or removes them where there is nothing to write; returns the commit."""
+        """Writes files, removes those whose content is None, and commits; returns the commit."""
         for name, text in files.items():
             path = self.folder / name
             path.unlink(missing_ok=True)
@@ -348,7 +348,7 @@ def test_a_key_that_was_removed_again_is_found_in_the_commit_that_brought_it(gat
     assert out.split("\t")[0] == f"{commit[:12]}:env:2"
 
 
-def test_a_key_is_told_once_for_a_file_however_often_that_changed(gate, folder, repository):
+def test_a_key_is_reported_once_for_a_file_however_often_the_file_changed(gate, folder, repository):
     key = gate.key()
     first = repository.commit(env=f"KEY={key}\n")
     for number in range(5):
@@ -367,7 +367,7 @@ def test_the_first_commit_is_named_whatever_the_clocks_said(gate, folder, reposi
     assert in_history(gate, folder) == [(first, "env", 1, "active")]
 
 
-def test_what_no_branch_that_is_checked_out_leads_to_is_found(gate, folder, repository):
+def test_a_key_on_a_branch_that_is_not_checked_out_is_found(gate, folder, repository):
     keys = [gate.key(name) for name in ("acme", "bravo", "charlie", "delta")]
     repository.commit(readme="hello\n")
     repository.git("checkout", "--quiet", "-b", "side")
@@ -418,7 +418,7 @@ def test_a_key_that_is_staged_and_nowhere_else_is_found(gate, folder, repository
     assert gate.latchkey.run("scan", folder).out.startswith("index:env:2\t")
 
 
-def test_what_is_staged_is_told_of_no_commit(gate, folder, repository):
+def test_a_staged_key_is_reported_without_a_commit(gate, folder, repository):
     committed, staged = gate.key(), gate.key("bravo")
     commit = repository.commit(readme="hello\n", env=committed)
     (folder / "env").write_text(staged)
@@ -442,7 +442,7 @@ def test_the_index_and_the_head_of_another_work_tree_are_searched(gate, folder, 
     assert {(f["commit"], f["organization"]) for f in scan(gate, folder)[0]} == {(commit, "acme"), (None, "bravo")}
 
 
-def test_the_history_that_work_trees_share_is_told_once(gate, folder, repository):
+def test_the_history_that_work_trees_share_is_reported_once(gate, folder, repository):
     commit = repository.commit(env=gate.key())
     repository.commit(env=None)
     repository.git("worktree", "add", "--quiet", "--detach", folder / "inner")
@@ -450,7 +450,7 @@ def test_the_history_that_work_trees_share_is_told_once(gate, folder, repository
     assert in_history(gate, folder, folder / "inner", folder / ".git") == [(commit, "env", 1, "active")]
 
 
-def test_what_only_a_stash_or_a_note_leads_to_is_found(gate, folder, repository):
+def test_a_key_reachable_only_from_a_stash_or_a_note_is_found(gate, folder, repository):
     keys = [gate.key(name) for name in ("acme", "bravo", "charlie")]
     repository.commit(a="x\n")
     repository.git("notes", "add", "--message", f"Works with {keys[0]}", "HEAD")
@@ -462,7 +462,7 @@ def test_what_only_a_stash_or_a_note_leads_to_is_found(gate, folder, repository)
     assert {f["organization"] for f in scan(gate, folder)[0]} == {"acme", "bravo", "charlie"}
 
 
-def test_a_file_that_a_tag_alone_leads_to_is_found(gate, folder, repository):
+def test_a_file_reachable_only_from_a_tag_is_found(gate, folder, repository):
     (folder / "a").write_text(gate.key())
     blob = repository.git("hash-object", "-w", "a")
     repository.commit(a="")
@@ -493,7 +493,7 @@ def test_files_of_large_file_storage_are_searched(gate, folder, repository):
     assert found(gate, folder) == [(str(stored), 1, "active", "acme")]
 
 
-def test_what_nothing_leads_to_is_found_when_git_has_laid_it_out(gate, folder, repository):
+def test_an_unreachable_object_is_found_once_git_has_listed_it(gate, folder, repository):
     (folder / "env").write_text(gate.key())
     repository.git("add", "env")
     (folder / "env").write_text("")
@@ -515,14 +515,14 @@ def test_git_searches_the_history_around_a_folder_and_no_git_none(gate, folder, 
     assert in_history(gate, "--no-git", folder) == []
 
 
-def test_a_history_that_is_not_there_is_told(gate, folder):
+def test_a_missing_history_is_reported(gate, folder):
     result = gate.latchkey.run("scan", "--git", folder)
 
     assert result.code == BAD_DATA
     assert "history" in result.err
 
 
-def test_a_history_that_is_damaged_is_told(gate, folder, repository):
+def test_a_damaged_history_is_reported(gate, folder, repository):
     repository.commit(env="x")
     tree = repository.git("rev-parse", "HEAD^{tree}")
     (folder / ".git/objects" / tree[:2] / tree[2:]).unlink()
@@ -547,7 +547,7 @@ def test_nothing_is_fetched_and_no_program_run_for_a_history_that_lacks_files(ga
     assert not mark.exists()
 
 
-def test_without_git_the_files_are_searched_and_it_is_told(gate, folder, repository):
+def test_without_git_the_files_are_searched_and_the_gap_is_reported(gate, folder, repository):
     repository.commit(env=gate.key())
 
     result = subprocess.run(
@@ -587,7 +587,7 @@ def rule():
 
 
 @pytest.mark.parametrize("prefix", ["lk", "sk_live", "abcdefghijkl_test", "a1"])
-def test_the_rule_for_gitleaks_finds_keys_whatever_stands_around_them(prefix):
+def test_the_rule_for_gitleaks_finds_keys_whatever_surrounds_them(prefix):
     for seed in range(20):
         key = foreign_key(f"org-{seed}", prefix, seed)
         for before, behind in SURROUNDINGS:
@@ -602,8 +602,8 @@ def test_the_rule_for_gitleaks_finds_nothing_else():
         assert not re.search(rule()["regex"], text)
 
 
-def test_the_rule_for_gitleaks_needs_nothing_that_go_lacks():
-    """RE2 knows no look-around, no references and no possessive or atomic groups; the rest means the same here."""
+def test_the_rule_for_gitleaks_needs_no_syntax_that_go_lacks():
+    """RE2 lacks look-around, references and possessive or atomic groups; all else means the same in Python."""
     assert not re.search(r"\(\?(?!:)|\\[1-9zZ]|[*+?}][+]", rule()["regex"])
     assert re.compile(rule()["regex"]).groups == rule()["secretGroup"] == 1
 
@@ -618,8 +618,8 @@ def test_the_documented_pattern_is_that_of_the_rule():
 
 
 @pytest.mark.parametrize("before, behind", SURROUNDINGS)
-def test_the_documented_patterns_find_a_key_whatever_stands_around_it(before, behind):
-    """GitHub takes a secret for one wherever what is before it fits: overlapping ones are all told."""
+def test_the_documented_patterns_find_a_key_whatever_surrounds_it(before, behind):
+    """GitHub reports a secret wherever the text before it matches, including overlapping ones."""
     key = foreign_key()
     text = before + key + behind
     ends = {found.end() for found in re.finditer(documented("Before secret"), text)} | {

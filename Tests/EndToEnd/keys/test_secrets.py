@@ -1,7 +1,7 @@
-"""Keys and peppers are nowhere but where they belong.
+"""Keys and peppers appear only where they belong.
 
-Every gateway of these tests is searched when it is closed; here that search is seen to find, and what
-is no file is searched too.
+Every gateway of these tests is searched when it is closed; these tests prove that the search finds secrets,
+and search what is not a file, too.
 """
 
 import re
@@ -64,7 +64,7 @@ def test_no_process_shows_a_key_or_a_pepper_in_its_arguments_or_environment(sand
         assert secret.encode() not in shown
 
 
-def test_the_store_keeps_no_key_but_a_digest_that_makes_none(sandbox):
+def test_the_store_keeps_no_key_but_a_digest_from_which_none_can_be_made(sandbox):
     key = sandbox.key()
     forge = sandbox.forge()
 
@@ -100,7 +100,7 @@ def test_a_key_in_the_query_is_in_no_log(sandboxes, target):
     ("http://gateway/?a=1&api_key={}&b=2#part", "http://gateway/?a=1&api_key=*&b=2#part"),
     ("http://gateway/?api_key={}&api_key={}", "http://gateway/?api_key=*&api_key=*"),
 ])
-def test_a_key_in_the_address_of_the_page_before_is_in_no_log_either(sandboxes, page, shown):
+def test_a_key_in_the_referer_is_in_no_log_either(sandboxes, page, shown):
     gate = sandboxes(workers=1, server="""
         location /query {
             latchkey on;

@@ -1,4 +1,4 @@
-"""Records in a file: for a backup, and on the way to another store."""
+"""Records in a file: for a backup, or to move them to another store."""
 
 import random
 import re
@@ -60,7 +60,7 @@ def test_keys_work_with_another_store_after_an_import(twins):
     assert not any(secret_of(key) in text for key in [*keys.values(), old])
 
 
-def test_the_last_use_comes_along(twins):
+def test_the_last_use_is_exported_and_imported(twins):
     one, other = twins
     key = one.key()
     one.status_of(key)
@@ -91,7 +91,7 @@ def test_a_later_version_in_the_store_stays(sandbox):
     assert sandbox.status_of(key) == 401
 
 
-def test_an_earlier_version_in_the_store_gives_way_at_once(twins):
+def test_an_earlier_version_in_the_store_is_replaced_at_once(twins):
     one, other = twins
     old = one.key()
     imported(other, exported(one))
@@ -105,7 +105,7 @@ def test_an_earlier_version_in_the_store_gives_way_at_once(twins):
 
 
 def damages(text):
-    """The text with one character changed, cut off, or with a line too few or too many."""
+    """The text with one character changed, truncated, or with a line missing or added."""
     chance = random.Random(62)
     lines = text.splitlines(keepends=True)
     for at in chance.sample(range(len(text)), 40):
@@ -134,7 +134,7 @@ def test_a_damaged_file_is_refused_whole(sandboxes):
 
 
 def forged(text, old, new):
-    """The text with other words, and a checksum that is right all the same."""
+    """The text with other words and a matching checksum."""
     import hashlib
 
     body = text[: text.rindex("records=")].replace(old, new)
@@ -161,7 +161,7 @@ def test_records_of_another_pepper_are_refused(sandboxes):
     assert records(other) == {}
 
 
-def test_what_cannot_be_proven_is_left_out_and_told(sandboxes):
+def test_records_that_cannot_be_verified_are_left_out_and_reported(sandboxes):
     sandbox = sandboxes(start=False)
     sandbox.key("acme")
     sandbox.key("umbrella")

@@ -1,4 +1,4 @@
-"""Two owners' consoles generate at the same time: one key works afterwards, and both were told the truth."""
+"""Two owners' consoles generate at the same time: one key works afterwards, and both reported the truth."""
 
 import os
 
@@ -17,7 +17,7 @@ def test_of_two_keys_made_at_the_same_time_the_later_one_works(sandbox):
 
         results = at_once(2, lambda: sandbox.latchkey.run("generate", "acme", "--yes", as_=OWNER))
 
-        # Each said that it had made a key, and handed over that key.
+        # Each command reported a new key and printed it.
         assert [result.code for result in results] == [DONE, DONE]
         keys = [sandbox.latchkey.remember(result.out.strip()) for result in results]
         assert len(set(keys)) == 2

@@ -1,4 +1,4 @@
-"""Each row of the tables in SECURITY.md and docs/ACCESS.md is true: what somebody can, and what they cannot."""
+"""Each row of the tables in SECURITY.md and docs/ACCESS.md is true: what each party can and cannot do."""
 
 import os
 import pwd
@@ -14,14 +14,14 @@ from harness.key_forge import KeyForge, audit_key, locator, record_key, secret_o
 from harness.polling import wait_until
 from harness.sandbox import OWNER
 
-# Of somebody who does not know the true one.
+# The pepper of an attacker who does not have the real one.
 SELF_MADE_PEPPER = "5e" * 32
 
 RECORD, USED, ACME = record_key("acme"), used_key("acme"), locator("acme")
 
 
 def rows(path, heading):
-    """The first cells of the table whose head begins with a text."""
+    """The first cells of the table whose header begins with `heading`."""
     table = (ROOT / path).read_text().split(f"\n| {heading} |", 1)[1].split("\n\n")[0]
     return [row for row in re.findall(r"^\| (.+?) \|", table, re.MULTILINE) if row.strip("-| ")]
 
@@ -38,7 +38,7 @@ def gate(sandboxes):
 
 
 class Intruder:
-    """Somebody who comes to Redis as one of its users."""
+    """An attacker logged in to Redis as one of its users."""
 
     def __init__(self, gate, user):
         self.gate = gate
@@ -71,7 +71,7 @@ def reader_of_redis(gate):
     assert (fields["organization"], fields["owner"]) == ("acme", OWNER)
     gate.redis.cli("SAVE")
     assert not gate.files_with_secrets()
-    # What stands there is no key, nor a part of one.
+    # The stored verifier is no key, nor a part of one.
     assert fields["verifier"] not in key and gate.status_of(f"lk_{ACME}_{fields['verifier']}") == 401
 
 
@@ -115,10 +115,10 @@ def writer_to_redis(gate, intruder=None):
     intruder.does("HSET", RECORD, "state", "none")
     wait_until(lambda: gate.status_of(key) == 401, "the key is taken away")
     put_back(gate, intruder, earlier)
-    # This gateway remembers a later version; one that has just begun does not.
+    # This gateway has seen a later version; one that has just started has not.
     assert gate.request(key=old).result == "unavailable"
     gate.nginx.reload()
-    wait_until(lambda: gate.status_of(old) == 200, "a whole earlier record is believed")
+    wait_until(lambda: gate.status_of(old) == 200, "a whole earlier record is accepted")
 
 
 def put_back(gate, intruder, fields):
@@ -181,7 +181,7 @@ def holder_of_everything(gate):
     fields = gate.forge().record("acme", own, owner="mallory")
     put_back(gate, Intruder(gate, "admin"), fields)
     gate.forged_keys.append(own)
-    wait_until(lambda: gate.status_of(own) == 200, "a key of their own is let in")
+    wait_until(lambda: gate.status_of(own) == 200, "a key of their own is accepted")
     assert gate.latchkey.run("status", "acme", as_="mallory").code == DONE
 
 
@@ -208,5 +208,5 @@ def test_a_row_of_the_documents_is_true(gate, row):
     SHOWN[row](gate)
 
 
-def test_all_that_is_shown_stands_in_the_documents():
+def test_all_that_is_tested_stands_in_the_documents():
     assert set(SHOWN) == set(ROWS)

@@ -1,4 +1,4 @@
-"""What docs/ACCESS.md prints works as it stands, but for the folders of the system."""
+"""The examples of docs/ACCESS.md work unchanged, except for the system's folders."""
 
 import os
 import re
@@ -66,7 +66,7 @@ def script(gate):
     return run
 
 
-def test_an_owner_comes_by_way_of_the_script_to_what_is_theirs(gate, script):
+def test_the_script_gives_an_owner_access_to_its_own_organization(gate, script):
     gate.add()
 
     made = script("generate", "acme")
@@ -91,7 +91,7 @@ def test_the_script_lets_nothing_else_through(gate, script, words, user, code):
     assert result.stdout == ""
 
 
-def test_sudo_takes_the_line_for_it_from_a_place_that_only_root_writes_to(tmp_path):
+def test_the_sudoers_line_names_a_script_that_only_root_can_write(tmp_path):
     line, = blocks("Owners through sudo", "sudoers")
     (tmp_path / "latchkey.sudoers").write_text(line)
 
@@ -107,7 +107,7 @@ def test_sudo_takes_the_line_for_it_from_a_place_that_only_root_writes_to(tmp_pa
 # Redis' users
 
 
-def test_the_example_of_redis_users_works_as_it_is_printed(gate):
+def test_the_example_of_redis_users_works_as_printed(gate):
     key = gate.key()
     section = "An example: Redis users on Debian"
     commands, restart = blocks(section, "sh")

@@ -1,4 +1,4 @@
-"""What the two programs may do in Redis: all that they need, and nothing else."""
+"""The two programs' permissions in Redis: all that they need, and nothing else."""
 
 import pytest
 
@@ -18,7 +18,7 @@ def protected(sandboxes):
 
 
 def administer(sandbox):
-    """Everything for which the executable needs a right, but what the doctor does."""
+    """Everything for which the executable needs a permission, except the doctor's checks."""
     run = sandbox.latchkey.run
     run("org", "add", "acme", "--owner", OWNER)
     for _ in range(2):
@@ -33,13 +33,13 @@ def administer(sandbox):
     run("org", "remove", "acme", "--yes")
 
 
-def begin_anew(sandbox):
-    """Puts new workers in the place of those that run, and gives out a new key."""
+def with_new_workers(sandbox):
+    """Replaces the workers, and returns a new key."""
     sandbox.nginx.reload()
     return sandbox.latchkey.remember(sandbox.latchkey.run("generate", "acme", "--yes", as_=OWNER).out.strip())
 
 
-def test_the_rights_in_the_documents_are_enough(protected):
+def test_the_documented_permissions_are_enough(protected):
     key = protected.key()
     protected.wait_for_members()
     protected.warm(key)
@@ -51,31 +51,31 @@ def test_the_rights_in_the_documents_are_enough(protected):
     assert protected.latchkey.run("doctor").code == DONE
 
 
-def test_the_executable_needs_each_of_its_rights(protected):
+def test_the_executable_needs_each_of_its_permissions(protected):
     for right, others in acl.rights("admin"):
         acl.give(protected, "admin", others)
         before = acl.refusals(protected)
         administer(protected)
         refused = acl.refusals(protected) - before
-        # Redis counts a refused EXEC as something else; some rights only the doctor needs.
+        # Redis counts a refused EXEC differently; some permissions are needed only by the doctor.
         assert refused or "FAULT" in protected.latchkey.run("doctor").out, f"{right} is not needed"
 
 
-def test_a_gateway_needs_each_of_its_rights(protected):
+def test_a_gateway_needs_each_of_its_permissions(protected):
     protected.expect("NOPERM")
     revoked = protected.key()
     protected.key()
     for right, others in acl.rights("gateway"):
         acl.give(protected, "gateway", others)
         before = acl.refusals(protected)
-        keys = [begin_anew(protected), revoked]
+        keys = [with_new_workers(protected), revoked]
         wait_until(
             lambda: [protected.status_of(key) for key in keys] and acl.refusals(protected) > before,
             f"{right} is missed",
         )
 
 
-def test_who_has_only_a_gateways_rights_changes_no_record(protected):
+def test_a_gateways_permissions_do_not_suffice_to_change_a_record(protected):
     protected.key()
     user = ["--user", "gateway", "--pass", acl.PASSWORD["gateway"], "--no-auth-warning"]
     for command in (["HSET", f"latchkey:record:{{{locator('acme')}}}", "state", "none"], ["DEL", "latchkey:gateways"],

@@ -1,4 +1,4 @@
-"""What a worker knows it need not ask: how much it keeps, and what that saves the store."""
+"""A worker answers from its cache: how much it caches, and which reads that saves the store."""
 
 import os
 
@@ -25,7 +25,7 @@ def reads(gate):
 
 
 def ask(gate, keys):
-    """Asks with keys one after the other, on one connection."""
+    """Sends requests with keys one after another, on one connection."""
     with gate.connect() as connection:
         return [connection.request("/api", bearer(key)) for key in keys]
 
@@ -54,7 +54,7 @@ def test_a_subrequest_is_answered_from_the_cache(gate):
 
 
 def test_an_earlier_key_is_refused_from_the_cache(gate):
-    """Somebody has forgotten to change a key: that must not cost the store a read each time."""
+    """A client with an outdated key must not cost the store a read for each request."""
     replaced = gate.key()
     key = gate.key()
     gate.warm(key)
@@ -78,7 +78,7 @@ def test_a_revoked_key_is_refused_from_the_cache(gate):
     assert reads(gate) == before
 
 
-def test_a_key_of_an_organization_that_is_not_there_is_refused_from_the_cache(gate):
+def test_a_key_of_an_absent_organization_is_refused_from_the_cache(gate):
     key = gate.forge().issued("nobody")
     gate.warm(key)
     before = reads(gate)
@@ -89,7 +89,7 @@ def test_a_key_of_an_organization_that_is_not_there_is_refused_from_the_cache(ga
     assert reads(gate) == before
 
 
-def test_a_key_made_for_an_organization_that_was_known_not_to_be_there_is_accepted(gate):
+def test_a_key_made_for_an_organization_cached_as_absent_is_accepted(gate):
     gate.warm(gate.forge().issued("acme"))
 
     key = gate.key("acme")
@@ -108,7 +108,7 @@ def test_an_expired_key_is_refused_from_the_cache(gate):
     assert reads(gate) == before
 
 
-def test_the_key_before_is_answered_from_the_cache_until_its_grace_is_over(gate):
+def test_the_previous_key_is_answered_from_the_cache_until_its_grace_is_over(gate):
     before = gate.key()
     key = gate.key("acme", "--grace", "1s")
     gate.warm(key)
@@ -121,7 +121,7 @@ def test_the_key_before_is_answered_from_the_cache_until_its_grace_is_over(gate)
     assert reads(gate) == reads_before
 
 
-def test_the_log_tells_of_answers_from_the_cache(gate):
+def test_the_log_names_the_cache_as_source(gate):
     key = gate.key()
     gate.warm(key)
 
@@ -131,7 +131,7 @@ def test_the_log_tells_of_answers_from_the_cache(gate):
     wait_until(lambda: line in gate.nginx.access_log().splitlines(), "the log has the line")
 
 
-def test_a_change_of_one_organization_leaves_what_is_known_of_others(gate):
+def test_a_change_of_one_organization_leaves_the_cached_records_of_others(gate):
     acme, umbrella = gate.key("acme"), gate.key("umbrella")
     gate.warm(acme, umbrella)
 
@@ -142,7 +142,7 @@ def test_a_change_of_one_organization_leaves_what_is_known_of_others(gate):
 
 
 def test_writes_to_other_keys_invalidate_nothing(gate):
-    """Only records are told of; else every use would cost all gateways a word."""
+    """Only changes of records send invalidations; otherwise every use would cost each gateway a message."""
     key = gate.key()
     gate.warm(key)
     before = reads(gate)
@@ -165,12 +165,12 @@ def full(sandboxes):
     return gate, keys
 
 
-def test_a_cache_that_is_too_small_answers_more_organizations_rightly(full):
+def test_a_cache_that_is_too_small_answers_more_organizations_correctly(full):
     gate, keys = full
     for _ in range(2):
         bodies = [answer.body for answer in ask(gate, keys.values())]
         assert bodies == [f"/api organization={name} result=allowed\n" for name in keys]
-    wait_until(lambda: gate.entries()[0]["cached"] == str(min(CACHED, ORGANIZATIONS)), "the entry is renewed")
+    wait_until(lambda: gate.entries()[0]["cached"] == str(min(CACHED, ORGANIZATIONS)), "the member is renewed")
 
     names = list(keys)[::10]
     at_once(4, lambda: [gate.request(key=keys[name]).status for name in names])
@@ -181,7 +181,7 @@ def test_a_cache_that_is_too_small_answers_more_organizations_rightly(full):
         assert gate.request(key=keys[name]).result == expected
 
 
-def test_a_cache_that_is_too_small_keeps_the_organizations_that_are_used_all_the_time(full):
+def test_a_cache_that_is_too_small_keeps_the_organizations_in_constant_use(full):
     gate, keys = full
     *others, last = keys.values()
     answers = [answer for other in others for answer in ask(gate, [last, other])]
@@ -191,7 +191,7 @@ def test_a_cache_that_is_too_small_keeps_the_organizations_that_are_used_all_the
     assert {answer.status for answer in answers} == {200}
 
 
-def test_uses_of_records_that_had_to_go_are_recorded(full):
+def test_uses_of_evicted_records_are_recorded(full):
     gate, keys = full
     ask(gate, keys.values())
 

@@ -18,7 +18,7 @@ def gate(sandboxes):
 
 @pytest.fixture
 def key(gate):
-    """A key that the worker answers from its cache, as it does that of another organization."""
+    """A key that the worker answers from its cache, where another organization's is as well."""
     gate.key("acme")
     key = gate.key("acme", "--grace", "1h", "--expires-in", "1d")
     gate.warm(key)
@@ -26,7 +26,7 @@ def key(gate):
 
 
 def comes_to(gate, key, result):
-    """Whether a key soon comes to a result, and stays so."""
+    """Checks that a key soon gets a result, and keeps it."""
     wait_until(lambda: gate.request(key=key).result == result, f"the key is {result}", SLACK)
     assert {gate.request(key=key).result for _ in range(5)} == {result}
     return True
@@ -49,14 +49,14 @@ REMOVALS = {
 
 
 @pytest.mark.parametrize("name", REMOVALS)
-def test_a_record_that_is_taken_away_lets_nobody_in(gate, key, name):
+def test_the_key_of_a_deleted_record_is_refused(gate, key, name):
     for command in REMOVALS[name]:
         gate.redis.cli(*command)
 
     assert comes_to(gate, key, "revoked")
 
 
-def test_a_record_that_is_moved_away_and_back_is_believed_again(gate, key):
+def test_a_record_that_is_moved_away_and_back_is_accepted_again(gate, key):
     gate.redis.cli("RENAME", RECORD, "elsewhere")
     assert comes_to(gate, key, "revoked")
 
@@ -66,7 +66,7 @@ def test_a_record_that_is_moved_away_and_back_is_believed_again(gate, key):
 
 
 @pytest.mark.parametrize("change", ["generate", "revoke"])
-def test_an_older_copy_that_is_put_back_is_recognized(gate, key, change):
+def test_a_restored_older_copy_is_recognized(gate, key, change):
     gate.redis.cli("COPY", RECORD, "backup")
     if change == "generate":
         gate.warm(gate.key("acme"))
@@ -81,7 +81,7 @@ def test_an_older_copy_that_is_put_back_is_recognized(gate, key, change):
     assert locator("acme") in line
 
 
-def test_an_older_copy_gives_way_to_the_next_key(gate, key):
+def test_the_next_key_replaces_an_older_copy(gate, key):
     gate.redis.cli("COPY", RECORD, "backup")
     gate.key("acme")
     gate.revoke("acme")
@@ -95,7 +95,7 @@ def test_an_older_copy_gives_way_to_the_next_key(gate, key):
     assert comes_to(gate, key, "revoked")
 
 
-# Messages that are no invalidations
+# Messages that are not invalidations
 
 
 FORGED_INVALIDATIONS = [
@@ -123,24 +123,24 @@ FORGED_BARRIERS = ["", "garbage", "ab" * 15, "AB" * 16, "ab" * 17, "x" * 100_000
 
 
 @pytest.mark.parametrize("text", FORGED_BARRIERS, ids=lambda text: text[:20])
-def test_a_barrier_that_is_none_is_not_confirmed(gate, key, text):
+def test_a_malformed_barrier_is_not_acknowledged(gate, key, text):
     gate.redis.cli("PUBLISH", "latchkey:barrier", text)
 
     gate.revoke("acme")
     assert gate.redis.calls("rpush") == 1 + 2, "the two keys before, and this"
 
 
-def test_a_barrier_that_somebody_else_sets_up_leaves_nothing_for_long(gate, key):
+def test_a_foreign_barrier_leaves_nothing_in_the_store_for_long(gate, key):
     nonce = "0123456789abcdef" * 2
 
     gate.redis.cli("PUBLISH", "latchkey:barrier", nonce)
 
-    wait_until(lambda: gate.redis.cli("EXISTS", f"latchkey:ack:{nonce}") == "1", "the worker confirms")
+    wait_until(lambda: gate.redis.cli("EXISTS", f"latchkey:ack:{nonce}") == "1", "the worker acknowledges")
     assert 0 < int(gate.redis.cli("TTL", f"latchkey:ack:{nonce}")) <= 60
     assert gate.request(key=key).source == "cache"
 
 
-def test_after_the_store_was_emptied_organizations_that_were_not_known_begin_anew(gate, key):
+def test_after_the_store_was_emptied_organizations_that_were_not_cached_start_afresh(gate, key):
     gate.redis.cli("FLUSHALL")
     assert comes_to(gate, key, "revoked")
 
@@ -149,7 +149,7 @@ def test_after_the_store_was_emptied_organizations_that_were_not_known_begin_ane
     gate.warm(gate.key("hooli"))
 
 
-def test_after_the_store_was_emptied_organizations_that_were_known_begin_anew_with_a_reload(gate, key):
+def test_after_the_store_was_emptied_cached_organizations_start_afresh_with_a_reload(gate, key):
     """To the gateway it looks like an older copy: the error log says what to do."""
     gate.redis.cli("FLUSHALL")
     new = gate.key("acme")

@@ -1,4 +1,4 @@
-"""What a command has confirmed survives a restart of Redis, in every set-up that the documents describe."""
+"""A confirmed change survives a restart of Redis, in every set-up that the documents describe."""
 
 import pytest
 
@@ -13,7 +13,7 @@ PERSISTENCE = {
     "snapshot": ["--appendonly", "no", "--save", "3600 1"],
 }
 
-# A crash keeps what has been synchronized with the disk: all, with these.
+# A crash loses only data that is not yet on disk: with these options, none.
 RESTARTS = [
     *(("stop", persistence, ()) for persistence in PERSISTENCE),
     *(("kill", persistence, ("--appendfsync", "always")) for persistence in ("preamble", "no preamble")),
@@ -22,7 +22,7 @@ RESTARTS = [
 
 @pytest.fixture
 def protected(sandboxes, tmp_path):
-    """Makes a store whose users come from an ACL file, with what the documents say of the default user or other words."""
+    """Makes a store with an ACL file: the default user as documented, or with other rules."""
     def make(options=(), default=None, tcp=False, name="users"):
         users = tmp_path / f"{name}.acl"
         acl.write_users(users, default)
@@ -52,13 +52,13 @@ def change_again(sandbox):
 
 
 def turn_on(sandbox):
-    """Turns the append-only file of a running Redis on."""
+    """Turns on the append-only file of a running Redis."""
     sandbox.redis.cli("CONFIG", "SET", "appendonly", "yes")
     sandbox.redis.wait_for_rewrite()
 
 
 def state(sandbox):
-    """All that the store says of organizations, and of what was done."""
+    """All records of organizations, and the audit."""
     run = sandbox.latchkey.run
     audits = [run("audit", name, as_=owner).out for name, owner in
               (("acme", OWNER), ("umbrella", OWNER), ("initech", "bob"), ("globex", OWNER))]
@@ -108,7 +108,7 @@ def test_the_repair_in_the_documents_keeps_what_is_there(protected):
     assert state(sandbox) == before
 
 
-def test_where_nobody_may_repair_a_store_it_starts_from_a_snapshot(protected):
+def test_a_store_that_may_not_be_repaired_starts_from_a_snapshot(protected):
     sandbox = protected(["--save", "3600 1"], default="user default off")
     change(sandbox)
     restart(sandbox.redis)
@@ -157,7 +157,7 @@ def test_a_replica_with_the_documented_users_loses_nothing_in_a_restart(protecte
     assert state(replica) == before
 
 
-def test_what_the_doctor_cannot_see_of_restarts_it_says(protected):
+def test_the_doctor_says_what_it_cannot_check_about_restarts(protected):
     sandbox = protected(["--rename-command", "ACL", ""])
 
     assert "note   store.restart" in sandbox.latchkey.run("doctor").out

@@ -1,4 +1,4 @@
-"""A store that was emptied, or put back to an older state, while workers live: what they have seen since counts for them."""
+"""A store emptied or restored to an older state while workers live: for them, the versions seen since then count."""
 
 import shutil
 
@@ -27,7 +27,7 @@ def reload(gate):
 
 
 def replaced_often(gate, organization="acme"):
-    """An organization's key after some others, known to the worker."""
+    """An organization's key after a few others, cached by the worker."""
     for _ in range(3):
         key = gate.key(organization)
         gate.warm(key)
@@ -35,14 +35,14 @@ def replaced_often(gate, organization="acme"):
 
 
 @under_either_consistency
-def test_an_organization_that_begins_anew_after_the_store_was_emptied_needs_a_reload(gate):
+def test_an_organization_added_again_after_the_store_was_emptied_needs_a_reload(gate):
     old = replaced_often(gate)
     gate.redis.cli("FLUSHALL")
     wait_until(lambda: gate.request(key=old).result == "revoked", "what is gone is not accepted")
 
     new, stranger = gate.key(), gate.key("umbrella")
 
-    assert gate.status_of(stranger) == 200, "who was never seen begins anew without more"
+    assert gate.status_of(stranger) == 200, "an organization that was never seen starts afresh without a reload"
     for _ in range(3):
         assert gate.request(key=new).result == "unavailable"
     assert gate.nginx.lines(EARLIER)
@@ -54,7 +54,7 @@ def test_an_organization_that_begins_anew_after_the_store_was_emptied_needs_a_re
 
 
 @under_either_consistency
-def test_a_store_that_is_put_back_to_a_backup_needs_a_reload_for_what_was_changed_since(gate):
+def test_a_store_restored_from_a_backup_needs_a_reload_for_records_changed_since(gate):
     old, untouched = gate.key(), gate.key("umbrella")
     gate.warm(old, untouched)
     backup = backed_up(gate)
@@ -65,15 +65,15 @@ def test_a_store_that_is_put_back_to_a_backup_needs_a_reload_for_what_was_change
     wait_until(lambda: is_earlier(gate, new), "the old record is read")
 
     assert {gate.request(key=key).result for key in (old, new)} == {"unavailable"}
-    assert gate.status_of(untouched) == 200, "what was not changed since is as it was"
+    assert gate.status_of(untouched) == 200, "a record that was not changed since is as it was"
 
     reload(gate)
 
-    assert gate.request(key=new).result == "revoked", "the store never heard of it"
+    assert gate.request(key=new).result == "revoked", "the restored store never had this record"
     assert gate.status_of(old) == 200, "it is back, with all that the backup holds"
 
 
-def test_keys_that_a_backup_brings_back_are_let_in_after_the_reload_unless_they_were_ended_once_more(gate):
+def test_keys_that_a_backup_restores_are_accepted_after_the_reload_unless_ended_once_more(gate):
     forgotten, ended = gate.key(), gate.key("umbrella")
     gate.warm(forgotten, ended)
     backup = backed_up(gate)
@@ -94,7 +94,7 @@ def test_keys_that_a_backup_brings_back_are_let_in_after_the_reload_unless_they_
     assert gate.status_of(forgotten) == 200
 
 
-def test_changes_that_overtake_what_was_seen_need_no_reload(gate):
+def test_changes_beyond_the_seen_versions_need_no_reload(gate):
     replaced_often(gate)
     gate.redis.cli("DEL", record_key("acme"))
     key = gate.key()

@@ -1,6 +1,6 @@
-"""What checks cost the store: one read an organization, and all reads of one turn in one write.
+"""The cost of checks for the store: one read per organization, and all reads of one turn in one write.
 
-Under strict consistency; what a cache saves is in test_cache.py.
+This holds under strict consistency; test_cache.py tests the savings of the cache.
 """
 
 import pytest
@@ -18,7 +18,7 @@ def gate(sandboxes):
 
 
 def in_one_turn(gate, connections, keys):
-    """Sends requests that the worker finds all at once, in one turn of its event loop."""
+    """Sends requests that the worker receives all at once, in one turn of its event loop."""
     worker = gate.nginx.worker()
     processes.freeze(worker)
     for connection, key in zip(connections, keys):
@@ -29,7 +29,7 @@ def in_one_turn(gate, connections, keys):
 
 @pytest.fixture
 def connections(gate):
-    """Connections that the worker has accepted already."""
+    """Connections that the worker has already accepted."""
     opened = [gate.connect() for _ in range(CLIENTS)]
     for connection in opened:
         assert connection.request("/open").status == 200
@@ -66,7 +66,7 @@ def test_checks_of_many_organizations_in_one_turn_go_out_together(gate, connecti
 
 
 def heartbeats(gate):
-    """How often the worker has said that it lives: on both connections."""
+    """The number of the worker's heartbeats on both connections."""
     return gate.redis.calls("ping") + gate.redis.calls("hset")
 
 

@@ -1,4 +1,4 @@
-"""Where the store is, and as whom the two programs come to it."""
+"""The store's address, and the users with which the two programs log in."""
 
 import pytest
 
@@ -10,7 +10,7 @@ from harness.polling import wait_until
 from harness.sandbox import OWNER
 
 def lead_a_life(sandbox):
-    """Does everything that needs a right of the store's."""
+    """Does everything that needs a permission of the store."""
     sandbox.wait_for_members()
     replaced = sandbox.key()
     sandbox.warm(replaced)
@@ -25,12 +25,12 @@ def lead_a_life(sandbox):
 
 
 def no_errors(sandbox):
-    """Whether Redis had nothing to refuse."""
+    """Whether Redis has refused nothing."""
     return "NOPERM" not in sandbox.redis.cli("INFO", "errorstats")
 
 
 @pytest.mark.parametrize("tcp", [False, True], ids=["unix", "tcp"])
-def test_each_program_comes_with_its_own_user_and_password(sandboxes, tcp):
+def test_each_program_logs_in_with_its_own_user_and_password(sandboxes, tcp):
     sandbox = sandboxes(start=False, workers=1, tcp=tcp)
     protect(sandbox)
     sandbox.nginx.start()
@@ -59,7 +59,7 @@ def test_passwords_are_in_no_log_and_no_message(sandboxes):
     assert not any(f"password-{number}" in line for number in (1, 2, 3, 4) for line in [*log, result.err])
 
 
-def test_a_password_that_is_put_right_is_taken_after_a_reload(sandboxes):
+def test_a_corrected_password_is_used_after_a_reload(sandboxes):
     sandbox = sandboxes(start=False, workers=1)
     key = sandbox.key()
     protect(sandbox)
@@ -70,10 +70,10 @@ def test_a_password_that_is_put_right_is_taken_after_a_reload(sandboxes):
     write_credentials(sandbox, "gateway.auth", f"gateway {acl.PASSWORD['gateway']}\n")
     sandbox.nginx.reload()
 
-    wait_until(lambda: sandbox.status_of(key) == 200, "the gateway is let in")
+    wait_until(lambda: sandbox.status_of(key) == 200, "Redis admits the gateway")
 
 
-def test_a_gateway_without_the_right_to_read_answers_503_and_says_why(sandboxes):
+def test_a_gateway_without_permission_to_read_answers_503_and_logs_why(sandboxes):
     sandbox = sandboxes(start=False, workers=1)
     protect(sandbox)
     key = sandbox.key()
@@ -84,7 +84,7 @@ def test_a_gateway_without_the_right_to_read_answers_503_and_says_why(sandboxes)
     assert any("NOPERM" in line for line in sandbox.nginx.lines("[error]"))
 
 
-# What a gateway goes without where a right is missing, and what it says.
+# What a gateway cannot do without a permission, and what it logs.
 LACKS = {
     "+subscribe": "does not send invalidations",
     "+client|tracking": "does not send invalidations",
@@ -94,7 +94,7 @@ LACKS = {
 
 
 @pytest.mark.parametrize("right", LACKS)
-def test_a_gateway_that_may_not_listen_or_enter_itself_reads_the_store_for_every_check(sandboxes, right):
+def test_a_gateway_that_may_not_listen_or_join_reads_the_store_for_every_check(sandboxes, right):
     sandbox = sandboxes(start=False, workers=1)
     protect(sandbox, acl.without("gateway", right))
     sandbox.nginx.start()
@@ -108,7 +108,7 @@ def test_a_gateway_that_may_not_listen_or_enter_itself_reads_the_store_for_every
     assert sandbox.request(key=key).result == "revoked"
 
 
-def test_a_gateway_that_may_not_confirm_is_waited_out_and_says_so(sandboxes):
+def test_a_gateway_that_may_not_acknowledge_is_waited_out_and_logs_it(sandboxes):
     sandbox = sandboxes(start=False, workers=1)
     protect(sandbox, acl.without("gateway", "+rpush"))
     sandbox.nginx.start()
@@ -139,7 +139,7 @@ def test_an_executable_that_may_not_ask_the_gateways_never_claims_too_much(sandb
         assert sandbox.request(key=key).result == "revoked"
     else:
         assert "NOPERM" in result.err
-        wait_until(lambda: sandbox.request(key=key).result == "revoked", "the gateway is told")
+        wait_until(lambda: sandbox.request(key=key).result == "revoked", "the gateway receives the invalidation")
 
 
 WRONG_FILES = {
@@ -193,7 +193,7 @@ def test_a_database_is_selected(sandboxes):
     assert sandbox.redis.cli("-n", "7", "EXISTS", record_key("acme")) == "1"
 
 
-def test_a_database_that_is_not_there_is_told(sandboxes):
+def test_a_missing_database_is_reported(sandboxes):
     sandbox = sandboxes(tcp=True, start=False, workers=1)
     sandbox.add_settings(f"latchkey_store {sandbox.redis.url}/99;")
     sandbox.nginx.start()
@@ -204,7 +204,7 @@ def test_a_database_that_is_not_there_is_told(sandboxes):
     assert "DB index" in result.one_line()
 
 
-def test_of_the_addresses_of_a_name_the_one_that_answers_is_used(sandboxes):
+def test_of_the_addresses_of_a_host_name_the_one_that_answers_is_used(sandboxes):
     """localhost may be ::1 first, where this Redis does not listen."""
     sandbox = sandboxes(tcp=True, start=False, workers=1)
     sandbox.add_settings(f"latchkey_store redis://localhost:{sandbox.redis.port};")
@@ -215,7 +215,7 @@ def test_of_the_addresses_of_a_name_the_one_that_answers_is_used(sandboxes):
     wait_until(lambda: sandbox.status_of(key) == 200, "the right address is found")
 
 
-def test_a_name_that_nobody_has_is_refused_by_nginx(sandboxes):
+def test_an_unknown_host_name_is_refused_by_nginx(sandboxes):
     sandbox = sandboxes(start=False)
     sandbox.expect("store.invalid")
     sandbox.add_settings("latchkey_store redis://store.invalid;")

@@ -1,4 +1,4 @@
-"""What owners are told when the store is not as it should be: one clear line each, and nothing is lost."""
+"""The messages to owners about faults of the store: one clear line each, and nothing is lost."""
 
 import pytest
 
@@ -24,7 +24,7 @@ class Unreachable:
 
 
 class ReadOnly:
-    """A replica: what an address names after a failover that went wrong."""
+    """A replica, to which an address may point after a failed failover."""
 
     says = "READONLY"
 
@@ -58,7 +58,7 @@ class WrongPassword:
 
 
 class Slow:
-    """Answers come, but later than anybody waits."""
+    """Answers arrive, but after the timeout."""
 
     says = "timed out"
 
@@ -97,7 +97,7 @@ def gate(sandboxes):
 
 @pytest.mark.parametrize("command", ["generate", "revoke"])
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.__name__)
-def test_a_fault_of_the_store_is_told_in_one_line_and_nothing_is_lost(gate, fault, command):
+def test_a_fault_of_the_store_is_reported_in_one_line_and_nothing_is_lost(gate, fault, command):
     key = gate.key()
     fault = fault()
     fault.come(gate)
@@ -107,7 +107,7 @@ def test_a_fault_of_the_store_is_told_in_one_line_and_nothing_is_lost(gate, faul
     assert result.code in (STORE_UNREACHABLE, NOT_CONFIRMED)
     assert fault.says in result.one_line()
     fault.go(gate)
-    wait_until(lambda: gate.status_of(key) == 200, "the key works on")
+    wait_until(lambda: gate.status_of(key) == 200, "the key still works")
     assert "Active" in gate.latchkey.status("acme", as_=OWNER)
     assert gate.latchkey.run(command, "acme", "--yes", as_=OWNER).code == DONE
     wait_until(lambda: gate.status_of(key) == 401, "the key has ended")

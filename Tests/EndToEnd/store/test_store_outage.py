@@ -1,6 +1,6 @@
-"""The store stands still, goes away, comes back: who is refused, who is not, and for how long.
+"""The store freezes, goes away, comes back: which requests are refused, and for how long.
 
-Under strict consistency, where every check has to wait for the store; what a lease allows is in fleet/test_lease.py.
+Under strict consistency, every check waits for the store; fleet/test_lease.py tests what a lease allows.
 """
 
 import re
@@ -24,7 +24,7 @@ def gate(request, sandboxes):
     return sandboxes(tcp=request.param, workers=1, consistency=STRICT)
 
 
-def test_a_store_that_stands_still_costs_a_request_the_timeout_at_most(gate):
+def test_a_frozen_store_delays_a_request_by_the_timeout_at_most(gate):
     key = gate.key()
     assert gate.status_of(key) == 200
     gate.redis.freeze()
@@ -53,7 +53,7 @@ def test_the_timeout_can_be_set(sandboxes):
     wait_until(lambda: gate.status_of(key) == 200, "the gateway finds the store again")
 
 
-def test_other_requests_of_the_worker_go_on_while_checks_wait(sandboxes):
+def test_other_requests_of_the_worker_continue_while_checks_wait(sandboxes):
     gate = sandboxes(settings="latchkey_timeout 3s;", workers=1, consistency=STRICT)
     key = gate.key()
     assert gate.status_of(key) == 200
@@ -74,7 +74,7 @@ def test_other_requests_of_the_worker_go_on_while_checks_wait(sandboxes):
     wait_until(lambda: gate.status_of(key) == 200, "the gateway finds the store again")
 
 
-def test_checks_that_wait_are_answered_when_the_store_goes_on(sandboxes):
+def test_waiting_checks_are_answered_when_the_store_continues(sandboxes):
     gate = sandboxes(settings="latchkey_timeout 20s;", workers=1, consistency=STRICT)
     key = gate.key()
     assert gate.status_of(key) == 200
@@ -107,7 +107,7 @@ def test_a_store_that_was_killed_and_is_started_again_is_found_within_two_second
     assert gate.status_of(key) == 200
     workers = gate.nginx.workers()
     gate.redis.kill()
-    wait_until(lambda: gate.status_of(key) == 503, "the store is missed")
+    wait_until(lambda: gate.status_of(key) == 503, "the gateway notices that the store is gone")
 
     gate.redis.start()
     began = time.monotonic()
@@ -130,7 +130,7 @@ def test_a_gateway_may_be_started_before_its_store(gate):
     wait_until(lambda: gate.status_of(key) == 200, "the gateway finds the store")
 
 
-def test_a_store_that_is_started_anew_is_found_again(gate):
+def test_a_restarted_store_is_found_again(gate):
     gate.expect(NO_SOCKET)
     key = gate.key()
     assert gate.status_of(key) == 200
@@ -141,7 +141,7 @@ def test_a_store_that_is_started_anew_is_found_again(gate):
     wait_until(lambda: gate.status_of(key) == 200, "the gateway finds the store again")
 
 
-def test_connections_that_the_store_ends_are_made_anew_and_no_request_fails(gate):
+def test_connections_that_the_store_closes_are_replaced_and_no_request_fails(gate):
     key = gate.key()
     for _ in range(20):
         assert gate.status_of(key) == 200
@@ -194,7 +194,7 @@ def test_a_worker_that_ends_while_checks_wait_answers_them_first(sandboxes):
     with gate.connect() as connection:
         connection.send("/api", bearer(key))
         worker = gate.nginx.worker()
-        wait_until(connection.is_taken, "nginx has taken the request")
+        wait_until(connection.is_taken, "nginx has received the request")
         gate.nginx.reload()
         assert connection.receive().status == 503
     wait_until(lambda: not processes.is_alive(worker), "the old worker ends")
@@ -215,7 +215,7 @@ def test_the_error_log_says_once_a_second_at_most_that_the_store_is_away(gate):
     seconds = time.monotonic() - began + 1
     for mark in (r"the store at \S+: not connected", "does not send invalidations"):
         assert 1 <= sum(bool(re.search(mark, line)) for line in lines) <= seconds, "\n".join(lines)
-    # nginx itself tells of each attempt to connect, of which there are more at first.
+    # nginx itself logs each attempt to connect, of which there are more at first.
     assert len(lines) <= 6 * seconds, "\n".join(lines)
     address = f"127.0.0.1:{gate.redis.port}" if gate.redis.port else f"unix:{gate.redis.socket}"
     assert any(address in line for line in lines)

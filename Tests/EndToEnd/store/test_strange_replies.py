@@ -1,4 +1,4 @@
-"""Something in the place of Redis answers strangely: no worker ends, and nobody is let in.
+"""A stand-in for Redis answers strangely: no worker ends, and no request is admitted.
 
 A few of each kind come over a real socket; all of them are in Tests/GatewayTests/StrangeReplyTests.swift.
 """
@@ -15,7 +15,7 @@ from harness.sandbox import Sandbox
 
 HUGE = 1 << 40
 
-# Answers to HMGET that are nothing that Redis says to it.
+# Replies to HMGET that Redis never sends.
 REPLIES = {
     "garbage": b"\x00\xff\x80 garbage \r\n\r\n" * 50,
     "a million fields": array(*[b"$-1\r\n"] * 1_000_000),
@@ -37,7 +37,7 @@ def gate_and_key():
 
 
 def refused(gate, key):
-    """Waits for the answer that the stand-in's replies lead to."""
+    """Waits for the answer that results from the stand-in's replies."""
     for target in ("/api", "/checked"):
         answer = gate.request(target, key=key)
         assert answer.status in (401, 500, 503), answer.status
@@ -45,7 +45,7 @@ def refused(gate, key):
 
 
 @pytest.mark.parametrize("name", REPLIES)
-def test_a_strange_record_lets_nobody_in_and_ends_no_worker(gate_and_key, name):
+def test_a_strange_record_admits_no_request_and_ends_no_worker(gate_and_key, name):
     gate, key = gate_and_key
     worker = gate.nginx.worker()
 
@@ -91,8 +91,8 @@ def right_pong(number):
     return array(bulk(b"pong"), bulk(number))
 
 
-def test_a_stand_in_that_does_all_that_is_wanted_is_believed(gate_and_record):
-    """So that the others below are not believed for what is strange about them."""
+def test_a_stand_in_that_replies_correctly_is_trusted(gate_and_record):
+    """Proves that the stand-ins below are distrusted only for their strange replies."""
     gate, key, stored = gate_and_record
 
     with FakeRedis(gate.redis.socket, stored, pong=right_pong):
@@ -108,7 +108,7 @@ STRANGE_PONGS = {
 
 
 @pytest.mark.parametrize("name", STRANGE_PONGS)
-def test_an_answer_to_a_heartbeat_that_is_none_renews_no_trust(gate_and_record, name):
+def test_a_malformed_heartbeat_reply_renews_no_lease(gate_and_record, name):
     gate, key, stored = gate_and_record
     worker = gate.nginx.worker()
 
@@ -157,7 +157,7 @@ def test_a_server_that_is_no_redis_is_not_trusted(gate_and_key, name):
     worker = gate.nginx.worker()
 
     with FakeRedis(gate.redis.socket, lambda words: None, ping=STRANGE_PINGS[name]) as store:
-        wait_until(lambda: gate.request(key=key) and store.connections, "the gateway comes")
+        wait_until(lambda: gate.request(key=key) and store.connections, "the gateway connects")
         assert gate.status_of(key) == 503
         assert gate.request("/open").status == 200
     assert gate.nginx.worker() == worker
@@ -167,11 +167,11 @@ def test_a_server_that_speaks_first_is_not_trusted(gate_and_key):
     gate, key = gate_and_key
 
     with FakeRedis(gate.redis.socket, lambda words: array(), greeting=b"220 mail ready\r\n") as store:
-        wait_until(lambda: gate.request(key=key) and store.connections, "the gateway comes")
+        wait_until(lambda: gate.request(key=key) and store.connections, "the gateway connects")
         assert gate.status_of(key) == 503
 
 
-def test_replies_that_nobody_asked_for_end_the_connection(gate_and_key):
+def test_unrequested_replies_end_the_connection(gate_and_key):
     gate, key = gate_and_key
     absent = array(*[b"$-1\r\n"] * RECORD_FIELDS)
 
@@ -181,7 +181,7 @@ def test_replies_that_nobody_asked_for_end_the_connection(gate_and_key):
         wait_until(lambda: gate.request(key=key) and len(store.connections) > before, "a new connection is made")
 
 
-def test_an_answer_of_the_store_that_is_absent_is_a_refusal(gate_and_key):
+def test_a_record_reported_as_absent_is_a_refusal(gate_and_key):
     gate, key = gate_and_key
     absent = array(*[b"$-1\r\n"] * RECORD_FIELDS)
 

@@ -1,6 +1,6 @@
-"""A record that was not written by the executable is refused, by the gateway and by the executable.
+"""A record that the executable did not write is refused, by the gateway and by the executable.
 
-By a worker that reads it for every check, and by one that knew it before.
+This holds for a worker that reads the record for every check, and for one that had cached it.
 """
 
 import time
@@ -24,7 +24,7 @@ def gate(request, sandboxes):
 
 @pytest.fixture
 def key(gate):
-    """The active key of acme; the key before it still goes on, and it expires."""
+    """The active key of acme; it will expire, and the previous key is still valid."""
     gate.key("acme")
     key = gate.latchkey.generate("acme", "--yes", "--grace", "1h", "--expires-in", "1d", as_=OWNER)
     gate.warm(key)
@@ -89,7 +89,7 @@ def test_a_missing_field_is_refused(gate, key, field):
     refused(gate, key)
 
 
-def test_a_verifier_put_in_by_a_writer_of_the_store_opens_nothing(gate, key):
+def test_a_verifier_planted_in_the_store_admits_no_request(gate, key):
     own = gate.forge().issued("acme")
 
     gate.redis.cli("HSET", RECORD, "verifier", gate.forge().verifier(own))
@@ -98,7 +98,7 @@ def test_a_verifier_put_in_by_a_writer_of_the_store_opens_nothing(gate, key):
     assert gate.status_of(own) == 503
 
 
-def test_an_owner_put_in_by_a_writer_of_the_store_owns_nothing(gate, key):
+def test_an_owner_planted_in_the_store_owns_nothing(gate, key):
     gate.redis.cli("HSET", RECORD, "owner", "mallory")
 
     for command in (["generate", "acme", "--yes"], ["revoke", "acme", "--yes"], ["status", "acme"]):
@@ -178,7 +178,7 @@ def test_a_writer_of_the_store_can_take_a_key_away(gate, key, state):
     assert gate.latchkey.verify(key).code in (NOT_VALID, BAD_DATA)
 
 
-def test_a_record_that_is_gone_lets_nobody_in(gate, key):
+def test_the_key_of_a_missing_record_is_refused(gate, key):
     gate.redis.cli("DEL", RECORD)
 
     assert comes_to(gate, key, 401)
@@ -195,7 +195,7 @@ def test_a_revoked_record_cannot_be_set_active_again(gate, key):
     refused(gate, key)
 
 
-def test_a_record_that_is_put_right_again_is_believed_again(gate, key):
+def test_a_corrected_record_is_accepted_again(gate, key):
     owner = gate.redis.hash(RECORD)["owner"]
     gate.redis.cli("HSET", RECORD, "owner", "mallory")
     assert comes_to(gate, key, 503)
@@ -206,7 +206,7 @@ def test_a_record_that_is_put_right_again_is_believed_again(gate, key):
     assert gate.latchkey.verify(key).code == DONE
 
 
-def test_a_bad_record_of_one_organization_does_not_trouble_another(gate, key):
+def test_a_bad_record_of_one_organization_does_not_affect_another(gate, key):
     other = gate.key("umbrella")
     gate.redis.cli("HSET", RECORD, "owner", "mallory")
     assert comes_to(gate, key, 503)

@@ -1,4 +1,4 @@
-"""A store that refuses CLIENT TRACKING, SUBSCRIBE or PUBLISH, as some managed ones do."""
+"""A store that refuses CLIENT TRACKING, SUBSCRIBE or PUBLISH, as some managed services do."""
 
 from contextlib import ExitStack
 
@@ -12,7 +12,7 @@ from harness.sandbox import OWNER
 
 
 def without(command):
-    """Options of a Redis that does not know a command."""
+    """Options of a Redis without a command."""
     return ["--rename-command", command, ""]
 
 
@@ -40,7 +40,7 @@ def test_a_confirmed_revocation_ends_open_requests_without_invalidations(streams
 
 
 @pytest.mark.parametrize("command", ["CLIENT", "SUBSCRIBE"])
-def test_workers_without_invalidations_are_listed_and_the_doctor_says_what_it_costs(sandboxes, command):
+def test_workers_without_invalidations_are_listed_and_the_doctor_states_the_cost(sandboxes, command):
     gate = sandboxes(redis_options=without(command), workers=2)
     gate.key()
     gate.wait_for_members()
@@ -52,13 +52,13 @@ def test_workers_without_invalidations_are_listed_and_the_doctor_says_what_it_co
     assert report.out.count("receives no invalidations: it reads the store for every check") == 2
 
 
-def test_workers_whose_right_to_track_is_taken_and_given_back_cache_again(sandboxes):
+def test_workers_that_lose_and_regain_the_permission_to_track_cache_again(sandboxes):
     gate = sandboxes(workers=1)
     key = gate.key()
     gate.warm(key)
     gate.redis.cli("ACL", "SETUSER", "default", "-client|tracking")
     gate.redis.cli("CLIENT", "KILL", "TYPE", "pubsub")
-    wait_until(lambda: [entry["tracking"] for entry in gate.entries()] == ["off"], "the worker says so")
+    wait_until(lambda: [entry["tracking"] for entry in gate.entries()] == ["off"], "the worker logs it")
     assert gate.request(key=key).source == "store"
 
     gate.redis.cli("ACL", "SETUSER", "default", "+@all")
