@@ -33,7 +33,7 @@ def record():
     """Scrapes of a run, each with its time."""
     server = gateways.SERVER + LOCATION
     with Sandbox(settings="latchkey_timeout 250ms;", workers=2, server=server, proxied=True) as gate:
-        gate.wait_for_entries()
+        gate.wait_for_members()
         keys = [gate.key(f"org-{number}") for number in range(ORGANIZATIONS)]
         wrong = gate.forge().forged("nobody")
         start = time.monotonic()

@@ -155,7 +155,7 @@ def record():
     with (Sandbox(settings=SETTINGS, workers=2, http=MAP, server=QUIET + LOCATION + SERVER) as gate,
           ExitStack() as stack):
         gate.expect(NO_SOCKET, r"\[crit\] .* connect\(\) to unix:.*/redis\.sock failed")
-        gate.wait_for_entries()
+        gate.wait_for_members()
         traffic = Traffic(gate, Streams(stack, gate))
         workers = sorted(gate.workers())
         threads = [threading.Thread(target=work) for work in (traffic.change_keys, traffic.trouble_the_store)]

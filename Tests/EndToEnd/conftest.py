@@ -1,4 +1,4 @@
-"""Fixtures, and the logs of gateways when a test fails."""
+"""Fixtures; a failing test's report shows the error logs of its gateways."""
 
 import re
 from contextlib import ExitStack
@@ -11,7 +11,7 @@ from harness import artefacts, sanitizers  # noqa: E402
 from harness.checkout import Checkout  # noqa: E402
 from harness.sandbox import Sandbox  # noqa: E402
 
-# They take minutes; `make slow` and `make reloads` name and run them.
+# These take minutes; `make slow` and `make reloads` run them by name.
 collect_ignore = ["nginx/test_valgrind.py", "fleet/test_long_grace.py", "keys/test_hundred_thousand.py",
                   "nginx/test_reloads_without_the_module.py"]
 
@@ -19,13 +19,13 @@ collect_ignore = ["nginx/test_valgrind.py", "fleet/test_long_grace.py", "keys/te
 if not sanitizers.are_used():
     collect_ignore.append("nginx/test_sanitizers.py")
 
-# The longest tests begin first, so that no worker is left with one at the end.
+# The longest tests start first, so that no worker still runs one at the end.
 BEGIN_FIRST = ("checkout", "test_graphql", "test_alerts", "test_trials", "test_acl", "test_forged_keys", "test_revocation",
                "test_interruption", "test_faults", "test_reload", "test_two_generates", "test_request_fuzz")
 
 LOG_LENGTH_SHOWN = 4000
 
-# A key: the part up to its locator, which may be shown, and the rest, which may not.
+# A key: the part up to its locator, which may be shown, and the secret rest, which may not.
 KEY = re.compile(r"([a-z][a-z0-9]{1,11}(?:_live|_test)?_[0-9A-Za-z]{14}_)[0-9A-Za-z]+")
 
 
@@ -41,7 +41,7 @@ def pytest_configure(config):
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
-    """Keeps tests that share a gateway on one worker, and puts the longest first."""
+    """Keeps tests that share a gateway on one worker, and starts the longest first."""
     for item in items:
         if shares_fixture(item) and not item.get_closest_marker("xdist_group"):
             item.add_marker(pytest.mark.xdist_group(item.path.stem))
@@ -54,7 +54,7 @@ def shares_fixture(item):
 
 
 def begins(item):
-    """The rank of a test's file or group in BEGIN_FIRST; all others follow in their order."""
+    """The rank of a test's file or group in BEGIN_FIRST; all others follow in their usual order."""
     group = item.get_closest_marker("xdist_group")
     names = {item.path.stem, *(group.args if group else ())}
     return next((place for place, name in enumerate(BEGIN_FIRST) if name in names), len(BEGIN_FIRST))
@@ -88,18 +88,18 @@ def no_reports_of_sanitizers():
 
 @pytest.fixture
 def sandboxes():
-    """Makes gateways with options; each is examined at the end of the test."""
+    """Makes gateways with options; each is checked at the end of the test."""
     with ExitStack() as stack:
         yield lambda **options: stack.enter_context(Sandbox(**options))
 
 
 @pytest.fixture
 def consistency(request):
-    """The consistency of the gateway, where a test does not choose: the default."""
+    """The gateway's consistency: the default, unless the test chooses another."""
     return getattr(request, "param", None)
 
 
 @pytest.fixture
 def sandbox(sandboxes, consistency):
-    """A gateway as most tests want it."""
+    """The gateway that most tests use."""
     return sandboxes(consistency=consistency)

@@ -77,7 +77,7 @@ def test_the_end_of_the_input_is_no_yes(sandbox):
 
 def test_it_is_told_what_goes_before_it_is_asked(sandbox):
     key = sandbox.key()
-    sandbox.wait_for_entries()
+    sandbox.wait_for_members()
     sandbox.status_of(key)
     wait_until(lambda: sandbox.latchkey.status_json("acme", as_=OWNER)["last_used_at"], "the use is known")
     count = len(sandbox.workers())

@@ -25,7 +25,7 @@ RELEASE = "0.2.0"
 @pytest.fixture
 def gate(sandboxes):
     sandbox = sandboxes(workers=1)
-    sandbox.wait_for_entries()
+    sandbox.wait_for_members()
     return sandbox
 
 
@@ -52,7 +52,7 @@ def test_with_users_of_their_own_all_is_well(sandboxes):
     acl.protect(sandbox)
     sandbox.nginx.start()
     sandbox.key()
-    sandbox.wait_for_entries()
+    sandbox.wait_for_members()
 
     assert examine(sandbox) == {}
 

@@ -14,7 +14,7 @@ from harness.snapshots import Snapshots
 @pytest.fixture
 def gate(sandboxes):
     gate = sandboxes(workers=1)
-    gate.wait_for_entries()
+    gate.wait_for_members()
     return gate
 
 

@@ -1,6 +1,6 @@
-"""Whatever goes wrong while a key is ended: once the command has ended well, nobody gets in with it.
+"""Whatever fails while a key is ended: once the command has succeeded, no request with the key is accepted.
 
-Two gateways are asked all the time, with the key that is ended and with one that goes on. That one may be answered with
+Clients never stop asking two gateways, with the ended key and with one that stays valid. The latter may get
 503 for a while, and is never refused.
 """
 
@@ -20,14 +20,14 @@ LEASE = 1.0
 # What a gateway may take to find the store again (see store/test_store_outage.py).
 RECONNECT = 2.0
 
-# For how long a gateway's workers stand still.
+# For how long a gateway's workers are frozen.
 ABSENCE = 3.0
 
 
 @pytest.fixture
 def fleet(sandboxes):
     fleet = sandboxes(gateways=2, workers=2, proxied=True)
-    fleet.wait_for_entries()
+    fleet.wait_for_members()
     return fleet
 
 
@@ -38,7 +38,7 @@ def hold_the_store(fleet):
 
 
 class Fault:
-    """Something that goes wrong while a command runs."""
+    """A fault that happens while a command runs."""
 
     def __init__(self, fleet):
         self.fleet = fleet
@@ -55,12 +55,12 @@ class Fault:
         wait_until(lambda: self.stored_version() != self.version, "the change is stored")
 
 
-class StoreStandsStill(Fault):
+class StoreFreezes(Fault):
     def come(self, running):
         hold_the_store(self.fleet)
 
 
-class StoreStandsStillBehindTheChange(Fault):
+class StoreFreezesAfterTheChange(Fault):
     def come(self, running):
         self.wait_for_change()
         hold_the_store(self.fleet)
@@ -90,7 +90,7 @@ class NetworkIsSlow(Fault):
         self.fleet.proxy.delay = 0
 
 
-class NetworkStandsStill(Fault):
+class NetworkStalls(Fault):
     def come(self, running):
         self.fleet.proxy.is_stalled = True
         time.sleep(LEASE)
@@ -111,13 +111,13 @@ class InvalidationsAreLostSilently(Fault):
         self.fleet.proxy.silence(listens=True)
 
 
-class EverythingIsLostWithoutAWord(Fault):
+class EverythingIsLostSilently(Fault):
     def come(self, running):
         self.fleet.proxy.silence(listens=True)
         self.fleet.proxy.silence(listens=False)
 
 
-class GatewayStandsStill(Fault):
+class GatewayFreezes(Fault):
     def come(self, running):
         workers = self.fleet.gateways[1].workers()
         for pid in workers:
@@ -133,7 +133,7 @@ class StoreIsEmptiedOfGateways(Fault):
 
 
 @pytest.mark.parametrize("kind", Fault.__subclasses__(), ids=lambda kind: kind.__name__)
-def test_a_key_that_was_ended_is_accepted_no_more(fleet, kind):
+def test_an_ended_key_is_no_longer_accepted(fleet, kind):
     other = fleet.key("umbrella")
     with Revocations(fleet, CONNECTIONS, other) as revocations:
         for command in ("revoke", "generate"):

@@ -1,4 +1,4 @@
-"""The list of gateways: every worker that lives is in it, and no other for long."""
+"""The membership list: every live worker is in it, and no other stays for long."""
 
 import re
 import socket
@@ -30,8 +30,8 @@ def gate(sandboxes):
 
 
 @under_either_consistency
-def test_every_worker_of_every_gateway_is_listed_before_anybody_asks_it(fleet, consistency):
-    fleet.wait_for_entries()
+def test_every_worker_of_every_gateway_is_listed_before_its_first_request(fleet, consistency):
+    fleet.wait_for_members()
 
     listed = fleet.latchkey.gateways()
 
@@ -44,8 +44,8 @@ def test_every_worker_of_every_gateway_is_listed_before_anybody_asks_it(fleet, c
         assert age.total_seconds() < 60
 
 
-def test_the_list_is_a_table_for_people(fleet):
-    fleet.wait_for_entries()
+def test_on_a_terminal_the_list_is_a_table(fleet):
+    fleet.wait_for_members()
 
     with Dialogue(fleet.latchkey, "gateways") as dialogue:
         assert dialogue.end() == DONE
@@ -55,8 +55,8 @@ def test_the_list_is_a_table_for_people(fleet):
     assert sorted(int(row.split()[1]) for row in rows) == sorted(fleet.workers())
 
 
-def test_elsewhere_the_list_has_a_tab_between_cells_and_no_header(fleet):
-    fleet.wait_for_entries()
+def test_in_a_pipe_the_list_has_tabs_between_cells_and_no_header(fleet):
+    fleet.wait_for_members()
 
     rows = [line.split("\t") for line in fleet.latchkey.must("gateways").splitlines()]
 
@@ -64,9 +64,9 @@ def test_elsewhere_the_list_has_a_tab_between_cells_and_no_header(fleet):
     assert {len(row) for row in rows} == {8}
 
 
-def test_a_lease_and_a_grace_of_ones_own_are_listed(sandboxes):
+def test_a_configured_lease_and_grace_are_listed(sandboxes):
     gate = sandboxes(workers=1, settings="latchkey_lease 250ms;\nlatchkey_outage_grace 10m;")
-    gate.wait_for_entries()
+    gate.wait_for_members()
 
     (listed,) = gate.latchkey.gateways()
 
@@ -76,7 +76,7 @@ def test_a_lease_and_a_grace_of_ones_own_are_listed(sandboxes):
 def test_the_number_of_cached_records_is_listed(gate):
     gate.warm(*(gate.key(name) for name in ("acme", "umbrella", "hooli")))
 
-    wait_until(lambda: gate.latchkey.gateways()[0]["cached_records"] == 3, "the entry is renewed")
+    wait_until(lambda: gate.latchkey.gateways()[0]["cached_records"] == 3, "the member is renewed")
 
 
 def test_without_gateways_the_list_is_empty(sandboxes):
@@ -90,14 +90,14 @@ def test_without_gateways_the_list_is_empty(sandboxes):
 
 
 def test_the_list_needs_no_owner_and_no_pepper(gate):
-    gate.wait_for_entries()
+    gate.wait_for_members()
     gate.pepper_file.unlink()
 
     assert len(gate.latchkey.gateways()) == 1
 
 
-def test_an_entry_that_nobody_can_read_is_told_of(gate):
-    gate.wait_for_entries()
+def test_an_unreadable_member_is_reported(gate):
+    gate.wait_for_members()
     gate.redis.cli("HSET", "latchkey:gateways", "stranger", "lease=soon")
 
     result = gate.latchkey.run("gateways")
@@ -106,7 +106,7 @@ def test_an_entry_that_nobody_can_read_is_told_of(gate):
     assert str(gate.nginx.worker()) in result.out
 
 
-def test_the_list_of_a_store_that_is_away_is_not_shown(gate):
+def test_no_list_is_shown_while_the_store_is_unreachable(gate):
     gate.expect(NO_SOCKET)
     gate.redis.stop()
 
@@ -116,18 +116,18 @@ def test_the_list_of_a_store_that_is_away_is_not_shown(gate):
     assert result.one_line()
 
 
-# Coming and going
+# Joining and leaving
 
 
-def test_a_gateway_that_ends_in_order_is_gone_from_the_list_when_it_has_ended(fleet):
-    fleet.wait_for_entries()
+def test_a_gateway_that_stops_in_order_has_left_the_list(fleet):
+    fleet.wait_for_members()
 
     assert fleet.gateways[1].stop()
 
     assert sorted(each["pid"] for each in fleet.latchkey.gateways()) == sorted(fleet.gateways[0].workers())
 
 
-def test_the_workers_of_fifty_reloads_are_gone_from_the_list(sandboxes):
+def test_the_workers_of_fifty_reloads_have_left_the_list(sandboxes):
     gate = sandboxes(workers=2)
     key = gate.key()
     for _ in range(RELOADS):
@@ -135,45 +135,45 @@ def test_the_workers_of_fifty_reloads_are_gone_from_the_list(sandboxes):
         assert gate.status_of(key) == 200
 
     wait_until(lambda: len(gate.nginx.workers()) == 2, "the old workers end", seconds=60)
-    gate.wait_for_entries()
+    gate.wait_for_members()
     wait_until(lambda: len(gate.redis.clients()) == 4, "the old workers' connections are gone")
-    assert gate.revoke().err.count("\n") == 1, "nobody is waited out"
+    assert gate.revoke().err.count("\n") == 1, "no worker is waited out"
 
 
-def test_a_worker_that_was_taken_out_of_the_list_comes_back(gate):
-    gate.wait_for_entries()
+def test_a_worker_removed_from_the_list_joins_again(gate):
+    gate.wait_for_members()
 
     gate.redis.cli("DEL", "latchkey:gateways")
 
-    gate.wait_for_entries()
+    gate.wait_for_members()
 
 
-def test_a_worker_that_was_taken_out_of_the_list_forgets_what_it_knew(gate):
-    """Whoever changed a record in between did not wait for it."""
+def test_a_worker_removed_from_the_list_empties_its_cache(gate):
+    """A command that changed a record in the meantime did not wait for this worker."""
     key = gate.key()
     gate.warm(key)
     before = gate.redis.calls("hmget")
 
     gate.redis.cli("DEL", "latchkey:gateways")
-    gate.wait_for_entries()
+    gate.wait_for_members()
 
     wait_until(lambda: gate.status_of(key) == 200 and gate.redis.calls("hmget") > before, "the store is asked again")
 
 
-def test_a_worker_that_was_away_comes_back_under_its_name(gate):
-    gate.wait_for_entries()
+def test_a_worker_that_was_cut_off_joins_again_under_its_name(gate):
+    gate.wait_for_members()
     (before,) = gate.latchkey.gateways()
     worker = gate.nginx.worker()
     processes.freeze(worker)
     gate.redis.cli("DEL", "latchkey:gateways")
     processes.thaw(worker)
 
-    gate.wait_for_entries()
+    gate.wait_for_members()
 
     assert gate.latchkey.gateways()[0]["id"] == before["id"]
 
 
-def test_a_worker_that_may_not_enter_itself_reads_the_store_for_every_check_and_says_so(gate):
+def test_a_worker_that_may_not_join_reads_the_store_for_every_check_and_logs_it(gate):
     key = gate.key()
     gate.redis.cli("SET", "latchkey:gateways", "text")
     old = gate.nginx.reload()

@@ -1,4 +1,4 @@
-"""How long a worker trusts what it knows when it hears nothing from the store, and what it does then."""
+"""How long a worker trusts its cache without an answer from the store, and what it does after that."""
 
 import time
 
@@ -35,7 +35,7 @@ def graceful(sandboxes):
 
 
 def outcomes_until_refused(gate, key):
-    """Asks until the answer is not 200: the sources of those before, in order, with the time of the last one."""
+    """Sends requests until one is not answered with 200; returns the sources before it in order, and the last time."""
     sources, last = [], 0
     while True:
         began = time.monotonic()
@@ -48,7 +48,7 @@ def outcomes_until_refused(gate, key):
             sources.append(answer.source)
 
 
-# While all is well
+# While the store answers
 
 
 def test_the_lease_is_renewed_without_requests(gate):
@@ -75,7 +75,7 @@ def test_a_short_lease_is_renewed_as_well(sandboxes):
 
 
 @by_either_socket
-def test_without_grace_a_known_key_is_accepted_for_the_lease_at_most(sandboxes, tcp):
+def test_without_grace_a_cached_key_is_accepted_for_the_lease_at_most(sandboxes, tcp):
     gate = make(sandboxes, tcp=tcp)
     gate.expect(NO_SOCKET)
     key = gate.key()
@@ -90,7 +90,7 @@ def test_without_grace_a_known_key_is_accepted_for_the_lease_at_most(sandboxes, 
     assert {gate.status_of(key) for _ in range(20)} == {503}
 
 
-def test_a_shorter_lease_is_shorter(sandboxes):
+def test_a_shorter_lease_ends_sooner(sandboxes):
     gate = make(sandboxes, "latchkey_lease 200ms;")
     key = gate.key()
     gate.warm(key)
@@ -102,7 +102,7 @@ def test_a_shorter_lease_is_shorter(sandboxes):
     assert last < killed + 0.2 + SLACK
 
 
-def test_with_grace_a_known_key_is_accepted_for_the_grace_and_the_lease_at_most(graceful):
+def test_with_grace_a_cached_key_is_accepted_for_the_grace_and_the_lease_at_most(graceful):
     key = graceful.key()
     graceful.warm(key)
     graceful.redis.kill()
@@ -115,7 +115,7 @@ def test_with_grace_a_known_key_is_accepted_for_the_grace_and_the_lease_at_most(
     assert {graceful.status_of(key) for _ in range(20)} == {503}
 
 
-def test_in_the_grace_nobody_is_let_in_who_was_not_before(graceful):
+def test_in_the_grace_only_keys_accepted_before_are_accepted(graceful):
     replaced = graceful.key()
     key = graceful.key()
     unknown = graceful.key("umbrella")
@@ -142,7 +142,7 @@ def test_a_key_expires_in_the_grace(sandboxes):
     assert gate.request(key=key).result == "unavailable"
 
 
-def test_a_new_key_is_never_refused_by_a_gateway_that_has_not_heard_of_it(sandboxes):
+def test_a_new_key_is_never_refused_by_a_gateway_that_missed_its_invalidation(sandboxes):
     gate = make(sandboxes, "latchkey_outage_grace 1m;", proxied=True)
     key = gate.key()
     gate.warm(key)
@@ -168,14 +168,14 @@ def test_the_store_is_found_again_in_the_grace_and_after_it(graceful):
     graceful.warm(key)
     for awaited in (lambda answer: answer.source == "grace", lambda answer: answer.status == 503):
         graceful.redis.kill()
-        wait_until(lambda: awaited(graceful.request(key=key)), "the store is missed")
+        wait_until(lambda: awaited(graceful.request(key=key)), "the gateway notices that the store is gone")
 
         graceful.redis.start()
 
         graceful.warm(key)
 
 
-def test_a_worker_that_never_reached_the_store_lets_nobody_in(sandboxes):
+def test_a_worker_that_never_reached_the_store_accepts_no_key(sandboxes):
     gate = make(sandboxes, "latchkey_outage_grace 1h;", start=False)
     gate.expect(NO_SOCKET)
     key = gate.key()
@@ -186,10 +186,10 @@ def test_a_worker_that_never_reached_the_store_lets_nobody_in(sandboxes):
     assert {gate.status_of(key) for _ in range(10)} == {503}
 
 
-# The store stands still
+# The store is frozen
 
 
-def test_a_store_that_stands_still_delays_nobody_whose_key_is_known(sandboxes):
+def test_a_frozen_store_delays_no_request_with_a_cached_key(sandboxes):
     gate = make(sandboxes, "latchkey_outage_grace 1m;", "latchkey_timeout 5s;")
     key = gate.key()
     gate.warm(key)
@@ -202,7 +202,7 @@ def test_a_store_that_stands_still_delays_nobody_whose_key_is_known(sandboxes):
     assert {(answer.status, answer.source) for answer in answers} == {(200, "cache")}
 
 
-def test_a_store_that_stands_still_for_longer_than_the_lease_costs_a_request_the_timeout_at_most(graceful):
+def test_a_store_frozen_for_longer_than_the_lease_delays_a_request_by_the_timeout_at_most(graceful):
     key = graceful.key()
     graceful.warm(key)
     graceful.redis.freeze()
@@ -220,7 +220,7 @@ def test_a_store_that_stands_still_for_longer_than_the_lease_costs_a_request_the
     graceful.warm(key)
 
 
-def test_a_key_that_is_not_known_waits_for_the_store_while_known_ones_pass(sandboxes):
+def test_a_key_that_is_not_cached_waits_for_the_store_while_cached_keys_pass(sandboxes):
     gate = make(sandboxes, "latchkey_timeout 20s;", "latchkey_lease 10s;")
     known, unknown = gate.key(), gate.key("umbrella")
     gate.warm(known)
@@ -233,7 +233,7 @@ def test_a_key_that_is_not_known_waits_for_the_store_while_known_ones_pass(sandb
         assert waiting.receive().body == "/api organization=umbrella result=allowed\n"
 
 
-# The connections to the store end
+# The connections to the store are lost
 
 
 @by_either_socket
@@ -266,7 +266,7 @@ def test_while_the_invalidation_link_is_down_the_store_is_read_for_every_check(s
 
 
 @pytest.mark.parametrize("listens", [True, False], ids=["invalidation", "data"])
-def test_a_connection_that_is_lost_without_a_word_is_given_up_and_made_anew(sandboxes, listens):
+def test_a_silently_lost_connection_is_given_up_and_replaced(sandboxes, listens):
     gate = make(sandboxes, proxied=True)
     key = gate.key()
     gate.warm(key)
@@ -282,7 +282,7 @@ def test_a_connection_that_is_lost_without_a_word_is_given_up_and_made_anew(sand
 
 
 @pytest.mark.parametrize("command", ["revoke", "generate"])
-def test_invalidations_that_are_lost_silently_let_nobody_in_once_the_command_has_ended(sandboxes, command):
+def test_silently_lost_invalidations_admit_no_request_once_the_command_has_ended(sandboxes, command):
     gate = make(sandboxes, proxied=True)
     key = gate.key()
     gate.warm(key)
@@ -295,8 +295,8 @@ def test_invalidations_that_are_lost_silently_let_nobody_in_once_the_command_has
 
 
 @pytest.mark.parametrize("command", ["revoke", "generate"])
-def test_a_worker_that_hears_again_knows_nothing_of_before(sandboxes, command):
-    """Nobody asks between the loss of the invalidations and the next connection: nothing else makes it look."""
+def test_a_worker_that_receives_invalidations_again_has_an_empty_cache(sandboxes, command):
+    """No request comes between the lost invalidations and the next connection: only the latter empties the cache."""
     gate = make(sandboxes, proxied=True)
     key, other = gate.key(), gate.key("umbrella")
     gate.warm(key)
@@ -317,7 +317,7 @@ def test_invalidations_sent_to_a_frozen_worker_and_then_lost_are_not_missed(gate
     gate.revoke("acme", "--no-wait")
     processes.thaw(worker)
 
-    wait_until(lambda: gate.redis.cli("CLIENT", "LIST", "TYPE", "pubsub"), "the worker hears again")
+    wait_until(lambda: gate.redis.cli("CLIENT", "LIST", "TYPE", "pubsub"), "the worker receives invalidations again")
     gate.warm(other)
 
     assert gate.request(key=key).result == "revoked"
@@ -343,7 +343,7 @@ def test_a_gateway_that_is_cut_off_with_a_grace_is_waited_out(sandboxes, command
     assert gate.request(key=key).result == "revoked"
 
 
-# What the store takes no more
+# When the store is full
 
 
 def test_no_memory_for_writes_does_not_stop_checks(gate):
@@ -371,8 +371,8 @@ def test_many_clients_in_an_outage_are_all_answered(graceful):
     graceful.warm(key)
 
 
-def test_what_a_worker_remembers_of_versions_outlives_an_outage(gate):
-    """Somebody starts the store from an old copy."""
+def test_the_versions_that_a_worker_has_seen_outlive_an_outage(gate):
+    """An administrator starts the store from an old copy."""
     gate.expect(NO_SOCKET)
     record = record_key("acme")
     old = gate.key()

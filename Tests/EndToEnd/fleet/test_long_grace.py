@@ -13,7 +13,7 @@ from test_revocation import known_by_all, waited_out
 def test_a_worker_with_a_long_grace_that_was_killed_costs_changes_thirty_seconds_until_its_grace_is_over(sandboxes):
     pair = sandboxes(gateways=2, workers=1, settings="latchkey_outage_grace 40s;")
     pair.expect("exited on signal 9")
-    pair.wait_for_entries()
+    pair.wait_for_members()
     known_by_all(pair)
     dead = pair.gateways[1].worker()
     processes.kill(dead)
@@ -29,4 +29,4 @@ def test_a_worker_with_a_long_grace_that_was_killed_costs_changes_thirty_seconds
     second = pair.revoke()
     assert re.match(waited_out(dead), second.err)
     assert second.ended - second.began < 5
-    pair.wait_for_entries()
+    pair.wait_for_members()

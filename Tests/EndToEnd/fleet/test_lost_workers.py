@@ -1,4 +1,4 @@
-"""Workers that are killed or stand still: others go on, and nobody waits for the lost ones for longer than they may count."""
+"""Workers that are killed or frozen: the others keep serving, and no command waits for longer than lease and grace."""
 
 import re
 
@@ -22,10 +22,10 @@ LOSSES = {"killed": processes.kill, "stopped": processes.freeze}
 
 
 @pytest.mark.parametrize("loss", LOSSES)
-def test_a_lost_worker_holds_a_revocation_for_its_lease_and_grace_at_most(sandboxes, loss):
+def test_a_lost_worker_delays_a_revocation_by_its_lease_and_grace_at_most(sandboxes, loss):
     gate = sandboxes(workers=2, settings=SETTINGS)
     gate.expect("exited on signal 9")
-    gate.wait_for_entries()
+    gate.wait_for_members()
     key = gate.key()
     lost, other = sorted(gate.nginx.workers())
     with connection_to(gate, lost) as to_lost, connection_to(gate, other) as to_other:
@@ -43,13 +43,13 @@ def test_a_lost_worker_holds_a_revocation_for_its_lease_and_grace_at_most(sandbo
             assert to_lost.request("/api", bearer(key)).result == "revoked"
 
     wait_until(lambda: len(gate.nginx.workers()) == 2, "there are two workers")
-    gate.wait_for_entries()
+    gate.wait_for_members()
     key = gate.key()
-    assert gate.revoke().err.count("\n") == 1, "nobody is waited out any more"
+    assert gate.revoke().err.count("\n") == 1, "no worker is waited out again"
 
 
 @under_either_consistency
-def test_workers_that_are_killed_again_and_again_cost_nothing_but_what_they_had_in_hand(sandboxes, consistency):
+def test_workers_killed_again_and_again_lose_only_the_requests_that_they_were_serving(sandboxes, consistency):
     gate = sandboxes(workers=2, consistency=consistency, settings="latchkey_timeout 10s;",
                      server="        location /api { latchkey_verify; }\n")
     gate.expect("exited on signal 9")
@@ -62,14 +62,14 @@ def test_workers_that_are_killed_again_and_again_cost_nothing_but_what_they_had_
             processes.kill(min(workers))
             wait_until(lambda: gate.nginx.workers() - workers, "another worker takes its place")
         count = len(load.outcomes)
-        wait_until(lambda: len(load.outcomes) > count + 20, "requests go on")
+        wait_until(lambda: len(load.outcomes) > count + 20, "requests are still answered")
 
     answered = [each for each in load.outcomes if isinstance(each, tuple)]
     assert set(answered) == {(204, 401, 401)}
     cut_off = re.compile("RemoteDisconnected|ConnectionResetError|BrokenPipeError|BadStatusLine|IncompleteRead")
     assert all(cut_off.search(each) for each in load.outcomes if isinstance(each, str))
-    assert len(load.outcomes) - len(answered) <= DEATHS * 4, "as many clients there are"
+    assert len(load.outcomes) - len(answered) <= DEATHS * 4, "one request of each client at most"
     gate.revoke()
-    gate.wait_for_entries()
+    gate.wait_for_members()
     gate.key()
-    assert gate.revoke().err.count("\n") == 1, "the dead are not waited for any more"
+    assert gate.revoke().err.count("\n") == 1, "the killed workers are not waited for again"

@@ -38,14 +38,14 @@ def gates(sandboxes):
 def gate(gates):
     """A gateway with two workers that hear of changes."""
     gate = gates(workers=2)
-    gate.wait_for_entries()
+    gate.wait_for_members()
     return gate
 
 
 @pytest.fixture
 def single(gates):
     gate = gates(workers=1)
-    gate.wait_for_entries()
+    gate.wait_for_members()
     return gate
 
 
@@ -192,7 +192,7 @@ def test_lost_connections_and_new_ones_are_counted(gate):
 
 def test_a_store_that_stays_away_is_lost_once(gates):
     gate = gates(workers=1)
-    gate.wait_for_entries()
+    gate.wait_for_members()
     gate.expect(NO_SOCKET)
     gate.redis.stop()
     wait_for(gate, 1, "store_losses_total", link="data")
@@ -210,7 +210,7 @@ def test_a_store_that_stays_away_is_lost_once(gates):
 
 def test_records_and_evictions_are_counted(gates):
     gate = gates(workers=1, settings="latchkey_cache_size 3;")
-    gate.wait_for_entries()
+    gate.wait_for_members()
     for key in gate.keys_of([f"org-{number}" for number in range(5)]).values():
         assert gate.status_of(key) == 200
 
@@ -248,7 +248,7 @@ def test_changes_are_counted_by_each_worker(gate):
 
 def test_a_change_that_comes_late_is_seen_to(sandboxes):
     gate = sandboxes(server=SERVER + LOCATION, workers=1, proxied=True, settings="latchkey_lease 5s;")
-    gate.wait_for_entries()
+    gate.wait_for_members()
     gate.key("acme")
     before = scrape(gate).histogram("change_delay_seconds")
 
@@ -262,7 +262,7 @@ def test_a_change_that_comes_late_is_seen_to(sandboxes):
 
 def test_open_requests_and_ended_ones_are_counted(gates):
     gate = gates(workers=2, server=SERVER + LOCATION + STREAMS)
-    gate.wait_for_entries()
+    gate.wait_for_members()
     key = gate.key("acme")
 
     with StreamingUpstream(gate.nginx.folder / "stream.sock"):

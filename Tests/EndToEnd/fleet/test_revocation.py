@@ -1,4 +1,4 @@
-"""When `generate` or `revoke` has ended well, no gateway of the fleet accepts the old key any more."""
+"""Once `generate` or `revoke` has succeeded, no gateway of the fleet accepts the old key."""
 
 import os
 import re
@@ -25,9 +25,9 @@ REVOKED = re.compile(r"Revoked\. No gateway accepts the key as of (\d\d:\d\d:\d\
 
 @pytest.fixture
 def fleet(sandboxes, consistency):
-    """Two gateways of two workers each, which the store knows."""
+    """Two gateways of two workers each, all of them in the membership list."""
     fleet = sandboxes(gateways=2, workers=2, consistency=consistency)
-    fleet.wait_for_entries()
+    fleet.wait_for_members()
     return fleet
 
 
@@ -35,7 +35,7 @@ def fleet(sandboxes, consistency):
 def pair(sandboxes):
     """Two gateways of one worker each."""
     pair = sandboxes(gateways=2, workers=1)
-    pair.wait_for_entries()
+    pair.wait_for_members()
     return pair
 
 
@@ -55,7 +55,7 @@ def waited_out(pid):
 
 
 @under_either_consistency
-def test_no_request_that_begins_after_the_end_of_a_command_is_accepted_from_clients_that_never_stop(fleet):
+def test_no_request_begun_after_the_command_ended_is_accepted_from_clients_that_never_stop(fleet):
     with Revocations(fleet, CONNECTIONS) as revocations:
         for number in range(REVOCATIONS):
             revocations.end(["revoke", "generate"][number % 2])
@@ -66,7 +66,7 @@ def test_no_request_that_begins_after_the_end_of_a_command_is_accepted_from_clie
 
 
 @under_either_consistency
-def test_revoke_says_since_when_no_gateway_accepts_the_key(fleet):
+def test_revoke_prints_the_time_from_which_no_gateway_accepts_the_key(fleet):
     fleet.key()
     before = datetime.now(timezone.utc)
 
@@ -80,7 +80,7 @@ def test_revoke_says_since_when_no_gateway_accepts_the_key(fleet):
         assert millisecond_of(before) < told <= millisecond_of(after) + MILLISECOND, "rounded up: it holds by then"
 
 
-def test_without_gateways_nobody_is_waited_for(sandboxes):
+def test_without_gateways_there_is_no_wait(sandboxes):
     sandbox = sandboxes(start=False)
     sandbox.key()
 
@@ -88,7 +88,7 @@ def test_without_gateways_nobody_is_waited_for(sandboxes):
 
 
 @pytest.mark.parametrize("command", ["revoke", "generate"])
-def test_a_worker_that_stands_still_is_waited_out_and_never_accepts_the_key_again(pair, command):
+def test_a_frozen_worker_is_waited_out_and_never_accepts_the_key_again(pair, command):
     key = known_by_all(pair)
     gate = pair.gateways[1]
     worker = gate.worker()
@@ -110,12 +110,12 @@ def test_a_worker_that_stands_still_is_waited_out_and_never_accepts_the_key_agai
     if command == "generate":
         new = pair.latchkey.remember(result.out.strip())
         assert [pair.request(key=new, at=each).status for each in pair.gateways] == [200, 200]
-    pair.wait_for_entries()
+    pair.wait_for_members()
 
 
-def test_gateways_that_listen_are_waited_for_where_somebody_has_emptied_the_list(sandboxes):
+def test_listening_gateways_are_waited_for_after_the_membership_list_was_emptied(sandboxes):
     fleet = sandboxes(gateways=2, workers=1, proxied=True)
-    fleet.wait_for_entries()
+    fleet.wait_for_members()
     key = known_by_all(fleet)
     fleet.proxy.is_stalled = True
     fleet.redis.cli("DEL", "latchkey:gateways")
@@ -124,11 +124,11 @@ def test_gateways_that_listen_are_waited_for_where_somebody_has_emptied_the_list
 
     assert [fleet.request(key=key, at=each).status for each in fleet.gateways] == [503, 503]
     fleet.proxy.is_stalled = False
-    wait_until(lambda: fleet.status_of(key) == 401, "the gateways hear of it")
-    fleet.wait_for_entries()
+    wait_until(lambda: fleet.status_of(key) == 401, "the gateways receive the invalidation")
+    fleet.wait_for_members()
 
 
-def test_requests_that_wait_in_a_worker_that_stands_still_are_checked_by_the_time_of_their_answer(pair):
+def test_requests_that_wait_in_a_frozen_worker_are_checked_when_they_are_answered(pair):
     key = known_by_all(pair)
     gate = pair.gateways[1]
     worker = gate.worker()
@@ -153,12 +153,12 @@ def test_a_worker_that_was_killed_is_waited_out_once(fleet):
 
     assert re.match(waited_out(dead), first.err)
     assert fleet.status_of(key) == 401
-    fleet.wait_for_entries()
+    fleet.wait_for_members()
     fleet.key()
     assert REVOKED.fullmatch(fleet.revoke().err)
 
 
-def test_who_does_not_want_to_wait_does_not_wait(pair):
+def test_revoke_with_no_wait_does_not_wait(pair):
     key = known_by_all(pair)
     worker = pair.gateways[1].worker()
     processes.freeze(worker)
@@ -169,10 +169,10 @@ def test_who_does_not_want_to_wait_does_not_wait(pair):
         "Revoked. Redis notifies the nginx workers at once; their acknowledgements were not awaited.\n"
     processes.thaw(worker)
     for gate in pair.gateways:
-        wait_until(lambda: pair.request(key=key, at=gate).result == "revoked", "the gateway is told")
+        wait_until(lambda: pair.request(key=key, at=gate).result == "revoked", "the gateway receives the invalidation")
 
 
-def test_to_revoke_once_more_asks_the_gateways_again(pair):
+def test_revoking_once_more_asks_the_gateways_again(pair):
     key = known_by_all(pair)
     worker = pair.gateways[1].worker()
     processes.freeze(worker)
@@ -185,13 +185,13 @@ def test_to_revoke_once_more_asks_the_gateways_again(pair):
     assert {pair.request(key=key, at=gate).result for gate in pair.gateways} == {"revoked"}
 
 
-# Where it cannot be known
+# When it is uncertain
 
 
 @pytest.mark.parametrize("command", ["revoke", "generate"])
-def test_a_wait_that_is_interrupted_names_who_may_accept_the_key_and_until_when(sandboxes, command):
+def test_an_interrupted_wait_names_the_workers_that_may_still_accept_the_key_and_until_when(sandboxes, command):
     pair = sandboxes(gateways=2, workers=1, settings="latchkey_outage_grace 1h;")
-    pair.wait_for_entries()
+    pair.wait_for_members()
     pair.key()
     before = pair.redis.hash(record_key("acme"))["version"]
     worker = pair.gateways[1].worker()
@@ -213,7 +213,7 @@ def test_a_wait_that_is_interrupted_names_who_may_accept_the_key_and_until_when(
         assert pair.status_of(new) == 200
 
 
-def test_an_entry_that_nobody_can_read_is_named(pair):
+def test_an_unreadable_member_is_named(pair):
     key = known_by_all(pair)
     pair.redis.cli("HSET", "latchkey:gateways", "stranger", "lease=soon")
 
@@ -224,7 +224,7 @@ def test_an_entry_that_nobody_can_read_is_named(pair):
     assert pair.status_of(key) == 401
 
 
-def test_a_list_of_gateways_that_cannot_be_read_is_told(pair):
+def test_an_unreadable_membership_list_is_reported(pair):
     key = known_by_all(pair)
     pair.redis.cli("DEL", "latchkey:gateways")
     pair.redis.cli("SET", "latchkey:gateways", "text")
@@ -233,4 +233,4 @@ def test_a_list_of_gateways_that_cannot_be_read_is_told(pair):
 
     assert result.code == NOT_CONFIRMED
     assert "uncertain which nginx workers may still accept it" in result.one_line()
-    wait_until(lambda: pair.request(key=key).result == "revoked", "the gateway is told")
+    wait_until(lambda: pair.request(key=key).result == "revoked", "the gateway receives the invalidation")

@@ -1,1 +1,1 @@
-"""What the end-to-end tests stand on: real servers in a folder of their own, and clients for them."""
+"""The foundation of the end-to-end tests: real servers, each in a folder of its own, and clients for them."""

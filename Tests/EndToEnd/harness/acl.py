@@ -1,4 +1,4 @@
-"""The rights that the documents give to the two programs in Redis."""
+"""The Redis permissions that the documents give to the two programs."""
 
 import re
 
@@ -7,12 +7,12 @@ from harness.artefacts import ROOT
 PROGRAMS = ("gateway", "admin")
 PASSWORD = {"gateway": "gateway-password-1", "admin": "admin-password-2", "default": "default-password-4"}
 
-# Who runs Redis, and may do everything.
+# The operator of Redis may do everything.
 OPERATOR = ("operator", "operator-password-3")
 
 
 def rules(program):
-    """The words behind the password in docs/acl."""
+    """The rules that follow the password in docs/acl."""
     line = (ROOT / f"docs/acl/{program}.acl").read_text()
     name, words = re.fullmatch(r"user (\S+) on >PASSWORD (.*)\n", line).groups()
     assert name == user(program)
@@ -20,7 +20,7 @@ def rules(program):
 
 
 def user(program):
-    """The name of a program's user in docs/acl."""
+    """A program's user name in docs/acl."""
     return f"latchkey-{program}"
 
 
@@ -30,13 +30,13 @@ def line(program):
 
 
 def write_users(path, default=None):
-    """Writes an ACL file with the users of the documents and the operator, and other words of the default user if wanted."""
+    """Writes an ACL file with the documents' users and the operator; `default` replaces the default user's line."""
     users = [default or line("default"), *map(line, PROGRAMS), f"user {OPERATOR[0]} on >{OPERATOR[1]} +@all ~* &*"]
     path.write_text("".join(f"{user}\n" for user in users))
 
 
 def rights(program):
-    """What the rules allow, one by one, each with all the rules but that."""
+    """Each permission that the rules grant, with the rules that grant all but that one."""
     words = rules(program)
     for place, rule in enumerate(words):
         before, after = words[:place], words[place + 1 :]
@@ -49,12 +49,12 @@ def rights(program):
 
 
 def without(program, right):
-    """All of the rules but a right, wherever it stands."""
+    """The rules without one permission, wherever it appears."""
     return next(others for name, others in rights(program) if name.split(" of ")[0] == right)
 
 
 def give(sandbox, program, words):
-    """Makes a program's user, with these rights and no others."""
+    """Creates a program's user with exactly these permissions."""
     sandbox.redis.cli("ACL", "SETUSER", program, "reset", "on", f">{PASSWORD[program]}", "resetchannels", *words)
 
 
@@ -66,7 +66,7 @@ def write_credentials(sandbox, name, text, mode=0o600):
 
 
 def authenticate(sandbox, name=user):
-    """Has both programs come as their users of Redis, which are called so."""
+    """Makes both programs log in to Redis as their own users; `name` maps a program to its user name."""
     for program in PROGRAMS:
         write_credentials(sandbox, f"{program}.auth", f"{name(program)} {PASSWORD[program]}\n")
     sandbox.add_settings(
@@ -75,7 +75,7 @@ def authenticate(sandbox, name=user):
 
 
 def protect(sandbox, gateway=None, admin=None):
-    """Gives each program a user of its own, and takes the rights of all others."""
+    """Gives each program a user of its own, and takes all permissions from the default user."""
     for program, words in (("gateway", gateway), ("admin", admin)):
         give(sandbox, program, words or rules(program))
     sandbox.redis.cli("ACL", "SETUSER", "default", "-hmget", "-zrem", "-multi", "-watch")
@@ -83,6 +83,6 @@ def protect(sandbox, gateway=None, admin=None):
 
 
 def refusals(sandbox):
-    """How often Redis has refused a command for lack of a right."""
+    """How often Redis has refused a command for lack of permission."""
     found = re.search(r"errorstat_NOPERM:count=(\d+)", sandbox.redis.cli("INFO", "errorstats"))
     return int(found[1]) if found else 0

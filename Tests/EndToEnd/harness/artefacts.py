@@ -1,4 +1,4 @@
-"""Where the programs under test are, and whose they are."""
+"""The paths of the programs under test, and the accounts that run them."""
 
 import os
 import pwd
@@ -11,7 +11,7 @@ EXECUTABLE = BUILD / "bin/latchkey"
 LIBRARY = BUILD / "lib/latchkey/liblatchkey.so"
 MODULE = Path(os.environ.get("LATCHKEY_MODULE", BUILD / "lib/nginx/modules/ngx_http_latchkey_module.so")).resolve()
 
-# Another nginx needs a module that was built for it.
+# Another nginx needs a module built for it.
 NGINX = os.environ.get("LATCHKEY_NGINX", "/usr/sbin/nginx")
 
 IS_ROOT = os.getuid() == 0

@@ -1,6 +1,6 @@
-"""A page's script in a browser: what it may send to another origin, and what it may see of the answer (CORS).
+"""A page's script in a browser: what it may send to another origin, and which parts of the answer it may read (CORS).
 
-As the Fetch standard says it, of which this is the part that tests need.
+Implements the part of the Fetch standard that the tests need.
 """
 
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ SHOWN_HEADERS = ("cache-control", "content-language", "content-length", "content
 
 
 class Blocked(Exception):
-    """All that a script learns: the reason is for the browser's console."""
+    """All that a script learns: the reason appears only in the browser's console."""
 
 
 @dataclass
@@ -69,7 +69,7 @@ def names(answer, header):
 
 
 def shown(answer):
-    """What of an answer the script can read."""
+    """The parts of an answer that the script can read."""
     exposed = {name.lower() for name in names(answer, "Access-Control-Expose-Headers")} | {*SHOWN_HEADERS}
     headers = tuple((name, value) for name, value in answer.headers if name.lower() in exposed)
     return http_client.Response(answer.status, headers, answer.body)

@@ -1,4 +1,4 @@
-"""A fresh copy of the sources, in which `make` is called as a newcomer would."""
+"""A fresh copy of the sources, in which `make` is run as a newcomer would run it."""
 
 import os
 import shutil
@@ -8,7 +8,7 @@ from pathlib import Path
 
 from harness.artefacts import EXECUTABLE, LIBRARY, ROOT
 
-# Compiling Swift takes minutes and was done before: this hands out what came of it.
+# Compiling Swift takes minutes and has been done before: this installs the existing build.
 SWIFT = f"""\
 #!/bin/sh
 set -e
@@ -52,7 +52,7 @@ class Checkout:
 
 
 def source_files():
-    """What git would commit."""
+    """The files that git would commit."""
     listed = subprocess.run(
         ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"],
         cwd=ROOT, capture_output=True, text=True, check=True,

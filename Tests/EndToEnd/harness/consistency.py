@@ -1,4 +1,4 @@
-"""The two ways in which checks relate to the store: what holds in either is tested in both."""
+"""The two consistencies of a check with the store: what must hold in either is tested in both."""
 
 import pytest
 

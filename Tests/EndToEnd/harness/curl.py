@@ -1,4 +1,4 @@
-"""curl, for HTTP/2 in clear text on a unix socket, with the headers of the answer."""
+"""curl, for clear-text HTTP/2 on a unix socket; returns the answer with its headers."""
 
 import subprocess
 

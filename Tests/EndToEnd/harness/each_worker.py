@@ -1,4 +1,4 @@
-"""Connections to workers that are meant: left to themselves, one worker takes most."""
+"""Connections to chosen workers: otherwise one worker accepts most of them."""
 
 from contextlib import ExitStack, contextmanager
 
@@ -7,13 +7,13 @@ from harness import processes
 
 @contextmanager
 def connection_to_each(gate):
-    """A connection to each worker, by its process."""
+    """A connection to each worker, by process ID."""
     with ExitStack() as stack:
         yield {worker: stack.enter_context(connection_to(gate, worker)) for worker in gate.nginx.workers()}
 
 
 def connection_to(gate, worker):
-    """A connection that one worker has taken, while the others stood still."""
+    """A connection accepted by one worker while the others were frozen."""
     others = gate.nginx.workers() - {worker}
     for each in others:
         processes.freeze(each)

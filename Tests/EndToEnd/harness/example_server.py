@@ -1,4 +1,4 @@
-"""A file of nginx-conf/, run as it stands but for where things are."""
+"""A file of nginx-conf/, run unchanged but for its paths and addresses."""
 
 from contextlib import contextmanager
 
@@ -6,7 +6,7 @@ from harness.artefacts import LIBRARY, MODULE, ROOT
 from harness.nginx_server import NginxServer
 from harness.redis_server import free_port
 
-# Before the file, and at the start of its http {}: what a test needs of any nginx.
+# Before the file, and at the start of its http {}: settings that every nginx of the tests needs.
 MAIN = """\
 daemon off;
 pid nginx.pid;
@@ -24,11 +24,11 @@ http {{
     scgi_temp_path temp-scgi;
     uwsgi_temp_path temp-uwsgi;
 
-    # Clients of a unix socket have no address: they say themselves which one they want to have.
+    # Clients of a unix socket have no address: they choose one in a header.
     set_real_ip_from unix:;
     real_ip_header X-Test-Address;
 
-    # An API: answers with what it was told of the caller.
+    # An API: answers with what it received about the caller.
     server {{
         listen unix:{folder}/api.sock;
         latchkey off;
@@ -46,7 +46,7 @@ http {{
 
 
 class ExampleServer(NginxServer):
-    """Serves `example`; what it passes on goes to the socket `upstream`, other proxies ask on `port`."""
+    """Serves `example`, and proxies to the socket `upstream`; other proxies send their checks to `port`."""
 
     def __init__(self, folder, settings, example, upstream, changes=()):
         self.changes = changes
@@ -79,9 +79,9 @@ class ExampleServer(NginxServer):
 
 @contextmanager
 def example(sandboxes, name, upstream="api.sock", changes=()):
-    """A gateway with an example in the place of its configuration; nginx has nothing to warn of in it.
+    """A gateway with an example as its configuration; nginx must not warn about it.
 
-    `changes` are what a document says that can be changed in it.
+    `changes` are the edits that a document suggests.
     """
     gate = sandboxes(start=False)
     gate.nginx = ExampleServer(gate.folder / "example", gate.config, name, upstream, changes)

@@ -59,7 +59,7 @@ class Latchkey:
         return self.start(*arguments, as_=as_, stdin=stdin, account=account).finish(timeout)
 
     def start(self, *arguments, as_=None, stdin="", account=None):
-        """Begins a command, and goes on while it runs."""
+        """Starts a command, and returns while it runs."""
         return RunningCommand(self, self.command(*arguments, as_=as_), stdin, **identity(account))
 
     def must(self, *arguments, **options):
@@ -86,7 +86,7 @@ class Latchkey:
         return json.loads(self.must("status", organization, "--json", as_=as_))
 
     def gateways(self):
-        """The list of gateways, as programs get it."""
+        """The membership list as JSON."""
         return json.loads(self.must("gateways", "--json"))
 
     def verify(self, key):
@@ -97,13 +97,13 @@ class Latchkey:
 
 
 def heed_signals():
-    """As on a terminal: tests that run in the background, or under nohup, ignore these and would hand that on."""
+    """As on a terminal: tests in the background or under nohup ignore these signals, and children inherit that."""
     for number in (signal.SIGHUP, signal.SIGINT):
         signal.signal(number, signal.SIG_DFL)
 
 
 class RunningCommand:
-    """A command that was begun."""
+    """A command that was started."""
 
     def __init__(self, latchkey, command, stdin, **identity):
         self.latchkey = latchkey
@@ -154,7 +154,7 @@ class Dialogue:
         os.close(self.terminal)
 
     def read_until(self, mark):
-        """Reads what the command shows, up to a text that it must show."""
+        """Reads the command's output up to a text that it must show."""
         os.set_blocking(self.terminal, False)
         wait_until(lambda: self.take() and mark in self.text, f"the terminal shows {mark!r}")
         return self.text
@@ -180,7 +180,7 @@ class Dialogue:
 
 
 def identity(account):
-    """What makes a process another account's; only root can."""
+    """The arguments that run a process as another account; only root can do that."""
     if account is None:
         return {}
     entry = pwd.getpwnam(account)

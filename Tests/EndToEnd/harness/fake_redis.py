@@ -1,4 +1,4 @@
-"""A server in the place of Redis that answers as it is told to."""
+"""A server in the place of Redis with prescribed answers."""
 
 import socket
 import threading
@@ -15,7 +15,7 @@ def bulk(text):
 
 
 def message(channel, content):
-    """What a subscriber gets; the content is a reply as well."""
+    """What a subscriber receives; the content is encoded as a reply, too."""
     return array(bulk(b"message"), bulk(channel), content)
 
 
@@ -27,7 +27,7 @@ class FakeRedis:
     """Answers HMGET with `record`, a function of the command's words, PING with `ping`, all else with OK.
 
     A reply of None ends the connection.  `greeting` is sent before anything was asked; with
-    `byte_by_byte` each byte of a reply is sent by itself.  With `pong`, a function of a number, it also does what a
+    `byte_by_byte` each byte of a reply is sent separately.  With `pong`, a function of a number, it also does what a
     gateway with an invalidation link needs: numbered PINGs are answered so, and subscribers get `invalidations`.
     """
 

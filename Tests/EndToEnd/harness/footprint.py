@@ -1,4 +1,4 @@
-"""What a process takes: memory and descriptors."""
+"""The memory and the descriptors that a process uses."""
 
 import os
 import re

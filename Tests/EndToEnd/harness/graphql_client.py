@@ -1,4 +1,4 @@
-"""gql, as a program uses it: one question to the server on a unix socket, over HTTP or a WebSocket.
+"""gql, as a program uses it: one request to the server on a unix socket, over HTTP or a WebSocket.
 
 A program, run with the packages of scripts/python-packages: reads the question, an object in JSON, from standard input,
 and writes a line of JSON for each thing that happens.
@@ -41,7 +41,7 @@ async def subscribe(socket, query, headers):
 
 
 def tell_refusal(answer):
-    """What a handshake was answered with."""
+    """Reports the answer to a refused handshake."""
     tell(status=answer.status_code, body=answer.body.decode(), challenge=answer.headers["WWW-Authenticate"])
 
 

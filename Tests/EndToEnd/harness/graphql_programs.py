@@ -1,4 +1,4 @@
-"""The GraphQL server and the client that are programs of their own, for they need more than Debian's Python."""
+"""The GraphQL server and client, separate programs because they need packages beyond Debian's Python."""
 
 import json
 import queue
@@ -19,7 +19,7 @@ WAIT = 20
 
 
 def install_packages():
-    """Makes their environment, where it is not there."""
+    """Creates their environment if it is missing."""
     subprocess.run([ROOT / "scripts/python-packages", PACKAGES], check=True, timeout=300)
 
 
@@ -48,7 +48,7 @@ class GraphQLServer:
 
 
 class Question:
-    """A question that gql asks; what happens is read one after the other."""
+    """A request that gql sends; its events are read one after another."""
 
     def __init__(self, over, socket, query, headers=()):
         self.asked = {"over": over, "socket": str(socket), "query": query, "headers": dict(headers)}
@@ -76,14 +76,14 @@ class Question:
         self.happened.put(None)
 
     def next(self, seconds=WAIT):
-        """What happens next; nothing once the client has ended."""
+        """The next event; none once the client has ended."""
         return self.happened.get(timeout=max(seconds, 0))
 
     def next_data(self):
         return self.next()["data"]
 
     def last(self):
-        """What happens at the very end."""
+        """The last event."""
         deadline = time.monotonic() + WAIT
         last = None
         while happened := self.next(deadline - time.monotonic()):
@@ -92,6 +92,6 @@ class Question:
 
 
 def answer_to(over, socket, query, headers=()):
-    """What comes of one question."""
+    """The outcome of one request."""
     with Question(over, socket, query, headers) as question:
         return question.next()

@@ -35,7 +35,7 @@ SCHEMA.subscription_type.fields["organization"].subscribe = organization
 
 
 def caller(request):
-    """What the gateway told of the caller, and what of the key came with it."""
+    """What the gateway passed on about the caller, and any part of the key that came with it."""
     keys = request.headers.get("Authorization", "") + request.headers.get("X-API-Key", "")
     return {"organization": request.headers.get("X-Organization", ""), "keys": keys}
 

@@ -1,4 +1,4 @@
-"""A gRPC service that says what it was told of its caller, and clients for it."""
+"""A gRPC service that answers with what it received about its caller, and clients for it."""
 
 from concurrent import futures
 
@@ -9,7 +9,7 @@ TIMEOUT = 30
 
 
 def caller(context):
-    """What the gateway told of the caller, and what of the key came with it."""
+    """What the gateway passed on about the caller, and any part of the key that came with it."""
     told = dict(context.invocation_metadata())
     return "of={} keys={}".format(
         told.get("x-organization", ""), told.get("authorization", "") + told.get("x-api-key", "")

@@ -1,6 +1,6 @@
-"""Clients that never stop asking: many connections, each with one request under way, in a process of its own.
+"""Clients that never stop asking: many connections, each with one request in flight, in a separate process.
 
-The process is told on standard input, a line of JSON each, which keys to use, and to report. It reports on standard
+The process reads from standard input, a line of JSON each, which keys to use, and when to report. It reports on standard
 output every answer since the last report. Times are those of CLOCK_MONOTONIC, which all processes share.
 """
 
@@ -26,7 +26,7 @@ HEAD_END = b"\r\n\r\n"
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came of a request: its key and its gateway by number, and when it was sent and answered."""
+    """The outcome of a request: its key and gateway by number, and when it was sent and answered."""
 
     key: int
     gateway: int
@@ -44,8 +44,8 @@ class Answer:
 class Hammer:
     """The test's side.
 
-    Each gate gets so many connections on which a request follows the other, and `slow` ones, whose clients take up to
-    `pause` seconds between an answer and their next request. A client that has waited for `patience` seconds goes away.
+    Each gate gets `connections` connections with back-to-back requests, and `slow` ones, whose clients take up to
+    `pause` seconds between an answer and their next request. A client that has waited for `patience` seconds leaves.
     """
 
     def __init__(self, gates, connections, target="/api", slow=0, pause=1, patience=None):
@@ -67,11 +67,11 @@ class Hammer:
         self.process.stdout.close()
 
     def use(self, *keys):
-        """All requests that are sent from now on come with one of these keys, in turn."""
+        """From now on, requests carry these keys in turn."""
         self.say({"keys": [[self.numbers.setdefault(key, len(self.numbers)), key] for key in keys]})
 
     def report(self):
-        """Takes the answers since the last report; all of them are in `answers`."""
+        """Adds the answers since the last report to `answers`."""
         self.say({"report": True})
         new = [Answer(*each) for each in json.loads(self.process.stdout.readline())]
         self.answers += new
@@ -89,7 +89,7 @@ class Hammer:
 
 
 class Client:
-    """One connection, made again and again."""
+    """One connection, reopened whenever it closes."""
 
     def __init__(self, gateway, gate, target, pause=0):
         self.gateway = gateway
@@ -117,7 +117,7 @@ class Client:
         self.socket = None
 
     def ask(self, keys):
-        """Sends a request; returns whether it could."""
+        """Sends a request; returns whether that succeeded."""
         self.key, text = keys[self.turn % len(keys)]
         self.turn += 1
         self.began = time.monotonic()
@@ -128,7 +128,7 @@ class Client:
         return True
 
     def take(self):
-        """The answer, if it is there as a whole; `None` means that the connection is lost."""
+        """The answer, if it has arrived in full; `None` means that the connection is lost."""
         try:
             piece = self.socket.recv(PIECE)
         except OSError:
@@ -191,14 +191,14 @@ class Clients:
         return min(waits, default=-1)
 
     def wake(self):
-        """Has those ask whose pause is over."""
+        """Lets the clients ask whose pause is over."""
         while self.resting and self.resting[0][0] <= time.monotonic():
             _, _, client, connection = heapq.heappop(self.resting)
             if client.socket is connection:
                 self.ask(client)
 
     def give_up(self):
-        """Has those leave who have waited for too long."""
+        """Closes the clients that have waited for too long."""
         now = time.monotonic()
         if not self.patience or now < self.next_look:
             return
@@ -220,7 +220,7 @@ class Clients:
             self.ask(client)
 
     def obey(self):
-        """Does what the test says; returns whether there is more to come."""
+        """Carries out the test's commands; returns whether more may come."""
         piece = os.read(0, PIECE)
         *lines, self.unread = (self.unread + piece).split(b"\n")
         for line in lines:
@@ -247,7 +247,7 @@ class Clients:
         if answer is False:
             return
         if answer is None:
-            # nginx may close a connection that nothing was asked on: that is no answer.
+            # nginx may close an idle connection: that is no answer.
             if client.key is not None:
                 self.note(client, BROKEN, "", "")
             return self.lose(client)

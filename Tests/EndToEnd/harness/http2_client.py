@@ -1,4 +1,4 @@
-"""As much of HTTP/2 (RFC 9113) as it takes to open many streams at once, and to give some up."""
+"""Just enough of HTTP/2 (RFC 9113) to open many streams at once, and to reset some."""
 
 import socket
 import struct
@@ -28,13 +28,13 @@ def string(text):
 
 
 def status_of(block):
-    """The status in a block of nginx's, which begins with it: indexed, or as three digits."""
+    """The status, with which nginx begins a header block: indexed, or as three digits."""
     indexed = {0x88: 200, 0x89: 204, 0x8C: 400, 0x8D: 404, 0x8E: 500}
     return indexed.get(block[0]) or int(block[2:5])
 
 
 class Http2Connection:
-    """One connection to a unix socket; a request is a stream, known by its number."""
+    """One connection to a unix socket; a request is a stream, identified by its number."""
 
     def __init__(self, path):
         self.socket = socket.socket(socket.AF_UNIX)
@@ -77,7 +77,7 @@ class Http2Connection:
         return [(self.statuses[stream], self.bodies.get(stream, b"").decode()) for stream in streams]
 
     def receive(self):
-        """Takes one frame; returns the stream that it ends, if it ends one."""
+        """Reads one frame; returns the stream that it ends, if any."""
         head = self.read(9)
         kind, flags, stream = struct.unpack(">BBI", head[3:])
         payload = self.read(int.from_bytes(head[:3], "big"))

@@ -1,4 +1,4 @@
-"""An HTTP client that sends exactly the bytes it is told to."""
+"""An HTTP client that sends exactly the bytes of the test."""
 
 import array
 import fcntl
@@ -22,19 +22,19 @@ class Response:
         return [value for key, value in self.headers if key.lower() == name.lower()]
 
     def header(self, name):
-        """The value of a header that stands there once at most."""
+        """The value of a header that appears once at most."""
         values = self.all(name)
         assert len(values) <= 1, f"{name} more than once: {values}"
         return values[0] if values else None
 
     @property
     def result(self):
-        """$latchkey_result, which the gateways of the tests show."""
+        """$latchkey_result, which the tests' gateways send in a header."""
         return self.header("X-Result")
 
     @property
     def source(self):
-        """$latchkey_source, too."""
+        """$latchkey_source, from a header as well."""
         return self.header("X-Source")
 
     @property
@@ -90,7 +90,7 @@ class Connection:
         wait_until(lambda: self.is_connected_to(address), "nginx has room for a connection", seconds=TIMEOUT)
 
     def is_connected_to(self, address):
-        """Connects, unless a slow worker has not taken those who came before."""
+        """Connects, unless a slow worker has not yet accepted the clients before this one."""
         try:
             self.socket.connect(address)
         except BlockingIOError:
@@ -110,13 +110,13 @@ class Connection:
         self.socket.sendall(request_bytes(target, headers, **options))
 
     def is_taken(self):
-        """Whether the other side has read all that was sent."""
+        """Whether the other side has read everything that was sent."""
         left = array.array("i", [0])
         fcntl.ioctl(self.socket, termios.TIOCOUTQ, left)
         return left[0] == 0
 
     def peek(self):
-        """The next byte, which stays; nothing where the other side has closed."""
+        """The next byte, without consuming it; nothing if the other side has closed."""
         return self.socket.recv(1, socket.MSG_PEEK)
 
     def receive(self, method="GET"):

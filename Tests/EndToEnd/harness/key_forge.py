@@ -1,4 +1,4 @@
-"""Keys worked out without any of Latchkey's code, the wrong ones too."""
+"""Keys computed without any of Latchkey's code, including wrong ones."""
 
 import hashlib
 import hmac
@@ -31,7 +31,7 @@ def with_checksum(text):
 
 
 def secret_of(key):
-    """The part of a key that nobody else may ever see."""
+    """The secret part of a key, which only its owner may see."""
     return key[-TAIL_LENGTH:][:SECRET_LENGTH]
 
 
@@ -47,7 +47,7 @@ def used_key(organization):
     return f"latchkey:used:{{{locator(organization)[0]}}}"
 
 
-# What a seal covers, in its order.
+# The fields that a seal covers, in its order.
 SEALED_FIELDS = (
     "organization", "owner", "version", "state", "verifier", "created_at", "created_by", "expires_at",
     "previous_verifier", "previous_until", "revoked_at",
@@ -56,7 +56,7 @@ ABSENT = b"\xff" * 4
 
 
 class KeyForge:
-    """Makes keys under a pepper (hexadecimal)."""
+    """Computes keys under a pepper (hexadecimal)."""
 
     def __init__(self, pepper, prefix="lk", seed=62):
         self.pepper = bytes.fromhex(pepper)
@@ -92,11 +92,11 @@ class KeyForge:
         return f"{prefix or self.prefix}_{locator(organization)}_{secret}"
 
     def issued(self, organization, prefix=None):
-        """A key as only the holder of the pepper can make it, whether or not a record knows it."""
+        """A key that only the holder of the pepper can make, whether or not a record holds it."""
         body = self.body(organization, prefix)
         return with_checksum(body + self.tag(body))
 
     def forged(self, organization):
-        """A key with the right form and checksum, made by somebody without the pepper."""
+        """A key with the right form and checksum, made without the pepper."""
         body = self.body(organization)
         return with_checksum(body + base62(self.generator.getrandbits(64), TAG_LENGTH))

@@ -7,7 +7,7 @@ WRONG = ("malformed", "forged", "revoked", "expired")
 
 
 def headers_by_result(gate, target="/api"):
-    """What a client sends, for each result but `unavailable`; the target tells when a key has expired."""
+    """The headers that a client sends, for each result but `unavailable`; `target` shows when a key has expired."""
     gate.add("late")
     expired = gate.latchkey.generate("late", "--expires-in", "1s", as_="alice")
     revoked = gate.key("acme")

@@ -1,16 +1,16 @@
-"""Libraries in the place of liblatchkey.so: another release of it, and what is none."""
+"""Libraries in the place of liblatchkey.so: another release of it, and files that are no such library."""
 
 import shutil
 import subprocess
 
 from harness.artefacts import EXECUTABLE, LIBRARY
 
-# What the worker's library tells of itself in the list of gateways.
+# The library's version as a worker reports it in the membership list.
 RELEASE = subprocess.run([EXECUTABLE, "--version"], capture_output=True, text=True).stdout.split()[-1]
 
 
 def another_release(path):
-    """The library as it would be in another release; returns that one's version."""
+    """The library as another release would have it; returns that release's version."""
     version = RELEASE[:-1] + ("8" if RELEASE.endswith("9") else "9")
     contents = LIBRARY.read_bytes()
     assert RELEASE.encode() in contents
@@ -19,13 +19,13 @@ def another_release(path):
 
 
 def compiled(path, source):
-    """A library of one's own, in C."""
+    """Compiles a library from C source."""
     subprocess.run(["cc", "-shared", "-fPIC", "-x", "c", "-o", path, "-"], input=source, text=True, check=True, timeout=60)
     return path
 
 
 def of_another_interface(path):
-    """A library that has all that is wanted of one, and another version of the interface."""
+    """A library with all the required functions, and another version of the interface."""
     exported = subprocess.run(
         ["nm", "--dynamic", "--defined-only", "--format=posix", LIBRARY], capture_output=True, text=True, check=True
     ).stdout
@@ -34,7 +34,7 @@ def of_another_interface(path):
 
 
 def install(path, make):
-    """Puts a library into its place as an installation does: with mv, never by writing into the file."""
+    """Installs a library as an installation does: with mv, never by writing into the file."""
     another = path.with_suffix(".new")
     result = make(another)
     another.rename(path)

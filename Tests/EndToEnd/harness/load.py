@@ -6,13 +6,13 @@ from contextlib import contextmanager
 
 
 def at_once(count, action):
-    """Carries out an action on many threads; returns what each came to."""
+    """Runs an action on many threads; returns their outcomes."""
     with ThreadPoolExecutor(count) as pool:
         return list(pool.map(lambda _: action(), range(count)))
 
 
 class Load:
-    """What a steady load has come to so far."""
+    """The outcomes of a steady load so far."""
 
     def __init__(self):
         self.ended = threading.Event()
@@ -22,13 +22,13 @@ class Load:
         while not self.ended.is_set():
             try:
                 self.outcomes.append(action())
-            except Exception as error:  # whatever it was, it is an outcome
+            except Exception as error:  # every failure is an outcome
                 self.outcomes.append(repr(error))
 
 
 @contextmanager
 def steady_load(action, clients=4):
-    """Repeats an action on some threads, for as long as the block lasts."""
+    """Repeats an action on a few threads for the duration of the block."""
     load = Load()
     threads = [threading.Thread(target=load.run, args=(action,)) for _ in range(clients)]
     for thread in threads:

@@ -1,4 +1,4 @@
-"""What a gateway shows at its latchkey_metrics location."""
+"""The metrics of a gateway's latchkey_metrics location."""
 
 import re
 import subprocess
@@ -32,21 +32,21 @@ class Metrics:
         return self.samples[f"latchkey_{name}", frozenset(labels.items())]
 
     def all(self, name):
-        """The values of a name, by what its one label says, or by what both say."""
+        """The values of a name, by its one label's value or by both labels' values."""
         return {
             tuple(value for _, value in sorted(labels)): value
             for (each, labels), value in self.samples.items() if each == f"latchkey_{name}"
         }
 
     def checks(self):
-        """Checks by (result, source), those that there were."""
+        """The checks that took place, by (result, source)."""
         return {labels: value for labels, value in self.all("checks_total").items() if value}
 
     def pids(self):
         return {int(pid) for pid, in self.all("lease_seconds")}
 
     def histogram(self, name):
-        """Counts by bound, each with those of the bounds before it."""
+        """Cumulative counts by bound."""
         buckets = {float(bound): count for (bound,), count in self.all(f"{name}_bucket").items()}
         assert list(buckets) == sorted(buckets), "the bounds rise"
         assert list(buckets.values()) == sorted(buckets.values()), "the counts rise"
@@ -61,12 +61,12 @@ def scrape(gate, target="/metrics"):
 
 
 def wait_for(gate, value, name, **labels):
-    """Waits until a metric has a value; counts of other workers come with a delay."""
+    """Waits until a metric has a value; other workers' counts arrive with a delay."""
     wait_until(lambda: scrape(gate).value(name, **labels) == value, f"{name} {labels} is {value}")
     return scrape(gate)
 
 
 def faults(text):
-    """What promtool has to say against a text."""
+    """What promtool objects to in a text."""
     result = subprocess.run(["promtool", "check", "metrics"], input=text, capture_output=True, text=True, timeout=60)
     return result.stdout + result.stderr if result.returncode or result.stderr else ""

@@ -1,4 +1,4 @@
-"""nginx with the module, and what its error log says of it."""
+"""nginx with the module, and its logs."""
 
 import re
 import signal
@@ -59,7 +59,7 @@ http {{
 {server}
     }}
 
-    # The API: answers with what it was told of the caller.
+    # The API: answers with what it received about the caller.
     server {{
         listen unix:api.sock;
         access_log off;
@@ -99,7 +99,7 @@ class NginxServer:
         self.configure()
 
     def configure(self, **values):
-        """Writes nginx.conf anew, with some values changed."""
+        """Rewrites nginx.conf with some values changed."""
         self.values.update(values)
         text = CONFIGURATION.format(**self.values)
         (self.folder / "nginx.conf").write_text(in_folder(text, self.folder))
@@ -126,11 +126,11 @@ class NginxServer:
         return self
 
     def pid(self, name="nginx.pid"):
-        """What a pid file says, if it is there."""
+        """The process ID in a pid file, if the file exists."""
         return int(read(self.folder / name) or 0)
 
     def wait_for_workers(self, old, seconds=60):
-        """Waits until there are as many new workers as are wanted."""
+        """Waits until the configured number of new workers runs."""
         def ready():
             assert self.process.poll() is None, f"nginx ended: {self.error_log()}"
             return len(self.workers() - old) >= self.workers_wanted
@@ -138,14 +138,14 @@ class NginxServer:
         wait_until(ready, "nginx has its workers", seconds)
 
     def reload(self):
-        """Reloads, and waits for the new workers; the old ones may take their time."""
+        """Reloads, and waits for the new workers, not for the old ones to end."""
         old = self.workers()
         self.process.send_signal(signal.SIGHUP)
         self.wait_for_workers(old)
         return old
 
     def upgrade(self):
-        """Has the program replaced on the fly: another master runs beside this one, which is returned."""
+        """Upgrades the binary on the fly: a new master runs beside the old one, which is returned."""
         old, workers = self.process, self.workers()
         old.send_signal(signal.SIGUSR2)
         pid = wait_until(lambda: self.pid("nginx.pid.oldbin") == old.pid and self.pid(), "there is another master")
@@ -155,13 +155,13 @@ class NginxServer:
         return old
 
     def go_back(self):
-        """Makes the master of before an upgrade the one that is asked; ending the other is the caller's."""
+        """Makes the master from before an upgrade this server's master again; the caller ends the other one."""
         new, self.process = self.process, self.earlier.pop()
         self.earlier.append(new)
         return new
 
     def stop(self):
-        """Ends gracefully; returns whether nginx ended by itself."""
+        """Stops gracefully; returns whether nginx ended without being killed."""
         if self.process is None:
             return True
         for pid in self.workers():
@@ -169,17 +169,17 @@ class NginxServer:
         return all([processes.stop(master, signal.SIGQUIT) for master in [*self.earlier, self.process]])
 
     def kill(self):
-        """Ends what a failure has left."""
+        """Ends the processes that a failure has left."""
         for pid in [*(master.pid for master in self.earlier if master.poll() is None), *self.workers()]:
             processes.kill(pid)
 
     def workers(self):
-        """The workers that live, those that are about to end too."""
+        """The live workers, including those that are about to end."""
         started = re.findall(r"start worker process (\d+)$", self.error_log(), re.MULTILINE)
         return {int(pid) for pid in started if processes.is_alive(int(pid))}
 
     def worker(self):
-        """The one worker of a server that was given one."""
+        """The only worker of a server with one worker."""
         (pid,) = self.workers()
         return pid
 
@@ -194,7 +194,7 @@ class NginxServer:
         return read(self.folder / "access.log")
 
     def lines(self, mark):
-        """The lines of the error log that hold a text."""
+        """The lines of the error log that contain a text."""
         return [line for line in self.error_log().splitlines() if mark in line]
 
     def grave_lines(self, expected=()):
@@ -203,7 +203,7 @@ class NginxServer:
 
 
 def in_folder(text, folder):
-    """Names our sockets by absolute paths, as nginx takes them as they are."""
+    """Makes the paths of our sockets absolute, since nginx uses them as they are."""
     return re.sub(r"unix:(\w+\.sock)", rf"unix:{folder}/\1", text)
 
 

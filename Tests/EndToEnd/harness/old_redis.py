@@ -1,4 +1,4 @@
-"""A Redis that says to be of another version, and to have another time."""
+"""A Redis that reports another version and another time."""
 
 import time
 
@@ -6,7 +6,7 @@ from harness.fake_redis import FakeRedis, array, bulk
 
 
 class OldRedis(FakeRedis):
-    """A Redis of another time, in both senses."""
+    """A Redis of another era, with another clock."""
 
     def __init__(self, path, version, behind=0):
         super().__init__(path, record=lambda _: array(*[b"$-1\r\n"] * 12))

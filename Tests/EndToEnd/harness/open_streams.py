@@ -1,4 +1,4 @@
-"""A gateway with a service behind it that keeps requests open, and such requests."""
+"""A gateway with a service behind it that keeps requests open, and clients with open requests."""
 
 from harness.http_client import bearer
 from harness.polling import wait_until
@@ -67,7 +67,7 @@ class Streams:
         self.upstream = stack.enter_context(StreamingUpstream(gate.nginx.folder / "stream.sock"))
 
     def open(self, kind, key, place="stream"):
-        """Opens a request, and waits until it is passed on and answered as far as it will be."""
+        """Opens a request, and waits until it is passed on and its answer has begun."""
         target = f"/{place}/{kind}"
         seen = len(self.upstream.requests)
         request = self.stack.enter_context(self.begin(kind, target, bearer(key)))
@@ -93,7 +93,7 @@ class Streams:
 
 
 def go_on(request, kind):
-    """Fails where an open request does not go on."""
+    """Fails if an open request does not continue."""
     if kind == "websocket":
         assert request.echoes("still here")
     elif kind == "upload":

@@ -1,4 +1,4 @@
-"""Caddy and HAProxy with the files of nginx-conf/other-proxies/, run as they stand but for where things are."""
+"""Caddy and HAProxy with the files of nginx-conf/other-proxies/, unchanged but for paths and addresses."""
 
 import os
 import socket
@@ -13,7 +13,7 @@ FILES = ROOT / "nginx-conf/other-proxies"
 
 
 class OtherProxy:
-    """Listens on a unix socket, asks the gateway `verifier` and passes on to the socket `api`."""
+    """Listens on a unix socket, asks the gateway `verifier`, and proxies to the socket `api`."""
 
     def __init__(self, folder, verifier, api):
         self.folder = folder
@@ -23,7 +23,7 @@ class OtherProxy:
         self.write_files(verifier, api)
 
     def write(self, name, **places):
-        """Writes a file with things in their places here: each stands in it once."""
+        """Writes a file with this test's paths and addresses; each original appears in it once."""
         text = (FILES / name).read_text()
         for written, here in places.values():
             assert text.count(written) == 1, written

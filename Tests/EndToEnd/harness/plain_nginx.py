@@ -1,4 +1,4 @@
-"""The same nginx without the module, to tell what is nginx's own and what is ours."""
+"""The same nginx without the module, to tell nginx's own behaviour from ours."""
 
 import re
 
@@ -21,7 +21,7 @@ OURS = re.compile("load_module|latchkey_library|include ")
 
 
 class PlainNginx(NginxServer):
-    """Knows one key, and answers as a gateway does."""
+    """Accepts one fixed key, and answers as a gateway does."""
 
     def __init__(self, folder, key, **options):
         super().__init__(folder, settings="", server=SERVER.format(key=key), **options)

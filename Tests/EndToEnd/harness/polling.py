@@ -1,4 +1,4 @@
-"""Waiting for what must come, with a deadline."""
+"""Waiting for a condition, with a deadline."""
 
 import time
 
@@ -9,7 +9,7 @@ SLACK = 1.0
 
 
 def wait_until(condition, what, seconds=20):
-    """Returns the first true value of a condition; fails when there is none in time."""
+    """Returns the first true value of a condition; fails if there is none in time."""
     deadline = time.monotonic() + seconds
     while True:
         value = condition()

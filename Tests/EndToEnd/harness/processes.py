@@ -1,4 +1,4 @@
-"""Processes as the kernel shows them, frozen and thawed."""
+"""Processes in /proc: inspected, frozen, thawed and ended."""
 
 import os
 import signal
@@ -9,7 +9,7 @@ from harness.polling import wait_until
 
 
 def stat_fields(pid):
-    """The fields of /proc/PID/stat behind the name: state, parent, …; nothing for a process that is gone."""
+    """The fields of /proc/PID/stat after the name: state, parent, …; none if the process is gone."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except (FileNotFoundError, ProcessLookupError):
@@ -22,7 +22,7 @@ def is_alive(pid):
 
 
 def held_back_signals(pid):
-    """The signals that have been sent to a process and that it blocks, as a set of bits."""
+    """The pending signals that a process blocks, as a bit set."""
     lines = read_bytes(pid, "status").decode().splitlines()
     return next((int(line.split()[1], 16) for line in lines if line.startswith("ShdPnd:")), 0)
 
@@ -44,7 +44,7 @@ def read_bytes(pid, name):
 
 
 class Stranger:
-    """A process that is not our child, as far as what is asked of a `Popen` can be asked of it."""
+    """A process that is not our child, with the part of `Popen`'s interface that the tests use."""
 
     def __init__(self, pid):
         self.pid = pid
@@ -52,7 +52,7 @@ class Stranger:
 
     def poll(self):
         if not is_alive(self.pid):
-            self.returncode = 0  # it is told to its parent
+            self.returncode = 0  # only its parent receives the exit code
         return self.returncode
 
     def send_signal(self, how):
@@ -77,9 +77,9 @@ def children(pid):
 
 
 def freeze(pid):
-    """Stops a process where it is, and returns when it stands still."""
+    """Freezes a process, and returns once it is frozen."""
     os.kill(pid, signal.SIGSTOP)
-    wait_until(lambda: stat_fields(pid)[:1] == ["T"], f"process {pid} stands still")
+    wait_until(lambda: stat_fields(pid)[:1] == ["T"], f"process {pid} is frozen")
 
 
 def thaw(pid):
@@ -91,7 +91,7 @@ def kill(pid):
 
 
 def stop(process, how=signal.SIGTERM, seconds=20):
-    """Ends a process that we started; a frozen one too.  Returns whether it ended by itself."""
+    """Ends a process that we started, even if it is frozen.  Returns whether it ended without being killed."""
     if process.poll() is not None:
         return True
     process.send_signal(how)

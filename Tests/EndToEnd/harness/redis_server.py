@@ -8,7 +8,7 @@ from harness import processes
 from harness.polling import wait_until
 
 
-# nginx's own word for a unix socket that is not there, while no server listens.
+# nginx's own message about a missing unix socket, while no server listens.
 NO_SOCKET = r"\[crit\] .* connect\(\) to unix:.*/redis\.sock failed \(2: "
 
 
@@ -16,12 +16,12 @@ def quoted(word):
     return f'"{word}"'
 
 
-# While this process holds them, the kernel gives them to nobody else; servers that reuse addresses may listen there.
+# While this process holds them, the kernel assigns them to no other; servers that reuse addresses may listen there.
 held_ports = []
 
 
 def free_port():
-    """A port of the loopback interface for a server of this test, whatever other tests start meanwhile."""
+    """A loopback port for a server of this test; tests that run at the same time get others."""
     holder = socket.socket()
     holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     holder.bind(("127.0.0.1", 0))
@@ -48,7 +48,7 @@ class RedisServer:
         return f"redis://127.0.0.1:{self.port}" if self.port else f"unix:{self.socket}"
 
     def authenticate(self, user, password):
-        """From now on commands of tests are a user's."""
+        """From now on, the tests' own commands run as this user."""
         self.credentials = ["--user", user, "--pass", password, "--no-auth-warning"]
 
     def start(self):
@@ -72,7 +72,7 @@ class RedisServer:
             assert processes.stop(self.process), "Redis does not end"
 
     def kill(self):
-        """Ends Redis without a word, as a crash does."""
+        """Kills Redis, as a crash does."""
         self.process.kill()
         self.process.wait()
 
@@ -83,11 +83,11 @@ class RedisServer:
         processes.thaw(self.process.pid)
 
     def end_connections(self):
-        """Cuts off all clients but the one that asks."""
+        """Disconnects all clients but the one that sends this command."""
         return int(self.cli("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"))
 
     def rewrite(self):
-        """Writes the append-only file and a snapshot anew, and waits until no other is being written."""
+        """Rewrites the append-only file and the snapshot, and waits until no rewrite is running."""
         self.cli("BGREWRITEAOF")
         self.wait_for_rewrite()
         self.cli("SAVE")
@@ -115,7 +115,7 @@ class RedisServer:
         return result.stdout.removesuffix("\n")
 
     def feed(self, commands):
-        """Carries out any number of commands at once."""
+        """Runs any number of commands at once."""
         text = "".join(" ".join(map(quoted, words)) + "\n" for words in commands)
         result = subprocess.run(
             ["redis-cli", *self.address, *self.credentials, "--pipe"], input=text, capture_output=True, text=True, timeout=300
@@ -136,7 +136,7 @@ class RedisServer:
         return int(re.search(rf"^{name}:(\d+)", self.cli("INFO", "all"), re.MULTILINE)[1])
 
     def clients(self):
-        """The connections of others than redis-cli, as CLIENT LIST shows them."""
+        """The connections of all clients but redis-cli, as CLIENT LIST shows them."""
         lines = self.cli("CLIENT", "LIST").splitlines()
         return [line for line in lines if " cmd=client|list " not in line]
 

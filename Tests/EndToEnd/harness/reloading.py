@@ -1,4 +1,4 @@
-"""Reloads again and again under traffic, and what the master takes meanwhile."""
+"""Repeated reloads under traffic, and the master's footprint meanwhile."""
 
 import os
 import signal
@@ -11,25 +11,25 @@ from harness.traffic import traffic
 
 RELOADS = int(os.environ.get("RELOADS", 30))
 
-# Figures are taken so often, and compared with those after the first part, in which memory finds its size.
+# The footprint is measured this often, and compared with the one after the first part, when memory has settled.
 POINTS = 10
 
 WORKERS = 2
 
-# What memory may come and go by, in kB; a leak of 300 bytes a reload is more over a thousand.
+# The tolerated fluctuation of memory in kB; a leak of 300 bytes a reload exceeds it over a thousand.
 MEMORY_SLACK = 256
 
 
 def reload(nginx):
-    """Reloads, and waits until the new workers are there alone: the master may not be asked faster than it can."""
+    """Reloads, and waits until only the new workers run: a master cannot handle reloads that come faster."""
     old = processes.children(nginx.process.pid)
     nginx.process.send_signal(signal.SIGHUP)
     wait_until(lambda: not old & processes.children(nginx.process.pid), "the old workers end", seconds=60)
-    wait_until(lambda: len(processes.children(nginx.process.pid)) == WORKERS, "there are new ones", seconds=60)
+    wait_until(lambda: len(processes.children(nginx.process.pid)) == WORKERS, "the new workers run", seconds=60)
 
 
 def reload_many(nginx, kinds, at_each=lambda: None):
-    """Returns what came of the traffic, and the master's footprints."""
+    """Returns the outcome of the traffic and the master's footprints."""
     footprints = []
     with traffic(nginx.gate, kinds) as load:
         began = time.monotonic()
@@ -41,8 +41,8 @@ def reload_many(nginx, kinds, at_each=lambda: None):
                 print(f"  {number:5} reloads: {footprints[-1]}")
         seconds = time.monotonic() - began
         count = len(load.asked)
-        wait_until(lambda: len(load.asked) > count + 50, "requests go on")
-    print(f"{len(load.asked)} requests in {seconds:.0f} s, {len(load.wrong)} of them not answered as they should be;\n"
+        wait_until(lambda: len(load.asked) > count + 50, "requests are still answered")
+    print(f"{len(load.asked)} requests in {seconds:.0f} s, {len(load.wrong)} of them with a wrong answer;\n"
           f"{load.retries} found their kept connection closed before any answer, and were sent again")
     return load, footprints
 

@@ -1,6 +1,6 @@
-"""Makes requests that no key lets in: of HTTP/1.1 and HTTP/2, well-formed, broken and absurd, from a seed.
+"""Makes requests without an acceptable key from a seed: HTTP/1.1 and HTTP/2, well-formed, broken and absurd.
 
-`Plan` is what a connection does: pieces of bytes, and how it is left.
+A `Plan` describes a connection: the pieces of bytes to send, and how the client leaves.
 """
 
 import struct
@@ -33,7 +33,7 @@ class Plan:
 
 
 class RequestMaker:
-    """`key` is valid: it is used in ways that must be refused. `targets` are paths that a key is asked for at."""
+    """`key` is valid, and used in ways that must be refused. `targets` are paths that require a key."""
 
     def __init__(self, generator, targets, key, forged):
         self.random = generator
@@ -42,7 +42,7 @@ class RequestMaker:
         self.forged = forged
 
     def plan(self):
-        """Of HTTP/1.1, what may be cut short is not read on: what is asked last would end it, at a valid key perhaps."""
+        """A cut HTTP/1.1 plan gets no closing request: the cut one would continue with it, perhaps with a valid key."""
         is_http2 = self.chance(0.3)
         data, is_complete = (self.http2(), True) if is_http2 else self.http1()
         if self.chance(0.15):
@@ -56,7 +56,7 @@ class RequestMaker:
         return self.random.random() < probability
 
     def split(self, data):
-        """The same bytes in some pieces, cut anywhere; now and then byte by byte."""
+        """The same bytes in a few pieces, cut anywhere; sometimes byte by byte."""
         if len(data) < 400 and self.chance(0.05):
             return [data[at : at + 1] for at in range(len(data))]
         cuts = sorted(self.random.randrange(len(data) + 1) for _ in range(self.random.choice([0, 0, 0, 1, 2, 5])))
@@ -65,7 +65,7 @@ class RequestMaker:
     # Credentials
 
     def wrong_key(self):
-        """A text in the place of a key that is no valid one, though it may be near."""
+        """A text in the place of a key that is not valid, though it may come close."""
         pick = self.random.randrange(10)
         if pick < 3:
             return self.random.choice(self.forged)
@@ -93,7 +93,7 @@ class RequestMaker:
         return "".join(chr(self.random.randrange(1, 256)) for _ in range(length)).replace("\n", "n").replace("\r", "r")
 
     def place(self, text):
-        """Header fields and an argument that hold a text where a key might be looked for."""
+        """Header fields and an argument with a text in a place where a key might be looked for."""
         pick = self.random.randrange(7)
         if pick == 0:
             return [(self.odd_case("Authorization"), self.odd_case("Bearer") + self.random.choice([" ", "  ", "\t"]) + text)], ""
@@ -112,7 +112,7 @@ class RequestMaker:
         return [(self.random.choice(["X_API_Key", "X-API-Key\0", "X-API-Keys", "Proxy-Authorization", ":x-api-key"]), text)], ""
 
     def credentials(self):
-        """A list of header fields and a query, none of which is one valid key in a place that is looked at."""
+        """Header fields and a query that present no single valid key in a place that the gateway reads."""
         fields, arguments = [], []
         for text in self.texts():
             more, argument = self.place(text)
@@ -129,16 +129,16 @@ class RequestMaker:
         return "".join(self.random.choice([letter.upper(), letter.lower()]) for letter in name)
 
     def twice(self):
-        """A valid key in two places that are looked at: which one is meant, nobody can tell."""
+        """A valid key in two places that the gateway reads, which is ambiguous."""
         both = [("Authorization", f"Bearer {self.key}"), ("X-API-Key", self.key)]
         return self.random.choice([both, both[::-1], both[:1] * 2, both[1:] * 2, both + [("X-API-Key", "")]])
 
     # HTTP/1.1
 
     def http1(self):
-        """Some requests in a row, and whether they are as they were made.
+        """A few requests in a row, and whether they are unmutated.
 
-        Of those that hold a valid key twice no byte may change: one might be left.
+        Requests with a valid key in two places are never mutated: one of the two might remain.
         """
         count = self.random.choice([1, 1, 1, 2, 4])
         if self.chance(0.1):
@@ -191,7 +191,7 @@ class RequestMaker:
         return fields
 
     def body(self):
-        """A body, and the fields that tell its length: truly, or not."""
+        """A body, and the fields that state its length, correctly or not."""
         pick = self.random.randrange(8)
         if pick == 0:
             body = self.noise(self.random.choice([1, 100, 20_000])).encode()

@@ -1,4 +1,4 @@
-"""Keys that are ended while clients on all gateways go on using them: what was accepted, and for how long."""
+"""Keys that are ended while clients of all gateways keep using them: which requests were accepted, and for how long."""
 
 import time
 from dataclasses import dataclass, field
@@ -15,12 +15,12 @@ SINCE = "as of "
 # How many requests each client sends before and after the end of a key, at least.
 BEFORE, AFTER = 4, 8
 
-# How many requests that are all accepted show that nothing is wrong any more.
+# This many accepted requests in a row show that the fleet has recovered.
 CALM = 20
 
 
 def figures(spans):
-    """Median, 99th percentile and maximum of spans of time, in milliseconds."""
+    """Median, 99th percentile and maximum of durations, in milliseconds."""
     if not spans:
         return "none"
     spans = sorted(spans)
@@ -30,7 +30,7 @@ def figures(spans):
 
 
 def told_since(result):
-    """The moment since which no gateway accepts the key, as the command says, by the monotonic clock."""
+    """The moment from which no gateway accepts the key according to the command, by the monotonic clock."""
     text = result.err.partition(SINCE)[2].partition(" UTC")[0]
     told = datetime.strptime(text, "%H:%M:%S.%f").time()
     today = datetime.now(timezone.utc)
@@ -43,7 +43,7 @@ def by_monotonic_clock(timestamp):
 
 @dataclass
 class Ends:
-    """What was seen of the ends of keys; all spans in seconds."""
+    """Measurements of ended keys; all durations in seconds."""
 
     requests: int = 0
     accepted: int = 0
@@ -63,14 +63,14 @@ class Ends:
             f"write to the last accepted request's beginning: {figures(self.write_to_last_accepted)}",
             f"write to the last accepted request's answer:    {figures(self.write_to_last_answered)}",
             f"write to the command's exit:                    {figures(self.write_to_exit)}",
-            f"write to the moment that revoke tells:          {figures(self.write_to_told)}",
+            f"write to the moment that revoke prints:         {figures(self.write_to_told)}",
             f"the command as a whole:                         {figures(self.command)}",
-            f"begun after the moment that revoke tells, and accepted, in {len(late)} rounds: {figures(late)}",
+            f"begun after the moment that revoke prints, and accepted, in {len(late)} rounds: {figures(late)}",
         ])
 
 
 class Revocations:
-    """Ends a key again and again under the hands of its users, who use other keys in turn with it."""
+    """Ends a key again and again while clients use it in turn with other keys."""
 
     def __init__(self, fleet, connections, *others, organization="acme", target="/api"):
         self.fleet = fleet
@@ -91,7 +91,7 @@ class Revocations:
         self.hammer.__exit__(*error)
 
     def finish(self):
-        """What has come of it, the answers included that came late."""
+        """The results, including answers that came late."""
         self.hammer.report()
         self.ends.accepted_after_exit = sum(self.is_too_late(answer) for answer in self.hammer.answers)
         return self.ends
@@ -101,7 +101,7 @@ class Revocations:
         return answer.is_accepted and answer.key in self.ended and answer.began > self.ended[answer.key]
 
     def answers(self, condition, what):
-        """Waits for answers to the current key so that a condition of all of them holds."""
+        """Waits until the answers to the current key meet a condition."""
         number = self.hammer.number(self.key)
         found = []
 
@@ -113,7 +113,7 @@ class Revocations:
         return found
 
     def calm_of(self, key, after):
-        """Lets clients ask until one key is accepted by all; returns since when it is, counted from a moment."""
+        """Waits until every gateway accepts a key; returns how long that took from the moment `after`."""
         number = self.hammer.number(key)
         self.hammer.use(key)
 
@@ -124,10 +124,10 @@ class Revocations:
             since = refused[-1] + 1 if refused else 0
             return len(answers) - since >= CALM * self.clients and [answers[since].began - after]
 
-        return wait_until(calm, "all clients are answered well", seconds=60)[0]
+        return wait_until(calm, "all clients are answered as expected", seconds=60)[0]
 
     def end(self, command, between=lambda running: None):
-        """Ends the key with a command, while something happens; goes on with the next one."""
+        """Ends the key with a command, while `between` happens; continues with the next key."""
         self.hammer.use(self.key, *self.others)
         before = self.answers(
             lambda found: sum(answer.is_accepted for answer in found) >= BEFORE * self.clients, "the key is accepted"
@@ -135,14 +135,14 @@ class Revocations:
         result = self.carry_out(command, between)
         after = self.answers(
             lambda found: sum(answer.began > result.ended for answer in found) >= AFTER * self.clients,
-            "clients go on asking",
+            "clients keep asking",
         )
         self.note(before + after, result)
         self.key = self.next_key(command, result)
         return result
 
     def carry_out(self, command, between):
-        """Runs a command; once more where it says that the store could not be reached, and so that nothing was done."""
+        """Runs a command; repeats it if it could not reach the store, and so changed nothing."""
         before = self.fleet.redis.hash(self.record)
         running = self.fleet.latchkey.start(command, self.organization, "--yes", as_=OWNER)
         between(running)
@@ -159,7 +159,7 @@ class Revocations:
         return self.fleet.latchkey.generate(self.organization, as_=OWNER)
 
     def written_at(self):
-        """When Redis wrote the last change, by the number of its audit entry: a millisecond too early at most."""
+        """When Redis wrote the last change, by the ID of its audit entry: a millisecond too early at most."""
         number = self.fleet.redis.cli("XREVRANGE", audit_key(self.organization), "+", "-", "COUNT", "1").split()[0]
         return by_monotonic_clock(int(number.partition("-")[0]) / 1000)
 

@@ -15,18 +15,18 @@ from harness.polling import wait_until
 from harness.redis_server import RedisServer
 from harness.store_proxy import StoreProxy
 
-# How checks relate to the store.
+# The consistency of checks with the store.
 LEASED, STRICT = "leased", "strict"
 
 OWNER = "alice"
 
-# Of very many keys, so many are searched for where none may be.
+# Of very many keys, this many are searched for in files that may hold none.
 SEARCHED_KEYS = 100
 
-# Lets whoever runs the tests act as an owner.
+# Lets the account that runs the tests act as an owner.
 OPERATORS = "" if IS_ROOT else f"latchkey_operators {CALLER};"
 
-# An API behind a key, the same behind auth_request, and a page for everybody.
+# An API that requires a key, the same behind auth_request, and a public page.
 SERVER = """
         location /api {
             latchkey on;
@@ -50,7 +50,7 @@ SERVER = """
         }
 """
 
-# The same on h2.sock in HTTP/2, and an API of gRPC's kind.
+# The same on h2.sock in HTTP/2, and a gRPC API.
 HTTP2_SERVER = SERVER + """
     }
 
@@ -74,9 +74,9 @@ HTTP2_SERVER = SERVER + """
 
 
 class Sandbox:
-    """Everything is started when it is made, and examined when it is closed.
+    """Starts everything when it is made, and checks everything when it is closed.
 
-    With `proxied`, the gateways come to Redis through `proxy`; the executable does not.
+    With `proxied`, the gateways reach Redis through `proxy`; the executable does not.
     """
 
     live = []
@@ -127,7 +127,7 @@ class Sandbox:
 
     @property
     def nginx(self):
-        """The gateway, or the first of them."""
+        """The only gateway, or the first one."""
         return self.gateways[0]
 
     @nginx.setter
@@ -146,12 +146,12 @@ class Sandbox:
         self.latchkey.must("org", "add", organization, "--owner", owner)
 
     def key(self, organization="acme", *options, owner=OWNER):
-        """A key of an organization, which is added where it is new."""
+        """A key of an organization, which is added if it is new."""
         self.add(organization, owner)
         return self.latchkey.generate(organization, *options, as_=owner)
 
     def keys_of(self, organizations):
-        """A key of each of many organizations, whose records are written at once."""
+        """A key for each of many organizations, whose records are written at once."""
         forge = self.forge()
         keys = {name: forge.issued(name) for name in organizations}
         for key in itertools.islice(keys.values(), SEARCHED_KEYS):
@@ -174,32 +174,32 @@ class Sandbox:
         return self.request(target, key=key).status
 
     def revoke(self, organization="acme", *options, owner=OWNER):
-        """Revokes a key; returns what came of the command."""
+        """Revokes a key; returns the command's result."""
         result = self.latchkey.run("revoke", organization, "--yes", *options, as_=owner)
         assert result.code == DONE, f"revoke ended with {result.code}: {result.err}"
         return result
 
     def warm(self, *keys):
-        """Waits until the one worker of each gateway knows what it may of keys, and trusts that."""
+        """Waits until the one worker of each gateway has cached the keys and trusts its cache."""
         source = {LEASED: "cache", STRICT: "store"}[self.consistency]
         for key in keys:
             for gateway in self.gateways:
                 wait_until(lambda: self.request(key=key, at=gateway).source == source, f"the {source} answers")
 
     def entries(self):
-        """What the store knows of the gateways' workers: the words of each entry."""
+        """The membership list as the store holds it: the fields of each member."""
         values = self.redis.hash("latchkey:gateways").values()
         return [dict(word.split("=", 1) for word in value.split()) for value in values]
 
     def workers(self):
         return set().union(*(gateway.workers() for gateway in self.gateways))
 
-    def wait_for_entries(self):
-        """Waits until exactly the workers that live are registered."""
+    def wait_for_members(self):
+        """Waits until exactly the live workers are members."""
         def registered():
             return sorted(int(entry["pid"]) for entry in self.entries()) == sorted(self.workers())
 
-        wait_until(registered, "all workers are registered, and no other")
+        wait_until(registered, "all workers are members, and no other")
 
     def connect(self, at=None):
         return http_client.Connection((at or self.nginx).gate)
@@ -213,7 +213,7 @@ class Sandbox:
         self.close()
 
     def close(self):
-        """Ends all and fails where something was wrong that the tests did not look at."""
+        """Ends everything, and fails if anything went wrong that the test did not expect."""
         faults = []
         try:
             for gateway in self.gateways:
@@ -240,11 +240,11 @@ class Sandbox:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def expect(self, *marks):
-        """Declares grave lines of the error log that a test brings about."""
+        """Declares grave lines of the error log that a test causes."""
         self.expected += marks
 
     def files_with_secrets(self):
-        """Files that hold a key's secret or the pepper, the pepper's own file aside."""
+        """Files that hold a key's secret or the pepper, except the pepper's own file."""
         secrets = [secret_of(key).encode() for key in self.latchkey.keys + self.forged_keys]
         if self.pepper_file.is_file():
             secrets += self.pepper_file.read_bytes().split()

@@ -1,4 +1,4 @@
-"""What programs that were built by scripts/build-sanitized report."""
+"""The reports of programs built by scripts/build-sanitized."""
 
 import re
 
@@ -8,7 +8,7 @@ REPORTS = BUILD / "reports"
 
 LEAKS = "LeakSanitizer: detected memory leaks"
 
-# A file of the project in a line of a stack.
+# A project file in a line of a stack trace.
 OURS = re.compile(r"^ *#\d+ .*latchkey", re.MULTILINE)
 
 
@@ -17,7 +17,7 @@ def are_used():
 
 
 def take_reports():
-    """The reports since they were taken last; they stay beside, for whoever looks into them."""
+    """The reports since the last call; the files are kept for inspection."""
     reports = [path for path in sorted(REPORTS.glob("report.*")) if not path.name.endswith(".taken")]
     texts = [text_of(path.rename(f"{path}.taken")) for path in reports]
     return [text for text in texts if not is_of_others(text)]
@@ -28,7 +28,7 @@ def text_of(path):
 
 
 def is_of_others(report):
-    """Whether there is nothing but leaks that nginx knows of: it leaves its connections to the end of the process."""
+    """Whether a report holds nothing but nginx's deliberate leaks: it frees no connections before it exits."""
     if LEAKS not in report or report.count("ERROR:") != 1 or "runtime error:" in report:
         return False
     return not OURS.search(report)

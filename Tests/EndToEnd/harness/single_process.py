@@ -1,4 +1,4 @@
-"""nginx without a master: the one process serves by itself."""
+"""nginx without a master: one process that serves requests."""
 
 from harness.nginx_server import NginxServer
 from harness.polling import wait_until
@@ -11,7 +11,7 @@ class SingleProcess(NginxServer):
 
     def start(self):
         super().start()
-        # This line comes when it listens.
+        # nginx logs this line once it listens.
         wait_until(lambda: self.lines('using the "epoll" event method'), "nginx has started")
         return self
 

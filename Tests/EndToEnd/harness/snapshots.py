@@ -1,4 +1,4 @@
-"""What commands say, written down with what differs from run to run left out."""
+"""The output of commands, recorded without the parts that differ from run to run."""
 
 import os
 import re
@@ -20,7 +20,7 @@ VARYING = [
 
 
 class Snapshots:
-    """Blocks of a file, one a command; UPDATE=1 writes the file anew."""
+    """Blocks of a file, one for each command; UPDATE=1 rewrites the file."""
 
     def __init__(self, gate, name):
         self.gate = gate
@@ -34,7 +34,7 @@ class Snapshots:
         return result
 
     def show(self, *arguments, as_=None, answers=(), colours=False):
-        """A command on a terminal, with a person who answers its questions."""
+        """A command on a terminal, with a person's answers to its questions."""
         environment = {"TERM": "xterm"} if colours else None
         with Dialogue(self.gate.latchkey, *arguments, as_=as_, environment=environment) as dialogue:
             for answer in answers:
@@ -64,7 +64,7 @@ class Snapshots:
 
 
 def shown(streams):
-    """The lines of each stream that has any, behind its name."""
+    """The lines of each stream that is not empty, after its name."""
     for name, text in streams.items():
         if text:
             yield f"--- {name}"

@@ -1,4 +1,4 @@
-"""A way to Redis on which each command of the executable can be stopped, before it and behind it."""
+"""A proxy to Redis that can stop the executable before and after each of its commands."""
 
 import contextlib
 import socket
@@ -12,8 +12,8 @@ BEFORE, BEHIND = "before", "behind"
 class SteppingStore:
     """Listens on a unix socket and passes commands on one by one, each with its reply.
 
-    `at_step` is called with the process that says a command, its number among those of that process, and whether
-    it stands before or behind it: Redis has not seen the command yet, or the process has not seen the reply.
+    `at_step` is called with the process that sends a command, the command's number in that process, and whether
+    the step is before or behind it: Redis has not seen the command yet, or the process has not seen the reply.
     """
 
     def __init__(self, path, store):
@@ -69,7 +69,7 @@ def peer(client):
 
 
 def read_value(file):
-    """One value of the Redis protocol, as it stands on the wire."""
+    """One value of the Redis protocol, as sent on the wire."""
     line = file.readline()
     if not line.endswith(b"\r\n"):
         raise EOFError

@@ -1,4 +1,4 @@
-"""A network between the gateways and Redis that can be slow, stand still, or lose what it carries without a word."""
+"""A network between the gateways and Redis that can be slow, stall, or silently lose data."""
 
 import asyncio
 import threading
@@ -27,9 +27,9 @@ class Passage:
 class StoreProxy:
     """Listens on a unix socket and passes everything on to Redis and back.
 
-    delay        for so many seconds everything that Redis says is under way
-    late         what is said to Redis and holds this word is under way for so many seconds
-    is_stalled   nothing arrives, and nothing is lost: it comes when this is over
+    delay        the delay, in seconds, of everything that Redis sends
+    late         the delay, in seconds, of data to Redis that contains this text
+    is_stalled   nothing arrives and nothing is lost: all data arrives once the stall is over
     is_refusing  new connections are closed at once
     """
 
@@ -72,17 +72,17 @@ class StoreProxy:
     def carry_out(self, work):
         return asyncio.run_coroutine_threadsafe(work, self.loop).result(20)
 
-    # What becomes of connections
+    # Faults of connections
 
     def open(self, listens):
         return [passage for passage in list(self.passages) if passage.listens == listens and not passage.is_silent]
 
     def wait_for(self, count, listens):
-        """Waits until so many connections pass that listen, or do not."""
+        """Waits until there are `count` connections that listen, or that do not."""
         return wait_until(lambda: len(self.open(listens)) >= count and self.open(listens), "connections pass")
 
     def silence(self, listens):
-        """Loses all that connections of a kind carry from now on, in both directions; they stay open."""
+        """Drops all further data of connections of a kind, in both directions; they stay open."""
         lost = self.open(listens)
         for passage in lost:
             passage.is_silent = True
@@ -93,7 +93,7 @@ class StoreProxy:
         return self.close(self.open(listens))
 
     def close(self, lost):
-        """Closes connections, also those that are silent."""
+        """Closes connections, including silenced ones."""
         done = Future()
 
         def close():
@@ -105,7 +105,7 @@ class StoreProxy:
         done.result(20)
         return lost
 
-    # The passage
+    # The transfer
 
     async def accept(self, reader, writer):
         if self.is_refusing:
@@ -124,7 +124,7 @@ class StoreProxy:
                 self.carry(passage, store[0], writer, None, lambda piece: self.delay),
             )
         except asyncio.CancelledError:
-            pass  # the proxy is stopped; streams would tell of it on standard error
+            pass  # the proxy is stopped; streams would report it on standard error
         finally:
             passage.close()
             self.passages.discard(passage)
@@ -143,7 +143,7 @@ class StoreProxy:
         return seconds if word and word in piece else 0
 
     async def carry(self, passage, reader, writer, look, delay):
-        """Carries one direction: takes pieces as they come, and hands each over when it is due."""
+        """Carries one direction: reads pieces as they come, and delivers each when it is due."""
         under_way = asyncio.Queue()
         handing_over = asyncio.ensure_future(self.hand_over(passage, under_way, writer))
         try:

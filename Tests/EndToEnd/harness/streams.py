@@ -48,7 +48,7 @@ def websocket_frame(kind, data, mask=None):
 
 
 def read_websocket_frame(read):
-    """Kind and data of the next frame, and whether it was masked; `read` returns as many bytes as it is told to."""
+    """Kind and data of the next frame, and whether it was masked; `read` returns the number of bytes asked for."""
     first, second = read(2)
     assert first & FINAL, "messages are in one frame here"
     length = second & ~MASKED
@@ -66,8 +66,8 @@ def read_websocket_frame(read):
 class StreamingUpstream:
     """Echoes on WebSockets, and answers without an end otherwise.
 
-    An answer depends on the last word of the path: `events` sends an event every 50 ms, `download` a piece of half
-    a kilobyte as often, `silence` nothing at all.  All else, `upload` say, is read to its end and answered shortly.
+    The answer depends on the last word of the path: `events` sends an event every 50 ms, `download` a piece of half
+    a kilobyte as often, `silence` nothing at all.  Any other request, such as `upload`, is read to its end and answered.
     Remembers the targets of all requests, and the headers of the last one.
     """
 
@@ -137,7 +137,7 @@ class StreamingUpstream:
                 connection.sendall(response_head("200 OK", ("Content-Length", "3")) + b"ok\n")
 
     def send_on(self, connection, content_type, piece):
-        """Sends a piece after the other, until the client goes or this server is ended."""
+        """Sends one piece after another until the client leaves or this server is stopped."""
         connection.sendall(response_head("200 OK", ("Content-Type", content_type), ("Connection", "close")))
         number = 0
         while not self.ended.is_set():
@@ -188,7 +188,7 @@ def response_head(status, *headers):
 # The clients
 
 class OpenRequest:
-    """A request on a connection of its own whose answer, if one comes, goes on and on."""
+    """A request on a connection of its own whose answer, if one comes, has no end."""
 
     def __init__(self, path, target, headers=(), **options):
         self.unread = bytearray()
@@ -217,12 +217,12 @@ class OpenRequest:
         return next((value.strip() for key, _, value in lines if key.lower() == name.lower()), None)
 
     def send(self, data):
-        """Sends more: of a body, say."""
+        """Sends more, such as a part of a body."""
         self.socket.settimeout(WAIT)
         self.socket.sendall(data)
 
     def read_next(self, seconds=WAIT):
-        """Waits for bytes that were sent after everything that has been read."""
+        """Waits for bytes sent after everything that has been read."""
         self.is_open()
         self.unread.clear()
         assert self.receive(time.monotonic() + seconds), "the connection was closed"
@@ -237,14 +237,14 @@ class OpenRequest:
         return data
 
     def read_through(self, mark, seconds=WAIT):
-        """Everything up to a text, and the text."""
+        """Everything up to and including a text."""
         deadline = time.monotonic() + seconds
         while mark not in self.unread:
             assert self.receive(deadline), f"the connection was closed, behind {bytes(self.unread)!r}"
         return self.read(self.unread.index(mark) + len(mark))
 
     def receive(self, deadline):
-        """Waits for more bytes; returns whether there are any, or else the connection was closed."""
+        """Waits for more bytes; returns false if the connection was closed instead."""
         left = deadline - time.monotonic()
         assert left > 0, "nothing more was received in time, and the connection is open"
         self.socket.settimeout(left)
@@ -260,7 +260,7 @@ class OpenRequest:
         return bool(data)
 
     def is_open(self):
-        """Whether the connection has not been closed by now; takes what waits to be read."""
+        """Whether the connection is still open; reads all that has arrived."""
         self.socket.settimeout(0)
         try:
             while not self.is_closed:
@@ -280,12 +280,12 @@ class OpenRequest:
             self.receive(deadline)
 
     def is_complete(self):
-        """Whether a chunked answer, read until it was closed, came to its proper end."""
+        """Whether a chunked answer, read until the connection closed, ended properly."""
         return self.is_closed and self.unread.endswith(b"0\r\n\r\n")
 
 
 class WebSocket(OpenRequest):
-    """A WebSocket through nginx, once its handshake is done; `status` tells whether it was."""
+    """A WebSocket through nginx; `status` tells whether its handshake succeeded."""
 
     def __init__(self, path, target, headers=()):
         key = base64.b64encode(os.urandom(16)).decode()
@@ -310,9 +310,9 @@ class WebSocket(OpenRequest):
 
 
 class Http2Streams(Http2Connection):
-    """A connection whose streams may be reset by nginx, each with a reason.
+    """A connection whose streams nginx may reset, each with a reason.
 
-    What one connection may receive here is 64 KB: use `events` rather than `download`.
+    One connection receives 64 KB at most: use `events` rather than `download`.
     """
 
     def __init__(self, path):
@@ -325,7 +325,7 @@ class Http2Streams(Http2Connection):
         return data + super().read(length - len(data))
 
     def receive(self):
-        """Takes one frame; returns the stream that it ends, if it ends one."""
+        """Reads one frame; returns the stream that it ends, if any."""
         self.put_back = head = self.read(9)
         if head[3] != RST_STREAM:
             return super().receive()
@@ -334,7 +334,7 @@ class Http2Streams(Http2Connection):
         return stream
 
     def receive_until(self, condition, what, seconds=WAIT):
-        """Takes frames until a condition holds."""
+        """Reads frames until a condition holds."""
         deadline = time.monotonic() + seconds
         while not condition():
             left = deadline - time.monotonic()
@@ -346,7 +346,7 @@ class Http2Streams(Http2Connection):
                 continue
 
     def wait_for_answers(self, streams):
-        """Waits for the beginnings of answers; returns their statuses."""
+        """Waits until answers have begun; returns their statuses."""
         self.receive_until(lambda: all(each in self.statuses for each in streams), "all streams are answered")
         return [self.statuses[each] for each in streams]
 
@@ -356,6 +356,6 @@ class Http2Streams(Http2Connection):
         return [self.resets[each] for each in streams]
 
     def wait_for_more(self, stream, length=1):
-        """Waits until more of an answer has come."""
+        """Waits until more of an answer has arrived."""
         wanted = len(self.bodies.get(stream, b"")) + length
-        self.receive_until(lambda: len(self.bodies.get(stream, b"")) >= wanted, "the answer goes on")
+        self.receive_until(lambda: len(self.bodies.get(stream, b"")) >= wanted, "the answer continues")

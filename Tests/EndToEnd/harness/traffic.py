@@ -1,9 +1,9 @@
-"""Clients as the world has them, which ask for one thing after another: each answer has to be the right one.
+"""Clients of the usual kinds, which send one request after another: each answer has to be the right one.
 
-A client that keeps its connection may find it closed: a server that ends closes those on which nothing is asked.  It
-then asks once more on another connection, as RFC 9112 has it (9.3.1), but only where no byte of an answer has come;
-that happens at times, and is counted.  Each request has a path of its own: the access log tells whether the server
-did the work once.
+A client that keeps its connection may find it closed: a server that shuts down closes idle connections.  The client
+then retries on another connection, as RFC 9112 (9.3.1) allows, but only if no byte of an answer has arrived;
+such retries are counted.  Each request has a path of its own, so the access log tells whether the server
+handled it exactly once.
 """
 
 import itertools
@@ -14,12 +14,12 @@ from contextlib import contextmanager
 from harness import http_client
 from harness.http_client import Connection
 
-# Between two requests of a client, so that a test on two cores can do something else, too.
+# Between two requests of a client, so that a test on two cores has time for other work.
 PAUSE = 0.003
 
 
 class Client:
-    """Asks on connections to `gate`, each for one request or, with `keeps`, for as many as it lasts."""
+    """Sends requests to `gate`, each on a new connection or, with `keeps`, on one for as long as it lasts."""
 
     def __init__(self, gate, keeps):
         self.gate = gate
@@ -63,7 +63,7 @@ class ClosedBeforeAnswer(Exception):
 
 
 class Traffic:
-    """`kinds` are (path, headers, status): what is asked for in turn, and what has to come of it."""
+    """`kinds` are (path, headers, status): the requests to send in turn, and the expected status."""
 
     def __init__(self, gate, kinds):
         self.clients = [Client(gate, keeps) for keeps in (True, True, False)]
@@ -84,7 +84,7 @@ class Traffic:
             target = f"{path}/{next(self.numbers)}"
             try:
                 outcome = client.ask(target, headers).status
-            except Exception as error:  # whatever it was, it is an outcome
+            except Exception as error:  # every failure is an outcome
                 client.close()
                 outcome = repr(error)
             self.asked.append((target, status))
@@ -92,7 +92,7 @@ class Traffic:
                 self.wrong.append((time.strftime("%T"), target, status, outcome))
 
     def faults(self, access_log):
-        """What was not answered as it should have been, or was worked on more than once or not at all."""
+        """Requests with a wrong answer, and requests that the server handled more than once or not at all."""
         worked = {}
         for line in access_log.splitlines():
             _, target, status = line.split()[:3]
@@ -103,7 +103,7 @@ class Traffic:
 
 @contextmanager
 def traffic(gate, kinds):
-    """Goes on for as long as the block lasts."""
+    """Sends requests for the duration of the block."""
     going = Traffic(gate, kinds)
     threads = [threading.Thread(target=going.run, args=(client,)) for client in going.clients]
     for thread in threads:
@@ -117,6 +117,6 @@ def traffic(gate, kinds):
 
 
 def kinds_of(key):
-    """A key that is right, one that nobody made, and none."""
+    """A valid key, a forged one, and none."""
     return [("/api", http_client.bearer(key), 200), ("/checked", http_client.bearer(key), 200),
             ("/api", http_client.bearer(key[:-1]), 401), ("/api", [], 401)]

@@ -29,7 +29,7 @@ def gate(sandboxes, consistency):
 
 def wait_for_workers(gate, count):
     wait_until(lambda: len(gate.nginx.workers()) == count, f"there are {count} workers")
-    gate.wait_for_entries()
+    gate.wait_for_members()
 
 
 def revoke_at_once(gate):

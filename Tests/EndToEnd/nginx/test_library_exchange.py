@@ -21,12 +21,12 @@ def library(tmp_path):
 @pytest.fixture
 def gate(sandboxes, library, consistency):
     gate = sandboxes(workers=2, library=library, consistency=consistency, settings="latchkey_timeout 10s;")
-    gate.wait_for_entries()  # all have loaded the library before another takes its place
+    gate.wait_for_members()  # all have loaded the library before another takes its place
     return gate
 
 
 def versions(gate):
-    gate.wait_for_entries()
+    gate.wait_for_members()
     return {each["version"] for each in gate.latchkey.gateways()}
 
 
@@ -56,7 +56,7 @@ def test_a_reload_brings_in_the_new_library_and_loses_no_request(gate, library):
 def test_a_worker_that_takes_the_place_of_a_dead_one_brings_the_new_library_too(gate, library):
     """The master has none of its own: a mixture of releases may serve for a while."""
     gate.expect("exited on signal 9")
-    gate.wait_for_entries()
+    gate.wait_for_members()
     version = libraries.install(library, libraries.another_release)
     old = gate.nginx.workers()
 

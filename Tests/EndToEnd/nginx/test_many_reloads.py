@@ -13,7 +13,7 @@ ENDING = 2 * WORKERS
 def test_reloads_lose_no_request_and_leave_nothing_behind(sandboxes):
     gate = sandboxes(workers=WORKERS, settings="latchkey_timeout 10s;")
     key = gate.key()
-    gate.wait_for_entries()
+    gate.wait_for_members()
     entries = []
 
     load, footprints = reload_many(
@@ -24,5 +24,5 @@ def test_reloads_lose_no_request_and_leave_nothing_behind(sandboxes):
     assert_all_answered(load, gate.nginx)
     assert_flat(footprints)
     assert max(entries) <= WORKERS + ENDING
-    gate.wait_for_entries()
+    gate.wait_for_members()
     assert gate.revoke().err.count("\n") == 1, "nobody is waited out"

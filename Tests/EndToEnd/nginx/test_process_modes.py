@@ -38,7 +38,7 @@ def end(gate, how):
 @pytest.mark.parametrize("how", [signal.SIGQUIT, signal.SIGTERM, signal.SIGINT])
 def test_keys_are_checked_and_ended_and_the_end_is_clean(start, consistency, how):
     gate = start(consistency=consistency)
-    gate.wait_for_entries()
+    gate.wait_for_members()
     key = gate.key()
     assert [gate.status_of(key), gate.status_of(key, "/checked"), gate.request().status] == [200, 200, 401]
     assert gate.revoke().err.count("\n") == 1, "nobody is waited out"
@@ -110,7 +110,7 @@ def test_a_single_process_finds_its_store_again(sandboxes):
     gate.redis.end_connections()
 
     wait_until(lambda: gate.status_of(key) == 200, "keys are checked")
-    gate.wait_for_entries()
+    gate.wait_for_members()
     gate.revoke()
     assert gate.status_of(key) == 401
 

@@ -32,7 +32,7 @@ def test_reloads_under_load_fail_no_request_and_leak_no_connection(sandboxes, co
     assert len(seen) == 2 * (RELOADS + 1), "each reload has made two new workers"
     assert gate.status_of(key) == 200
     wait_until(lambda: len(gate.redis.clients()) <= 2 * LINKS, "the old workers' connections are gone")
-    gate.wait_for_entries()
+    gate.wait_for_members()
 
 
 def test_a_changed_configuration_is_in_force_after_a_reload(sandbox):

@@ -101,7 +101,7 @@ TARGETS = [
 
 def fuzzed_gateway(sandboxes):
     gate = sandboxes(http=HTTP, server=server() + HTTP2_SERVER + server())
-    gate.wait_for_entries()
+    gate.wait_for_members()
     return gate
 
 

@@ -94,7 +94,7 @@ class Scarcity:
     def wait_for_recovery(self, key):
         wait_until(lambda: self.status_of(key) == 204, "keys are checked again")
         wait_until(lambda: len(self.gate.redis.clients()) == LINKS, "the worker is connected to the store again")
-        self.gate.wait_for_entries()
+        self.gate.wait_for_members()
         assert self.gate.nginx.worker() == self.worker, "it is the same one"
 
     def status_of(self, key):
@@ -191,7 +191,7 @@ def test_a_worker_that_has_none_left_for_its_masters_words_goes_on_until_it_is_t
     gate.nginx.process.send_signal(signal.SIGHUP)
     wait_until(lambda: gate.nginx.lines("ancillary data"), "the worker cannot hear")
     scarce.let_go()
-    gate.wait_for_entries()
+    gate.wait_for_members()
 
     assert len(gate.nginx.workers()) == 2
     assert gate.status_of(key) == 204
@@ -199,7 +199,7 @@ def test_a_worker_that_has_none_left_for_its_masters_words_goes_on_until_it_is_t
 
     os.kill(scarce.worker, signal.SIGQUIT)
     wait_until(lambda: not processes.is_alive(scarce.worker), "the old worker ends")
-    gate.wait_for_entries()
+    gate.wait_for_members()
     assert gate.status_of(key) == 401
 
 
@@ -224,4 +224,4 @@ def test_a_worker_that_has_no_connection_for_the_store_from_the_start_lives_and_
 
     wait_until(lambda: gate.nginx.workers() and worker not in gate.nginx.workers(), "the old worker ends")
     wait_until(lambda: gate.status_of(key) == 204, "keys are checked")
-    gate.wait_for_entries()
+    gate.wait_for_members()

@@ -68,7 +68,7 @@ def test_checks_that_wait_for_the_store_let_nobody_in_and_the_worker_ends(make):
 
     gate.redis.thaw()
     wait_until(lambda: gate.status_of(key) == 200, "the new worker finds the store")
-    gate.wait_for_entries()
+    gate.wait_for_members()
 
 
 def waiting_requests(gate, key, stack):

@@ -262,7 +262,7 @@ def test_a_worker_that_was_told_to_end_ends_open_requests_with_their_key(streams
     assert processes.is_alive(worker)
     end(gate, command, organization="umbrella")
     wait_until(lambda: not processes.is_alive(worker), "the old worker has nothing to do any more")
-    gate.wait_for_entries()
+    gate.wait_for_members()
 
 
 # HTTP/2

@@ -173,7 +173,7 @@ def run_through_leased(gate, streams):
     gate.redis.cli("FLUSHALL")
     goes_on.wait_until_closed()
     assert gate.status_of(key) == 401
-    gate.wait_for_entries()
+    gate.wait_for_members()
     key = gate.key("initech")
     gate.warm(key)
 

@@ -129,7 +129,7 @@ def test_the_example_of_redis_users_works_as_it_is_printed(gate):
     gate.redis.authenticate(*(gate.folder / "admin.auth").read_text().split())
     gate.redis.start()
     gate.nginx.start()
-    gate.wait_for_entries()
+    gate.wait_for_members()
 
     wait_until(lambda: gate.status_of(key) == 200, "the key is accepted")
     assert gate.latchkey.run("doctor").code == DONE

@@ -41,7 +41,7 @@ def begin_anew(sandbox):
 
 def test_the_rights_in_the_documents_are_enough(protected):
     key = protected.key()
-    protected.wait_for_entries()
+    protected.wait_for_members()
     protected.warm(key)
     wait_until(lambda: protected.redis.cli("ZSCORE", used_key("acme"), locator("acme")), "the use is recorded")
     administer(protected)

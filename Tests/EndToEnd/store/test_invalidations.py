@@ -144,7 +144,7 @@ def test_after_the_store_was_emptied_organizations_that_were_not_known_begin_ane
     gate.redis.cli("FLUSHALL")
     assert comes_to(gate, key, "revoked")
 
-    gate.wait_for_entries()
+    gate.wait_for_members()
 
     gate.warm(gate.key("hooli"))
 

@@ -23,7 +23,7 @@ def gate(sandboxes, consistency):
 def reload(gate):
     old = gate.nginx.reload()
     wait_until(lambda: not old & gate.nginx.workers(), "the old worker ends")
-    gate.wait_for_entries()
+    gate.wait_for_members()
 
 
 def replaced_often(gate, organization="acme"):

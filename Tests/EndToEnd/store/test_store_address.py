@@ -11,7 +11,7 @@ from harness.sandbox import OWNER
 
 def lead_a_life(sandbox):
     """Does everything that needs a right of the store's."""
-    sandbox.wait_for_entries()
+    sandbox.wait_for_members()
     replaced = sandbox.key()
     sandbox.warm(replaced)
     wait_until(lambda: sandbox.redis.cli("ZSCORE", used_key("acme"), locator("acme")), "the use is recorded")
@@ -127,7 +127,7 @@ def test_an_executable_that_may_not_ask_the_gateways_never_claims_too_much(sandb
     rules = [rule for rule in acl.rules("admin") if right != "&none" or not rule.startswith("&")]
     protect(sandbox, admin=["resetchannels", *rules, *([] if right == "&none" else [right])])
     sandbox.nginx.start()
-    sandbox.wait_for_entries()
+    sandbox.wait_for_members()
     sandbox.add("acme")
     key = sandbox.latchkey.remember(sandbox.latchkey.run("generate", "acme", "--yes", as_=OWNER).out.strip())
     sandbox.warm(key)

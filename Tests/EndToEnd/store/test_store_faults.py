@@ -91,7 +91,7 @@ FAULTS = [Unreachable, ReadOnly, OutOfMemory, WrongPassword, Slow, TooOld]
 @pytest.fixture
 def gate(sandboxes):
     gate = sandboxes(workers=1, settings="latchkey_lease 200ms;")
-    gate.wait_for_entries()
+    gate.wait_for_members()
     return gate
 
 

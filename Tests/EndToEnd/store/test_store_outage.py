@@ -227,7 +227,7 @@ def test_the_error_log_ends_with_the_true_state_of_invalidations_when_they_come_
         gate.proxy.wait_for(1, listens=True)
         gate.proxy.cut(listens=True)
     gate.proxy.wait_for(1, listens=True)
-    gate.wait_for_entries()
+    gate.wait_for_members()
 
     def last():
         return gate.nginx.lines("invalidations")[-1]

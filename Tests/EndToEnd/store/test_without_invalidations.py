@@ -28,7 +28,7 @@ def test_a_confirmed_revocation_ends_open_requests_without_invalidations(streams
     streams = streams(redis_options=without(command), consistency=consistency)
     gate = streams.gate
     key, other = gate.key(), gate.key("umbrella")
-    gate.wait_for_entries()
+    gate.wait_for_members()
     request, goes_on = streams.open("download", key), streams.open("websocket", other)
 
     result = gate.revoke()
@@ -43,7 +43,7 @@ def test_a_confirmed_revocation_ends_open_requests_without_invalidations(streams
 def test_workers_without_invalidations_are_listed_and_the_doctor_says_what_it_costs(sandboxes, command):
     gate = sandboxes(redis_options=without(command), workers=2)
     gate.key()
-    gate.wait_for_entries()
+    gate.wait_for_members()
 
     assert {entry["tracking"] for entry in gate.entries()} == {"off"}
     report = gate.latchkey.run("doctor")
