@@ -168,7 +168,7 @@ typedef struct {
  * hands it back, and it is never dereferenced.
  *
  * Returns 0 after writing decision.  Otherwise returns a ticket: the decision comes
- * from latchkey_check_next(), exactly once unless the check is canceled.
+ * from latchkey_check_next(), exactly once unless the check is cancelled.
  */
 uint64_t latchkey_check_begin(latchkey_gateway *gateway, void *LATCHKEY_NULLABLE data,
     const uint8_t *LATCHKEY_NULLABLE credential, size_t credential_length, latchkey_time now,
@@ -288,7 +288,7 @@ typedef struct {
 typedef struct {
     /* counters, since the gateway was created */
     latchkey_histogram store_wait;     /* of checks that waited for the store */
-    latchkey_histogram change_delay;   /* from a change to its acknowledgment here */
+    latchkey_histogram change_delay;   /* from a change to its acknowledgement here */
     uint64_t store_reads;              /* records that were read */
     uint64_t data_connections;         /* established: the link for reads and writes */
     uint64_t data_losses;              /* of those */

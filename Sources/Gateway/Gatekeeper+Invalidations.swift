@@ -65,7 +65,7 @@ extension Gatekeeper {
     private func acknowledge(_ barrier: BarrierID, _ now: ClockReading) {
         guard lease.isTracking, data.isReady else { return }
         for command in FleetChannel.acknowledge(barrier, by: membership.id) {
-            send(command, .acknowledgment, now.monotonic)
+            send(command, .acknowledgement, now.monotonic)
         }
         guard recentBarriers.insert(barrier) else { return }
         metrics.barriersAcknowledged &+= 1
@@ -81,7 +81,7 @@ extension Gatekeeper {
             send(command, purpose, now.monotonic)
         }
         for command in FleetChannel.acknowledge(flush, by: membership.id) {
-            send(command, .acknowledgment, now.monotonic)
+            send(command, .acknowledgement, now.monotonic)
         }
     }
 }

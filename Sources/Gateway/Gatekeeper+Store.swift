@@ -126,10 +126,10 @@ extension Gatekeeper {
         case .flushedUse: logRefusal(reply, .usesRefused, "a last use was not recorded", now)
         case .refusedUses: logRefusal(reply, .usesRefused, "refused uses were not recorded", now)
         case .join: handleJoin(reply, tag, now)
-        case .acknowledgment:
+        case .acknowledgement:
             logRefusal(
                 reply,
-                .acknowledgmentRefused,
+                .acknowledgementRefused,
                 "a change could not be acknowledged",
                 now
             )

@@ -15,7 +15,7 @@ struct LastUseFlushTests {
         driver = try GateDriver.leased("latchkey_cache_size 1;")
     }
 
-    private var acknowledgment: [[String]] {
+    private var acknowledgement: [[String]] {
         [
             ["RPUSH", "latchkey:ack:\(barrierID):\(acme)", "000000000000abcd"],
             ["EXPIRE", "latchkey:ack:\(barrierID):\(acme)", "60"],
@@ -32,11 +32,13 @@ struct LastUseFlushTests {
         #expect(driver.result(driver.generate(organization)) == .allowed)
     }
 
-    @Test func `a use is written at once, and the acknowledgment follows it`() {
+    @Test func `a use is written at once, and the acknowledgement follows it`() {
         use("acme")
         let time = driver.now.unix.milliseconds
         driver.advance(milliseconds: 10)
-        #expect(flush() == [["ZADD", "latchkey:used:{R}", "GT", "\(time)", acme]] + acknowledgment)
+        #expect(
+            flush() == [["ZADD", "latchkey:used:{R}", "GT", "\(time)", acme]] + acknowledgement
+        )
     }
 
     @Test func `a use whose record was evicted is written at once, too`() {
@@ -47,15 +49,15 @@ struct LastUseFlushTests {
 
     @Test func `a flush with nothing to write is acknowledged`() {
         use("umbrella")
-        #expect(flush() == acknowledgment)
-        #expect(flush() == acknowledgment)
+        #expect(flush() == acknowledgement)
+        #expect(flush() == acknowledgement)
     }
 
     @Test func `a use that was written is not written again`() {
         use("acme")
         driver.tick(afterMilliseconds: 1000)
         driver.serve()
-        #expect(flush() == acknowledgment)
+        #expect(flush() == acknowledgement)
     }
 
     @Test func `refused uses are counted once, however often they are flushed`() {
@@ -105,7 +107,7 @@ struct LastUseFlushTests {
 
     @Test func `a flush does not count as an acknowledged barrier`() {
         let before = driver.gatekeeper.readMetrics().barriersAcknowledged
-        #expect(flush() == acknowledgment)
+        #expect(flush() == acknowledgement)
         #expect(driver.gatekeeper.readMetrics().barriersAcknowledged == before)
     }
 }

@@ -163,7 +163,7 @@ struct MetricsTests {
         #expect(metrics(driver).streamsOpen == 0)
     }
 
-    @Test func `a barrier counts once, with the delay of its first acknowledgment`() throws {
+    @Test func `a barrier counts once, with the delay of its first acknowledgement`() throws {
         let driver = try GateDriver.leased()
         let barrierID = barrierID(driver, madeMillisecondsAgo: 40)
         driver.sendMessage(barrierID.description, on: Self.channel)

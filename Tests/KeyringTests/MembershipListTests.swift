@@ -168,27 +168,27 @@ struct BroadcastTests {
         )
     }
 
-    @Test func `acknowledgments are awaited and popped`() {
+    @Test func `acknowledgements are awaited and popped`() {
         #expect(
-            FleetChannel.awaitAcknowledgment(of: barrierID, milliseconds: 1050).texts == [
+            FleetChannel.awaitAcknowledgement(of: barrierID, milliseconds: 1050).texts == [
                 "BLPOP", "latchkey:ack:\(barrierID)", "1.050",
             ]
         )
         #expect(
-            FleetChannel.popAcknowledgments(of: barrierID).texts == [
+            FleetChannel.popAcknowledgements(of: barrierID).texts == [
                 "LPOP", "latchkey:ack:\(barrierID)", "1000",
             ]
         )
     }
 
-    @Test func `only worker IDs are acknowledgments`() {
+    @Test func `only worker IDs are acknowledgements`() {
         let names = RedisReply.array([
             .bulk(ArraySlice("latchkey:ack:\(barrierID)".utf8)),
             .bulk(ArraySlice("0000000000000001".utf8)), .bulk(ArraySlice("no name".utf8)), .null,
         ])
-        #expect(FleetChannel.acknowledgments(names, of: barrierID) == [.init(1)])
-        #expect(FleetChannel.acknowledgments(.null, of: barrierID).isEmpty)
-        #expect(FleetChannel.acknowledgments(.array([]), of: barrierID).isEmpty)
+        #expect(FleetChannel.acknowledgements(names, of: barrierID) == [.init(1)])
+        #expect(FleetChannel.acknowledgements(.null, of: barrierID).isEmpty)
+        #expect(FleetChannel.acknowledgements(.array([]), of: barrierID).isEmpty)
     }
 }
 

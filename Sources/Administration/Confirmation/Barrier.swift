@@ -187,14 +187,16 @@ extension Barrier {
 
     private mutating func listen(milliseconds: UInt64) throws(StoreConnection.Fault) {
         var commands = isPublished ? [] : [FleetChannel.publish(barrierID)]
-        commands.append(FleetChannel.awaitAcknowledgment(of: barrierID, milliseconds: milliseconds))
+        commands.append(
+            FleetChannel.awaitAcknowledgement(of: barrierID, milliseconds: milliseconds)
+        )
         let replies = try store.channel.execute(commands)
         if !isPublished { noteSubscribers(replies) }
-        isPublished = collectAcknowledgments(replies)
+        isPublished = collectAcknowledgements(replies)
         // The other workers' are there by now, or nearly.
         if isPublished, !unacknowledged.isEmpty || acknowledged.count < subscriberCount {
-            let pop = FleetChannel.popAcknowledgments(of: barrierID)
-            _ = collectAcknowledgments(try store.channel.execute([pop]))
+            let pop = FleetChannel.popAcknowledgements(of: barrierID)
+            _ = collectAcknowledgements(try store.channel.execute([pop]))
         }
     }
 
@@ -204,8 +206,8 @@ extension Barrier {
     }
 
     /// Returns whether a worker has acknowledged.
-    private mutating func collectAcknowledgments(_ replies: [RedisReply]) -> Bool {
-        let ids = replies.flatMap { FleetChannel.acknowledgments($0, of: barrierID) }
+    private mutating func collectAcknowledgements(_ replies: [RedisReply]) -> Bool {
+        let ids = replies.flatMap { FleetChannel.acknowledgements($0, of: barrierID) }
         acknowledged.formUnion(ids)
         fault = replies.lazy.compactMap(\.failure).first?.message
         return !ids.isEmpty

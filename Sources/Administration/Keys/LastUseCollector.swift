@@ -27,9 +27,9 @@ struct LastUseCollector {
             let left = clock.monotonic.milliseconds(until: deadline)
             guard left > 0 else { return }
             let ids = execute([
-                FleetChannel.awaitAcknowledgment(of: flush, milliseconds: left),
-                FleetChannel.popAcknowledgments(of: flush),
-            ]).flatMap { FleetChannel.acknowledgments($0, of: flush) }
+                FleetChannel.awaitAcknowledgement(of: flush, milliseconds: left),
+                FleetChannel.popAcknowledgements(of: flush),
+            ]).flatMap { FleetChannel.acknowledgements($0, of: flush) }
             guard !ids.isEmpty else { return }
             acknowledged.formUnion(ids)
         }

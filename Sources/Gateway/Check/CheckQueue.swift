@@ -16,7 +16,7 @@ struct CheckQueue {
         let since: MonotonicTime
     }
 
-    /// A check with its place: its read, and its neighbors in the queue.
+    /// A check with its place: its read, and its neighbours in the queue.
     struct Entry {
         fileprivate let request: UInt
         fileprivate let key: VerifiedKey

@@ -41,7 +41,7 @@ struct WorkerMembership: ~Copyable {
         heartbeat = Heartbeat(interval)
     }
 
-    /// Names this worker in acknowledgments.
+    /// Names this worker in acknowledgements.
     var id: Member.ID { identity.id }
 
     /// When the next entry is due.

@@ -28,7 +28,7 @@ public struct EventLog {
         case trackingLost
         case trackingStarted
         case joinRefused
-        case acknowledgmentRefused
+        case acknowledgementRefused
         case recordRefused
         case usesRefused
         case tooManyChecks
@@ -36,7 +36,7 @@ public struct EventLog {
         var level: Level {
             switch self {
             case .storeReady, .trackingStarted: .notice
-            case .usesRefused, .tooManyChecks, .acknowledgmentRefused: .warning
+            case .usesRefused, .tooManyChecks, .acknowledgementRefused: .warning
             case .storeLost, .trackingLost, .recordRefused, .joinRefused: .error
             }
         }
@@ -46,7 +46,8 @@ public struct EventLog {
             switch self {
             case .storeLost, .storeReady: .store
             case .trackingLost, .trackingStarted: .tracking
-            case .joinRefused, .acknowledgmentRefused, .recordRefused, .usesRefused, .tooManyChecks:
+            case .joinRefused, .acknowledgementRefused, .recordRefused, .usesRefused,
+                .tooManyChecks:
                 nil
             }
         }

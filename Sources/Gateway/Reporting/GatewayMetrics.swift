@@ -26,7 +26,7 @@ public struct GatewayMetrics: Sendable {
 
     /// How long checks waited for the store, whatever they came to.
     public internal(set) var storeWaits = DurationHistogram()
-    /// From a change to its acknowledgment by this worker, by the clocks of both machines.
+    /// From a change to its acknowledgement by this worker, by the clocks of both machines.
     public internal(set) var changeDelays = DurationHistogram()
 
     /// Number of records that were read.

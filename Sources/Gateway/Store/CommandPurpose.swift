@@ -13,7 +13,7 @@ extension CommandTag {
         /// This worker's entry in the membership list.
         case join
         case ping
-        case acknowledgment
+        case acknowledgement
         /// Nothing depends on the reply.
         case leave
     }

@@ -1,6 +1,6 @@
 import RedisClient
 
-/// A message to all workers. Its description is the payload, and identifies its acknowledgments.
+/// A message to all workers. Its description is the payload, and identifies its acknowledgements.
 public protocol BroadcastMessage: Sendable, CustomStringConvertible {}
 
 /// The channel to which all workers subscribe, and the lists in which they acknowledge its messages.
@@ -8,7 +8,7 @@ public enum FleetChannel {
     /// The name of the channel.
     public static let name = "latchkey:barrier"
 
-    /// Lifetime of a list of acknowledgments, in seconds.
+    /// Lifetime of a list of acknowledgements, in seconds.
     private static let expirySeconds = 60
 
     /// Publishes a message; the reply is the number of subscribers.
@@ -20,7 +20,7 @@ public enum FleetChannel {
     public static func acknowledge(_ message: some BroadcastMessage, by worker: Member.ID)
         -> [RedisCommand]
     {
-        let key = RedisCommand.Argument.bytes(Keyspace.acknowledgments(message))
+        let key = RedisCommand.Argument.bytes(Keyspace.acknowledgements(message))
         return [
             RedisCommand("RPUSH", key, .text(worker.description)),
             RedisCommand("EXPIRE", key, .number(expirySeconds)),
@@ -28,8 +28,8 @@ public enum FleetChannel {
     }
 
     /// Blocks until a worker acknowledges a message, or for that many milliseconds;
-    /// ``acknowledgments(_:of:)`` parses the reply.
-    public static func awaitAcknowledgment(
+    /// ``acknowledgements(_:of:)`` parses the reply.
+    public static func awaitAcknowledgement(
         of message: some BroadcastMessage,
         milliseconds: UInt64
     ) -> RedisCommand {
@@ -37,23 +37,23 @@ public enum FleetChannel {
         let zeros = String(repeating: "0", count: 3 - fraction.utf8.count)
         return RedisCommand(
             "BLPOP",
-            .bytes(Keyspace.acknowledgments(message)),
+            .bytes(Keyspace.acknowledgements(message)),
             "\(milliseconds / 1000).\(zeros)\(fraction)"
         )
     }
 
-    /// Pops the acknowledgments that have arrived; ``acknowledgments(_:of:)`` parses the reply.
-    public static func popAcknowledgments(of message: some BroadcastMessage) -> RedisCommand {
-        RedisCommand("LPOP", .bytes(Keyspace.acknowledgments(message)), "1000")
+    /// Pops the acknowledgements that have arrived; ``acknowledgements(_:of:)`` parses the reply.
+    public static func popAcknowledgements(of message: some BroadcastMessage) -> RedisCommand {
+        RedisCommand("LPOP", .bytes(Keyspace.acknowledgements(message)), "1000")
     }
 
     /// The workers in a reply; empty if none has acknowledged. BLPOP also returns the name of the list,
     /// which is skipped.
-    public static func acknowledgments(_ reply: RedisReply, of message: some BroadcastMessage)
+    public static func acknowledgements(_ reply: RedisReply, of message: some BroadcastMessage)
         -> [Member.ID]
     {
         guard case .array(let elements) = reply else { return [] }
-        let key = Keyspace.acknowledgments(message)
+        let key = Keyspace.acknowledgements(message)
         return elements.compactMap { element in
             guard case .bulk(let text) = element, !text.elementsEqual(key) else { return nil }
             return Member.ID(text)

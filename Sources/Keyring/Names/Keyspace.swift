@@ -35,7 +35,7 @@ public enum Keyspace {
     static let suspectMembers = Array("latchkey:gateways:silent".utf8)
 
     /// The list of workers that have acknowledged a message.
-    static func acknowledgments(_ message: some BroadcastMessage) -> [UInt8] {
+    static func acknowledgements(_ message: some BroadcastMessage) -> [UInt8] {
         Array("latchkey:ack:\(message)".utf8)
     }
 

@@ -16,7 +16,7 @@ public enum PermissionProbe {
             + AuditLine.read(locator, since: UnixTime(milliseconds: 0))
             + [
                 RecordScan().next ?? RedisCommand("SCAN", "0"),
-                FleetChannel.popAcknowledgments(of: barrierID),
+                FleetChannel.popAcknowledgements(of: barrierID),
             ]
     }
 
@@ -26,7 +26,7 @@ public enum PermissionProbe {
         [RedisCommand("MULTI")] + changes
             + [
                 FleetChannel.publish(barrierID),
-                FleetChannel.awaitAcknowledgment(of: barrierID, milliseconds: 1),
+                FleetChannel.awaitAcknowledgement(of: barrierID, milliseconds: 1),
                 RedisCommand("HMGET"),
                 RedisCommand("EXEC"),
             ]
@@ -60,8 +60,8 @@ public enum PermissionProbe {
             command("ZADD", Keyspace.used(locator), "GT", "no", "a"),
             command("ZINCRBY", Keyspace.refused(locator), "no", "a"),
             command("ZADD", Keyspace.refusedAt(locator), "GT", "no", "a"),
-            command("RPUSH", Keyspace.acknowledgments(barrierID), "latchkey-doctor"),
-            command("EXPIRE", Keyspace.acknowledgments(barrierID), "1"),
+            command("RPUSH", Keyspace.acknowledgements(barrierID), "latchkey-doctor"),
+            command("EXPIRE", Keyspace.acknowledgements(barrierID), "1"),
             RedisCommand("CLIENT", "ID"),
             RedisCommand([
                 "CLIENT", "TRACKING", "on", "BCAST", "PREFIX", .text(Keyspace.recordPrefix),
