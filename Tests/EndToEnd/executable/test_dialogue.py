@@ -1,4 +1,4 @@
-"""What is asked before a key is ended, and where a new one is put."""
+"""The questions before a key is ended, and the places where a new one is put."""
 
 import os
 import re
@@ -64,7 +64,7 @@ def test_generate_asks_before_it_replaces_a_key(sandbox):
     assert sandbox.status_of(new) == 200
 
 
-def test_the_end_of_the_input_is_no_yes(sandbox):
+def test_the_end_of_the_input_is_not_taken_for_yes(sandbox):
     key = sandbox.key()
 
     with Dialogue(sandbox.latchkey, "revoke", "acme", as_=OWNER) as dialogue:
@@ -75,11 +75,11 @@ def test_the_end_of_the_input_is_no_yes(sandbox):
     assert sandbox.status_of(key) == 200
 
 
-def test_it_is_told_what_goes_before_it_is_asked(sandbox):
+def test_the_consequences_are_shown_before_the_question(sandbox):
     key = sandbox.key()
     sandbox.wait_for_members()
     sandbox.status_of(key)
-    wait_until(lambda: sandbox.latchkey.status_json("acme", as_=OWNER)["last_used_at"], "the use is known")
+    wait_until(lambda: sandbox.latchkey.status_json("acme", as_=OWNER)["last_used_at"], "the use is recorded")
     count = len(sandbox.workers())
 
     for command in ("generate", "revoke"):
@@ -90,7 +90,7 @@ def test_it_is_told_what_goes_before_it_is_asked(sandbox):
     assert sandbox.status_of(key) == 200
 
 
-def test_a_key_that_goes_on_is_told_before_it_is_ended(sandbox):
+def test_a_key_that_stays_valid_is_mentioned_before_it_is_ended(sandbox):
     sandbox.key()
     sandbox.key("acme", "--grace", "1h")
 
@@ -100,7 +100,7 @@ def test_a_key_that_goes_on_is_told_before_it_is_ended(sandbox):
 
 @pytest.mark.parametrize("command", ["generate", "revoke"])
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_who_interrupts_the_question_is_told_that_nothing_was_done(sandbox, command, number):
+def test_an_interrupted_question_reports_that_nothing_was_done(sandbox, command, number):
     key = sandbox.key()
 
     with Dialogue(sandbox.latchkey, command, "acme", as_=OWNER) as dialogue:
@@ -112,7 +112,7 @@ def test_who_interrupts_the_question_is_told_that_nothing_was_done(sandbox, comm
     assert sandbox.status_of(key) == 200
 
 
-def test_on_a_terminal_it_is_said_where_to_keep_the_key(sandbox):
+def test_on_a_terminal_the_command_says_where_to_keep_the_key(sandbox):
     sandbox.add()
 
     with Dialogue(sandbox.latchkey, "generate", "acme", as_=OWNER) as dialogue:
@@ -139,7 +139,7 @@ def test_colours_are_for_terminals_that_want_them(sandbox, environment, coloured
 # Straight into a file
 
 
-def test_a_key_goes_into_a_file_of_its_owner_alone(sandbox, tmp_path):
+def test_a_key_is_written_to_a_file_that_only_its_owner_can_read(sandbox, tmp_path):
     sandbox.add()
     file = tmp_path / "key"
 
@@ -178,7 +178,7 @@ def test_on_a_terminal_a_key_has_a_line_of_its_own(sandbox):
     assert KEY.fullmatch(dialogue.text.splitlines()[0])
 
 
-def test_a_key_that_a_program_keeps_is_the_key_and_nothing_else(sandbox, tmp_path):
+def test_the_output_for_programs_is_the_key_and_nothing_else(sandbox, tmp_path):
     sandbox.add()
     kept = tmp_path / "kept"
     kept.touch(mode=0o600)
@@ -233,7 +233,7 @@ def test_a_key_is_not_written_into_a_file_that_others_may_read(sandbox, tmp_path
         assert sandbox.status_of(old) == 200
 
 
-def test_a_file_is_replaced_only_where_that_is_wanted(sandbox, tmp_path):
+def test_a_file_is_replaced_only_on_request(sandbox, tmp_path):
     old = sandbox.key()
     file = tmp_path / "key"
     file.write_text("precious")
@@ -251,7 +251,7 @@ def test_a_file_is_replaced_only_where_that_is_wanted(sandbox, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["key"]
 
 
-def test_force_replaces_plain_files_alone(sandbox, tmp_path):
+def test_force_replaces_only_plain_files(sandbox, tmp_path):
     key = sandbox.key()
     (tmp_path / "target").write_text("precious")
     (tmp_path / "link").symlink_to(tmp_path / "target")
@@ -266,7 +266,7 @@ def test_force_replaces_plain_files_alone(sandbox, tmp_path):
 
 
 @pytest.mark.parametrize("force", [[], ["--force"]], ids=["new", "force"])
-def test_a_disk_that_is_full_costs_no_key(sandbox, tmp_path, force):
+def test_a_full_disk_costs_no_key(sandbox, tmp_path, force):
     key = sandbox.key()
     file = tmp_path / "key"
     command = sandbox.latchkey.command("generate", "acme", "--yes", "--output", file, *force, as_=OWNER)

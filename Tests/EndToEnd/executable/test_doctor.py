@@ -1,4 +1,4 @@
-"""The doctor finds what is wrong, says what to do, and is content where all is well."""
+"""The doctor finds each fault, says what to do about it, and finds nothing in a sound installation."""
 
 import grp
 import json
@@ -30,7 +30,7 @@ def gate(sandboxes):
 
 
 def examine(sandbox, program=None):
-    """What the doctor finds wrong: what was looked at, and what is said of it."""
+    """The faults that the doctor finds: each check with its text."""
     result = (program or sandbox.latchkey).run("doctor", "--json")
     report = json.loads(result.out)
     faults = {finding["check"]: finding for finding in report["findings"] if finding["level"] == "fault"}
@@ -40,14 +40,14 @@ def examine(sandbox, program=None):
     return {check: finding["text"] for check, finding in faults.items()}
 
 
-def test_where_all_is_well_nothing_is_wrong(gate):
+def test_a_sound_installation_has_no_faults(gate):
     gate.key()
 
     assert examine(gate) == {}
     assert "No problems found." in gate.latchkey.must("doctor")
 
 
-def test_with_users_of_their_own_all_is_well(sandboxes):
+def test_an_installation_with_separate_redis_users_has_no_faults(sandboxes):
     sandbox = sandboxes(start=False, workers=1)
     acl.protect(sandbox)
     sandbox.nginx.start()
@@ -68,7 +68,7 @@ def test_the_doctor_changes_nothing(gate):
     assert len(gate.redis.hash("latchkey:gateways")) == 1
 
 
-# Faults, each planted in an installation that is well
+# Faults, each planted in a sound installation
 
 
 def entry(**words):
@@ -140,12 +140,12 @@ def test_a_fault_is_found(gate, check):
 
 
 def report(sandbox):
-    """What the doctor says of all that it looked at."""
+    """The doctor's text for every check."""
     findings = json.loads(sandbox.latchkey.run("doctor", "--json").out)["findings"]
     return {finding["check"]: (finding["level"], finding["text"]) for finding in findings}
 
 
-def test_what_redis_default_user_may_do_is_told_of_and_is_no_fault(gate):
+def test_the_default_users_permissions_are_reported_and_are_no_fault(gate):
     found = report(gate)
 
     for program in ("admin", "gateway"):
@@ -153,7 +153,7 @@ def test_what_redis_default_user_may_do_is_told_of_and_is_no_fault(gate):
         assert level == "note" and "delete" in text and "default user" in text
 
 
-def test_programs_with_the_documented_rights_may_do_nothing_else(gate):
+def test_programs_with_the_documented_permissions_may_do_nothing_else(gate):
     acl.protect(gate)
     gate.expect("NOPERM")
 
@@ -169,7 +169,7 @@ EXCESS = {
 
 
 @pytest.mark.parametrize("program", acl.PROGRAMS)
-def test_a_right_that_goes_too_far_is_told_of(gate, program):
+def test_an_excess_permission_is_reported(gate, program):
     acl.protect(gate)
     gate.expect("NOPERM")
     for right, words in EXCESS.items():
@@ -181,7 +181,7 @@ def test_a_right_that_goes_too_far_is_told_of(gate, program):
         assert "," not in text, right
 
 
-def test_a_gateway_that_may_change_records_is_told_of(gate):
+def test_a_gateway_that_may_change_records_is_reported(gate):
     acl.protect(gate, gateway=[*acl.rules("gateway"), "(%W~latchkey:* +hset +expire)", "+scan"])
     gate.expect("NOPERM")
 
@@ -190,7 +190,7 @@ def test_a_gateway_that_may_change_records_is_told_of(gate):
     )
 
 
-def test_the_age_of_the_pepper_is_told(gate):
+def test_the_age_of_the_pepper_is_shown(gate):
     day = 86_400
     os.utime(gate.pepper_file, (time.time() - 3 * day - 60,) * 2)
 
@@ -205,7 +205,7 @@ def test_a_wrong_password_of_the_gateways_is_found(gate):
     assert "rights.gateway" in examine(gate)
 
 
-def test_a_store_that_is_away_is_found(sandboxes):
+def test_an_unreachable_store_is_found(sandboxes):
     sandbox = sandboxes(start=False)
     sandbox.redis.stop()
 
@@ -213,7 +213,7 @@ def test_a_store_that_is_away_is_found(sandboxes):
     sandbox.redis.start()
 
 
-def test_a_pepper_that_is_lost_is_found(sandboxes):
+def test_a_lost_pepper_is_found(sandboxes):
     sandbox = sandboxes(start=False)
     sandbox.pepper_file.unlink()
 
@@ -229,29 +229,29 @@ def test_an_old_redis_is_found(sandboxes, version, is_old):
 
 
 @pytest.mark.parametrize("behind, is_found", [(0, False), (60, True), (-60, True)])
-def test_clocks_that_are_apart_are_found(sandboxes, behind, is_found):
+def test_clocks_that_differ_are_found(sandboxes, behind, is_found):
     sandbox = sandboxes(start=False)
     with OldRedis(sandbox.folder / "old.sock", "7.0.15", behind):
         sandbox.add_settings(f"latchkey_store unix:{sandbox.folder}/old.sock;")
         assert ("clock" in examine(sandbox)) == is_found
 
 
-def test_replicas_are_told_of_and_are_no_fault(gate, sandboxes):
+def test_replicas_are_reported_and_are_no_fault(gate, sandboxes):
     replica = sandboxes(start=False, tcp=True)
     master = sandboxes(start=False, tcp=True)
     replica.redis.cli("REPLICAOF", "127.0.0.1", str(master.redis.port))
-    wait_until(lambda: "1 replica" in master.latchkey.run("doctor").out, "the replica is told of")
+    wait_until(lambda: "1 replica" in master.latchkey.run("doctor").out, "the replica is reported")
     assert examine(master) == {}
 
 
-# What workers need when they are root no more
+# What workers need once they are no longer root
 
 
 as_root = pytest.mark.skipif(not IS_ROOT, reason="only root gives workers to another account")
 
 
 def doctor(sandbox, *options):
-    """What the doctor says of the workers of this nginx: level and text of each finding about them."""
+    """The doctor's findings about the workers of this nginx: level and text of each."""
     options = options or ("--nginx-conf", sandbox.nginx.folder / "nginx.conf")
     result = sandbox.latchkey.run("doctor", "--json", *options)
     findings = [each for each in json.loads(result.out)["findings"] if each["check"].startswith("workers")]
@@ -261,7 +261,7 @@ def doctor(sandbox, *options):
 
 @pytest.fixture
 def unprivileged(sandboxes):
-    """Workers of Debian's account for them, which knows nothing of Redis' group."""
+    """Workers under Debian's account for them, which is not in Redis' group."""
     return sandboxes(workers=1, user=WORKERS)
 
 
@@ -339,13 +339,13 @@ def test_a_library_that_workers_cannot_load_is_found(sandboxes, spoil, words):
 
     spoil(library)
 
-    assert sandbox.nginx.test()[0] == 0, "nginx -t looks as root, and finds nothing"
+    assert sandbox.nginx.test()[0] == 0, "nginx -t runs as root, and finds nothing"
     assert words in doctor(sandbox)["workers.library"][1]
     library.parent.chmod(0o755)
 
 
 @as_root
-def test_what_root_reads_for_the_workers_may_be_roots_alone(unprivileged):
+def test_files_that_root_reads_for_the_workers_may_be_readable_by_root_alone(unprivileged):
     acl.protect(unprivileged)
     unprivileged.config.chmod(0o600)
     unprivileged.nginx.reload()
@@ -375,21 +375,21 @@ def test_a_user_directive_in_an_included_file_counts(sandboxes):
 
 
 @as_root
-def test_an_account_that_is_none_is_told(sandboxes):
+def test_an_unknown_account_is_reported(sandboxes):
     sandbox = sandboxes(start=False)
     sandbox.nginx.configure(user="user nobody-at-all;")
 
     assert "nobody-at-all" in doctor(sandbox)["workers"][1]
 
 
-def test_a_configuration_of_nginx_that_is_not_there_is_no_fault(gate):
+def test_a_missing_nginx_configuration_is_no_fault(gate):
     level, text = doctor(gate, "--nginx-conf", gate.folder / "none.conf")["workers"]
 
     assert level == "note" and "none.conf" in text
 
 
 @as_root
-def test_who_is_not_root_is_told_that_this_cannot_be_tried(sandboxes):
+def test_without_root_the_doctor_says_that_this_cannot_be_checked(sandboxes):
     sandbox = sandboxes(start=False)
     sandbox.pepper_file.chmod(0o640)
     os.chown(sandbox.pepper_file, 0, pwd.getpwnam(WORKERS).pw_gid)
@@ -402,12 +402,12 @@ def test_who_is_not_root_is_told_that_this_cannot_be_tried(sandboxes):
     assert found["workers"]["level"] == "note" and "as root" in found["workers"]["remedy"]
 
 
-# Artefacts that do not fit
+# Artefacts that do not match
 
 
 @pytest.fixture
 def installed(gate):
-    """A copy of what is installed, to be spoilt."""
+    """A copy of the installed files, to be damaged."""
     root = gate.folder / "usr"
     for name in ("bin/latchkey", "lib/latchkey/liblatchkey.so", "lib/nginx/modules/ngx_http_latchkey_module.so"):
         (root / name).parent.mkdir(parents=True, exist_ok=True)
@@ -420,7 +420,7 @@ def copy_of(gate, installed):
     return Latchkey(gate.config, installed / "bin/latchkey")
 
 
-def test_a_copy_that_is_whole_is_well(gate, installed):
+def test_an_intact_copy_has_no_faults(gate, installed):
     assert examine(gate, copy_of(gate, installed)) == {}
 
 
@@ -433,7 +433,7 @@ def test_a_module_of_another_interface_is_found(gate, installed):
     assert "interface 9" in examine(gate, copy_of(gate, installed))["module"]
 
 
-def test_a_library_that_is_none_is_found(gate, installed):
+def test_an_invalid_library_is_found(gate, installed):
     (installed / "lib/latchkey/liblatchkey.so").write_bytes(b"nothing")
 
     assert "cannot be loaded" in examine(gate, copy_of(gate, installed))["library"]
@@ -447,7 +447,7 @@ def test_a_library_that_others_may_write_is_not_loaded(gate, installed):
 
 @pytest.mark.parametrize("name", ["lib/latchkey", "lib"])
 def test_a_folder_in_which_others_may_put_another_library_is_named(gate, installed, name):
-    """As /usr/local is on some Debians, where the group staff may write to it."""
+    """As on some Debian systems, where the group staff may write to /usr/local."""
     folder = installed / name
     os.chown(folder, -1, grp.getgrnam("staff").gr_gid)
     folder.chmod(0o2775)
@@ -458,7 +458,7 @@ def test_a_folder_in_which_others_may_put_another_library_is_named(gate, install
     assert ("module" in found) == (name == "lib")
 
 
-def test_a_module_that_is_elsewhere_is_no_fault(gate, installed):
+def test_a_module_in_another_folder_is_no_fault(gate, installed):
     (installed / "lib/nginx/modules/ngx_http_latchkey_module.so").unlink()
 
     assert examine(gate, copy_of(gate, installed)) == {}
@@ -478,7 +478,7 @@ def test_faults_are_shown_with_what_to_do(gate):
 # What the configuration includes
 
 
-def test_what_is_included_is_read_as_nginx_reads_it(gate):
+def test_included_files_are_read_as_nginx_reads_them(gate):
     (gate.folder / "more.d").mkdir()
     (gate.folder / "more.d/lease.conf").write_text("latchkey_lease 5s;\n")
     gate.add_settings(f"include {gate.folder}/more.d/*.conf;\ninclude {gate.folder}/none.d/*.conf;")
@@ -486,19 +486,19 @@ def test_what_is_included_is_read_as_nginx_reads_it(gate):
     assert "gateways.lease" in examine(gate)
 
     gate.nginx.reload()
-    wait_until(lambda: examine(gate) == {}, "all is well")
+    wait_until(lambda: examine(gate) == {}, "the doctor finds no fault")
 
 
 @pytest.mark.parametrize("line, mark", [
     ("include more.conf;", "absolute"), ("include /none/more.conf;", "/none/more.conf"), ("include;", "one file"),
 ])
-def test_an_include_that_does_not_work_is_told(gate, line, mark):
+def test_a_broken_include_is_reported(gate, line, mark):
     gate.config.write_text(gate.config.read_text() + line + "\n")
 
     assert mark in examine(gate)["configuration"]
 
 
-def test_a_fault_in_an_included_file_is_told_with_its_place(gate):
+def test_a_fault_in_an_included_file_is_reported_with_its_place(gate):
     (gate.folder / "more.conf").write_text("\nlatchkey_lease soon;\n")
     gate.add_settings(f"include {gate.folder}/more.conf;")
 

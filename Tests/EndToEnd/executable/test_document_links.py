@@ -1,4 +1,4 @@
-"""Links of the documents lead somewhere, and their lists are whole."""
+"""The documents' links have targets, and their lists are complete."""
 
 import re
 
@@ -11,12 +11,12 @@ DOCUMENTS = sorted(path for folder in FOLDERS for path in (ROOT / folder).glob("
 
 
 def prose(path):
-    """A document without its blocks of code."""
+    """A document without its code blocks."""
     return re.sub(r"^```.*?^```$", "", path.read_text(), flags=re.MULTILINE | re.DOTALL)
 
 
 def anchors(path):
-    """What links can name in a document, as GitHub makes it of headings."""
+    """The anchors that links can name in a document, as GitHub derives them from headings."""
     headings = re.findall(r"^#+ (.*)$", prose(path), re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
@@ -28,7 +28,7 @@ def links(path):
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
-def test_each_link_leads_somewhere(path):
+def test_each_link_has_a_target(path):
     for name, anchor in links(path):
         target = (path.parent / name).resolve() if name else path
         assert target.exists(), name

@@ -1,4 +1,4 @@
-"""README's lines from `init` to a key, as they are printed, on a system that has nothing of Latchkey yet."""
+"""README's commands from `init` to a key, exactly as printed, on a system without Latchkey."""
 
 import re
 import subprocess
@@ -8,7 +8,7 @@ import pytest
 from harness.artefacts import EXECUTABLE, IS_ROOT, ROOT
 from harness.executable import DONE, KEY
 
-# A network, an /etc and a /usr/local/bin of its own: what is printed names no other places, and leaves nothing behind.
+# A network, an /etc and a /usr/local/bin of its own: the lines touch no other places, and leave nothing behind.
 FRESH_SYSTEM = """
 set -eu
 trap 'kill $redis; wait $redis' EXIT
@@ -26,7 +26,7 @@ needs_root = pytest.mark.skipif(not IS_ROOT, reason="only root can make accounts
 
 
 def printed_lines():
-    """What README shows behind a prompt."""
+    """The commands that README shows after a prompt."""
     (block,) = re.findall(r"```console\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
     lines = re.findall(r"^\$ (.*)$", block, re.MULTILINE)
     assert lines
@@ -34,14 +34,14 @@ def printed_lines():
 
 
 def run_fresh(folder, *steps):
-    """Carries out lines on a fresh system, each as the account that is named before it."""
+    """Runs lines on a fresh system, each as the account named before it."""
     script = FRESH_SYSTEM + "".join(f"runuser -u {account} -- bash -c '{line}'\n" for account, line in steps)
     command = ["unshare", "--mount", "--net", "bash", "-c", script, "bash", folder, EXECUTABLE]
     return subprocess.run(command, capture_output=True, text=True, timeout=120, stdin=subprocess.DEVNULL)
 
 
 @needs_root
-def test_the_lines_that_readme_prints_lead_to_a_key(tmp_path):
+def test_the_commands_in_readme_lead_to_a_key(tmp_path):
     result = run_fresh(tmp_path, *(("admin", line) for line in printed_lines()))
 
     said = KEY.sub("…", result.stderr[-2000:])
@@ -51,7 +51,7 @@ def test_the_lines_that_readme_prints_lead_to_a_key(tmp_path):
 
 
 @needs_root
-def test_who_has_no_access_is_told_a_way_that_works(tmp_path):
+def test_a_user_without_access_is_shown_a_command_that_works(tmp_path):
     init, add, generate = printed_lines()
     own_way = "latchkey generate acme || echo refused with $?"
 

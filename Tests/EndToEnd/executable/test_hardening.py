@@ -1,4 +1,4 @@
-"""What is not hardened is found; `make test` looks at what is built."""
+"""The hardening check finds what is not hardened; `make test` runs it on the build."""
 
 import subprocess
 
@@ -11,7 +11,7 @@ MAP = ROOT / "CBridge/nginx/exports.map"
 
 HARDENED = ["-O2", "-fPIC", "-shared", "-fstack-protector-strong", "-D_FORTIFY_SOURCE=2", "-Wl,-z,relro", "-Wl,-z,now"]
 
-# As little as has all that is looked for; FORTIFY shows where sizes are known only when it runs.
+# The least code with all the checked properties; FORTIFY shows only for sizes that are known at run time.
 SOURCE = """
 #include <poll.h>
 int ngx_modules, ngx_module_names, ngx_module_order;
@@ -25,7 +25,7 @@ def check(*arguments):
 
 
 def built(folder, *options, exports=MAP):
-    """A module of nothing, with further options."""
+    """An empty module, compiled with further options."""
     source, module = folder / "module.c", folder / "module.so"
     source.write_text(SOURCE)
     subprocess.run(["gcc", *HARDENED, f"-Wl,--version-script={exports}", *options, "-o", module, source], check=True, timeout=60)

@@ -1,4 +1,4 @@
-"""What `latchkey init` makes, and what it leaves alone."""
+"""The files that `latchkey init` makes, and those that it leaves alone."""
 
 import re
 import stat

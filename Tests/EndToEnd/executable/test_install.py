@@ -1,4 +1,4 @@
-"""What `make install` puts where, and that it works from there."""
+"""`make install` puts each file into its place, and the installation works."""
 
 import os
 import pty
@@ -12,7 +12,7 @@ from harness.artefacts import ROOT
 from harness.executable import clean_environment
 from harness.polling import wait_until
 
-# The sources are copied, and the module is built in the copy, once for all of a group.
+# The sources are copied, and the module is built in the copy, once for the whole group.
 pytestmark = pytest.mark.xdist_group("checkout")
 
 INSTALLED = {
@@ -46,20 +46,20 @@ def built(checkout):
 
 
 def install(built, folder):
-    """Installs for /usr, in a folder that a package would be made of."""
+    """Installs for /usr, in a folder from which a package would be made."""
     built.must_make("install", f"DESTDIR={folder}")
     return folder / "usr"
 
 
 @pytest.fixture(scope="module")
 def usr(built, tmp_path_factory):
-    """What is installed, to look at."""
+    """An installation for tests that only read it."""
     return install(built, tmp_path_factory.mktemp("installed"))
 
 
 @pytest.fixture
 def own_usr(built, tmp_path):
-    """What is installed, to change."""
+    """An installation for tests that change it."""
     return install(built, tmp_path)
 
 
@@ -144,7 +144,7 @@ def test_bash_offers_commands_and_options(usr, line, offered):
 
 
 class Shell:
-    """bash as somebody uses it."""
+    """bash, used interactively."""
 
     def __init__(self, usr):
         self.terminal, inside = pty.openpty()
@@ -225,7 +225,7 @@ def test_uninstall_removes_what_was_installed(own_usr, checkout):
     assert not (own_usr / "lib/latchkey").exists()
 
 
-def test_what_was_built_for_one_prefix_is_not_installed_for_another(built, tmp_path):
+def test_a_build_for_one_prefix_is_not_installed_for_another(built, tmp_path):
     result = built.make("install", f"prefix={tmp_path}/elsewhere")
 
     assert result.returncode != 0 and "make build prefix=" in result.stderr
@@ -247,8 +247,8 @@ def test_a_swift_that_is_too_old_is_named(tmp_path, version, is_enough):
     assert is_enough or "Install Swift 6.3 or newer" in result.stderr and len(result.stderr.splitlines()) == 1
 
 
-def test_all_that_names_a_version_of_swift_names_the_same():
-    """SwiftPM would build with the one of Package.swift, and newcomers install the one of README."""
+def test_all_files_name_the_same_version_of_swift():
+    """SwiftPM reads the version in Package.swift, and newcomers install the one in README."""
     files = ["README.md", "CONTRIBUTING.md", "docs/BUILDING.md", "Package.swift", ".swift-version"]
     named = {(name, version) for name in files for version in re.findall(
         r"(?:Swift |swift-tools-version: |^)(\d+\.\d+(?:\.\d+)?)\b", (ROOT / name).read_text())}

@@ -18,20 +18,20 @@ class Steps:
         self.store = store
 
     def count(self, *command):
-        """Number of commands that it sends when nobody interrupts it."""
+        """The number of commands that it sends without an interruption."""
         running = self.gate.latchkey.start(*command, as_=OWNER)
         assert running.finish().code == DONE
         return self.store.counts[running.process.pid]
 
     def interrupted(self, step, *command):
-        """What came of a command that was interrupted at a step."""
+        """The result of a command that was interrupted at a step."""
         begun = []
 
         def interrupt(process, *here):
-            running = wait_until(lambda: begun, "the test knows the command")[0]
+            running = wait_until(lambda: begun, "the test has the command")[0]
             if process == running.process.pid and here == step:
                 running.interrupt()
-                wait_until(lambda: has_been_told(running), "the signal has come")
+                wait_until(lambda: has_been_told(running), "the signal has arrived")
 
         self.store.at_step = interrupt
         begun.append(self.gate.latchkey.start(*command, as_=OWNER))
@@ -41,7 +41,7 @@ class Steps:
 
 
 def has_been_told(running):
-    """Whether a process has ended by a signal, or holds it back."""
+    """Whether a signal has ended a process, or is pending in it."""
     process = running.process.pid
     return not is_alive(process) or bool(held_back_signals(process) & 1 << (signal.SIGINT - 1))
 
@@ -57,7 +57,7 @@ def steps(sandbox):
 
 
 def says_that_the_wait_was_interrupted(result):
-    """It is done; who has not confirmed it is named."""
+    """The change is made; the workers that have not acknowledged it are named."""
     return result.code == NOT_CONFIRMED and "the wait was interrupted" in result.err
 
 
@@ -78,13 +78,13 @@ def test_a_generate_that_is_interrupted_leaves_the_old_key_or_the_new_one_and_sa
         else:
             assert result.code == DONE or says_that_the_wait_was_interrupted(result)
             assert KEY.fullmatch(result.out.strip())
-            wait_until(lambda: sandbox.status_of(key) == 401, "the key before is refused")
+            wait_until(lambda: sandbox.status_of(key) == 401, "the previous key is refused")
             key = sandbox.latchkey.remember(result.out.strip())
         assert sandbox.status_of(key) == 200
         assert sandbox.latchkey.verify(key).code == DONE
         changed.append(result.code >= 0)
 
-    # What has begun comes to its end: it is never taken back.
+    # A change that has begun is completed: it is never undone.
     assert changed == sorted(changed)
     assert not changed[0] and changed[-1]
 

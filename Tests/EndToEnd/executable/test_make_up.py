@@ -19,7 +19,7 @@ pytestmark = pytest.mark.xdist_group("checkout")
 
 
 class Demonstration:
-    """What `make up` has started."""
+    """The demonstration that `make up` has started."""
 
     def __init__(self, checkout):
         self.checkout = checkout
@@ -47,7 +47,7 @@ class Demonstration:
         return self.remember(result.stdout)
 
     def ask(self, target="/graphql", key=None):
-        """The status and the body that curl gets."""
+        """The status and the body that curl receives."""
         lines = [f'header = "Authorization: Bearer {key}"'] if key else []
         answer = subprocess.run(
             ["curl", "--silent", "--max-time", "30", "--config", "-", "--write-out", "\n%{http_code}",
@@ -119,8 +119,8 @@ def test_a_second_up_is_harmless(demonstration):
     assert len(printed_commands(printed)) == 2
 
 
-def test_a_server_runs_whose_process_is_found_first_or_last(demonstration):
-    """The search goes on behind the process that is looked for: it must not be cut off."""
+def test_a_server_is_found_whether_its_process_is_listed_first_or_last(demonstration):
+    """The search continues after a match: it must not be cut off."""
     slow = 'pids_of() { echo "$1"; sleep 0.2; echo "$2"; }'
     pid = demonstration.pids()["nginx"].strip()
 
@@ -131,7 +131,7 @@ def test_a_server_runs_whose_process_is_found_first_or_last(demonstration):
 
 
 def ask_processes(demonstration, command):
-    """The exit code of a command that knows what `up` and `down` know of processes."""
+    """The exit code of a command that uses the process functions of `up` and `down`."""
     script = demonstration.checkout.root / "scripts/demo/processes.sh"
     return subprocess.run(
         ["bash", "-c", f"set -uo pipefail; . {script}; {command}"], timeout=60, stdin=subprocess.DEVNULL
@@ -150,7 +150,7 @@ def test_another_account_is_refused_and_learns_nothing(demonstration, command):
     assert demonstration.ask(key=key)[0] == 200
 
 
-def test_it_listens_on_the_loopback_interface_alone(demonstration):
+def test_it_listens_only_on_the_loopback_interface(demonstration):
     with socket.socket() as listener:
         listener.bind(("127.0.0.2", demonstration.port))
 
@@ -165,7 +165,7 @@ def test_its_files_hold_no_key(demonstration):
             assert not any(secret in contents for secret in secrets), path
 
 
-def test_its_secrets_are_the_callers_alone(demonstration):
+def test_only_the_caller_can_read_its_secrets(demonstration):
     for name in ("pepper", "redis", "nginx"):
         status = (demonstration.here / name).stat()
         assert status.st_mode & 0o077 == 0, name
@@ -178,7 +178,7 @@ def test_its_error_log_holds_nothing_grave(demonstration):
     assert not re.search(r"\[(alert|emerg|crit)\]|exited on signal|Fatal error", log)
 
 
-def test_a_port_that_is_taken_is_named(checkout, demonstration):
+def test_a_port_in_use_is_named(checkout, demonstration):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()

@@ -1,4 +1,4 @@
-"""No other process of its account reads the memory of one that holds the pepper or a key."""
+"""No other process of the same account can read the memory of a process that holds the pepper or a key."""
 
 import subprocess
 import sys
@@ -10,7 +10,7 @@ from harness.polling import wait_until
 
 ACCOUNT = "www-data"
 
-# Tries both ways to the memory of processes; the first is a child of its own, which it must be able to read.
+# Tries both ways to read processes' memory; the first is a child of its own, which it must be able to read.
 THIEF = """
 import ctypes, os, signal, sys
 libc = ctypes.CDLL(None)
@@ -48,16 +48,16 @@ def start_with_a_cache(sandboxes):
 
 
 def of_nginx(gate):
-    """The master and all that it has started."""
+    """The master and all its descendants."""
     return sorted({gate.nginx.process.pid, *processes.children(gate.nginx.process.pid)})
 
 
 def assert_refused(gate):
-    """A process is readable until it has begun."""
+    """A process is readable until it has protected itself."""
     wait_until(lambda: set(steal(of_nginx(gate))) == {"refused"}, "nobody reads the memory of nginx")
 
 
-def test_nobody_reads_the_memory_of_a_worker_nor_of_what_else_nginx_starts(sandboxes):
+def test_no_process_reads_the_memory_of_nginx_processes(sandboxes):
     gate = start_with_a_cache(sandboxes)
     wait_until(lambda: gate.nginx.lines("start cache loader process"), "nginx has started all")
     assert len(of_nginx(gate)) >= 4
@@ -65,7 +65,7 @@ def test_nobody_reads_the_memory_of_a_worker_nor_of_what_else_nginx_starts(sandb
     assert_refused(gate)
 
 
-def test_nobody_reads_it_after_a_reload(sandboxes):
+def test_no_process_reads_it_after_a_reload(sandboxes):
     gate = start_with_a_cache(sandboxes)
     old = gate.nginx.reload()
     wait_until(lambda: not gate.nginx.workers() & old, "the old workers have ended")
@@ -73,7 +73,7 @@ def test_nobody_reads_it_after_a_reload(sandboxes):
     assert_refused(gate)
 
 
-def test_nobody_reads_it_after_nginx_was_replaced_on_the_fly(sandboxes):
+def test_no_process_reads_it_after_a_binary_upgrade(sandboxes):
     gate = sandboxes(workers=1, user=f"{ACCOUNT} {ACCOUNT}", daemon=True)
     old = gate.nginx.upgrade()
 
@@ -83,15 +83,15 @@ def test_nobody_reads_it_after_nginx_was_replaced_on_the_fly(sandboxes):
     wait_until(lambda: old.poll() is not None, "the old master has ended")
 
 
-def test_nobody_reads_that_of_the_executable():
+def test_no_process_reads_the_memory_of_the_executable():
     with subprocess.Popen([EXECUTABLE, "scan", "-"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
                           **identity(ACCOUNT if IS_ROOT else None)) as command:
-        wait_until(lambda: steal([command.pid]) == ["refused"], "it keeps others from its memory")
+        wait_until(lambda: steal([command.pid]) == ["refused"], "it protects its memory")
         assert command.poll() is None
         command.stdin.close()
 
 
-def test_who_asked_for_core_dumps_is_told_that_there_are_none(sandboxes):
+def test_nginx_warns_that_requested_core_dumps_are_disabled(sandboxes):
     gate = sandboxes(start=False, main="worker_rlimit_core 100m;")
 
     code, said = gate.nginx.test()

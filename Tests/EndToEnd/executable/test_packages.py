@@ -8,7 +8,7 @@ import pytest
 
 from harness.artefacts import ROOT
 
-# What each target of make needs beside what it compiles with; in the order in which they would miss it.
+# The packages that each make target needs besides the compilers, in the order in which it would miss them.
 NEEDS = {
     "up": ["redis-server", "nginx"],
     "unit": ["libhiredis-dev"],
@@ -33,7 +33,7 @@ NEEDS = {
     "model": ["spin"],
 }
 
-# They need none, or are for another nginx, with packages that nobody knows.
+# These need none, or are for another nginx, whose packages are unknown.
 NEEDY_OF_NOTHING = {"help", "build", "down", "install", "uninstall", "clean", "bench-report", "module"}
 
 STAND_INS = {
@@ -45,7 +45,7 @@ STAND_INS = {
 
 @pytest.fixture
 def bare(tmp_path, checkout):
-    """Runs make where no package is installed."""
+    """Runs make without any package installed."""
     (tmp_path / "dpkg").mkdir()
     (tmp_path / "dpkg/status").touch()
     programs = tmp_path / "programs"
@@ -74,7 +74,7 @@ def phony():
     return set(re.search(r"^\.PHONY: (.*)$", lines, re.MULTILINE)[1].split())
 
 
-def test_each_target_is_known_here():
+def test_each_make_target_is_covered_here():
     assert phony() == NEEDS.keys() | NEEDY_OF_NOTHING
 
 
@@ -88,7 +88,7 @@ def test_a_target_installs_what_it_needs_before_it_does_anything_else(bare, targ
     assert "something is compiled" not in result.stdout
 
 
-def test_checking_costs_needs_no_compiler_of_go(bare):
+def test_checking_costs_needs_no_go_compiler(bare):
     assert "golang" not in bare("make", "bench-check").stdout
 
 
@@ -102,7 +102,7 @@ def test_a_build_names_the_packages_that_are_missing_and_compiles_nothing(bare):
     assert {"libhiredis-dev", "nginx-dev", "libssl-dev"} <= set(named.split())
 
 
-def test_where_nothing_is_missing_nothing_is_installed(bare):
+def test_if_nothing_is_missing_nothing_is_installed(bare):
     known = bare("bash", "-c", "scripts/install-packages --check build run test costs bench suite model lint").stderr
     names = known.partition("apt-get install ")[2].split()
     assert len(names) > 40
@@ -114,7 +114,7 @@ def test_where_nothing_is_missing_nothing_is_installed(bare):
     assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
 
 
-# What of Python runs without pytest, as those targets do not install it.
+# The Python programs that run without pytest, since their targets do not install it.
 WITHOUT_PYTEST = {
     "Tests/EndToEnd": ["trials.__main__"],
     "Benchmarks": ["soak", "check_costs", "bench", "memory"],

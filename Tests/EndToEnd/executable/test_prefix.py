@@ -1,4 +1,4 @@
-"""Built for another prefix.  Behind the tests that want the usual one, since the module has to be built anew."""
+"""A build for another prefix.  It runs after the tests of the default one, since the module has to be rebuilt."""
 
 import re
 from pathlib import Path
@@ -16,14 +16,14 @@ def prefix(checkout):
     return folder
 
 
-def test_the_module_finds_its_library_by_itself(prefix, sandboxes):
+def test_the_module_finds_its_library_without_a_directive(prefix, sandboxes):
     gate = sandboxes(library=None, module=prefix / "lib/nginx/modules/ngx_http_latchkey_module.so")
 
     assert gate.status_of(gate.key()) == 200
     assert gate.request().status == 401
 
 
-def test_manual_and_completions_are_where_shells_look_for_them_there(prefix):
+def test_manual_and_completions_are_where_shells_look_for_them(prefix):
     share = {str(path.relative_to(prefix / "share")) for path in (prefix / "share").rglob("*") if path.is_file()}
 
     assert share >= {
@@ -32,7 +32,7 @@ def test_manual_and_completions_are_where_shells_look_for_them_there(prefix):
     }
 
 
-def test_what_was_built_for_another_prefix_is_not_installed(prefix, checkout, tmp_path):
+def test_a_build_for_another_prefix_is_not_installed(prefix, checkout, tmp_path):
     result = checkout.make("install", f"DESTDIR={tmp_path}")
 
     assert result.returncode != 0
@@ -49,7 +49,7 @@ def test_under_another_prefix_nginx_takes_the_printed_line_and_the_module_finds_
     assert gate.status_of(key) == 200
     assert str(prefix) in Path(f"/proc/{min(gate.workers())}/maps").read_text()
 
-    # Removed as it is documented: out of the configuration first, then the files.
+    # Removed as documented: first the lines of the configuration, then the files.
     (gate.nginx.folder / "nginx.conf").write_text(
         "worker_processes 2; pid nginx.pid; error_log error.log info; user root root; events {} http { access_log off; "
         f"server {{ listen unix:{gate.nginx.gate}; location /api {{ return 200; }} }} }}"

@@ -1,6 +1,6 @@
-"""Each command as people and programs see it: standard output, standard error, exit code; in a pipe and on a terminal.
+"""The output of each command: standard output, standard error, exit code; in a pipe and on a terminal.
 
-`UPDATE=1` writes the files in snapshots/ anew: what changes there is to be read before it is committed.
+`UPDATE=1` rewrites the files in snapshots/: read the changes before you commit them.
 """
 
 import pytest
@@ -26,9 +26,9 @@ def snapshots(gate, request):
 
 
 def use(gate, key):
-    """Uses a key, and waits until the store knows of it."""
+    """Uses a key, and waits until the use is recorded."""
     assert gate.status_of(key) == 200
-    wait_until(lambda: gate.latchkey.status_json("acme", as_=OWNER)["last_used_at"], "the use is known")
+    wait_until(lambda: gate.latchkey.status_json("acme", as_=OWNER)["last_used_at"], "the use is recorded")
 
 
 def test_the_life_of_a_key_in_a_pipe(gate, snapshots):

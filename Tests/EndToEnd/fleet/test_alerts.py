@@ -13,10 +13,10 @@ RULES = ROOT / "docs/alerts.yml"
 # Seconds from one scrape to the next, and from one evaluation to the next.
 INTERVALS = (60, 15)
 
-# For so many minutes samples are taken before what a test is about, so that rates are known.
+# Minutes of samples before the change that a test is about, so that rates exist.
 BEFORE = 10
 
-# So many minutes behind it an alert must have stayed quiet.
+# For this many minutes after it an alert must stay quiet.
 QUIET_FOR = 90
 
 LABELS = 'job="gateways",instance="gate"'

@@ -1,4 +1,4 @@
-"""A worker that was killed, and might have gone on by its outage grace for longer than anybody waits."""
+"""A killed worker, which could have accepted keys in its outage grace for longer than any command waits."""
 
 import re
 from datetime import datetime, timezone

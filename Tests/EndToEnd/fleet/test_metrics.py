@@ -1,4 +1,4 @@
-"""What is counted is what happened, over all workers and through reloads, and tells of no key and no organization."""
+"""Metrics count exactly, over all workers and through reloads, and name no key and no organization."""
 
 import re
 import time
@@ -17,7 +17,7 @@ from harness.redis_server import NO_SOCKET
 from harness.sandbox import OWNER, SERVER
 from harness.streams import OpenRequest, StreamingUpstream
 
-# What has not been heard of for so long is not shown.
+# A worker that has not reported for this long is not shown.
 STALE = 5.0
 
 STREAMS = """
@@ -36,7 +36,7 @@ def gates(sandboxes):
 
 @pytest.fixture
 def gate(gates):
-    """A gateway with two workers that hear of changes."""
+    """A gateway with two workers that receive invalidations."""
     gate = gates(workers=2)
     gate.wait_for_members()
     return gate
@@ -54,7 +54,7 @@ def found(answer):
 
 
 def ask_all_workers(gate, ask):
-    """Asks until each worker has answered; returns what was found, and how often."""
+    """Sends requests until each worker has answered; returns the results, and how often each occurred."""
     counts, workers = Counter(), set()
 
     def asked():
@@ -93,7 +93,7 @@ def record(organization):
     return f"latchkey:record:{{{locator(organization)}}}"
 
 
-def test_checks_during_an_outage_are_counted_by_what_let_them_in(gates):
+def test_checks_during_an_outage_are_counted_by_source(gates):
     gate = gates(workers=1, settings="latchkey_lease 100ms; latchkey_outage_grace 1h;")
     key = gate.key()
     gate.warm(key)
@@ -130,7 +130,7 @@ def test_counts_are_exact_through_reloads(gate):
     metrics = wait_for(gate, 2, "workers")
     assert metrics.checks() == Counter(load.outcomes)
     assert metrics.pids() == gate.nginx.workers() <= workers
-    # What the old workers had counted by themselves has come along.
+    # The old workers' own counts have been added.
     wait_for(gate, metrics.value("checks_total", result="allowed", source="store"), "store_wait_seconds_count")
     # A worker that is replaced at once may never have made a connection.
     assert 2 < scrape(gate).value("store_connections_total", link="data") <= 8
@@ -139,7 +139,7 @@ def test_counts_are_exact_through_reloads(gate):
 # The store
 
 
-def test_what_waits_for_the_store_is_measured(sandboxes):
+def test_the_wait_for_the_store_is_measured(sandboxes):
     gate = sandboxes(server=SERVER + LOCATION, workers=1, proxied=True,
                      settings="latchkey_timeout 5s; latchkey_lease 10s;")
     keys = gate.keys_of(["acme", "umbrella", "globex"]).values()
@@ -181,7 +181,7 @@ def test_lost_connections_and_new_ones_are_counted(gate):
         wait_for(gate, 2, "store_connections_total", link=kind)
         assert scrape(gate).value("store_losses_total", link=kind) == 0
 
-    # A listener is of another kind.
+    # A link for invalidations counts as another kind.
     gate.redis.end_connections()
     gate.redis.cli("CLIENT", "KILL", "TYPE", "pubsub")
 
@@ -196,7 +196,7 @@ def test_a_store_that_stays_away_is_lost_once(gates):
     gate.expect(NO_SOCKET)
     gate.redis.stop()
     wait_for(gate, 1, "store_losses_total", link="data")
-    wait_until(lambda: len(gate.nginx.lines("failed (2: ")) > 1, "it is tried again")
+    wait_until(lambda: len(gate.nginx.lines("failed (2: ")) > 1, "the gateway tries again")
 
     metrics = scrape(gate)
     for kind in ("data", "invalidation"):
@@ -246,7 +246,7 @@ def test_changes_are_counted_by_each_worker(gate):
     wait_for(gate, 2, "flushes_total")
 
 
-def test_a_change_that_comes_late_is_seen_to(sandboxes):
+def test_a_late_change_is_noticed(sandboxes):
     gate = sandboxes(server=SERVER + LOCATION, workers=1, proxied=True, settings="latchkey_lease 5s;")
     gate.wait_for_members()
     gate.key("acme")
@@ -293,7 +293,7 @@ def test_a_lease_is_shown_as_long_as_it_lasts(gate):
     wait_until(lambda: all(0 < lease <= 1 for lease in leases()), "both workers have their lease again")
 
 
-def test_a_worker_that_stands_still_is_not_shown_for_long(gate):
+def test_a_frozen_worker_is_not_shown_for_long(gate):
     wait_for(gate, 2, "workers")
     with gate.connect() as connection:
         other = connection.request("/open").worker
@@ -304,12 +304,12 @@ def test_a_worker_that_stands_still_is_not_shown_for_long(gate):
             return Metrics(connection.request("/metrics").body).pids()
 
         assert pids() == {frozen, other}
-        wait_until(lambda: pids() == {other}, "the other one is shown alone", seconds=3 * STALE)
+        wait_until(lambda: pids() == {other}, "only the other one is shown", seconds=3 * STALE)
         processes.thaw(frozen)
         wait_until(lambda: pids() == {frozen, other}, "both are shown")
 
 
-def test_a_worker_that_was_killed_gives_way_to_its_successor(gate):
+def test_a_killed_worker_is_replaced_by_its_successor(gate):
     key = gate.key()
     counts = ask_all_workers(gate, lambda: gate.request(key=key))
     killed = gate.request("/open").worker
@@ -318,7 +318,7 @@ def test_a_worker_that_was_killed_gives_way_to_its_successor(gate):
     processes.kill(killed)
 
     wait_until(lambda: len(gate.nginx.workers() - {killed}) == 2, "there is another worker")
-    wait_until(lambda: scrape(gate).pids() == gate.nginx.workers(), "those that live are shown", seconds=3 * STALE)
+    wait_until(lambda: scrape(gate).pids() == gate.nginx.workers(), "the live workers are shown", seconds=3 * STALE)
     assert scrape(gate).checks() == counts
 
 
@@ -337,11 +337,11 @@ def test_prometheus_finds_nothing_wrong_and_no_name_is_in_it(gate):
         assert secret not in text
 
 
-def test_promtool_would_find_something_wrong(gate):
+def test_promtool_finds_faults_if_there_are_any(gate):
     assert faults(scrape(gate).text.replace("# HELP latchkey_workers", "# HELPS latchkey_workers"))
 
 
-def test_the_answer_is_text_that_is_not_kept(single):
+def test_the_answer_is_text_that_must_not_be_cached(single):
     answer = single.request("/metrics")
     assert answer.header("Content-Type") == "text/plain; version=0.0.4; charset=utf-8"
     assert answer.header("Cache-Control") == "no-store"
@@ -365,14 +365,14 @@ def test_the_location_inherits_the_check_as_any_other_does(gates):
     assert [gate.request("/open").status, gate.request("/open", key="nonsense").status] == [200, 200]
 
 
-def test_where_nothing_is_checked_nothing_has_been_counted(gates):
+def test_without_checks_nothing_is_counted(gates):
     gate = gates(server=LOCATION, library=None, workers=1)
     metrics = scrape(gate)
     assert set(metrics.samples.values()) == {0}
     assert faults(metrics.text) == ""
 
 
-def test_a_worker_without_the_library_shows_what_there_is(gates):
+def test_a_worker_without_the_library_shows_the_remaining_metrics(gates):
     gate = gates(workers=1, start=False)
     library = gate.folder / "liblatchkey.so"
     # It checks the configuration, and fails in the worker.

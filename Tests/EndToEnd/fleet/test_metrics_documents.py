@@ -13,13 +13,13 @@ from harness.sandbox import Sandbox
 OPERATIONS = (ROOT / "docs/OPERATIONS.md").read_text()
 DASHBOARD = json.loads((ROOT / "docs/grafana-dashboard.json").read_text())
 
-# What a histogram is made of.
+# The parts of a histogram.
 PARTS = ("_bucket", "_sum", "_count")
 
 
 @pytest.fixture(scope="module")
 def families():
-    """The names that a gateway shows, with their kinds."""
+    """The names of a gateway's metrics, with their kinds."""
     with Sandbox(server=LOCATION, library=None, workers=1) as gate:
         return dict(re.findall(r"^# TYPE (\S+) (\S+)$", scrape(gate).text, re.MULTILINE))
 
@@ -58,7 +58,7 @@ def test_the_table_has_each_metric_with_its_kind(families):
 
 
 @pytest.mark.parametrize("expressions", [alerts(), plots()], ids=["alerts", "dashboard"])
-def test_expressions_are_about_metrics_that_there_are(families, expressions, tmp_path):
+def test_expressions_use_only_existing_metrics(families, expressions, tmp_path):
     assert len(expressions) > 10
     for expression in expressions:
         assert names(expression), expression
@@ -72,7 +72,7 @@ def test_expressions_are_about_metrics_that_there_are(families, expressions, tmp
 
 
 def test_the_dashboard_shows_rates_where_prometheus_asks_once_a_minute_as_it_does_by_default():
-    """A rate needs two samples: Grafana's window is four times the interval that it is told, and 15 seconds if none."""
+    """A rate needs two samples: Grafana's window is four times the configured interval, or 15 seconds without one."""
     over_time = [target for target in targets() if "[" in target["expr"]]
     assert len(over_time) > 10
     for target in over_time:

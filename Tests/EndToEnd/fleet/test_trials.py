@@ -1,4 +1,4 @@
-"""Random faults under traffic and changes of keys, for some seconds; `make trials` goes on for long.
+"""Random faults under traffic and changes of keys, for a few seconds; `make trials` runs for longer.
 
 Before that, the judge is shown invented histories, and a gateway that no command waits for.
 """
@@ -24,7 +24,7 @@ SECONDS = int(os.environ.get("SECONDS") or 10)
 
 LEASE = 1
 
-# What a gateway that is told nothing for long goes on by.
+# The settings of a gateway that receives no invalidations for long.
 BRIDGED = {"bridged": "latchkey_lease 1s;\nlatchkey_outage_grace 10m;\nlatchkey_consistency leased;"}
 
 
@@ -59,7 +59,7 @@ def history():
 
 
 @pytest.mark.parametrize("kind", [GENERATE, REVOKE])
-def test_a_key_that_is_accepted_in_a_request_begun_after_exit_0_is_told(history, kind):
+def test_a_key_accepted_in_a_request_begun_after_exit_0_is_reported(history, kind):
     history.change(20, 21, kind=kind)
 
     assert not history.answer("first", 20.9, 200)
@@ -67,13 +67,13 @@ def test_a_key_that_is_accepted_in_a_request_begun_after_exit_0_is_told(history,
     assert history.answer("first", 21.1, 200) == {DEAD_ACCEPTED: 1}
 
 
-def test_a_401_for_a_valid_key_is_told(history):
+def test_a_401_for_a_valid_key_is_reported(history):
     assert not history.answer("first", 10.9, 401)
     assert not history.answer("first", 12, 503)
     assert history.answer("first", 12, 401) == {VALID_REFUSED: 1}
 
 
-def test_a_401_while_a_change_is_under_way_is_not_told(history):
+def test_a_401_while_a_change_is_under_way_is_not_reported(history):
     history.begin(20)
 
     assert not history.answer("first", 19.95, 401)
@@ -84,7 +84,7 @@ def test_a_forged_key_that_is_accepted_is_reported(history):
 
 
 @pytest.mark.parametrize("code", [NOT_CONFIRMED, -9, 1])
-def test_nothing_is_certain_behind_a_change_that_was_not_confirmed_until_the_next_that_is(history, code):
+def test_nothing_is_certain_after_an_unconfirmed_change_until_the_next_confirmed_one(history, code):
     history.change(20, 21, code, "second")
     assert history.states("first", 19, 20.5, 22) == [VALID, UNKNOWN, UNKNOWN]
     assert history.states("second", 22) == [UNKNOWN]
@@ -114,20 +114,20 @@ def test_of_two_changes_at_the_same_time_either_may_have_been_the_last(history):
     assert [history.states(key, 23) for key in ("first", "second", "third")] == [[ENDED], [UNKNOWN], [UNKNOWN]]
 
 
-def test_a_grace_lets_the_key_before_go_on_and_then_ends_it(history):
+def test_the_previous_key_stays_valid_for_the_grace_and_then_ends(history):
     history.change(20, 21, key="second", keeps=5)
 
     assert history.states("first", 22, 25.5, 27) == [VALID, UNKNOWN, ENDED]
     assert history.states("second", 22) == [VALID]
 
 
-def test_a_key_that_expires_ends_by_itself(history):
+def test_a_key_that_expires_ends_without_a_command(history):
     history.change(20, 21, key="second", expires=5)
 
     assert history.states("second", 22, 25.5, 27) == [VALID, UNKNOWN, ENDED]
 
 
-def test_a_change_that_waits_for_nobody_makes_a_valid_key_and_ends_none_for_certain(history):
+def test_a_change_without_a_wait_makes_a_valid_key_and_ends_none_for_certain(history):
     history.change(20, 21, key="second", waits=False)
 
     assert history.states("second", 21.5, 22.5) == [UNKNOWN, VALID]
@@ -149,8 +149,8 @@ def test_what_a_crash_may_have_lost_is_not_certain_and_all_before_is(history):
     assert history.states("third", 43) == [ENDED]
 
 
-def test_the_judge_sees_what_a_gateway_lets_in_that_nobody_has_waited_for():
-    """Requests and open streams, the keys of which were revoked while the gateway could be told nothing."""
+def test_the_judge_sees_requests_admitted_by_a_gateway_that_no_command_waited_for():
+    """Requests and open streams whose keys were revoked while the gateway could receive no invalidations."""
     trial = Trial(SEED, BRIDGED)
     with trial.traffic():
         administrators, (gateway,) = trial.administrators, trial.world.gateways
@@ -169,7 +169,7 @@ def test_the_judge_sees_what_a_gateway_lets_in_that_nobody_has_waited_for():
         gateway.proxy.is_stalled = False
 
 
-def test_nobody_gets_in_with_a_key_that_has_ended_and_no_valid_key_is_refused_whatever_fails(capsys):
+def test_whatever_fails_no_ended_key_is_accepted_and_no_valid_key_is_refused(capsys):
     trial = Trial(SEED)
     trial.run(SECONDS)
     with capsys.disabled():

@@ -137,7 +137,7 @@ def test_only_operators_run_bulk_commands(sandboxes):
     ("generate",), ("generate", "acme", "--from", "x"), ("generate", "acme", "--replace"), ("org", "add", "acme"),
     ("org", "add", "acme", "--owner", "x", "--from", "x"), ("org", "add"), ("generate", "--from", "x", "--output", "y"),
 ])
-def test_one_organization_and_a_file_exclude_each_other(sandbox, arguments):
+def test_missing_and_conflicting_arguments_are_refused(sandbox, arguments):
     assert sandbox.latchkey.run(*arguments).code == USAGE
 
 

@@ -493,7 +493,7 @@ def test_files_of_large_file_storage_are_searched(gate, folder, repository):
     assert found(gate, folder) == [(str(stored), 1, "active", "acme")]
 
 
-def test_an_unreachable_object_is_found_once_git_has_listed_it(gate, folder, repository):
+def test_an_unreachable_object_is_found_once_git_fsck_has_written_it_out(gate, folder, repository):
     (folder / "env").write_text(gate.key())
     repository.git("add", "env")
     (folder / "env").write_text("")

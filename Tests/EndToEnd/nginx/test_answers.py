@@ -1,4 +1,4 @@
-"""What a refused client is told, and what the operator is told of it."""
+"""The answer to a refused client, and the log lines for the operator."""
 
 import json
 
@@ -37,7 +37,7 @@ def gate(request):
 
 @pytest.fixture(scope="module")
 def source(gate):
-    """What answers a key that is not new to the worker."""
+    """The source that decides on a key that the worker has seen before."""
     return SOURCES[gate.consistency]
 
 
@@ -67,12 +67,12 @@ def problem(title, status, detail):
 
 
 def described(answer):
-    """All of an answer that may differ between two refusals."""
+    """The parts of an answer that could differ between two refusals."""
     changing = {"date", "x-result", "x-source", "connection"}
     return answer.status, [pair for pair in answer.headers if pair[0].lower() not in changing], answer.body
 
 
-def test_a_missing_key_is_asked_for(gate):
+def test_a_request_without_a_key_is_challenged(gate):
     answer = gate.request()
 
     assert answer.status == 401
@@ -84,7 +84,7 @@ def test_a_missing_key_is_asked_for(gate):
 
 
 @pytest.mark.parametrize("value", ["{}", "Token {}", "ApiKey {}", "Basic bGs6bGs=", "Bearer={}", "{}, Bearer"])
-def test_who_sends_no_bearer_in_the_header_for_it_learns_what_is_wrong(gate, keys, value):
+def test_a_header_without_the_bearer_scheme_is_explained(gate, keys, value):
     answers = [
         gate.request(headers=[("Authorization", value.format(keys[result]))])
         for result in ("allowed", "malformed", "forged", "revoked", "expired")
@@ -96,13 +96,13 @@ def test_who_sends_no_bearer_in_the_header_for_it_learns_what_is_wrong(gate, key
     assert all(described(answer) == described(answers[0]) for answer in answers)
 
 
-def test_where_no_bearer_is_looked_for_its_header_is_nobodys_fault(gate, keys):
+def test_without_bearer_as_a_source_its_header_is_no_fault(gate, keys):
     answer = gate.request("/own-header", [("Authorization", keys["allowed"])])
 
     assert answer.body == problem("Unauthorized", 401, "An API key is required.")
 
 
-def test_an_ambiguous_request_is_a_bad_one(gate, keys):
+def test_an_ambiguous_request_is_a_bad_request(gate, keys):
     answer = gate.request(headers=[("X-API-Key", keys["allowed"])], key=keys["allowed"])
 
     assert answer.status == 400
@@ -144,7 +144,7 @@ def test_the_realm_can_be_named(gate):
 
 
 @under_either_consistency
-def test_a_store_that_cannot_be_reached_is_no_fault_of_the_key(sandboxes, consistency):
+def test_an_unreachable_store_is_not_blamed_on_the_key(sandboxes, consistency):
     gate = sandboxes(workers=1, consistency=consistency)
     key = gate.key()
     gate.redis.kill()
@@ -187,7 +187,7 @@ def access_line(gate, uri, **request):
     )[0]
 
 
-def test_the_log_tells_who_came(gate, keys, source):
+def test_the_log_names_the_organization(gate, keys, source):
     line = access_line(gate, "/api/log/allowed", key=keys["allowed"])
 
     locator_ = locator("acme")
@@ -195,7 +195,7 @@ def test_the_log_tells_who_came(gate, keys, source):
 
 
 @pytest.mark.parametrize("result, organization", [("revoked", "acme"), ("expired", "late")])
-def test_the_log_tells_of_which_organization_an_earlier_key_is(gate, keys, source, result, organization):
+def test_the_log_names_the_organization_of_an_earlier_key(gate, keys, source, result, organization):
     line = access_line(gate, f"/api/log/{result}", key=keys[result])
 
     assert line == (
@@ -204,13 +204,13 @@ def test_the_log_tells_of_which_organization_an_earlier_key_is(gate, keys, sourc
 
 
 @pytest.mark.parametrize("result", ["malformed", "forged"])
-def test_the_log_tells_nothing_of_what_was_never_issued(gate, keys, result):
+def test_the_log_names_no_organization_for_a_key_that_was_never_issued(gate, keys, result):
     line = access_line(gate, f"/api/log/{result}", key=keys[result])
 
     assert line == f"GET /api/log/{result} 401 result={result} organization=- locator=- source=-"
 
 
-def test_the_log_tells_of_requests_without_a_key(gate, keys):
+def test_the_log_shows_requests_without_a_key(gate, keys):
     assert "result=missing organization=- locator=- source=-" in access_line(gate, "/api/log/missing")
 
     headers = [("X-API-Key", keys["allowed"])]
@@ -218,11 +218,11 @@ def test_the_log_tells_of_requests_without_a_key(gate, keys):
     assert "result=ambiguous organization=- locator=- source=-" in line
 
 
-def test_where_nothing_is_checked_nothing_is_known(gate, keys):
+def test_without_a_check_the_variables_are_empty(gate, keys):
     assert gate.request("/open", key=keys["allowed"]).result is None
 
 
-def test_a_client_cannot_tell_the_api_who_it_is(gate, keys):
+def test_a_client_cannot_set_its_organization_for_the_api(gate, keys):
     forged = [("X-Organization", "umbrella"), ("X-Result", "allowed")]
 
     assert gate.request(headers=forged, key=keys["allowed"]).body == "/api organization=acme result=allowed\n"

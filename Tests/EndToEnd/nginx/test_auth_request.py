@@ -78,7 +78,7 @@ def key(gate):
     return gate.key("acme")
 
 
-def test_a_key_lets_the_main_request_in_and_names_its_organization(gate, key):
+def test_a_key_admits_the_main_request_and_names_its_organization(gate, key):
     answer = gate.request("/checked/page", key=key)
 
     assert answer.status == 200
@@ -140,7 +140,7 @@ def test_the_body_that_a_location_takes_is_not_too_large_for_its_check(gate, key
     assert gate.request(target, key=key, method="POST", body=b"x" * 1_100_000).status == 413
 
 
-def test_a_connection_goes_on_after_checks(gate, key):
+def test_a_connection_stays_open_after_checks(gate, key):
     with gate.connect() as connection:
         headers = [("Authorization", f"Bearer {key}")]
         statuses = [connection.request("/checked", each).status for each in (headers, (), headers)]
@@ -190,6 +190,6 @@ def test_without_the_store_the_answer_is_never_a_401(sandboxes, consistency):
 
     wait_until(lambda: gate.status_of(key, "/checked") >= 500, "the store is missed")
 
-    # What auth_request makes of a subrequest that fails, and of one that is asked directly.
+    # What auth_request answers for a failed subrequest, and what a direct request receives.
     assert gate.status_of(key, "/checked") == 500
     assert gate.status_of(key, "/direct") == 503

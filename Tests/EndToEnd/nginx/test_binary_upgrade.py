@@ -33,11 +33,11 @@ def wait_for_workers(gate, count):
 
 
 def revoke_at_once(gate):
-    """Ends a key while all workers live: each of them confirms, and none lets it in any more."""
+    """Ends a key while all workers live: each of them acknowledges, and none accepts the key afterwards."""
     key = gate.key("umbrella")
     with connection_to_each(gate) as connections:
         assert statuses(connections, key) == {200}
-        assert REVOKED.fullmatch(gate.revoke("umbrella").err), "nobody is waited out"
+        assert REVOKED.fullmatch(gate.revoke("umbrella").err), "no worker is waited out"
         assert statuses(connections, key) == {401}
 
 
@@ -46,7 +46,7 @@ def statuses(connections, key):
 
 
 def finish(gate, load):
-    """Looks at what came of the traffic, once nothing of it is under way."""
+    """Checks the outcome of the traffic once no request is in flight."""
     wait_until(lambda: len(gate.nginx.workers()) == WORKERS, "the other workers have ended")
     assert load.asked, "somebody has asked"
     wait_until(lambda: not load.faults(gate.nginx.access_log()), "all requests are in the access log", seconds=2)
@@ -63,14 +63,14 @@ def test_another_master_takes_over_under_load_and_loses_no_request(gate):
 
         old.send_signal(signal.SIGWINCH)
         wait_until(lambda: not first & gate.nginx.workers(), "the old workers end")
-        assert old.poll() is None, "the old master waits, in case that it is needed again"
+        assert old.poll() is None, "the old master waits in case it is needed again"
         wait_for_workers(gate, WORKERS)
         revoke_at_once(gate)
 
         old.send_signal(signal.SIGQUIT)
         old.wait()
         count = len(load.asked)
-        wait_until(lambda: len(load.asked) > count + 100, "requests go on")
+        wait_until(lambda: len(load.asked) > count + 100, "requests are still answered")
         revoke_at_once(gate)
 
     assert load.wrong == []
@@ -125,14 +125,14 @@ def test_a_module_that_was_replaced_is_in_use_after_an_upgrade_and_not_after_a_r
 
 
 def replace(module):
-    """As an installation does: another file takes the name."""
+    """As an installation does: another file takes over the name."""
     another = module.with_suffix(".new")
     shutil.copy(module, another)
     another.rename(module)
 
 
 def inode(pid, path):
-    """Which file a process has in its memory under a name, deleted or not."""
+    """The file that a process has mapped under a name, deleted or not."""
     for line in Path(f"/proc/{pid}/maps").read_text().splitlines():
         if str(path) in line:
             return int(line.split()[4])

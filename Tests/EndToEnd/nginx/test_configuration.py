@@ -22,7 +22,7 @@ def gate(sandboxes):
 
 
 def write(gate, *lines):
-    """Makes a configuration with these lines, the first of which is line 1."""
+    """Makes a configuration of these lines, starting at line 1."""
     gate.config.write_text("\n".join(lines) + "\n")
 
 
@@ -31,7 +31,7 @@ def pepper(gate):
 
 
 def nginx_refuses(gate, line=None):
-    """Asserts that nginx -t fails with one clear line, and that it names a line where one is at fault."""
+    """Asserts that nginx -t fails with one clear line, which names the faulty line if there is one."""
     code, output = gate.nginx.test()
     faults = [each for each in output.splitlines() if "[emerg]" in each]
     assert code != 0, output
@@ -131,7 +131,7 @@ def test_a_file_that_breaks_the_syntax_is_refused(gate, text):
     both_refuse(gate)
 
 
-def test_a_file_that_is_not_there_is_refused(gate):
+def test_a_missing_configuration_file_is_refused(gate):
     gate.config.unlink()
 
     nginx_refuses(gate)
@@ -148,14 +148,14 @@ def test_a_file_that_names_no_store_means_no_other_store(gate, command):
     assert str(gate.config) in result.one_line()
 
 
-def test_a_pipe_that_nobody_writes_to_means_no_other_store(gate):
+def test_a_pipe_without_a_writer_means_no_other_store(gate):
     gate.config.unlink()
     os.mkfifo(gate.config, 0o600)
 
     executable_refuses(gate)
 
 
-def test_syntax_that_nginx_takes_is_taken_by_both(gate):
+def test_syntax_that_nginx_accepts_is_accepted_by_both(gate):
     write(
         gate,
         "# a comment; with { signs }",
@@ -183,7 +183,7 @@ RIGHT_LINES = [
 
 
 @pytest.mark.parametrize("line", RIGHT_LINES)
-def test_the_bounds_of_values_are_taken_by_both(gate, line):
+def test_the_bounds_of_values_are_accepted_by_both(gate, line):
     gate.add_settings(line)
 
     nginx_accepts(gate)
@@ -226,7 +226,7 @@ def test_a_pepper_that_the_caller_may_not_read_is_refused(gate):
 
 
 @pytest.mark.skipif(not IS_ROOT, reason="only root can act as another account")
-def test_a_pepper_that_whoever_calls_nginx_may_not_read_is_refused_with_what_to_do(gate):
+def test_a_pepper_that_the_caller_of_nginx_may_not_read_is_refused_with_advice(gate):
     for path, mode in ((gate.nginx.folder, 0o777), (gate.config, 0o644)):
         path.chmod(mode)
     gate.nginx.values["user"] = ""
@@ -262,7 +262,7 @@ CONTENTS = {
 
 
 @pytest.mark.parametrize("name", CONTENTS)
-def test_a_pepper_that_is_none_is_refused_and_never_shown(gate, name):
+def test_an_invalid_pepper_is_refused_and_never_shown(gate, name):
     gate.pepper_file.write_text(CONTENTS[name])
 
     for fault in both_refuse(gate):
@@ -271,7 +271,7 @@ def test_a_pepper_that_is_none_is_refused_and_never_shown(gate, name):
 
 
 @pytest.mark.parametrize("kind", ["folder", "fifo", "device"])
-def test_a_pepper_that_is_no_file_is_refused(gate, kind):
+def test_a_pepper_that_is_not_a_regular_file_is_refused(gate, kind):
     gate.pepper_file.unlink()
     if kind == "folder":
         gate.pepper_file.mkdir(mode=0o700)
@@ -302,7 +302,7 @@ def test_a_pepper_that_only_root_may_read_serves_workers_of_another_account(sand
 
 
 @pytest.mark.parametrize("body", ["abort();", "for (;;) ;"], ids=["ends", "hangs"])
-def test_a_library_that_fails_while_it_is_asked_ends_no_nginx(sandboxes, body):
+def test_a_library_that_fails_during_its_probe_ends_no_nginx(sandboxes, body):
     gate = sandboxes(workers=1)
     key = gate.key()
     source = f"#include <stdlib.h>\nunsigned latchkey_abi_version(void) {{ {body} return 0; }}\n"
@@ -353,7 +353,7 @@ def test_a_wrong_directive_in_a_location_is_refused_by_nginx(gate, directives):
     assert re.search(r"nginx\.conf:\d+$", nginx_refuses(gate))
 
 
-def test_where_nothing_is_protected_neither_pepper_nor_library_is_needed(gate):
+def test_without_protected_locations_neither_pepper_nor_library_is_needed(gate):
     gate.pepper_file.unlink()
     gate.nginx.configure(
         server="        location / { return 200 'open\\n'; }\n", library="latchkey_library /nowhere;"

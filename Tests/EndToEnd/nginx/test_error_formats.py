@@ -119,7 +119,7 @@ def graphql(result, status):
 
 
 def asserts_words(answer, form, result):
-    """Asserts that a refusal is in a format, and says what it is to say."""
+    """Asserts that a refusal is in a format, with the expected content."""
     assert answer.header("Content-Type") == TYPES[form]
     assert answer.header("Cache-Control") == "no-store"
     if form == "plain":
@@ -133,7 +133,7 @@ def asserts_words(answer, form, result):
 
 @pytest.mark.parametrize("form", FORMATS)
 @pytest.mark.parametrize("result", REFUSED)
-def test_a_refusal_is_in_the_format_that_was_asked_for(gate, sent, form, result):
+def test_a_refusal_is_in_the_configured_format(gate, sent, form, result):
     answer, by_default = gate.request(f"/{form}", sent[result]), gate.request("/api", sent[result])
 
     asserts_words(answer, form, result)
@@ -144,7 +144,7 @@ def test_a_refusal_is_in_the_format_that_was_asked_for(gate, sent, form, result)
 
 
 @pytest.mark.parametrize("form", FORMATS)
-def test_an_outage_is_told_in_the_format_that_was_asked_for(outage, form):
+def test_an_outage_is_reported_in_the_configured_format(outage, form):
     gate, headers = outage
 
     answer = gate.request(f"/{form}", headers)
@@ -156,7 +156,7 @@ def test_an_outage_is_told_in_the_format_that_was_asked_for(outage, form):
 
 
 @pytest.mark.parametrize("form", FORMATS)
-def test_that_the_scheme_is_missing_is_told_in_the_format_that_was_asked_for(gate, form):
+def test_a_missing_scheme_is_reported_in_the_configured_format(gate, form):
     asserts_words(gate.request(f"/{form}", [("Authorization", "nonsense")]), form, "another scheme")
 
 

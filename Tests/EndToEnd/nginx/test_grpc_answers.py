@@ -1,4 +1,4 @@
-"""What a gRPC client is told, by a client library and in the bytes of HTTP/2."""
+"""The answers to a gRPC client, seen by a client library and in the bytes of HTTP/2."""
 
 import threading
 
@@ -143,20 +143,20 @@ def test_a_refusal_of_a_stream_of_requests_does_not_wait_for_its_end(client, sen
     ended.set()
 
 
-def test_a_refusal_of_a_large_message_is_heard(client, sent):
+def test_a_refusal_of_a_large_message_reaches_the_client(client, sent):
     fault = fault_of(lambda: client.say(metadata(sent["revoked"]), b"x" * 3_000_000))
 
     assert (fault.code(), fault.details()) == (grpc.StatusCode.UNAUTHENTICATED, DETAILS["revoked"])
 
 
-def test_refused_streams_of_messages_are_heard(client, sent):
+def test_refusals_of_streams_of_messages_reach_the_client(client, sent):
     fault = fault_of(lambda: client.count([b"x" * 50_000] * 40, metadata(sent["forged"])))
     assert fault.code() == grpc.StatusCode.UNAUTHENTICATED
     fault = fault_of(lambda: client.repeat(metadata(sent["missing"])))
     assert fault.code() == grpc.StatusCode.UNAUTHENTICATED
 
 
-def test_a_connection_goes_on_after_a_refusal(client, sent):
+def test_a_connection_stays_open_after_a_refusal(client, sent):
     for _ in range(20):
         assert fault_of(lambda: client.say(metadata(sent["revoked"]))).code() == grpc.StatusCode.UNAUTHENTICATED
         assert client.say(metadata(sent["allowed"])) == "of=acme keys="

@@ -1,6 +1,6 @@
 """The check of HTTP/2 requests, gRPC's too.
 
-Most of these checks have to wait for the store: hence strict consistency, where no gateway is told otherwise.
+Most of these checks have to wait for the store: hence strict consistency, unless a test says otherwise.
 """
 
 import subprocess
@@ -110,7 +110,7 @@ def test_streams_that_are_given_up_while_they_wait_do_no_harm(gate, key, connect
     gate.redis.thaw()
 
     assert [status for status, _ in connection.answers(streams[1::2])] == [200] * 15
-    wait_until(lambda: gate.status_of(key) == 200, "the gateway goes on")
+    wait_until(lambda: gate.status_of(key) == 200, "the gateway still answers")
 
 
 def test_a_connection_that_is_closed_while_its_streams_wait_does_no_harm(gate, key):
@@ -121,7 +121,7 @@ def test_a_connection_that_is_closed_while_its_streams_wait_does_no_harm(gate, k
             connection.open([(target, bearer(key)) for target in ("/api", "/checked")] * 10)
     gate.redis.thaw()
 
-    wait_until(lambda: gate.status_of(key) == 200, "the gateway goes on")
+    wait_until(lambda: gate.status_of(key) == 200, "the gateway still answers")
 
 
 def test_streams_that_wait_too_long_are_answered_each(gate, key, connection):

@@ -149,7 +149,7 @@ def key(gate):
 
 @pytest.fixture(params=["nothing", "a forged key", "a revoked key"])
 def without(request, gate):
-    """Headers that let nobody in."""
+    """Headers without an acceptable key."""
     forge = gate.forge()
     return {
         "nothing": [],
@@ -177,7 +177,7 @@ def test_auth_request_by_any_way_lets_in_with_a_key_alone(gate, key, without, wa
 
 
 @pytest.mark.parametrize("way", ALL)
-def test_http_2_knows_no_other_way(gate, key, way):
+def test_http_2_offers_no_other_way(gate, key, way):
     def ask(headers):
         return curl.http2(gate.nginx.folder / "h2.sock", f"/way/{way}/", headers).body
 
@@ -201,13 +201,13 @@ def test_what_is_asked_for_beside_the_answer_arrives_with_a_key_alone(gate, key,
         assert f"{arrives} {told}" in arrived()[-1]
 
 
-def test_slices_are_fetched_for_who_was_let_in(gate, key):
+def test_slices_are_fetched_for_an_admitted_request(gate, key):
     assert gate.request("/sliced").status == 401
     assert gate.request("/sliced", key=key).body == FILE
     assert gate.request("/sliced").status == 401
 
 
-def test_a_cache_is_refreshed_behind_the_back_of_who_was_let_in_alone(gate, key):
+def test_a_cache_is_refreshed_in_the_background_only_for_an_admitted_request(gate, key):
     def fetched():
         return (gate.nginx.folder / "upstream.log").read_text().splitlines()
 

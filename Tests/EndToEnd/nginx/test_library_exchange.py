@@ -46,14 +46,14 @@ def test_a_reload_brings_in_the_new_library_and_loses_no_request(gate, library):
         wait_until(lambda: not old & gate.nginx.workers(), "the old workers end")
         assert versions(gate) == {version}
         count = len(load.asked)
-        wait_until(lambda: len(load.asked) > count + 50, "requests go on")
+        wait_until(lambda: len(load.asked) > count + 50, "requests are still answered")
 
     assert load.wrong == []
-    assert gate.revoke().err.count("\n") == 1, "nobody is waited out"
+    assert gate.revoke().err.count("\n") == 1, "no worker is waited out"
     assert gate.status_of(key) == 401
 
 
-def test_a_worker_that_takes_the_place_of_a_dead_one_brings_the_new_library_too(gate, library):
+def test_the_successor_of_a_dead_worker_loads_the_new_library_too(gate, library):
     """The master has none of its own: a mixture of releases may serve for a while."""
     gate.expect("exited on signal 9")
     gate.wait_for_members()
@@ -84,7 +84,7 @@ WRONG = {
 
 
 @pytest.mark.parametrize("kind", WRONG)
-def test_a_reload_with_a_wrong_library_is_refused_and_the_old_workers_go_on(gate, library, kind):
+def test_a_reload_with_a_wrong_library_is_refused_and_the_old_workers_stay(gate, library, kind):
     make, advice = WRONG[kind]
     key = gate.key()
     workers = gate.nginx.workers()

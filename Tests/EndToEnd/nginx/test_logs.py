@@ -1,6 +1,6 @@
 """No log of nginx's holds a key, wherever in a request it stood and however far the request came.
 
-Keys are told by their form, and starred from the secret on.
+Keys are recognized by their form, and starred from the secret on.
 """
 
 import re
@@ -215,7 +215,7 @@ def target_of(shown):
     "0123456789abcd_" + "x" * 46, "x" * 200, "%5F" * 40, "%", "lk_0123456789abcd_" + "x" * 31 + "%2", "_" * 80,
     "lk_0123456789abcd_%" + "x" * 30,
 ])
-def test_what_is_no_key_is_logged_as_it_is(gate, text):
+def test_text_that_is_no_key_is_logged_unchanged(gate, text):
     before = len(log_of(gate))
     gate.request(f"/open?key={text}", [("Referer", f"http://gateway/?key={text}")])
 

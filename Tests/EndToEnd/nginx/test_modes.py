@@ -227,7 +227,7 @@ def sent(gate):
 
 
 def told(target, organization="", result=""):
-    """What the API answers a request that it was given."""
+    """The API's answer to a request that reached it."""
     return f"{target} organization={organization} result={result}\n"
 
 
@@ -238,7 +238,7 @@ def mode(name):
 # optional
 
 
-def test_optional_lets_in_a_request_without_a_key_as_nobody(gate):
+def test_optional_admits_a_request_without_a_key_and_without_an_organization(gate):
     answer = gate.request("/optional")
 
     assert (answer.status, answer.body) == (200, told("/optional", "", "missing"))
@@ -246,7 +246,7 @@ def test_optional_lets_in_a_request_without_a_key_as_nobody(gate):
     assert answer.header("Cache-Control") is None
 
 
-def test_optional_knows_whose_a_valid_key_is(gate, sent):
+def test_optional_names_the_organization_of_a_valid_key(gate, sent):
     assert gate.request("/optional", sent["allowed"]).body == told("/optional", "acme", "allowed")
 
 
@@ -264,7 +264,7 @@ def test_optional_does_not_take_a_key_that_cannot_be_checked_for_none(sandboxes)
     gate = sandboxes(http=HTTP, server=SERVER, workers=1)
     key = gate.key()
     gate.redis.kill()
-    wait_until(lambda: gate.status_of(key) == 503, "the store is missed")
+    wait_until(lambda: gate.status_of(key) == 503, "the gateway notices that the store is gone")
 
     answer = gate.request("/optional", key=key)
 
@@ -293,7 +293,7 @@ def test_a_dry_run_reports_and_refuses_nothing(gate, sent, result):
     assert answer.header("Cache-Control") is None
 
 
-def test_a_dry_run_goes_on_when_the_store_does_not_answer_in_time(sandboxes):
+def test_a_dry_run_admits_requests_when_the_store_does_not_answer_in_time(sandboxes):
     gate = sandboxes(http=HTTP, server=SERVER, workers=1, settings="latchkey_timeout 300ms;")
     key = gate.key()
     gate.redis.freeze()
@@ -304,11 +304,11 @@ def test_a_dry_run_goes_on_when_the_store_does_not_answer_in_time(sandboxes):
     gate.redis.thaw()
 
 
-def test_a_dry_run_goes_on_when_no_key_can_be_checked(sandboxes):
+def test_a_dry_run_admits_requests_when_no_key_can_be_checked(sandboxes):
     gate = sandboxes(http=HTTP, server=SERVER, workers=1)
     key = gate.key()
     gate.redis.kill()
-    wait_until(lambda: gate.status_of(key) == 503, "the store is missed")
+    wait_until(lambda: gate.status_of(key) == 503, "the gateway notices that the store is gone")
 
     assert gate.request("/dry_run", key=key).body == told("/dry_run", "", "unavailable")
 
@@ -321,7 +321,7 @@ def test_a_limit_by_organization_counts_in_a_dry_run(gate, sent):
 # satisfy
 
 
-def test_nobody_is_not_enough_for_satisfy_any(gate, sent):
+def test_a_request_without_a_key_does_not_pass_satisfy_any(gate, sent):
     assert gate.request("/any/optional").status == 403
     assert gate.request("/any/optional", sent["allowed"]).body == told("/any/optional", "acme", "allowed")
     assert gate.request("/any/optional", sent["revoked"]).status == 401
@@ -329,7 +329,7 @@ def test_nobody_is_not_enough_for_satisfy_any(gate, sent):
     assert gate.request("/any/from-here", sent["revoked"]).body == told("/any/from-here", "", "revoked")
 
 
-def test_a_dry_run_lets_nobody_in_who_would_be_refused_without_it(gate, sent):
+def test_a_dry_run_admits_no_request_that_satisfy_any_would_refuse(gate, sent):
     assert gate.request("/any/dry_run", sent["allowed"]).status == 403
     assert gate.request("/any/dry_run").status == 403
 
@@ -339,7 +339,7 @@ def test_a_dry_run_lets_nobody_in_who_would_be_refused_without_it(gate, sent):
 
 @pytest.mark.parametrize("name", ["on", "off", "optional", "dry_run"])
 @pytest.mark.parametrize("result", ["allowed", "missing", "ambiguous", "forged", "revoked"])
-def test_a_variable_says_what_the_word_would_say(gate, sent, name, result):
+def test_a_variables_value_acts_like_the_literal_mode(gate, sent, name, result):
     by_variable = gate.request("/variable", [*sent[result], *mode(name)])
     by_word = gate.request("/api" if name == "on" else f"/{name}", sent[result])
 
@@ -351,7 +351,7 @@ def test_a_variable_says_what_the_word_would_say(gate, sent, name, result):
 
 
 @pytest.mark.parametrize("name", ["", "OFF", "none", "of", "offf", "variable", "0"])
-def test_a_variable_that_says_nothing_known_asks_for_a_key(gate, sent, name):
+def test_a_variable_with_an_unknown_value_requires_a_key(gate, sent, name):
     assert gate.request("/variable", mode(name)).status == 401
     assert gate.request("/variable", [*mode(name), *sent["allowed"]]).status == 200
     assert gate.nginx.lines(' [error] ')
@@ -369,7 +369,7 @@ def test_an_unknown_value_is_logged_at_most_once_a_second_and_never_shown(gate):
     assert not gate.nginx.lines("in-the")
 
 
-def test_a_value_may_be_put_together(gate, sent):
+def test_a_value_may_be_composed_of_variables(gate, sent):
     assert gate.request("/half", mode("_run")).body == told("/half", "", "missing")
     assert gate.request("/half").status == 401
 
@@ -411,7 +411,7 @@ def test_a_variable_cannot_take_back_what_another_location_has_refused(gate, sen
     assert gate.request("/from-on", [*sent["allowed"], *mode("off")]).status == 200
 
 
-def test_the_first_variable_alone_brings_the_check(sandboxes):
+def test_a_variable_alone_enables_the_check(sandboxes):
     gate = sandboxes(http=HTTP, server="""
         location /preflight {
             latchkey $preflight;
@@ -449,7 +449,7 @@ def test_a_verify_location_may_be_optional(gate, sent):
     assert gate.request("/verify/optional", sent["revoked"]).status == 401
 
 
-def test_auth_request_lets_nobody_in_by_an_optional_check(gate, sent):
+def test_an_optional_check_does_not_pass_auth_request_without_a_key(gate, sent):
     assert gate.request("/asked").body.startswith("/asked organization= ")
     assert gate.request("/asked", sent["allowed"]).body.startswith("/asked organization=acme ")
     assert gate.request("/asked", sent["revoked"]).status == 401
@@ -462,7 +462,7 @@ def test_a_verify_location_in_a_dry_run_refuses_nothing(gate, sent, result):
     assert (answer.status, answer.result) == (204, result)
 
 
-def test_a_verify_location_checks_by_itself(gate, sent):
+def test_a_verify_location_checks_without_a_mode(gate, sent):
     assert gate.request("/verify/off").status == 401
     assert gate.request("/verify/off", sent["allowed"]).status == 204
 
@@ -484,7 +484,7 @@ def upstream(gate):
 
 @pytest.mark.parametrize("target", ["optional/events", "variable/events?mode=on", "variable/events?mode=optional",
                                     "asked/events"])
-def test_a_revoked_key_ends_what_it_let_in(gate, upstream, target):
+def test_a_revoked_key_ends_the_requests_that_it_admitted(gate, upstream, target):
     key = gate.key("umbrella")
     with OpenRequest(gate.nginx.gate, f"/stream/{target}", bearer(key)) as request:
         assert request.read_next()
@@ -497,13 +497,13 @@ def test_a_revoked_key_ends_what_it_let_in(gate, upstream, target):
 
 @pytest.mark.parametrize("target", ["dry_run/events", "variable/events?mode=dry_run", "variable/events?mode=off",
                                     "from-on/events"])
-def test_a_revoked_key_ends_nothing_that_needs_no_key(gate, upstream, target):
+def test_a_revoked_key_ends_no_request_that_needs_no_key(gate, upstream, target):
     key = gate.key("umbrella")
     with OpenRequest(gate.nginx.gate, f"/stream/{target}", bearer(key)) as request:
         assert request.read_next()
 
         gate.latchkey.must("revoke", "umbrella", "--yes", as_=OWNER)
-        wait_until(lambda: gate.request("/api", key=key).result == "revoked", "the worker knows")
+        wait_until(lambda: gate.request("/api", key=key).result == "revoked", "the worker has read the record")
 
         for _ in range(5):
             assert request.read_next()
@@ -534,7 +534,7 @@ def test_a_wrong_mode_is_refused_with_file_and_line(sandboxes, directives):
     gate.expect(re.escape(fault.partition("[emerg]")[2]))
 
 
-def test_a_variable_that_nobody_knows_is_refused(sandboxes):
+def test_an_unknown_variable_is_refused(sandboxes):
     gate = sandboxes(start=False)
     gate.nginx.configure(server="        location / { latchkey $nobodys_mode; }\n")
     gate.expect("nobodys_mode")

@@ -223,7 +223,7 @@ def key(gate):
 # satisfy
 
 
-def test_satisfy_any_lets_in_who_comes_from_the_right_place(gate, key):
+def test_satisfy_any_admits_a_request_from_an_allowed_address(gate, key):
     answer = gate.request("/any-from-here")
 
     assert answer.status == 200
@@ -232,11 +232,11 @@ def test_satisfy_any_lets_in_who_comes_from_the_right_place(gate, key):
     assert answer.header("Cache-Control") is None
 
 
-def test_satisfy_any_lets_in_who_has_a_key(gate, key):
+def test_satisfy_any_admits_a_request_with_a_key(gate, key):
     assert gate.request("/any-from-nowhere", key=key).body == "/any-from-nowhere organization=acme result=allowed\n"
 
 
-def test_satisfy_any_refuses_who_has_neither(gate, key):
+def test_satisfy_any_refuses_a_request_with_neither(gate, key):
     answer = gate.request("/any-from-nowhere")
 
     assert answer.status == 401
@@ -244,14 +244,14 @@ def test_satisfy_any_refuses_who_has_neither(gate, key):
     assert gate.status_of("nonsense", "/any-from-nowhere") == 401
 
 
-def test_a_wrong_key_from_the_right_place_speaks_for_nobody(gate, key):
+def test_a_wrong_key_from_an_allowed_address_names_no_organization(gate, key):
     revoked = gate.key("umbrella")
     gate.key("umbrella")
 
     assert gate.request("/any-from-here", key=revoked).body == "/any-from-here organization= result=revoked\n"
 
 
-def test_satisfy_all_wants_both(gate, key):
+def test_satisfy_all_requires_both(gate, key):
     assert gate.status_of(key, "/all-from-nowhere") == 403
 
 
@@ -292,7 +292,7 @@ def test_a_limit_counts_each_organization_for_itself(gate, key):
     assert gate.status_of(other, "/limited") == 429
 
 
-def test_a_limit_by_organization_does_not_count_who_is_nobody(gate):
+def test_a_limit_by_organization_does_not_count_requests_without_one(gate):
     assert [gate.request("/limited").status for _ in range(5)] == [401] * 5
 
 
@@ -350,7 +350,7 @@ def test_a_server_may_be_protected_as_a_whole(gate, key):
 # subrequests
 
 
-def test_a_subrequest_knows_whom_the_main_request_is_from(gate, key):
+def test_a_subrequest_has_the_organization_of_the_main_request(gate, key):
     assert gate.status_of(key, "/mirrored") == 200
     log = gate.nginx.folder / "mirror.log"
 

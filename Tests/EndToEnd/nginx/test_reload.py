@@ -10,7 +10,7 @@ from harness.sandbox import OWNER
 
 RELOADS = 50
 
-# Connections of a worker to the store: one on which it asks, and one on which it is told.
+# A worker's connections to the store: one for its commands, and one for invalidations.
 LINKS = 2
 
 
@@ -25,7 +25,7 @@ def test_reloads_under_load_fail_no_request_and_leak_no_connection(sandboxes, co
             seen |= gate.nginx.reload()
         seen |= gate.nginx.workers()
         count = len(load.outcomes)
-        wait_until(lambda: len(load.outcomes) > count + 20, "requests go on")
+        wait_until(lambda: len(load.outcomes) > count + 20, "requests are still answered")
 
     assert [outcome for outcome in load.outcomes if outcome != [200, 200, 401]] == []
     wait_until(lambda: len(gate.nginx.workers()) == 2, "the old workers end")
@@ -73,8 +73,8 @@ def test_a_worker_that_is_killed_is_replaced_by_one_that_checks(sandboxes, consi
     assert gate.status_of(key) == 200
 
 
-def test_a_reload_while_the_store_stands_still_loses_no_request_for_good(sandboxes):
-    # Strict, since the workers of before might still know the key.
+def test_a_reload_while_the_store_is_frozen_loses_no_request_for_good(sandboxes):
+    # Strict, since the old workers might still have the key cached.
     gate = sandboxes(settings="latchkey_timeout 500ms;", workers=2, consistency=STRICT)
     key = gate.key()
     gate.status_of(key)

@@ -1,4 +1,4 @@
-"""What nginx does by itself, to compare with: `make reloads` calls this."""
+"""What nginx does without the module, for comparison: `make reloads` runs this."""
 
 from harness.plain_nginx import PlainNginx
 from harness.reloading import WORKERS, assert_all_answered, assert_flat, reload_many

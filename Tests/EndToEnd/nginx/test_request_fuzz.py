@@ -1,4 +1,4 @@
-"""Absurd requests to a real gateway: none is let in without its key, no worker dies, and the store is not asked.
+"""Absurd requests to a real gateway: none is admitted without a key, no worker dies, and the store is not asked.
 
 `make fuzz-requests` runs it for SECONDS=; SEED= repeats a run, batch by batch.
 """
@@ -78,7 +78,7 @@ def location(path, directives, api="inside"):
 
 
 def server():
-    """Locations that ask for a key in all the ways there are, and some that let in who has none."""
+    """Locations that require a key in every possible way, and some that admit requests without one."""
     parts = [
         location(f"/{form}/{number}", f"latchkey on; latchkey_error_format {form}; latchkey_credential {where};")
         for form in FORMATS for number, where in enumerate(CREDENTIALS)
@@ -105,7 +105,7 @@ def fuzzed_gateway(sandboxes):
     return gate
 
 
-def test_what_comes_without_a_valid_key_is_refused_whatever_it_is(sandboxes, capsys):
+def test_every_request_without_a_valid_key_is_refused(sandboxes, capsys):
     gate = fuzzed_gateway(sandboxes)
     fuzz = Fuzz(gate)
     until = time.monotonic() + SECONDS
@@ -144,12 +144,12 @@ class Fuzz:
         for number in range(PLANS):
             plan = maker.plan()
             answer = self.carry_out(plan)
-            assert INSIDE not in answer, f"let in by plan {number} of \"{seed}\": {hidden(plan.pieces)}"
+            assert INSIDE not in answer, f"admitted by plan {number} of \"{seed}\": {hidden(plan.pieces)}"
             if not plan.is_http2:
                 self.statuses.update(int(status) for status in re.findall(rb"HTTP/1\.1 (\d{3}) ", answer))
 
     def carry_out(self, plan):
-        """Returns what was answered."""
+        """Returns the answers."""
         path = self.gate.nginx.folder / ("h2.sock" if plan.is_http2 else "gate.sock")
         with socket.socket(socket.AF_UNIX) as client:
             client.settimeout(30)
@@ -164,11 +164,11 @@ class Fuzz:
                 elif not plan.is_http2:
                     client.sendall(LAST)
             except (BrokenPipeError, ConnectionResetError):
-                pass  # nginx has heard enough
+                pass  # nginx has closed the connection
             return read_all(client)
 
     def known_well(self):
-        """The valid key is let in."""
+        """The valid key is accepted."""
         self.probes += 1
         for path in ("/plain/0", "/checked", "/optional"):
             assert self.gate.status_of(self.key, f"{path}?probe={self.probes}") == 200
@@ -181,7 +181,7 @@ class Fuzz:
         inside, outside = (self.lines(name) for name in ("inside", "outside"))
         strangers = [line for line in inside if "?probe=" not in line]
         strangers += [line for line in outside if "?probe=" not in line and not line.endswith("organization=-;")]
-        assert not strangers, self.story(batch, f"let in: {strangers[:5]}")
+        assert not strangers, self.story(batch, f"admitted: {strangers[:5]}")
         assert len(inside) == 2 * self.probes, "the probes are seen"
 
     def lines(self, name):

@@ -1,4 +1,4 @@
-"""A worker without connections or descriptors left for its store: it decides by what it may know, or answers 503."""
+"""A worker without connections or descriptors left for its store: it decides from its cache, or answers 503."""
 
 import os
 import signal
@@ -121,7 +121,7 @@ def test_checks_are_answered_while_clients_take_all_that_is_left(scarcity):
 
 
 @under_either_consistency
-def test_a_store_that_cannot_be_connected_to_lets_nobody_in_for_longer_than_it_may(scarcity):
+def test_without_a_connection_to_the_store_no_key_is_accepted_for_longer_than_allowed(scarcity):
     scarce = scarcity()
     gate = scarce.gate
     key, ended = gate.key(), gate.key("umbrella")
@@ -140,7 +140,7 @@ def test_a_store_that_cannot_be_connected_to_lets_nobody_in_for_longer_than_it_m
     assert gate.request(key=ended).result == "revoked"
 
 
-def test_in_the_grace_known_keys_are_let_in_without_the_store(scarcity):
+def test_in_the_grace_cached_keys_are_accepted_without_the_store(scarcity):
     scarce = scarcity("latchkey_outage_grace 10m;")
     gate = scarce.gate
     key = gate.key()
@@ -157,7 +157,7 @@ def test_in_the_grace_known_keys_are_let_in_without_the_store(scarcity):
     scarce.wait_for_recovery(key)
 
 
-def test_a_worker_that_is_told_to_end_while_nothing_is_left_ends_well(scarcity):
+def test_a_worker_that_is_shut_down_while_nothing_is_left_ends_cleanly(scarcity):
     """nginx waits to accept again, and its timer outlives the socket that it is for.
 
     A link that then gets the socket's connection broke the tree of timers: the worker crashed, more often than not.
@@ -169,7 +169,7 @@ def test_a_worker_that_is_told_to_end_while_nothing_is_left_ends_well(scarcity):
     scarce.use_up(last)
     scarce.lose_the_store(last)
 
-    # All at once: descriptors are free again, the worker is told to end, and wants to connect to the store.
+    # All at once: descriptors are free again, the worker receives the signal to quit, and connects to the store.
     processes.freeze(scarce.worker)
     scarce.let_go()
     gate.nginx.process.send_signal(signal.SIGQUIT)
@@ -181,21 +181,21 @@ def test_a_worker_that_is_told_to_end_while_nothing_is_left_ends_well(scarcity):
 
 
 @pytest.mark.parametrize("scarcity", ["descriptors"], indirect=True)
-def test_a_worker_that_has_none_left_for_its_masters_words_goes_on_until_it_is_told_itself(scarcity):
-    """nginx hands descriptors to its workers when it reloads; one that has no room for them hears no more of it."""
+def test_a_worker_without_a_descriptor_for_its_masters_messages_runs_until_it_gets_a_signal(scarcity):
+    """nginx passes descriptors to its workers in a reload; a worker without room for them receives no more messages."""
     scarce = scarcity()
     gate = scarce.gate
     gate.expect(r"recvmsg\(\) returned (invalid|too small) ancillary data")
     key = gate.key()
     scarce.use_up()
     gate.nginx.process.send_signal(signal.SIGHUP)
-    wait_until(lambda: gate.nginx.lines("ancillary data"), "the worker cannot hear")
+    wait_until(lambda: gate.nginx.lines("ancillary data"), "the worker receives no messages")
     scarce.let_go()
     gate.wait_for_members()
 
     assert len(gate.nginx.workers()) == 2
     assert gate.status_of(key) == 204
-    assert gate.revoke().err.count("\n") == 1, "both confirm"
+    assert gate.revoke().err.count("\n") == 1, "both acknowledge"
 
     os.kill(scarce.worker, signal.SIGQUIT)
     wait_until(lambda: not processes.is_alive(scarce.worker), "the old worker ends")
@@ -204,7 +204,7 @@ def test_a_worker_that_has_none_left_for_its_masters_words_goes_on_until_it_is_t
 
 
 def test_a_worker_that_has_no_connection_for_the_store_from_the_start_lives_and_a_reload_helps(sandboxes):
-    # Two that listen, and one to the master: one is left, for whoever is first.
+    # Two that listen, and one to the master: one is left, and the first to ask gets it.
     gate = sandboxes(workers=1, server=SERVER, connections=4)
     gate.expect("worker_connections are not enough")
     key = gate.key()

@@ -1,4 +1,4 @@
-"""worker_shutdown_timeout: a worker that was told to end does so in time, whatever is still open or waits."""
+"""worker_shutdown_timeout: a worker that is shutting down ends in time, whatever is still open or waits."""
 
 from contextlib import ExitStack
 
@@ -51,10 +51,10 @@ def test_open_streams_are_cut_and_the_worker_ends_and_leaves_the_fleet(make, con
             request.wait_until_closed()
         streams.upstream.wait_until_idle()
     assert [entry["pid"] for entry in gate.entries()] == [str(gate.nginx.worker())]
-    assert gate.revoke().err.count("\n") == 1, "nobody is waited out"
+    assert gate.revoke().err.count("\n") == 1, "no worker is waited out"
 
 
-def test_checks_that_wait_for_the_store_let_nobody_in_and_the_worker_ends(make):
+def test_checks_that_wait_for_the_store_admit_no_request_and_the_worker_ends(make):
     gate = make(STRICT)
     key = gate.key()
     assert gate.status_of(key) == 200

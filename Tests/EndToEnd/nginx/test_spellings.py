@@ -1,4 +1,4 @@
-"""nginx lets no client say itself whose it is, in any spelling that an application may take for the header's."""
+"""No client can name its own organization, in any spelling that an application may take for the header's."""
 
 import re
 
@@ -14,7 +14,7 @@ KEYS = ('proxy_set_header X-API-Key "";', 'proxy_set_header X-API-Key "";\n prox
 
 
 @pytest.mark.parametrize("changes", [[], [UNDERSCORES, KEYS]])
-def test_the_api_learns_from_nginx_alone_whose_a_request_is(sandboxes, changes):
+def test_the_api_receives_the_organization_from_nginx_alone(sandboxes, changes):
     with example(sandboxes, "minimal.conf", upstream="watched.sock", changes=changes) as gate:
         key = gate.key("acme")
         with StreamingUpstream(gate.nginx.upstream) as api:

@@ -33,7 +33,7 @@ def end(gate, command, *options, organization="acme"):
 
 
 def ends(request, result):
-    """Whether an open request ends as soon after a command as is promised."""
+    """Checks that an open request ends as soon after a command as promised."""
     assert result.code == 0, result.err
     request.wait_until_closed(max(0.1, result.ended + PROMISE + SLACK - time.monotonic()))
     return not request.is_complete()
@@ -55,7 +55,7 @@ def test_an_open_request_ends_with_its_key(streams, kind, command):
 
 
 @under_either_consistency
-def test_a_request_that_was_let_in_by_a_subrequest_ends_with_its_key(streams):
+def test_a_request_admitted_by_a_subrequest_ends_with_its_key(streams):
     request = streams.open("events", streams.gate.key(), place="checked")
     go_on(request, "events")
 
@@ -64,7 +64,7 @@ def test_a_request_that_was_let_in_by_a_subrequest_ends_with_its_key(streams):
 
 
 @under_either_consistency
-def test_open_requests_of_others_go_on(streams):
+def test_open_requests_of_others_continue(streams):
     gate = streams.gate
     other = gate.key("umbrella")
     revoked = [streams.open("websocket", gate.key()) for _ in range(3)]
@@ -90,7 +90,7 @@ def test_all_open_requests_of_a_key_end(open_streams):
 
 
 @under_either_consistency
-def test_open_requests_with_the_next_key_go_on(streams):
+def test_open_requests_with_the_next_key_continue(streams):
     old = streams.open("websocket", streams.gate.key())
     new = streams.gate.key("acme", "--grace", "1h")
     requests = [streams.open("websocket", new), streams.open("events", new)]
@@ -103,7 +103,7 @@ def test_open_requests_with_the_next_key_go_on(streams):
     assert all(ends(request, result) for request in requests)
 
 
-# Ends that come by themselves
+# Ends without a command
 
 
 @under_either_consistency
@@ -120,7 +120,7 @@ def test_an_open_request_ends_when_its_key_expires(streams, kind):
 
 
 @under_either_consistency
-def test_an_open_request_goes_on_until_the_grace_of_its_key_is_over(streams):
+def test_an_open_request_continues_until_the_grace_of_its_key_is_over(streams):
     gate = streams.gate
     old = gate.key()
     request = streams.open("websocket", old)
@@ -150,11 +150,11 @@ def test_an_open_request_ends_when_its_record_is_gone(streams):
     request.wait_until_closed()
 
 
-# What goes on
+# Requests that continue
 
 
 @pytest.mark.parametrize("kind", ["websocket", "events"])
-def test_where_open_requests_are_left_alone_they_go_on(streams, kind):
+def test_with_end_streams_off_open_requests_continue(streams, kind):
     key = streams.gate.key()
     request = streams.open(kind, key, place="alone")
     ended = streams.open("websocket", key)
@@ -165,7 +165,7 @@ def test_where_open_requests_are_left_alone_they_go_on(streams, kind):
     assert streams.gate.status_of(key, "/alone/other") == 401
 
 
-def test_requests_that_have_ended_are_forgotten(streams):
+def test_requests_that_have_ended_are_released(streams):
     key = streams.gate.key()
     for kind in KINDS * 3:
         streams.open(kind, key).connection.close()
@@ -176,13 +176,13 @@ def test_requests_that_have_ended_are_forgotten(streams):
     assert not streams.gate.nginx.lines("the request is ended")
 
 
-def test_open_requests_go_on_while_the_store_comes_and_goes(streams):
+def test_open_requests_continue_while_the_store_comes_and_goes(streams):
     gate = streams.gate
     key = gate.key()
     requests = [streams.open("websocket", key) for _ in range(5)]
 
     gate.redis.kill()
-    wait_until(lambda: gate.status_of(key) == 503, "the store is missed")
+    wait_until(lambda: gate.status_of(key) == 503, "the gateway notices that the store is gone")
     assert all(request.echoes("without the store") for request in requests)
     gate.redis.start()
     gate.warm(key)
@@ -194,7 +194,7 @@ def test_open_requests_go_on_while_the_store_comes_and_goes(streams):
 
 
 @under_either_consistency
-def test_an_end_that_a_gateway_could_not_hear_of_comes_when_it_hears_again(open_streams, consistency):
+def test_an_end_that_a_gateway_missed_comes_when_invalidations_arrive_again(open_streams, consistency):
     streams = open_streams(proxied=True, consistency=consistency)
     gate = streams.gate
     key, other = gate.key(), gate.key("umbrella")
@@ -211,7 +211,7 @@ def test_an_end_that_a_gateway_could_not_hear_of_comes_when_it_hears_again(open_
     assert goes_on.echoes("still here")
 
 
-def test_an_end_that_was_lost_without_a_word_comes_when_the_loss_is_noticed(open_streams):
+def test_a_silently_lost_end_comes_when_the_loss_is_noticed(open_streams):
     streams = open_streams(proxied=True)
     key, other = streams.gate.key(), streams.gate.key("umbrella")
     request, goes_on = streams.open("websocket", key), streams.open("websocket", other)
@@ -237,7 +237,7 @@ def test_a_store_that_was_started_again_without_the_key_ends_its_requests(stream
     assert goes_on.echoes("still here")
 
 
-def test_a_worker_that_stood_still_ends_requests_when_it_goes_on(streams):
+def test_a_thawed_worker_ends_requests_whose_keys_have_ended(streams):
     gate = streams.gate
     request = streams.open("websocket", gate.key())
     processes.freeze(gate.nginx.worker())
@@ -249,7 +249,7 @@ def test_a_worker_that_stood_still_ends_requests_when_it_goes_on(streams):
 
 
 @pytest.mark.parametrize("command", ["revoke", "generate"])
-def test_a_worker_that_was_told_to_end_ends_open_requests_with_their_key(streams, command):
+def test_a_worker_that_is_shutting_down_ends_open_requests_with_their_key(streams, command):
     gate = streams.gate
     request, goes_on = streams.open("websocket", gate.key()), streams.open("websocket", gate.key("umbrella"))
     worker = gate.nginx.worker()
@@ -261,7 +261,7 @@ def test_a_worker_that_was_told_to_end_ends_open_requests_with_their_key(streams
     assert goes_on.echoes("still here")
     assert processes.is_alive(worker)
     end(gate, command, organization="umbrella")
-    wait_until(lambda: not processes.is_alive(worker), "the old worker has nothing to do any more")
+    wait_until(lambda: not processes.is_alive(worker), "the old worker has no open requests left")
     gate.wait_for_members()
 
 
@@ -270,7 +270,7 @@ def test_a_worker_that_was_told_to_end_ends_open_requests_with_their_key(streams
 
 @under_either_consistency
 @pytest.mark.parametrize("command", ["revoke", "generate"])
-def test_a_stream_of_http_2_ends_with_its_key_and_the_others_go_on(streams, command):
+def test_an_http_2_stream_ends_with_its_key_and_the_others_continue(streams, command):
     gate = streams.gate
     key, other = gate.key(), gate.key("umbrella")
     connection = streams.connect_http2()
@@ -288,7 +288,7 @@ def test_a_stream_of_http_2_ends_with_its_key_and_the_others_go_on(streams, comm
     assert set(connection.resets) == set(opened[::2])
 
 
-def test_a_stream_of_http_2_that_is_left_alone_goes_on(streams):
+def test_with_end_streams_off_an_http_2_stream_continues(streams):
     key = streams.gate.key()
     connection = streams.connect_http2()
     alone, ended = connection.open([("/alone/events", bearer(key)), ("/stream/events", bearer(key))])
