@@ -94,7 +94,7 @@ def added(part):
 
 
 def report(options):
-    """Publishes results: copies the file, and writes the documents anew from it."""
+    """Publishes results: copies the file, and rewrites the documents from it."""
     if options.results:
         PUBLISHED.write_text(options.results.read_text())
     documents.write(Results.read(PUBLISHED))

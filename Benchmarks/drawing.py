@@ -9,7 +9,7 @@ COLOURS = ["#2a7f3f", "#c0392b", "#2c6fbb", "#e08e0b", "#7d4fa3", "#555555"]
 
 @dataclass(frozen=True)
 class Axis:
-    """The time that is drawn, with a mark at every so many seconds."""
+    """The time axis, with ticks at a fixed interval in seconds."""
 
     seconds: float
     step: int

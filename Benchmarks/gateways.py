@@ -1,4 +1,4 @@
-"""Gateways to be measured, made with what the end-to-end tests have."""
+"""Gateways to be measured, built with the end-to-end tests' harness."""
 
 import sys
 from pathlib import Path

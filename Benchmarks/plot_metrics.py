@@ -109,7 +109,7 @@ def quantiles(scrapes, name):
 
 
 def value_at(quantile, counts):
-    """As histogram_quantile() has it: even within a bucket."""
+    """As histogram_quantile() does, assuming an even distribution within a bucket."""
     rank = quantile * counts[math.inf]
     low = below = 0
     for bound, count in counts.items():

@@ -41,11 +41,11 @@ QUIET = "access_log off; error_log error.log notice;"
 # By so much a worker may seem to grow by chance: what 1,000 checks a second would leave behind at a byte each.
 KILOBYTES_A_MINUTE_MAX = 60
 
-# One after another, again and again; each lasts so many seconds, with as many of peace behind it.
+# One after another, repeatedly; each lasts this many seconds, followed by as long a calm phase.
 OUTAGE_SECONDS = 3
 PEACE_SECONDS = 12
 
-# What must have happened, or the traffic was not what it should be.
+# Results that must have occurred, or the traffic was not as intended.
 RESULTS = {"allowed", "missing", "ambiguous", "malformed", "forged", "revoked", "unavailable"}
 
 
@@ -145,7 +145,7 @@ class Traffic:
 
 
 def resident_kilobytes(pid):
-    """What a worker has for itself; what it shares with others, files and the zone, is not its growth."""
+    """A worker's private memory; shared memory, files and the zone, is not its growth."""
     fields = dict(line.split(":", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines())
     return int(fields["RssAnon"].split()[0])
 

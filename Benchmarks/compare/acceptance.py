@@ -1,4 +1,4 @@
-"""What a candidate lets in: what it should, and what it should not."""
+"""The requests that a candidate accepts: those that it should, and those that it should not."""
 
 import http.client
 
@@ -9,7 +9,7 @@ HEADER = "X-API-Key"
 
 
 def probes(keys):
-    """Requests by their names: each a list of the keys that it comes with, and whether it should be let in."""
+    """Requests by their names: each a list of the keys that it comes with, and whether it should be accepted."""
     valid, other = keys.valid[7], keys.valid[8]
     forged = with_checksum(valid[:-14] + "0" * 8)
     return {

@@ -2,7 +2,7 @@
 
 Callgrind takes no time into account: the figures are the same on every machine of a kind, however busy it is. It does
 not know the processor's own instructions for SHA-256, so hashing counts for more than it costs.  The work inside the C
-library's heap is told apart: how long malloc searches depends on what was freed before, by up to 300 instructions a
+library's heap is counted apart: how long malloc searches depends on what was freed before, by up to 300 instructions a
 request of nginx.
 """
 

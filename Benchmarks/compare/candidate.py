@@ -62,7 +62,7 @@ class Candidate:
         return self.front == "nginx"
 
     def lets_in(self, kind):
-        """Whether a request with a key of a kind should be let in."""
+        """Whether a request with a key of a kind should be accepted."""
         return self.lets_everybody_in or kind in VALID_KINDS
 
     def notes_uses_of(self, kind):
@@ -75,7 +75,7 @@ def all_candidates():
 
 
 def chosen_candidates(names):
-    """Those whose names begin with one of some words; all where there are none."""
+    """The candidates whose names begin with one of the words; all if there are none."""
     return [each for each in all_candidates() if not names or any(each.name.startswith(name) for name in names)]
 
 

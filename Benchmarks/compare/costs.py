@@ -1,6 +1,6 @@
 """What a request costs, counted: instructions in user space, allocations, system calls, commands to Redis.
 
-A gateway does something by itself, too, a few times a second however many requests come: heartbeats, the writing of
+A gateway also works a few times a second without any request: heartbeats, the writing of
 last uses.  That is counted apart: a request is counted in short bursts, and the cheapest of them is one that nothing
 else fell into.
 """
@@ -64,7 +64,7 @@ def cheapest_burst(client, counter, running, kind):
 def send(client, candidate, requests, kind, count):
     let_in = client.send(requests, count)
     wanted = count if candidate.lets_in(kind) else 0
-    assert let_in == wanted, f"{candidate.name}: of {count} requests with a key of kind {kind}, {let_in} were let in"
+    assert let_in == wanted, f"{candidate.name}: of {count} requests with a key of kind {kind}, {let_in} were accepted"
 
 
 def calls(stack, candidate, kinds=KINDS, **options):

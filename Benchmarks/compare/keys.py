@@ -11,7 +11,7 @@ from harness.key_forge import KeyForge, locator
 ALPHABET = string.ascii_letters + string.digits
 REVOKED = 1000
 
-# A forged key ends in so many characters of its own, its checksum included.
+# A forged key ends in this many characters of its own, including its checksum.
 FORGED_TAIL = 26
 
 
@@ -27,7 +27,7 @@ class Keys:
     def write(self):
         self.folder.mkdir(parents=True)
         self.file("valid").write_text("\n".join(self.valid) + "\n")
-        # The last one is kept back, so that no cache knows it: see revocation.fresh.
+        # The last one is kept back, so that no cache holds it: see revocation.fresh.
         self.file("revoked").write_text("\n".join(self.revoked[:-1]) + "\n")
         return self
 

@@ -78,6 +78,6 @@ def row(candidate, cell, groups, outcome, before, after):
 
 
 def is_as_expected(candidate, cell, outcome):
-    """Whether all were let in or refused as they should be; what was under way at the end is not told apart."""
+    """Whether all requests were accepted or refused as they should be, except those in flight at the end."""
     wanted = 0 if candidate.lets_in(cell.kind) else outcome.requests
     return outcome.broken == 0 and abs(outcome.refused - wanted) <= cell.connections

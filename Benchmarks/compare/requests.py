@@ -51,7 +51,7 @@ class Client:
         self.connection.close()
 
     def send(self, requests, count):
-        """Returns how many were let in."""
+        """Returns how many were accepted."""
         return sum(self.ask(request) for request in itertools.islice(requests, count))
 
     def ask(self, request):

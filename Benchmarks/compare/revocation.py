@@ -21,7 +21,7 @@ REFUSALS = 20
 
 
 class Client:
-    """Asks with one key, on one connection that is made anew where it is closed; notes when each request began."""
+    """Asks with one key, on one connection, reopened when it is closed; notes when each request began."""
 
     def __init__(self, port, key):
         self.port = port
@@ -85,7 +85,7 @@ class ByReload:
 
 
 class ByRuntimeCommand:
-    """HAProxy is told by its socket; its file would have to be changed, too."""
+    """HAProxy gets a command on its socket; its file would have to be changed, too."""
 
     says = "`del map` on HAProxy's socket"
 
@@ -176,7 +176,7 @@ def revocations(stack, repetitions):
 
 
 def fresh(stack, running):
-    """The number of a key that nobody has asked with yet, and so no cache knows."""
+    """The number of a key that was never sent yet, so that no cache holds it."""
     key = running.keys.revoked[-1]
     stack.redis.cli("SET", peer_record(key), "fresh")
     running.keys.valid.append(key)

@@ -9,7 +9,7 @@ from compare.load import LoadFailed
 from compare.measuring import measure
 
 
-# A machine that is not ours alone gets faster and slower within minutes: no check is measured anew after so long.
+# A shared machine gets faster and slower within minutes: "no check" is measured again after this long.
 REFERENCE_SECONDS = 4
 
 

@@ -14,7 +14,7 @@ def warm(port, keys):
             piece = b"".join(request_with(key) for key in keys[start : start + DEPTH])
             count = len(keys[start : start + DEPTH])
             # On a machine that is busy with other things, a candidate may not get its answer in time.
-            wait_until(lambda: let_in(connection, piece, count) == count, "all valid keys are let in")
+            wait_until(lambda: let_in(connection, piece, count) == count, "all valid keys are accepted")
 
 
 def request_with(key):
@@ -22,7 +22,7 @@ def request_with(key):
 
 
 def let_in(connection, requests, count):
-    """Sends so many requests in one piece; returns how many were let in."""
+    """Sends this many requests in one piece; returns how many were accepted."""
     connection.sendall(requests)
     received = b""
     while received.count(ANSWER) < count or not is_whole(received):

@@ -1,4 +1,4 @@
-"""Configuration files with words in them that only a run knows: @PORT@."""
+"""Configuration files with placeholders for values of a run: @PORT@."""
 
 import re
 

@@ -31,7 +31,7 @@ PLACE = re.compile(r"(<!-- table: (\w+) -->\n).*?(<!-- end of table -->)", re.DO
 
 
 def written(text, results):
-    """A document with its tables made anew."""
+    """A document with its tables regenerated."""
 
     def filled(place):
         begin, name, end = place.groups()
@@ -55,7 +55,7 @@ def write(results):
 
 
 def outdated():
-    """The files that do not say what the published results do."""
+    """The files that differ from the published results."""
     files = made(Results.read(PUBLISHED))
     return [path for path, text in files.items() if not path.exists() or path.read_text() != text]
 

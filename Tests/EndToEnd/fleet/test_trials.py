@@ -24,7 +24,7 @@ SECONDS = int(os.environ.get("SECONDS") or 10)
 
 LEASE = 1
 
-# The settings of a gateway that receives no invalidations for long.
+# Settings with which a gateway keeps answering without invalidations for long.
 BRIDGED = {"bridged": "latchkey_lease 1s;\nlatchkey_outage_grace 10m;\nlatchkey_consistency leased;"}
 
 

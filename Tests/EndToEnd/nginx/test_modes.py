@@ -329,7 +329,7 @@ def test_a_request_without_a_key_does_not_pass_satisfy_any(gate, sent):
     assert gate.request("/any/from-here", sent["revoked"]).body == told("/any/from-here", "", "revoked")
 
 
-def test_a_dry_run_admits_no_request_that_satisfy_any_would_refuse(gate, sent):
+def test_a_dry_run_does_not_pass_satisfy_any(gate, sent):
     assert gate.request("/any/dry_run", sent["allowed"]).status == 403
     assert gate.request("/any/dry_run").status == 403
 
@@ -462,7 +462,7 @@ def test_a_verify_location_in_a_dry_run_refuses_nothing(gate, sent, result):
     assert (answer.status, answer.result) == (204, result)
 
 
-def test_a_verify_location_checks_without_a_mode(gate, sent):
+def test_a_verify_location_checks_even_where_the_mode_is_off(gate, sent):
     assert gate.request("/verify/off").status == 401
     assert gate.request("/verify/off", sent["allowed"]).status == 204
 

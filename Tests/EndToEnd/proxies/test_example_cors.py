@@ -50,7 +50,7 @@ def test_a_script_can_tell_an_outage_from_a_refusal(gate, page):
     assert (answer.status, answer.header("Retry-After")) == (503, "1")
 
 
-def test_pages_of_other_origins_are_told_nothing(gate):
+def test_pages_of_other_origins_learn_nothing(gate):
     key = gate.key("acme")
     for origin in ("https://evil.example.com", "https://app.example.com.evil.example", "null"):
         stranger = Page(origin, gate.nginx.gate)
@@ -60,7 +60,7 @@ def test_pages_of_other_origins_are_told_nothing(gate):
             stranger.fetch("/")
 
 
-def test_a_header_or_a_method_that_nobody_allowed_is_blocked(gate, page):
+def test_a_header_or_a_method_that_was_not_allowed_is_blocked(gate, page):
     with pytest.raises(Blocked, match="x-other"):
         page.fetch("/", [("X-Other", "1")])
     with pytest.raises(Blocked, match="PURGE"):

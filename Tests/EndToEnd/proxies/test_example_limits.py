@@ -23,7 +23,7 @@ def statuses(gate, times, headers=(), key=None):
     return [gate.request("/", headers, key=key).status for _ in range(times)]
 
 
-def test_the_sixth_forged_try_is_too_many_while_valid_keys_from_that_address_go_on(gate):
+def test_the_sixth_forged_key_is_limited_while_valid_keys_from_that_address_are_accepted(gate):
     key, forge = gate.key("acme"), gate.forge()
     forged = [gate.request("/", HERE, key=forge.forged("acme")).status for _ in range(6)]
 
@@ -39,7 +39,7 @@ def test_a_key_that_only_the_store_can_refuse_is_counted_too(gate):
     assert statuses(gate, 6, HERE, revoked) == [401] * 5 + [429]
 
 
-def test_an_outage_is_nobodys_fault_and_not_counted(gate):
+def test_an_outage_is_not_counted_against_the_client(gate):
     key = gate.key("acme")
     gate.expect(NO_SOCKET)
     gate.redis.kill()
@@ -66,7 +66,7 @@ def in_one_piece(gate, times, key):
         return [answer.status for answer in connection.pipeline(requests)]
 
 
-def test_an_organization_has_so_many_requests_open_at_a_time_and_no_more(sandboxes):
+def test_the_open_requests_of_an_organization_are_limited(sandboxes):
     with ExitStack() as stack:
         gate = stack.enter_context(example(sandboxes, "limits.conf", upstream="stream.sock"))
         upstream = stack.enter_context(StreamingUpstream(gate.nginx.upstream))

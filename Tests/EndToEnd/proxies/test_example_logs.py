@@ -1,4 +1,4 @@
-"""nginx-conf/access-log.conf and query-and-cookie.conf: what is logged, and what of a key goes on to the API."""
+"""nginx-conf/access-log.conf and query-and-cookie.conf: the log lines, and the removal of keys before the API."""
 
 import pytest
 
@@ -21,7 +21,7 @@ def lines_of(gate, name, count):
 # access-log.conf
 
 
-def test_the_log_tells_organization_and_result_and_never_a_key(sandboxes):
+def test_the_log_shows_organization_and_result_and_never_a_key(sandboxes):
     with example(sandboxes, "access-log.conf") as gate:
         revoked = gate.key("acme")
         key = gate.key("acme")
@@ -60,7 +60,7 @@ def test_the_log_tells_organization_and_result_and_never_a_key(sandboxes):
 
 @pytest.fixture(scope="module")
 def shapes():
-    """Queries and cookies around a key, and what is left of them."""
+    """Queries and cookies around a key, and what remains of them."""
     return {
         "/x?api_key={key}": "/x",
         "/x?api_key={key}&page=2": "/x?page=2",
@@ -121,7 +121,7 @@ def test_two_keys_are_refused_wherever_they_stand(sandboxes):
         assert gate.request("/", [*cookie, *bearer(key)]).status == 400
 
 
-def test_the_address_of_a_page_with_a_key_goes_to_nobody(sandboxes):
+def test_an_address_with_a_key_is_sent_in_no_referer(sandboxes):
     with example(sandboxes, QUERY) as gate:
         key = gate.key("acme")
         answer = gate.request("/", [*bearer(key), ("Referer", f"http://gateway/?api_key={key}")])

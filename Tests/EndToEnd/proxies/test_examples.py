@@ -1,4 +1,4 @@
-"""Files of nginx-conf/, each run as it stands but for where things are; some have tests of their own."""
+"""Files of nginx-conf/, each run unchanged but for its paths and addresses; some have test files of their own."""
 
 import json
 from http.client import RemoteDisconnected
@@ -59,7 +59,7 @@ def test_calls_need_a_key_and_it_ends_at_the_gateway(sandboxes):
 # dry-run.conf
 
 
-def test_a_dry_run_refuses_nobody_and_the_log_tells_who_would_be(sandboxes):
+def test_a_dry_run_refuses_no_request_and_logs_those_that_would_be_refused(sandboxes):
     with example(sandboxes, "dry-run.conf") as gate:
         key = gate.key("acme")
         requests = {"allowed": bearer(key), "missing": [], "malformed": bearer("nonsense")}
@@ -93,7 +93,7 @@ def test_events_flow_until_the_key_is_revoked(sandboxes):
             assert gate.request("/events", [("Cookie", f"api_key={key}")]).status == 401
 
 
-def test_the_cookie_with_the_key_does_not_go_on(sandboxes):
+def test_the_cookie_with_the_key_is_not_passed_on(sandboxes):
     with example(sandboxes, "server-sent-events.conf") as gate:
         answer = gate.request("/events", [("Cookie", f"theme=dark; api_key={gate.key('acme')}")])
 
@@ -127,7 +127,7 @@ def test_from_the_office_no_key_is_needed_and_from_elsewhere_one_is(sandboxes):
 # auth-request.conf
 
 
-def test_auth_request_lets_in_with_a_key_alone(sandboxes):
+def test_auth_request_admits_only_requests_with_a_key(sandboxes):
     with example(sandboxes, "auth-request.conf") as gate:
         key = gate.key("acme")
         refused = gate.request("/", [("X-Organization", "acme")])
@@ -142,7 +142,7 @@ def test_auth_request_lets_in_with_a_key_alone(sandboxes):
         assert gate.request("/", key=key).status == 401
 
 
-def test_behind_auth_request_an_outage_is_told_as_one_and_nothing_else_is(sandboxes):
+def test_with_auth_request_only_an_outage_is_reported_as_one(sandboxes):
     with example(sandboxes, "auth-request.conf") as gate:
         key = gate.key("acme")
         broken = gate.request("/broken", key=key)
@@ -193,6 +193,6 @@ def test_a_server_may_be_open_and_ask_for_a_key_in_one_part(servers):
     assert servers.request("/reports/1", key=key, host="www.example.com").body == "GET of=acme keys="
 
 
-def test_who_asks_for_an_unknown_server_is_not_answered(servers):
+def test_a_request_for_an_unknown_server_is_not_answered(servers):
     with pytest.raises(RemoteDisconnected):
         servers.request("/", key=servers.key("acme"), host="other.example.com")

@@ -58,7 +58,7 @@ def test_an_outage_is_an_error_of_graphql_too_and_another_one(gate, socket):
     assert error["extensions"] == {"code": "SERVICE_UNAVAILABLE"}
 
 
-def test_a_subscription_goes_on_until_its_key_is_revoked(gate, socket):
+def test_a_subscription_continues_until_its_key_is_revoked(gate, socket):
     key, other = gate.key("acme"), gate.key("umbrella")
     assert answer_to("websocket", socket, CALLER, bearer(key)) == {"data": {"organization": "acme"}}
     with Question("websocket", socket, TICKS, bearer(key)) as mine, \
@@ -83,7 +83,7 @@ def test_the_handshake_of_a_subscription_is_refused_with_401(socket, headers, me
     assert json.loads(refused["body"])["errors"][0]["message"] == message
 
 
-def test_a_revoked_key_begins_no_subscription_any_more(gate, socket):
+def test_a_revoked_key_starts_no_new_subscription(gate, socket):
     key = gate.key("acme")
     gate.revoke("acme")
 

@@ -1,10 +1,10 @@
-"""nginx-conf/minimal.conf, run as it stands but for where things are."""
+"""nginx-conf/minimal.conf, run unchanged but for its paths and addresses."""
 
 from harness.example_server import example
 from harness.http_client import bearer
 
 
-def test_it_lets_in_with_a_key_alone_and_the_key_ends_there(sandboxes):
+def test_it_admits_only_requests_with_a_key_and_passes_no_key_on(sandboxes):
     with example(sandboxes, "minimal.conf") as gate:
         key = gate.key("acme")
 

@@ -1,4 +1,4 @@
-"""nginx-conf/other-proxies/: Caddy and HAProxy ask nginx of each request, and go by what it says."""
+"""nginx-conf/other-proxies/: Caddy and HAProxy ask nginx about each request, and follow its answer."""
 
 from concurrent.futures import ThreadPoolExecutor
 
@@ -32,7 +32,7 @@ def api(gate):
 
 @pytest.fixture(params=PROXIES)
 def proxy(request, gate):
-    """A proxy before the API that says what it was told of the caller."""
+    """A proxy before the API that answers with what it received about the caller."""
     with request.param(gate.folder / "proxy", gate.nginx, gate.nginx.upstream) as running:
         yield running
 
@@ -44,7 +44,7 @@ def watched(request, gate, api):
         yield running
 
 
-def test_a_key_lets_in_and_the_api_learns_whose_it_is_and_no_key(gate, proxy):
+def test_a_key_is_accepted_and_the_api_receives_the_organization_and_no_key(gate, proxy):
     key = gate.key("acme")
 
     assert proxy.request(key=key).body == "GET of=acme keys="
@@ -53,7 +53,7 @@ def test_a_key_lets_in_and_the_api_learns_whose_it_is_and_no_key(gate, proxy):
     assert (answer.body, answer.header("X-Seen-Target")) == ("POST of=acme keys=", "/a/b?page=2")
 
 
-def test_no_client_says_itself_whose_it_is_in_any_spelling(gate, watched, api):
+def test_no_client_sets_its_organization_in_any_spelling(gate, watched, api):
     key = gate.key("acme")
     for name in SPELLINGS:
         forged = [(name, "umbrella"), (name, "umbrella")]
@@ -65,14 +65,14 @@ def test_no_client_says_itself_whose_it_is_in_any_spelling(gate, watched, api):
         assert watched.request(headers=forged).status == 401
 
 
-def test_no_client_says_so_twice_either(gate, proxy):
+def test_no_client_sets_its_organization_in_two_headers_either(gate, proxy):
     forged = [("X-Organization", "umbrella"), ("X-Organization", "umbrella")]
 
     assert proxy.request(headers=forged, key=gate.key("acme")).body == "GET of=acme keys="
 
 
 @pytest.mark.parametrize("name", ["X-Organization", "x-organization", "keep-alive, X-Organization"])
-def test_no_client_takes_away_whose_it_is(gate, watched, api, name):
+def test_no_client_removes_its_organization(gate, watched, api, name):
     """Headers that `Connection` names are for the next hop alone: a proxy would not hand them on."""
     answer = watched.request(headers=[("Connection", name)], key=gate.key("acme"))
 
@@ -107,7 +107,7 @@ def test_limits_by_organization_are_nginxs(sandboxes, proxy_kind):
         assert [proxy.request(key=each).status for each in (key, key, other)] == [200, 429, 200]
 
 
-def test_many_at_a_time_are_not_taken_for_one_another(gate, proxy):
+def test_concurrent_requests_keep_their_own_organizations(gate, proxy):
     keys = {name: gate.key(name) for name in ("acme", "umbrella", "initech", "globex")}
     wanted = [*keys, None] * 40
     with ThreadPoolExecutor(20) as pool:
@@ -170,7 +170,7 @@ def test_an_outage_of_the_store_is_503_and_never_401(gate, watched, api):
     assert (answer.status, answer.header("Retry-After")) == (503, "1")
 
 
-def test_nobody_gets_in_while_nginx_does_not_run(gate, watched, api):
+def test_no_request_is_admitted_while_nginx_does_not_run(gate, watched, api):
     key = gate.key("acme")
     gate.nginx.stop()
 
@@ -178,7 +178,7 @@ def test_nobody_gets_in_while_nginx_does_not_run(gate, watched, api):
     assert api.requests == []
 
 
-def test_nobody_gets_in_while_nginx_does_not_answer(gate, watched, api):
+def test_no_request_is_admitted_while_nginx_does_not_answer(gate, watched, api):
     key = gate.key("acme")
     worker = gate.nginx.worker()
     processes.freeze(worker)
@@ -194,7 +194,7 @@ def test_nobody_gets_in_while_nginx_does_not_answer(gate, watched, api):
     'core.register_action("latchkey", { "http-req" }, function() error("broken") end, 0)',
     'core.register_action("latchkey", { "http-req" }, function() end, 0)',
 ])
-def test_haproxy_lets_nobody_in_by_a_script_that_fails(gate, api, script):
+def test_a_failing_script_in_haproxy_admits_no_request(gate, api, script):
     haproxy = HAProxy(gate.folder / "proxy", gate.nginx, api.path)
     haproxy.script.write_text(script)
     with haproxy:
@@ -206,7 +206,7 @@ def test_haproxy_lets_nobody_in_by_a_script_that_fails(gate, api, script):
 
 
 @pytest.mark.parametrize("target, yes", [("/verify", 204), ("/envoy/v1/items?page=2", 200)])
-def test_a_proxy_is_told_yes_with_the_organization_and_no_without(gate, target, yes):
+def test_a_proxy_receives_yes_with_the_organization_and_no_without_one(gate, target, yes):
     key = gate.key("acme")
     for method in ("GET", "POST", "DELETE", "OPTIONS"):
         allowed = ask(gate, target, bearer(key), method)

@@ -1,1 +1,1 @@
-"""Random faults under traffic and changes of keys: nobody gets in with a key that has ended, and no valid key is refused."""
+"""Random faults under traffic and changes of keys: no ended key is accepted, and no valid key is refused."""

@@ -1,4 +1,4 @@
-"""Administrators, who change keys at random and at the same time, each a thread that runs the executable."""
+"""Administrators that change keys at random and at the same time, each a thread that runs the executable."""
 
 import json
 import time
@@ -15,7 +15,7 @@ COMMAND_SECONDS_MAX = 90
 
 PAUSE_MAX = 0.3
 
-# What they do, and how often beside the others.
+# Their actions, with relative weights.
 GENERATE, REVOKE, TRANSFER, REMOVE = "generate", "revoke", "org transfer", "org remove"
 CHANGES = {GENERATE: 12, REVOKE: 4, TRANSFER: 3, REMOVE: 1}
 
@@ -25,7 +25,7 @@ LIFETIMES = (2, 10)
 
 
 class Administrators:
-    """What all of them share, and the link to the store of some."""
+    """The state that all of them share, and the link to the store that some use."""
 
     def __init__(self, judge, programs, proxy, organizations, spread):
         """`spread` is called when there are other keys to use."""
@@ -85,7 +85,7 @@ class Administrators:
         self.owners.pop(organization, None)
 
     def find_owner(self, program, organization):
-        """Finds out whose an organization is, or adds it."""
+        """Finds the owner of an organization, or adds it."""
         listed = self.run(program, "org", "list", "--json")
         self.judge.counts("org list", listed.code)
         owners = {each["organization"]: each["owner"] for each in json.loads(listed.out or "[]")}
@@ -103,7 +103,7 @@ class Administrators:
         finally:
             self.running.discard(command)
 
-    # What is done to them
+    # Faults that happen to them
 
     def signal_one(self, chance, how):
         running = sorted(self.running, key=lambda command: command.began)
@@ -112,5 +112,5 @@ class Administrators:
 
     @staticmethod
     def troubled():
-        """Their troubles are not the gateways'."""
+        """Faults of administrators are not the gateways' faults."""
         return nullcontext()

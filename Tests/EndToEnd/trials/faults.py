@@ -15,7 +15,7 @@ from harness import processes
 # A process may be gone when a signal is sent to it.
 GONE = (ProcessLookupError, AssertionError)
 
-# Of the pauses between faults so many are long, in seconds, so that what has to end in peace is seen to.
+# The share of long pauses between faults, and their length in seconds: some effects end only in a calm phase.
 LONG_ONES = 0.15
 LONG_PAUSES = (8, 16)
 
@@ -62,7 +62,7 @@ def links_are_cut(gateway, chance):
 
 @fault("gateway", (0.2, 5), weight=2)
 def links_are_half_open(gateway, chance):
-    """What is sent is lost, and neither side is told.  The machine behind it is given up in the end."""
+    """All data is lost, and neither side notices.  The connection is given up in the end."""
     lost = [each for listens in chance.choice([(True,), (False,), (True, False)]) for each in gateway.proxy.silence(listens)]
     yield
     gateway.proxy.close(lost)
@@ -164,7 +164,7 @@ def redis_ends_connections(store, chance):
 
 @fault("store", (8, 20), excuses=False)
 def redis_refuses_tracking(store, chance):
-    """As some managed stores do: gateways are told of no change, and have to ask."""
+    """As in some managed stores: gateways receive no invalidations, and have to ask."""
     store.permit("gateway", "-client|tracking")
     yield
     store.permit("gateway", "+client|tracking")
@@ -197,7 +197,7 @@ def link_of_administrators_is_half_open(administrators, chance):
 
 @fault("administrators", (1, 8))
 def transactions_of_administrators_are_late(administrators, chance):
-    """They are carried out when the command has given up its connection, or has ended."""
+    """The commands run after the executable has given up its connection, or has ended."""
     administrators.proxy.late = b"EXEC", chance.uniform(0.1, 9)
     yield
     administrators.proxy.late = None, 0
@@ -219,7 +219,7 @@ def command_is_killed(administrators, chance):
 
 
 class Lane:
-    """Has one fault after the other happen to one part of the world, with pauses in between, now and then a long one."""
+    """Makes faults happen to one part of the world, one after another, with pauses, some of them long."""
 
     def __init__(self, part, target, chance, pauses, told=lambda line: None):
         self.faults = faults_of(part)
@@ -232,7 +232,7 @@ class Lane:
         return self.chance.uniform(*(LONG_PAUSES if self.chance.random() < LONG_ONES else self.pauses))
 
     def run(self, ended, happened):
-        """Goes on until an event is set; counts in `happened` what has happened."""
+        """Runs until an event is set; counts the faults in `happened`."""
         while not ended.wait(self.pause()):
             (chosen,) = self.chance.choices(self.faults, [each.weight for each in self.faults])
             seconds = self.chance.uniform(*chosen.seconds)

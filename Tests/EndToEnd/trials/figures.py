@@ -1,4 +1,4 @@
-"""What a run has come to, as a table."""
+"""The results of a run, as a table."""
 
 from collections import Counter
 

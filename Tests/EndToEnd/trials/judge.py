@@ -17,14 +17,14 @@ VALID, ENDED, UNKNOWN = "valid", "ended", "unknown"
 # These say that nothing was done.
 NOTHING_DONE = (STORE_UNREACHABLE, NOT_PERMITTED, BAD_DATA)
 
-# What each fault is called in the table; each must be 0.
+# The name of each violation in the table; each must be 0.
 DEAD_ACCEPTED = "begun with an ended key after exit 0, and accepted"
 VALID_REFUSED = "401 for a valid key"
 FORGED_ACCEPTED = "forged keys accepted"
 STREAM_OUTLIVES = "streams that outlive a confirmed end of their key"
 FAULTS = (DEAD_ACCEPTED, VALID_REFUSED, FORGED_ACCEPTED, STREAM_OUTLIVES)
 
-# So many of each are told in full.
+# This many of each are reported in full.
 TOLD = 5
 
 
@@ -38,7 +38,7 @@ class Life:
         self.spans = [(float("-inf"), UNKNOWN)]
 
     def becomes(self, state, since):
-        """Whatever was foreseen for later does not come."""
+        """Cancels everything that was foreseen for later."""
         self.spans = [span for span in self.spans if span[0] < since]
         self.spans.append((since, state))
 
@@ -64,9 +64,9 @@ class Life:
 class Change:
     """A command that may end keys, and make one that counts.
 
-    keeps     for how long it lets the key before go on
+    keeps     for how long the previous key stays valid
     expires   when its own key ends
-    waits     whether it waits until gateways have confirmed
+    waits     whether it waits until gateways have acknowledged
     """
 
     kind: str

@@ -13,7 +13,7 @@ from harness.hammer import Answer, HEAD_END
 PIECE = 1 << 16
 LOOK_EVERY = 0.05
 
-# A client leaves its stream after so many seconds at most, and gives up waiting for its beginning after some.
+# After this many seconds at most, a client leaves its stream, or stops waiting for its beginning.
 SECONDS_MAX = 15
 PATIENCE = 3
 
@@ -31,7 +31,7 @@ class Stream:
 
 
 class StreamKeeper:
-    """Keeps so many downloads open at each gateway, and tells the judge of those that go on though they must not."""
+    """Keeps downloads open at each gateway, and reports to the judge those that outlive their key."""
 
     def __init__(self, gateways, judge, keys, number, count):
         self.gateways = gateways

@@ -21,7 +21,7 @@ ADMINISTRATORS = 4
 CONNECTIONS, SLOW_CONNECTIONS, STREAMS = 6, 6, 5
 PATIENCE = 2
 
-# Of the keys of each organization so many of the latest are used, and some of all that were before.
+# For each organization this many of the latest keys are used, and a few of all earlier ones.
 LATEST, EARLIER = 3, 2
 
 REPORT_EVERY = 0.25
@@ -54,7 +54,7 @@ class Trial:
 
     @contextmanager
     def traffic(self):
-        """Gateways and their clients, whom nothing troubles yet."""
+        """Gateways and their clients, before the first fault."""
         with ExitStack() as stack:
             self.world = World(stack, self.judge, self.gateways)
             self.forged = self.world.forged_keys(ORGANIZATIONS)
@@ -73,7 +73,7 @@ class Trial:
     def seconds(self):
         return time.monotonic() - self.began
 
-    # What goes on side by side
+    # Concurrent parts
 
     def chance(self, name):
         return random.Random(f"{self.seed} {name}")
@@ -90,7 +90,7 @@ class Trial:
 
     @contextmanager
     def threads(self, works, ended):
-        """They go on until the block ends; the first error among them ends all."""
+        """They run until the block ends; the first error among them ends all."""
         threads = [threading.Thread(target=self.guarded, args=work) for work in works]
         for thread in threads:
             thread.start()
@@ -116,7 +116,7 @@ class Trial:
         return self.in_use
 
     def spread(self):
-        """Has clients use keys of all kinds: those of now, those of a while ago, and some that nobody issued."""
+        """Makes clients use keys of all kinds: current ones, earlier ones, and forged ones."""
         with self.spreading:
             chance = random.Random()
             keys = []
@@ -148,7 +148,7 @@ class Trial:
         return result.code == DONE and self.judge.state_of(result.out.strip(), time.monotonic()) == VALID
 
     def calm(self):
-        """Each organization gets a key, which each gateway lets in, and no other."""
+        """Each organization gets a key, which each gateway accepts, and no other."""
         for organization in ORGANIZATIONS:
             wait_until(lambda: self.renew(organization), f"a key of {organization} is confirmed", CALM_SECONDS)
         now = time.monotonic()

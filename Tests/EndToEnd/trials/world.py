@@ -25,13 +25,13 @@ GATEWAYS = {
 SETTINGS = "latchkey_lease 1s;\nlatchkey_outage_grace 5s;\nlatchkey_timeout 500ms;"
 LONGEST_LEASE, LONGEST_TRUST = 1, 6
 
-# A crash keeps Redis away for so long at most.
+# A crash keeps Redis away for this long at most.
 RESTART_SECONDS_MAX = 6
 
 # What a crash may take with `everysec`: the last second, or two where the disk is slow.
 EVERYSEC_LOSES = 2
 
-# So long after all trouble a worker may take to make its links again, and to end what has to end.
+# The time after a fault in which a worker reconnects, and ends the requests that must end.
 SETTLING = 4
 
 SERVER = """
@@ -51,7 +51,7 @@ SERVER = """
 """
 
 class Troubles:
-    """When something was wrong with a part of the world; times are those of CLOCK_MONOTONIC."""
+    """The times of faults of a part of the world, by CLOCK_MONOTONIC."""
 
     def __init__(self):
         self.lock = threading.Lock()
@@ -83,7 +83,7 @@ class Gateway:
         self.troubled = Troubles()
 
     def some_workers(self, chance, count):
-        """Some of the workers that live, or all."""
+        """A few of the live workers, or all."""
         workers = sorted(processes.children(self.nginx.process.pid))
         return workers if count is None else chance.sample(workers, min(count, len(workers)))
 
@@ -114,7 +114,7 @@ class Store:
         self.redis.cli("CLIENT", "KILL", "TYPE", kind, "SKIPME", "yes")
 
     def permit(self, program, right):
-        """Gives or takes a right, which those find out who come anew."""
+        """Grants or revokes a permission, which takes effect for new connections."""
         with self.troubled():
             self.redis.cli("ACL", "SETUSER", acl.user(program), right)
             self.end_connections("normal")
