@@ -18,7 +18,7 @@ CANDIDATES = {"nothing": "00-nothing", "leased": "10-latchkey-leased", "strict":
 # More would be how the computer keeps fractions.
 DIGITS = 6
 
-# Requests with the same key of Latchkey that nobody looks at are what a check is measured against.
+# A check is measured against requests with the same Latchkey key that is not checked.
 FORM = "latchkey"
 
 

@@ -205,8 +205,8 @@ def judge(samples, traffic):
 
 def rates(samples):
     """Checks a second, those that a record decided and the others."""
-    curves = {"let in": [], "refused": [], "unavailable": []}
-    names = {"allowed": "let in", "unavailable": "unavailable"}
+    curves = {"allowed": [], "refused": [], "unavailable": []}
+    names = {"allowed": "allowed", "unavailable": "unavailable"}
     for (before, _, old), (after, _, new) in zip(samples[::5], samples[5::5]):
         sums = Counter()
         for labels, value in new.all("checks_total").items():

@@ -62,9 +62,9 @@ def cheapest_burst(client, counter, running, kind):
 
 
 def send(client, candidate, requests, kind, count):
-    let_in = client.send(requests, count)
+    accepted = client.send(requests, count)
     wanted = count if candidate.lets_in(kind) else 0
-    assert let_in == wanted, f"{candidate.name}: of {count} requests with a key of kind {kind}, {let_in} were accepted"
+    assert accepted == wanted, f"{candidate.name}: of {count} requests with a key of kind {kind}, {accepted} were accepted"
 
 
 def calls(stack, candidate, kinds=KINDS, **options):

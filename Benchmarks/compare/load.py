@@ -66,7 +66,7 @@ def wrk(url, kind, keys, connections, seconds, seed):
 
 
 def h2load(url, key, connections, seconds):
-    """One key, as h2load knows only one; it tells a mean of latencies, and no percentiles."""
+    """Sends one key, since h2load supports only one; it reports a mean latency, and no percentiles."""
     said, spent = run(
         ["h2load", "-t1", f"-c{connections}", f"-m{STREAMS}", f"-D{seconds}", "-H", f"x-api-key: {key}", url], seconds
     )

@@ -14,14 +14,14 @@ def warm(port, keys):
             piece = b"".join(request_with(key) for key in keys[start : start + DEPTH])
             count = len(keys[start : start + DEPTH])
             # On a machine that is busy with other things, a candidate may not get its answer in time.
-            wait_until(lambda: let_in(connection, piece, count) == count, "all valid keys are accepted")
+            wait_until(lambda: accepted(connection, piece, count) == count, "all valid keys are accepted")
 
 
 def request_with(key):
     return b"GET / HTTP/1.1\r\nHost: bench\r\nX-API-Key: %s\r\n\r\n" % key.encode()
 
 
-def let_in(connection, requests, count):
+def accepted(connection, requests, count):
     """Sends this many requests in one piece; returns how many were accepted."""
     connection.sendall(requests)
     received = b""

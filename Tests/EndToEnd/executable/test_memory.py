@@ -54,7 +54,7 @@ def of_nginx(gate):
 
 def assert_refused(gate):
     """A process is readable until it has protected itself."""
-    wait_until(lambda: set(steal(of_nginx(gate))) == {"refused"}, "nobody reads the memory of nginx")
+    wait_until(lambda: set(steal(of_nginx(gate))) == {"refused"}, "no process reads the memory of nginx")
 
 
 def test_no_process_reads_the_memory_of_nginx_processes(sandboxes):

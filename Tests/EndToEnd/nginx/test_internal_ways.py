@@ -159,7 +159,7 @@ def without(request, gate):
 
 
 @pytest.mark.parametrize("way", ALL)
-def test_no_way_leads_in_without_a_key_and_each_does_with_one(gate, key, without, way):
+def test_no_internal_way_leads_in_without_a_key_and_each_does_with_one(gate, key, without, way):
     assert SECRET not in gate.request(f"/way/{way}/", without).body
     assert "organization=acme" in gate.request(f"/way/{way}/", key=key).body
 

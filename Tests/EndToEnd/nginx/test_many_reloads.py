@@ -1,4 +1,4 @@
-"""Reloads again and again under traffic: nothing is lost, nothing piles up.
+"""Repeated reloads under traffic: nothing is lost, and nothing piles up.
 
 `make reloads` does it a thousand times, prints the figures, and those of the same nginx without the module.
 """
@@ -25,4 +25,4 @@ def test_reloads_lose_no_request_and_leave_nothing_behind(sandboxes):
     assert_flat(footprints)
     assert max(entries) <= WORKERS + ENDING
     gate.wait_for_members()
-    assert gate.revoke().err.count("\n") == 1, "nobody is waited out"
+    assert gate.revoke().err.count("\n") == 1, "no worker is waited out"

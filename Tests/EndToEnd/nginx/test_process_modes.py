@@ -26,7 +26,7 @@ def start(sandboxes, consistency, request):
 
 
 def end(gate, how):
-    """Ends nginx; that its log holds no alert is looked at when the test has ended."""
+    """Ends nginx; the end of the test checks that its log holds no alert."""
     gate.nginx.process.send_signal(how)
     gate.nginx.process.wait(20)
     assert gate.nginx.process.returncode == 0
@@ -41,7 +41,7 @@ def test_keys_are_checked_and_ended_and_the_end_is_clean(start, consistency, how
     gate.wait_for_members()
     key = gate.key()
     assert [gate.status_of(key), gate.status_of(key, "/checked"), gate.request().status] == [200, 200, 401]
-    assert gate.revoke().err.count("\n") == 1, "nobody is waited out"
+    assert gate.revoke().err.count("\n") == 1, "no worker is waited out"
     assert gate.status_of(key) == 401
 
     end(gate, how)
@@ -70,16 +70,16 @@ def test_a_quick_end_with_open_streams_and_checks_that_wait_is_clean(start, how)
 
 
 def test_in_the_foreground_nginx_cannot_be_replaced_on_the_fly(sandboxes):
-    """That is nginx: the documents say so."""
+    """This is nginx's behaviour, and documented."""
     gate = sandboxes(workers=1)
     gate.expect("the changing binary signal is ignored")
     key = gate.key()
     worker = gate.nginx.worker()
 
     gate.nginx.process.send_signal(signal.SIGUSR2)
-    wait_until(lambda: gate.nginx.lines("(SIGUSR2) received"), "nginx has heard it")
+    wait_until(lambda: gate.nginx.lines("(SIGUSR2) received"), "nginx has received the signal")
     gate.nginx.process.send_signal(signal.SIGWINCH)
-    wait_until(lambda: gate.nginx.lines("(SIGWINCH) received"), "nginx has heard it")
+    wait_until(lambda: gate.nginx.lines("(SIGWINCH) received"), "nginx has received the signal")
 
     assert "ignoring" in gate.nginx.lines("(SIGUSR2) received")[0]
     assert not gate.nginx.lines("start new binary") and not gate.nginx.lines("gracefully")
@@ -115,7 +115,7 @@ def test_a_single_process_finds_its_store_again(sandboxes):
     assert gate.status_of(key) == 401
 
 
-def test_a_single_process_that_is_reloaded_answers_nobody_and_ends_cleanly(sandboxes):
+def test_a_reloaded_single_process_answers_no_request_and_ends_cleanly(sandboxes):
     """That is nginx, with the module or without: it has no connections left, and its log goes to who asks."""
     gate = single_process(sandboxes)
     gate.expect("worker_connections are not enough")

@@ -10,7 +10,7 @@ from harness.http_client import bearer
 from harness.open_streams import MAP, SERVER, Streams
 from harness.polling import wait_until
 
-# Longer than the shutdown's: what ends in time, ends by that.
+# Longer than the shutdown timeout, so that only the latter can end a worker in time.
 TIMEOUT = "latchkey_timeout 30s;"
 
 MAIN = "worker_shutdown_timeout 1s;"
@@ -26,7 +26,7 @@ def make(sandboxes):
 
 
 def replaced(gate):
-    """The worker of before a reload."""
+    """The worker from before a reload."""
     (old,) = gate.nginx.reload()
     return old
 

@@ -213,7 +213,7 @@ def errors_of_ours(folder):
     assert len(logs) > 2, "each worker has a log"
     blocks = [block for log in logs for block in SEPARATOR.split(log.read_text(errors="replace"))]
     ours = [block for block in blocks if FRAME.search(block) and OURS.search(block)]
-    return {PROCESS.sub("", block) for block in ours}  # what all workers do is told once
+    return {PROCESS.sub("", block) for block in ours}  # an error of all workers is reported once
 
 
 def test_a_worker_under_valgrind_has_no_error_under_strict_consistency(sandboxes):

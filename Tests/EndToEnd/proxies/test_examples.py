@@ -22,7 +22,7 @@ def revoke(gate, organization):
 # optional.conf
 
 
-def test_an_api_for_everybody_limits_nobody_by_address_and_organizations_by_name(sandboxes):
+def test_an_open_api_limits_anonymous_clients_by_address_and_organizations_by_name(sandboxes):
     with example(sandboxes, "optional.conf") as gate:
         key, other = gate.key("acme"), gate.key("umbrella")
         anonymous = [gate.request("/") for _ in range(30)]
@@ -34,7 +34,7 @@ def test_an_api_for_everybody_limits_nobody_by_address_and_organizations_by_name
         assert [answer.body for answer in known[:2]] == ["GET of=acme keys=", "GET of=umbrella keys="]
 
 
-def test_an_api_for_everybody_refuses_a_wrong_key(sandboxes):
+def test_an_open_api_refuses_a_wrong_key(sandboxes):
     with example(sandboxes, "optional.conf") as gate:
         assert gate.request("/", key="nonsense").status == 401
         assert gate.request("/", key=gate.forge().issued("nobody")).status == 401
