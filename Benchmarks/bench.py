@@ -15,7 +15,7 @@ from pathlib import Path
 from compare import BENCHMARKS, MADE, cells, scale
 from compare.acceptance import all_accept
 from compare.candidate import chosen_candidates
-from compare.costs import by_itself, calls, instructions
+from compare.costs import calls, idle_calls, instructions
 from compare.requests import KEYS
 from compare.results import Results
 from compare.revocation import revocations
@@ -53,7 +53,7 @@ def count(options, results):
         for candidate in options.candidates:
             if candidate.is_control:
                 continue
-            counted = {"calls": calls(stack, candidate), "by_itself": by_itself(stack, candidate)}
+            counted = {"calls": calls(stack, candidate), "by_itself": idle_calls(stack, candidate)}
             if candidate.is_nginx:
                 counted["instructions"] = instructions(stack, candidate)
             if not candidate.checks:

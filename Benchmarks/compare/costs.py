@@ -64,7 +64,7 @@ def cheapest_burst(client, counter, running, kind):
 def send(client, candidate, requests, kind, count):
     accepted = client.send(requests, count)
     wanted = count if candidate.lets_in(kind) else 0
-    assert accepted == wanted, f"{candidate.name}: of {count} requests with a key of kind {kind}, {accepted} were accepted"
+    assert accepted == wanted, f"{candidate.name}: of {count} requests with a key of kind {kind}, {accepted} accepted"
 
 
 def calls(stack, candidate, kinds=KINDS, **options):
@@ -88,7 +88,7 @@ def fewest_calls(stack, client, running, kind):
     return {name: min(burst[name] for burst in bursts) / TRACED_BURST for name in bursts[0]}
 
 
-def by_itself(stack, candidate):
+def idle_calls(stack, candidate):
     """System calls and commands of a second without requests."""
     running = Running(candidate, stack)
     try:

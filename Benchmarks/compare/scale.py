@@ -122,7 +122,7 @@ def by_gateways(count, rounds, seconds):
 def revocation_times(stack, workers):
     """How long `latchkey revoke` takes, once all workers are members."""
     latchkey = stack.sandbox.latchkey
-    wait_until(lambda: len(stack.sandbox.entries()) == workers, "all workers are members")
+    wait_until(lambda: len(stack.sandbox.members()) == workers, "all workers are members")
     times = []
     for name in stack.names[:REVOCATIONS]:
         result = latchkey.run("revoke", name, "--yes", as_=OWNER)

@@ -186,7 +186,7 @@ class Sandbox:
             for gateway in self.gateways:
                 wait_until(lambda: self.request(key=key, at=gateway).source == source, f"the {source} answers")
 
-    def entries(self):
+    def members(self):
         """The membership list as the store holds it: the fields of each member."""
         values = self.redis.hash("latchkey:gateways").values()
         return [dict(word.split("=", 1) for word in value.split()) for value in values]
@@ -197,7 +197,7 @@ class Sandbox:
     def wait_for_members(self):
         """Waits until exactly the live workers are members."""
         def registered():
-            return sorted(int(entry["pid"]) for entry in self.entries()) == sorted(self.workers())
+            return sorted(int(member["pid"]) for member in self.members()) == sorted(self.workers())
 
         wait_until(registered, "all workers are members, and no other")
 

@@ -46,7 +46,7 @@ def test_keys_are_checked_and_ended_and_the_end_is_clean(start, consistency, how
 
     end(gate, how)
 
-    assert gate.entries() == []
+    assert gate.members() == []
     wait_until(lambda: gate.redis.clients() == [], "no connection is left")
 
 

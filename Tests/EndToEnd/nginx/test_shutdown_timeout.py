@@ -50,7 +50,7 @@ def test_open_streams_are_cut_and_the_worker_ends_and_leaves_the_fleet(make, con
         for request in requests:
             request.wait_until_closed()
         streams.upstream.wait_until_idle()
-    assert [entry["pid"] for entry in gate.entries()] == [str(gate.nginx.worker())]
+    assert [member["pid"] for member in gate.members()] == [str(gate.nginx.worker())]
     assert gate.revoke().err.count("\n") == 1, "no worker is waited out"
 
 

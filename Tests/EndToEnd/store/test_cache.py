@@ -170,7 +170,7 @@ def test_a_cache_that_is_too_small_answers_more_organizations_correctly(full):
     for _ in range(2):
         bodies = [answer.body for answer in ask(gate, keys.values())]
         assert bodies == [f"/api organization={name} result=allowed\n" for name in keys]
-    wait_until(lambda: gate.entries()[0]["cached"] == str(min(CACHED, ORGANIZATIONS)), "the member is renewed")
+    wait_until(lambda: gate.members()[0]["cached"] == str(min(CACHED, ORGANIZATIONS)), "the member is renewed")
 
     names = list(keys)[::10]
     at_once(4, lambda: [gate.request(key=keys[name]).status for name in names])

@@ -45,7 +45,7 @@ def test_workers_without_invalidations_are_listed_and_the_doctor_states_the_cost
     gate.key()
     gate.wait_for_members()
 
-    assert {entry["tracking"] for entry in gate.entries()} == {"off"}
+    assert {member["tracking"] for member in gate.members()} == {"off"}
     report = gate.latchkey.run("doctor")
     assert report.code != DONE
     assert f"does not permit the gateway user: {command}" in report.out
@@ -58,13 +58,13 @@ def test_workers_that_lose_and_regain_the_permission_to_track_cache_again(sandbo
     gate.warm(key)
     gate.redis.cli("ACL", "SETUSER", "default", "-client|tracking")
     gate.redis.cli("CLIENT", "KILL", "TYPE", "pubsub")
-    wait_until(lambda: [entry["tracking"] for entry in gate.entries()] == ["off"], "the worker logs it")
+    wait_until(lambda: [member["tracking"] for member in gate.members()] == ["off"], "the worker logs it")
     assert gate.request(key=key).source == "store"
 
     gate.redis.cli("ACL", "SETUSER", "default", "+@all")
 
     gate.warm(key)
-    assert [entry["tracking"] for entry in gate.entries()] == ["on"]
+    assert [member["tracking"] for member in gate.members()] == ["on"]
     gate.revoke()
     assert gate.status_of(key) == 401
 
