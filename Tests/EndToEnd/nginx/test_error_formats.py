@@ -172,7 +172,8 @@ def test_a_location_inherits_the_format_or_names_its_own(gate):
 @pytest.mark.parametrize("form", FORMATS)
 @pytest.mark.parametrize("result", ["missing", "revoked"])
 def test_head_gets_the_same_headers_and_no_body(gate, sent, form, result):
-    got, head = (gate.request(f"/{form}", sent[result], method=method) for method in ("GET", "HEAD"))
+    # The first request has the record cached, so that both answers name the same source.
+    _, got, head = (gate.request(f"/{form}", sent[result], method=method) for method in ("GET", "GET", "HEAD"))
 
     assert (head.status, head.body) == (got.status, "")
     assert without_date(head) == without_date(got)
