@@ -50,7 +50,7 @@ def reload_many(nginx, kinds, at_each=lambda: None):
 def assert_flat(footprints):
     first, *later = footprints
     assert {each.descriptors for each in later} == {first.descriptors}
-    assert max(each.proportional for each in later) <= first.proportional + MEMORY_SLACK
+    assert max(each.anonymous for each in later) <= first.anonymous + MEMORY_SLACK
     assert max(each.resident for each in later) <= first.resident + MEMORY_SLACK
 
 
