@@ -69,7 +69,7 @@ down: ## [1 s] Stop the demonstration; its data is kept
 unit: ## [1 min] Run the Swift tests without the simulation, or only those that match T=; 10 s after a small change
 	@scripts/require-swift $(SWIFT)
 	@scripts/install-packages build
-	$(SWIFT) build --build-tests --disable-index-store
+	$(SWIFT) build --build-tests
 	$(SWIFT) test --skip-build --disable-xctest $(if $(T),--filter '$(T)',--skip GatewaySimulation)
 
 e2e: ## [4 min] Run the end-to-end tests, WORKERS= at a time, or only those that match T= (pytest -k)
@@ -78,7 +78,7 @@ e2e: ## [4 min] Run the end-to-end tests, WORKERS= at a time, or only those that
 
 test: ## [7 min] Run every test except the long ones (fuzz, slow, simulate, model)
 	$(call built_with,test costs)
-	$(SWIFT) build --build-tests --disable-index-store
+	$(SWIFT) build --build-tests
 	$(SWIFT) test --skip-build --disable-xctest
 	scripts/check-library build/$(library)
 	scripts/check-hardening build/$(library) build/$(executable)
@@ -135,7 +135,7 @@ trials: ## [10 min] Inject random faults for SECONDS= under traffic and key chan
 simulate: ## [1 h] Simulate gateways and a store through faults: SEEDS= worlds, or SEED= one, with its log
 	@scripts/require-swift $(SWIFT)
 	@scripts/install-packages build
-	$(SWIFT) build --build-tests --disable-index-store
+	$(SWIFT) build --build-tests
 	SEEDS=$(SEEDS) $(if $(SEED),SEED=$(SEED)) $(SWIFT) test --skip-build --disable-xctest --filter SimulationTests
 
 soak: ## [10 min] Keep two workers under mixed traffic for SECONDS=: their memory must not grow
