@@ -130,7 +130,13 @@ ngx_http_latchkey_search_header(ngx_http_latchkey_credential_t *credential,
 
     case NGX_HTTP_LATCHKEY_BEARER:
 
-        if (text->len < 6 || ngx_strncasecmp(p, (u_char *) "bearer", 6) != 0) {
+        /* nginx strips spaces before a value, but not tabs */
+
+        while (p < end && *p == '\t') {
+            p++;
+        }
+
+        if (end - p < 6 || ngx_strncasecmp(p, (u_char *) "bearer", 6) != 0) {
             break;
         }
 
