@@ -113,6 +113,17 @@ ngx_http_latchkey_search_headers(ngx_http_request_t *r,
 }
 
 
+static ngx_inline u_char *
+ngx_http_latchkey_skip_blanks(u_char *p, u_char *end)
+{
+    while (p < end && (*p == ' ' || *p == '\t')) {
+        p++;
+    }
+
+    return p;
+}
+
+
 static void
 ngx_http_latchkey_search_header(ngx_http_latchkey_credential_t *credential,
     ngx_str_t *text, ngx_http_latchkey_finding_t *finding)
@@ -132,9 +143,7 @@ ngx_http_latchkey_search_header(ngx_http_latchkey_credential_t *credential,
 
         /* nginx strips spaces before a value, but not tabs */
 
-        while (p < end && *p == '\t') {
-            p++;
-        }
+        p = ngx_http_latchkey_skip_blanks(p, end);
 
         if (end - p < 6 || ngx_strncasecmp(p, (u_char *) "bearer", 6) != 0) {
             break;
@@ -229,9 +238,7 @@ static void
 ngx_http_latchkey_found(ngx_http_latchkey_finding_t *finding,
     ngx_uint_t source, u_char *start, u_char *end)
 {
-    while (start < end && (*start == ' ' || *start == '\t')) {
-        start++;
-    }
+    start = ngx_http_latchkey_skip_blanks(start, end);
 
     while (start < end && (end[-1] == ' ' || end[-1] == '\t')) {
         end--;
@@ -254,9 +261,7 @@ ngx_http_latchkey_next_pair(u_char *p, u_char *end, u_char separator,
 
     for (/* void */; p < end; p = last + 1) {
 
-        while (p < end && *p == ' ') {
-            p++;
-        }
+        p = ngx_http_latchkey_skip_blanks(p, end);
 
         last = ngx_strlchr(p, end, separator);
 

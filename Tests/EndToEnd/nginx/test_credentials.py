@@ -144,6 +144,16 @@ def test_another_scheme_is_no_credential(gate, key):
     assert outcome(gate, [("Authorization", key)]) == MISSING
 
 
+def test_a_tab_before_a_value_is_whitespace_wherever_a_key_is_looked_for(gate, key):
+    authorization, header = ("Authorization", f"\tBearer {key}"), ("X-API-Key", f"\t{key}")
+
+    assert outcome(gate, [authorization]) == ALLOWED
+    assert outcome(gate, [header]) == ALLOWED
+    assert outcome(gate, [authorization, header]) == AMBIGUOUS
+    assert outcome(gate, [("Cookie", f"\tsession_key={key}")], "/everywhere") == ALLOWED
+    assert outcome(gate, [("Cookie", f"a=b;\tsession_key={key}"), header], "/everywhere") == AMBIGUOUS
+
+
 @pytest.mark.parametrize("value", ["Bearer", "Bearer ", "bearer    "])
 def test_bearer_with_nothing_behind_it_is_malformed(gate, value):
     assert outcome(gate, [("Authorization", value)]) == MALFORMED
