@@ -114,7 +114,7 @@ ngx_http_latchkey_search_headers(ngx_http_request_t *r,
 
 
 static ngx_inline u_char *
-ngx_http_latchkey_skip_blanks(u_char *p, u_char *end)
+ngx_http_latchkey_skip_blanks(u_char *p, const u_char *end)
 {
     while (p < end && (*p == ' ' || *p == '\t')) {
         p++;
