@@ -8,7 +8,8 @@ final class LinkFuzz {
             endpoint: .unix(path: "/fuzz"),
             database: 1,
             credentials: nil,
-            timeoutMilliseconds: 100
+            timeoutMilliseconds: 100,
+            replyLengthMax: 64
         )
     )
     private var now = MonotonicTime(nanoseconds: 0)

@@ -2,11 +2,13 @@ import RedisClient
 import TestSupport
 
 /// Replies: a stream yields the same replies in pieces of any size, an intact stream yields what was
-/// written, and a link that receives a corrupted one answers each command once and continues.
+/// written, a limit replaces the replies that exceed it and no other, and a link that receives a
+/// corrupted stream answers each command once and continues.
 struct ReplyFuzz: FuzzTarget {
     private let link = LinkFuzz()
     private var whole = 0
     private var refused = 0
+    private var tooLong = 0
     private let mutations = Mutations(words: [
         "*", "$", "+", "-", ":", "\r\n", "\r", "\n", "*-1\r\n", "$-1\r\n", "$0\r\n\r\n", "*0\r\n",
         ":0\r\n", "*1\r\n",
@@ -14,10 +16,10 @@ struct ReplyFuzz: FuzzTarget {
         ":9223372036854775808\r\n", "%1\r\n", ">1\r\n", "_\r\n", "0", "9", "-1", "\0",
     ])
 
-    var outcomes: [Int] { [whole, refused] + link.outcomes }
+    var outcomes: [Int] { [whole, refused, tooLong] + link.outcomes }
 
     var tally: String {
-        "\(whole) replies, \(refused) streams refused; \(link.tally)"
+        "\(whole) replies, \(refused) streams refused, \(tooLong) replies too long; \(link.tally)"
     }
 
     mutating func run(_ random: inout SplitMix64) throws {
@@ -46,7 +48,45 @@ struct ReplyFuzz: FuzzTarget {
         }
         whole += atOnce.replies.count
         if atOnce.failure != nil { refused += 1 }
+        if random.once(in: 4) { try checkLimit(stream, atOnce, &random) }
         if random.once(in: 8) { try link.run(stream, &random) }
+    }
+
+    /// What follows an unfinished or corrupted reply that is too long may be decoded in any way.
+    private mutating func checkLimit(
+        _ stream: [UInt8],
+        _ unlimited: Decoded,
+        _ random: inout SplitMix64
+    ) throws {
+        let limit = 1 + random.below(60)
+        let limited = decode(stream, cuts: random, replyLengthMax: limit)
+        let (lengths, rest) = lengths(stream)
+        let expected = zip(unlimited.replies, lengths).map { $1 > limit ? .tooLong : $0 }
+        let more = limited.replies.dropFirst(expected.count)
+        guard limited.replies.starts(with: expected) else {
+            throw Violation("a limit of \(limit) changes other replies", stream)
+        }
+        guard more.first == (rest > limit && unlimited.failure == nil ? .tooLong : more.first),
+            more.isEmpty ? limited.failure == unlimited.failure : more.first == .tooLong,
+            more.isEmpty || rest > limit
+        else { throw Violation("a limit of \(limit) is not applied to the last reply", stream) }
+        tooLong += limited.replies.count { $0 == .tooLong }
+    }
+
+    /// The lengths of all whole replies, and of what follows the last one.
+    private func lengths(_ stream: [UInt8]) -> (replies: [Int], rest: Int) {
+        var lengths: [Int] = []
+        var start = 0
+        guard let decoder = RESPDecoder() else { return ([], 0) }
+        stream.withUnsafeBytes { bytes in
+            for end in bytes.indices {
+                decoder.feed(UnsafeRawBufferPointer(rebasing: bytes[end...end]))
+                guard (try? decoder.next()) != nil else { continue }
+                lengths.append(end + 1 - start)
+                start = end + 1
+            }
+        }
+        return (lengths, stream.count - start)
     }
 
     // MARK: Decoding
@@ -56,9 +96,13 @@ struct ReplyFuzz: FuzzTarget {
         var failure: RESPDecoder.Failure?
     }
 
-    private func decode(_ stream: [UInt8], cuts: SplitMix64?) -> Decoded {
+    private func decode(
+        _ stream: [UInt8],
+        cuts: SplitMix64?,
+        replyLengthMax: Int = LinkSettings.replyLengthMax
+    ) -> Decoded {
         var decoded = Decoded()
-        guard let decoder = RESPDecoder() else { return decoded }
+        guard let decoder = RESPDecoder(replyLengthMax: replyLengthMax) else { return decoded }
         var cuts = cuts
         stream.withUnsafeBytes { bytes in
             var start = 0

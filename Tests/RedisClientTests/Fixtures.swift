@@ -26,11 +26,18 @@ struct Decoded: Equatable {
 
     /// Feeds a stream in pieces of a length, and reads the replies after each.
     init(_ stream: [UInt8], pieceLength: Int = .max, replyLengthMax: Int = 1 << 20) {
+        let length = min(pieceLength, max(stream.count, 1))
+        let pieces = stride(from: 0, to: stream.count, by: length).map {
+            Array(stream[$0..<min($0 + length, stream.count)])
+        }
+        self.init(pieces: pieces, replyLengthMax: replyLengthMax)
+    }
+
+    /// Feeds a stream in these pieces.
+    init(pieces: [[UInt8]], replyLengthMax: Int) {
         let decoder = RESPDecoder(replyLengthMax: replyLengthMax)!
-        var rest = stream[...]
-        while !rest.isEmpty, failure == nil {
-            decoder.feed(Array(rest.prefix(pieceLength)))
-            rest = rest.dropFirst(pieceLength)
+        for piece in pieces where failure == nil {
+            decoder.feed(piece)
             takeReplies(decoder)
         }
     }

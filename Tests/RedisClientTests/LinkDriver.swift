@@ -22,6 +22,7 @@ final class LinkDriver {
         user: String? = nil,
         password: String = "",
         timeoutMilliseconds: UInt64 = 500,
+        replyLengthMax: Int = LinkSettings.replyLengthMax,
         subscription: Subscription? = nil
     ) {
         let credentials = user.flatMap { user in
@@ -33,6 +34,7 @@ final class LinkDriver {
                 database: database,
                 credentials: credentials,
                 timeoutMilliseconds: timeoutMilliseconds,
+                replyLengthMax: replyLengthMax,
                 subscription: subscription
             )
         )

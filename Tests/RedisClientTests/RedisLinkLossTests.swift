@@ -123,13 +123,46 @@ struct RedisLinkLossTests {
         #expect(driver.orders() == [.close])
     }
 
-    @Test func `a reply that is too long ends the link`() {
+    @Test func `a reply that is too long ends its command and not the link`() {
         let driver = LinkDriver.ready()
-        driver.send("GET", "a", tag: 1)
+        for tag in 1...3 { driver.send("GET", "a", tag: tag) }
+        let length = 2 << 20
+        driver.received("$1\r\nx\r\n$\(length)\r\n")
+        driver.received(String(repeating: "x", count: length) + "\r\n$1\r\ny\r\n")
+        #expect(
+            driver.events() == [.reply(1, .bulk("x")), .reply(2, .tooLong), .reply(3, .bulk("y"))]
+        )
+        #expect(driver.orders() == [])
+    }
+
+    @Test func `a command whose reply never ends is answered, and is not among those lost later`() {
+        let driver = LinkDriver.ready()
+        for tag in 1...2 { driver.send("GET", "a", tag: tag) }
         driver.received("$9999999999\r\n")
-        for _ in 0..<40 { driver.received(String(repeating: "x", count: 1 << 16)) }
-        #expect(driver.events() == [.lost(.protocolError(.tooLong), unanswered: [1])])
-        #expect(driver.orders() == [.close])
+        for _ in 0..<17 { driver.received(String(repeating: "x", count: 1 << 16)) }
+        #expect(driver.events() == [.reply(1, .tooLong)])
+        driver.tick(afterMilliseconds: 500)
+        #expect(driver.events() == [.lost(.timeout, unanswered: [2])])
+    }
+
+    @Test func `a step of the handshake whose reply is too long ends the link`() {
+        let driver = LinkDriver()
+        driver.tick()
+        driver.opened()
+        driver.received("+" + String(repeating: "x", count: 2 << 20) + "\r\n")
+        #expect(
+            driver.events() == [
+                .lost(.refused(RedisError("TOOLONG the reply is too long")), unanswered: [])
+            ]
+        )
+    }
+
+    @Test func `the limit of a reply is a setting`() {
+        let driver = LinkDriver(replyLengthMax: 10)
+        driver.connect()
+        for tag in 1...2 { driver.send("GET", "a", tag: tag) }
+        driver.received("$4\r\nabcd\r\n$5\r\nabcde\r\n")
+        #expect(driver.events() == [.reply(1, .bulk("abcd")), .reply(2, .tooLong)])
     }
 
     @Test func `a connection that is lost is not closed again`() {

@@ -69,11 +69,31 @@ struct SubscriptionTests {
         )
     }
 
-    @Test(arguments: ["*-1\r\n", "$-1\r\n", ":1\r\n", "$1\r\nx\r\n", "*1\r\n:1\r\n"])
-    func `any other message on the invalidation channel invalidates all keys`(content: String) {
+    @Test(arguments: ["*-1\r\n", "$-1\r\n", "*1\r\n:1\r\n"])
+    func `null or an array without names invalidates all keys`(content: String) {
         listening()
         driver.received(message("__redis__:invalidate", content))
         #expect(driver.events() == [.pushed(.invalidatedAll)])
+    }
+
+    @Test(arguments: ["$1\r\nx\r\n", "$0\r\n\r\n", ":1\r\n", "+x\r\n"])
+    func `what another client publishes on the invalidation channel says nothing`(content: String) {
+        listening()
+        driver.received(message("__redis__:invalidate", content))
+        #expect(driver.events() == [.pushed(.unreadable)])
+    }
+
+    @Test func `a message that is too long invalidates all keys`() {
+        listening()
+        driver.send("PING", "1", tag: 1)
+        let keys = String(repeating: bulk("record:a"), count: 100_000)
+        driver.received(message("__redis__:invalidate", "*100000\r\n" + keys))
+        driver.received("*2\r\n" + bulk("pong") + bulk("1"))
+        #expect(
+            driver.events() == [
+                .pushed(.invalidatedAll), .reply(1, .array([.bulk("pong"), .bulk("1")])),
+            ]
+        )
     }
 
     @Test func `messages on other channels are passed on`() {

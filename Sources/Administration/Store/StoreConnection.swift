@@ -17,6 +17,9 @@ public final class StoreConnection: StoreChannel {
     /// Timeout of the connection and of each reply.
     private static let timeoutMilliseconds: UInt64 = 5000
 
+    /// Room for a membership list of hundreds of thousands of workers, in bytes.
+    private static let replyLengthMax = 64 << 20
+
     private let endpoint: Endpoint
     private let settings: LinkSettings
     private let refusesOld: Bool
@@ -40,7 +43,8 @@ public final class StoreConnection: StoreChannel {
                 endpoint: url.endpoint,
                 database: url.database,
                 credentials: credentials,
-                timeoutMilliseconds: Self.timeoutMilliseconds
+                timeoutMilliseconds: Self.timeoutMilliseconds,
+                replyLengthMax: Self.replyLengthMax
             )
         }
         link = RedisLink(settings)

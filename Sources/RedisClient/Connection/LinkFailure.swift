@@ -22,7 +22,6 @@ extension LinkFailure: CustomStringConvertible {
         case .disconnected: "not connected"
         case .timeout: "timed out"
         case .protocolError(.malformed): "it does not speak the Redis protocol"
-        case .protocolError(.tooLong): "a reply is too long"
         case .unsolicited: "a reply arrived without a command"
         case .refused(let error): "refused: \(error.message)"
         case .notRedis: "unexpected reply during the handshake"

@@ -1,25 +1,32 @@
 /// What a link needs to know about its server.
 public struct LinkSettings {
+    /// The longest reply that is read unless another limit is given, in bytes.
+    public static let replyLengthMax = 1 << 20
+
     let endpoint: Endpoint
     let database: Int
     let credentials: RedisCredentials?
     let timeoutMilliseconds: UInt64
+    let replyLengthMax: Int
     let subscription: Subscription?
 
     /// - Parameters:
     ///   - timeoutMilliseconds: Longest wait for the connection, and for each reply.
+    ///   - replyLengthMax: A longer reply is skipped; ``RedisReply/tooLong`` stands in its place.
     ///   - subscription: What Redis is to send on its own. Such a link takes no command but PING.
     public init(
         endpoint: Endpoint,
         database: Int,
         credentials: RedisCredentials?,
         timeoutMilliseconds: UInt64,
+        replyLengthMax: Int = Self.replyLengthMax,
         subscription: Subscription? = nil
     ) {
         self.endpoint = endpoint
         self.database = database
         self.credentials = credentials
         self.timeoutMilliseconds = timeoutMilliseconds
+        self.replyLengthMax = replyLengthMax
         self.subscription = subscription
     }
 }

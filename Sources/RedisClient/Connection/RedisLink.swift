@@ -116,7 +116,8 @@ extension RedisLink {
     /// The connection is established.
     public mutating func opened(_ now: MonotonicTime) {
         guard case .connecting = state else { return }
-        guard let decoder = RESPDecoder() else { return fail(.noMemory, now) }
+        guard let decoder = RESPDecoder(replyLengthMax: settings.replyLengthMax)
+        else { return fail(.noMemory, now) }
         self.decoder = decoder
         state = .handshaking
         begin(HandshakeStep.steps(settings), now)

@@ -3,7 +3,7 @@
 /// In version 2 of the protocol such a connection accepts no command but PING.
 public struct Subscription: Sendable {
     /// The channel on which Redis sends invalidations.
-    static let invalidationChannel = "__redis__:invalidate"
+    static let invalidationChannel: StaticString = "__redis__:invalidate"
 
     let trackedPrefix: String
     let channels: [String]
@@ -11,7 +11,7 @@ public struct Subscription: Sendable {
     /// Subscribes to invalidations of all keys with a prefix, and to channels.
     public init(trackedPrefix: String, channels: [String]) {
         self.trackedPrefix = trackedPrefix
-        self.channels = [Self.invalidationChannel] + channels
+        self.channels = ["\(Self.invalidationChannel)"] + channels
     }
 }
 
@@ -23,12 +23,11 @@ public struct PushedMessage: Equatable, Sendable {
     public enum Kind: UInt8, Sendable {
         /// The keys in ``PushedMessage/keys`` were changed or removed.
         case invalidated
-        /// Any key may have changed: the database was flushed, or a client other than Redis itself
-        /// published on the invalidation channel.
+        /// Any key may have changed: the database was flushed, or the message was too long.
         case invalidatedAll
         /// A message on one of the subscribed channels.
         case message
-        /// A message on one of the subscribed channels that is not a string.
+        /// Neither: a client published on the invalidation channel, or a message is not a string.
         case unreadable
     }
 
@@ -66,17 +65,21 @@ public struct PushedMessage: Equatable, Sendable {
         PushedMessage(.message, channel: channel, text: text)
     }
 
-    /// A message that is not a string.
+    /// A message that says nothing.
     public static var unreadable: PushedMessage { PushedMessage(.unreadable) }
 
     /// Parses a pushed reply; `nil` if the reply answers a command.
     init?(_ reply: RedisReply) {
+        if reply.isTooLong {
+            self = .invalidatedAll
+            return
+        }
         guard case .array(let elements) = reply, elements.count == 3,
             case .bulk(let kind) = elements[0], kind.spells("message"),
             case .bulk(let channel) = elements[1]
         else { return nil }
-        if channel.elementsEqual(Subscription.invalidationChannel.utf8) {
-            self = Self.keys(elements[2]).map(Self.invalidated) ?? .invalidatedAll
+        if channel.spells(Subscription.invalidationChannel) {
+            self = Self.invalidation(elements[2])
         } else if case .bulk(let text) = elements[2] {
             self = .message(channel: String(decoding: channel, as: UTF8.self), text: text)
         } else {
@@ -84,14 +87,16 @@ public struct PushedMessage: Equatable, Sendable {
         }
     }
 
-    private static func keys(_ reply: RedisReply) -> [ArraySlice<UInt8>]? {
-        guard case .array(let elements) = reply else { return nil }
+    /// Redis itself sends names of keys, or null for all of them; what clients publish is a string.
+    private static func invalidation(_ payload: RedisReply) -> PushedMessage {
+        if case .null = payload { return .invalidatedAll }
+        guard case .array(let elements) = payload else { return .unreadable }
         var keys: [ArraySlice<UInt8>] = []
         keys.reserveCapacity(elements.count)
         for element in elements {
-            guard case .bulk(let key) = element else { return nil }
+            guard case .bulk(let key) = element else { return .invalidatedAll }
             keys.append(key)
         }
-        return keys
+        return .invalidated(keys)
     }
 }

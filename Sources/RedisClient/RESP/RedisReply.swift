@@ -11,6 +11,16 @@ public enum RedisReply: Equatable, Sendable {
 }
 
 extension RedisReply {
+    /// What a decoder hands out in place of a reply that exceeds its limit. Redis has no such error.
+    public static let tooLong = RedisReply.error(ArraySlice("\(tooLongText)".utf8))
+
+    private static let tooLongText: StaticString = "TOOLONG the reply is too long"
+
+    /// Whether the reply is ``tooLong``.
+    public var isTooLong: Bool {
+        if case .error(let text) = self { text.spells(Self.tooLongText) } else { false }
+    }
+
     /// Whether the reply is the status `OK`.
     public var isOK: Bool {
         if case .status(let text) = self { text.spells("OK") } else { false }

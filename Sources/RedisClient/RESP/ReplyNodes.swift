@@ -16,6 +16,7 @@ final class ReplyNodes {
     /// A reply with more bytes or elements does not leave its memory to the next one.
     private static let textsKeptMax = 4096
     private static let elementsKeptMax = 64
+    private static let nodesKeptMax = 1024
 
     private var nodes: [Node] = []
 
@@ -63,8 +64,8 @@ final class ReplyNodes {
     }
 
     /// Removes the previous reply, and reuses its memory if that is no longer referenced.
-    private func clear() {
-        nodes.removeAll(keepingCapacity: true)
+    func clear() {
+        nodes.removeAll(keepingCapacity: nodes.capacity <= Self.nodesKeptMax)
         elements.removeAll(keepingCapacity: elements.capacity <= Self.elementsKeptMax)
         texts.removeAll(keepingCapacity: texts.capacity <= Self.textsKeptMax)
     }
@@ -80,6 +81,13 @@ final class ReplyNodes {
         case REDIS_REPLY_STATUS: nodes.append(.status(start..<texts.count))
         case REDIS_REPLY_ERROR: nodes.append(.error(start..<texts.count))
         default: nodes.append(.bulk(start..<texts.count))
+        }
+    }
+
+    /// Number of elements, at any depth, that are known to follow those of an unfinished reply.
+    var missing: Int {
+        nodes.reduce(1) { missing, node in
+            if case .array(let count) = node { missing + count - 1 } else { missing - 1 }
         }
     }
 
