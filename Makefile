@@ -26,7 +26,8 @@ FUZZ      := $(PRODUCTS)/latchkey-fuzz
 FUZZ_SEED := $(if $(SEED),--seed $(SEED))
 
 executable := bin/latchkey
-library    := lib/latchkey/liblatchkey.so
+libraries  := lib/latchkey
+library    := $(libraries)/liblatchkey.so.$(shell scripts/abi-version)
 module     := lib/nginx/modules/ngx_http_latchkey_module.so
 
 # Debian's zsh looks for packaged completions in another folder.
@@ -56,7 +57,7 @@ build: ## [2 min] Build executable, library, nginx module, manual and completion
 	$(RELEASE) --product latchkey
 	$(INSTALL) --strip $(PRODUCTS)/libLatchkeyABI.so build/$(library)
 	$(INSTALL) --strip $(PRODUCTS)/latchkey build/$(executable)
-	scripts/build-module $(prefix)/$(library) build/$(module)
+	scripts/build-module $(prefix)/$(libraries) build/$(module)
 	scripts/make-manual build/$(executable) build/share $(zsh)
 
 up: ## [10 s] Start the demonstration on 127.0.0.1:8080 (PORT=) and make a key
@@ -149,7 +150,7 @@ nginx-tests: ## [30 min] Run nginx's own tests in NGINX_TESTS= with and without 
 
 module: ## [1 min] Build only the module, for another nginx: NGINX_SOURCE=, and NGINX=, the program built from it
 	@test -n '$(NGINX_SOURCE)' -a -n '$(NGINX)' || { echo 'NGINX_SOURCE= and NGINX= are needed' >&2; exit 1; }
-	NGINX_SOURCE='$(NGINX_SOURCE)' NGINX='$(NGINX)' scripts/build-module $(prefix)/$(library) \
+	NGINX_SOURCE='$(NGINX_SOURCE)' NGINX='$(NGINX)' scripts/build-module $(prefix)/$(libraries) \
 		build/for-other-nginx/ngx_http_latchkey_module.so
 
 bench: ## [10 min] Compare with the alternatives: the most telling workloads
@@ -188,9 +189,9 @@ install: ## [1 s] Install the built files (DESTDIR=, prefix=/usr)
 	@echo 'At the top of nginx.conf: load_module $(prefix)/$(module);'
 
 uninstall: ## [1 s] Remove the installed files (same DESTDIR= and prefix=); read docs/BUILDING.md first
-	rm -f $(addprefix $(DESTDIR)$(prefix)/,$(executable) $(library) $(module) $(completions))
+	rm -f $(addprefix $(DESTDIR)$(prefix)/,$(executable) $(module) $(completions) $(libraries)/liblatchkey.so*)
 	rm -f $(DESTDIR)$(prefix)/share/man/man1/latchkey.1 $(DESTDIR)$(prefix)/share/man/man1/latchkey-*.1
-	@rmdir $(DESTDIR)$(prefix)/lib/latchkey 2>/dev/null || true
+	@rmdir $(DESTDIR)$(prefix)/$(libraries) 2>/dev/null || true
 
 clean: down ## [1 s] Remove the demonstration, and everything that was built
 	rm -rf build .build .latchkey

@@ -40,8 +40,13 @@ extern "C" {
 #define LATCHKEY_NONNULL
 #endif
 
-/* Rises with every incompatible change of this file. */
-#define LATCHKEY_ABI_VERSION 4
+/*
+ * Rises with every incompatible change of this file, or of the bytes that
+ * latchkey_prepare() writes.  The library's file is liblatchkey.so.VERSION, so that
+ * libraries of several versions are installed side by side: a process that is still
+ * running loads its own after an upgrade, too.
+ */
+#define LATCHKEY_ABI_VERSION 5
 
 /* Longest organization name, and the length of a locator, in bytes. */
 #define LATCHKEY_ORGANIZATION_MAX 64
@@ -49,6 +54,9 @@ extern "C" {
 
 /* Longest endpoint ("unix:" and a path, or host:port), without the final 0. */
 #define LATCHKEY_ENDPOINT_MAX 255
+
+/* Longest name of a server, without the final 0. */
+#define LATCHKEY_NAME_MAX 255
 
 /* Longest message of a fault or log line, without the final 0. */
 #define LATCHKEY_MESSAGE_MAX 511
@@ -223,11 +231,25 @@ typedef enum {
 typedef struct {
     uint32_t link; /* below LATCHKEY_LINKS_MAX, reused: an index for the caller's table */
     latchkey_link_action action;
-    char endpoint[LATCHKEY_ENDPOINT_MAX + 1]; /* of LATCHKEY_LINK_OPEN only */
+
+    /* of LATCHKEY_LINK_OPEN only */
+    char endpoint[LATCHKEY_ENDPOINT_MAX + 1];
+    uint8_t secure;                   /* not 0: with TLS, and a certificate for name */
+    char name[LATCHKEY_NAME_MAX + 1]; /* empty: the address in endpoint */
 } latchkey_link_order;
 
 /* Most links of a gateway at a time. */
-#define LATCHKEY_LINKS_MAX 16
+#define LATCHKEY_LINKS_MAX 128
+
+/* Why a connection could not be established, or was lost. */
+typedef enum {
+    LATCHKEY_FAILURE_UNRESOLVED = 1,  /* the endpoint's name has no address */
+    LATCHKEY_FAILURE_UNREACHABLE = 2, /* it was not established */
+    LATCHKEY_FAILURE_LOST = 3,        /* it was established, and ended */
+    LATCHKEY_FAILURE_EXHAUSTED = 4,   /* this process lacks connections, descriptors or memory */
+    LATCHKEY_FAILURE_TLS = 5,         /* no handshake, or the caller has no TLS */
+    LATCHKEY_FAILURE_UNTRUSTED = 6    /* the certificate is not valid for the name */
+} latchkey_link_failure;
 
 /*
  * Hands out the next order.  Returns false when there is none.  Call it until then
@@ -240,8 +262,12 @@ bool latchkey_link_next(latchkey_gateway *gateway, latchkey_time now, latchkey_l
 /* Reports that a connection is established (TLS included). */
 void latchkey_link_opened(latchkey_gateway *gateway, uint32_t link, latchkey_time now);
 
-/* Reports that a connection failed or was lost; the caller has closed it. */
-void latchkey_link_closed(latchkey_gateway *gateway, uint32_t link, latchkey_time now);
+/*
+ * Reports that a connection could not be established or was lost, and why; the caller
+ * has closed it.  An unknown failure counts as LATCHKEY_FAILURE_LOST.
+ */
+void latchkey_link_closed(latchkey_gateway *gateway, uint32_t link, latchkey_time now,
+    latchkey_link_failure failure);
 
 /* Passes in bytes that were received on a link, in order. */
 void latchkey_link_received(latchkey_gateway *gateway, uint32_t link,

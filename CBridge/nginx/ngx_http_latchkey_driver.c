@@ -24,7 +24,7 @@
 
 typedef struct {
     ngx_http_latchkey_worker_t worker; /* first, as others hold a pointer to it alone */
-    ngx_http_latchkey_link_t links[LATCHKEY_LINKS_MAX];
+    ngx_http_latchkey_links_t links;
 
     ngx_event_t timer; /* the gateway's next deadline */
     uint64_t deadline; /* that the timer is set for */
@@ -68,7 +68,6 @@ ngx_int_t
 ngx_http_latchkey_init_worker(ngx_cycle_t *cycle,
     ngx_http_latchkey_main_conf_t *lmcf)
 {
-    uint32_t i;
     latchkey_fault fault;
     ngx_http_latchkey_driver_t *driver;
     ngx_http_latchkey_worker_t *worker;
@@ -105,10 +104,8 @@ ngx_http_latchkey_init_worker(ngx_cycle_t *cycle,
 
     driver->nlistening = cycle->listening.nelts;
 
-    for (i = 0; i < LATCHKEY_LINKS_MAX; i++) {
-        driver->links[i].worker = worker;
-        driver->links[i].number = i;
-    }
+    driver->links.worker = worker;
+    driver->links.pool = cycle->pool;
 
     lmcf->worker = worker;
 
@@ -123,7 +120,6 @@ ngx_http_latchkey_init_worker(ngx_cycle_t *cycle,
 void
 ngx_http_latchkey_exit_worker(ngx_http_latchkey_worker_t *worker)
 {
-    uint32_t i;
     ngx_http_latchkey_driver_t *driver;
 
     driver = (ngx_http_latchkey_driver_t *) worker;
@@ -132,9 +128,7 @@ ngx_http_latchkey_exit_worker(ngx_http_latchkey_worker_t *worker)
 
     ngx_http_latchkey_drain(driver);
 
-    for (i = 0; i < LATCHKEY_LINKS_MAX; i++) {
-        ngx_http_latchkey_link_close(&driver->links[i]);
-    }
+    ngx_http_latchkey_links_close(&driver->links);
 
     if (driver->timer.timer_set) {
         ngx_del_timer(&driver->timer);
@@ -284,12 +278,19 @@ ngx_http_latchkey_carry_out(ngx_http_latchkey_driver_t *driver,
             break;
         }
 
-        link = &driver->links[order.link];
+        link = ngx_http_latchkey_links_get(&driver->links, order.link);
+
+        if (link == NULL) {
+            ngx_http_latchkey_notify_closed(worker, order.link,
+                LATCHKEY_FAILURE_EXHAUSTED);
+            again = 1;
+            continue;
+        }
 
         switch (order.action) {
 
         case LATCHKEY_LINK_OPEN:
-            ngx_http_latchkey_link_open(link, order.endpoint);
+            ngx_http_latchkey_link_open(link, &order);
             again = 1;
             break;
 
@@ -402,7 +403,7 @@ ngx_http_latchkey_drain(ngx_http_latchkey_driver_t *driver)
             return;
         }
 
-        if (ngx_http_latchkey_links_wait(driver->links,
+        if (ngx_http_latchkey_links_wait(&driver->links,
                 (ngx_msec_t) (deadline - now))
             != NGX_OK)
         {

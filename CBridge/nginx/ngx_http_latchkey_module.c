@@ -91,7 +91,7 @@ ngx_http_latchkey_create_main_conf(ngx_conf_t *cf)
         return NULL;
     }
 
-    ngx_str_set(&lmcf->library, NGX_HTTP_LATCHKEY_LIBRARY);
+    lmcf->library = ngx_http_latchkey_default_library;
 
     return lmcf;
 }

@@ -39,8 +39,12 @@ extension Gatekeeper {
     }
 
     /// A connection could not be established, or was lost.
-    public func linkClosed(_ number: UInt32, at now: ClockReading) {
-        withLink(number) { $0.closed(now.monotonic) }
+    public func linkClosed(
+        _ number: UInt32,
+        _ failure: LinkFailure = .disconnected,
+        at now: ClockReading
+    ) {
+        withLink(number) { $0.closed(now.monotonic, failure) }
         handleEvents(now)
     }
 

@@ -3,6 +3,7 @@
 
 import CLatchkeyABI
 import Gateway
+import RedisClient
 
 @_cdecl("latchkey_link_next") @implementation
 public func latchkey_link_next(
@@ -21,6 +22,8 @@ public func latchkey_link_next(
         withUnsafeMutableBytes(of: &order.pointee.endpoint) {
             _ = CText.write(endpoint.description, to: $0)
         }
+        order.pointee.secure = 0
+        order.pointee.name.0 = 0
     case .close: order.pointee.action = LATCHKEY_LINK_CLOSE
     case .write: order.pointee.action = LATCHKEY_LINK_WRITE
     }
@@ -33,8 +36,13 @@ public func latchkey_link_opened(_ gateway: OpaquePointer, _ link: UInt32, _ now
 }
 
 @_cdecl("latchkey_link_closed") @implementation
-public func latchkey_link_closed(_ gateway: OpaquePointer, _ link: UInt32, _ now: latchkey_time) {
-    gateway.withGatekeeper { $0.linkClosed(link, at: ClockReading(now)) }
+public func latchkey_link_closed(
+    _ gateway: OpaquePointer,
+    _ link: UInt32,
+    _ now: latchkey_time,
+    _ failure: latchkey_link_failure
+) {
+    gateway.withGatekeeper { $0.linkClosed(link, LinkFailure(failure), at: ClockReading(now)) }
 }
 
 @_cdecl("latchkey_link_received") @implementation
@@ -58,4 +66,17 @@ public func latchkey_link_output(
 ) -> Int {
     let room = UnsafeMutableRawBufferPointer(start: buffer, count: capacity)
     return gateway.withGatekeeper { $0.drainOutput(link: link, into: room) }
+}
+
+extension LinkFailure {
+    fileprivate init(_ failure: latchkey_link_failure) {
+        switch failure {
+        case LATCHKEY_FAILURE_UNRESOLVED: self = .unresolved
+        case LATCHKEY_FAILURE_UNREACHABLE: self = .unreachable
+        case LATCHKEY_FAILURE_EXHAUSTED: self = .exhausted
+        case LATCHKEY_FAILURE_TLS: self = .tls
+        case LATCHKEY_FAILURE_UNTRUSTED: self = .untrusted
+        default: self = .disconnected
+        }
+    }
 }

@@ -1,8 +1,9 @@
 """What is read from callgrind's files."""
 
 from compare.callgrind import Counts, read
+from harness import artefacts
 
-LIBRARY = "/usr/lib/latchkey/liblatchkey.so"
+LIBRARY = f"/usr/lib/latchkey/{artefacts.LIBRARY.name}"
 
 TEXT = f"""\
 ob=(1) {LIBRARY}

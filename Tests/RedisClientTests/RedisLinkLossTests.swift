@@ -97,6 +97,15 @@ struct RedisLinkLossTests {
         #expect(driver.output() == [["PING"]])
     }
 
+    @Test func `the loss has the reason that the owner gives`() {
+        let driver = LinkDriver.ready()
+        driver.link.closed(driver.now, .untrusted)
+        #expect(driver.events() == [.lost(.untrusted, unanswered: [])])
+        driver.tick()
+        driver.link.closed(driver.now, .unreachable)
+        #expect(driver.events() == [.lost(.unreachable, unanswered: [])])
+    }
+
     @Test func `a reply without a command ends the link`() {
         let driver = LinkDriver.ready()
         driver.send("GET", "a", tag: 1)

@@ -149,14 +149,13 @@ ngx_http_latchkey_notify_opened(ngx_http_latchkey_link_t *link)
 
 
 void
-ngx_http_latchkey_notify_closed(ngx_http_latchkey_link_t *link)
+ngx_http_latchkey_notify_closed(ngx_http_latchkey_worker_t *worker,
+    uint32_t number, latchkey_link_failure failure)
 {
-    ngx_http_latchkey_worker_t *worker = link->worker;
-
     (void) ngx_http_latchkey_announce_streams(worker);
 
-    worker->library.link_closed(worker->gateway, link->number,
-        ngx_http_latchkey_now());
+    worker->library.link_closed(worker->gateway, number,
+        ngx_http_latchkey_now(), failure);
 }
 
 

@@ -1,7 +1,9 @@
 
 /*
- * liblatchkey.so is loaded by hand and only after the fork, so that the master
- * never holds the Swift runtime and a reload brings in a new library.
+ * The library is loaded by hand and only after the fork, so that the master never
+ * holds the Swift runtime and a reload brings in a new library.  The ABI's number
+ * is part of the file's name: a worker that this master starts after an upgrade
+ * on disk finds the library of this module where it was.
  */
 
 #include "ngx_http_latchkey_store.h"
@@ -17,6 +19,15 @@ typedef struct {
 
 #define ngx_http_latchkey_text_of(number) #number
 #define ngx_http_latchkey_text(number)    ngx_http_latchkey_text_of(number)
+
+#define NGX_HTTP_LATCHKEY_LIBRARY \
+    NGX_HTTP_LATCHKEY_FOLDER      \
+    "/liblatchkey.so." ngx_http_latchkey_text(LATCHKEY_ABI_VERSION)
+
+
+const ngx_str_t ngx_http_latchkey_default_library =
+    ngx_string(NGX_HTTP_LATCHKEY_LIBRARY);
+
 
 /* "latchkey doctor" finds these in the file, as it cannot load the module */
 const char ngx_http_latchkey_interface[] =
@@ -115,8 +126,9 @@ ngx_http_latchkey_load_library(ngx_http_latchkey_library_t *library,
     if (version != LATCHKEY_ABI_VERSION) {
         p = ngx_snprintf(p, size,
             "\"%V\" has interface %uD, the module has %d: "
-            "install both from one release",
-            path, version, LATCHKEY_ABI_VERSION);
+            "install both from one release, whose library is \"%V\"",
+            path, version, LATCHKEY_ABI_VERSION,
+            &ngx_http_latchkey_default_library);
         goto failed;
     }
 

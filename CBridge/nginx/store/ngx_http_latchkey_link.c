@@ -15,8 +15,6 @@
 
 #include "ngx_http_latchkey_store.h"
 
-#include <poll.h>
-
 
 #define NGX_HTTP_LATCHKEY_POOL_SIZE   1024
 #define NGX_HTTP_LATCHKEY_BUFFER_SIZE 16384
@@ -24,31 +22,34 @@
 
 
 static ngx_int_t ngx_http_latchkey_link_connect(ngx_http_latchkey_link_t *link,
-    const char *endpoint);
+    const latchkey_link_order *order, latchkey_link_failure *failure);
 static void ngx_http_latchkey_link_connecting_handler(ngx_event_t *ev);
 static ngx_int_t ngx_http_latchkey_link_test_connect(
     ngx_http_latchkey_link_t *link);
 static void ngx_http_latchkey_link_opened(ngx_http_latchkey_link_t *link);
-static void ngx_http_latchkey_link_lost(ngx_http_latchkey_link_t *link);
+static void ngx_http_latchkey_link_lost(ngx_http_latchkey_link_t *link,
+    latchkey_link_failure failure);
 static void ngx_http_latchkey_link_read_handler(ngx_event_t *rev);
 static void ngx_http_latchkey_link_write_handler(ngx_event_t *wev);
 
 
 void
 ngx_http_latchkey_link_open(ngx_http_latchkey_link_t *link,
-    const char *endpoint)
+    const latchkey_link_order *order)
 {
     ngx_int_t rc;
+    latchkey_link_failure failure;
 
     ngx_http_latchkey_link_close(link);
 
-    rc = ngx_http_latchkey_link_connect(link, endpoint);
+    rc = ngx_http_latchkey_link_connect(link, order, &failure);
 
     ngx_log_debug3(NGX_LOG_DEBUG_HTTP, link->worker->log, 0,
-        "latchkey link %uD: connect to %s: %i", link->number, endpoint, rc);
+        "latchkey link %uD: connect to %s: %i", link->number, order->endpoint,
+        rc);
 
     if (rc == NGX_ERROR) {
-        ngx_http_latchkey_link_lost(link);
+        ngx_http_latchkey_link_lost(link, failure);
         return;
     }
 
@@ -58,11 +59,14 @@ ngx_http_latchkey_link_open(ngx_http_latchkey_link_t *link,
 }
 
 
-/* Returns NGX_AGAIN while the connection is being made. */
+/*
+ * Returns NGX_AGAIN while the connection is being made, NGX_ERROR after writing
+ * failure.
+ */
 
 static ngx_int_t
 ngx_http_latchkey_link_connect(ngx_http_latchkey_link_t *link,
-    const char *endpoint)
+    const latchkey_link_order *order, latchkey_link_failure *failure)
 {
     ngx_int_t rc;
     ngx_pool_t *pool;
@@ -78,6 +82,16 @@ ngx_http_latchkey_link_connect(ngx_http_latchkey_link_t *link,
         link->log.log_level = ngx_min(link->log.log_level, NGX_LOG_ALERT);
     }
 
+    if (order->secure) {
+        ngx_log_error(NGX_LOG_ERR, &link->log, 0,
+            "latchkey: the store at %s needs TLS, which this module lacks",
+            order->endpoint);
+        *failure = LATCHKEY_FAILURE_TLS;
+        return NGX_ERROR;
+    }
+
+    *failure = LATCHKEY_FAILURE_EXHAUSTED;
+
     pool = ngx_create_pool(NGX_HTTP_LATCHKEY_POOL_SIZE, &link->log);
     if (pool == NULL) {
         return NGX_ERROR;
@@ -88,10 +102,11 @@ ngx_http_latchkey_link_connect(ngx_http_latchkey_link_t *link,
         goto failed;
     }
 
-    if (ngx_http_latchkey_find_endpoint(link->worker->endpoints, endpoint, pool,
-            &ep)
+    if (ngx_http_latchkey_find_endpoint(link->worker->endpoints,
+            order->endpoint, pool, &ep)
         != NGX_OK)
     {
+        *failure = LATCHKEY_FAILURE_UNRESOLVED;
         goto failed;
     }
 
@@ -107,6 +122,10 @@ ngx_http_latchkey_link_connect(ngx_http_latchkey_link_t *link,
     pc.log_error = NGX_ERROR_ERR;
 
     rc = ngx_event_connect_peer(&pc);
+
+    if (rc == NGX_DECLINED) {
+        *failure = LATCHKEY_FAILURE_UNREACHABLE;
+    }
 
     if (rc != NGX_OK && rc != NGX_AGAIN) {
         goto failed;
@@ -147,7 +166,7 @@ ngx_http_latchkey_link_connecting_handler(ngx_event_t *ev)
     ngx_http_latchkey_post_turn(link->worker);
 
     if (c->close || ngx_http_latchkey_link_test_connect(link) != NGX_OK) {
-        ngx_http_latchkey_link_lost(link);
+        ngx_http_latchkey_link_lost(link, LATCHKEY_FAILURE_UNREACHABLE);
         return;
     }
 
@@ -211,7 +230,8 @@ ngx_http_latchkey_link_opened(ngx_http_latchkey_link_t *link)
 
 
 static void
-ngx_http_latchkey_link_lost(ngx_http_latchkey_link_t *link)
+ngx_http_latchkey_link_lost(ngx_http_latchkey_link_t *link,
+    latchkey_link_failure failure)
 {
     if (!link->opened) {
         link->failures++;
@@ -220,7 +240,7 @@ ngx_http_latchkey_link_lost(ngx_http_latchkey_link_t *link)
 
     ngx_http_latchkey_link_close(link);
 
-    ngx_http_latchkey_notify_closed(link);
+    ngx_http_latchkey_notify_closed(link->worker, link->number, failure);
 }
 
 
@@ -272,14 +292,14 @@ ngx_http_latchkey_link_read_handler(ngx_event_t *rev)
 
         if (n == NGX_AGAIN) {
             if (ngx_handle_read_event(rev, 0) != NGX_OK) {
-                ngx_http_latchkey_link_lost(link);
+                ngx_http_latchkey_link_lost(link, LATCHKEY_FAILURE_LOST);
             }
 
             return;
         }
 
         if (n == NGX_ERROR || n == 0) {
-            ngx_http_latchkey_link_lost(link);
+            ngx_http_latchkey_link_lost(link, LATCHKEY_FAILURE_LOST);
             return;
         }
 
@@ -349,7 +369,7 @@ ngx_http_latchkey_link_write(ngx_http_latchkey_link_t *link)
         n = c->send(c, b->pos, b->last - b->pos);
 
         if (n == NGX_ERROR) {
-            ngx_http_latchkey_link_lost(link);
+            ngx_http_latchkey_link_lost(link, LATCHKEY_FAILURE_LOST);
             return NGX_ERROR;
         }
 
@@ -367,68 +387,8 @@ ngx_http_latchkey_link_write(ngx_http_latchkey_link_t *link)
     }
 
     if (ngx_handle_write_event(c->write, 0) != NGX_OK) {
-        ngx_http_latchkey_link_lost(link);
+        ngx_http_latchkey_link_lost(link, LATCHKEY_FAILURE_LOST);
         return NGX_ERROR;
-    }
-
-    return NGX_OK;
-}
-
-
-/*
- * Moves bytes without the event loop, for a worker that is exiting.  links are
- * all LATCHKEY_LINKS_MAX.  Returns NGX_DONE if no link is left to wait for.
- */
-
-ngx_int_t
-ngx_http_latchkey_links_wait(ngx_http_latchkey_link_t *links,
-    ngx_msec_t timeout)
-{
-    nfds_t i, n;
-    struct pollfd fds[LATCHKEY_LINKS_MAX];
-    ngx_connection_t *c;
-    ngx_http_latchkey_link_t *link, *polled[LATCHKEY_LINKS_MAX];
-
-    n = 0;
-
-    for (i = 0; i < LATCHKEY_LINKS_MAX; i++) {
-        link = &links[i];
-
-        if (link->connection == NULL) {
-            continue;
-        }
-
-        fds[n].fd = link->connection->fd;
-        fds[n].events = POLLIN;
-
-        if (!link->opened || link->output->pos != link->output->last) {
-            fds[n].events |= POLLOUT;
-        }
-
-        polled[n++] = link;
-    }
-
-    if (n == 0) {
-        return NGX_DONE;
-    }
-
-    if (poll(fds, n, (int) timeout) <= 0) {
-        return NGX_OK;
-    }
-
-    for (i = 0; i < n; i++) {
-        c = polled[i]->connection;
-
-        if (fds[i].revents & ~POLLOUT) {
-            c->read->ready = 1;
-            c->read->available = -1;
-            c->read->handler(c->read);
-        }
-
-        if ((fds[i].revents & POLLOUT) && polled[i]->connection == c) {
-            c->write->ready = 1;
-            c->write->handler(c->write);
-        }
     }
 
     return NGX_OK;

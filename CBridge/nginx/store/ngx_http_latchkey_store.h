@@ -2,10 +2,11 @@
 /*
  * The store, as one worker sees it.  From the top down:
  *
- *   link      a connection to the store
+ *   links     the connections of a worker to the store
+ *   link      one of them
  *   gateway   the gateway of a worker: checks, open streams, the time
  *   endpoint  the addresses of the store
- *   library   liblatchkey.so, loaded by hand
+ *   library   the Swift library, loaded by hand
  *
  * Owner:     a worker struct and its links belong to the driver, streams to the
  *            contexts of their requests.
@@ -110,7 +111,16 @@ typedef struct {
 } ngx_http_latchkey_link_t;
 
 
+typedef struct {
+    ngx_http_latchkey_link_t *table[LATCHKEY_LINKS_MAX]; /* NULL: not needed yet */
+    ngx_http_latchkey_worker_t *worker;
+    ngx_pool_t *pool; /* of the links */
+} ngx_http_latchkey_links_t;
+
+
 /* library */
+
+extern const ngx_str_t ngx_http_latchkey_default_library;
 
 ngx_int_t ngx_http_latchkey_load_library(ngx_http_latchkey_library_t *library,
     ngx_str_t *path, char *error, size_t size);
@@ -145,7 +155,8 @@ uint64_t ngx_http_latchkey_tick(ngx_http_latchkey_worker_t *worker,
     latchkey_time *now);
 void ngx_http_latchkey_finish(ngx_http_latchkey_worker_t *worker);
 void ngx_http_latchkey_notify_opened(ngx_http_latchkey_link_t *link);
-void ngx_http_latchkey_notify_closed(ngx_http_latchkey_link_t *link);
+void ngx_http_latchkey_notify_closed(ngx_http_latchkey_worker_t *worker,
+    uint32_t number, latchkey_link_failure failure);
 void ngx_http_latchkey_notify_received(ngx_http_latchkey_link_t *link,
     u_char *bytes, size_t length);
 
@@ -153,10 +164,17 @@ void ngx_http_latchkey_notify_received(ngx_http_latchkey_link_t *link,
 /* link */
 
 void ngx_http_latchkey_link_open(ngx_http_latchkey_link_t *link,
-    const char *endpoint);
+    const latchkey_link_order *order);
 ngx_int_t ngx_http_latchkey_link_write(ngx_http_latchkey_link_t *link);
 void ngx_http_latchkey_link_close(ngx_http_latchkey_link_t *link);
-ngx_int_t ngx_http_latchkey_links_wait(ngx_http_latchkey_link_t *links,
+
+
+/* links */
+
+ngx_http_latchkey_link_t *ngx_http_latchkey_links_get(
+    ngx_http_latchkey_links_t *links, uint32_t number);
+void ngx_http_latchkey_links_close(ngx_http_latchkey_links_t *links);
+ngx_int_t ngx_http_latchkey_links_wait(ngx_http_latchkey_links_t *links,
     ngx_msec_t timeout);
 
 

@@ -33,9 +33,10 @@ public struct Doctor {
         findings += FileCheck(configuration).findings
         findings += StoreCheck(configuration).findings
         let module = InstalledModule()
-        findings += InstallationCheck(configuration, module, interface: interface).findings
+        let library = InstalledModule.library(configuration, interface: interface)
+        findings += InstallationCheck(library: library, module, interface: interface).findings
         if let server = module.server?.with(configurationFile: nginxConfigurationFile) {
-            findings += WorkerCheck(configuration, server).findings
+            findings += WorkerCheck(configuration, server, library: library).findings
         }
         return findings
     }

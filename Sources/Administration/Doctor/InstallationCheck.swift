@@ -3,12 +3,12 @@ import Keyring
 
 /// Whether the library and the module are installed, and have the same interface.
 struct InstallationCheck {
-    private let configuration: Configuration
+    private let libraryFile: String
     private let installedModule: InstalledModule
     private let interface: UInt32
 
-    init(_ configuration: Configuration, _ module: InstalledModule, interface: UInt32) {
-        self.configuration = configuration
+    init(library: String, _ module: InstalledModule, interface: UInt32) {
+        libraryFile = library
         installedModule = module
         self.interface = interface
     }
@@ -16,7 +16,7 @@ struct InstallationCheck {
     var findings: [Finding] { [library] + [module] }
 
     private var library: Finding {
-        let path = InstalledModule.library(configuration)
+        let path = libraryFile
         if let fault = danger("library", path) { return fault }
         guard let handle = dlopen(path, RTLD_LAZY | RTLD_LOCAL) else {
             let reason = dlerror().map { String(cString: $0) } ?? "the reason is unknown"

@@ -46,9 +46,9 @@ struct InstalledModule {
             )
     }
 
-    /// The library that the module loads.
-    static func library(_ configuration: Configuration) -> String {
-        configuration.libraryFile ?? installed("lib/latchkey/liblatchkey.so")
+    /// The library that a module with this interface loads.
+    static func library(_ configuration: Configuration, interface: UInt32) -> String {
+        configuration.libraryFile ?? installed("lib/latchkey/liblatchkey.so.\(interface)")
     }
 
     /// A file that was installed with this executable.

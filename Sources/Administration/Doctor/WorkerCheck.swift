@@ -7,11 +7,13 @@ import RedisClient
 struct WorkerCheck {
     private let configuration: Configuration
     private let server: InstalledModule.Server
+    private let libraryFile: String
 
     /// - Parameter server: The nginx to check, with its configuration.
-    init(_ configuration: Configuration, _ server: InstalledModule.Server) {
+    init(_ configuration: Configuration, _ server: InstalledModule.Server, library: String) {
         self.configuration = configuration
         self.server = server
+        libraryFile = library
     }
 
     var findings: [Finding] {
@@ -73,8 +75,7 @@ struct WorkerCheck {
     }
 
     private func library(_ account: Account) -> Finding? {
-        let path = InstalledModule.library(configuration)
-        return PathRights(path).obstacle(to: .reading, by: account).map { obstacle in
+        PathRights(libraryFile).obstacle(to: .reading, by: account).map { obstacle in
             .fault(
                 "workers.library",
                 "nginx workers cannot load the library: \(account.name) \(obstacle)",

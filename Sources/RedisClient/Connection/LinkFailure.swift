@@ -1,7 +1,17 @@
 /// Why a connection to Redis was lost or closed.
 public enum LinkFailure: Error, Equatable, Sendable {
-    /// The connection was refused, or closed by the server.
+    /// The name of the server has no address.
+    case unresolved
+    /// No connection could be established.
+    case unreachable
+    /// An established connection ended.
     case disconnected
+    /// This process lacks connections, descriptors or memory.
+    case exhausted
+    /// The server does not speak TLS as it should.
+    case tls
+    /// The server's certificate is not valid for its name.
+    case untrusted
     /// The connection or a reply took too long.
     case timeout
     /// The received bytes are not RESP.
@@ -19,7 +29,12 @@ extension LinkFailure: CustomStringConvertible {
     /// What happened, in a few words. Never contains a secret.
     public var description: String {
         switch self {
-        case .disconnected: "not connected"
+        case .unresolved: "its name has no address"
+        case .unreachable: "not connected"
+        case .disconnected: "connection lost"
+        case .exhausted: "this process lacks connections, descriptors or memory"
+        case .tls: "no TLS connection"
+        case .untrusted: "its certificate is not valid for its name"
         case .timeout: "timed out"
         case .protocolError(.malformed): "it does not speak the Redis protocol"
         case .unsolicited: "a reply arrived without a command"

@@ -3,9 +3,9 @@ import DequeModule
 /// What the owner of a link has to do with its connection.
 public enum LinkOrder: Equatable, Sendable {
     /// Connect to ``RedisLink/endpoint``, then call ``RedisLink/opened(_:)`` or
-    /// ``RedisLink/closed(_:)``.
+    /// ``RedisLink/closed(_:_:)``.
     case open
-    /// Close; no ``RedisLink/closed(_:)`` is expected.
+    /// Close; no ``RedisLink/closed(_:_:)`` is expected.
     case close
     /// Write what ``RedisLink/drainOutput(into:)`` holds. Ordered once until it has been drained.
     case write
@@ -124,9 +124,9 @@ extension RedisLink {
     }
 
     /// The connection could not be established, or was lost; the owner has closed it.
-    public mutating func closed(_ now: MonotonicTime) {
+    public mutating func closed(_ now: MonotonicTime, _ failure: LinkFailure = .disconnected) {
         guard decoder != nil || isBeingOpened else { return }
-        disconnect(.disconnected, now)
+        disconnect(failure, now)
     }
 
     /// Bytes have arrived, in pieces of any size.

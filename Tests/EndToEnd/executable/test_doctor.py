@@ -409,7 +409,7 @@ def test_without_root_the_doctor_says_that_this_cannot_be_checked(sandboxes):
 def installed(gate):
     """A copy of the installed files, to be damaged."""
     root = gate.folder / "usr"
-    for name in ("bin/latchkey", "lib/latchkey/liblatchkey.so", "lib/nginx/modules/ngx_http_latchkey_module.so"):
+    for name in ("bin/latchkey", f"lib/latchkey/{LIBRARY.name}", "lib/nginx/modules/ngx_http_latchkey_module.so"):
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(BUILD / name, root / name)
         (root / name).chmod(0o755)
@@ -434,13 +434,13 @@ def test_a_module_of_another_interface_is_found(gate, installed):
 
 
 def test_an_invalid_library_is_found(gate, installed):
-    (installed / "lib/latchkey/liblatchkey.so").write_bytes(b"nothing")
+    (installed / "lib/latchkey" / LIBRARY.name).write_bytes(b"nothing")
 
     assert "cannot be loaded" in examine(gate, copy_of(gate, installed))["library"]
 
 
 def test_a_library_that_others_may_write_is_not_loaded(gate, installed):
-    (installed / "lib/latchkey/liblatchkey.so").chmod(0o777)
+    (installed / "lib/latchkey" / LIBRARY.name).chmod(0o777)
 
     assert "other accounts can write" in examine(gate, copy_of(gate, installed))["library"]
 

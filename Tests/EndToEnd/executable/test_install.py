@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 
-from harness.artefacts import ROOT
+from harness.artefacts import LIBRARY, ROOT
 from harness.executable import clean_environment
 from harness.polling import wait_until
 
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.xdist_group("checkout")
 
 INSTALLED = {
     "bin/latchkey",
-    "lib/latchkey/liblatchkey.so",
+    f"lib/latchkey/{LIBRARY.name}",
     "lib/nginx/modules/ngx_http_latchkey_module.so",
 }
 
@@ -216,8 +216,20 @@ def test_install_replaces_a_file_and_never_writes_into_it(own_usr, checkout):
         file.close()
 
 
-def test_uninstall_removes_what_was_installed(own_usr, checkout):
+def test_install_keeps_the_library_of_a_release_with_another_interface(own_usr, checkout):
+    earlier = own_usr / "lib/latchkey/liblatchkey.so.1"
+    earlier.write_text("of processes that still run")
+
+    checkout.must_make("install", f"DESTDIR={own_usr.parent}")
+
+    assert earlier.read_text() == "of processes that still run"
+    assert files(own_usr / "lib/latchkey") == {LIBRARY.name, earlier.name}
+
+
+def test_uninstall_removes_what_was_installed_by_this_and_earlier_releases(own_usr, checkout):
     (own_usr / "bin/other").touch()
+    for earlier in ("liblatchkey.so", "liblatchkey.so.1"):
+        (own_usr / "lib/latchkey" / earlier).touch()
 
     checkout.must_make("uninstall", f"DESTDIR={own_usr.parent}")
 

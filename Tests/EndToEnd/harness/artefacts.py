@@ -2,13 +2,15 @@
 
 import os
 import pwd
+import re
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[3]
 BUILD = Path(os.environ.get("LATCHKEY_BUILD", ROOT / "build")).resolve()
 
 EXECUTABLE = BUILD / "bin/latchkey"
-LIBRARY = BUILD / "lib/latchkey/liblatchkey.so"
+ABI = int(re.search(r"#define LATCHKEY_ABI_VERSION (\d+)", (ROOT / "CBridge/abi/latchkey.h").read_text())[1])
+LIBRARY = BUILD / f"lib/latchkey/liblatchkey.so.{ABI}"
 MODULE = Path(os.environ.get("LATCHKEY_MODULE", BUILD / "lib/nginx/modules/ngx_http_latchkey_module.so")).resolve()
 
 # Another nginx needs a module built for it.

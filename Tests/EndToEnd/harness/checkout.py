@@ -15,7 +15,7 @@ set -e
 [ "$1" != --version ] || exec echo "Swift version 6.3"
 mkdir -p .build/release
 cp '{EXECUTABLE}' .build/release/latchkey
-cp '{LIBRARY}' .build/release/libLatchkeyABI.so
+cp '{{library}}' .build/release/libLatchkeyABI.so
 """
 
 
@@ -31,12 +31,16 @@ class Checkout:
             target = self.root / name
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, target)
-        self.swift.write_text(SWIFT)
+        self.take_library(LIBRARY)
         self.swift.chmod(0o755)
         return self
 
     def __exit__(self, *_):
         shutil.rmtree(self.folder, ignore_errors=True)
+
+    def take_library(self, library):
+        """From now on Swift "compiles" this library."""
+        self.swift.write_text(SWIFT.format(library=library))
 
     def make(self, *arguments):
         environment = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}

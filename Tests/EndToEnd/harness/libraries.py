@@ -1,4 +1,4 @@
-"""Libraries in the place of liblatchkey.so: another release of it, and files that are no such library."""
+"""Libraries in the place of Latchkey's: another release of it, and files that are no such library."""
 
 import shutil
 import subprocess
@@ -18,10 +18,17 @@ def another_release(path):
     return version
 
 
-def compiled(path, source):
+def compiled(path, source, *options):
     """Compiles a library from C source."""
-    subprocess.run(["cc", "-shared", "-fPIC", "-x", "c", "-o", path, "-"], input=source, text=True, check=True, timeout=60)
+    command = ["cc", "-shared", "-fPIC", "-o", path, "-x", "c", "-", "-x", "none", *options]
+    subprocess.run(command, input=source, text=True, check=True, timeout=60)
     return path
+
+
+def with_interface(path, number):
+    """Latchkey's library as it would be if only the number of its interface were another: it does all the work."""
+    source = f"unsigned latchkey_abi_version(void) {{ return {number}; }}"
+    return compiled(path, source, f"-Wl,--no-as-needed,-rpath,{LIBRARY.parent}", LIBRARY)
 
 
 def of_another_interface(path):

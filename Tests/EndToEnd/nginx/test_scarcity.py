@@ -210,6 +210,7 @@ def test_a_worker_that_has_no_connection_for_the_store_from_the_start_lives_and_
     key = gate.key()
     worker = gate.nginx.worker()
     wait_until(lambda: len(gate.nginx.lines("worker_connections are not enough")) > 3, "nginx says so")
+    wait_until(lambda: gate.nginx.lines("this process lacks connections, descriptors or memory"), "the gateway says so")
     for _ in range(20):
         with gate.connect() as connection:
             try:

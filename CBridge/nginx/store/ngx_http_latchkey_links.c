@@ -1,0 +1,111 @@
+
+/*
+ * The links of a worker: allocated when they are first needed, and as long-lived
+ * as the worker.
+ */
+
+#include "ngx_http_latchkey_store.h"
+
+#include <poll.h>
+
+
+/* Returns NULL if there is no memory, or no link of this number. */
+
+ngx_http_latchkey_link_t *
+ngx_http_latchkey_links_get(ngx_http_latchkey_links_t *links, uint32_t number)
+{
+    ngx_http_latchkey_link_t *link;
+
+    if (number >= LATCHKEY_LINKS_MAX) {
+        return NULL;
+    }
+
+    link = links->table[number];
+
+    if (link == NULL) {
+        link = ngx_pcalloc(links->pool, sizeof(ngx_http_latchkey_link_t));
+        if (link == NULL) {
+            return NULL;
+        }
+
+        link->worker = links->worker;
+        link->number = number;
+
+        links->table[number] = link;
+    }
+
+    return link;
+}
+
+
+void
+ngx_http_latchkey_links_close(ngx_http_latchkey_links_t *links)
+{
+    ngx_uint_t i;
+
+    for (i = 0; i < LATCHKEY_LINKS_MAX; i++) {
+        if (links->table[i]) {
+            ngx_http_latchkey_link_close(links->table[i]);
+        }
+    }
+}
+
+
+/*
+ * Moves bytes without the event loop, for a worker that is exiting.  Returns
+ * NGX_DONE if no link is left to wait for.
+ */
+
+ngx_int_t
+ngx_http_latchkey_links_wait(ngx_http_latchkey_links_t *links,
+    ngx_msec_t timeout)
+{
+    nfds_t i, n;
+    struct pollfd fds[LATCHKEY_LINKS_MAX];
+    ngx_connection_t *c;
+    ngx_http_latchkey_link_t *link, *polled[LATCHKEY_LINKS_MAX];
+
+    n = 0;
+
+    for (i = 0; i < LATCHKEY_LINKS_MAX; i++) {
+        link = links->table[i];
+
+        if (link == NULL || link->connection == NULL) {
+            continue;
+        }
+
+        fds[n].fd = link->connection->fd;
+        fds[n].events = POLLIN;
+
+        if (!link->opened || link->output->pos != link->output->last) {
+            fds[n].events |= POLLOUT;
+        }
+
+        polled[n++] = link;
+    }
+
+    if (n == 0) {
+        return NGX_DONE;
+    }
+
+    if (poll(fds, n, (int) timeout) <= 0) {
+        return NGX_OK;
+    }
+
+    for (i = 0; i < n; i++) {
+        c = polled[i]->connection;
+
+        if (fds[i].revents & ~POLLOUT) {
+            c->read->ready = 1;
+            c->read->available = -1;
+            c->read->handler(c->read);
+        }
+
+        if ((fds[i].revents & POLLOUT) && polled[i]->connection == c) {
+            c->write->ready = 1;
+            c->write->handler(c->write);
+        }
+    }
+
+    return NGX_OK;
+}

@@ -1,0 +1,68 @@
+"""What the module makes of a gateway's links that Latchkey's own does not order today, with a gateway that does."""
+
+import re
+
+import pytest
+
+from harness import libraries
+from harness.artefacts import ROOT
+from harness.polling import wait_until
+
+LINKS_MAX = int(re.search(r"LATCHKEY_LINKS_MAX (\d+)", (ROOT / "CBridge/abi/latchkey.h").read_text())[1])
+
+# By the numbers that the gateway gives them: the failures of latchkey.h.
+FAILURES = {1: "TLS", 2: "UNREACHABLE", 3: "UNRESOLVED", LINKS_MAX: "EXHAUSTED"}
+
+OPENED = LINKS_MAX - 3
+
+
+@pytest.fixture
+def gate(sandboxes, tmp_path):
+    tmp_path.chmod(0o755)
+    library = libraries.compiled(
+        tmp_path / "liblatchkey.so", (ROOT / "Tests/EndToEnd/harness/many_links.c").read_text(), f"-I{ROOT}/CBridge/abi")
+    gate = sandboxes(workers=1, library=library)
+    gate.expect("/nobody/listens/here.sock")
+    return gate
+
+
+def failures(gate):
+    lines = gate.nginx.lines("latchkey: link")
+    found = [re.search(r"link (\d+) failed: (\d+)", line) for line in lines]
+    return [(int(each[1]), int(each[2])) for each in found if each]
+
+
+def number_of(failure):
+    return int(re.search(rf"LATCHKEY_FAILURE_{failure} = (\d+)", (ROOT / "CBridge/abi/latchkey.h").read_text())[1])
+
+
+def test_as_many_links_are_opened_as_there_may_be_and_each_failure_has_its_reason(gate):
+    wait_until(lambda: gate.nginx.lines(f"is ready, with {OPENED}"), "each link that was opened moves bytes")
+
+    assert dict(failures(gate)) == {link: number_of(failure) for link, failure in FAILURES.items()}
+
+
+def test_an_order_with_tls_is_refused_and_the_log_says_why(gate):
+    (line,) = wait_until(lambda: gate.nginx.lines("TLS"), "the refusal is logged")
+
+    assert "[error]" in line and f"the store at unix:{gate.redis.socket} needs TLS, which this module lacks" in line
+
+
+def test_links_that_are_lost_are_reported_as_such(gate):
+    wait_until(lambda: gate.nginx.lines(f"is ready, with {OPENED}"), "the links are open")
+
+    gate.redis.stop()
+
+    lost = number_of("LOST")
+    wait_until(lambda: sum(reason == lost for _, reason in failures(gate)) == OPENED, "all are lost")
+    gate.redis.start()
+
+
+def test_a_worker_that_exits_hands_over_the_output_of_all_links(gate):
+    wait_until(lambda: gate.nginx.lines(f"is ready, with {OPENED}"), "the links are open")
+    worker = gate.nginx.worker()
+
+    gate.nginx.reload()
+    wait_until(lambda: worker not in gate.nginx.workers(), "the old worker ends")
+
+    assert gate.nginx.lines(f"answers last of {OPENED}")
