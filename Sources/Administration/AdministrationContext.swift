@@ -94,7 +94,13 @@ extension AdministrationContext {
 
     /// The audit entry of an action of the caller.
     func audit(_ action: AuditEntry.Action, newOwner: Principal? = nil) -> AuditEntry {
-        AuditEntry(action, by: caller.principal, account: caller.account, newOwner: newOwner)
+        AuditEntry(
+            action,
+            by: caller.principal,
+            account: caller.account,
+            newOwner: newOwner,
+            at: clock.unix
+        )
     }
 }
 

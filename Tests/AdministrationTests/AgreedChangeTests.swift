@@ -43,7 +43,12 @@ struct AgreedChangeTests {
         try installation.addAcme(withKey: false)
         let store = try installation.recordStore()
         var seen: [UInt64] = []
-        let audit = AuditEntry(.revoke, by: Installation.alice, account: Installation.alice)
+        let audit = AuditEntry(
+            .revoke,
+            by: Installation.alice,
+            account: Installation.alice,
+            at: UnixTime(milliseconds: 0)
+        )
         let change = try store.change(acme, audit) { record throws(AdministrationError) in
             let version = record?.version ?? 0
             if seen.isEmpty { #expect(throws: Never.self) { try installation.generate() } }
@@ -59,7 +64,12 @@ struct AgreedChangeTests {
         let installation = try Installation()
         try installation.addAcme(withKey: false)
         let store = try installation.recordStore()
-        let audit = AuditEntry(.revoke, by: Installation.alice, account: Installation.alice)
+        let audit = AuditEntry(
+            .revoke,
+            by: Installation.alice,
+            account: Installation.alice,
+            at: UnixTime(milliseconds: 0)
+        )
         let refusal = failure {
             _ = try store.change(acme, audit) { record throws(AdministrationError) in
                 #expect(throws: Never.self) { try installation.generate() }

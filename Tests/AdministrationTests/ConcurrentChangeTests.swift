@@ -26,7 +26,7 @@ struct ConcurrentChangeTests {
         #expect(valid.count == 1)
         #expect(try installation.administration().keys.status(of: acme).record.version == 41)
         #expect(
-            try installation.redis("XLEN", installation.storeKey("audit")) == .integer(41)
+            try installation.redis("LLEN", installation.storeKey("audit")) == .integer(41)
         )
     }
 

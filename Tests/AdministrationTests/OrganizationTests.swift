@@ -182,7 +182,22 @@ struct OrganizationTests {
         for _ in 0..<1500 { _ = try? stranger.keys.status(of: acme) }
         let lines = try installation.administration().organizations.audit(of: acme, since: .epoch)
         #expect(lines.filter { !$0.isRefused }.map(\.action) == ["register", "generate"])
-        #expect(lines.filter(\.isRefused).count < 1200)
+        #expect(lines.filter(\.isRefused).count == 1000)
+    }
+
+    @Test(arguments: ["alice", String(repeating: "a", count: Principal.lengthMax)])
+    func `the audit of an organization with a key takes at most 600 bytes`(owner: String) throws {
+        let installation = try Installation()
+        let root = try installation.administration("root")
+        _ = try root.organizations.add(acme, owner: Principal(owner)!)
+        _ = try installation.administration("root", as: owner).keys.generate(for: acme)
+        let audit = installation.storeKey("audit")
+        #expect(try installation.redis("LLEN", audit) == .integer(2))
+        guard case .integer(let size) = try installation.redis("MEMORY", "USAGE", audit) else {
+            Issue.record("Redis does not say how large it is")
+            return
+        }
+        #expect(size <= 600)
     }
 
     @Test func `a mistyped name gets a suggestion, for callers that may know the name`() throws {

@@ -7,7 +7,7 @@ import Testing
 struct RefusedCommandTests {
     private let acme = Installation.acme
 
-    @Test(arguments: ["watch", "multi", "hincrby", "hset", "hdel", "xadd"])
+    @Test(arguments: ["watch", "multi", "hincrby", "hset", "hdel", "rpush", "ltrim"])
     func `without permission for a command of the transaction nothing is written`(command: String)
         throws
     {
@@ -49,7 +49,8 @@ struct RefusedCommandTests {
             "+hdel",
             "+hincrby",
             "+hgetall",
-            "+xadd",
+            "+rpush",
+            "+ltrim",
             "+zscore",
             "+publish",
             "+blpop",

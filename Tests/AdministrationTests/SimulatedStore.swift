@@ -98,7 +98,7 @@ extension SimulatedStore {
         case "PUBLISH": return publish(words[2])
         case "BLPOP": return waitAndPop(words)
         case "LPOP": return pop(words[1])
-        case "XADD": return text("1-1")
+        case "RPUSH", "LTRIM": return .integer(1)
         case "TIME":
             let time = clock.unix.milliseconds
             return .array([text(String(time / 1000)), text(String(time % 1000 * 1000))])

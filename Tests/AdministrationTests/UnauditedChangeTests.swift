@@ -13,7 +13,7 @@ struct UnauditedChangeTests {
         installation = try Installation()
         try installation.addAcme()
         try installation.redis("DEL", installation.storeKey("audit"))
-        try installation.redis("SET", installation.storeKey("audit"), "no stream")
+        try installation.redis("SET", installation.storeKey("audit"), "no list")
     }
 
     private func isNotAudited(_ confirmation: ConfirmationResult?) -> Bool {

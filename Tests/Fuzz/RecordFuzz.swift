@@ -157,7 +157,12 @@ struct RecordFuzz: FuzzTarget {
 
 /// A record in the form in which it is stored.
 func storedFields(_ record: KeyRecord, _ seal: RecordSeal) -> [[UInt8]?] {
-    let audit = AuditEntry(.generate, by: record.owner, account: record.owner)
+    let audit = AuditEntry(
+        .generate,
+        by: record.owner,
+        account: record.owner,
+        at: UnixTime(milliseconds: 0)
+    )
     var texts = ["version": Array("\(record.version)".utf8)]
     for command in KeyCommands.write(record, seal: seal, audit: audit) {
         let arguments = command.arguments

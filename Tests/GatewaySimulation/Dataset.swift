@@ -112,6 +112,11 @@ extension Dataset {
         return Array(list.prefix(countMax))
     }
 
+    /// LTRIM that keeps the last `-start` elements.
+    mutating func trim(_ key: String, from start: Int) {
+        lists[key] = lists[key].map { Array($0.suffix(-start)) }
+    }
+
     /// EXPIRE: returns whether the list exists.
     mutating func setEnd(_ key: String, at end: Nanoseconds) -> Bool {
         guard lists[key] != nil else { return false }

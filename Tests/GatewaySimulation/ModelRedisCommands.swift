@@ -137,7 +137,6 @@ extension ModelRedis {
         case "ZINCRBY":
             return .bulk(String(data.addScore(key, command[3], Int64(command[2]) ?? 0)))
         case "ZSCORE": return .bulk(data.scores[key]?[command[2]].map { String($0) })
-        case "XADD": return .bulk("0-1")
         default: return replyAboutLists(to: command, key)
         }
     }
@@ -145,6 +144,9 @@ extension ModelRedis {
     private func replyAboutLists(to command: [String], _ key: String) -> Reply {
         switch command[0] {
         case "RPUSH": return .integer(data.push(key, command[2...], at: timeline.now))
+        case "LTRIM":
+            data.trim(key, from: Int(command[2]) ?? 0)
+            return .ok
         case "EXPIRE":
             let end = timeline.now + .milliseconds(1000 * (UInt64(command[2]) ?? 0))
             return .integer(data.setEnd(key, at: end) ? 1 : 0)

@@ -55,7 +55,7 @@ struct TestStore {
     /// Writes a record as the executable does.
     mutating func write(_ record: KeyRecord, seal: RecordSeal) {
         let owner = record.owner
-        let audit = AuditEntry(.generate, by: owner, account: owner)
+        let audit = AuditEntry(.generate, by: owner, account: owner, at: UnixTime(milliseconds: 0))
         for command in KeyCommands.write(record, seal: seal, audit: audit) {
             _ = change(command.arguments.map { String(decoding: $0, as: UTF8.self) })
         }

@@ -4,23 +4,25 @@ import Testing
 @testable import Keyring
 
 struct AuditLineTests {
-    private func bulk(_ text: String) -> RedisReply { .bulk(Array(text.utf8)[...]) }
-
-    private func entry(_ id: String, _ words: String...) -> RedisReply {
-        .array([bulk(id), .array(words.map(bulk))])
+    private func list(_ entries: String...) -> RedisReply {
+        .array(entries.map { .bulk(Array($0.utf8)[...]) })
     }
 
-    private func lines(_ done: RedisReply, _ refused: RedisReply = .array([])) -> [AuditLine]? {
-        try? AuditLine.lines([done, refused])
+    private func lines(
+        _ done: RedisReply,
+        _ refused: RedisReply = .array([]),
+        since: Int64 = 0
+    ) -> [AuditLine]? {
+        try? AuditLine.lines([done, refused], since: UnixTime(milliseconds: since))
     }
 
     @Test func `completed and refused actions are in the order of time`() {
         let lines = lines(
-            .array([
-                entry("5-0", "what", "generate", "who", "alice", "via", "root"),
-                entry("9-1", "what", "transfer", "who", "root", "via", "root", "owner", "bob"),
-            ]),
-            .array([entry("7-3", "what", "revoke", "who", "bob", "via", "bob")])
+            list(
+                "at=5 what=generate who=alice via=root",
+                "at=9 what=transfer who=root via=root owner=bob"
+            ),
+            list("at=7 what=revoke who=bob via=bob")
         )
         #expect(lines?.map(\.action) == ["generate", "revoke", "transfer"])
         #expect(lines?.map(\.isRefused) == [false, true, false])
@@ -28,26 +30,54 @@ struct AuditLineTests {
         #expect(lines?.last?.newOwner == "bob")
     }
 
+    @Test func `earlier entries are left out`() {
+        let all = list("at=5 what=a who=b via=c", "at=6 what=d who=e via=f")
+        #expect(lines(all, all, since: 6)?.map(\.action) == ["d", "d"])
+        #expect(lines(all, since: 7)?.isEmpty == true)
+    }
+
+    @Test func `an entry is read as it was written`() {
+        let entry = AuditEntry(
+            .transfer,
+            by: Principal("=a=")!,
+            account: Principal("what=x")!,
+            newOwner: Principal("b=")!,
+            at: UnixTime(milliseconds: 1_790_000_000_000)
+        )
+        let line = lines(list(entry.text))?.first
+        #expect(line?.at == UnixTime(milliseconds: 1_790_000_000_000))
+        #expect(line?.action == "transfer" && line?.principal == "=a=")
+        #expect(line?.account == "what=x" && line?.newOwner == "b=")
+    }
+
     @Test func `anything that is not an entry is skipped`() {
-        let good = entry("1-0", "what", "a", "who", "b", "via", "c", "later", "word")
-        let bad: [RedisReply] = [
-            .null, .array([]), bulk("1-0"), entry("x-0", "what", "a", "who", "b", "via", "c"),
-            entry("1-0", "what", "a", "who", "b"), entry("1-0", "what"),
-            .array([bulk("1-0"), .array([bulk("what"), .integer(1)])]),
-            .array([.integer(1), .array([])]),
-        ]
-        #expect(lines(.array(bad + [good]))?.count == 1)
+        let bad = list(
+            "",
+            " ",
+            "=",
+            "at= what=a who=b via=c",
+            "at=-1 what=a who=b via=c",
+            "at=99999999999999999999 what=a who=b via=c",
+            "at=1 what=a who=b",
+            "at=1 what=a who=b via=c word",
+            "\u{FF}\u{0}"
+        )
+        #expect(lines(bad)?.isEmpty == true)
+        let good = RedisReply.bulk(Array("at=1 what=a who=b via=c later=word".utf8)[...])
+        #expect(lines(.array([.null, .integer(1), .array([]), good]))?.count == 1)
         #expect(lines(.null)?.isEmpty == true)
     }
 
     @Test func `terminal escape sequences are not shown`() {
-        let line = lines(.array([entry("1-0", "what", "a\u{1B}[2J", "who", "b\nc", "via", "d")]))
+        let line = lines(list("at=1 what=a\u{1B}[2J who=b\nc via=d"))
         #expect(line?.first?.action == "a?[2J")
         #expect(line?.first?.principal == "b?c")
     }
 
     @Test func `an error of Redis is thrown`() {
         let error = RedisReply.error(Array("NOPERM no".utf8)[...])
-        #expect(throws: RedisError.self) { try AuditLine.lines([error, .array([])]) }
+        #expect(throws: RedisError.self) {
+            try AuditLine.lines([error, .array([])], since: UnixTime(milliseconds: 0))
+        }
     }
 }

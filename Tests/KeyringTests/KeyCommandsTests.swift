@@ -7,7 +7,12 @@ import Testing
 struct KeyCommandsTests {
     private let example: Example
     private let locator = Example.organization.locator
-    private let audit = AuditEntry(.generate, by: Example.owner, account: Principal("root")!)
+    private let audit = AuditEntry(
+        .generate,
+        by: Example.owner,
+        account: Principal("root")!,
+        at: UnixTime(milliseconds: 1_790_000_000_000)
+    )
 
     init() throws {
         example = try Example()
@@ -48,9 +53,10 @@ struct KeyCommandsTests {
                     "previous_verifier", "previous_until", "revoked_at",
                 ],
                 [
-                    "XADD", "latchkey:audit:{R7MHCgA7bVutv6}", "MAXLEN", "~", "1000", "*", "what",
-                    "generate", "who", "alice", "via", "root",
+                    "RPUSH", "latchkey:audit:{R7MHCgA7bVutv6}",
+                    "at=1790000000000 what=generate who=alice via=root",
                 ],
+                ["LTRIM", "latchkey:audit:{R7MHCgA7bVutv6}", "-1000", "-1"],
                 ["EXEC"],
             ]
         )
@@ -100,29 +106,38 @@ struct KeyCommandsTests {
         action: AuditEntry.Action,
         name: String
     ) {
-        let entry = AuditEntry(action, by: Principal("alice")!, account: Principal("ops")!)
-        #expect(
-            entry.command(locator).texts.suffix(6) == ["what", name, "who", "alice", "via", "ops"]
+        let entry = AuditEntry(
+            action,
+            by: Principal("alice")!,
+            account: Principal("ops")!,
+            at: UnixTime(milliseconds: 7)
         )
+        #expect(entry.text == "at=7 what=\(name) who=alice via=ops")
     }
 
-    @Test func `a transaction with four replies and the expected version was written`() throws {
-        let id = RedisReply.bulk(Array("1-1".utf8)[...])
-        let good: [RedisReply] = [.integer(3), .integer(0), .integer(2), id]
+    @Test func `a transaction with five replies and the expected version was written`() throws {
+        let trimmed = RedisReply.status(Array("OK".utf8)[...])
+        let good: [RedisReply] = [
+            .integer(3), .integer(0), .integer(2), .integer(1), trimmed,
+        ]
         #expect(WriteOutcome(.array(good), version: 3) == .written)
         #expect(WriteOutcome(.array(good), version: 4) == .unknown)
         #expect(WriteOutcome(.array(good.dropLast()), version: 3) == .unknown)
         #expect(WriteOutcome(.array(good + [.integer(1)]), version: 3) == .unknown)
         #expect(WriteOutcome(.array([]), version: 3) == .unknown)
         let error = RedisReply.error(Array("WRONGTYPE x".utf8)[...])
-        for index in good.indices.dropLast() {
+        for index in 0..<3 {
             var replies = good
             replies[index] = error
             #expect(WriteOutcome(.array(replies), version: 3) == .unknown)
         }
         let unaudited = WriteOutcome.unaudited(try #require(error.failure))
-        #expect(WriteOutcome(.array(good.dropLast() + [error]), version: 3) == unaudited)
-        #expect(WriteOutcome(.array(good.dropLast() + [error]), version: 4) == .unknown)
+        for index in 3..<5 {
+            var replies = good
+            replies[index] = error
+            #expect(WriteOutcome(.array(replies), version: 3) == unaudited)
+            #expect(WriteOutcome(.array(replies), version: 4) == .unknown)
+        }
     }
 
     @Test func `a transaction that was not executed says why`() throws {

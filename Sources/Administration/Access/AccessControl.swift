@@ -62,7 +62,7 @@ struct AccessControl {
     /// A refusal stands even if it cannot be audited.
     private func auditRefusal(_ action: OwnerRule.Action, _ organization: Organization) {
         let entry = context.audit(action.auditAction)
-        _ = try? context.store.read([entry.refusal(organization.locator)])
+        _ = try? context.store.read(entry.refusal(organization.locator))
     }
 
     /// An error that also suggests the organization that may have been meant.

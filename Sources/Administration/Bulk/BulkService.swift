@@ -19,10 +19,10 @@ public struct BulkService {
         onProgress: (BatchProgress) -> Bool
     ) throws(AdministrationError) -> BatchSummary {
         try OwnerRule.check(.addOrganization, on: nil, owner: nil, by: context.caller)
-        let entry = context.audit(.register)
         var summary = BatchSummary()
         try forEachBatch(lines, &summary, onProgress) { lines throws(AdministrationError) in
-            try RecordBatch(context.store).change(
+            let entry = context.audit(.register)
+            return try RecordBatch(context.store).change(
                 lines.map { line in
                     .init(organization: line.organization, audit: entry) {
                         existing throws(AdministrationError) in

@@ -92,7 +92,7 @@ extension PepperlessRevocation {
         } catch {
             if owner != nil {
                 let refusal = context.audit(.revoke).refusal(organization.locator)
-                _ = try? context.channel.execute([refusal])
+                _ = try? context.channel.execute(refusal)
             }
             throw error
         }

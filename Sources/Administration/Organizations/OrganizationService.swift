@@ -134,9 +134,7 @@ public struct OrganizationService {
         throws(AdministrationError) -> [AuditLine]
     {
         let locator = organization.locator
-        let replies = try context.store.read(
-            [KeyCommands.read(locator)] + AuditLine.read(locator, since: since)
-        )
+        let replies = try context.store.read([KeyCommands.read(locator)] + AuditLine.read(locator))
         let record = try context.store.record(replies[0], organization)
         let isOperators = record?.isRemoved == true && context.caller.isOperator
         try context.access.check(
@@ -144,7 +142,7 @@ public struct OrganizationService {
             organization,
             isOperators ? .auditRemovedOrganization : .audit
         )
-        return try translating(try AuditLine.lines(Array(replies.dropFirst()))) {
+        return try translating(try AuditLine.lines(Array(replies.dropFirst()), since: since)) {
             (error: RedisError) in
             AdministrationError(refused: "the audit of \(organization) cannot be read", error)
         }

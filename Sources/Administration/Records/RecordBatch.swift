@@ -161,14 +161,14 @@ extension RecordBatch {
     private func attempt(_ reply: RedisReply, _ changes: [RecordChange])
         throws(AdministrationError) -> Attempt
     {
-        guard case .array(let replies) = reply, replies.count == changes.count * 4 else {
+        guard case .array(let replies) = reply, replies.count == changes.count * 5 else {
             if reply == .null { return .conflict }
             if let error = reply.failure { throw AdministrationError(error) }
             return .unknown("the store sent an unexpected reply")
         }
         var auditFaults: [Organization: RedisError] = [:]
         for (index, change) in changes.enumerated() {
-            let part = Array(replies[index * 4..<index * 4 + 4])
+            let part = Array(replies[index * 5..<index * 5 + 5])
             let version = setsVersion ? nil : change.record.version
             switch WriteOutcome(.array(part), version: version) {
             case .written: break

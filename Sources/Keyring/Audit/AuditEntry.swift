@@ -1,8 +1,7 @@
 import KeyFormat
 import RedisClient
 
-/// An audit entry to be written: what a principal did to an organization, or was refused. Redis adds
-/// the time.
+/// An audit entry to be written: what a principal did to an organization, or was refused.
 public struct AuditEntry: Sendable {
     /// The operations that are audited.
     public enum Action: String, Sendable {
@@ -19,46 +18,43 @@ public struct AuditEntry: Sendable {
         case export
     }
 
-    /// Approximate number of entries that the stream of an organization keeps.
-    private static let lengthMax = 1000
+    /// Number of entries that each list of an organization keeps.
+    static let countMax = 1000
 
-    let action: Action
-    let principal: Principal
-    let account: Principal
-    let newOwner: Principal?
+    /// The stored entry: `name=value` pairs separated by spaces. A list of a few such entries takes a
+    /// few hundred bytes of Redis' memory, where a stream takes 4 kB.
+    let text: String
 
     /// - Parameters:
     ///   - principal: The principal that performed the action.
     ///   - account: The account that ran the executable on behalf of the principal.
     ///   - newOwner: The owner after the action, if the action changed it.
+    ///   - time: When the action was performed.
     public init(
         _ action: Action,
         by principal: Principal,
         account: Principal,
-        newOwner: Principal? = nil
+        newOwner: Principal? = nil,
+        at time: UnixTime
     ) {
-        self.action = action
-        self.principal = principal
-        self.account = account
-        self.newOwner = newOwner
+        let owner = newOwner.map { " owner=\($0)" } ?? ""
+        text =
+            "at=\(time.milliseconds) what=\(action.rawValue) who=\(principal) via=\(account)\(owner)"
     }
 
     /// Appends the entry of a completed action.
-    func command(_ locator: Locator) -> RedisCommand { command(Keyspace.audit(locator)) }
+    func commands(_ locator: Locator) -> [RedisCommand] { commands(Keyspace.audit(locator)) }
 
-    /// Appends the entry of a refused action. It has a stream of its own: refused attempts cannot push
+    /// Appends the entry of a refused action. It has a list of its own: refused attempts cannot push
     /// completed actions out.
-    public func refusal(_ locator: Locator) -> RedisCommand { command(Keyspace.attempts(locator)) }
+    public func refusal(_ locator: Locator) -> [RedisCommand] {
+        commands(Keyspace.attempts(locator))
+    }
 
-    private func command(_ key: [UInt8]) -> RedisCommand {
-        var command = RedisCommand([
-            "XADD", .bytes(key), "MAXLEN", "~", .number(Self.lengthMax), "*", "what",
-            .text(action.rawValue), "who", .text(principal.name), "via", .text(account.name),
-        ])
-        if let newOwner {
-            command.append("owner")
-            command.append(.text(newOwner.name))
-        }
-        return command
+    private func commands(_ key: [UInt8]) -> [RedisCommand] {
+        [
+            RedisCommand("RPUSH", .bytes(key), .text(text)),
+            RedisCommand("LTRIM", .bytes(key), .number(-Self.countMax), "-1"),
+        ]
     }
 }

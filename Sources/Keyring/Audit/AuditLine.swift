@@ -4,7 +4,7 @@ import RedisClient
 /// An audit entry as it was read. Entries are not sealed: any client that may write to the store can
 /// forge them.
 public struct AuditLine: Equatable, Sendable {
-    /// When it happened, by the clock of Redis.
+    /// When it happened, by the clock of the executable.
     public let at: UnixTime
     /// The name of the action, one of ``AuditEntry/Action`` unless another release wrote the entry.
     public let action: String
@@ -17,50 +17,49 @@ public struct AuditLine: Equatable, Sendable {
     /// Whether the action was refused.
     public let isRefused: Bool
 
-    /// Reads the completed and the refused actions on an organization; ``lines(_:)`` parses the
+    /// Reads the completed and the refused actions on an organization; ``lines(_:since:)`` parses the
     /// replies.
-    public static func read(_ locator: Locator, since: UnixTime) -> [RedisCommand] {
+    public static func read(_ locator: Locator) -> [RedisCommand] {
         [Keyspace.audit(locator), Keyspace.attempts(locator)].map { key in
-            RedisCommand("XRANGE", .bytes(key), .bytes(since.decimal), "+")
+            RedisCommand("LRANGE", .bytes(key), .number(-AuditEntry.countMax), "-1")
         }
     }
 
-    /// The entries in the replies to ``read(_:since:)``, in the order of time. Unreadable entries are
+    /// The entries in the replies to ``read(_:)``, in the order of time. Unreadable entries are
     /// skipped.
     ///
-    /// - Throws: The error, if Redis refused to read a stream.
-    public static func lines(_ replies: [RedisReply]) throws(RedisError) -> [AuditLine] {
+    /// - Throws: The error, if Redis refused to read a list.
+    public static func lines(_ replies: [RedisReply], since: UnixTime) throws(RedisError)
+        -> [AuditLine]
+    {
         var lines: [AuditLine] = []
         for (reply, isRefused) in zip(replies, [false, true]) {
             if let failure = reply.failure { throw failure }
             guard case .array(let entries) = reply else { continue }
             lines += entries.compactMap { AuditLine($0, isRefused: isRefused) }
         }
-        // Entries of the same millisecond stay in the order of their stream.
-        return lines.enumerated()
+        // Entries of the same millisecond stay in the order of their list.
+        return lines.filter { since <= $0.at }.enumerated()
             .sorted { ($0.element.at, $0.offset) < ($1.element.at, $1.offset) }
             .map(\.element)
     }
 
+    /// Attributes of later releases are skipped.
     private init?(_ entry: RedisReply, isRefused: Bool) {
-        guard case .array(let parts) = entry, parts.count == 2, case .bulk(let id) = parts[0],
-            case .array(let texts) = parts[1], texts.count.isMultiple(of: 2),
-            let at = UnixTime(decimal: id.prefix { $0 != UInt8(ascii: "-") })
-        else { return nil }
-        var fields: [String: String] = [:]
-        for index in stride(from: 0, to: texts.count, by: 2) {
-            guard case .bulk(let name) = texts[index], case .bulk(let value) = texts[index + 1]
-            else { return nil }
-            fields[String(decoding: name, as: UTF8.self)] = RedisError.printable(value)
+        guard case .bulk(let text) = entry else { return nil }
+        var values: [String: ArraySlice<UInt8>] = [:]
+        for pair in text.split(separator: UInt8(ascii: " ")) {
+            guard let equals = pair.firstIndex(of: UInt8(ascii: "=")) else { return nil }
+            values[String(decoding: pair[..<equals], as: UTF8.self)] = pair[equals...].dropFirst()
         }
-        guard let action = fields["what"], let principal = fields["who"],
-            let account = fields["via"]
+        guard let at = values["at"].flatMap({ UnixTime(decimal: $0) }),
+            let action = values["what"], let principal = values["who"], let account = values["via"]
         else { return nil }
         self.at = at
-        self.action = action
-        self.principal = principal
-        self.account = account
+        self.action = RedisError.printable(action)
+        self.principal = RedisError.printable(principal)
+        self.account = RedisError.printable(account)
         self.isRefused = isRefused
-        newOwner = fields["owner"]
+        newOwner = values["owner"].map(RedisError.printable)
     }
 }

@@ -5,10 +5,10 @@ public enum Keyspace {
     /// The hash that is the record of an organization.
     static func record(_ locator: Locator) -> [UInt8] { tagged(recordPrefix, locator) }
 
-    /// The stream of completed actions on an organization.
+    /// The list of completed actions on an organization.
     static func audit(_ locator: Locator) -> [UInt8] { tagged("latchkey:audit:", locator) }
 
-    /// The stream of refused actions on an organization.
+    /// The list of refused actions on an organization.
     static func attempts(_ locator: Locator) -> [UInt8] { tagged("latchkey:attempts:", locator) }
 
     /// The sorted set with the last use of an organization.

@@ -13,7 +13,7 @@ public enum PermissionProbe {
             RedisCommand("PING"), KeyCommands.watch(locator), KeyCommands.read(locator),
             MembershipCommands.watch(), MembershipCommands.read(), UseCommands.read(locator),
         ] + RefusalCommands.read(locator) + SuspectMembers.read()
-            + AuditLine.read(locator, since: UnixTime(milliseconds: 0))
+            + AuditLine.read(locator)
             + [
                 RecordScan().next ?? RedisCommand("SCAN", "0"),
                 FleetChannel.popAcknowledgements(of: barrierID),
@@ -45,8 +45,10 @@ public enum PermissionProbe {
             command("HINCRBY", record, "version", "1"), command("HSET", record, "a", "b"),
             command("HDEL", record, "a"), command("HDEL", Keyspace.gateways, "a"),
             command("HSET", Keyspace.suspectMembers, "a", "b"),
-            command("XADD", Keyspace.audit(locator), "*", "a", "b"),
-            command("XADD", Keyspace.attempts(locator), "*", "a", "b"),
+            command("RPUSH", Keyspace.audit(locator), "a"),
+            command("LTRIM", Keyspace.audit(locator), "0", "1"),
+            command("RPUSH", Keyspace.attempts(locator), "a"),
+            command("LTRIM", Keyspace.attempts(locator), "0", "1"),
             command("ZADD", Keyspace.used(locator), "GT", "1", "a"),
         ]
     }

@@ -32,7 +32,7 @@ public enum KeyCommands {
         let locator = record.organization.locator
         return [RedisCommand("MULTI")]
             + changes(record, seal: seal, setsVersion: setsVersion)
-            + [audit.command(locator), RedisCommand("EXEC")]
+            + audit.commands(locator) + [RedisCommand("EXEC")]
     }
 
     /// Revokes the key of a record that can be neither authenticated nor sealed, in one transaction with
@@ -51,9 +51,7 @@ public enum KeyCommands {
                 .name(.revokedAt), .bytes(now.decimal),
             ]),
             RedisCommand(["HDEL", key] + keyFields.map { .name($0) }),
-            audit.command(locator),
-            RedisCommand("EXEC"),
-        ]
+        ] + audit.commands(locator) + [RedisCommand("EXEC")]
     }
 
     /// The commands of a transaction that write a whole record.
@@ -110,13 +108,13 @@ public enum WriteOutcome: Equatable, Sendable {
         case .null: self = .conflict
         case .error: self = reply.failure.map(WriteOutcome.refused) ?? .unknown
         case .array(let replies):
-            let succeeded = replies.count == 4 && replies.prefix(3).allSatisfy { $0.failure == nil }
+            let succeeded = replies.count == 5 && replies.prefix(3).allSatisfy { $0.failure == nil }
             let hasVersion = version.map { replies.first == .integer(Int64($0)) } ?? true
             guard succeeded, hasVersion else {
                 self = .unknown
                 return
             }
-            self = replies[3].failure.map(WriteOutcome.unaudited) ?? .written
+            self = replies[3...].compactMap(\.failure).first.map(WriteOutcome.unaudited) ?? .written
         default: self = .unknown
         }
     }

@@ -115,7 +115,7 @@ PLANTED = {
     "store.fsync": lambda gate: gate.redis.cli("CONFIG", "SET", "appendfsync", "no"),
     "store.memory": lambda gate: gate.redis.cli("CONFIG", "SET", "maxmemory-policy", "allkeys-lru"),
     "store.information": lambda gate: lack(gate, "admin", "+info"),
-    "rights.admin": lambda gate: lack(gate, "admin", "+xadd"),
+    "rights.admin": lambda gate: lack(gate, "admin", "+rpush"),
     "rights.admin ": lambda gate: lack(gate, "admin", "+exec"),
     "rights.gateway": lambda gate: lack(gate, "gateway", "+rpush"),
     "gateways.silent": lambda gate: enter(gate, heartbeat=now() - 60_000),

@@ -88,7 +88,7 @@ def holder_of_the_gateways_password(gate):
         ["HSET", RECORD, "state", "none"], ["HDEL", RECORD, "verifier"], ["EXPIRE", RECORD, "0"], ["DEL", RECORD],
         ["EXPIRE", USED, "0"], ["EXPIRE", "latchkey:gateways", "0"], ["RPUSH", "latchkey:gateways", "x"],
         ["HSET", "latchkey:used:{Z}", "a", "b"], ["HSET", "latchkey:ack:x", "a", "b"], ["ZADD", "latchkey:gateways", "1", "a"],
-        ["XRANGE", audit_key("acme"), "-", "+"], ["FLUSHALL"], ["KEYS", "*"], ["SCAN", "0"], ["PUBLISH", "latchkey:barrier", "x"],
+        ["LRANGE", audit_key("acme"), "0", "-1"], ["FLUSHALL"], ["KEYS", "*"], ["SCAN", "0"], ["PUBLISH", "latchkey:barrier", "x"],
         ["SUBSCRIBE", "other"], ["GET", "other"], ["SET", RECORD, "x"], ["CONFIG", "GET", "*"], ["ACL", "LIST"],
     ):
         assert not intruder.may(*command), command
@@ -131,7 +131,7 @@ def put_back(gate, intruder, fields):
 def holder_of_the_executables_password(gate):
     intruder = Intruder(gate, "admin")
     writer_to_redis(gate, intruder)
-    intruder.does("XADD", audit_key("acme"), "*", "what", "revoke", "who", "nobody-ever", "via", "nobody-ever")
+    intruder.does("RPUSH", audit_key("acme"), "at=1 what=revoke who=nobody-ever via=nobody-ever")
     assert "nobody-ever" in gate.latchkey.run("audit", "acme", as_=OWNER).out
 
 
