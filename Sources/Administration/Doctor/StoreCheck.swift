@@ -19,10 +19,7 @@ struct StoreCheck {
         let before = SystemClock.unixTime()
         do throws(AdministrationError) {
             connection = try StoreConnection(admin: configuration, refusesOld: false)
-            let commands = [
-                RedisCommand("TIME"), RedisCommand("INFO"),
-                RedisCommand("CONFIG", "GET", "appendfsync"),
-            ]
+            let commands = [RedisCommand("TIME"), RedisCommand("INFO")] + StoreSettings.commands
             replies = try translatingStoreFault(try connection.execute(commands))
         } catch {
             return [
@@ -36,7 +33,8 @@ struct StoreCheck {
         let clock = SuspectMembers.time(replies[0])
         return [.ok("store.reachable", "\(configuration.topology.endpoints[0]) answers")]
             + [self.clock(clock, before, SystemClock.unixTime())]
-            + information(replies[1]) + durability(connection, replies[1], replies[2])
+            + information(replies[1])
+            + durability(connection, replies[1], StoreSettings(replies.dropFirst(2)))
             + PermissionCheck(configuration, connection).findings
             + ExcessPermissionCheck(configuration).findings
             + MembershipCheck(configuration, connection, clock: clock).findings
@@ -77,8 +75,8 @@ struct StoreCheck {
             ]
         }
         return [
-            version(information), role(information), replicas(information),
-            persistence(information), disk(information), memory(information),
+            version(information), role(information), replicas(information), disk(information),
+            memory(information),
         ]
     }
 
@@ -110,58 +108,15 @@ struct StoreCheck {
             )
     }
 
-    private func persistence(_ information: StoreInformation) -> Finding {
-        information["aof_enabled"] == "1"
-            ? .ok("store.persistence", "it writes every change to its append-only file")
-            : .fault(
-                "store.persistence",
-                "it keeps no append-only file: a crash brings revoked keys back",
-                "redis-cli CONFIG SET appendonly yes, and only then the same in redis.conf: "
-                    + "docs/OPERATIONS.md"
-            )
-    }
-
-    /// Findings about the append-only file, if there is one.
     private func durability(
         _ connection: StoreConnection,
         _ information: RedisReply,
-        _ synchronization: RedisReply
+        _ settings: StoreSettings
     ) -> [Finding] {
-        guard let information = StoreInformation(information), information["aof_enabled"] == "1"
-        else { return [] }
-        return [self.synchronization(synchronization)]
-            + RestartCheck(connection, information).findings
-    }
-
-    /// How soon changes reach the disk. Only a permission that also shows passwords lets a user see that.
-    private func synchronization(_ reply: RedisReply) -> Finding {
-        let check = "store.fsync"
-        let remedy = "use appendfsync always if that is not acceptable"
-        guard case .array(let pair) = reply, pair.count == 2, case .bulk(let text) = pair[1] else {
-            return .note(
-                check,
-                "this user may not read appendfsync: with everysec, Redis' default, a crash can undo "
-                    + "the changes of the last second",
-                remedy
-            )
-        }
-        switch String(decoding: text, as: UTF8.self) {
-        case "always":
-            return .ok(check, "every change is on disk before Redis replies: appendfsync always")
-        case "no":
-            return .fault(
-                check,
-                "the operating system decides when changes reach the disk (appendfsync no): a crash "
-                    + "of the host can bring back keys that were revoked half a minute before",
-                "use appendfsync everysec, or always"
-            )
-        default:
-            return .note(
-                check,
-                "changes reach the disk once a second: a crash can undo those of the last second",
-                remedy
-            )
-        }
+        guard let information = StoreInformation(information) else { return [] }
+        let check = DurabilityCheck(information, settings)
+        return check.findings
+            + (check.isFileKept ? RestartCheck(connection, information).findings : [])
     }
 
     private func disk(_ information: StoreInformation) -> Finding {
@@ -191,7 +146,7 @@ struct StoreCheck {
             return .fault(
                 "store.memory",
                 "it evicts keys when memory runs out (\(policy)): organizations would lose their records",
-                "set maxmemory-policy noeviction"
+                "redis-cli CONFIG SET maxmemory-policy noeviction, and the same in redis.conf"
             )
         }
         if let most = information.number("maxmemory"), most > 0,

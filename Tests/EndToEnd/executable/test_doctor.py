@@ -113,6 +113,7 @@ PLANTED = {
     "store.role": be_replica,
     "store.persistence": lambda gate: gate.redis.cli("CONFIG", "SET", "appendonly", "no"),
     "store.fsync": lambda gate: gate.redis.cli("CONFIG", "SET", "appendfsync", "no"),
+    "store.rewrite": lambda gate: gate.redis.cli("CONFIG", "SET", "no-appendfsync-on-rewrite", "yes"),
     "store.memory": lambda gate: gate.redis.cli("CONFIG", "SET", "maxmemory-policy", "allkeys-lru"),
     "store.information": lambda gate: lack(gate, "admin", "+info"),
     "rights.admin": lambda gate: lack(gate, "admin", "+rpush"),
@@ -188,6 +189,76 @@ def test_a_gateway_that_may_change_records_is_reported(gate):
     assert report(gate)["rights.gateway.excess"] == (
         "note", "the gateway user may also: change records, delete last uses and the membership list, list all Redis keys"
     )
+
+
+# What a crash of Redis undoes
+
+DURABLE = {
+    "appendfsync": "always", "no-appendfsync-on-rewrite": "no", "save": "3600 1", "stop-writes-on-bgsave-error": "no",
+    "repl-backlog-ttl": "0",
+}
+
+
+def set_up(gate, **settings):
+    for name, value in {**DURABLE, **{name.replace("_", "-"): value for name, value in settings.items()}}.items():
+        gate.redis.cli("CONFIG", "SET", name, value)
+
+
+def remarks(gate):
+    """The level and text of each remark about the store; permissions are another matter."""
+    return {check: found for check, found in report(gate).items() if check.startswith("store.") and found[0] != "ok"}
+
+
+def test_a_store_that_undoes_no_confirmed_change_gets_no_remark(gate):
+    set_up(gate)
+
+    assert remarks(gate) == {}
+
+
+@pytest.mark.parametrize("setting, value, check, level, words", [
+    ("appendfsync", "everysec", "store.fsync", "note", "last two seconds"),
+    ("appendfsync", "no", "store.fsync", "fault", "half a minute"),
+    ("no-appendfsync-on-rewrite", "yes", "store.rewrite", "fault", "while it rewrites its file"),
+    ("stop-writes-on-bgsave-error", "yes", "store.snapshots", "note", "revocations included"),
+])
+def test_what_a_setting_costs_is_said_with_the_command_that_changes_it(gate, setting, value, check, level, words):
+    set_up(gate, **{setting: value})
+
+    found = remarks(gate)
+
+    assert list(found) == [check]
+    assert found[check][0] == level and words in found[check][1]
+    assert f"redis-cli CONFIG SET {setting} {DURABLE[setting]}" in gate.latchkey.run("doctor").out
+
+
+@pytest.mark.parametrize("save, words", [("", "writes nothing to its disk"), ("3600 1", "writes only snapshots")])
+def test_without_an_append_only_file_it_is_said_what_a_restart_undoes(gate, save, words):
+    set_up(gate, appendonly="no", save=save)
+
+    level, text = report(gate)["store.persistence"]
+
+    assert level == "fault" and words in text and "brings revoked keys back" in text
+
+
+@pytest.mark.parametrize("rights, words", [([], "may not read appendfsync"), (["+config|get"], "half a minute")])
+def test_a_user_of_its_own_sees_the_settings_only_with_the_permission(gate, rights, words):
+    set_up(gate, appendfsync="no")
+    acl.protect(gate, admin=[*acl.rules("admin"), *rights])
+    gate.expect("NOPERM")
+
+    assert words in report(gate)["store.fsync"][1]
+
+
+def test_a_replication_id_that_is_going_to_change_is_reported(sandboxes):
+    replica = sandboxes(gateways=0, tcp=True)
+    master = sandboxes(gateways=0, tcp=True)
+    set_up(master, repl_backlog_ttl="3600")
+    assert remarks(master) == {}
+
+    replica.redis.cli("REPLICAOF", "127.0.0.1", master.redis.port)
+
+    wait_until(lambda: "store.backlog" in remarks(master), "the replica has come")
+    assert "3600 seconds after its last replica has left" in remarks(master)["store.backlog"][1]
 
 
 def test_the_age_of_the_pepper_is_shown(gate):

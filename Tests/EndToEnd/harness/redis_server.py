@@ -32,8 +32,9 @@ def free_port():
 class RedisServer:
     """Listens on a unix socket, or with `tcp` on a port of the loopback interface."""
 
-    def __init__(self, folder, tcp=False, options=(), login=()):
+    def __init__(self, folder, tcp=False, options=(), login=(), program=("redis-server",)):
         self.folder = folder
+        self.program = program
         self.port = free_port() if tcp else None
         self.socket = folder / "redis.sock"
         self.options = options
@@ -56,7 +57,7 @@ class RedisServer:
         if not self.port:
             address += ["--unixsocket", str(self.socket), "--unixsocketperm", "777"]
         self.process = subprocess.Popen(
-            ["redis-server", *address, "--dir", str(self.folder), "--logfile", "redis.log"]
+            [*self.program, *address, "--dir", str(self.folder), "--logfile", "redis.log"]
             + ["--appendonly", "yes", "--save", "", *self.options],
             stdin=subprocess.DEVNULL,
         )

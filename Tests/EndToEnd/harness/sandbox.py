@@ -81,12 +81,12 @@ class Sandbox:
 
     live = []
 
-    def __init__(self, tcp=False, settings="", start=True, redis_options=(), redis_login=(), consistency=None, gateways=1,
-                 proxied=False, **nginx):
+    def __init__(self, tcp=False, settings="", start=True, redis_options=(), redis_login=(), redis_program=("redis-server",),
+                 consistency=None, gateways=1, proxied=False, **nginx):
         self.folder = Path(tempfile.mkdtemp(prefix="latchkey-"))
         self.folder.chmod(0o755)  # other accounts may come as far as the executable does
         self.expected = []
-        self.redis = RedisServer(self.folder / "redis", tcp, redis_options, redis_login)
+        self.redis = RedisServer(self.folder / "redis", tcp, redis_options, redis_login, redis_program)
         self.config = self.folder / "latchkey.conf"
         self.pepper_file = self.folder / "pepper"
         self.latchkey = Latchkey(self.config)
