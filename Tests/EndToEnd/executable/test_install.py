@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 
-from harness.artefacts import LIBRARY, ROOT
+from harness.artefacts import ABI, LIBRARY, ROOT
 from harness.executable import clean_environment
 from harness.polling import wait_until
 
@@ -268,6 +268,13 @@ def test_all_files_name_the_same_version_of_swift():
 
     assert {name for name, _ in named} == set(files)
     assert {version for _, version in named} == {tested, tested.rpartition(".")[0]}
+
+
+def test_all_documents_name_the_library_with_the_number_of_its_interface():
+    documents = [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]
+    named = {number for each in documents for number in re.findall(r"liblatchkey(?:\.so\.)?(\d+)", each.read_text())}
+
+    assert named == {str(ABI)}
 
 
 def test_the_packages_of_a_build_have_exact_versions():
