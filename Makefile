@@ -11,6 +11,7 @@ SECS    ?= 2
 RESULTS ?=
 SECONDS ?= 600
 RELOADS ?= 1000
+N       ?= 100
 T       ?=
 WORKERS ?= 6
 
@@ -41,7 +42,7 @@ define built_with
 @$(MAKE) --no-print-directory build
 endef
 
-.PHONY: help build up down unit e2e test lint analyze fuzz fuzz-requests test-sanitizers valgrind slow reloads trials simulate soak nginx-tests module \
+.PHONY: help build up down unit e2e test lint analyze fuzz fuzz-requests test-sanitizers valgrind slow reloads hostile trials simulate soak nginx-tests module \
 	bench bench-full bench-scale bench-check bench-report model install uninstall clean
 .DEFAULT_GOAL := help
 
@@ -128,6 +129,10 @@ reloads: ## [5 min] Reload nginx RELOADS= times under traffic, with the module a
 	$(call built_with,test)
 	RELOADS=$(RELOADS) $(PYTHON) -m pytest --capture=no --quiet \
 		Tests/EndToEnd/nginx/test_many_reloads.py Tests/EndToEnd/nginx/test_reloads_without_the_module.py
+
+hostile: ## [30 min] End keys N= times in each of the situations that lose members, data or the time
+	$(call built_with,test)
+	HOSTILE_ROUNDS=$(N) $(E2E) Tests/EndToEnd/fleet/test_hostile_membership.py Tests/EndToEnd/store/test_hostile_store.py
 
 trials: ## [10 min] Inject random faults for SECONDS= under traffic and key changes; SEED= repeats a run
 	$(call built_with,run)

@@ -11,7 +11,10 @@ public struct AdministrationContext {
     let seal: RecordSeal
     let channel: any StoreChannel
     let clock: any BlockingClock
-    let makeBarrierID: (UnixTime) -> BarrierID
+    let makeSignalID: (UnixTime) -> SignalID
+
+    /// Whether the pepper is lost. The peppers are random then, and prove no record.
+    private let isPepperLost: Bool
 
     /// Whether an error may suggest the name that was meant. Finding it reads all records.
     private(set) var suggestsNames = true
@@ -31,21 +34,23 @@ public struct AdministrationContext {
 
     /// A context with any store and any clock.
     ///
-    /// - Parameter makeBarrierID: Returns the ID of the next barrier or flush; no ID may occur twice.
+    /// - Parameter makeSignalID: Returns the ID of the next signal; no ID may occur twice.
     init(
         _ configuration: Configuration,
         caller: Caller,
         peppers: PepperRing,
         channel: any StoreChannel,
         clock: any BlockingClock,
-        makeBarrierID: @escaping (UnixTime) -> BarrierID = Self.randomBarrierID
+        isPepperLost: Bool = false,
+        makeSignalID: @escaping (UnixTime) -> SignalID = Self.randomSignalID
     ) {
         self.configuration = configuration
         self.caller = caller
         self.peppers = peppers
         self.channel = channel
         self.clock = clock
-        self.makeBarrierID = makeBarrierID
+        self.isPepperLost = isPepperLost
+        self.makeSignalID = makeSignalID
         seal = RecordSeal(peppers: peppers)
     }
 
@@ -57,9 +62,9 @@ public struct AdministrationContext {
         return other
     }
 
-    private static func randomBarrierID(_ time: UnixTime) -> BarrierID {
+    static func randomSignalID(_ time: UnixTime) -> SignalID {
         var generator = SystemRandomNumberGenerator()
-        return BarrierID(at: time, using: &generator)
+        return SignalID(at: time, using: &generator)
     }
 }
 
@@ -80,17 +85,22 @@ extension AdministrationContext {
 
     /// The running workers; `nil` if the store does not list them.
     public func workers() -> Workers? {
-        guard let reply = try? store.read([MembershipCommands.read()])[0] else { return nil }
+        guard let reply = try? store.read([Membership.read])[0] else { return nil }
         return (try? Membership(reply)).map { Workers($0.members) }
     }
 
-    var store: RecordStore { RecordStore(channel, clock: clock, seal: seal) }
+    var store: RecordStore {
+        RecordStore(channel, clock: clock, seal: seal, makeSignalID: makeSignalID)
+    }
 
     var access: AccessControl { AccessControl(self) }
 
     var confirmer: ChangeConfirmer { ChangeConfirmer(self) }
 
     var lastUses: LastUseCollector { LastUseCollector(self) }
+
+    /// Whether the owner that a record claims may revoke its key although the record cannot be proven.
+    func mayRevokeWithoutProof(_ claim: StoredRecord) -> Bool { isPepperLost || claim.isBare }
 
     /// The audit entry of an action of the caller.
     func audit(_ action: AuditEntry.Action, newOwner: Principal? = nil) -> AuditEntry {

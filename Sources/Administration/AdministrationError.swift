@@ -40,7 +40,10 @@ extension AdministrationError {
     /// - Parameter subject: Which record it is, as the beginning of a sentence.
     init(_ fault: RecordFault, _ subject: String) {
         guard case .unreadable(let error) = fault, error.code != "WRONGTYPE" else {
-            self.init(.data, "\(subject) \(fault)")
+            let remedy =
+                fault == .unsealed
+                ? "; \"latchkey org remove\" and \"latchkey org add\" replace it" : ""
+            self.init(.data, "\(subject) \(fault)\(remedy)")
             return
         }
         self.init(error.code == "NOPERM" ? .notPermitted : .store, "\(subject) \(fault)")
@@ -73,6 +76,15 @@ extension AdministrationError {
         self.init(
             error.code == "NOPERM" ? .notPermitted : .store,
             "\(subject): \(error.message)"
+        )
+    }
+
+    /// The error of one step of many, of which some have been done before.
+    func behind(_ done: Int, _ noun: String) -> AdministrationError {
+        guard done > 0 else { return self }
+        return AdministrationError(
+            kind,
+            "after \(Counted(done, noun)), which stay as they are: \(message)"
         )
     }
 

@@ -45,35 +45,46 @@ extension Gatekeeper {
     }
 
     private func askStore(_ key: VerifiedKey, _ request: UInt, _ now: ClockReading) -> Admission {
-        if !data.isReady {
+        if !node.data.isReady {
             if let decision = decideWithoutStore(key.issued, now) { return .decided(decision) }
-            guard data.isConnecting(now.monotonic) else {
+            guard node.data.isConnecting(now.monotonic) else {
                 return .decided(.unavailable(key.locator))
             }
         }
-        guard let ticket = checks.add(request, key, at: now.monotonic) else {
+        guard let ticket = wait(key, request, now.monotonic) else {
             log.note(.tooManyChecks, now.monotonic, "too many checks wait for the store")
             return .decided(.unavailable(key.locator))
         }
         return .waiting(ticket: ticket.number)
     }
 
+    /// Lets a check wait for a read; or for a proof, where a lease of no length is all that a cached record
+    /// lacks.
+    private func wait(_ key: VerifiedKey, _ request: UInt, _ now: MonotonicTime) -> Checks.Ticket? {
+        if isStrict, node.canProve(membership), cache.holds(key.locator) {
+            let asked: UInt64 = obligations.keeps(.asksAfterCheck) ? 0 : 1
+            let ping = node.invalidations.nextNumber - asked
+            return checks.add(request, key, forPing: ping, at: now)
+        }
+        return checks.add(request, key, at: now)
+    }
+
     /// Whether cached records decide.
     private func isTrusted(_ now: MonotonicTime) -> Bool {
         #if CANARIES
             if !obligations.keeps(.lease) { return true }
-            if !obligations.keeps(.freshClock) { return staleClock < lease.trustedUntil }
+            if !obligations.keeps(.freshClock) { return staleClock < node.lease.trustedUntil }
         #endif
-        return now < lease.trustedUntil
+        return now < node.lease.trustedUntil
     }
 
     /// Admits a key by its cached record where the store cannot be asked. It refuses none: the key may
     /// be newer than the record.
     private func decideWithoutStore(_ key: KeyVerifier.IssuedKey, _ now: ClockReading) -> Decision?
     {
-        guard now.monotonic < lease.usableUntil, let hit = cache.lookup(key.locator)
+        guard now.monotonic < node.lease.usableUntil, let hit = cache.lookup(key.locator)
         else { return nil }
-        let source = lease.isInGrace(now.monotonic) ? Decision.Source.grace : .cache
+        let source = node.lease.isInGrace(now.monotonic) ? Decision.Source.grace : .cache
         let decision = Decision.compared(key, with: hit.keys, from: source, at: now.unix)
         if obligations.keeps(.staleRecordRefusesNobody) {
             guard decision.result == .allowed || isTrusted(now.monotonic) else { return nil }
@@ -91,6 +102,20 @@ extension Gatekeeper {
             at: now.unix
         )
         return conclude(decision, nil, now)
+    }
+
+    /// Decides a check by its cached record, which is proven to be current; `nil` where that has been
+    /// invalidated meanwhile.
+    func decideProven(_ check: Checks.Check, _ now: ClockReading) -> Decision? {
+        guard let hit = cache.lookup(check.key.locator) else { return nil }
+        credentials.remember(check.key)
+        let decision = Decision.compared(
+            check.key.issued,
+            with: hit.keys,
+            from: .store,
+            at: now.unix
+        )
+        return conclude(decision, hit.slot, now)
     }
 
     /// Decides a check that the store does not answer.

@@ -2,7 +2,7 @@ import KeyFormat
 import Keyring
 import RedisClient
 
-/// What the gatekeeper does with invalidations and broadcast messages.
+/// What the gatekeeper does with invalidations and signals.
 extension Gatekeeper {
     func handle(_ arrival: InvalidationLink.Arrival, _ now: ClockReading) {
         switch arrival {
@@ -10,9 +10,8 @@ extension Gatekeeper {
         case .lost(let failure): trackingLost(failure, now)
         case .invalidated(let locator): invalidate(locator)
         case .invalidatedAll: invalidateAll(now)
-        case .barrier(let id): acknowledge(id, now)
-        case .lastUseFlush(let flush): answer(flush, now)
-        case .current(let sentAt): lease.pingAnswered(sentAt: sentAt)
+        case .signal(let signal): handle(signal, now)
+        case .answered: answered(now)
         }
     }
 
@@ -21,26 +20,29 @@ extension Gatekeeper {
         log.note(
             .trackingStarted,
             now.monotonic,
-            "the store at \(data.endpoint) sends invalidations"
+            "the store at \(node.data.endpoint) sends invalidations"
         )
         if obligations.keeps(.emptyCacheOnTracking) { cache.invalidateAll() }
         if obligations.keeps(.readAfterTracking) { checks.invalidateAllInFlight() }
-        lease.trackingStarted()
+        node.lease.trackingStarted()
+        renewLease()
         streams.markAllStale()
         streams.postponeWatch(now.monotonic)
-        invalidations.renewNow(now.monotonic)
+        node.invalidations.renewNow(now.monotonic)
         membership.renewNow(now.monotonic)
     }
 
     private func trackingLost(_ failure: LinkFailure, _ now: ClockReading) {
         metrics.invalidation.disconnected()
-        if lease.isTracking { streams.watchNow(now.monotonic) }
-        lease.trackingLost()
+        if node.lease.isTracking { streams.watchNow(now.monotonic) }
+        node.lease.trackingLost()
+        renewLease()
+        checks.readUnproven()
         if obligations.keeps(.readAfterTracking) { checks.invalidateAllInFlight() }
         log.note(
             .trackingLost,
             now.monotonic,
-            "the store at \(data.endpoint) does not send invalidations: \(failure)"
+            "the store at \(node.data.endpoint) does not send invalidations: \(failure)"
         )
     }
 
@@ -54,33 +56,62 @@ extension Gatekeeper {
     /// The membership list may be gone together with the records.
     private func invalidateAll(_ now: ClockReading) {
         metrics.flushes &+= 1
+        forgetAll()
+        membership.listLost(now.monotonic)
+        term.reset()
+        renewLease()
+    }
+
+    /// Nothing that was read before is known any more.
+    func forgetAll() {
         cache.invalidateAll()
         checks.invalidateAllInFlight()
-        lease.membershipLost()
         streams.markAllStale()
-        membership.listLost(now.monotonic)
+    }
+
+    /// A PING was answered. Where nothing is proven yet, the next one follows at once.
+    private func answered(_ now: ClockReading) {
+        let proven = node.invalidations.pings.proven
+        if proven.number > 0 {
+            node.lease.isCurrent(at: proven.sentAt)
+            renewLease()
+        } else {
+            node.invalidations.renewNow(now.monotonic)
+        }
+        guard isStrict else { return }
+        let number = node.invalidations.pings.provenNumber
+        checks.prove(upTo: number, at: now.monotonic) { decideProven($0, now) }
+    }
+
+    private func handle(_ signal: Signal, _ now: ClockReading) {
+        switch signal.kind {
+        case .barrier: acknowledgeBarrier(signal, now)
+        case .flush: flush(signal, now)
+        }
     }
 
     /// All invalidations before the barrier have been handled, in order: nothing older is cached.
-    private func acknowledge(_ barrier: BarrierID, _ now: ClockReading) {
-        guard lease.isTracking, data.isReady else { return }
-        for command in FleetChannel.acknowledge(barrier, by: membership.id) {
-            send(command, .acknowledgement, now.monotonic)
-        }
-        guard recentBarriers.insert(barrier) else { return }
+    private func acknowledgeBarrier(_ signal: Signal, _ now: ClockReading) {
+        guard node.lease.isTracking, node.data.isReady else { return }
+        acknowledge(signal, now)
+        guard recentBarriers.insert(signal.id) else { return }
         metrics.barriersAcknowledged &+= 1
-        if let delay = barrier.ageMilliseconds(at: now.unix) {
+        if let delay = signal.id.ageMilliseconds(at: now.unix) {
             metrics.changeDelays.add(nanoseconds: delay * 1_000_000)
         }
     }
 
     /// Writes the uses of one organization, then acknowledges that they were written.
-    private func answer(_ flush: LastUseFlush, _ now: ClockReading) {
-        guard data.isReady else { return }
-        for (command, purpose) in uses.flush(flush.locator) {
+    private func flush(_ signal: Signal, _ now: ClockReading) {
+        guard node.data.isReady else { return }
+        for (command, purpose) in uses.flush(signal.locator) {
             send(command, purpose, now.monotonic)
         }
-        for command in FleetChannel.acknowledge(flush, by: membership.id) {
+        acknowledge(signal, now)
+    }
+
+    private func acknowledge(_ signal: Signal, _ now: ClockReading) {
+        for command in signal.acknowledge(by: membership.id) {
             send(command, .acknowledgement, now.monotonic)
         }
     }

@@ -4,37 +4,25 @@ import RedisClient
 
 /// What the gatekeeper asks of the store, and what it does with the replies.
 extension Gatekeeper {
-    /// The numbers of the links.
-    static let dataNumber: UInt32 = 0
-    static let invalidationNumber: UInt32 = 1
-
     /// The next order for a connection. Called at the end of a turn of the event loop, it first combines
-    /// all reads of the turn into one write.
+    /// all questions of the turn into one write.
     public func nextOrder(_ now: ClockReading) -> (link: UInt32, order: LinkOrder)? {
-        if hasReadsToSend { sendReads(now.monotonic) }
-        if let order = data.nextOrder() { return (Self.dataNumber, order) }
-        if let order = invalidations.link.nextOrder() { return (Self.invalidationNumber, order) }
-        return nil
+        sendQuestions(now.monotonic)
+        return node.nextOrder()
     }
 
     /// Where the server of a link listens.
-    public func endpoint(link number: UInt32) -> Endpoint {
-        number == Self.invalidationNumber ? invalidations.link.endpoint : data.endpoint
-    }
+    public func endpoint(link number: UInt32) -> Endpoint { node.endpoint(link: number) }
 
     /// Moves a link's output into a buffer; returns the number of bytes.
     public func drainOutput(link number: UInt32, into buffer: UnsafeMutableRawBufferPointer) -> Int
     {
-        switch number {
-        case Self.dataNumber: data.drainOutput(into: buffer)
-        case Self.invalidationNumber: invalidations.link.drainOutput(into: buffer)
-        default: 0
-        }
+        node.drainOutput(link: number, into: buffer)
     }
 
     /// A connection is established.
     public func linkOpened(_ number: UInt32, at now: ClockReading) {
-        withLink(number) { $0.opened(now.monotonic) }
+        node.withLink(number) { $0.opened(now.monotonic) }
         handleEvents(now)
     }
 
@@ -44,7 +32,7 @@ extension Gatekeeper {
         _ failure: LinkFailure = .disconnected,
         at now: ClockReading
     ) {
-        withLink(number) { $0.closed(now.monotonic, failure) }
+        node.withLink(number) { $0.closed(now.monotonic, failure) }
         handleEvents(now)
     }
 
@@ -54,53 +42,65 @@ extension Gatekeeper {
         _ bytes: UnsafeRawBufferPointer,
         at now: ClockReading
     ) {
-        withLink(number) { $0.received(bytes, now.monotonic) }
+        node.withLink(number) { $0.received(bytes, now.monotonic) }
         handleEvents(now)
     }
 
     func handleEvents(_ now: ClockReading) {
-        while let event = data.nextEvent() { handle(event, now) }
-        while let arrival = invalidations.nextArrival(now.monotonic) { handle(arrival, now) }
+        while let event = node.data.nextEvent() { handle(event, now) }
+        while let arrival = node.invalidations.nextArrival(now.monotonic) { handle(arrival, now) }
     }
 
-    private func withLink(_ number: UInt32, _ body: (inout RedisLink) -> Void) {
-        switch number {
-        case Self.dataNumber: body(&data)
-        case Self.invalidationNumber: body(&invalidations.link)
-        default: break
-        }
+    /// The lease rests on the node and on the membership, and either has changed.
+    func renewLease() {
+        #if CANARIES
+            if !obligations.keeps(.trustsOnlyAsMember) {
+                return node.lease.renew(registeredAt: .never)
+            }
+        #endif
+        node.lease.renew(registeredAt: membership.registeredAt)
     }
 }
 
 // MARK: - Commands
 
 extension Gatekeeper {
-    var hasReadsToSend: Bool { (checks.hasUnsentReads || streams.hasStale) && data.isReady }
+    private var hasReadsToSend: Bool {
+        (checks.hasUnsentReads || streams.hasStale) && node.data.isReady
+    }
 
-    func sendReads(_ now: MonotonicTime) {
+    /// Asks what the checks of this turn wait for.
+    func sendQuestions(_ now: MonotonicTime) {
+        if isStrict { node.askForProof(checks, now) }
+        if hasReadsToSend { sendReads(now) }
+    }
+
+    private func sendReads(_ now: MonotonicTime) {
         if streams.hasStale { for locator in streams.dequeueStale() { checks.want(locator) } }
         while let read = checks.nextUnsentRead(mayCache: mayCacheReads) {
-            guard records.send(read, over: &data, now) else { return checks.requeue(read.id) }
+            guard records.send(read, over: &node.data, now) else { return checks.requeue(read.id) }
             metrics.storeReads &+= 1
         }
     }
 
     func sendUses(_ now: MonotonicTime) {
-        guard data.isReady else { return }
+        guard node.data.isReady else { return }
         for (command, purpose) in uses.nextCommands(now) { send(command, purpose, now) }
     }
 
     /// Sends a command that is not repeated where the link is lost.
     func send(_ command: RedisCommand, _ purpose: CommandTag.Purpose, _ now: MonotonicTime) {
-        _ = data.send(command, tag: CommandTag(purpose: purpose), now: now)
+        _ = node.data.send(command, tag: CommandTag(purpose: purpose), now: now)
     }
 
     private var mayCacheReads: Bool {
         #if CANARIES
             if !obligations.keeps(.cachedOnlyWhileTracking) { return true }
-            if !obligations.keeps(.emptyCacheOnJoin) { return lease.isTracking }
+            if !obligations.keeps(.emptyCacheOnJoin) || !obligations.keeps(.trustsOnlyAsMember) {
+                return node.lease.isTracking
+            }
         #endif
-        return lease.mayCache
+        return node.lease.isTracking && membership.registeredAt != nil
     }
 }
 
@@ -110,26 +110,42 @@ extension Gatekeeper {
     private func handle(_ event: RedisLink.Event, _ now: ClockReading) {
         switch event {
         case .ready:
-            metrics.data.connected()
-            log.note(.storeReady, now.monotonic, "connected to the store at \(data.endpoint)")
-            invalidations.renewNow(now.monotonic)
-            membership.renewNow(now.monotonic)
+            dataReady(now)
         case .reply(let tag, let reply): handle(reply, tag, now)
         case .lost(let failure, let unanswered): handleLoss(failure, unanswered, now)
         case .pushed: break
         }
     }
 
+    private func dataReady(_ now: ClockReading) {
+        metrics.data.connected()
+        log.note(.storeReady, now.monotonic, "connected to the store at \(node.data.endpoint)")
+        node.invalidations.renewNow(now.monotonic)
+        membership.renewNow(now.monotonic)
+        if isStrict { send(StoreInformation.readServer, .serverInformation, now.monotonic) }
+    }
+
     private func handle(_ reply: RedisReply, _ tag: CommandTag, _ now: ClockReading) {
         switch tag.purpose {
         case .recordRead: handleRecord(reply, tag.read, now)
-        case .stampRead: handleStamp(reply, tag.read, now)
         case .lastUses:
             logRefusal(reply, .usesRefused, "last uses were not recorded", now)
             uses.answered()
         case .flushedUse: logRefusal(reply, .usesRefused, "a last use was not recorded", now)
         case .refusedUses: logRefusal(reply, .usesRefused, "refused uses were not recorded", now)
-        case .join: handleJoin(reply, tag, now)
+        case .join: handle(membership.joinOutcome(reply, tag), now)
+        case .joinPart: logRefusal(reply, .joinRefused, Self.notAMember, now)
+        case .entryRead: handle(membership.entryOutcome(reply, tag), now)
+        case .generation: term.received(generation: reply)
+        case .term:
+            term.received(
+                term: reply,
+                trustMilliseconds: membership.trustMilliseconds,
+                now.monotonic
+            )
+        case .serverInformation:
+            node.invalidations.pings.answersMayOvertake =
+                StoreInformation(reply)?.answersMayOvertakeInvalidations ?? true
         case .acknowledgement:
             logRefusal(
                 reply,
@@ -165,15 +181,6 @@ extension Gatekeeper {
         }
     }
 
-    private func handleStamp(_ reply: RedisReply, _ read: Checks.ReadID, _ now: ClockReading) {
-        guard let (locator, mayCache) = checks.inFlight(read) else { return }
-        guard let keys = records.keys(ofStamp: reply, at: locator) else {
-            return checks.requeue(read)
-        }
-        if mayCache { cache.validate(locator) }
-        finish(read, locator, keys, now)
-    }
-
     private func finish(
         _ read: Checks.ReadID,
         _ locator: Locator,
@@ -184,24 +191,25 @@ extension Gatekeeper {
         streams.update(locator, keys, at: now.unix)
     }
 
-    private func handleJoin(_ reply: RedisReply, _ tag: CommandTag, _ now: ClockReading) {
-        switch membership.outcome(reply, tag, hasLapsed: lease.hasLapsed(now.monotonic)) {
-        case .irrelevant: break
-        case .joined(let sentAt):
-            if obligations.keeps(.emptyCacheOnJoin) {
-                cache.invalidateAll()
-                checks.invalidateAllInFlight()
-            }
-            lease.joined(sentAt: sentAt)
-        case .renewed(let sentAt): lease.joined(sentAt: sentAt)
+    private static let notAMember =
+        "this worker is not in the membership list, so every check reads the store"
+
+    private func handle(_ outcome: WorkerMembership.Outcome, _ now: ClockReading) {
+        switch outcome {
+        case .irrelevant: return
+        case .joined:
+            if obligations.keeps(.emptyCacheOnJoin) { forgetAll() }
+        case .stands: break
+        case .lost:
+            if obligations.keeps(.emptyCacheOnLostEntry) { forgetAll() }
+            term.reset()
         case .refused(let error):
-            log.note(
-                .joinRefused,
-                now.monotonic,
-                "this worker is not in the membership list, so every check reads the store: "
-                    + (error?.message ?? "unexpected reply")
-            )
+            let reason = error?.message ?? "unexpected reply"
+            log.note(.joinRefused, now.monotonic, "\(Self.notAMember): \(reason)")
         }
+        renewLease()
+        guard membership.registeredAt != nil else { return }
+        for (command, purpose) in term.ask() { send(command, purpose, now.monotonic) }
     }
 
     private func handleLoss(
@@ -211,10 +219,12 @@ extension Gatekeeper {
     ) {
         metrics.data.disconnected()
         checks.invalidateAllInFlight()
-        log.note(.storeLost, now.monotonic, "the store at \(data.endpoint): \(failure)")
+        log.note(.storeLost, now.monotonic, "the store at \(node.data.endpoint): \(failure)")
         for tag in unanswered where tag.isRead { checks.requeue(tag.read) }
         uses.connectionLost(now.monotonic)
-        if !data.isConnecting(now.monotonic) {
+        term.reset()
+        node.invalidations.pings.answersMayOvertake = true
+        if !node.data.isConnecting(now.monotonic) {
             checks.answerAll(at: now.monotonic) { decideUnanswered($0, now) }
         }
     }

@@ -23,33 +23,42 @@ public final class Gatekeeper {
         let id: Member.ID
         let host: String
         let processID: UInt64
+        let generator: any RandomNumberGenerator & Sendable
 
-        /// - Parameter number: A random number that no other worker has.
-        public init(number: UInt64, host: String, processID: UInt64) {
+        /// - Parameters:
+        ///   - number: A random number that no other worker has.
+        ///   - generator: Draws the tokens of registrations.
+        public init(
+            number: UInt64,
+            host: String,
+            processID: UInt64,
+            generator: any RandomNumberGenerator & Sendable = SystemRandomNumberGenerator()
+        ) {
             id = Member.ID(number)
             self.host = host
             self.processID = processID
+            self.generator = generator
         }
     }
 
     /// Checks that may wait for the store: more than a worker has connections.
     private static let waitingMax = 65_536
 
-    /// The link that carries reads and writes.
-    var data: RedisLink
-    var invalidations: InvalidationLink
+    /// The only node of the store.
+    var node: StoreNode
 
     let cache: RecordCache
     let credentials: CredentialReader
     var records: RecordReader
-    var lease: Lease
     var membership: WorkerMembership
+    var term = TermWatch()
     var checks: Checks
     var streams: StreamSupervisor
     var uses: KeyUses
     var recentBarriers = RecentBarriers()
     var log = EventLog()
     var metrics = GatewayMetrics()
+    let isStrict: Bool
     private var isEnding = false
     var obligations = Obligations()
 
@@ -60,11 +69,13 @@ public final class Gatekeeper {
         /// Leaves an obligation out.
         func omit(_ obligation: Obligation) {
             obligations.omitted = obligation
-            invalidations.obligations.omitted = obligation
-            lease.trustsNonMember = obligation == .trustsOnlyAsMember
+            node.invalidations.obligations.omitted = obligation
+            node.invalidations.pings.countsFromArrival = obligation == .leaseCountsFromSending
+            node.invalidations.pings.countsNewest = obligation == .heartbeatIsMatched
+            node.invalidations.pings.believesFirstAnswer = obligation == .leaseByEarlierAnswer
+            membership.believesAnyEntry = obligation == .entryIsCompared
             checks.joinsSent = obligation == .joinsOnlyUnsent
             cache.recognizesReplaced = obligation == .recognizesActiveOnly
-            cache.believesAnyStamp = obligation == .stampIsCompared
         }
     #endif
 
@@ -73,36 +84,15 @@ public final class Gatekeeper {
         let interval = Heartbeat.Interval(leaseMilliseconds: configuration.leaseMilliseconds)
         switch configuration.topology {
         case .standalone(let url):
-            data = RedisLink(
-                LinkSettings(
-                    endpoint: url.endpoint,
-                    database: url.database,
-                    credentials: secrets.credentials,
-                    timeoutMilliseconds: configuration.timeoutMilliseconds
-                )
-            )
-            invalidations = InvalidationLink(
-                url.endpoint,
-                database: url.database,
-                credentials: secrets.credentials,
-                timeoutMilliseconds: configuration.timeoutMilliseconds,
-                interval
-            )
+            node = StoreNode(url, configuration, secrets.credentials, interval)
         }
+        isStrict = configuration.consistency == .strict
         cache = RecordCache(countMax: configuration.cacheSize)
         credentials = CredentialReader(
             KeyVerifier(prefix: configuration.prefix, peppers: secrets.peppers),
             cache
         )
-        records = RecordReader(
-            cache,
-            RecordSeal(peppers: secrets.peppers),
-            storesStamps: configuration.consistency == .strict
-        )
-        lease = Lease(
-            leaseMilliseconds: configuration.leaseMilliseconds,
-            graceMilliseconds: configuration.graceMilliseconds
-        )
+        records = RecordReader(cache, RecordSeal(peppers: secrets.peppers))
         membership = WorkerMembership(identity, configuration, interval)
         checks = Checks(
             countMax: Self.waitingMax,
@@ -120,7 +110,7 @@ extension Gatekeeper {
     public func openStream(_ request: UInt, _ locator: Locator, _ key: Decision.StreamKey) -> UInt64
     {
         // An invalidation or a newer reply may have arrived since the decision.
-        let isCurrent = !lease.isTracking || cache.contains(locator, accepting: key)
+        let isCurrent = !node.lease.isTracking || cache.contains(locator, accepting: key)
         return streams.open(request, locator, key, isCurrent: isCurrent)
     }
 
@@ -139,7 +129,7 @@ extension Gatekeeper {
         #if CANARIES
             staleClock = now.monotonic
         #endif
-        if hasReadsToSend { sendReads(now.monotonic) }
+        sendQuestions(now.monotonic)
         let deadline = nextDeadline
         guard deadline <= now.monotonic else { return deadline }
         doWhatIsDue(now)
@@ -150,14 +140,14 @@ extension Gatekeeper {
     /// that this worker leaves.
     public func finish(_ now: ClockReading) {
         isEnding = true
-        lease.membershipLost()
         uses.flushNow(now.monotonic)
         sendUses(now.monotonic)
-        if let command = membership.leave() { send(command, .leave, now.monotonic) }
+        for command in membership.leave() { send(command, .leave, now.monotonic) }
+        renewLease()
     }
 
     /// How much the store has not confirmed; 0 if nothing is left.
-    public var unconfirmedCount: Int { uses.unconfirmedCount + (data.isIdle ? 0 : 1) }
+    public var unconfirmedCount: Int { uses.unconfirmedCount + (node.data.isIdle ? 0 : 1) }
 
     /// Counters and gauges.
     public func readMetrics() -> GatewayMetrics {
@@ -167,7 +157,7 @@ extension Gatekeeper {
         metrics.cacheRecords = UInt64(cache.count)
         metrics.streamsEnded = streams.endedCount
         metrics.streamsOpen = UInt64(streams.count)
-        metrics.trustedUntil = lease.trustedUntil
+        metrics.trustedUntil = node.lease.trustedUntil
         return metrics
     }
 
@@ -175,35 +165,36 @@ extension Gatekeeper {
     public func nextLogLine() -> EventLog.Line? { log.next() }
 
     private var nextDeadline: MonotonicTime {
-        var next = min(data.deadline, invalidations.link.deadline, checks.deadline, log.due)
-        next = min(next, streams.endExpiredDue)
-        if data.isReady { next = min(next, uses.due) }
+        var next = min(node.deadline, checks.deadline, log.due, streams.endExpiredDue)
+        if node.data.isReady { next = min(next, uses.due) }
         guard !isEnding else { return next }
-        next = min(next, invalidations.due)
-        return data.isReady ? min(next, membership.due(lease), watchDue) : next
+        next = min(next, node.invalidations.due)
+        guard node.data.isReady else { return next }
+        return min(next, membership.due(node.lease), term.due, watchDue)
     }
 
     private var watchDue: MonotonicTime {
-        obligations.keeps(.streamsAreWatched) ? streams.watchDue(lease) : .never
+        obligations.keeps(.streamsAreWatched) ? streams.watchDue(node.lease) : .never
     }
 
     private func doWhatIsDue(_ now: ClockReading) {
-        data.tick(now.monotonic)
-        invalidations.link.tick(now.monotonic)
+        node.tick(now.monotonic)
         handleEvents(now)
         checks.answerOverdue(at: now.monotonic) { decideUnanswered($0, now) }
         streams.endExpired(at: now)
-        if !isEnding { sendHeartbeats(now) }
+        if !isEnding { sendHeartbeats(now.monotonic) }
         sendUses(now.monotonic)
         log.writeLate(now.monotonic)
     }
 
-    private func sendHeartbeats(_ now: ClockReading) {
-        invalidations.ping(now.monotonic)
-        guard data.isReady else { return }
-        if let (command, tag) = membership.join(&lease, cachedRecords: cache.count, at: now) {
-            _ = data.send(command, tag: tag, now: now.monotonic)
+    private func sendHeartbeats(_ now: MonotonicTime) {
+        node.invalidations.ping(now)
+        guard node.data.isReady else { return }
+        for (command, tag) in membership.nextCommands(node.lease, at: now) {
+            _ = node.data.send(command, tag: tag, now: now)
         }
-        if watchDue <= now.monotonic { streams.watch(lease, now.monotonic) }
+        renewLease()
+        if let command = term.next(now) { send(command, .leave, now) }
+        if watchDue <= now { streams.watch(node.lease, now) }
     }
 }

@@ -30,8 +30,15 @@ enum Obligation: CaseIterable {
     case emptyCacheOnJoin
     /// Only the active key is recognized by its fingerprint.
     case recognizesActiveOnly
-    /// A cached record is unchanged only if the store has its seal.
-    case stampIsCompared
+    /// An answer renews the lease only by the question before: a server may answer before it sends the
+    /// invalidations of the same turn.
+    case leaseByEarlierAnswer
+    /// A strict check waits for a question that was asked after it began.
+    case asksAfterCheck
+    /// The entry in the membership list is compared with what was written: the data may be others.
+    case entryIsCompared
+    /// A worker whose entry is gone starts with an empty cache: the data may be others.
+    case emptyCacheOnLostEntry
     /// A record beyond its lease may admit a key and refuses none: the key may be newer.
     case staleRecordRefusesNobody
     /// While invalidations may be missing, the records of open requests are read within each lease.

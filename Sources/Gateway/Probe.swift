@@ -7,10 +7,10 @@
         struct Probe {
             fileprivate let gatekeeper: Gatekeeper
 
-            var isStoreReady: Bool { gatekeeper.data.isReady }
+            var isStoreReady: Bool { gatekeeper.node.data.isReady }
 
             /// Until when cached records decide.
-            var trustedUntil: MonotonicTime { gatekeeper.lease.trustedUntil }
+            var trustedUntil: MonotonicTime { gatekeeper.node.lease.trustedUntil }
 
             /// Requests that were decided and not handed out.
             var undelivered: [UInt] { gatekeeper.checks.undelivered.map(\.request) }
@@ -22,8 +22,8 @@
             /// causes no traffic.
             var traffic: [Int] {
                 [
-                    gatekeeper.data.hasOutput ? 1 : 0,
-                    gatekeeper.invalidations.link.hasOutput ? 1 : 0,
+                    gatekeeper.node.data.hasOutput ? 1 : 0,
+                    gatekeeper.node.invalidations.link.hasOutput ? 1 : 0,
                     gatekeeper.checks.hasUnsentReads ? 1 : 0,
                     gatekeeper.streams.hasStale ? 1 : 0,
                     gatekeeper.uses.unconfirmedCount,

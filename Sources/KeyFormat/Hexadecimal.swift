@@ -1,7 +1,7 @@
 /// Hexadecimal digits of the bytes of words, in the order of memory: lower case in output, either case
 /// in input.
-enum Hexadecimal {
-    static func encode<let count: Int>(_ words: InlineArray<count, UInt64>) -> [UInt8] {
+package enum Hexadecimal {
+    package static func encode<let count: Int>(_ words: InlineArray<count, UInt64>) -> [UInt8] {
         var text: [UInt8] = []
         text.reserveCapacity(16 * count)
         for index in 0..<count {
@@ -14,7 +14,7 @@ enum Hexadecimal {
     }
 
     /// Decodes exactly `16 * count` digits; returns `false` for any other text.
-    static func decode<let count: Int>(
+    package static func decode<let count: Int>(
         _ text: Span<UInt8>,
         into words: inout InlineArray<count, UInt64>
     ) -> Bool {

@@ -11,25 +11,19 @@ struct BarrierLossTests {
         installation = try SimulatedInstallation()
     }
 
-    @Test func `a store that returns in time gets the same barrier again`() throws {
+    @Test func `a store that returns in time gets the same signal again`() throws {
         let worker = installation.worker(1, lease: 3_600_000)
-        installation.store.onPublication = { number in
-            if number == 1 { installation.store.isDown = true }
-            return number == 1 ? [] : [worker.id.description]
-        }
-        installation.clock.at(4000) { installation.store.isDown = false }
+        installation.store.onSignal = { $0 == 1 ? [] : [worker.id.description] }
+        loseStoreDuringWait(untilMilliseconds: 4000)
         #expect(installation.expired(try installation.revoke()) == [])
-        #expect(installation.store.publications.count == 2)
-        #expect(Set(installation.store.publications).count == 1)
+        #expect(installation.store.signals.count == 2)
+        #expect(Set(installation.store.signals).count == 1)
         #expect(installation.store.renewals > 0)
     }
 
     @Test func `leases end without the store, but the record must still be read back`() throws {
         installation.worker(1)
-        installation.store.onPublication = { _ in
-            installation.store.isDown = true
-            return []
-        }
+        loseStoreDuringWait(untilMilliseconds: nil)
         let confirmation = try installation.revoke()
         guard case .unconfirmed(.notReadBack(let reason)) = confirmation else {
             Issue.record("another end: \(String(describing: confirmation))")
@@ -42,13 +36,9 @@ struct BarrierLossTests {
     @Test func `leases end without the store, and the record is read back when it returns`() throws
     {
         let worker = installation.worker(1)
-        installation.store.onPublication = { _ in
-            installation.store.isDown = true
-            return []
-        }
-        installation.clock.at(9000) { installation.store.isDown = false }
+        loseStoreDuringWait(untilMilliseconds: 9000)
         #expect(installation.expired(try installation.revoke()) == [worker])
-        #expect(!installation.isMember(worker))
+        #expect(installation.clock.elapsedMilliseconds >= 9000)
     }
 
     @Test func `a membership that cannot be read leaves a change uncertain`() throws {
@@ -62,14 +52,14 @@ struct BarrierLossTests {
     @Test func `a membership that can be read in time is used`() throws {
         let worker = installation.worker(1)
         loseStore(untilMilliseconds: 2000)
-        installation.store.onPublication = { _ in [worker.id.description] }
+        installation.store.onSignal = { _ in [worker.id.description] }
         #expect(installation.expired(try installation.revoke()) == [])
     }
 
     @Test func `a lease counts from a late read of the membership`() throws {
         let worker = installation.worker(1)
         loseStore(untilMilliseconds: 2000)
-        installation.clock.at(2500) { installation.worker(1, cached: 7) }
+        installation.clock.at(2500) { installation.worker(1, registration: 1) }
         #expect(installation.expired(try installation.revoke()) == [worker])
         #expect(installation.clock.elapsedMilliseconds == 3040)
         #expect(installation.isMember(worker))
@@ -92,31 +82,30 @@ struct BarrierLossTests {
         #expect(installation.clock.elapsedMilliseconds == 0)
     }
 
-    @Test(arguments: ["PUBLISH", "BLPOP"])
-    func `without permission to publish, leases are waited out`(command: String) throws {
+    @Test func `without permission to wait for acknowledgements, leases are waited out`() throws {
         let worker = installation.worker(1)
-        installation.store.refused = [command]
-        let outcome = BarrierOutcome(expired: [worker], fault: "NOPERM no right to \(command)")
+        installation.store.refused = ["BLPOP"]
+        let outcome = BarrierOutcome(expired: [worker], fault: "NOPERM no right to BLPOP")
         #expect(try installation.revoke() == .confirmed(since: installation.heldSince, outcome))
         #expect(installation.store.calls.count < 100)
     }
 
-    @Test func `without permission to publish, an empty membership is waited out`() throws {
-        installation.store.refused = ["PUBLISH"]
-        let outcome = BarrierOutcome(fault: "NOPERM no right to PUBLISH")
-        #expect(try installation.revoke() == .confirmed(since: installation.heldSince, outcome))
-        #expect(installation.clock.elapsedMilliseconds == 1040)
-        #expect(installation.store.calls.count < 100)
-    }
-
-    @Test(arguments: ["WATCH", "MULTI", "HDEL", "EXEC"])
-    func `without permission to remove a member it stays, and that is no failure`(
-        command: String
-    ) throws {
+    @Test func `a signal that the store takes no more is no reason to move a worker`() throws {
         let worker = installation.worker(1)
-        installation.clock.at(1000) { installation.store.refused = [command] }
+        // It changes the record, and then only confirms that it was revoked.
+        _ = try installation.revoke(.none)
+        installation.store.refused = ["SET"]
         #expect(installation.expired(try installation.revoke()) == [worker])
         #expect(installation.isMember(worker))
+    }
+
+    /// Loses the store once, when the first acknowledgement is waited for.
+    private func loseStoreDuringWait(untilMilliseconds end: UInt64?) {
+        installation.store.onCommand = { name in
+            guard name == "BLPOP", installation.clock.elapsedMilliseconds == 0 else { return }
+            installation.store.isDown = true
+        }
+        if let end { installation.clock.at(end) { installation.store.isDown = false } }
     }
 
     /// Loses the store before the membership is read.

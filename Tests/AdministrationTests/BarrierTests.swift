@@ -16,80 +16,43 @@ struct BarrierTests {
         #expect(installation.clock.elapsedMilliseconds == 0)
     }
 
-    @Test func `an unlisted subscriber is waited for until it acknowledges`() throws {
-        installation.store.subscriberCount = 2
-        installation.store.onPublication = {
-            $0 < 3 ? [] : ["00000000000000a1", "00000000000000a2"]
-        }
-        #expect(installation.expired(try installation.revoke()) == [])
-        #expect((1...200).contains(installation.clock.elapsedMilliseconds))
-    }
-
-    @Test func `a silent unlisted subscriber is waited out`() throws {
-        let worker = installation.worker(1)
-        installation.store.subscriberCount = 2
-        installation.store.onPublication = { _ in [worker.id.description] }
-        #expect(installation.expired(try installation.revoke()) == [])
-        #expect(installation.clock.elapsedMilliseconds == 1040)
-    }
-
-    @Test func `an unlisted subscriber may trust its cache for too long to be waited out`()
-        throws
-    {
-        let installation = try SimulatedInstallation([
-            Directive(name: "latchkey_outage_grace", values: ["1h"])
-        ])
-        installation.store.subscriberCount = 1
-        guard case .unconfirmed(.membershipUnknown(let reason)) = try installation.revoke() else {
-            Issue.record("the change is confirmed")
-            return
-        }
-        #expect(reason == "1 worker received the barrier, 0 acknowledged it")
-        #expect(installation.clock.elapsedMilliseconds == 30_000)
-    }
-
-    @Test func `nothing is confirmed if subscribers cannot be counted and may trust for too long`()
-        throws
-    {
-        let installation = try SimulatedInstallation([
-            Directive(name: "latchkey_outage_grace", values: ["1h"])
-        ])
-        installation.store.refused = ["PUBLISH"]
-        #expect(
-            try installation.revoke()
-                == .unconfirmed(.membershipUnknown("NOPERM no right to PUBLISH"))
-        )
-    }
-
     @Test func `once all workers have acknowledged, the wait ends`() throws {
         let workers = (1...4).map { installation.worker($0) }
-        installation.store.onPublication = { _ in workers.map(\.id.description) }
+        installation.store.onSignal = { _ in workers.map(\.id.description) }
         let confirmation = try installation.revoke()
         #expect(confirmation == .confirmed(since: installation.heldSince, BarrierOutcome()))
         #expect(installation.clock.elapsedMilliseconds == 0)
-        #expect(installation.store.publications.count == 1)
+        #expect(installation.store.signals.count == 1)
     }
 
-    @Test
-    func
-        `the membership is read after the reply to the change, and the barrier published after that`()
-        throws
+    @Test func `the signal goes out with the change, and the membership is read after that`() throws
     {
         let worker = installation.worker(1)
-        installation.store.onPublication = { _ in [worker.id.description] }
+        installation.store.onSignal = { _ in [worker.id.description] }
         let begin = installation.store.calls.count
         _ = try installation.revoke()
         let calls = installation.store.calls[begin...]
-        func call(_ name: String) -> Int? { calls.firstIndex { $0.contains(name) } }
-        let (change, reading) = (try #require(call("EXEC")), try #require(call("HGETALL")))
-        #expect(change < reading)
-        #expect(reading < (try #require(call("PUBLISH"))))
-        #expect((try #require(calls.lastIndex { $0.contains("HMGET") })) > reading)
+        let change = try #require(calls.firstIndex { $0.contains("EXEC") })
+        #expect(calls[change].suffix(3) == ["SET", "DEL", "EXEC"])
+        #expect(change < (try #require(calls.firstIndex { $0.contains("HGETALL") })))
+        #expect(calls.last == ["HMGET"])
+        let name = try #require(installation.store.signals.first)
+        #expect(installation.store.signals.count == 1)
+        #expect(name.hasPrefix("\(installation.record):"))
+    }
+
+    @Test func `workers are confirmed by name`() throws {
+        let silent = installation.worker(2)
+        let other = installation.worker(1)
+        installation.store.onSignal = { _ in
+            [other.id.description, other.id.description, "00000000000000ff"]
+        }
+        #expect(installation.expired(try installation.revoke()) == [silent])
     }
 
     @Test func `a silent worker is waited out, reported and removed`() throws {
         let (loud, silent) = (installation.worker(1), installation.worker(2))
-        installation.store.onPublication = { _ in [loud.id.description] }
+        installation.store.onSignal = { _ in [loud.id.description] }
         let confirmation = try installation.revoke()
         #expect(
             confirmation
@@ -100,58 +63,30 @@ struct BarrierTests {
         #expect(!installation.isMember(silent))
     }
 
-    @Test func `a worker that is silent for longer than the wait is removed in the end`()
-        throws
-    {
-        let dead = installation.worker(1, lease: 1000, grace: 3_600_000)
-        #expect(
-            installation.unacknowledged(try installation.revoke())?.unacknowledged.map(\.member)
-                == [dead]
-        )
-        installation.clock.advance(byMilliseconds: 3_600_000)
-        #expect(
-            installation.unacknowledged(try installation.revoke())?.unacknowledged.map(\.member)
-                == [dead]
-        )
-        installation.clock.advance(byMilliseconds: 80_000)
-        #expect(installation.expired(try installation.revoke()) == [dead])
-        #expect(!installation.isMember(dead))
-        #expect(installation.store.hashes["latchkey:gateways:silent"]?.isEmpty ?? true)
-    }
-
-    @Test func `a suspect worker that renews its membership is waited for again`() throws {
-        installation.worker(1, lease: 1000, grace: 3_600_000)
-        _ = try installation.revoke()
-        installation.clock.advance(byMilliseconds: 3_700_000)
-        let alive = installation.worker(1, lease: 1000, grace: 3_600_000, cached: 1)
-        #expect(
-            installation.unacknowledged(try installation.revoke())?.unacknowledged.map(\.member)
-                == [alive]
-        )
-        #expect(installation.isMember(alive))
-    }
-
-    @Test func `revoking again after an uncertain result publishes another barrier`() throws {
+    @Test func `revoking again after an uncertain result signals again`() throws {
         let silent = installation.worker(1, lease: 1000, grace: 60_000)
-        #expect(
-            installation.unacknowledged(try installation.revoke())?.unacknowledged.map(\.member)
-                == [silent]
-        )
-        #expect(
-            installation.unacknowledged(try installation.revoke())?.unacknowledged.map(\.member)
-                == [silent]
-        )
-        installation.store.onPublication = { _ in [silent.id.description] }
+        let interrupted = ConfirmationPolicy.whileTrue { $0.elapsedMilliseconds < 300 }
+        for _ in 1...2 {
+            let outcome = installation.unacknowledged(try installation.revoke(interrupted))
+            #expect(outcome?.unacknowledged.map(\.member) == [silent])
+        }
+        installation.store.onSignal = { _ in [silent.id.description] }
+        let before = installation.store.signals.count
         #expect(installation.expired(try installation.revoke()) == [])
+        #expect(installation.store.signals.count == before + 1)
     }
 
-    @Test func `the next change does not wait for a removed worker`() throws {
-        installation.worker(1)
-        _ = try installation.revoke()
-        let elapsed = installation.clock.elapsedMilliseconds
-        let key = try installation.administration.keys.generate(for: Installation.acme)
-        #expect(installation.expired(key.confirmation) == [])
-        #expect(installation.clock.elapsedMilliseconds == elapsed)
+    @Test func `a moved worker is waited for until its trust has ended, and never again`() throws {
+        let dead = installation.worker(1)
+        func generate() throws -> [Member]? {
+            let key = try installation.administration.keys.generate(for: Installation.acme)
+            return installation.expired(key.confirmation)
+        }
+        #expect(try generate() == [dead])
+        #expect(try generate() == [dead])
+        #expect(installation.clock.elapsedMilliseconds == 2080)
+        #expect(try generate() == [])
+        #expect(installation.clock.elapsedMilliseconds == 2080)
     }
 
     @Test func `each silent worker is waited for according to its own lease and grace`() throws {
@@ -162,30 +97,23 @@ struct BarrierTests {
         #expect(installation.clock.elapsedMilliseconds == 10_220)
     }
 
-    @Test func `a member that renewed meanwhile stays`() throws {
-        let silent = installation.worker(1)
-        installation.clock.at(500) { installation.worker(1, cached: 7) }
-        #expect(installation.expired(try installation.revoke()) == [silent])
-        #expect(installation.isMember(silent))
-    }
-
-    @Test func `a worker that missed the first message acknowledges the second, with the same ID`()
+    @Test func `a worker that missed the first signal acknowledges the second, with the same ID`()
         throws
     {
         let worker = installation.worker(1, lease: 3_600_000)
-        installation.store.onPublication = { $0 < 2 ? [] : [worker.id.description] }
+        installation.store.onSignal = { $0 < 2 ? [] : [worker.id.description] }
         #expect(installation.expired(try installation.revoke()) == [])
-        #expect(installation.store.publications.count == 2)
-        #expect(Set(installation.store.publications).count == 1)
+        #expect(installation.store.signals.count == 2)
+        #expect(Set(installation.store.signals).count == 1)
         #expect(installation.clock.elapsedMilliseconds <= 100)
     }
 
-    @Test func `each change has its own barrier`() throws {
+    @Test func `each change has its own signal`() throws {
         let worker = installation.worker(1)
-        installation.store.onPublication = { _ in [worker.id.description] }
+        installation.store.onSignal = { _ in [worker.id.description] }
         _ = try installation.revoke()
         _ = try installation.administration.keys.generate(for: Installation.acme)
-        #expect(Set(installation.store.publications).count == 2)
+        #expect(Set(installation.store.signals).count == 2)
     }
 
     @Test(arguments: [30_000, 86_400_000, 9_223_372_036_854_775_807])
@@ -204,13 +132,13 @@ struct BarrierTests {
         let end = UnixTime(milliseconds: 1_790_000_000_000)
             .advanced(byMilliseconds: overflow ? .max : span)
         #expect(end <= until)
-        #expect(installation.isMember(long))
-        #expect(!installation.isMember(short))
+        #expect(!installation.isMember(long) && !installation.isMember(short))
+        #expect(installation.membership?.suspects.map(\.member) == [short, long])
     }
 
     @Test func `a late acknowledgement from a worker with a long lease is enough`() throws {
         let worker = installation.worker(1, lease: 3_600_000)
-        installation.store.onPublication = { _ in
+        installation.store.onSignal = { _ in
             installation.clock.elapsedMilliseconds < 20_000 ? [] : [worker.id.description]
         }
         #expect(installation.expired(try installation.revoke()) == [])
@@ -225,18 +153,18 @@ struct BarrierTests {
         #expect(outcome.unacknowledged.isEmpty)
     }
 
-    @Test func `without a wait, no membership is read and nothing published`() throws {
+    @Test func `without a wait, no membership is read and no signal sent`() throws {
         installation.worker(1)
         let begin = installation.store.calls.count
         #expect(try installation.revoke(.none) == .notAwaited)
         let names = installation.store.calls[begin...].joined()
-        #expect(!names.contains("HGETALL") && !names.contains("PUBLISH"))
+        #expect(!names.contains("HGETALL") && !names.contains("SET"))
         #expect(names.last == "EXEC")
     }
 
     @Test func `a caller that ends the wait learns which workers had not acknowledged`() throws {
         let (loud, silent) = (installation.worker(1), installation.worker(2))
-        installation.store.onPublication = { _ in [loud.id.description] }
+        installation.store.onSignal = { _ in [loud.id.description] }
         var waits: [BarrierProgress] = []
         let confirmation = try installation.revoke(
             .whileTrue {

@@ -26,7 +26,8 @@ struct ConfirmationTests {
     }
 
     private func isMember(_ member: Member) throws -> Bool {
-        try installation.redis("HEXISTS", "latchkey:gateways", member.id.description) == .integer(1)
+        try installation.redis("HEXISTS", "latchkey:{gateways}", member.id.description)
+            == .integer(1)
     }
 
     @Test func `a change that all workers acknowledge is confirmed, and they stay members`() throws
@@ -39,12 +40,12 @@ struct ConfirmationTests {
         for worker in workers { #expect(try isMember(worker.member)) }
     }
 
-    @Test func `an acknowledgement of the second message is enough`() throws {
+    @Test func `an acknowledgement of the second signal is enough`() throws {
         _ = try StandInWorker(installation.redis, 1, lease: 3_600_000, missing: 1)
         expectConfirmed(try installation.administration().keys.revoke(acme))
     }
 
-    @Test func `a silent worker is waited out and removed`() throws {
+    @Test func `a silent worker is waited out and moved`() throws {
         _ = try StandInWorker(installation.redis, 1, lease: 3_600_000)
         let silent = StandInWorker.member(2, lease: 50)
         try StandInWorker.join(silent, installation.redis)
@@ -53,7 +54,7 @@ struct ConfirmationTests {
     }
 
     @Test func `an unreadable member leaves a change unconfirmed`() throws {
-        try installation.redis("HSET", "latchkey:gateways", "who", "knows")
+        try installation.redis("HSET", "latchkey:{gateways}", "who", "knows")
         let key = try installation.administration().keys.generate(for: acme)
         #expect(
             key.confirmation == .unconfirmed(.unacknowledged(BarrierOutcome(unreadable: ["who"])))
@@ -62,7 +63,7 @@ struct ConfirmationTests {
     }
 
     @Test func `a membership of the wrong type leaves a change unconfirmed`() throws {
-        try installation.redis("SET", "latchkey:gateways", "text")
+        try installation.redis("SET", "latchkey:{gateways}", "text")
         guard
             case .unconfirmed(.membershipUnknown(let reason)) = try installation.administration()
                 .keys.revoke(

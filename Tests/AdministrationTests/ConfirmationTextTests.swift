@@ -27,6 +27,7 @@ struct ConfirmationTextTests {
     @Test func `the wait takes one line`() {
         let one = BarrierProgress(
             pending: [member(1)],
+            isFleetKnown: true,
             workers: 4,
             elapsedMilliseconds: 250,
             remainingMilliseconds: 850
@@ -37,6 +38,7 @@ struct ConfirmationTextTests {
         )
         let several = BarrierProgress(
             pending: [member(1), member(2), member(3)],
+            isFleetKnown: true,
             workers: 4,
             elapsedMilliseconds: 250,
             remainingMilliseconds: 29_750
@@ -45,13 +47,31 @@ struct ConfirmationTextTests {
             ConfirmationText.progress(several)
                 == "Waiting for 3 of 4 nginx workers: web-1 (process 4711) and 2 more, at most 29.7 s"
         )
-        let none = BarrierProgress(
-            pending: [],
-            workers: 0,
-            elapsedMilliseconds: 250,
-            remainingMilliseconds: 1000
+        func none(isFleetKnown: Bool) -> BarrierProgress {
+            BarrierProgress(
+                pending: [],
+                isFleetKnown: isFleetKnown,
+                workers: 0,
+                elapsedMilliseconds: 250,
+                remainingMilliseconds: 1000
+            )
+        }
+        #expect(
+            ConfirmationText.progress(none(isFleetKnown: false))
+                == "Waiting for the store, at most 1.0 s"
         )
-        #expect(ConfirmationText.progress(none) == "Waiting for the store, at most 1.0 s")
+        #expect(
+            ConfirmationText.progress(none(isFleetKnown: true))
+                == "Waiting for workers that the membership list may lack, at most 1.0 s"
+        )
+    }
+
+    @Test func `workers that the list may lack are reported with the time`() {
+        #expect(
+            message(BarrierOutcome(unlistedUntil: time))
+                == "the key of acme was revoked, but nginx workers that are missing in the membership "
+                + "list may still accept it until 2026-09-21T14:13:20.000Z"
+        )
     }
 
     @Test func `a worker that was waited out is named`() {

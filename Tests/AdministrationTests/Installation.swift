@@ -20,8 +20,11 @@ struct Installation: Sendable {
         try PepperRing.makeContents().withSpan { contents throws(AdministrationError) in
             try file.commit(contents)
         }
+        let shortLease = Directive(name: "latchkey_lease", values: ["50ms"])
+        let isLeaseGiven = settings.contains { $0.name == shortLease.name }
         self.settings =
             [Directive(name: "latchkey_pepper_file", values: [pepperFile])] + settings
+            + (isLeaseGiven ? [] : [shortLease])
     }
 
     /// The services for an account, acting as itself or as another principal.
@@ -41,9 +44,9 @@ struct Installation: Sendable {
     func pepperless(
         _ account: String = "alice",
         as principal: String? = nil
-    ) throws -> PepperlessRevocation? {
+    ) throws -> UnprovenRevocation? {
         let configuration = try configuration()
-        return try PepperlessRevocation(
+        return try UnprovenRevocation(
             configuration,
             caller: caller(account, principal, configuration)
         )

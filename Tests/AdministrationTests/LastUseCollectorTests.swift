@@ -22,41 +22,69 @@ struct LastUseCollectorTests {
 
     private func status() throws { _ = try installation.administration.keys.status(of: acme) }
 
+    private let counting = ["MULTI", "SET", "INCR", "EXEC"]
+    private let asking = ["MULTI", "SET", "DEL", "EXEC", "HGETALL"]
     private let reading = ["HMGET", "ZSCORE", "ZSCORE", "ZSCORE"]
 
     @Test func `workers flush last uses before the store is read`() throws {
         let names = [1, 2].map { installation.worker($0).id.description }
-        installation.store.onPublication = { _ in names }
+        installation.store.onSignal = { _ in names }
         #expect(
-            try calls { try status() } == [["HMGET"], ["PUBLISH"], ["BLPOP", "LPOP"], reading]
+            try calls { try status() } == [
+                ["HMGET"], counting, asking, ["BLPOP", "LPOP"], reading,
+            ]
         )
-        #expect(installation.store.publications.map { $0.hasSuffix(":\(acme.locator)") } == [true])
+        let name = try #require(installation.store.signals.first)
+        #expect(installation.store.signals.count == 1)
+        #expect(name.hasPrefix("\(installation.record):?"))
         #expect(installation.clock.elapsedMilliseconds == 0)
+        #expect(try installation.administration.keys.status(of: acme).isLastUseCurrent)
     }
 
-    @Test func `without subscribers nothing is waited for`() throws {
-        #expect(try calls { try status() } == [["HMGET"], ["PUBLISH"], reading])
+    @Test func `without workers nothing is waited for`() throws {
+        #expect(try calls { try status() } == [["HMGET"], counting, asking, reading])
         #expect(installation.clock.elapsedMilliseconds == 0)
     }
 
     @Test func `a silent worker is not waited for long`() throws {
-        installation.store.onPublication = { _ in [installation.worker(1).id.description] }
-        installation.store.subscriberCount = 2
-        #expect(try calls { try status() }.last == reading)
-        #expect(installation.clock.elapsedMilliseconds == LastUseCollector.waitMilliseconds)
+        let name = installation.worker(1).id.description
+        installation.worker(2)
+        installation.store.onSignal = { _ in [name] }
+        #expect(try !installation.administration.keys.status(of: acme).isLastUseCurrent)
+        #expect(installation.clock.elapsedMilliseconds == FleetInquiry.waitMilliseconds)
     }
 
-    @Test(arguments: ["PUBLISH", "BLPOP"])
-    func `the status is shown even if the store refuses to publish`(command: String)
-        throws
-    {
-        installation.store.subscriberCount = 1
+    @Test func `of many flushes at a time a store sends few`() throws {
+        for number in 1...12 {
+            try status()
+            #expect(installation.store.signals.count == min(number, 10))
+        }
+        #expect(try !installation.administration.keys.status(of: acme).isLastUseCurrent)
+        installation.clock.advance(byMilliseconds: 500)
+        #expect(try installation.administration.keys.status(of: acme).isLastUseCurrent)
+        #expect(installation.store.signals.count == 11)
+    }
+
+    @Test(arguments: ["MULTI", "SET", "INCR", "EXEC"])
+    func `a store that does not count sends no flush, and the status is shown all the same`(
+        command: String
+    ) throws {
+        installation.worker(1)
+        installation.store.refused = [command]
+        #expect(try calls { try status() } == [["HMGET"], counting, reading])
+        #expect(installation.clock.elapsedMilliseconds == 0)
+    }
+
+    @Test(arguments: ["DEL", "HGETALL", "BLPOP"])
+    func `the status is shown even if the store refuses to ask`(command: String) throws {
+        installation.worker(1)
         installation.store.refused = [command]
         #expect(try calls { try status() }.last == reading)
+        #expect(try !installation.administration.keys.status(of: acme).isLastUseCurrent)
     }
 
     @Test func `a store that is lost meanwhile is reported as lost`() {
-        installation.store.subscriberCount = 1
+        installation.worker(1)
         installation.store.onCommand = { if $0 == "BLPOP" { installation.store.isDown = true } }
         #expect(failure { try status() } == .store)
     }
@@ -64,11 +92,11 @@ struct LastUseCollectorTests {
     @Test func `a caller that may not see the status causes no flush`() {
         let other = installation.administration.acting(as: Principal("bob")!)
         #expect(failure { _ = try other.keys.status(of: acme) } == .notPermitted)
-        #expect(installation.store.publications.isEmpty)
+        #expect(installation.store.signals.isEmpty)
     }
 
     @Test func `a status without collection causes no flush`() throws {
         _ = try installation.administration.keys.status(of: acme, for: .revoke, collectsUses: false)
-        #expect(installation.store.publications.isEmpty)
+        #expect(installation.store.signals.isEmpty)
     }
 }

@@ -74,7 +74,7 @@ struct OrganizationTests {
         #expect(try installation.administration("bob").keys.status(of: acme).record.state == .none)
     }
 
-    @Test func `removing again publishes another barrier`() throws {
+    @Test func `removing again signals again`() throws {
         let installation = try Installation()
         try installation.addAcme()
         let root = try installation.administration("root")

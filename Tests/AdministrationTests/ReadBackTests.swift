@@ -16,8 +16,8 @@ struct ReadBackTests {
     /// Runs `body` after a change, before the record is read back.
     private func afterChange(_ action: @escaping () -> Void) {
         let worker = installation.worker(1)
-        installation.store.onPublication = { _ in
-            installation.store.onPublication = { _ in [worker.id.description] }
+        installation.store.onSignal = { _ in
+            installation.store.onSignal = { _ in [worker.id.description] }
             action()
             return [worker.id.description]
         }
@@ -50,7 +50,7 @@ struct ReadBackTests {
         #expect(key.confirmation == .unconfirmed(.undone))
         let other = try SimulatedInstallation()
         let worker = other.worker(1)
-        other.store.onPublication = { _ in
+        other.store.onSignal = { _ in
             other.store.hashes[other.record] = nil
             return [worker.id.description]
         }

@@ -1,4 +1,6 @@
+import Foundation
 import Keyring
+import RedisClient
 import Testing
 
 @testable import Administration
@@ -31,32 +33,9 @@ struct RefusedCommandTests {
 
     @Test func `the documented permissions are enough for everything`() throws {
         let installation = try Installation()
-        try installation.redis(
-            "ACL",
-            "SETUSER",
-            "default",
-            "resetkeys",
-            "~latchkey:*",
-            "resetchannels",
-            "&latchkey:barrier",
-            "-@all",
-            "+ping",
-            "+watch",
-            "+multi",
-            "+exec",
-            "+hmget",
-            "+hset",
-            "+hdel",
-            "+hincrby",
-            "+hgetall",
-            "+rpush",
-            "+ltrim",
-            "+zscore",
-            "+publish",
-            "+blpop",
-            "+time",
-            "+lpop"
-        )
+        let rules = try Self.documentedRules()
+        let command = RedisCommand(["ACL", "SETUSER", "default"] + rules.map { .text($0) })
+        #expect(try installation.redis.connect().execute([command])[0].isOK)
         try installation.addAcme()
         let silent = StandInWorker.member(1, lease: 50)
         try StandInWorker.join(silent, installation.redis)
@@ -69,6 +48,14 @@ struct RefusedCommandTests {
         let membership = try Membership(through: installation.redis.connect())
         #expect(membership.members.isEmpty)
         #expect(try installation.administration().keys.status(of: acme).lastUse == .never)
+    }
+
+    /// The rules of the executable's user, without its name and password.
+    private static func documentedRules() throws -> [String] {
+        let file = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+            .appendingPathComponent("../../docs/acl/admin.acl")
+        let words = try String(contentsOf: file, encoding: .utf8).split { $0.isWhitespace }
+        return words.dropFirst(4).map(String.init)
     }
 
     @Test func `without permission to read the record is unknown`() throws {

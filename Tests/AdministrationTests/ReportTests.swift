@@ -18,31 +18,25 @@ struct ReportTests {
             version: "0.2.0",
             leaseMilliseconds: 1000,
             graceMilliseconds: 90_000,
-            heartbeatAt: UnixTime(milliseconds: now.milliseconds - 3000),
-            recordsCached: number * 1000
+            token: StandInWorker.member(number).token
         )
     }
 
     private func membership(_ members: [Member], unreadable: [String] = []) throws -> Membership {
         let clock = SimulatedClock()
         let store = SimulatedStore(clock)
-        for member in members {
-            let words = MembershipCommands.join(member).arguments.map {
-                String(decoding: $0, as: UTF8.self)
-            }
-            store.write(words[1], words[2], words[3])
-        }
-        for name in unreadable { store.write("latchkey:gateways", name, "") }
+        for member in members { store.carryOut(MembershipCommands.join(member)) }
+        for name in unreadable { store.write("latchkey:{gateways}", name, "") }
         return try Membership(through: store)
     }
 
     @Test func `workers are listed in columns`() throws {
         let membership = try membership([member(1), member(20, host: "balancer-west")])
         #expect(
-            WorkerTable.text(membership, now: now, isTerminal: true) == """
-                HOST           PROCESS  VERSION  TRACKING  LEASE  GRACE  HEARTBEAT      CACHED
-                balancer-west  4730     0.2.0    on        1s     1m30s  3 seconds ago  20000
-                web-1          4711     0.2.0    on        1s     1m30s  3 seconds ago  1000
+            WorkerTable.text(membership, isTerminal: true) == """
+                HOST           PROCESS  VERSION  TRACKING  LEASE  GRACE
+                balancer-west  4730     0.2.0    on        1s     1m30s
+                web-1          4711     0.2.0    on        1s     1m30s
 
                 """
         )
@@ -52,7 +46,7 @@ struct ReportTests {
         let membership = try membership([member(1)])
         let members =
             #""id":"0000000000000001","host":"web-1","pid":4711,"version":"0.2.0","tracking":true,"#
-            + #""lease_ms":1000,"grace_ms":90000,"heartbeat_at":"2026-09-21T14:13:17.000Z","cached_records":1000"#
+            + #""lease_ms":1000,"grace_ms":90000"#
         #expect(WorkerTable.json(membership) == "[{\(members)}]\n")
     }
 
@@ -79,6 +73,7 @@ struct ReportTests {
             KeyRecord(organization: Installation.acme, owner: Installation.alice),
             use: .null,
             refusedUses: uses,
+            isLastUseCurrent: true,
             rotateAfterMilliseconds: nil,
             now: now
         )

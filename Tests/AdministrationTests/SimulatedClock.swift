@@ -7,6 +7,9 @@ import RedisClient
 final class SimulatedClock: BlockingClock {
     private static let unixOrigin: Int64 = 1_790_000_000_000
 
+    /// Another machine has another.
+    var bootID = "boot-1"
+
     private(set) var elapsedMilliseconds: UInt64 = 0
 
     /// Actions at moments in milliseconds, each run once.

@@ -1,22 +1,24 @@
 import KeyFormat
 import Keyring
 import RedisClient
+import TestSupport
 
 @testable import Administration
 
 /// A simulated store with alice's organization acme, its key, and nginx workers.
 struct SimulatedInstallation {
-    static let members = "latchkey:gateways"
+    static let members = "latchkey:{gateways}"
 
     let clock: SimulatedClock
     let store: SimulatedStore
     let administration: AdministrationContext
 
-    init(_ directives: [Directive] = []) throws {
+    /// - Parameter isHandedOver: Whether the store's term was handed over to the membership list.
+    init(_ directives: [Directive] = [], isHandedOver: Bool = true) throws {
         let clock = SimulatedClock()
         let store = SimulatedStore(clock)
         let peppers = try PepperRing(contents: PepperRing.makeContents())
-        var number: UInt64 = 0
+        var generator = SplitMix64(seed: 1)
         func who(_ account: String) throws -> AdministrationContext {
             AdministrationContext(
                 try Configuration(directives),
@@ -24,27 +26,29 @@ struct SimulatedInstallation {
                 peppers: peppers,
                 channel: store,
                 clock: clock,
-                makeBarrierID: { _ in
-                    number += 1
-                    return BarrierID(String(repeating: "\(number % 10)", count: 32).utf8)!
-                }
+                makeSignalID: { SignalID(at: $0, using: &generator) }
             )
         }
         let root = try who("root")
         _ = try root.organizations.add(Installation.acme, owner: Installation.alice)
         (self.clock, self.store, administration) = (clock, store, try who("alice"))
-        _ = try administration.keys.generate(for: Installation.acme)
-        store.publications = []
+        _ = try administration.keys.generate(for: Installation.acme, policy: .none)
+        store.hashes[Self.members] = isHandedOver ? Self.handedOver : nil
+        store.signals = []
     }
 
-    /// Adds a worker to the membership.
+    /// A list to which the store's term was handed over.
+    private static let handedOver = ["generation": "g1", "term:r1:g1": "9999999999999999999:0"]
+
+    /// Registers a worker, in the place of an earlier registration of it.
     @discardableResult
     func worker(
         _ number: UInt64,
         lease: UInt64 = 1000,
         grace: UInt64 = 0,
-        cached: UInt64 = 0
+        registration: UInt64 = 0
     ) -> Member {
+        var generator = SplitMix64(seed: number << 8 | registration)
         let member = Member(
             id: Member.ID(number),
             host: "web-\(number)",
@@ -52,14 +56,19 @@ struct SimulatedInstallation {
             version: "0.2.0",
             leaseMilliseconds: lease,
             graceMilliseconds: grace,
-            heartbeatAt: UnixTime(milliseconds: 1_790_000_000_000),
-            recordsCached: cached
+            token: Member.Token(using: &generator)
         )
-        let words = MembershipCommands.join(member).arguments.map {
-            String(decoding: $0, as: UTF8.self)
-        }
-        store.write(Self.members, words[2], words[3])
+        let replaced = membership?.members.first { $0.id == member.id }
+        store.carryOut(MembershipCommands.join(member, replacing: replaced?.token))
         return member
+    }
+
+    /// The membership list; `nil` if there is none.
+    var membership: Membership? { try? Membership(store.carryOut([Membership.read])[0]) }
+
+    /// The names of the fields of the list with this prefix.
+    func fields(_ prefix: String) -> [String] {
+        (store.hashes[Self.members] ?? [:]).keys.filter { $0.hasPrefix(prefix) }.sorted()
     }
 
     /// Whether a worker is a member.

@@ -1,3 +1,4 @@
+import Keyring
 import RedisClient
 
 @testable import Administration
@@ -10,11 +11,11 @@ final class SimulatedStore: StoreChannel {
     /// Number of connections that were closed.
     private(set) var renewals = 0
 
-    /// Number of subscribers; `nil` for as many as acknowledge.
-    var subscriberCount: Int?
+    /// The names of the keys that were set and deleted as signals.
+    var signals: [String] = []
 
-    /// The published barrier IDs.
-    var publications: [String] = []
+    /// Names the server's time as a primary.
+    var replicationID = "r1"
 
     var hashes: [String: [String: String]] = [:]
 
@@ -24,17 +25,19 @@ final class SimulatedStore: StoreChannel {
     /// Commands that are refused.
     var refused: Set<String> = []
 
-    /// Called with the number of each publication; returns the IDs of the workers that acknowledge it.
-    var onPublication: (Int) -> [String] = { _ in [] }
+    /// Called with the number of each signal; returns the IDs of the workers that acknowledge it.
+    var onSignal: (Int) -> [String] = { _ in [] }
 
     /// Called with each command before it is carried out.
     var onCommand: (String) -> Void = { _ in }
 
     private let clock: SimulatedClock
     private var lists: [String: [String]] = [:]
+    private var counters: [String: (number: Int64, until: MonotonicTime)] = [:]
     private var versions: [String: Int] = [:]
     private var watched: [String: Int] = [:]
     private var queue: [[String]]?
+    private var isAborted = false
 
     init(_ clock: SimulatedClock) {
         self.clock = clock
@@ -49,7 +52,7 @@ final class SimulatedStore: StoreChannel {
         let wasReady = isReady
         isReady = !isDown
         if isDown { throw wasReady ? .interrupted("it is down") : .unreachable("it is down") }
-        let texts = commands.map { $0.arguments.map { String(decoding: $0, as: UTF8.self) } }
+        let texts = commands.map(\.texts)
         calls.append(texts.map { $0[0] })
         var replies: [RedisReply] = []
         for text in texts {
@@ -70,6 +73,12 @@ final class SimulatedStore: StoreChannel {
         renewals += 1
     }
 
+    /// Carries commands out for another client.
+    @discardableResult
+    func carryOut(_ commands: [RedisCommand]) -> [RedisReply] {
+        commands.map { perform($0.texts) }
+    }
+
     /// Writes a field as another client would.
     func write(_ key: String, _ field: String, _ value: String) {
         hashes[key, default: [:]][field] = value
@@ -81,38 +90,48 @@ final class SimulatedStore: StoreChannel {
 
 extension SimulatedStore {
     private func reply(_ words: [String]) -> RedisReply {
-        if refused.contains(words[0]) { return .error(bytes("NOPERM no right to \(words[0])")) }
-        if queue != nil, words[0] != "EXEC" {
-            queue?.append(words)
-            return .status(bytes("QUEUED"))
+        if refused.contains(words[0]) {
+            isAborted = queue != nil
+            return .error(bytes("NOPERM no right to \(words[0])"))
         }
         switch words[0] {
-        case "WATCH": watched[words[1]] = versions[words[1], default: 0]
-        case "MULTI": queue = []
         case "EXEC": return exec()
-        case "HMGET": return .array(words[2...].map { text(hashes[words[1]]?[$0]) })
-        case "HGETALL": return .array((hashes[words[1]] ?? [:]).flatMap { [text($0), text($1)] })
-        case "HSET": return set(words)
-        case "HDEL": return delete(words)
-        case "HINCRBY": return increment(words)
-        case "PUBLISH": return publish(words[2])
-        case "BLPOP": return waitAndPop(words)
-        case "LPOP": return pop(words[1])
-        case "RPUSH", "LTRIM": return .integer(1)
-        case "TIME":
-            let time = clock.unix.milliseconds
-            return .array([text(String(time / 1000)), text(String(time % 1000 * 1000))])
-        default: return .null
+        case _ where queue != nil:
+            queue?.append(words)
+            return .status(bytes("QUEUED"))
+        case "WATCH": for key in words[1...] { watched[key] = versions[key, default: 0] }
+        case "MULTI": (queue, isAborted) = ([], false)
+        default: return perform(words)
         }
         return .status(bytes("OK"))
     }
 
+    private func perform(_ words: [String]) -> RedisReply {
+        switch words[0] {
+        case "HMGET": .array(words[2...].map { text(hashes[words[1]]?[$0]) })
+        case "HGETALL": .array((hashes[words[1]] ?? [:]).flatMap { [text($0), text($1)] })
+        case "HSET": set(words)
+        case "HSETNX": hashes[words[1]]?[words[2]] == nil ? set(words) : .integer(0)
+        case "HDEL": delete(words)
+        case "HINCRBY": increment(words)
+        case "SET": setText(words)
+        case "INCR": count(words[1])
+        case "INFO": text("# Replication\r\nmaster_replid:\(replicationID)\r\n")
+        case "BLPOP": waitAndPop(words)
+        case "LPOP": pop(words[1])
+        case "DEL", "RPUSH", "PEXPIRE": .integer(1)
+        case "LTRIM": .status(bytes("OK"))
+        default: .null
+        }
+    }
+
     private func exec() -> RedisReply {
         defer { (queue, watched) = (nil, [:]) }
+        if isAborted { return .error(bytes("EXECABORT Transaction discarded")) }
         guard watched.allSatisfy({ versions[$0.key, default: 0] == $0.value }) else { return .null }
         let commands = queue ?? []
         queue = nil
-        return .array(commands.map(reply))
+        return .array(commands.map(perform))
     }
 
     private func set(_ words: [String]) -> RedisReply {
@@ -139,11 +158,22 @@ extension SimulatedStore {
         return .integer(number)
     }
 
-    private func publish(_ barrierID: String) -> RedisReply {
-        publications.append(barrierID)
-        let acknowledgements = onPublication(publications.count)
-        lists["latchkey:ack:\(barrierID)", default: []] += acknowledgements
-        return .integer(Int64(subscriberCount ?? acknowledgements.count))
+    /// A signal, or a counter that expires.
+    private func setText(_ words: [String]) -> RedisReply {
+        guard case .signal(let signal) = TrackedKey(bytes(words[1])) else {
+            let isOver = counters[words[1]].map { $0.until <= clock.monotonic } ?? true
+            guard isOver, let span = UInt64(words[4]) else { return .null }
+            counters[words[1]] = (0, clock.monotonic.advanced(byMilliseconds: span))
+            return .status(bytes("OK"))
+        }
+        signals.append(words[1])
+        lists[signal.popAcknowledgements.texts[1], default: []] += onSignal(signals.count)
+        return .status(bytes("OK"))
+    }
+
+    private func count(_ key: String) -> RedisReply {
+        counters[key, default: (0, .never)].number += 1
+        return .integer(counters[key]?.number ?? 0)
     }
 
     private func waitAndPop(_ words: [String]) -> RedisReply {
@@ -166,4 +196,9 @@ extension SimulatedStore {
     }
 
     private func bytes(_ string: String) -> ArraySlice<UInt8> { Array(string.utf8)[...] }
+}
+
+extension RedisCommand {
+    /// The name and the arguments.
+    var texts: [String] { arguments.map { String(decoding: $0, as: UTF8.self) } }
 }

@@ -1,10 +1,11 @@
 import Foundation
 import Keyring
 import RedisClient
+import TestSupport
 
 @testable import Administration
 
-/// A stand-in for an nginx worker: subscribes to barriers and acknowledges them.
+/// A stand-in for an nginx worker: Redis sends it invalidations, and it acknowledges the signals in them.
 ///
 /// It listens until Redis ends, and does not keep Redis from ending.
 final class StandInWorker: Sendable {
@@ -14,48 +15,33 @@ final class StandInWorker: Sendable {
 
     /// - Parameters:
     ///   - lease: In milliseconds.
-    ///   - misses: Number of barriers that it misses at first.
+    ///   - misses: Number of signals that it misses at first.
     init(_ redis: RedisServer, _ number: UInt64, lease: UInt64 = 1000, missing misses: Int = 0)
         throws
     {
         let member = Self.member(number, lease: lease)
         self.member = member
+        let listener = try Listener(redis)
         try Self.join(member, redis)
-        let deadline = SystemClock.monotonicTime().advanced(byMilliseconds: 10_000)
-        let transport = try RedisSocket(.unix(path: redis.socket), deadline: deadline)
-        var request = Array("SUBSCRIBE latchkey:barrier\r\n".utf8)
-        _ = try transport.write { buffer in
-            defer { request = [] }
-            buffer.copyBytes(from: request)
-            return request.count
-        }
-        guard try !Self.receive(transport).isEmpty else { throw NotListening() }
-        let listening = Listening(transport)
         let store = Topology.standalone(try StoreURL("unix:\(redis.socket)"))
         Thread.detachNewThread {
             var received = 0
-            while let text = try? Self.receive(listening.transport), !text.isEmpty {
-                let ids = text.split { $0 == 0x0D || $0 == 0x0A }
-                    .compactMap { BarrierID($0) }
-                received += ids.count
-                guard misses < received, let barrierID = ids.last else { continue }
+            while let line = try? listener.line() {
+                guard case .signal(let signal) = TrackedKey(line) else { continue }
+                received += 1
+                guard misses < received else { continue }
                 let connection = StoreConnection(store, credentials: nil)
-                _ = try? connection.execute(FleetChannel.acknowledge(barrierID, by: member.id))
+                _ = try? connection.execute(signal.acknowledge(by: member.id))
             }
         }
-    }
-
-    /// A socket that only one thread uses, after another has opened it.
-    private final class Listening: @unchecked Sendable {
-        let transport: RedisSocket
-        init(_ transport: RedisSocket) { self.transport = transport }
     }
 
     /// A worker's membership.
     static func member(_ number: UInt64, lease: UInt64 = 1000, isTracking: Bool = true)
         -> Member
     {
-        Member(
+        var generator = SplitMix64(seed: number)
+        return Member(
             id: Member.ID(number),
             host: "web-\(number)",
             processID: 4710 + number,
@@ -63,23 +49,62 @@ final class StandInWorker: Sendable {
             isTracking: isTracking,
             leaseMilliseconds: lease,
             graceMilliseconds: 0,
-            heartbeatAt: SystemClock.unixTime(),
-            recordsCached: 3
+            token: Member.Token(using: &generator)
         )
     }
 
     static func join(_ member: Member, _ redis: RedisServer) throws {
-        _ = try redis.connect().execute([MembershipCommands.join(member)])
+        _ = try redis.connect().execute(MembershipCommands.join(member))
+    }
+}
+
+/// A connection that receives invalidations. Only one thread uses it at a time.
+private final class Listener: @unchecked Sendable {
+    private let socket: RedisSocket
+    private var bytes: [UInt8] = []
+
+    /// Returns when Redis sends invalidations.
+    init(_ redis: RedisServer) throws {
+        let deadline = SystemClock.monotonicTime().advanced(byMilliseconds: 10_000)
+        socket = try RedisSocket(.unix(path: redis.socket), deadline: deadline)
+        try send("CLIENT ID")
+        let id = String(decoding: try line().dropFirst(), as: UTF8.self)
+        try send("CLIENT TRACKING ON REDIRECT \(id) BCAST PREFIX \(TrackedKey.prefix)")
+        guard try line().elementsEqual("+OK".utf8) else { throw StandInWorker.NotListening() }
+        try send("SUBSCRIBE __redis__:invalidate")
+        while try !line().elementsEqual(":1".utf8) {}
     }
 
-    /// The bytes that arrive next; none once the connection is closed.
-    private static func receive(_ transport: RedisSocket) throws -> [UInt8] {
-        let never = MonotonicTime.never
-        return try withUnsafeTemporaryAllocation(byteCount: 4096, alignment: 1) { buffer in
-            while try transport.wait(toWrite: false, until: never) {
-                if let count = try transport.read(into: buffer) { return Array(buffer[..<count]) }
+    /// The next line of the Redis protocol, without its end.
+    ///
+    /// - Throws: An error once the connection is closed.
+    func line() throws -> ArraySlice<UInt8> {
+        while true {
+            if let end = bytes.firstIndex(of: 0x0A) {
+                defer { bytes.removeFirst(end + 1) }
+                return Array(bytes[..<(end - 1)])[...]
             }
-            return []
+            bytes += try receive()
+        }
+    }
+
+    private func send(_ command: String) throws {
+        var request = Array("\(command)\r\n".utf8)
+        _ = try socket.write { buffer in
+            defer { request = [] }
+            buffer.copyBytes(from: request)
+            return request.count
+        }
+    }
+
+    private func receive() throws -> [UInt8] {
+        try withUnsafeTemporaryAllocation(byteCount: 4096, alignment: 1) { buffer in
+            while try socket.wait(toWrite: false, until: .never) {
+                guard let count = try socket.read(into: buffer) else { continue }
+                guard count > 0 else { throw StandInWorker.NotListening() }
+                return Array(buffer[..<count])
+            }
+            throw StandInWorker.NotListening()
         }
     }
 }

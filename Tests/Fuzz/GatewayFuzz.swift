@@ -15,7 +15,7 @@ struct GatewayFuzz: FuzzTarget {
     private let mutations = Mutations(words: [
         "\r\n", "*3\r\n", "*-1\r\n", "$-1\r\n", "+OK\r\n", "+PONG\r\n", ":1\r\n", ":0\r\n",
         "-ERR x\r\n", "$7\r\nmessage\r\n", "$4\r\npong\r\n", "$20\r\n__redis__:invalidate\r\n",
-        "$16\r\nlatchkey:barrier\r\n", "*1\r\n", "1", "-",
+        "*1\r\n", "*2\r\n", "1", "-",
     ])
 
     private var now = ClockReading(
@@ -26,6 +26,9 @@ struct GatewayFuzz: FuzzTarget {
     private var isOpen = [false, false]
     private var record: KeyRecord
     private var fields: [[UInt8]?]
+    /// The entry in the membership list, and the commands since MULTI.
+    private var entry: String?
+    private var transaction: [[String]]?
     private var lastRequest: UInt = 0
     private var waiting: [UInt: (ticket: UInt64, key: [UInt8])] = [:]
     private var streams: [UInt: UInt64] = [:]
@@ -80,7 +83,7 @@ struct GatewayFuzz: FuzzTarget {
         case 0..<30: try check(&random)
         case 30..<55: carryOut(&random)
         case 55..<80: deliver(&random)
-        case 80..<86: tell(&random)
+        case 80..<86: invalidate(&random)
         case 86..<96: pass(milliseconds: UInt64(random.below(80)))
         case 96: lose(random.below(2))
         case 97: closeStream(&random)
@@ -178,6 +181,7 @@ extension GatewayFuzz {
             case .open where random.once(in: 10): gatekeeper.linkClosed(number, at: now)
             case .open:
                 isOpen[link] = true
+                if link == 0 { transaction = nil }
                 gatekeeper.linkOpened(number, at: now)
             case .close: forget(link)
             case .write: answer(link)
@@ -197,8 +201,39 @@ extension GatewayFuzz {
         for command in Self.commands(output) { incoming[link] += reply(to: command) }
     }
 
-    private func reply(to words: [String]) -> [UInt8] {
+    private mutating func reply(to words: [String]) -> [UInt8] {
         switch words[0] {
+        case "MULTI":
+            transaction = []
+            return Array("+OK\r\n".utf8)
+        case "EXEC":
+            let replies = (transaction ?? []).map { replyOutside($0) }
+            transaction = nil
+            return Array("*\(replies.count)\r\n".utf8) + replies.joined()
+        default:
+            guard transaction != nil else { return replyOutside(words) }
+            transaction?.append(words)
+            return Array("+QUEUED\r\n".utf8)
+        }
+    }
+
+    private mutating func replyOutside(_ words: [String]) -> [UInt8] {
+        switch words[0] {
+        case "HSET" where words[1] == "latchkey:{gateways}":
+            entry = words[3]
+            return Array(":1\r\n".utf8)
+        case "HDEL":
+            entry = nil
+            return Array(":1\r\n".utf8)
+        default: return replyToReading(words)
+        }
+    }
+
+    private func replyToReading(_ words: [String]) -> [UInt8] {
+        switch words[0] {
+        case "HGET" where words[2] == "generation": Self.bulk("g1")
+        case "HGET": entry.map { Self.bulk($0) } ?? Array("$-1\r\n".utf8)
+        case "INFO": Self.bulk("redis_version:7.0.15\r\nmaster_replid:\(words[1])\r\n")
         case "PING" where words.count == 2: Array("*2\r\n$4\r\npong\r\n".utf8) + Self.bulk(words[1])
         case "PING": Array("+PONG\r\n".utf8)
         case "CLIENT": Array((words[1] == "ID" ? ":7\r\n" : "+OK\r\n").utf8)
@@ -221,15 +256,16 @@ extension GatewayFuzz {
         bytes.withUnsafeBytes { gatekeeper.linkReceived(UInt32(link), $0, at: now) }
     }
 
-    private mutating func tell(_ random: inout SplitMix64) {
+    private mutating func invalidate(_ random: inout SplitMix64) {
         let key = "latchkey:record:{\(acme.locator)}"
-        let barrierID = String(repeating: "0", count: 32)
-        let channel = random.once(in: 3) ? "latchkey:barrier" : "__redis__:invalidate"
+        let id = String(repeating: "0", count: 32)
+        let (barrier, flush) = ("\(key):\(id)", "\(key):?\(id)")
         let content = random.element([
-            Array("*1\r\n".utf8) + Self.bulk(key), Array("*1\r\n".utf8) + Self.bulk(key),
-            Array("*-1\r\n".utf8), Self.bulk(barrierID), Self.bulk("\(barrierID):\(acme.locator)"),
+            Self.keys(key), Self.keys(key, barrier), Self.keys(barrier), Self.keys(flush),
+            Array("*-1\r\n".utf8), Self.bulk(barrier),
         ])
-        incoming[1] += Array("*3\r\n$7\r\nmessage\r\n".utf8) + Self.bulk(channel) + content
+        incoming[1] += Array("*3\r\n$7\r\nmessage\r\n".utf8) + Self.bulk("__redis__:invalidate")
+        incoming[1] += content
     }
 
     private mutating func lose(_ link: Int) {
@@ -242,6 +278,10 @@ extension GatewayFuzz {
     private mutating func forget(_ link: Int) {
         isOpen[link] = false
         incoming[link] = []
+    }
+
+    private static func keys(_ keys: String...) -> [UInt8] {
+        Array("*\(keys.count)\r\n".utf8) + keys.flatMap { bulk($0) }
     }
 
     private static func bulk(_ text: String) -> [UInt8] { bulk(Array(text.utf8)) }

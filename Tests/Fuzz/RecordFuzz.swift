@@ -164,7 +164,7 @@ func storedFields(_ record: KeyRecord, _ seal: RecordSeal) -> [[UInt8]?] {
         at: UnixTime(milliseconds: 0)
     )
     var texts = ["version": Array("\(record.version)".utf8)]
-    for command in KeyCommands.write(record, seal: seal, audit: audit) {
+    for command in RecordWrite(record, seal: seal, audit: audit).commands {
         let arguments = command.arguments
         guard arguments[0].elementsEqual("HSET".utf8) else { continue }
         for index in stride(from: 2, to: arguments.count, by: 2) {

@@ -4,14 +4,19 @@ import Testing
 
 /// A simulation that finds nothing proves nothing: the judge of all worlds has to find each flaw.
 struct CanaryTests {
-    private static let seedsMax: UInt64 = 3000
+    private static let seedsMax = Seeds.number("SEEDS") ?? 3000
 
     #if CANARIES
         /// Flaws that no check can show, because other obligations make up for them. A record that is
         /// cached without tracking or membership is dropped when the worker regains them
         /// (`emptyCacheOnTracking`, `emptyCacheOnJoin`), and reads in flight are not cached then
-        /// (`readAfterTracking`). Until then it decides nothing (`lease`).
-        private static let unseen: Set<Flaw> = [.omission(.cachedOnlyWhileTracking)]
+        /// (`readAfterTracking`). Until then it decides nothing (`lease`). A worker whose entry is gone
+        /// registers anew, and empties its cache then (`emptyCacheOnJoin`). No data set of the model is
+        /// exchanged under its connections, so an entry that is there is the worker's own.
+        private static let unseen: Set<Flaw> = [
+            .omission(.cachedOnlyWhileTracking), .omission(.emptyCacheOnLostEntry),
+            .omission(.entryIsCompared),
+        ]
     #else
         private static let unseen: Set<Flaw> = []
     #endif
@@ -20,13 +25,15 @@ struct CanaryTests {
     /// longer does, because the gatekeeper draws other numbers; the printed line names its successor.
     /// A flaw without a line shows in world 0.
     private static let knownSeeds: [String: UInt64] = [
-        "barrierWithChange": 19, "silentNotWaitedOut": 4, "livingTakenOut": 26,
-        "listReadTooEarly": 337,
-        "lateReplies": 10, "noReconnection": 1,
-        "racingReplyIsNotCached": 31, "leaseCountsFromSending": 6, "heartbeatIsMatched": 8,
-        "streamInOrder": 2, "readAfterTracking": 915, "emptyCacheOnTracking": 2,
-        "emptyCacheOnJoin": 137, "trustsOnlyAsMember": 6,
-        "joinsOnlyUnsent": 4, "freshClock": 1, "stampIsCompared": 11,
+        "listReadTooEarly": 773, "signalBeforeChange": 22, "silentNotWaitedOut": 19,
+        "termUnknownNotWaited": 3, "termWithoutGeneration": 22, "checksumIgnored": 9,
+        "silentForgotten": 297, "noteOfAnotherBoot": 208,
+        "lateReplies": 28, "lostBytes": 1, "noReconnection": 1,
+        "racingReplyIsNotCached": 36, "leaseCountsFromSending": 3, "heartbeatIsMatched": 5,
+        "streamInOrder": 2, "emptyCacheOnTracking": 24, "readAfterTracking": 1321,
+        "freshClock": 2, "joinsOnlyUnsent": 2,
+        "trustsOnlyAsMember": 2, "emptyCacheOnJoin": 972, "leaseByEarlierAnswer": 256,
+        "asksAfterCheck": 226, "streamsAreWatched": 13,
     ]
 
     @Test(

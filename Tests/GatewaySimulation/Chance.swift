@@ -1,7 +1,7 @@
 import TestSupport
 
 /// Random choices of a simulated world: the same ones for the same seed.
-struct Chance: RandomNumberGenerator {
+struct Chance: RandomNumberGenerator, Sendable {
     private var generator: SplitMix64
 
     var state: UInt64 { generator.state }

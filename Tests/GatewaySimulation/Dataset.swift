@@ -1,9 +1,13 @@
+/// Unix time in milliseconds, as the server's clock shows it.
+typealias ServerTime = Int64
+
 /// The data of Redis, as far as Latchkey uses them.
 struct Dataset {
     private(set) var hashes: [String: [String: String]] = [:]
     private(set) var scores: [String: [String: Int64]] = [:]
     private(set) var lists: [String: [String]] = [:]
-    private var ends: [String: Nanoseconds] = [:]
+    private(set) var strings: [String: String] = [:]
+    private var ends: [String: ServerTime] = [:]
 
     /// Keys that were written since the last drain, in order.
     private(set) var touched: [String] = []
@@ -18,11 +22,38 @@ struct Dataset {
     }
 
     /// FLUSHALL.
-    mutating func removeAll() {
-        hashes = [:]
-        scores = [:]
-        lists = [:]
-        ends = [:]
+    mutating func removeAll() { self = Dataset() }
+
+    /// Returns whether the key existed.
+    mutating func remove(_ key: String) -> Bool {
+        ends[key] = nil
+        var existed = hashes.removeValue(forKey: key) != nil
+        if lists.removeValue(forKey: key) != nil { existed = true }
+        if strings.removeValue(forKey: key) != nil { existed = true }
+        if scores.removeValue(forKey: key) != nil { existed = true }
+        if existed { touch(key) }
+        return existed
+    }
+}
+
+// MARK: - Expiry
+
+extension Dataset {
+    private func exists(_ key: String) -> Bool {
+        hashes[key] != nil || lists[key] != nil || strings[key] != nil || scores[key] != nil
+    }
+
+    /// EXPIRE: returns whether the key exists.
+    mutating func setEnd(_ key: String, at end: ServerTime) -> Bool {
+        guard exists(key) else { return false }
+        ends[key] = end
+        return true
+    }
+
+    /// Removes the keys whose time is over.
+    mutating func expire(at now: ServerTime) {
+        guard ends.contains(where: { $0.value <= now }) else { return }
+        for (key, end) in ends.sorted(by: { $0.key < $1.key }) where end <= now { _ = remove(key) }
     }
 }
 
@@ -53,16 +84,33 @@ extension Dataset {
         return removed
     }
 
-    /// Returns whether the key existed.
-    mutating func remove(_ key: String) -> Bool {
-        guard hashes.removeValue(forKey: key) != nil else { return false }
+    /// Puts an earlier hash back, or removes the hash.
+    mutating func replace(_ key: String, with hash: [String: String]?) {
+        hashes[key] = hash
         touch(key)
-        return true
     }
 
     mutating func raise(_ key: String, _ field: String, by step: Int) -> Int {
         let number = (hashes[key]?[field].flatMap { Int($0) } ?? 0) + step
         hashes[key, default: [:]][field] = String(number)
+        touch(key)
+        return number
+    }
+}
+
+// MARK: - Strings
+
+extension Dataset {
+    mutating func setString(_ key: String, _ value: String) {
+        _ = remove(key)
+        strings[key] = value
+        touch(key)
+    }
+
+    /// INCR.
+    mutating func raiseString(_ key: String) -> Int {
+        let number = (strings[key].flatMap { Int($0) } ?? 0) + 1
+        strings[key] = String(number)
         touch(key)
         return number
     }
@@ -98,35 +146,20 @@ extension Dataset {
 
 extension Dataset {
     /// Returns the list's length.
-    mutating func push(_ key: String, _ elements: ArraySlice<String>, at now: Nanoseconds) -> Int {
-        expire(key, now)
+    mutating func push(_ key: String, _ elements: ArraySlice<String>) -> Int {
         lists[key, default: []] += elements
         return lists[key]?.count ?? 0
     }
 
-    mutating func pop(_ key: String, _ countMax: Int, at now: Nanoseconds) -> [String]? {
-        expire(key, now)
+    mutating func pop(_ key: String, _ countMax: Int) -> [String]? {
         guard let list = lists[key] else { return nil }
         let rest = Array(list.dropFirst(countMax))
         lists[key] = rest.isEmpty ? nil : rest
         return Array(list.prefix(countMax))
     }
 
-    /// LTRIM that keeps the last `-start` elements.
-    mutating func trim(_ key: String, from start: Int) {
-        lists[key] = lists[key].map { Array($0.suffix(-start)) }
-    }
-
-    /// EXPIRE: returns whether the list exists.
-    mutating func setEnd(_ key: String, at end: Nanoseconds) -> Bool {
-        guard lists[key] != nil else { return false }
-        ends[key] = end
-        return true
-    }
-
-    private mutating func expire(_ key: String, _ now: Nanoseconds) {
-        guard let end = ends[key], end <= now else { return }
-        ends[key] = nil
-        lists[key] = nil
+    /// LTRIM that keeps the last elements.
+    mutating func trim(_ key: String, toLast count: Int) {
+        lists[key] = lists[key].map { Array($0.suffix(count)) }
     }
 }

@@ -13,14 +13,26 @@ enum Flaw: Hashable, Sendable {
     enum Procedure: String, CaseIterable, Sendable {
         /// The membership list is read before the store has answered the change.
         case listReadTooEarly
-        /// The barrier is published together with the change.
-        case barrierWithChange
+        /// The signal is sent before the change.
+        case signalBeforeChange
         /// The leases of silent workers are not waited for.
         case silentNotWaitedOut
         /// The graces of silent workers are not waited for.
         case graceNotWaitedFor
-        /// Members are removed although they have renewed their membership.
-        case livingTakenOut
+        /// A new term is believed to have been handed over.
+        case termUnknownNotWaited
+        /// A term that was handed over to another list is believed.
+        case termWithoutGeneration
+        /// Entries that were removed by hand are not missed.
+        case checksumIgnored
+        /// Members that were moved are not waited for.
+        case silentForgotten
+        /// When a member was moved is taken from another machine's clock.
+        case noteOfAnotherBoot
+        /// Acknowledgements are counted, whoever sent them.
+        case confirmedByCount
+        /// A change whose signal was refused is not waited for.
+        case signalMissingNotWaitedOut
     }
 
     /// Errors between the event loop and the gatekeeper.

@@ -37,22 +37,26 @@ struct Ledger {
         let version: UInt64
         /// The active key, then the previous one.
         let accepted: [Acceptance]
+        /// Whether the record can be proven. A revocation that could only remove fields leaves none.
+        let isSealed: Bool
 
         var isRevoked: Bool { version > 0 && accepted.isEmpty }
     }
 
     private(set) var keys: [Key] = []
 
-    /// When the store, and with it the membership list, was last emptied; and until when unlisted
-    /// workers may trust records from before that.
-    private var emptied: (at: Nanoseconds, until: Nanoseconds) = (0, 0)
+    /// The keys below this number were lost when the store was emptied, and were not imported: nothing is
+    /// promised about their end.
+    private var lostKeys = 0
 
     private var numbers: [String: Int] = [:]
     private var histories: [String: [Revision]] = [:]
 
     /// The revisions of an organization's record; the first one stands for no record.
     func history(_ organization: String) -> [Revision] {
-        histories[organization] ?? [Revision(from: 0, author: nil, version: 0, accepted: [])]
+        histories[organization] ?? [
+            Revision(from: 0, author: nil, version: 0, accepted: [], isSealed: true)
+        ]
     }
 
     func latest(_ organization: String) -> Revision { history(organization).last! }
@@ -62,9 +66,10 @@ struct Ledger {
         history(organization).map(\.version).max() ?? 0
     }
 
-    /// Whether the record in the store is older than an earlier one.
+    /// Whether the record in the store is older than an earlier one, or cannot be proven.
     func isOutdated(_ organization: String) -> Bool {
-        latest(organization).version < versionMax(organization)
+        let latest = latest(organization)
+        return latest.version < versionMax(organization) || !latest.isSealed
     }
 }
 
@@ -99,16 +104,21 @@ extension Ledger {
             }
         }
         let version = hash?["version"].flatMap { UInt64($0) } ?? 0
-        let revision = Revision(from: now, author: author, version: version, accepted: accepted)
+        let revision = Revision(
+            from: now,
+            author: author,
+            version: version,
+            accepted: accepted,
+            isSealed: hash.map { $0["mac"] != nil } ?? true
+        )
         histories[organization] = history(organization) + [revision]
     }
 
     /// Notes that the store was emptied.
-    ///
-    /// - Parameter span: How long any worker may trust what it has cached.
-    mutating func empty(at now: Nanoseconds, trustedFor span: Nanoseconds) {
-        emptied = (now, now + span)
-    }
+    mutating func loseKeys() { lostKeys = keys.count }
+
+    /// Notes that an operator has imported the records.
+    mutating func importKeys() { lostKeys = 0 }
 
     /// Notes that a change is confirmed: of the keys before it, only those that it accepts stay valid.
     /// Returns false if the client made no change and the record was not revoked before.
@@ -124,18 +134,16 @@ extension Ledger {
         let change = history.lastIndex { $0.author == author }
         guard let index = change ?? history.lastIndex(where: { $0.isRevoked }) else { return false }
         let putBack = history[index...].filter { $0.author == .stranger && $0.version > 0 }
-        // A change that could not see that the list was lost promises nothing.
-        let isListComplete =
-            history[index].from >= emptied.until
-            || history[index].from < emptied.at && putBack.isEmpty
-        guard isListComplete else { return true }
-        // Nor does it promise anything about keys that a stranger has put back since.
+        // Nothing is promised about keys that a stranger has put back since.
         let before = Set(history[..<index].flatMap { $0.accepted.map(\.key) })
-        for key in before.subtracting(putBack.flatMap { $0.accepted.map(\.key) }) {
+        for key in before.subtracting(putBack.flatMap { $0.accepted.map(\.key) })
+        where key >= lostKeys {
             let acceptance = history[index].accepted.first { $0.key == key }
             if let acceptance, acceptance.until == nil { continue }
             keys[key].end = End(step: step, until: acceptance?.until)
         }
+        // Nobody waits for workers that trust a record of before the store was emptied.
+        guard lostKeys == 0 else { return true }
         for acceptance in history[index].accepted where keys[acceptance.key].confirmedAt == nil {
             keys[acceptance.key].confirmedAt = now
         }

@@ -15,10 +15,14 @@ struct MachineClock {
     private let start: UInt64
     private let unixSkew: Int64
 
+    /// Names the machine's monotonic clock.
+    let bootID: String
+
     init(_ chance: inout Chance) {
         drift = chance.number(-Self.driftMax...Self.driftMax)
         start = chance.number(1_000_000_000...1_000_000_000_000)
         unixSkew = chance.number(-20...20)
+        bootID = String(chance.next(), radix: 16)
     }
 
     func reading(at time: Nanoseconds) -> ClockReading {
@@ -29,7 +33,7 @@ struct MachineClock {
         )
     }
 
-    /// The exact time, which the store's machine has.
+    /// The exact time.
     static func unixMicroseconds(at time: Nanoseconds) -> UInt64 {
         UInt64(unixStart) * 1000 + time / 1000
     }

@@ -1,15 +1,19 @@
 import TestSupport
 
-/// A Redis 7 server, as far as Latchkey uses it. It behaves as real servers were measured to:
+/// A Redis server, as far as Latchkey uses it. It behaves as real servers were measured to:
 ///
 /// - A turn of its event loop serves all connections with pending commands, in any order.
 /// - Invalidations are sent at the end of a turn, in one message, behind the answers and published
 ///   messages of that turn.
 /// - The invalidation of FLUSHALL and published messages enter the outputs at once.
-/// - All outputs of a turn leave at its end.
+/// - All outputs of a turn leave at its end. With I/O threads, as Redis 8 has them, replies may leave
+///   earlier, while other connections of the same turn are still to be served.
+/// - Timeouts and expiry follow the server's wall clock.
 /// - While the server is stopped, its kernel still accepts connections and bytes.
 final class ModelRedis {
     static let invalidations = "__redis__:invalidate"
+    static let membershipKey = "latchkey:{gateways}"
+    static let recordPrefix = "latchkey:record:"
 
     enum Condition {
         case running
@@ -19,17 +23,41 @@ final class ModelRedis {
         case down
     }
 
+    /// What the server refuses.
+    enum Refusal: CaseIterable {
+        /// Workers lack the permission to write the membership list.
+        case joins
+        /// Workers lack the permission to track changes.
+        case tracking
+        /// Clients lack the permission to ask for information.
+        case information
+        /// Administrators lack the permission to send signals.
+        case signals
+        /// Memory is full: commands that may take more are refused.
+        case growth
+        /// The disk is full: all writes are refused, and PING.
+        case writes
+    }
+
     let timeline: Timeline
+    let hasThreads: Bool
     private(set) var condition = Condition.running
     private(set) var sessions: [Session] = []
+    private(set) var replicationID = ""
     private var lastSession = 0
-    private var isTurnDue = false
     private var loadedAt: Nanoseconds = 0
-    private var joinsRefusedUntil: Nanoseconds = 0
-    private var trackingRefusedUntil: Nanoseconds = 0
+    private var refusals: [Refusal: Nanoseconds] = [:]
+    private var clockSkew: ServerTime = 0
+
+    var isTurnDue = false
+    /// The rest of a turn that was begun; only a server with I/O threads is seen in the middle of one.
+    var restOfTurn: (() -> Void)?
 
     var data = Dataset()
     var changedKeys: [String] = []
+
+    /// Earlier states of the membership list, the last one first.
+    private(set) var formerLists: [[String: String]] = []
 
     /// Called with each executed command.
     var onCommand: (Client, [String]) -> Void = { _, _ in }
@@ -37,39 +65,66 @@ final class ModelRedis {
     /// Called with the key of each written record, after the whole transaction.
     var onRecord: (String, Client) -> Void = { _, _ in }
 
-    /// Whether PUBLISH returns the number of its receivers.
-    let countsReceivers: Bool
-
-    init(_ timeline: Timeline, countsReceivers: Bool = true) {
-        self.countsReceivers = countsReceivers
+    init(_ timeline: Timeline, hasThreads: Bool = false) {
         self.timeline = timeline
+        self.hasThreads = hasThreads
+        beginTerm()
     }
 
     var isLoading: Bool { timeline.now < loadedAt }
 
-    /// Whether workers lack the permission to write the membership list.
-    var refusesJoins: Bool { timeline.now < joinsRefusedUntil }
+    /// The time by the server's clock.
+    var time: ServerTime {
+        ServerTime(MachineClock.unixMicroseconds(at: timeline.now) / 1000) + clockSkew
+    }
 
-    func refuseJoins(for span: Nanoseconds) { joinsRefusedUntil = timeline.now + span }
+    func session(_ number: Int) -> Session? { sessions.first { $0.number == number } }
+}
 
-    /// Whether workers lack the permission to track changes.
-    var refusesTracking: Bool { timeline.now < trackingRefusedUntil }
+// MARK: - Faults
 
-    /// Refuses CLIENT TRACKING for a while, and closes the connections that use it.
-    func refuseTracking(for span: Nanoseconds) {
-        trackingRefusedUntil = max(trackingRefusedUntil, timeline.now + span)
+extension ModelRedis {
+    func refuses(_ refusal: Refusal) -> Bool { timeline.now < refusals[refusal, default: 0] }
+
+    /// Refuses something for a while. Connections that use tracking are closed when it is refused.
+    func refuse(_ refusal: Refusal, for span: Nanoseconds) {
+        refusals[refusal] = max(refusals[refusal, default: 0], timeline.now + span)
+        guard refusal == .tracking else { return }
         for session in sessions where session.tracking != nil { kill(session) }
+    }
+
+    /// Steps the server's wall clock.
+    func stepClock(by span: ServerTime) {
+        clockSkew += span
+        wake()
+        for session in sessions { if let (_, until) = session.blocked { wake(at: until) } }
+    }
+
+    /// Becomes a primary anew, as after a failover and back.
+    func beginTerm() {
+        let digits = (0..<5).map { _ in String(timeline.chance.next() >> 32 | 1 << 32, radix: 16) }
+        replicationID = digits.map { $0.suffix(8) }.joined()
+    }
+
+    /// Loses the last writes to the membership list, or all of it.
+    func loseList() {
+        let former = timeline.chance.percent(30) ? nil : timeline.chance.element(of: formerLists)
+        data.replace(Self.membershipKey, with: former)
+        _ = data.drainTouched()
+    }
+
+    func noteFormerList() {
+        guard let list = data.hashes[Self.membershipKey], list != formerLists.first else { return }
+        formerLists.insert(list, at: 0)
+        if formerLists.count > 6 { formerLists.removeLast() }
     }
 
     /// Ends all faults of the server.
     func recover() {
-        joinsRefusedUntil = 0
-        trackingRefusedUntil = 0
+        refusals = [:]
         resume()
         start()
     }
-
-    func session(_ number: Int) -> Session? { sessions.first { $0.number == number } }
 }
 
 // MARK: - Connections
@@ -95,6 +150,14 @@ extension ModelRedis {
         sessions.removeAll { $0.wire === wire }
         wire.up.abandon()
     }
+
+    func closeEnded() {
+        sessions.removeAll { session in
+            guard session.wire.up.hasEnded else { return false }
+            session.wire.closeByServer()
+            return true
+        }
+    }
 }
 
 // MARK: - The process
@@ -105,7 +168,12 @@ extension ModelRedis {
     }
 
     func resume() {
-        if condition == .paused { condition = .running }
+        guard condition == .paused else { return wake() }
+        condition = .running
+        if let rest = restOfTurn {
+            restOfTurn = nil
+            rest()
+        }
         wake()
     }
 
@@ -117,6 +185,7 @@ extension ModelRedis {
         }
         sessions = []
         changedKeys = []
+        restOfTurn = nil
     }
 
     /// Starts with its data; for a while it only answers that it is loading them.
@@ -127,94 +196,6 @@ extension ModelRedis {
         condition = .running
         lastSession = 0
         loadedAt = timeline.now + span
-    }
-
-    func wake(after span: Nanoseconds = 0) {
-        guard span > 0 || !isTurnDue else { return }
-        if span == 0 { isTurnDue = true }
-        timeline.after(span + timeline.chance.number(1000...50_000)) { [self] in
-            if span == 0 { isTurnDue = false }
-            if condition == .running { turn() }
-        }
-    }
-}
-
-// MARK: - A turn of the event loop
-
-extension ModelRedis {
-    private func turn() {
-        for session in sessions.shuffled(using: &timeline.chance) {
-            endWait(of: session)
-            serve(session)
-        }
-        sendInvalidations()
-        for session in sessions where !session.output.isEmpty {
-            session.wire.down.send(session.output)
-            session.output = []
-        }
-        sessions.removeAll { session in
-            guard session.wire.up.hasEnded else { return false }
-            session.wire.closeByServer()
-            return true
-        }
-    }
-
-    func serve(_ session: Session) {
-        session.reader.feed(session.wire.up.read())
-        while session.blocked == nil, let command = nextCommand(of: session) {
-            timeline.log("store: \(session.wire.client): \(command.prefix(4))")
-            carryOut(command, for: session)
-            processTouched(by: session)
-            serveLists()
-        }
-    }
-
-    private func nextCommand(of session: Session) -> [String]? {
-        do throws(CommandReader.Malformed) {
-            return try session.reader.next()
-        } catch {
-            preconditionFailure("the client does not speak the Redis protocol")
-        }
-    }
-
-    /// Fails the transactions that watch a written key, and collects the keys to be invalidated.
-    func processTouched(by session: Session) {
-        for key in data.drainTouched() {
-            for other in sessions where other.watched.contains(key) { other.isDirty = true }
-            if !changedKeys.contains(key) { changedKeys.append(key) }
-            if key.hasPrefix("latchkey:record:") { onRecord(key, session.wire.client) }
-        }
-    }
-
-    private func sendInvalidations() {
-        defer { changedKeys = [] }
-        guard !changedKeys.isEmpty else { return }
-        for session in sessions {
-            guard let tracking = session.tracking, let target = self.session(tracking.target),
-                target.isSubscribed
-            else { continue }
-            let keys = changedKeys.filter { $0.hasPrefix(tracking.prefix) }
-            guard !keys.isEmpty else { continue }
-            target.push(Self.invalidations, .array(keys.map { .bulk($0) }))
-        }
-    }
-
-    /// Hands elements of lists to the clients blocked on them.
-    private func serveLists() {
-        for session in sessions {
-            guard let (key, _) = session.blocked,
-                let element = data.pop(key, 1, at: timeline.now)?.first
-            else { continue }
-            session.blocked = nil
-            session.answer(.array([.bulk(key), .bulk(element)]))
-            // Its next commands are served in the next turn.
-            wake()
-        }
-    }
-
-    private func endWait(of session: Session) {
-        guard let (_, until) = session.blocked, until <= timeline.now else { return }
-        session.blocked = nil
-        session.answer(.array(nil))
+        beginTerm()
     }
 }

@@ -1,6 +1,10 @@
-/// The commands of the model.
+/// How the model carries commands out: which it refuses, queues, or answers.
 extension ModelRedis {
     private static let whileLoading: Set = ["AUTH", "SELECT", "CLIENT", "SUBSCRIBE", "PUBLISH"]
+    private static let growing: Set = [
+        "HSET", "HSETNX", "HINCRBY", "SET", "INCR", "RPUSH", "ZADD", "ZINCRBY",
+    ]
+    private static let shrinking: Set = ["HDEL", "DEL", "EXPIRE", "LPOP", "BLPOP", "LTRIM"]
 
     func carryOut(_ command: [String], for session: Session) {
         onCommand(session.wire.client, command)
@@ -8,13 +12,14 @@ extension ModelRedis {
             session.transaction = nil
             return session.answer(.error("LOADING Redis is loading the dataset in memory"))
         }
-        if refusesJoins, command.starts(with: ["HSET", "latchkey:gateways"]) {
-            return session.answer(.error("NOPERM this user has no permissions to run this"))
+        if let refusal = refusal(of: command, session) {
+            session.transaction?.isBroken = true
+            return session.answer(.error(refusal))
         }
         if session.isSubscribed { return carryOutWhileSubscribed(command, session) }
         switch command[0] {
         case "MULTI":
-            session.transaction = []
+            session.transaction = Session.Transaction()
             session.answer(.ok)
         case "EXEC": execute(session)
         case "DISCARD":
@@ -26,12 +31,32 @@ extension ModelRedis {
             session.answer(.ok)
         default:
             if session.transaction != nil {
-                session.transaction?.append(command)
+                session.transaction?.commands.append(command)
                 session.answer(.status("QUEUED"))
             } else {
                 carryOutAlone(command, session)
             }
         }
+    }
+
+    /// Why a command is refused; `nil` if it is not.
+    private func refusal(of command: [String], _ session: Session) -> String? {
+        let (name, key) = (command[0], command.count > 1 ? command[1] : "")
+        let isWorker = if case .worker = session.wire.client { true } else { false }
+        let isForbidden =
+            name == "HSET" && key == Self.membershipKey && isWorker && refuses(.joins)
+            || name == "CLIENT" && key == "TRACKING" && refuses(.tracking)
+            || name == "INFO" && refuses(.information)
+            || name == "SET" && key.hasPrefix(Self.recordPrefix) && refuses(.signals)
+        if isForbidden { return "NOPERM this user has no permissions to run this" }
+        let isGrowing = Self.growing.contains(name)
+        if isGrowing, refuses(.growth) {
+            return "OOM command not allowed when used memory > 'maxmemory'."
+        }
+        if isGrowing || Self.shrinking.contains(name) || name == "PING", refuses(.writes) {
+            return "MISCONF Redis is configured to save RDB snapshots"
+        }
+        return nil
     }
 
     private func carryOutAlone(_ command: [String], _ session: Session) {
@@ -52,21 +77,25 @@ extension ModelRedis {
     }
 
     private func execute(_ session: Session) {
-        let commands = session.transaction
         let isDirty = session.isDirty
+        let transaction = session.transaction
         session.transaction = nil
         session.unwatch()
-        guard let commands else { return session.answer(.error("ERR EXEC without MULTI")) }
-        session.answer(.array(isDirty ? nil : commands.map { reply(to: $0) }))
+        guard let transaction else { return session.answer(.error("ERR EXEC without MULTI")) }
+        let isRefused = transaction.commands.contains { refusal(of: $0, session) != nil }
+        guard !transaction.isBroken, !isRefused else {
+            return session.answer(.error("EXECABORT Transaction discarded"))
+        }
+        session.answer(.array(isDirty ? nil : transaction.commands.map { reply(to: $0) }))
     }
 
     private func wait(_ command: [String], _ session: Session) {
-        if let element = data.pop(command[1], 1, at: timeline.now)?.first {
+        if let element = data.pop(command[1], 1)?.first {
             return session.answer(.array([.bulk(command[1]), .bulk(element)]))
         }
-        let span = Nanoseconds((Double(command[2]) ?? 0) * 1e9)
-        session.blocked = (command[1], timeline.now + span)
-        wake(after: span)
+        let end = time + ServerTime((Double(command[2]) ?? 0) * 1000)
+        session.blocked = (command[1], end)
+        wake(at: end)
     }
 }
 
@@ -77,15 +106,22 @@ extension ModelRedis {
         switch (command[0], command.dropFirst().first) {
         case ("AUTH", _), ("SELECT", _): return .ok
         case ("PING", let payload): return payload.map { .bulk($0) } ?? .status("PONG")
-        case ("TIME", _):
-            let time = MachineClock.unixMicroseconds(at: timeline.now)
-            return .array([.bulk(String(time / 1_000_000)), .bulk(String(time % 1_000_000))])
         case ("CLIENT", "ID"): return .integer(session.number)
-        case ("CLIENT", "TRACKING") where refusesTracking:
-            return .error("NOPERM this user has no permissions to run this")
         case ("CLIENT", "TRACKING"): return track(command, session)
+        case ("INFO", let section): return .bulk(information(section ?? ""))
         default: return nil
         }
+    }
+
+    private func information(_ section: String) -> String {
+        let lines =
+            section == "replication"
+            ? ["# Replication", "role:master", "master_replid:\(replicationID)"]
+            : [
+                "# Server", "redis_version:\(hasThreads ? "8.0.3" : "7.0.15")",
+                "io_threads_active:\(hasThreads ? 1 : 0)",
+            ]
+        return lines.map { "\($0)\r\n" }.joined()
     }
 
     private func track(_ command: [String], _ session: Session) -> Reply {
@@ -112,7 +148,7 @@ extension ModelRedis {
     private func publish(_ channel: String, _ text: String) -> Reply {
         let receivers = sessions.filter { $0.channels.contains(channel) }
         for receiver in receivers { receiver.push(channel, .bulk(text)) }
-        return .integer(countsReceivers ? receivers.count : 0)
+        return .integer(receivers.count)
     }
 }
 
@@ -126,33 +162,44 @@ extension ModelRedis {
             let hash = data.hashes[key]
             return .array(command[2...].map { .bulk(hash?[$0]) })
         case "HGET": return .bulk(data.hashes[key]?[command[2]])
+        case "HEXISTS": return .integer(data.hashes[key]?[command[2]] == nil ? 0 : 1)
         case "HGETALL":
             let hash = (data.hashes[key] ?? [:]).sorted { $0.key < $1.key }
             return .array(hash.flatMap { [.bulk($0.key), .bulk($0.value)] })
         case "HSET": return .integer(data.set(key, command[2...]))
+        case "HSETNX":
+            guard data.hashes[key]?[command[2]] == nil else { return .integer(0) }
+            return .integer(data.set(key, command[2...]))
         case "HDEL": return .integer(data.remove(key, command[2...]))
-        case "DEL": return .integer(data.remove(key) ? 1 : 0)
         case "HINCRBY": return .integer(data.raise(key, command[2], by: Int(command[3]) ?? 0))
         case "ZADD" where command[2] == "GT": return .integer(data.raiseScores(key, command[3...]))
         case "ZINCRBY":
             return .bulk(String(data.addScore(key, command[3], Int64(command[2]) ?? 0)))
         case "ZSCORE": return .bulk(data.scores[key]?[command[2]].map { String($0) })
-        default: return replyAboutLists(to: command, key)
+        default: return replyAboutKeys(to: command, key)
         }
     }
 
-    private func replyAboutLists(to command: [String], _ key: String) -> Reply {
+    private func replyAboutKeys(to command: [String], _ key: String) -> Reply {
         switch command[0] {
-        case "RPUSH": return .integer(data.push(key, command[2...], at: timeline.now))
-        case "LTRIM":
-            data.trim(key, from: Int(command[2]) ?? 0)
-            return .ok
+        case "SET": return set(command, key)
+        case "INCR": return .integer(data.raiseString(key))
+        case "DEL": return .integer(command[1...].count { data.remove($0) })
         case "EXPIRE":
-            let end = timeline.now + .milliseconds(1000 * (UInt64(command[2]) ?? 0))
+            let end = time + 1000 * (ServerTime(command[2]) ?? 0)
             return .integer(data.setEnd(key, at: end) ? 1 : 0)
+        case "RPUSH": return .integer(data.push(key, command[2...]))
         case "LPOP":
-            let elements = data.pop(key, Int(command[2]) ?? 1, at: timeline.now)
-            return .array(elements?.map { .bulk($0) })
+            return .array(data.pop(key, Int(command[2]) ?? 1)?.map { .bulk($0) })
+        case "LTRIM":
+            data.trim(key, toLast: -(Int(command[2]) ?? 0))
+            return .ok
+        case "LRANGE":
+            let list = data.lists[key] ?? []
+            return .array(list.suffix(-(Int(command[2]) ?? 0)).map { .bulk($0) })
+        case "SCAN":
+            let keys = data.hashes.keys.filter { $0.hasPrefix(Self.recordPrefix) }.sorted()
+            return .array([.bulk("0"), .array(keys.map { .bulk($0) })])
         case "PUBLISH": return publish(key, command[2])
         case "FLUSHALL":
             flush()
@@ -161,9 +208,19 @@ extension ModelRedis {
         }
     }
 
+    /// SET with NX and PX.
+    private func set(_ command: [String], _ key: String) -> Reply {
+        if command.contains("NX"), data.strings[key] != nil { return .bulk(nil) }
+        data.setString(key, command[2])
+        if let index = command.firstIndex(of: "PX") {
+            _ = data.setEnd(key, at: time + (ServerTime(command[index + 1]) ?? 0))
+        }
+        return .ok
+    }
+
     /// Removes all data, and sends the invalidation of all keys at once.
     private func flush() {
-        let records = data.hashes.keys.filter { $0.hasPrefix("latchkey:record:") }.sorted()
+        let records = data.hashes.keys.filter { $0.hasPrefix(Self.recordPrefix) }.sorted()
         data.removeAll()
         for session in sessions where !session.watched.isEmpty { session.isDirty = true }
         for record in records { onRecord(record, .stranger) }

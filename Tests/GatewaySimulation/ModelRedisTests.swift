@@ -1,14 +1,17 @@
 import RedisClient
 import Testing
 
-/// The measured behaviour of Redis 7 that a worker's promises rest on.
+/// The measured behaviour of Redis that a worker's promises rest on.
 struct ModelRedisTests {
-    private let timeline = Timeline(seed: 1, story: Story())
+    private let timeline: Timeline
     private let store: ModelRedis
     private let network: Network
 
-    init() {
-        store = ModelRedis(timeline)
+    init() { self.init(seed: 1, hasThreads: false) }
+
+    private init(seed: UInt64, hasThreads: Bool) {
+        timeline = Timeline(seed: seed, story: Story())
+        store = ModelRedis(timeline, hasThreads: hasThreads)
         let latency = Latency(delayMax: .microseconds(20), stallMax: 0, stallPercent: 0)
         network = Network(timeline, store, latency, isLocal: true)
     }
@@ -28,43 +31,37 @@ struct ModelRedisTests {
     }
 
     private func received(on wire: Wire) -> String {
-        timeline.run(until: timeline.now + .milliseconds(5))
+        timeline.run(until: timeline.now + .milliseconds(store.hasThreads ? 20 : 5))
         let text = String(decoding: wire.down.read(), as: UTF8.self)
         return text.split(separator: "\r\n").joined(separator: " ")
     }
 
     private func connection() -> Wire { network.connect(.stranger) }
 
-    /// A connection that receives invalidations of records, and barriers.
+    /// A connection that receives invalidations of records.
     private func subscriber() -> Wire {
         let wire = connection()
         let number = execute("CLIENT ID", on: wire).dropFirst()
         let tracking = "CLIENT TRACKING ON REDIRECT \(number) BCAST PREFIX latchkey:record:"
         #expect(execute(tracking, on: wire) == "+OK")
         #expect(
-            execute("SUBSCRIBE __redis__:invalidate", "SUBSCRIBE latchkey:barrier", on: wire)
-                == "*3 $9 subscribe $20 __redis__:invalidate :1 "
-                + "*3 $9 subscribe $16 latchkey:barrier :2"
+            execute("SUBSCRIBE __redis__:invalidate", on: wire)
+                == "*3 $9 subscribe $20 __redis__:invalidate :1"
         )
         return wire
     }
 
     private static let invalidation =
         "*3 $7 message $20 __redis__:invalidate *1 $17 latchkey:record:a"
-    private static let barrier = "*3 $7 message $16 latchkey:barrier $1 n"
 
-    @Test func `a message published after the answer to a change arrives behind its invalidation`()
-    {
+    @Test func `a key that is set and deleted with a change is invalidated in the same message`() {
         let (subscriber, writer) = (subscriber(), connection())
-        #expect(execute("HSET latchkey:record:a f 1", on: writer) == ":1")
-        #expect(execute("PUBLISH latchkey:barrier n", on: writer) == ":1")
-        #expect(received(on: subscriber) == "\(Self.invalidation) \(Self.barrier)")
-    }
-
-    @Test func `a message published together with a change arrives before its invalidation`() {
-        let (subscriber, writer) = (subscriber(), connection())
-        _ = execute("HSET latchkey:record:a f 1", "PUBLISH latchkey:barrier n", on: writer)
-        #expect(received(on: subscriber) == "\(Self.barrier) \(Self.invalidation)")
+        let commands = ["MULTI", "HSET latchkey:record:a f 1", "SET latchkey:record:b 1"]
+        for command in commands + ["DEL latchkey:record:b", "EXEC"] { send(command, on: writer) }
+        #expect(received(on: writer).hasSuffix("*3 :1 +OK :1"))
+        let message = received(on: subscriber)
+        #expect(message.hasPrefix("*3 $7 message $20 __redis__:invalidate *2"))
+        #expect(message.contains("latchkey:record:a") && message.contains("latchkey:record:b"))
     }
 
     @Test func `an answer in the turn of a change arrives before its invalidation`() {
@@ -79,7 +76,7 @@ struct ModelRedisTests {
 
     @Test func `only records are invalidated, once for all changes of a turn`() {
         let (subscriber, writer) = (subscriber(), connection())
-        _ = execute("HSET latchkey:gateways w 1", on: writer)
+        _ = execute("HSET latchkey:{gateways} w 1", on: writer)
         _ = execute("HSET latchkey:record:a f 1", "HSET latchkey:record:a f 1", on: writer)
         #expect(received(on: subscriber) == Self.invalidation)
         #expect(execute("HDEL latchkey:record:a g", on: writer) == ":0")
@@ -92,12 +89,62 @@ struct ModelRedisTests {
         #expect(received(on: subscriber) == "*3 $7 message $20 __redis__:invalidate $-1")
     }
 
+    @Test func `with I/O threads an answer may overtake invalidations, and the next one does not`()
+    {
+        var overtaken = 0
+        for seed in 0..<200 as Range<UInt64> {
+            let model = ModelRedisTests(seed: seed, hasThreads: true)
+            let (subscriber, writer) = (model.subscriber(), model.connection())
+            model.send("HSET latchkey:record:a f 1", on: writer)
+            writer.down.onArrival = { model.send("PING 1", on: subscriber) }
+            let received = model.received(on: subscriber)
+            #expect(received.contains("$1 1") && received.contains(Self.invalidation))
+            if !received.hasPrefix(Self.invalidation) { overtaken += 1 }
+            writer.down.onArrival = {}
+            #expect(model.execute("PING 2", on: subscriber) == "*2 $4 pong $1 2")
+        }
+        #expect(overtaken > 0)
+    }
+
+    @Test func `what is refused within a transaction makes it fail`() {
+        let writer = connection()
+        store.refuse(.growth, for: .milliseconds(20))
+        #expect(execute("HGET list f", "HDEL list f", on: writer) == "$-1 :0")
+        #expect(execute("MULTI", "HSET list f 1", on: writer).hasPrefix("+OK -OOM"))
+        #expect(execute("EXEC", on: writer) == "-EXECABORT Transaction discarded")
+        timeline.run(until: timeline.now + .milliseconds(20))
+        store.refuse(.writes, for: .milliseconds(20))
+        #expect(execute("HDEL list f", on: writer).hasPrefix("-MISCONF"))
+        #expect(execute("PING", on: writer).hasPrefix("-MISCONF"))
+        #expect(execute("HGET list f", on: writer) == "$-1")
+    }
+
+    @Test func `lists and counters expire by the wall clock`() {
+        let writer = connection()
+        #expect(execute("RPUSH list a", "EXPIRE list 60", on: writer) == ":1 :1")
+        #expect(execute("SET n 0 PX 500 NX", "INCR n", on: writer) == "+OK :1")
+        #expect(execute("SET n 0 PX 500 NX", "INCR n", on: writer) == "$-1 :2")
+        store.stepClock(by: 90_000)
+        #expect(execute("LPOP list 10", "INCR n", on: writer) == "*-1 :1")
+    }
+
+    @Test func `a server that starts has another replication ID`() {
+        let before = store.replicationID
+        #expect(before.utf8.count == 40)
+        store.die(isNotified: true)
+        store.start()
+        #expect(store.replicationID != before)
+        timeline.run(until: timeline.now + .milliseconds(60))
+        let information = execute("INFO replication", on: connection())
+        #expect(information.contains("role:master master_replid:\(store.replicationID)"))
+    }
+
     @Test func `HSET counts only new fields`() {
         let writer = connection()
-        #expect(execute("HSET latchkey:gateways w 1", on: writer) == ":1")
-        #expect(execute("HSET latchkey:gateways w 2", on: writer) == ":0")
-        #expect(execute("HDEL latchkey:gateways w", on: writer) == ":1")
-        #expect(execute("HSET latchkey:gateways w 2", on: writer) == ":1")
+        #expect(execute("HSET latchkey:{gateways} w 1", on: writer) == ":1")
+        #expect(execute("HSET latchkey:{gateways} w 2", on: writer) == ":0")
+        #expect(execute("HDEL latchkey:{gateways} w", on: writer) == ":1")
+        #expect(execute("HSET latchkey:{gateways} w 2", on: writer) == ":1")
     }
 
     @Test func `a transaction fails if any client has written a key that it watches`() {

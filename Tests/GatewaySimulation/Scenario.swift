@@ -23,6 +23,9 @@ struct Scenario {
     var requestPause: Nanoseconds
     var length: Nanoseconds
 
+    /// Whether the store has I/O threads.
+    var hasThreads: Bool
+
     /// How many administrators may change keys at a time.
     var administrators = 2
 
@@ -55,6 +58,7 @@ struct Scenario {
         changePause = chance.number(lease / 4...lease * 2)
         requestPause = lease / 6
         length = lease * chance.number(6...14)
+        hasThreads = chance.percent(25)
         isLocal = chance.percent(25)
         delayMax = chance.percent(50) ? .microseconds(200) : chance.number(100_000...5_000_000)
         stallMax = chance.number(lease / 20...lease)
@@ -100,8 +104,26 @@ enum Fault: CaseIterable {
     case emptyStore
     /// A stranger puts an earlier record back.
     case putBack
-    /// A stranger publishes on the channels of invalidations and barriers.
+    /// A stranger publishes on the channel of invalidations, or forges a signal.
     case strayMessage
+    /// A stranger removes the membership list.
+    case removeList
+    /// A stranger removes a field of the membership list.
+    case removeField
+    /// A stranger empties the store, and an operator imports the records.
+    case importRecords
+    /// The store restarts, and has lost the last writes to the membership list.
+    case restartWithoutList
+    /// The store becomes a primary anew, without a restart.
+    case beginTerm
+    /// The store refuses writes, for a while, and can be read.
+    case refuseWrites
+    /// The store's wall clock is stepped.
+    case stepClock
+    /// The store refuses to tell who it is, for a while.
+    case refuseInformation
+    /// The store refuses signals, for a while.
+    case refuseSignals
     /// The store refuses to let workers join, for a while.
     case refuseJoins
     /// The store refuses to send invalidations, for a while, and closes the invalidation links.
@@ -118,6 +140,8 @@ enum Mix: String, CaseIterable {
     case restarts
     case halfOpen
     case membership
+    case lists
+    case refusals
     case emptied
     case tampered
     case anything
@@ -136,7 +160,17 @@ enum Mix: String, CaseIterable {
             [
                 .replaceWorker, .reloadWorker, .stopWorker, .refuseJoins, .refuseTracking, .stall,
             ]
-        case .emptied: [.emptyStore, .stall, .cut, .replaceWorker]
+        case .lists:
+            [
+                .removeList, .removeField, .restartWithoutList, .beginTerm, .partition, .partition,
+                .replaceWorker, .stall, .stopWorker,
+            ]
+        case .refusals:
+            [
+                .refuseWrites, .refuseInformation, .refuseSignals, .refuseTracking, .stall,
+                .stepClock, .partition,
+            ]
+        case .emptied: [.emptyStore, .importRecords, .stall, .cut, .replaceWorker, .partition]
         case .tampered: [.putBack, .strayMessage, .stall, .replaceWorker]
         case .anything:
             (0..<5).map { _ in Fault.allCases.randomElement(using: &chance)! }

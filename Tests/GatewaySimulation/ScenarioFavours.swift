@@ -29,6 +29,17 @@ extension Scenario {
         administrators = 3
     }
 
+    /// Workers are cut off and trust their caches for long, and others are not.
+    mutating func favourCutOffWorkers(_ chance: inout Chance) {
+        favourLateInvalidations(&chance)
+        workers = chance.number(2...3)
+        organizations = 2
+        graceMilliseconds = leaseMilliseconds * 5
+        stallPercent = 0
+        faultLength = .milliseconds(leaseMilliseconds + graceMilliseconds)
+        faultPause = .milliseconds(leaseMilliseconds)
+    }
+
     mutating func favour(_ flaw: Flaw, _ chance: inout Chance) {
         switch flaw {
         case .procedure(let flaw): favour(flaw, &chance)
@@ -50,12 +61,37 @@ extension Scenario {
             faultPause = .milliseconds(leaseMilliseconds / 2)
             faultLength = faultPause
             requestPause = .milliseconds(3)
-        case .barrierWithChange: faults = [.lateInvalidations]
+        case .signalBeforeChange:
+            // A worker reads the record again between the signal and the change.
+            faults = [.lateInvalidations]
+            (workers, organizations) = (2, 1)
+            faultPause = .milliseconds(leaseMilliseconds)
+            faultLength = faultPause / 2
+            changePause = faultPause
+            delayMax = .milliseconds(5)
+            requestPause = .milliseconds(5)
+            stallPercent = 3
         case .silentNotWaitedOut: faults = [.stall, .partition, .halfOpen]
         case .graceNotWaitedFor:
             graceMilliseconds = leaseMilliseconds * 4
             faults = [.partition, .stall]
-        case .livingTakenOut: faults = [.partition, .stall, .stopWorker]
+        case .termUnknownNotWaited:
+            favourCutOffWorkers(&chance)
+            faults = [.restartWithoutList, .partition, .partition]
+        case .termWithoutGeneration:
+            favourCutOffWorkers(&chance)
+            faults = [.removeList, .partition, .partition, .reloadWorker]
+        case .checksumIgnored:
+            favourCutOffWorkers(&chance)
+            faults = [.removeField, .partition, .partition]
+        case .silentForgotten, .noteOfAnotherBoot:
+            favourSilence(&chance)
+            graceMilliseconds = leaseMilliseconds * 4
+            faults = [.partition, .partition, .stall]
+        case .confirmedByCount:
+            favourCutOffWorkers(&chance)
+            faults = [.partition]
+        case .signalMissingNotWaitedOut: faults = [.refuseSignals, .lateInvalidations]
         }
     }
 
@@ -76,17 +112,26 @@ extension Scenario {
                 faults = [.lateInvalidations, .overrun, .lateAnswers]
                 faultPause /= 2
                 changePause /= 2
-                requestPause = .milliseconds(leaseMilliseconds / 2)
+                requestPause = .milliseconds(leaseMilliseconds / 8)
                 delayMax = .milliseconds(5)
             case .trustsOnlyAsMember, .emptyCacheOnJoin:
                 // A worker is not in the membership list, and its invalidations are late.
                 favourLateInvalidations(&chance)
+                (workers, organizations) = (1, 1)
                 faults = [.refuseJoins, .reloadWorker, .lateInvalidations]
                 faultLength = .milliseconds(leaseMilliseconds)
+                faultPause = faultLength / 2
                 changePause /= 2
+                requestPause = .milliseconds(10)
             case .staleRecordRefusesNobody:
                 graceMilliseconds = leaseMilliseconds * 4
                 faults = [.partition, .stall]
+            case .leaseByEarlierAnswer, .asksAfterCheck:
+                hasThreads = true
+                if obligation == .asksAfterCheck { isStrict = true }
+            case .entryIsCompared, .emptyCacheOnLostEntry:
+                favourLateInvalidations(&chance)
+                faults = [.removeList, .removeField, .restartWithoutList, .lateInvalidations]
             case .streamsAreWatched:
                 // There are no invalidations, and few requests reveal a change.
                 isStrict = false

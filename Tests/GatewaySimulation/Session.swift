@@ -10,6 +10,13 @@ final class Session {
         let prefix: String
     }
 
+    /// The commands since MULTI.
+    struct Transaction {
+        var commands: [[String]] = []
+        /// Whether one of them was refused.
+        var isBroken = false
+    }
+
     let number: Int
     let wire: Wire
     var reader = CommandReader()
@@ -22,11 +29,10 @@ final class Session {
     var watched: Set<String> = []
     var isDirty = false
 
-    /// The commands since MULTI.
-    var transaction: [[String]]?
+    var transaction: Transaction?
 
     /// The list and the timeout of BLPOP.
-    var blocked: (key: String, until: Nanoseconds)?
+    var blocked: (key: String, until: ServerTime)?
 
     init(_ number: Int, _ wire: Wire) {
         self.number = number

@@ -118,6 +118,7 @@ struct SimulatedClock: BlockingClock {
     let clock: MachineClock
     let timeline: Timeline
 
+    var bootID: String { clock.bootID }
     var monotonic: MonotonicTime { clock.reading(at: timeline.now).monotonic }
     var unix: UnixTime { clock.reading(at: timeline.now).unix }
 

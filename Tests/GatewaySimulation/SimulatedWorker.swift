@@ -92,7 +92,8 @@ final class SimulatedWorker {
             identity: .init(
                 number: timeline.chance.next(),
                 host: "host",
-                processID: UInt64(number)
+                processID: UInt64(number),
+                generator: Chance(seed: timeline.chance.next())
             )
         )
         #if CANARIES

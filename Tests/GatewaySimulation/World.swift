@@ -17,7 +17,8 @@ final class World {
     let secrets: WorldSecrets
     let organizations: [Organization]
     let machines: [Machine]
-    let administratorClock: MachineClock
+    /// The clocks of the machines on which administrators work.
+    let administratorClocks: [MachineClock]
 
     /// Whether no new faults and changes begin.
     private(set) var isEnding = false
@@ -32,8 +33,7 @@ final class World {
         self.flaw = flaw
         timeline = Timeline(seed: scenario.seed, story: story)
         judge = Judge(timeline, isCalm: scenario.isCalm)
-        // Counting the receivers of a barrier hides many errors with the membership list.
-        store = ModelRedis(timeline, countsReceivers: flaw == nil)
+        store = ModelRedis(timeline, hasThreads: scenario.hasThreads)
         latency = Latency(
             delayMax: scenario.delayMax,
             stallMax: scenario.stallMax,
@@ -42,7 +42,7 @@ final class World {
         network = Network(timeline, store, latency, isLocal: scenario.isLocal)
         secrets = try WorldSecrets()
         organizations = Self.names.prefix(scenario.organizations).map { Organization($0)! }
-        administratorClock = MachineClock(&timeline.chance)
+        administratorClocks = (0..<2).map { [timeline] _ in MachineClock(&timeline.chance) }
         machines = (0..<scenario.workers).map { [timeline] _ in
             Machine(
                 clock: MachineClock(&timeline.chance),

@@ -9,7 +9,7 @@ extension World {
 
     /// Gives an organization its first key.
     func begin(_ organization: Organization) {
-        withAdministration(of: organization) { administration, client in
+        withAdministration { administration, client in
             try add(organization, administration)
             try generate(organization, administration, client, .untilConfirmed)
         }
@@ -37,13 +37,14 @@ extension World {
         counts.changesUnderWay += 1
         defer { counts.changesUnderWay -= 1 }
         let before = judge.ledger.latest(organization.name).accepted.first?.key
-        withAdministration(of: organization) { administration, client in
+        withAdministration { administration, client in
             if judge.ledger.latest(organization.name).version == 0 {
                 try add(organization, administration)
             }
             let policy = policy(isHurried)
             let hasKey = !judge.ledger.latest(organization.name).accepted.isEmpty
-            if hasKey, timeline.chance.percent(30) {
+            let isUnsealed = !judge.ledger.latest(organization.name).isSealed
+            if isUnsealed || hasKey && timeline.chance.percent(30) {
                 timeline.log("\(client) revokes the key of \(organization)")
                 recordResult(
                     try administration.keys.revoke(organization, policy: policy),
@@ -63,20 +64,37 @@ extension World {
         return .whileTrue { [timeline] _ in !timeline.isOver && timeline.chance.percent(70) }
     }
 
+    /// An operator exports all records, empties the store, and imports them.
+    func importRecords() {
+        counts.changesUnderWay += 1
+        defer { counts.changesUnderWay -= 1 }
+        withAdministration(.stranger) { administration, _ in
+            let (archive, _) = try administration.archive.export()
+            network.send([RedisCommand("FLUSHALL")])
+            timeline.run(until: timeline.now + timeline.chance.span(mean: leaseSpan / 2))
+            let isHurried = timeline.chance.percent(50)
+            let (summary, result) = try administration.archive.import(
+                archive,
+                policy: isHurried ? .none : policy(false),
+                onProgress: { _ in true }
+            )
+            judge.ledger.importKeys()
+            timeline.log("\(summary.written) records are imported: \(result)")
+        }
+    }
+
     private func withAdministration(
-        of organization: Organization,
+        _ client: Client? = nil,
         _ body: (AdministrationContext, Client) throws -> Void
     ) {
         counts.clients += 1
-        let client = Client.administrator(counts.clients)
+        let client = client ?? .administrator(counts.clients)
         do {
             let configuration = try configuration(
                 lease: scenario.leaseMilliseconds,
                 grace: scenario.graceMilliseconds
             )
-            let now = administratorClock.reading(at: timeline.now)
-            let barrierID = BarrierID(at: now.unix, using: &timeline.chance)
-            let (channel, clock) = administratorTools(client, barrierID)
+            let (channel, clock) = administratorTools(client)
             let administration = AdministrationContext(
                 configuration,
                 caller: Caller(
@@ -87,7 +105,7 @@ extension World {
                 peppers: secrets.peppers,
                 channel: channel,
                 clock: clock,
-                makeBarrierID: { _ in barrierID }
+                makeSignalID: { [timeline] in SignalID(at: $0, using: &timeline.chance) }
             )
             try body(administration, client)
         } catch {
@@ -96,17 +114,16 @@ extension World {
         }
     }
 
-    private func administratorTools(_ client: Client, _ barrierID: BarrierID) -> (
-        any StoreChannel, any BlockingClock
-    ) {
-        let channel = SimulatedChannel(client, administratorClock, timeline, network)
-        let clock = SimulatedClock(clock: administratorClock, timeline: timeline)
+    private func administratorTools(_ client: Client) -> (any StoreChannel, any BlockingClock) {
+        let machine = timeline.chance.element(of: administratorClocks)!
+        let channel = SimulatedChannel(client, machine, timeline, network)
+        let clock = SimulatedClock(clock: machine, timeline: timeline)
         guard case .procedure(let flaw) = flaw else { return (channel, clock) }
         if flaw == .silentNotWaitedOut {
-            return (channel, HastyClock(clock: administratorClock, timeline: timeline))
+            return (channel, HastyClock(clock: machine, timeline: timeline))
         }
-        let second = SimulatedChannel(client, administratorClock, timeline, network)
-        return (FlawedChannel(channel, second: second, flaw, barrierID), clock)
+        let second = SimulatedChannel(client, machine, timeline, network)
+        return (FlawedChannel(channel, second: second, flaw, bootID: machine.bootID), clock)
     }
 
     private func add(_ organization: Organization, _ administration: AdministrationContext) throws {

@@ -43,17 +43,32 @@ extension World {
         case .stopStore:
             store.pause()
             timeline.after(span) { [self] in store.resume() }
-        case .restartStore:
-            store.die(isNotified: timeline.chance.percent(70))
-            timeline.after(span) { [self] in store.start() }
+        case .restartStore: restartStore(after: span)
+        case .restartWithoutList:
+            restartStore(after: span / 16)
+            store.loseList()
         case .replaceWorker: replaceWorker(at: machine, after: span)
         case .reloadWorker: reloadWorker(at: machine, after: span)
         case .emptyStore: emptyStore(for: span)
         case .putBack: putBack()
-        case .strayMessage: publishStrayMessage()
-        case .refuseJoins: store.refuseJoins(for: span)
-        case .refuseTracking: store.refuseTracking(for: span)
+        case .strayMessage: sendStrayMessage()
+        case .removeList: network.send([RedisCommand("DEL", .text(ModelRedis.membershipKey))])
+        case .removeField: removeField()
+        case .importRecords: importRecords()
+        case .beginTerm: store.beginTerm()
+        case .stepClock: store.stepClock(by: timeline.chance.percent(50) ? 90_000 : -90_000)
+        case .refuseJoins: store.refuse(.joins, for: span)
+        case .refuseTracking: store.refuse(.tracking, for: span)
+        case .refuseInformation: store.refuse(.information, for: span)
+        case .refuseSignals: store.refuse(.signals, for: span)
+        case .refuseWrites:
+            store.refuse(timeline.chance.percent(50) ? .growth : .writes, for: span)
         }
+    }
+
+    private func restartStore(after span: Nanoseconds) {
+        store.die(isNotified: timeline.chance.percent(70))
+        timeline.after(span) { [self] in store.start() }
     }
 
     /// A random invalidation link.
@@ -109,10 +124,10 @@ extension World {
         }
         store.onCommand = { [unowned self] client, command in
             if case .worker(let number) = client { judge.noteServed(number) }
-            if command[0] == "FLUSHALL" {
-                judge.ledger.empty(at: timeline.now, trustedFor: trustSpan + trustSpan / 50)
-            }
-            if command[0] == "HMGET", names[command[1]] == nil {
+            if command[0] == "FLUSHALL" { judge.ledger.loseKeys() }
+            if command[0] == "HMGET", command[1].hasPrefix(ModelRedis.recordPrefix),
+                names[command[1]] == nil
+            {
                 timeline.fail("G5: \(client) reads \(command[1])")
             }
         }
@@ -154,19 +169,25 @@ extension World {
         )
     }
 
-    private func publishStrayMessage() {
-        let isChange = timeline.chance.percent(50)
-        let now = administratorClock.reading(at: timeline.now)
-        let barrierID = BarrierID(at: now.unix, using: &timeline.chance)
-        let text = timeline.chance.percent(50) ? barrierID.description : "hello"
-        network.send(
-            [
-                RedisCommand(
-                    "PUBLISH",
-                    .text(isChange ? ModelRedis.invalidations : FleetChannel.name),
-                    .text(text)
-                )
-            ]
-        )
+    /// Removes a field of the membership list, most often an entry.
+    private func removeField() {
+        let fields = (store.data.hashes[ModelRedis.membershipKey] ?? [:]).keys.sorted()
+        let entries = fields.filter { $0.utf8.count == 16 }
+        let isEntry = timeline.chance.percent(70)
+        guard let field = timeline.chance.element(of: isEntry ? entries : fields) else { return }
+        network.send([RedisCommand("HDEL", .text(ModelRedis.membershipKey), .text(field))])
+    }
+
+    private func sendStrayMessage() {
+        guard timeline.chance.percent(70),
+            let organization = timeline.chance.element(of: organizations)
+        else {
+            return network.send(
+                [RedisCommand("PUBLISH", .text(ModelRedis.invalidations), "hello")]
+            )
+        }
+        let id = SignalID(at: UnixTime(milliseconds: store.time), using: &timeline.chance)
+        let kind = timeline.chance.percent(50) ? Signal.Kind.barrier : .flush
+        network.send(Signal(kind, about: organization.locator, id: id).transaction)
     }
 }

@@ -54,6 +54,11 @@ final class GateDriver {
         return driver
     }
 
+    /// A strict gatekeeper that receives invalidations, so that it can decide by its cache.
+    static func proving(_ directives: String = "") throws -> GateDriver {
+        try leased("latchkey_consistency strict; " + directives)
+    }
+
     /// A gatekeeper that receives invalidations and holds its lease.
     static func leased(_ directives: String = "") throws -> GateDriver {
         let driver = try GateDriver(directives, sendsInvalidations: true)
@@ -66,16 +71,19 @@ final class GateDriver {
     /// Opens a link, lets the store answer the handshake, and discards the log lines.
     func connect(_ link: UInt32 = data) {
         tick()
-        _ = turn()
+        received(store.answer(turn().commands))
+        if link == Self.data { store.endTransaction() }
         gatekeeper.linkOpened(link, at: now)
         serve()
         _ = logLines()
     }
 
-    /// Sends a heartbeat and answers it.
+    /// Sends a heartbeat and answers it, and another where the first proves too little.
     func beat() {
-        tick()
-        serve()
+        for _ in 0..<2 {
+            tick()
+            serve()
+        }
     }
 
     /// Advances time with four answered heartbeats a second.
@@ -222,6 +230,44 @@ extension GateDriver {
             TestStore.message("__redis__:invalidate", TestStore.texts(keys)),
             link: Self.invalidation
         )
+    }
+
+    /// Sends the invalidations of a change and of its signal, as the store would.
+    func sendSignal(_ signal: Signal, with records: [String] = []) {
+        let keys = records.map { "latchkey:record:{\(Organization($0)!.locator)}" }
+        received(
+            TestStore.message(
+                "__redis__:invalidate",
+                TestStore.texts(keys + [Self.key(of: signal)])
+            ),
+            link: Self.invalidation
+        )
+    }
+
+    /// A signal of this moment.
+    func signal(
+        _ kind: Signal.Kind,
+        _ organization: String = "acme",
+        ageMilliseconds age: UInt64 = 0
+    )
+        -> Signal
+    {
+        var generator = SystemRandomNumberGenerator()
+        let time = UnixTime(milliseconds: now.unix.milliseconds - Int64(age))
+        let id = SignalID(at: time, using: &generator)
+        return Signal(kind, about: Organization(organization)!.locator, id: id)
+    }
+
+    /// The name of the key that sends a signal.
+    static func key(of signal: Signal) -> String {
+        String(decoding: signal.commands[0].arguments[1], as: UTF8.self)
+    }
+
+    /// The commands with which this worker acknowledges a signal.
+    static func acknowledgement(of signal: Signal) -> [[String]] {
+        signal.acknowledge(by: Member.ID(0xABCD)).map { command in
+            command.arguments.map { String(decoding: $0, as: UTF8.self) }
+        }
     }
 
     /// Sends a message on a channel, as the store would.

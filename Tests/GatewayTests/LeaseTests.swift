@@ -70,8 +70,7 @@ struct LeaseTests {
         #expect(cachedDecision(key)?.result == .expired)
     }
 
-    @Test
-    func `cached records decide for one lease from the sending of the last answered heartbeat`() {
+    @Test func `cached records decide for one lease from the last heartbeat but one`() {
         driver.tick(afterMilliseconds: 250)
         let turn = driver.turn()
         #expect(turn.invalidation.count == 1 && turn.commands.count == 1)
@@ -81,10 +80,42 @@ struct LeaseTests {
             driver.store.answer(turn.invalidation, isSubscriber: true),
             link: GateDriver.invalidation
         )
-        driver.advance(milliseconds: 399)
+        driver.advance(milliseconds: 149)
         #expect(cachedDecision(key)?.result == .allowed)
         driver.advance(milliseconds: 1)
         #expect(cachedDecision(key) == nil)
+    }
+
+    @Test func `an answer proves what the one before it said, and no more`() {
+        driver.tick(afterMilliseconds: 250)
+        let first = driver.turn()
+        driver.received(driver.store.answer(first.commands))
+        driver.tick(afterMilliseconds: 250)
+        let second = driver.turn()
+        driver.received(driver.store.answer(second.commands))
+        for turn in [first, second] {
+            driver.received(
+                driver.store.answer(turn.invalidation, isSubscriber: true),
+                link: GateDriver.invalidation
+            )
+        }
+        // Neither question was asked behind the answer to the other.
+        driver.advance(milliseconds: 499)
+        #expect(cachedDecision(key)?.result == .allowed)
+        driver.advance(milliseconds: 1)
+        #expect(cachedDecision(key) == nil)
+    }
+
+    @Test func `a store that cannot save its data refuses PING, and that is an answer`() {
+        for _ in 0..<8 {
+            driver.tick(afterMilliseconds: 250)
+            let turn = driver.turn()
+            driver.received(driver.store.answer(turn.commands))
+            for _ in turn.invalidation {
+                driver.received("-MISCONF Redis is configured\r\n", link: GateDriver.invalidation)
+            }
+        }
+        #expect(cachedDecision(key)?.result == .allowed)
     }
 
     @Test(arguments: [true, false])
@@ -196,8 +227,9 @@ struct LeaseTests {
         #expect(cachedDecision(key) == nil)
         driver.tick()
         let turn = driver.turn()
-        #expect(turn.commands.map { $0[..<2] } == [["HSET", "latchkey:gateways"]])
+        #expect(turn.commands.map { $0[..<2] } == [["HGET", TestStore.list]])
         driver.received(driver.store.answer(turn.commands))
+        driver.beat()
         #expect(driver.result(key) == .allowed)
         #expect(cachedDecision(key)?.result == .allowed)
     }

@@ -7,20 +7,12 @@ import Testing
 
 /// The counters and gauges of a gatekeeper.
 struct MetricsTests {
-    private static let channel = "latchkey:barrier"
-
     private func metrics(_ driver: GateDriver) -> GatewayMetrics {
         driver.gatekeeper.readMetrics()
     }
 
     private func counts(_ histogram: DurationHistogram) -> [UInt64] {
         histogram.counts.indices.map { histogram.counts[$0] }
-    }
-
-    private func barrierID(_ driver: GateDriver, madeMillisecondsAgo age: UInt64 = 0) -> BarrierID {
-        var generator = SystemRandomNumberGenerator()
-        let time = UnixTime(milliseconds: driver.now.unix.milliseconds - Int64(age))
-        return BarrierID(at: time, using: &generator)
     }
 
     @Test func `a new gatekeeper has counted nothing`() throws {
@@ -165,23 +157,23 @@ struct MetricsTests {
 
     @Test func `a barrier counts once, with the delay of its first acknowledgement`() throws {
         let driver = try GateDriver.leased()
-        let barrierID = barrierID(driver, madeMillisecondsAgo: 40)
-        driver.sendMessage(barrierID.description, on: Self.channel)
+        let barrier = driver.signal(.barrier, ageMilliseconds: 40)
+        driver.sendSignal(barrier)
         driver.advance(milliseconds: 100)
-        driver.sendMessage(barrierID.description, on: Self.channel)
+        driver.sendSignal(barrier)
         let metrics = metrics(driver)
         #expect(metrics.barriersAcknowledged == 1)
         #expect(metrics.changeDelays.sumNanoseconds == 40_000_000)
         #expect(counts(metrics.changeDelays)[8] == 1)
     }
 
-    @Test func `barriers that are published repeatedly count once each`() throws {
+    @Test func `barriers that are sent repeatedly count once each`() throws {
         let driver = try GateDriver.leased()
-        let barrierIDs = (0..<64).map { _ in barrierID(driver) }
-        for barrierID in barrierIDs + barrierIDs {
-            driver.sendMessage(barrierID.description, on: Self.channel)
+        let barriers = (0..<64).map { _ in driver.signal(.barrier) }
+        for barrier in barriers + barriers {
+            driver.sendSignal(barrier)
         }
-        for _ in 0..<64 { driver.sendMessage(barrierID(driver).description, on: Self.channel) }
+        for _ in 0..<64 { driver.sendSignal(driver.signal(.barrier)) }
         #expect(metrics(driver).barriersAcknowledged == 128)
     }
 
@@ -189,21 +181,21 @@ struct MetricsTests {
         throws
     {
         let driver = try GateDriver.leased()
-        driver.sendMessage(String(repeating: "0", count: 32), on: Self.channel)
-        driver.sendMessage(String(repeating: "f", count: 32), on: Self.channel)
+        driver.sendSignal(driver.signal(.barrier, ageMilliseconds: 1_790_000_000_000))
+        driver.sendSignal(driver.signal(.barrier, ageMilliseconds: 3_600_000))
         #expect(metrics(driver).barriersAcknowledged == 2)
         #expect(counts(metrics(driver).changeDelays).reduce(0, +) == 0)
     }
 
     @Test func `a barrier that cannot be acknowledged does not count until it is`() throws {
         let driver = try GateDriver.leased()
-        let barrierID = barrierID(driver)
+        let barrier = driver.signal(.barrier)
         driver.gatekeeper.linkClosed(GateDriver.data, at: driver.now)
-        driver.sendMessage(barrierID.description, on: Self.channel)
+        driver.sendSignal(barrier)
         #expect(metrics(driver).barriersAcknowledged == 0)
         driver.tick(afterMilliseconds: 70)
         driver.connect()
-        driver.sendMessage(barrierID.description, on: Self.channel)
+        driver.sendSignal(barrier)
         #expect(metrics(driver).barriersAcknowledged == 1)
         #expect(metrics(driver).changeDelays.sumNanoseconds >= 70_000_000)
     }

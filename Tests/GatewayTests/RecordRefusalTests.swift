@@ -104,9 +104,9 @@ struct RecordRefusalTests {
         #expect(driver.result(key) == .allowed)
     }
 
-    @Test func `an empty record is no key`() {
-        #expect(results("*12\r\n" + String(repeating: "$-1\r\n", count: 12)) == [1: .revoked])
-        #expect(driver.logLines().isEmpty)
+    @Test func `a record that is missing refuses no key, and the log says so`() {
+        #expect(results("*12\r\n" + String(repeating: "$-1\r\n", count: 12)) == [1: .unavailable])
+        #expect(driver.logLines().map { $0.text.contains("is missing") } == [true])
     }
 
     @Test func `refused records are logged once a second, with the number of suppressed lines`() {

@@ -35,8 +35,9 @@ struct StrangeReplyTests {
         TestStore.message("__redis__:invalidate", content)
     }
 
-    private static func barrier(_ content: String) -> String {
-        TestStore.message("latchkey:barrier", content)
+    private static func signal(_ end: String) -> String {
+        let locator = Organization("acme")!.locator
+        return message(TestStore.texts(["latchkey:record:{\(locator)}\(end)"]))
     }
 
     // MARK: - In a record's place
@@ -198,15 +199,14 @@ struct StrangeReplyTests {
             "the end of a subscription",
             "*3\r\n" + bulk("unsubscribe") + bulk("__redis__:invalidate") + ":0\r\n"
         ),
-        Strange("a barrier of nothing", barrier("$-1\r\n")),
-        Strange("a barrier of bytes", barrier(bulk(String(repeating: "\u{0}\u{ff}", count: 16)))),
-        Strange("a barrier of keys", barrier(TestStore.texts(["x"]))),
+        Strange("a signal without an ID", signal(":")),
+        Strange("a signal of zeros", signal(":" + String(repeating: "0", count: 32))),
+        Strange("a signal of bytes", signal(":" + String(repeating: "\u{0}\u{7f}", count: 16))),
+        Strange("a signal with two marks", signal(":??" + String(repeating: "0", count: 31))),
+        Strange("a long signal", signal(":" + String(repeating: "0", count: 100_000))),
         Strange(
-            "a thousand barriers",
-            String(
-                repeating: barrier(bulk("0123456789abcdef0123456789abcdef")),
-                count: 1000
-            )
+            "a thousand signals",
+            String(repeating: signal(":0123456789abcdef0123456789abcdef"), count: 1000)
         ),
         Strange("a message of RESP3", ">3\r\n+message\r\n+x\r\n+y\r\n"),
     ]

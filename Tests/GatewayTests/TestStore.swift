@@ -10,6 +10,12 @@ struct TestStore {
     private(set) var counts: [String: Int] = [:]
     private(set) var lists: [String: [String]] = [:]
 
+    /// The commands of a transaction, if one has begun.
+    private var queued: [[String]]?
+
+    /// What INFO answers; an error if it is `nil`.
+    var information: String? = "redis_version:7.0.15\r\nmaster_replid:0a1b\r\n"
+
     /// Parses complete commands.
     static func commands(in bytes: [UInt8]) -> [[String]] {
         CommandReader.commands(in: bytes) ?? [["not", "commands"]]
@@ -37,7 +43,24 @@ struct TestStore {
 
     mutating func answer(_ command: [String]) -> String {
         switch command[0] {
+        case "MULTI":
+            queued = []
+            return "+OK\r\n"
+        case "EXEC":
+            defer { queued = nil }
+            return Self.array((queued ?? []).map { carryOut($0) })
+        default:
+            guard queued != nil else { return carryOut(command) }
+            queued?.append(command)
+            return "+QUEUED\r\n"
+        }
+    }
+
+    private mutating func carryOut(_ command: [String]) -> String {
+        switch command[0] {
         case "PING": return "+PONG\r\n"
+        case "INFO": return information.map { Self.bulk($0) } ?? "-NOPERM no permission\r\n"
+        case "HGET": return Self.bulk(hashes[command[1]]?[command[2]])
         case "AUTH", "SELECT": return "+OK\r\n"
         case "HMGET": return Self.array(command[2...].map { Self.bulk(hashes[command[1]]?[$0]) })
         case "ZADD": return raise(command)
@@ -56,7 +79,7 @@ struct TestStore {
     mutating func write(_ record: KeyRecord, seal: RecordSeal) {
         let owner = record.owner
         let audit = AuditEntry(.generate, by: owner, account: owner, at: UnixTime(milliseconds: 0))
-        for command in KeyCommands.write(record, seal: seal, audit: audit) {
+        for command in RecordWrite(record, seal: seal, audit: audit).commands {
             _ = change(command.arguments.map { String(decoding: $0, as: UTF8.self) })
         }
     }
@@ -66,9 +89,26 @@ struct TestStore {
         hashes["latchkey:record:{\(organization.locator)}"]?[field] = text
     }
 
+    /// A transaction ends with its connection.
+    mutating func endTransaction() {
+        queued = nil
+    }
+
+    static let list = "latchkey:{gateways}"
+
+    /// The entries of workers in the membership list.
+    var members: [String: String] {
+        (hashes[Self.list] ?? [:]).filter { $0.value.contains("host=") }
+    }
+
+    /// Replaces an entry in the membership list, as another data set may have it.
+    mutating func replaceMember(_ id: String, _ entry: String?) {
+        hashes[Self.list]?[id] = entry
+    }
+
     /// Empties the membership list, as an administrator might after taking a worker for dead.
     mutating func removeMembers() {
-        hashes["latchkey:gateways"] = nil
+        hashes[Self.list] = nil
     }
 
     mutating func removeAll() {
@@ -88,6 +128,10 @@ struct TestStore {
                 hashes[command[1], default: [:]][command[index]] = command[index + 1]
             }
             return ":\(added)\r\n"
+        case "HSETNX":
+            guard hashes[command[1]]?[command[2]] == nil else { return ":0\r\n" }
+            hashes[command[1], default: [:]][command[2]] = command[3]
+            return ":1\r\n"
         case "HDEL":
             for field in command[2...] { hashes[command[1]]?[field] = nil }
             return ":0\r\n"

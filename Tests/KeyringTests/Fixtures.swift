@@ -61,6 +61,46 @@ struct Example {
     }
 }
 
+// MARK: - Membership
+
+extension Example {
+    /// A member of the membership list.
+    static func member(
+        _ number: UInt64,
+        token: String = "1",
+        host: String = "web-1",
+        grace: UInt64 = 0
+    ) -> Member {
+        let digits = token.drop { $0 == "0" }
+        return Member(
+            id: .init(number),
+            host: host,
+            processID: 4711,
+            version: "1.2.3",
+            leaseMilliseconds: 1000,
+            graceMilliseconds: grace,
+            token: Member.Token(String(digits))!
+        )
+    }
+
+    /// The field of a member.
+    static func entry(_ member: Member) -> (String, String) {
+        (member.id.description, member.text)
+    }
+
+    /// The note of a member that was moved.
+    static func note(_ member: Member) -> (String, String) {
+        (Suspect.Note.field(member), member.text)
+    }
+
+    /// A membership list of these fields.
+    static func list(_ fields: (String, String)...) throws -> Membership { try list(fields) }
+
+    static func list(_ fields: [(String, String)], bootID: String = "") throws -> Membership {
+        try Membership(.array(fields.flatMap { [.text($0.0), .text($0.1)] }), bootID: bootID)
+    }
+}
+
 /// The fields of a record, for tests to alter.
 struct StoredFields {
     var texts: [RecordField: [UInt8]]
@@ -87,6 +127,14 @@ struct StoredFields {
     {
         if case .failure(let fault) = record(at: locator, seal) { fault } else { nil }
     }
+}
+
+extension RedisReply {
+    /// A bulk string.
+    static func text(_ string: String) -> RedisReply { .bulk(ArraySlice(string.utf8)) }
+
+    /// Bulk strings.
+    static func texts(_ strings: String...) -> RedisReply { .array(strings.map { .text($0) }) }
 }
 
 extension RedisCommand {

@@ -23,8 +23,8 @@ struct StoredReplyTests {
         #expect(try active(example.stored(Example.active).reply)?.key?.verifier == Example.first)
     }
 
-    @Test func `without a record there is no key`() throws {
-        #expect(try active(StoredFields(texts: [:]).reply) == nil)
+    @Test func `a missing record is a fault, not a refusal`() {
+        #expect(throws: RecordFault.absent) { try active(StoredFields(texts: [:]).reply) }
     }
 
     @Test func `a record that is not active needs no seal`() throws {

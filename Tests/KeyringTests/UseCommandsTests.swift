@@ -55,3 +55,56 @@ struct UseCommandsTests {
         }
     }
 }
+
+struct RefusedUsesTests {
+    private let acme = Organization("acme")!.locator
+
+    @Test func `refused uses are added, and the last one is kept`() {
+        let refused = RefusedUses(count: 14, lastAt: UnixTime(milliseconds: 1_790_000_000_000))
+        #expect(
+            RefusalCommands.record(refused, of: acme).map(\.texts) == [
+                ["ZINCRBY", "latchkey:refused:{R}", "14", "\(acme)"],
+                ["ZADD", "latchkey:refused_at:{R}", "GT", "1790000000000", "\(acme)"],
+            ]
+        )
+    }
+
+    @Test func `refused uses are read as they were written, and nothing else is accepted`() {
+        func bulk(_ text: String) -> RedisReply { .bulk(ArraySlice(text.utf8)) }
+        let read = RefusalCommands.refusedUses(bulk("14"), bulk("1790000000000"))
+        #expect(read?.count == 14)
+        #expect(read?.lastAt == UnixTime(milliseconds: 1_790_000_000_000))
+        for count in [RedisReply.null, bulk("0"), bulk("-3"), bulk("1e5"), bulk("x"), .integer(3)] {
+            #expect(RefusalCommands.refusedUses(count, bulk("1790000000000")) == nil)
+        }
+        #expect(RefusalCommands.refusedUses(bulk("14"), .null) == nil)
+    }
+}
+
+struct FlushBudgetTests {
+    private let set = RedisReply.status(ArraySlice("OK".utf8))
+
+    @Test func `flushes are counted in a window that ends by itself`() {
+        #expect(
+            FlushBudget.count(windowMilliseconds: 500).map(\.texts) == [
+                ["MULTI"], ["SET", "latchkey:flushes", "0", "PX", "500", "NX"],
+                ["INCR", "latchkey:flushes"], ["EXEC"],
+            ]
+        )
+    }
+
+    @Test func `the number of a flush is read in a new window and in a running one`() {
+        #expect(FlushBudget.number(.array([set, .integer(1)])) == 1)
+        #expect(FlushBudget.number(.array([.null, .integer(11)])) == 11)
+    }
+
+    @Test func `a store that does not count has no number`() {
+        let error = RedisReply.error(ArraySlice("WRONGTYPE no".utf8))
+        let replies: [RedisReply?] = [
+            nil, .null, .integer(1), error, .array([]), .array([.integer(1)]),
+            .array([error, .integer(1)]), .array([set, error]), .array([set, .text("1")]),
+            .array([set, .integer(1), .integer(1)]),
+        ]
+        for reply in replies { #expect(FlushBudget.number(reply) == nil) }
+    }
+}

@@ -1,5 +1,5 @@
 /// SplitMix64 (Steele, Lea, Flood, 2014): small, fast, and the same numbers everywhere.
-public struct SplitMix64: RandomNumberGenerator {
+public struct SplitMix64: RandomNumberGenerator, Sendable {
     /// Decides every number that follows.
     public private(set) var state: UInt64
 

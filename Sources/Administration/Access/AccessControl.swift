@@ -17,11 +17,39 @@ struct AccessControl {
         _ organization: Organization,
         _ action: OwnerRule.Action
     ) throws(AdministrationError) {
-        let owner = record?.isRemoved == true ? nil : record?.owner
+        try check(
+            owner: record?.isRemoved == true ? nil : record?.owner,
+            exists: record != nil,
+            organization,
+            action
+        )
+    }
+
+    /// The same for a record that cannot be proven: the owner that it claims is believed.
+    func check(
+        _ claim: StoredRecord,
+        _ organization: Organization,
+        _ action: OwnerRule.Action
+    ) throws(AdministrationError) {
+        let isRemoved = claim.unauthenticatedState == .removed
+        try check(
+            owner: isRemoved ? nil : claim.unauthenticatedOwner,
+            exists: true,
+            organization,
+            action
+        )
+    }
+
+    private func check(
+        owner: Principal?,
+        exists: Bool,
+        _ organization: Organization,
+        _ action: OwnerRule.Action
+    ) throws(AdministrationError) {
         do throws(AdministrationError) {
             try OwnerRule.check(action, on: organization, owner: owner, by: context.caller)
         } catch {
-            if error.kind == .notPermitted, record != nil { auditRefusal(action, organization) }
+            if error.kind == .notPermitted, exists { auditRefusal(action, organization) }
             throw withSuggestion(error, organization, exists: owner != nil)
         }
     }

@@ -45,7 +45,7 @@ extension BulkService {
             let steps = zip(lines, keys).map { line, key in
                 step(line, key.verifier, isReplacing: isReplacing, lifetime)
             }
-            let outcomes = try RecordBatch(context.store).change(steps)
+            let outcomes = try RecordBatch(context.store, isAwaited: policy.isAwaited).change(steps)
             let new = zip(lines, zip(outcomes, keys)).compactMap { line, pair in
                 if case .changed(let change) = pair.0 { (line, change, pair.1) } else { nil }
             }

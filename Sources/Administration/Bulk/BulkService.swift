@@ -19,6 +19,7 @@ public struct BulkService {
         onProgress: (BatchProgress) -> Bool
     ) throws(AdministrationError) -> BatchSummary {
         try OwnerRule.check(.addOrganization, on: nil, owner: nil, by: context.caller)
+        EmptyStore(context).handOver()
         var summary = BatchSummary()
         try forEachBatch(lines, &summary, onProgress) { lines throws(AdministrationError) in
             let entry = context.audit(.register)
@@ -52,7 +53,10 @@ public struct BulkService {
                 return
             }
             let part = lines[progress.done...].prefix(RecordBatch.countMax)
-            for (line, outcome) in zip(part, try body(part)) { summary.add(outcome, line) }
+            let outcomes = try translating(try body(part)) { (error: AdministrationError) in
+                error.behind(progress.done, "line")
+            }
+            for (line, outcome) in zip(part, outcomes) { summary.add(outcome, line) }
             progress.done += part.count
         }
         _ = onProgress(progress)

@@ -6,6 +6,10 @@ protocol BlockingClock {
     /// For spans and deadlines: never runs backwards.
     var monotonic: MonotonicTime { get }
 
+    /// Distinguishes the monotonic clock from those of other machines, and of this one before it was started:
+    /// letters, digits and hyphens.
+    var bootID: String { get }
+
     /// For times that are stored and shown.
     var unix: UnixTime { get }
 

@@ -1,3 +1,4 @@
+import KeyFormat
 import Keyring
 import RedisClient
 
@@ -14,11 +15,12 @@ struct ChangeConfirmer {
 
     /// Confirms one change, as far as the policy waits for it.
     func confirmation(of change: RecordChange, _ policy: ConfirmationPolicy) -> ConfirmationResult {
-        confirmation(since: change.repliedAt, policy) {
+        let locator = change.record.organization.locator
+        return confirmation(since: change.repliedAt, change.signalling, locator, policy) {
             store throws(ConfirmationResult.Uncertainty) in
             try readBack([change], store)
         }
-        .including(change.auditFault)
+        .including(change.uncertainty)
     }
 
     /// Confirms several changes together.
@@ -29,7 +31,10 @@ struct ChangeConfirmer {
         by repliedAt: MonotonicTime,
         _ policy: ConfirmationPolicy
     ) -> ConfirmationResult {
-        confirmation(since: repliedAt, policy) { store throws(ConfirmationResult.Uncertainty) in
+        let locator = changes.last?.record.organization.locator ?? Locator(organization: [])
+        let signalling = changes.last?.signalling ?? .unsent
+        return confirmation(since: repliedAt, signalling, locator, policy) {
+            store throws(ConfirmationResult.Uncertainty) in
             for start in stride(from: 0, to: changes.count, by: Self.batchLength) {
                 try readBack(changes[start...].prefix(Self.batchLength), store)
             }
@@ -40,9 +45,13 @@ struct ChangeConfirmer {
     ///
     /// - Parameters:
     ///   - repliedAt: When the store's reply to the change had arrived.
+    ///   - signalling: Whether a signal went out with the change.
+    ///   - locator: The organization that a signal names if it did not.
     ///   - readBack: Throws if the store no longer has the change.
     func confirmation(
         since repliedAt: MonotonicTime,
+        _ signalling: Signalling,
+        _ locator: Locator,
         _ policy: ConfirmationPolicy,
         readBack: (RetryingStore) throws(ConfirmationResult.Uncertainty) -> Void
     ) -> ConfirmationResult {
@@ -55,25 +64,22 @@ struct ChangeConfirmer {
             forMilliseconds: Barrier.waitMilliseconds,
             onProgress: onProgress
         )
+        let signal =
+            signalling.signal
+            ?? Signal(.barrier, about: locator, id: context.makeSignalID(clock.unix))
         var barrier = Barrier(
             store,
-            barrierID: context.makeBarrierID(clock.unix),
-            unlistedTrustMilliseconds: context.configuration.trustMilliseconds
+            signal,
+            signalling,
+            trustMilliseconds: context.configuration.trustMilliseconds
         )
         do throws(ConfirmationResult.Uncertainty) {
             let outcome = try barrier.run()
             // The clock is truncated to milliseconds: round up, so that the promise is not early.
             let since = clock.unix.advanced(byMilliseconds: 1)
             try readBack(store)
-            MembershipPruning(channel).remove(outcome.expired)
             return .confirmed(since: since, outcome)
         } catch {
-            if case .unacknowledged(let outcome) = error {
-                if let command = barrier.suspectCommand(outcome) {
-                    _ = try? channel.execute([command])
-                }
-                if !outcome.isInterrupted { MembershipPruning(channel).remove(outcome.expired) }
-            }
             return .unconfirmed(error)
         }
     }
@@ -87,6 +93,10 @@ struct ChangeConfirmer {
             ConfirmationResult.Uncertainty.notReadBack(AdministrationError(fault).message)
         }
         for (change, reply) in zip(changes, replies) {
+            guard change.isProvable else {
+                guard (try? StoredRecord(reply))?.isBare == true else { throw .undone }
+                continue
+            }
             let stored = try translating(
                 try context.store.record(reply, change.record.organization)
             ) { (error: AdministrationError) in

@@ -8,6 +8,9 @@ public enum ConfirmationPolicy {
     /// Waits. The function is called several times a second, and ends the wait by returning `false`.
     case whileTrue((BarrierProgress) -> Bool)
 
+    /// Whether it waits.
+    var isAwaited: Bool { if case .none = self { false } else { true } }
+
     /// Waits as long as necessary.
     public static var untilConfirmed: ConfirmationPolicy { .whileTrue { _ in true } }
 }
@@ -16,6 +19,9 @@ public enum ConfirmationPolicy {
 public struct BarrierProgress: Equatable, Sendable {
     /// Workers that are still waited for; none while the store is waited for.
     public let pending: [Member]
+
+    /// Whether the store has told which workers there are. If none is pending, others may be.
+    public let isFleetKnown: Bool
 
     /// Number of all workers.
     public let workers: Int

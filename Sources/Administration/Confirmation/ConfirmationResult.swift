@@ -24,15 +24,18 @@ public enum ConfirmationResult: Equatable, Sendable {
         case undone
         /// The change holds, as far as that was awaited, but it is not in the audit, for this reason.
         case notAudited(String)
+        /// No key is left in the store, as far as that was awaited, but all else of the record is as it
+        /// was, for this reason. It cannot be proven any more.
+        case incomplete(String)
     }
 }
 
 extension ConfirmationResult {
-    /// The result with a missing audit entry. Any other uncertainty matters more.
-    func including(_ auditFault: RedisError?) -> ConfirmationResult {
-        guard let auditFault else { return self }
+    /// The result with what is uncertain about the change itself. Any other uncertainty matters more.
+    func including(_ uncertainty: Uncertainty?) -> ConfirmationResult {
+        guard let uncertainty else { return self }
         if case .unconfirmed = self { return self }
-        return .unconfirmed(.notAudited(auditFault.message))
+        return .unconfirmed(uncertainty)
     }
 }
 
@@ -53,6 +56,10 @@ public struct BarrierOutcome: Equatable, Sendable {
     /// Workers that did not acknowledge, and may still trust what they cached before.
     public internal(set) var unacknowledged: [Unacknowledged] = []
 
+    /// Until when workers that the membership list may lack may trust what they cached before; `nil` if it
+    /// lacks none.
+    public internal(set) var unlistedUntil: UnixTime?
+
     /// IDs of members that cannot be read.
     public internal(set) var unreadable: [String] = []
 
@@ -62,6 +69,8 @@ public struct BarrierOutcome: Equatable, Sendable {
     /// The last error of the store; `nil` if its last reply was none.
     public internal(set) var fault: String?
 
-    /// Whether no member trusts what it cached before.
-    var isComplete: Bool { unacknowledged.isEmpty && unreadable.isEmpty }
+    /// Whether no worker trusts what it cached before.
+    var isComplete: Bool {
+        unacknowledged.isEmpty && unreadable.isEmpty && unlistedUntil == nil
+    }
 }

@@ -61,18 +61,19 @@ struct RetryingStore {
     ///
     /// - Parameters:
     ///   - pending: Workers that are waited for; none if only the store is.
-    ///   - workers: Number of all workers.
+    ///   - workers: Number of all workers; `nil` while the store has not told.
     ///   - end: When the wait ends if nothing arrives.
     func shouldContinue(
         pending: [Member] = [],
-        of workers: Int = 0,
+        of workers: Int? = nil,
         until end: MonotonicTime = .never
     ) -> Bool {
         let now = clock.monotonic
         return onProgress(
             BarrierProgress(
                 pending: pending,
-                workers: workers,
+                isFleetKnown: workers != nil,
+                workers: workers ?? 0,
                 elapsedMilliseconds: start.milliseconds(until: now),
                 remainingMilliseconds: now.milliseconds(until: min(end, deadline))
             )

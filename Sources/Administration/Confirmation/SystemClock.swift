@@ -36,6 +36,14 @@ public struct SystemClock: BlockingClock {
         return time
     }
 
+    /// Random where the system tells none: then this machine has no notes.
+    private static let bootID: String = {
+        let text = try? InputFile.read("/proc/sys/kernel/random/boot_id")
+        let id = text.map { String(decoding: $0.prefix { $0 != 0x0A }, as: UTF8.self) }
+        return id ?? String(UInt64.random(in: .min ... .max), radix: 16)
+    }()
+
+    var bootID: String { Self.bootID }
     var monotonic: MonotonicTime { Self.monotonicTime() }
     var unix: UnixTime { Self.unixTime() }
     func sleep(until moment: MonotonicTime) { Self.sleep(until: moment) }

@@ -1,20 +1,15 @@
+import KeyFormat
 import Keyring
 import RedisClient
 
 /// Whether the nginx workers are alive, of this release, and configured as the configuration says.
 struct MembershipCheck {
-    /// Workers renew several times per lease; beyond this something is wrong.
-    private static let silenceMilliseconds: Int64 = 5000
-
     private let configuration: Configuration
     private let connection: StoreConnection
-    private let clock: UnixTime?
 
-    /// - Parameter clock: The store's time.
-    init(_ configuration: Configuration, _ connection: StoreConnection, clock: UnixTime?) {
+    init(_ configuration: Configuration, _ connection: StoreConnection) {
         self.configuration = configuration
         self.connection = connection
-        self.clock = clock
     }
 
     var findings: [Finding] {
@@ -28,16 +23,28 @@ struct MembershipCheck {
                 )
             ]
         }
-        let faults = membership.members.flatMap(faults) + membership.unreadable.map(unreadable)
+        let silent = silentMembers
+        let faults =
+            membership.members.flatMap { self.faults($0, silent) }
+            + membership.suspects.map(suspect) + membership.unreadable.map(unreadable)
         let workers = Workers(membership.members)
         return faults.isEmpty
             ? [.ok("gateways", "as configured: \(workers)")]
             : faults
     }
 
-    private func faults(_ worker: Member) -> [Finding] {
+    private var silentMembers: Set<Member.ID>? {
+        var generator = SystemRandomNumberGenerator()
+        let nobody = Locator(organization: [])
+        let id = SignalID(at: SystemClock.unixTime(), using: &generator)
+        return FleetInquiry(connection, clock: SystemClock())
+            .silentMembers(Signal(.flush, about: nobody, id: id))
+    }
+
+    private func faults(_ worker: Member, _ silent: Set<Member.ID>?) -> [Finding] {
         [
-            silence(worker), version(worker), worker.isTracking ? lease(worker) : tracking(worker),
+            silence(worker, silent), version(worker),
+            worker.isTracking ? lease(worker) : tracking(worker),
         ].compactMap { $0 }
     }
 
@@ -45,25 +52,20 @@ struct MembershipCheck {
         "nginx worker \(worker.host) (process \(worker.processID))"
     }
 
-    private func silence(_ worker: Member) -> Finding? {
-        guard let clock else { return nil }
-        let age = clock.milliseconds - worker.heartbeatAt.milliseconds
-        let trust = Int64(clamping: worker.trustMilliseconds)
-        if age < -Self.silenceMilliseconds {
-            return .fault(
-                "gateways.clock",
-                "the clock of \(name(worker)) is \(-age) ms ahead of the store's",
-                "synchronize both with a time server"
-            )
-        }
-        guard age > Self.silenceMilliseconds else { return nil }
-        let isOver = age > trust
-        return .fault(
+    private func silence(_ worker: Member, _ silent: Set<Member.ID>?) -> Finding? {
+        silent?.contains(worker.id) == true && worker.isTracking
+            ? .fault(
+                "gateways.silent",
+                "\(name(worker)) does not respond",
+                "see its error log; if it has ended, the next change waits for its lease and removes it"
+            ) : nil
+    }
+
+    private func suspect(_ suspect: Suspect) -> Finding {
+        .note(
             "gateways.silent",
-            "\(name(worker)) has not renewed its membership for \(age) ms, or its clock is behind",
-            isOver
-                ? "if it has ended, the next change removes its membership"
-                : "changes wait for it; if it has ended: redis-cli HDEL latchkey:gateways \(worker.id)"
+            "\(name(suspect.member)) did not acknowledge a change, and was taken off the list",
+            "if it is alive it has registered anew; changes wait for what it had cached"
         )
     }
 
@@ -106,8 +108,8 @@ struct MembershipCheck {
     private func unreadable(_ name: String) -> Finding {
         .fault(
             "gateways.unreadable",
-            "member \(name) of latchkey:gateways cannot be read: changes cannot be confirmed",
-            "redis-cli HDEL latchkey:gateways \(name)"
+            "member \(name) of latchkey:{gateways} cannot be read: changes cannot be confirmed",
+            "redis-cli HDEL latchkey:{gateways} \(name)"
         )
     }
 }

@@ -76,7 +76,8 @@ struct PermissionCheck {
 
     /// What a missing permission costs.
     private static let losses = [
-        (command: "PUBLISH", text: "each change waits for a lease"),
+        (command: "SET ", text: "each change waits for a lease"),
+        (command: "DEL ", text: "each change waits for a lease"),
         (
             command: "CLIENT TRACKING",
             text: "workers read the store for every check, and each change waits for a lease"
@@ -86,7 +87,9 @@ struct PermissionCheck {
 
 extension RedisReply {
     /// Redis' errors for probes that are wrong on purpose: the command exists and is permitted.
-    private static let provoked = ["wrong number of arguments", "not a valid float"]
+    private static let provoked = [
+        "wrong number of arguments", "not a valid float", "not an integer",
+    ]
 
     /// Whether the permission or the command is missing. EXEC reports that differently.
     fileprivate var isRefused: Bool {

@@ -30,16 +30,27 @@ struct StoreCheck {
                 )
             ]
         }
-        let clock = SuspectMembers.time(replies[0])
+        let clock = Self.time(replies[0])
         return [.ok("store.reachable", "\(configuration.topology.endpoints[0]) answers")]
             + [self.clock(clock, before, SystemClock.unixTime())]
             + information(replies[1])
             + durability(connection, replies[1], StoreSettings(replies.dropFirst(2)))
             + PermissionCheck(configuration, connection).findings
             + ExcessPermissionCheck(configuration).findings
-            + MembershipCheck(configuration, connection, clock: clock).findings
+            + MembershipCheck(configuration, connection).findings
             + RecordCheck(configuration, connection).findings
             + PepperCheck(configuration, connection).findings
+    }
+
+    /// Parses the reply to TIME: seconds and microseconds.
+    private static func time(_ reply: RedisReply) -> UnixTime? {
+        guard case .array(let parts) = reply, parts.count == 2, case .bulk(let seconds) = parts[0],
+            case .bulk(let microseconds) = parts[1],
+            let seconds = Int64(String(decoding: seconds, as: UTF8.self)),
+            let microseconds = Int64(String(decoding: microseconds, as: UTF8.self)),
+            (0...Int64(Int32.max) * 1000).contains(seconds)
+        else { return nil }
+        return UnixTime(milliseconds: seconds * 1000 + microseconds / 1000)
     }
 
     private func clock(_ time: UnixTime?, _ before: UnixTime, _ after: UnixTime) -> Finding {

@@ -23,10 +23,11 @@ public struct KeyService {
     ) throws(AdministrationError) -> KeyStatus {
         let store = context.store
         let locator = organization.locator
+        var isCurrent = false
         if collectsUses {
             let reply = try store.read([KeyCommands.read(locator)])[0]
             _ = try context.access.permittedRecord(reply, organization, action)
-            context.lastUses.collect(locator)
+            isCurrent = context.lastUses.collect(locator)
         }
         let replies = try store.read(
             [KeyCommands.read(locator), UseCommands.read(locator)] + RefusalCommands.read(locator)
@@ -35,6 +36,7 @@ public struct KeyService {
             try context.access.permittedRecord(replies[0], organization, action),
             use: replies[1],
             refusedUses: RefusalCommands.refusedUses(replies[2], replies[3]),
+            isLastUseCurrent: isCurrent,
             rotateAfterMilliseconds: context.configuration.rotateAfterMilliseconds,
             now: context.clock.unix
         )
@@ -59,7 +61,11 @@ public struct KeyService {
         let mint = KeyMint(prefix: context.configuration.prefix, pepper: context.peppers.current)
         let minted = mint.mint(for: organization.locator)
         let verifier = minted.verifier
-        let change = try context.store.change(organization, context.audit(.generate)) {
+        let change = try context.store.change(
+            organization,
+            context.audit(.generate),
+            isAwaited: policy.isAwaited
+        ) {
             existing throws(AdministrationError) in
             try context.access.check(existing, organization, .generate)
             try Self.check(existing, isAsIn: seen)
@@ -84,6 +90,10 @@ public struct KeyService {
     ///
     /// If the key was revoked earlier, that change may not have been confirmed: it is confirmed again.
     ///
+    /// If the pepper is lost, or the keys were deleted and all else could not be written, the owner that
+    /// the record claims is believed: anyone who could write another owner into it could also remove the
+    /// key. What remains is not sealed.
+    ///
     /// - Parameters:
     ///   - seen: What the owner agreed to revoke; `nil` for whatever is stored.
     ///   - policy: Whether to wait until no worker accepts the key.
@@ -94,18 +104,37 @@ public struct KeyService {
         asIn seen: KeyStatus? = nil,
         policy: ConfirmationPolicy = .untilConfirmed
     ) throws(AdministrationError) -> ConfirmationResult? {
-        var stored: KeyRecord?
-        let change = try context.store.change(organization, context.audit(.revoke)) {
-            existing throws(AdministrationError) in
+        var earlier: RecordChange?
+        func unproven(_ claim: RecordStore.Claim) throws(AdministrationError)
+            -> RecordStore.Successor?
+        {
+            guard context.mayRevokeWithoutProof(claim.stored) else { throw claim.fault }
+            try context.access.check(claim.stored, organization, .revoke)
+            try Self.check(nil, isAsIn: seen)
+            let revoked = revocationWithoutProof(organization, claim.stored)
+            guard claim.stored.unauthenticatedState == .active else {
+                earlier = earlierRevocation(revoked, isProvable: false)
+                return nil
+            }
+            return .init(record: revoked, isSealed: false)
+        }
+        let change = try context.store.change(
+            organization,
+            context.audit(.revoke),
+            isAwaited: policy.isAwaited,
+            unproven: unproven
+        ) { existing throws(AdministrationError) in
             try context.access.check(existing, organization, .revoke)
-            stored = existing
-            guard let existing, existing.key != nil else { return nil }
+            guard let existing, existing.key != nil else {
+                earlier = existing.flatMap {
+                    $0.revokedAt == nil ? nil : earlierRevocation($0, isProvable: true)
+                }
+                return nil
+            }
             try Self.check(existing, isAsIn: seen)
             return existing.revokingKey(at: context.clock.unix)
         }
-        return (change ?? earlierRevocation(stored)).map {
-            context.confirmer.confirmation(of: $0, policy)
-        }
+        return (change ?? earlier).map { context.confirmer.confirmation(of: $0, policy) }
     }
 
     /// What a worker would decide about a key.
@@ -128,9 +157,26 @@ public struct KeyService {
         }
     }
 
-    private func earlierRevocation(_ stored: KeyRecord?) -> RecordChange? {
-        guard let stored, stored.revokedAt != nil else { return nil }
-        return RecordChange(before: stored, record: stored, repliedAt: context.clock.monotonic)
+    private func earlierRevocation(_ record: KeyRecord, isProvable: Bool) -> RecordChange {
+        RecordChange(
+            before: record,
+            record: record,
+            isProvable: isProvable,
+            repliedAt: context.clock.monotonic
+        )
+    }
+
+    /// The record that replaces one that cannot be proven. Its owner must not gain anything by it, so it
+    /// must not be sealed.
+    private func revocationWithoutProof(_ organization: Organization, _ claim: StoredRecord)
+        -> KeyRecord
+    {
+        KeyRecord(
+            organization: organization,
+            owner: context.caller.principal,
+            after: claim.unauthenticatedVersion
+        )
+        .revokingKey(at: context.clock.unix)
     }
 
     /// Refuses to end a key that is not the one that the owner was shown.

@@ -17,6 +17,10 @@ public struct KeyStatus: Sendable {
     /// When the active key last authenticated a request.
     public let lastUse: LastUse
 
+    /// Whether all workers had just written the last uses that they knew. Otherwise the store may be some
+    /// seconds behind.
+    public let isLastUseCurrent: Bool
+
     /// Whether the last use may be the previous key's, in its grace period: uses are recorded by
     /// organization.
     public let lastUseMayBePrevious: Bool
@@ -36,11 +40,13 @@ public struct KeyStatus: Sendable {
         _ record: KeyRecord,
         use: RedisReply,
         refusedUses: RefusedUses?,
+        isLastUseCurrent: Bool,
         rotateAfterMilliseconds: UInt64?,
         now: UnixTime
     ) {
         self.record = record
         self.refusedUses = refusedUses
+        self.isLastUseCurrent = isLastUseCurrent
         lastUse = LastUse(use, since: record.key?.createdAt)
         lastUseMayBePrevious =
             if case .at(let time) = lastUse, let previous = record.previous {

@@ -4,10 +4,12 @@ import RedisClient
 
 /// Makes all workers write the last uses of an organization's keys, so that the store knows the latest.
 ///
-/// The wait is short, and failures are ignored: the store then reports what it has.
+/// The wait is short, and failures are ignored: the store then reports what it has. Since a flush costs
+/// every worker a message, a store sends few of them.
 struct LastUseCollector {
-    /// Longest wait in milliseconds. A worker answers within a few turns of its event loop.
-    static let waitMilliseconds: UInt64 = 250
+    /// Most flushes that a store sends within ``windowMilliseconds``.
+    private static let countMax = 10
+    private static let windowMilliseconds: UInt64 = 500
 
     private let context: AdministrationContext
 
@@ -15,32 +17,28 @@ struct LastUseCollector {
         self.context = context
     }
 
-    /// Returns when all subscribers have acknowledged the flush, or none has for too long.
-    func collect(_ locator: Locator) {
-        let clock = context.clock
-        let flush = LastUseFlush(about: locator, barrierID: context.makeBarrierID(clock.unix))
-        let deadline = clock.monotonic.advanced(byMilliseconds: Self.waitMilliseconds)
-        let reply = execute([FleetChannel.publish(flush)]).first
-        guard case .integer(let subscriberCount) = reply else { return }
-        var acknowledged: Set<Member.ID> = []
-        while acknowledged.count < subscriberCount {
-            let left = clock.monotonic.milliseconds(until: deadline)
-            guard left > 0 else { return }
-            let ids = execute([
-                FleetChannel.awaitAcknowledgement(of: flush, milliseconds: left),
-                FleetChannel.popAcknowledgements(of: flush),
-            ]).flatMap { FleetChannel.acknowledgements($0, of: flush) }
-            guard !ids.isEmpty else { return }
-            acknowledged.formUnion(ids)
-        }
+    /// Returns when all members have acknowledged the flush, or none has for too long.
+    ///
+    /// - Returns: Whether all have: the store knows the last use.
+    func collect(_ locator: Locator) -> Bool {
+        guard mayFlush else { return false }
+        let id = context.makeSignalID(context.clock.unix)
+        let flush = Signal(.flush, about: locator, id: id)
+        let inquiry = FleetInquiry(context.channel, clock: context.clock)
+        return inquiry.silentMembers(flush)?.isEmpty == true
     }
 
-    private func execute(_ commands: [RedisCommand]) -> [RedisReply] {
+    private var mayFlush: Bool {
+        let commands = FlushBudget.count(windowMilliseconds: Self.windowMilliseconds)
         do throws(StoreConnection.Fault) {
-            return try context.channel.execute(commands)
+            let replies = try context.channel.execute(commands)
+            if let number = FlushBudget.number(replies.last) { return number <= Self.countMax }
+            // A refused EXEC would leave the connection in the transaction.
+            context.channel.renew()
+            return false
         } catch {
             context.channel.renew()
-            return []
+            return false
         }
     }
 }

@@ -18,6 +18,7 @@ public struct OrganizationService {
         throws(AdministrationError) -> Bool
     {
         try context.access.checkOperator(.addOrganization, on: organization)
+        EmptyStore(context).handOver()
         let change = try context.store.change(organization, context.audit(.register)) {
             existing throws(AdministrationError) in
             try Self.added(organization, owner: owner, existing)
@@ -94,11 +95,15 @@ public struct OrganizationService {
     ) throws(AdministrationError) -> ConfirmationResult {
         let (access, clock) = (context.access, context.clock)
         try access.checkOperator(.removeOrganization, on: organization)
+        func unproven(_ claim: RecordStore.Claim) -> RecordStore.Successor? {
+            .init(record: removalWithoutProof(organization, claim.stored))
+        }
         var stored: KeyRecord?
         let change = try context.store.change(
             organization,
             context.audit(.remove),
-            unproven: removalWithoutProof
+            isAwaited: policy.isAwaited,
+            unproven: unproven
         ) { existing throws(AdministrationError) in
             guard let existing else { throw access.unknownOrganization(organization) }
             stored = existing

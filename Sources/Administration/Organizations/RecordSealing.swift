@@ -16,7 +16,9 @@ extension OrganizationService {
         }
         var count = 0
         for organization in outdated {
-            let change = try store.change(organization, context.audit(.seal)) { $0?.resealed() }
+            let change = try translating(
+                try store.change(organization, context.audit(.seal)) { $0?.resealed() }
+            ) { (error: AdministrationError) in error.behind(count, "record") }
             guard let change else { continue }
             count += 1
             if let error = change.missingAudit { faults.append(error.message) }

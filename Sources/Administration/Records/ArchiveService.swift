@@ -48,12 +48,39 @@ public struct ArchiveService {
         try OwnerRule.check(.importRecords, on: nil, owner: nil, by: context.caller)
         let entries = try Self.entries(in: text)
         let records = try proven(entries)
+        try distrustMembership()
+        let (summary, changes): (TransferSummary, [RecordChange])
+        do throws(AdministrationError) {
+            (summary, changes) = try write(records, entries, policy, onProgress)
+        } catch {
+            try? distrustMembership()
+            throw error
+        }
+        try distrustMembership()
+        let confirmation = context.confirmer.confirmation(
+            of: changes,
+            by: context.clock.monotonic,
+            policy
+        )
+        return (summary, confirmation)
+    }
+
+    private func write(
+        _ records: [KeyRecord],
+        _ entries: [RecordArchive.Entry],
+        _ policy: ConfirmationPolicy,
+        _ onProgress: (BatchProgress) -> Bool
+    ) throws(AdministrationError) -> (TransferSummary, [RecordChange]) {
         var summary = TransferSummary()
         var changes: [RecordChange] = []
         var progress = BatchProgress(count: records.count)
         while progress.done < records.count, onProgress(progress) {
             let part = records[progress.done...].prefix(RecordBatch.countMax)
-            for outcome in try write(part) {
+            let outcomes = try translating(try write(part, policy)) {
+                (error: AdministrationError) in
+                error.behind(progress.done, "record")
+            }
+            for outcome in outcomes {
                 switch outcome {
                 case .changed(let change):
                     changes.append(change)
@@ -72,19 +99,23 @@ public struct ArchiveService {
         if left > 0 {
             summary.faults.append("interrupted: \(Counted(left, "record").were) not imported")
         }
-        let confirmation = context.confirmer.confirmation(
-            of: changes,
-            by: context.clock.monotonic,
-            policy
-        )
-        return (summary, confirmation)
+        return (summary, changes)
     }
 
-    private func write(_ records: ArraySlice<KeyRecord>) throws(AdministrationError)
-        -> [RecordBatch.Outcome]
+    /// Workers that are not listed here may have cached the keys that the archive brings.
+    private func distrustMembership() throws(AdministrationError) {
+        let id = context.makeSignalID(context.clock.unix)
+        if let error = try context.store.read([Membership.renew(as: id)])[0].failure {
+            throw AdministrationError(error)
+        }
+    }
+
+    private func write(_ records: ArraySlice<KeyRecord>, _ policy: ConfirmationPolicy)
+        throws(AdministrationError) -> [RecordBatch.Outcome]
     {
         let entry = context.audit(.import)
-        return try RecordBatch(context.store, setsVersion: true).change(
+        let batch = RecordBatch(context.store, setsVersion: true, isAwaited: policy.isAwaited)
+        return try batch.change(
             records.map { record in
                 .init(organization: record.organization, audit: entry) {
                     existing throws(AdministrationError) in

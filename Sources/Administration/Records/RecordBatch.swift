@@ -15,12 +15,6 @@ struct RecordBatch {
         /// Nothing had to be done.
         case unchanged
         case refused(AdministrationError)
-
-        fileprivate func including(_ auditFaults: [Organization: RedisError]) -> Outcome {
-            guard case .changed(var change) = self else { return self }
-            change.auditFault = auditFaults[change.record.organization]
-            return .changed(change)
-        }
     }
 
     /// How one record is changed.
@@ -37,9 +31,14 @@ struct RecordBatch {
     /// Whether versions are written as the successors have them, instead of being incremented.
     private let setsVersion: Bool
 
-    init(_ store: RecordStore, setsVersion: Bool = false) {
+    /// Whether workers will be waited for. The last record of a transaction is then followed by a signal,
+    /// which says that they have dropped all of them.
+    private let isAwaited: Bool
+
+    init(_ store: RecordStore, setsVersion: Bool = false, isAwaited: Bool = false) {
         self.store = store
         self.setsVersion = setsVersion
+        self.isAwaited = isAwaited
     }
 
     /// Applies at most ``countMax`` steps, each to a different organization.
@@ -48,14 +47,20 @@ struct RecordBatch {
     func change(_ steps: [Step]) throws(AdministrationError) -> [Outcome] {
         var uncertain: [Organization: RecordChange] = [:]
         var wasUncertain = false
+        var takesSignals = true
         for _ in 0..<Self.attemptsMax {
-            let plans = try plans(steps, uncertain, wasUncertain)
-            let changes = plans.compactMap { $0.change }
-            switch try write(changes, steps) {
-            case .written(let auditFaults):
-                return plans.map { $0.outcome.including(auditFaults) }
+            let attempt: Attempt
+            do throws(AdministrationError) {
+                let plans = try plans(steps, uncertain)
+                attempt = try write(plans, takesSignals: takesSignals)
+            } catch {
+                throw wasUncertain ? Self.unconfirmed(error.message) : error
+            }
+            switch attempt {
+            case .written(let outcomes): return outcomes
             case .conflict: uncertain = [:]
-            case .unknown(let reason):
+            case .signalRefused: takesSignals = false
+            case .unknown(let changes, let reason):
                 guard !wasUncertain else { throw Self.unconfirmed(reason) }
                 wasUncertain = true
                 uncertain = Dictionary(
@@ -64,10 +69,9 @@ struct RecordBatch {
                 store.channel.renew()
             }
         }
-        throw AdministrationError(
-            .store,
-            "other commands keep changing the same records: try again"
-        )
+        let reason = "other commands keep changing the same records"
+        guard !wasUncertain else { throw Self.unconfirmed(reason) }
+        throw AdministrationError(.store, "\(reason): try again")
     }
 
     private static func unconfirmed(_ reason: String) -> AdministrationError {
@@ -83,30 +87,29 @@ struct RecordBatch {
 extension RecordBatch {
     /// What becomes of a record once the transaction is carried out.
     private struct Plan {
-        let outcome: Outcome
+        var outcome: Outcome
 
         /// What has to be written for it.
-        let change: RecordChange?
+        var write: (change: RecordChange, audit: AuditEntry)?
     }
 
     private enum Attempt {
-        /// Some of the changes may be missing from their audits.
-        case written(auditFaults: [Organization: RedisError])
+        case written([Outcome])
+        /// Another client changed a record first.
         case conflict
-        case unknown(String)
+        /// The store takes no signal.
+        case signalRefused
+        /// They may or may not have been written.
+        case unknown([RecordChange], String)
     }
 
     /// Watches and reads the records, so that the transaction fails if one of them changes.
-    private func plans(
-        _ steps: [Step],
-        _ uncertain: [Organization: RecordChange],
-        _ wasUncertain: Bool
-    ) throws(AdministrationError) -> [Plan] {
+    private func plans(_ steps: [Step], _ uncertain: [Organization: RecordChange])
+        throws(AdministrationError) -> [Plan]
+    {
         let locators = steps.map(\.organization.locator)
         let commands = [KeyCommands.watch(locators)] + locators.map { KeyCommands.read($0) }
-        let replies = try translating(try store.read(commands)) { (error: AdministrationError) in
-            wasUncertain ? Self.unconfirmed(error.message) : error
-        }
+        let replies = try store.read(commands)
         if let error = replies[0].failure { throw AdministrationError(error) }
         return zip(steps, replies.dropFirst()).map { step, reply in
             plan(step, reply, uncertain[step.organization])
@@ -117,66 +120,63 @@ extension RecordBatch {
         do throws(AdministrationError) {
             let stored = try store.record(reply, step.organization)
             if let uncertain, stored == uncertain.record {
-                return Plan(outcome: .changed(uncertain), change: nil)
+                return Plan(outcome: .changed(uncertain))
             }
-            guard let next = try step.successor(stored) else {
-                return Plan(outcome: .unchanged, change: nil)
-            }
+            guard let next = try step.successor(stored) else { return Plan(outcome: .unchanged) }
             let change = RecordChange(
                 before: stored,
                 record: next,
                 repliedAt: store.clock.monotonic
             )
-            return Plan(outcome: .changed(change), change: change)
+            return Plan(outcome: .changed(change), write: (change, step.audit))
         } catch {
-            return Plan(outcome: .refused(error), change: nil)
+            return Plan(outcome: .refused(error))
         }
     }
 
-    private func write(_ changes: [RecordChange], _ steps: [Step]) throws(AdministrationError)
-        -> Attempt
-    {
-        guard !changes.isEmpty else {
+    private func write(_ plans: [Plan], takesSignals: Bool) throws(AdministrationError) -> Attempt {
+        let writes = plans.compactMap(\.write)
+        guard let last = writes.last else {
             // An empty transaction ends the watch: thousands of watched records are slow.
             _ = try store.read([RedisCommand("MULTI"), RedisCommand("EXEC")])
-            return .written(auditFaults: [:])
+            return .written(plans.map(\.outcome))
         }
-        let audits = Dictionary(uniqueKeysWithValues: steps.map { ($0.organization, $0.audit) })
-        try store.beginTransaction()
-        var commands = changes.flatMap { change in
-            KeyCommands.write(
-                change.record,
-                seal: store.seal,
-                audit: audits[change.record.organization]!,
-                setsVersion: setsVersion
-            ).dropFirst().dropLast()
-        }
-        commands.append(RedisCommand("EXEC"))
-        switch try store.commit(commands) {
-        case .reply(let reply): return try attempt(reply, changes)
-        case .lost(let reason): return .unknown(reason)
+        let signal =
+            isAwaited && takesSignals ? store.signal(about: last.change.record.organization) : nil
+        let transaction = RecordTransaction(
+            writes.map {
+                RecordWrite(
+                    $0.change.record,
+                    seal: store.seal,
+                    audit: $0.audit,
+                    setsVersion: setsVersion
+                )
+            },
+            signal: signal
+        )
+        switch try store.execute(transaction) {
+        case .written(let faults):
+            let signalling =
+                takesSignals ? Signalling(signal, fault: faults.signal) : Signalling.refused
+            return .written(outcomes(plans, faults.audits, signalling))
+        case .conflict: return .conflict
+        case .signalRefused: return .signalRefused
+        case .refused(let error): throw AdministrationError(error)
+        case .unknown(let reason): return .unknown(writes.map(\.change), reason)
         }
     }
 
-    private func attempt(_ reply: RedisReply, _ changes: [RecordChange])
-        throws(AdministrationError) -> Attempt
+    /// The outcomes of a transaction that was carried out.
+    private func outcomes(_ plans: [Plan], _ audits: [RedisError?], _ signalling: Signalling)
+        -> [Outcome]
     {
-        guard case .array(let replies) = reply, replies.count == changes.count * 5 else {
-            if reply == .null { return .conflict }
-            if let error = reply.failure { throw AdministrationError(error) }
-            return .unknown("the store sent an unexpected reply")
+        var faults = audits[...]
+        return plans.map { plan in
+            guard var change = plan.write?.change else { return plan.outcome }
+            change.repliedAt = store.clock.monotonic
+            change.auditFault = faults.popFirst() ?? nil
+            if faults.isEmpty { change.signalling = signalling }
+            return .changed(change)
         }
-        var auditFaults: [Organization: RedisError] = [:]
-        for (index, change) in changes.enumerated() {
-            let part = Array(replies[index * 5..<index * 5 + 5])
-            let version = setsVersion ? nil : change.record.version
-            switch WriteOutcome(.array(part), version: version) {
-            case .written: break
-            case .unaudited(let error): auditFaults[change.record.organization] = error
-            case .conflict, .refused, .unknown:
-                return .unknown("the store did not confirm the whole change")
-            }
-        }
-        return .written(auditFaults: auditFaults)
     }
 }

@@ -4,17 +4,31 @@ import RedisClient
 
 /// A change of a record that the store has made.
 struct RecordChange {
-    /// The record before the change; `nil` if there was none.
+    /// The record before the change; `nil` if there was none, or none that could be proven.
     let before: KeyRecord?
 
-    /// What was written.
+    /// What was written, or was to be.
     let record: KeyRecord
 
+    /// Whether the record can be proven now. Otherwise it admits no key.
+    var isProvable = true
+
     /// When the store's reply had arrived: whatever a worker reads from then on includes the change.
-    let repliedAt: MonotonicTime
+    var repliedAt: MonotonicTime
+
+    /// Whether a signal followed the change.
+    var signalling = Signalling.unsent
 
     /// Why the change is not in the audit; `nil` if it is.
     var auditFault: RedisError?
+
+    /// Why nothing but the deletion of the keys was written, and that not in the audit; `nil` otherwise.
+    var incompleteness: RedisError?
+
+    /// What remains uncertain although the change is confirmed; `nil` if nothing does.
+    var uncertainty: ConfirmationResult.Uncertainty? {
+        incompleteness.map { .incomplete($0.message) } ?? auditFault.map { .notAudited($0.message) }
+    }
 
     /// The error for a change that is not in the audit; `nil` if it is.
     var missingAudit: AdministrationError? {
@@ -29,6 +43,13 @@ struct RecordChange {
     /// - Throws: ``missingAudit``. The change was made all the same.
     func checkAudited() throws(AdministrationError) {
         if let missingAudit { throw missingAudit }
+    }
+
+    /// Whether a stored record is what was to be written.
+    ///
+    /// - Parameter proven: The record if it could be proven.
+    func isWritten(_ proven: KeyRecord?, _ claim: StoredRecord?) -> Bool {
+        (isProvable ? proven : claim?.unauthenticatedRecord) == record
     }
 
     /// Whether the stored record still reflects the change: it is what was written, or a later version

@@ -9,11 +9,18 @@ struct RecordStore {
     let channel: any StoreChannel
     let clock: any BlockingClock
     let seal: RecordSeal
+    let makeSignalID: (UnixTime) -> SignalID
 
-    init(_ channel: any StoreChannel, clock: any BlockingClock, seal: RecordSeal) {
+    init(
+        _ channel: any StoreChannel,
+        clock: any BlockingClock,
+        seal: RecordSeal,
+        makeSignalID: @escaping (UnixTime) -> SignalID = AdministrationContext.randomSignalID
+    ) {
         self.channel = channel
         self.clock = clock
         self.seal = seal
+        self.makeSignalID = makeSignalID
     }
 
     /// Sends commands that may be repeated. If an idle connection turns out to be lost, they are sent
@@ -44,44 +51,72 @@ struct RecordStore {
         }
     }
 
+    /// A record that cannot be proven.
+    struct Claim {
+        let stored: StoredRecord
+
+        /// Why it cannot be proven.
+        let fault: AdministrationError
+    }
+
+    /// The successor of a record.
+    struct Successor {
+        let record: KeyRecord
+
+        /// Whether it is sealed. What a record only claims must not become proven.
+        var isSealed = true
+    }
+
     /// Writes the successor of a record, computed again whenever another client was faster.
     ///
     /// If the connection is lost before the store has replied, the stored record shows whether the
     /// change was made. If it was not, it is tried once more: that also touches the record that the lost
     /// transaction watches, so that it cannot be carried out later.
     ///
+    /// If the store's memory is full, a change that ends all keys deletes them and writes nothing else.
+    ///
     /// - Parameters:
-    ///   - unproven: Returns the successor of a record that cannot be proven. Without it such a record
-    ///     is refused.
+    ///   - isAwaited: Whether workers will be waited for, and therefore get a signal.
+    ///   - unproven: Returns the successor of a record that cannot be proven, for the given reason. Without
+    ///     it such a record is refused.
     ///   - successor: Receives the stored record; returns `nil` if nothing has to be done.
     /// - Returns: What was written; `nil` if nothing was.
     /// - Throws: An error if nothing was written, or if it is uncertain whether the record was.
     func change(
         _ organization: Organization,
         _ audit: AuditEntry,
-        unproven: ((Organization, StoredRecord) -> KeyRecord)? = nil,
+        isAwaited: Bool = false,
+        unproven: ((Claim) throws(AdministrationError) -> Successor?)? = nil,
         _ successor: (KeyRecord?) throws(AdministrationError) -> KeyRecord?
     ) throws(AdministrationError) -> RecordChange? {
-        var uncertain: (before: KeyRecord?, record: KeyRecord)?
+        var takesSignals = true
+        var uncertain: RecordChange?
         for _ in 0..<Self.attemptsMax {
-            let (stored, claim) = try watch(organization, uncertain?.record, unproven != nil)
-            if let uncertain, stored == uncertain.record {
-                return change(from: uncertain.before, to: uncertain.record)
-            }
-            let next: KeyRecord? =
-                if let claim, let unproven {
-                    unproven(organization, claim)
-                } else {
-                    try successor(stored)
+            let attempt: Attempt
+            do throws(AdministrationError) {
+                let seen = try watch(organization, mayLackProof: unproven != nil)
+                if let uncertain, try seen.contains(uncertain) {
+                    return made(uncertain, takesSignals ? .unsent : .refused)
                 }
-            guard let next else { return nil }
-            switch try write(next, audit, setsVersion: claim != nil) {
-            case .written(let auditFault):
-                return change(from: stored, to: next, auditFault: auditFault)
+                let next: Successor? =
+                    if let claim = seen.claim, let unproven {
+                        try unproven(claim)
+                    } else {
+                        try successor(seen.record).map { Successor(record: $0) }
+                    }
+                guard let next else { return nil }
+                let signal = isAwaited && takesSignals ? signal(about: organization) : nil
+                attempt = try write(next, over: seen, audit, signal)
+            } catch {
+                throw uncertain == nil ? error : Self.unconfirmed(organization, error.message)
+            }
+            switch attempt {
+            case .made(let change): return takesSignals ? change : made(change, .refused)
             case .conflict: break
-            case .unknown(let reason):
+            case .signalRefused: takesSignals = false
+            case .unknown(let change, let reason):
                 guard uncertain == nil else { throw Self.unconfirmed(organization, reason) }
-                uncertain = (stored, next)
+                uncertain = change
                 channel.renew()
             }
         }
@@ -90,58 +125,42 @@ struct RecordStore {
         throw AdministrationError(.store, "\(reason); nothing was done: try again")
     }
 
-    /// Must be called as soon as the store's reply has arrived: the wait for workers counts from here.
-    private func change(
-        from before: KeyRecord?,
-        to record: KeyRecord,
-        auditFault: RedisError? = nil
-    ) -> RecordChange {
-        RecordChange(
-            before: before,
-            record: record,
-            repliedAt: clock.monotonic,
-            auditFault: auditFault
-        )
+    /// A new signal.
+    func signal(about organization: Organization) -> Signal {
+        Signal(.barrier, about: organization.locator, id: makeSignalID(clock.unix))
+    }
+
+    /// The change as it was made. Must be called as soon as the store's reply has arrived: the wait for
+    /// workers counts from here.
+    private func made(_ change: RecordChange, _ signalling: Signalling) -> RecordChange {
+        var change = change
+        change.repliedAt = clock.monotonic
+        change.signalling = signalling
+        return change
     }
 }
 
 // MARK: - Transactions
 
 extension RecordStore {
-    /// The end of a transaction.
-    enum Commit {
-        /// The reply to EXEC.
-        case reply(RedisReply)
-        /// The connection was lost: it is uncertain whether the transaction was carried out.
-        case lost(String)
-    }
-
-    /// Sends MULTI alone: if it were refused, the commands behind it would be carried out one by one.
+    /// Carries out a transaction. MULTI goes alone: if it were refused, the commands behind it would be
+    /// carried out one by one.
     ///
-    /// - Throws: An error if the connection is lost, or MULTI is refused.
-    func beginTransaction() throws(AdministrationError) {
+    /// - Throws: An error if the connection is lost before, or MULTI is refused.
+    func execute(_ transaction: RecordTransaction) throws(AdministrationError)
+        -> RecordTransaction.Outcome
+    {
         let replies = try translatingStoreFault(
             try channel.execute([RedisCommand("MULTI")], onSameConnection: true)
         )
         if let error = replies[0].failure { throw AdministrationError(error) }
-    }
-
-    /// Sends the commands of a transaction, EXEC last.
-    ///
-    /// - Throws: An error if a command is refused; then nothing is carried out.
-    func commit(_ commands: [RedisCommand]) throws(AdministrationError) -> Commit {
-        let replies: [RedisReply]
         do throws(StoreConnection.Fault) {
-            replies = try channel.execute(commands, onSameConnection: true)
+            let commands = transaction.commands
+            return transaction.outcome(try channel.execute(commands, onSameConnection: true))
         } catch {
             guard case .interrupted(let reason) = error else { throw AdministrationError(error) }
-            return .lost(reason)
+            return .unknown(reason)
         }
-        // EXEC only says that something was refused; the command's own reply says what.
-        if let error = replies.dropLast().lazy.compactMap(\.failure).first {
-            throw AdministrationError(error)
-        }
-        return .reply(replies.last ?? .null)
     }
 }
 
@@ -149,77 +168,97 @@ extension RecordStore {
 
 extension RecordStore {
     private enum Attempt {
-        case written(auditFault: RedisError?)
+        case made(RecordChange)
         /// Another client changed the record first.
         case conflict
-        /// It may or may not have been written.
-        case unknown(String)
+        /// The store takes no signal.
+        case signalRefused
+        /// It may or may not have been made.
+        case unknown(RecordChange, String)
     }
 
     /// The stored record: proven, or only claimed.
-    private typealias Watched = (record: KeyRecord?, claim: StoredRecord?)
+    private struct Seen {
+        let record: KeyRecord?
+        let claim: Claim?
+
+        /// Whether an earlier attempt has made its change after all.
+        func contains(_ change: RecordChange) throws(AdministrationError) -> Bool {
+            if change.isWritten(record, claim?.stored) { return true }
+            guard let record, change.record.version < record.version else { return false }
+            throw AdministrationError(.unconfirmed, "the record has been changed again since")
+        }
+    }
 
     /// Watches and reads a record that is about to be written.
     ///
-    /// - Parameters:
-    ///   - uncertain: What an earlier attempt may have written.
-    ///   - mayLackProof: Whether a record that cannot be proven is accepted.
-    private func watch(
-        _ organization: Organization,
-        _ uncertain: KeyRecord?,
-        _ mayLackProof: Bool
-    ) throws(AdministrationError) -> Watched {
-        guard let uncertain else { return try watch(organization, mayLackProof) }
-        let watched = try translating(try watch(organization, mayLackProof)) {
-            (error: AdministrationError) in
-            Self.unconfirmed(organization, error.message)
-        }
-        if let stored = watched.record, stored.version > uncertain.version, stored != uncertain {
-            throw Self.unconfirmed(organization, "the record has been changed again since")
-        }
-        return watched
-    }
-
-    private func watch(_ organization: Organization, _ mayLackProof: Bool)
-        throws(AdministrationError) -> Watched
+    /// - Parameter mayLackProof: Whether a record that cannot be proven is accepted.
+    private func watch(_ organization: Organization, mayLackProof: Bool)
+        throws(AdministrationError) -> Seen
     {
         let locator = organization.locator
         let replies = try read([KeyCommands.watch(locator), KeyCommands.read(locator)])
         // Unwatched, two simultaneous changes would leave a record whose seal does not hold.
         if let error = replies[0].failure { throw AdministrationError(error) }
         do throws(AdministrationError) {
-            return (try record(replies[1], organization), nil)
+            return Seen(record: try record(replies[1], organization), claim: nil)
         } catch {
-            guard mayLackProof, error.kind == .data, let claim = try? StoredRecord(replies[1])
+            guard mayLackProof, error.kind == .data, let stored = try? StoredRecord(replies[1])
             else { throw error }
-            return (nil, claim)
+            return Seen(record: nil, claim: Claim(stored: stored, fault: error))
         }
     }
 
     private func write(
-        _ record: KeyRecord,
+        _ next: Successor,
+        over seen: Seen,
         _ audit: AuditEntry,
-        setsVersion: Bool
+        _ signal: Signal?
     ) throws(AdministrationError) -> Attempt {
-        let commands = KeyCommands.write(
-            record,
-            seal: seal,
+        let write = RecordWrite(
+            next.record,
+            seal: next.isSealed ? seal : nil,
             audit: audit,
-            setsVersion: setsVersion
+            setsVersion: seen.claim != nil
         )
-        try beginTransaction()
-        let reply: RedisReply
-        switch try commit(Array(commands.dropFirst())) {
-        case .reply(let last): reply = last
-        case .lost(let reason): return .unknown(reason)
-        }
-        switch WriteOutcome(reply, version: setsVersion ? nil : record.version) {
-        case .written: return .written(auditFault: nil)
-        case .unaudited(let error): return .written(auditFault: error)
+        var change = RecordChange(
+            before: seen.record,
+            record: next.record,
+            isProvable: next.isSealed,
+            repliedAt: clock.monotonic
+        )
+        switch try execute(RecordTransaction([write], signal: signal)) {
+        case .written(let faults):
+            change.auditFault = faults.audits.lazy.compactMap(\.self).first
+            return .made(made(change, Signalling(signal, fault: faults.signal)))
         case .conflict: return .conflict
-        case .refused(let error): throw AdministrationError(error)
-        case .unknown: return .unknown("the store did not confirm the whole change")
+        case .signalRefused: return .signalRefused
+        case .unknown(let reason): return .unknown(change, reason)
+        case .refused(let error):
+            let endsKeys = next.record.key == nil && (seen.claim != nil || seen.record?.key != nil)
+            guard error.isOutOfMemory, endsKeys else { throw AdministrationError(error) }
+            return try deleteKeys(change, because: error)
         }
+    }
+
+    /// Ends the keys of a record although the store's memory is full, without a transaction: Redis
+    /// accepts none then.
+    private func deleteKeys(_ change: RecordChange, because error: RedisError)
+        throws(AdministrationError) -> Attempt
+    {
+        let reply: RedisReply
+        do throws(StoreConnection.Fault) {
+            let command = KeyCommands.deleteKeys(change.record.organization.locator)
+            reply = try channel.execute([command])[0]
+        } catch {
+            guard case .interrupted(let reason) = error else { throw AdministrationError(error) }
+            return .unknown(change, reason)
+        }
+        if let error = reply.failure { throw AdministrationError(error) }
+        var change = change
+        change.isProvable = false
+        change.incompleteness = error
+        return .made(made(change, .refused))
     }
 
     private static func unconfirmed(_ organization: Organization, _ reason: String)

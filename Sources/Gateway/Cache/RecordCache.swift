@@ -22,11 +22,17 @@ final class RecordCache {
     /// Longer names are rare and stored elsewhere.
     private typealias ShortName = InlineArray<47, UInt8>
 
-    /// Apart from the records, so that all can be invalidated quickly.
+    /// Apart from the records, in a word each.
+    private struct State {
+        var flags: Flags = []
+        /// The store node that the record is from.
+        var node: UInt8 = 0
+        /// The node's epoch in which it was stored; 0 if it is invalid.
+        var epoch: UInt16 = 0
+    }
+
     private struct Flags: OptionSet {
         let rawValue: UInt8
-        /// The record is valid: the store has the same.
-        static let valid = Flags(rawValue: 1)
         static let visited = Flags(rawValue: 2)
         /// There is a last use that has not been written.
         static let used = Flags(rawValue: 4)
@@ -36,8 +42,6 @@ final class RecordCache {
         static let previous = Flags(rawValue: 16)
         /// The fingerprint is that of the active key.
         static let verified = Flags(rawValue: 32)
-        /// The stamp is the record's, valid or not.
-        static let stamped = Flags(rawValue: 64)
         /// The slot is among the dirty ones, even if its use has been written meanwhile.
         static let queued = Flags(rawValue: 128)
     }
@@ -55,10 +59,9 @@ final class RecordCache {
     private let countMax: Int
     private let recordMemory: HugePages
     private let records: UnsafeMutablePointer<Record>
-    private let flags: UnsafeMutablePointer<Flags>
-    private let stampMemory: HugePages
-    /// A cache line each, apart from the records: only strict consistency reads them.
-    private let stamps: UnsafeMutablePointer<RecordStamp>
+    private let states: UnsafeMutablePointer<State>
+    /// The current epoch of each node. The records of an earlier one are invalid.
+    private let epochs: UnsafeMutablePointer<UInt16>
     private var previousKeys: [Int: AcceptedKeys.Key] = [:]
     private var longNames: [Int: Organization] = [:]
     private var index: CacheIndex
@@ -77,25 +80,26 @@ final class RecordCache {
     #if CANARIES
         /// Recognizes replaced keys.
         var recognizesReplaced = false
-        /// Takes any active record for the proven one.
-        var believesAnyStamp = false
     #endif
 
-    /// - Parameter countMax: Most records that are cached. Unused slots cost no memory.
-    init(countMax: Int) {
+    /// - Parameters:
+    ///   - countMax: Most records that are cached. Unused slots cost no memory.
+    ///   - nodeCount: Store nodes that records may be from.
+    init(countMax: Int, nodeCount: UInt8 = 1) {
         self.countMax = max(countMax, 1)
         recordMemory = HugePages(byteCount: self.countMax * MemoryLayout<Record>.stride)
         records = recordMemory.start.bindMemory(to: Record.self, capacity: self.countMax)
-        flags = .allocate(capacity: self.countMax)
-        stampMemory = HugePages(byteCount: self.countMax * MemoryLayout<RecordStamp>.stride)
-        stamps = stampMemory.start.bindMemory(to: RecordStamp.self, capacity: self.countMax)
+        states = .allocate(capacity: self.countMax)
+        epochs = .allocate(capacity: Int(nodeCount))
+        epochs.initialize(repeating: 1, count: Int(nodeCount))
         index = CacheIndex(countMax: self.countMax)
         queue = EvictionQueue(countMax: self.countMax)
         dirtySlots = DirtySlots(countMax: self.countMax)
     }
 
     deinit {
-        flags.deallocate()
+        states.deallocate()
+        epochs.deallocate()
     }
 }
 
@@ -105,14 +109,18 @@ extension RecordCache {
     /// Looks up a locator's valid record; `nil` where the store has to be asked.
     @inline(__always)
     func lookup(_ locator: Locator) -> Hit? {
-        guard let slot = slot(of: locator), flags[slot].contains(.valid) else { return nil }
-        if !flags[slot].contains(.visited) { flags[slot].insert(.visited) }
+        guard let slot = slot(of: locator), isValid(slot) else { return nil }
+        if !states[slot].flags.contains(.visited) { states[slot].flags.insert(.visited) }
         return Hit(slot: slot, keys: keys(slot))
     }
 
+    /// Whether a locator's record is valid.
+    @inline(__always)
+    func holds(_ locator: Locator) -> Bool { slot(of: locator).map(isValid) ?? false }
+
     /// Whether a locator's record is valid and accepts a key, for as long as it did before.
     func contains(_ locator: Locator, accepting key: Decision.StreamKey) -> Bool {
-        guard let slot = slot(of: locator), flags[slot].contains(.valid), let keys = keys(slot)
+        guard let slot = slot(of: locator), isValid(slot), let keys = keys(slot)
         else { return false }
         return keys.active.is(key) || keys.previous?.is(key) == true
     }
@@ -129,8 +137,13 @@ extension RecordCache {
     }
 
     @inline(__always)
+    private func isValid(_ slot: Int) -> Bool {
+        states[slot].epoch == epochs[Int(states[slot].node)]
+    }
+
+    @inline(__always)
     private func keys(_ slot: Int) -> AcceptedKeys? {
-        guard flags[slot].contains(.active) else { return nil }
+        guard states[slot].flags.contains(.active) else { return nil }
         let until = records[slot].until
         return AcceptedKeys(
             organization: organization(slot),
@@ -138,7 +151,7 @@ extension RecordCache {
                 verifier: records[slot].verifier,
                 until: until == Self.never ? nil : UnixTime(milliseconds: until)
             ),
-            previous: flags[slot].contains(.previous) ? previousKeys[slot] : nil
+            previous: states[slot].flags.contains(.previous) ? previousKeys[slot] : nil
         )
     }
 
@@ -167,7 +180,7 @@ extension RecordCache {
     /// Whether a fingerprint is that of a record's active key, whether or not the record is valid.
     @inline(__always)
     func isVerified(_ slot: Int, _ fingerprint: Fingerprint) -> Bool {
-        flags[slot].isSuperset(of: [.active, .verified])
+        states[slot].flags.isSuperset(of: [.active, .verified])
             && records[slot].fingerprint == fingerprint
     }
 
@@ -185,10 +198,10 @@ extension RecordCache {
     /// without building the keys.
     @inline(__always)
     func admit(_ slot: Int, at now: UnixTime) -> Recognition? {
-        guard flags[slot].contains(.valid), now.milliseconds < records[slot].until else {
+        guard isValid(slot), now.milliseconds < records[slot].until else {
             return nil
         }
-        if !flags[slot].contains(.visited) { flags[slot].insert(.visited) }
+        if !states[slot].flags.contains(.visited) { states[slot].flags.insert(.visited) }
         noteUse(slot, at: now)
         let until = records[slot].until
         return Recognition(
@@ -204,46 +217,12 @@ extension RecordCache {
     /// Recognizes a verified key from now on, for as long as it is the active one. Returns `false`
     /// where it is not.
     func remember(_ key: VerifiedKey) -> Bool {
-        guard let slot = slot(of: key.locator), flags[slot].contains(.active),
+        guard let slot = slot(of: key.locator), states[slot].flags.contains(.active),
             records[slot].verifier == key.issued.verifier
         else { return false }
         records[slot].fingerprint = key.fingerprint
-        flags[slot].insert(.verified)
+        states[slot].flags.insert(.verified)
         return true
-    }
-}
-
-// MARK: - Stamps
-
-extension RecordCache {
-    /// Whether a locator's record has a stamp.
-    func hasStamp(_ locator: Locator) -> Bool {
-        slot(of: locator).map { flags[$0].contains(.stamped) } ?? false
-    }
-
-    /// The keys of the record with this stamp; `nil` where the cache has no such record.
-    func keys(ofStamped locator: Locator, _ stamp: RecordStamp) -> AcceptedKeys? {
-        guard let slot = slot(of: locator), flags[slot].contains(.stamped),
-            isStamp(stamp, of: slot)
-        else { return nil }
-        return keys(slot)
-    }
-
-    private func isStamp(_ stamp: RecordStamp, of slot: Int) -> Bool {
-        #if CANARIES
-            if believesAnyStamp { return true }
-        #endif
-        return stamps[slot] == stamp
-    }
-
-    /// A locator's record is valid: the store has the same.
-    func validate(_ locator: Locator) {
-        if let slot = slot(of: locator) { flags[slot].insert([.valid, .visited]) }
-    }
-
-    /// A locator's record has changed.
-    func dropStamp(_ locator: Locator) {
-        if let slot = slot(of: locator) { flags[slot].remove(.stamped) }
     }
 }
 
@@ -257,28 +236,26 @@ extension RecordCache {
     ///
     /// - Parameters:
     ///   - version: The record's version, where the seal proves it.
-    ///   - stamp: The record's stamp, where it has an active key.
+    ///   - node: The store node that the record is from.
     @discardableResult
     func store(
         _ keys: AcceptedKeys?,
         version: UInt64?,
-        stamp: RecordStamp? = nil,
-        for locator: Locator
+        for locator: Locator,
+        from node: UInt8 = 0
     ) -> Use? {
         let (slot, lostUse) = slot(of: locator).map { ($0, nil) } ?? occupy(locator)
         records[slot].version = max(records[slot].version, version ?? 0)
-        if endsRecognition(of: slot, keys) { flags[slot].remove(.verified) }
-        flags[slot].subtract([.active, .previous, .stamped])
-        flags[slot].insert(.valid)
+        if endsRecognition(of: slot, keys) { states[slot].flags.remove(.verified) }
+        states[slot].flags.subtract([.active, .previous])
+        states[slot].node = node
+        states[slot].epoch = epochs[Int(node)]
         previousKeys[slot] = keys?.previous
         guard let keys else { return lostUse }
-        flags[slot].insert(keys.previous == nil ? .active : [.active, .previous])
+        states[slot].flags.insert(keys.previous == nil ? .active : [.active, .previous])
         records[slot].verifier = keys.active.verifier
         records[slot].until = keys.active.until?.milliseconds ?? Self.never
         setName(slot, keys.organization)
-        guard let stamp else { return lostUse }
-        flags[slot].insert(.stamped)
-        stamps.advanced(by: slot).initialize(to: stamp)
         return lostUse
     }
 
@@ -301,12 +278,19 @@ extension RecordCache {
 
     /// A locator's record has changed.
     func invalidate(_ locator: Locator) {
-        if let slot = slot(of: locator) { flags[slot].subtract([.valid, .stamped]) }
+        if let slot = slot(of: locator) { states[slot].epoch = 0 }
     }
 
-    /// Any record may have changed.
-    func invalidateAll() {
-        for slot in 0..<count { flags[slot].remove(.valid) }
+    /// Any record of a node may have changed.
+    func invalidateAll(of node: UInt8 = 0) {
+        epochs[Int(node)] &+= 1
+        if epochs[Int(node)] == 0 { beginEpochs(of: node) }
+    }
+
+    /// All epochs are used up: their records are invalidated one by one.
+    private func beginEpochs(of node: UInt8) {
+        for slot in 0..<count where states[slot].node == node { states[slot].epoch = 0 }
+        epochs[Int(node)] = 1
     }
 
     private func occupy(_ locator: Locator) -> (slot: Int, lostUse: Use?) {
@@ -318,22 +302,23 @@ extension RecordCache {
     }
 
     private func addSlot() -> (slot: Int, lostUse: Use?) {
-        flags.advanced(by: count).initialize(to: [])
+        states.advanced(by: count).initialize(to: State())
         defer { count += 1 }
         return (count, nil)
     }
 
     private func vacate() -> (slot: Int, lostUse: Use?) {
         let slot = queue.evict { slot in
-            defer { flags[slot].remove(.visited) }
-            return flags[slot].contains(.visited)
+            defer { states[slot].flags.remove(.visited) }
+            return states[slot].flags.contains(.visited)
         }
         evictionCount &+= 1
         index.remove(records[slot].locator) { records[$0].locator }
         previousKeys[slot] = nil
         longNames[slot] = nil
         let lostUse = removeUse(slot)
-        flags[slot].formIntersection(.queued)
+        states[slot].flags.formIntersection(.queued)
+        states[slot].epoch = 0
         return (slot, lostUse)
     }
 }
@@ -345,20 +330,20 @@ extension RecordCache {
     @inline(__always)
     func noteUse(_ slot: Int, at now: UnixTime) {
         records[slot].lastUse = now.milliseconds
-        if !flags[slot].contains(.used) { noteFirstUse(slot) }
+        if !states[slot].flags.contains(.used) { noteFirstUse(slot) }
     }
 
     private func noteFirstUse(_ slot: Int) {
         usesCount += 1
-        if !flags[slot].contains(.queued) {
+        if !states[slot].flags.contains(.queued) {
             dirtySlots.add(slot, shard: Keyspace.shard(of: records[slot].locator))
         }
-        flags[slot].insert([.used, .queued])
+        states[slot].flags.insert([.used, .queued])
     }
 
     /// The last use of a record, if it has not been written.
     func unwrittenUse(of locator: Locator) -> UnixTime? {
-        guard let slot = slot(of: locator), flags[slot].contains(.used) else { return nil }
+        guard let slot = slot(of: locator), states[slot].flags.contains(.used) else { return nil }
         return UnixTime(milliseconds: records[slot].lastUse)
     }
 
@@ -372,7 +357,7 @@ extension RecordCache {
                 isEndReached = true
                 if left < countMax { break } else { continue }
             }
-            flags[slot].remove(.queued)
+            states[slot].flags.remove(.queued)
             guard let use = removeUse(slot) else { continue }
             body(use)
             left -= 1
@@ -381,8 +366,8 @@ extension RecordCache {
     }
 
     private func removeUse(_ slot: Int) -> Use? {
-        guard flags[slot].contains(.used) else { return nil }
-        flags[slot].remove(.used)
+        guard states[slot].flags.contains(.used) else { return nil }
+        states[slot].flags.remove(.used)
         usesCount -= 1
         return (records[slot].locator, UnixTime(milliseconds: records[slot].lastUse))
     }

@@ -65,16 +65,27 @@ struct CheckQueue {
     }
 
     /// Whether checks wait for a read.
-    func hasChecks(for read: InflightReads.ID) -> Bool { first(of: read) != nil }
+    func hasChecks(for read: InflightReads.ID) -> Bool { firstSlot(of: read) != nil }
 
     /// Removes the first check that waits for a read.
+    @discardableResult
     mutating func removeFirst(of read: InflightReads.ID) -> Check? {
-        first(of: read).map { remove(slot: $0) }
+        firstSlot(of: read).map { remove(slot: $0) }
+    }
+
+    /// The first check that waits for a read.
+    func first(of read: InflightReads.ID) -> Check? { firstSlot(of: read).map(check) }
+
+    /// Moves the first check that waits for a read to another.
+    mutating func moveFirst(of read: InflightReads.ID, to other: InflightReads.ID) {
+        guard let slot = firstSlot(of: read) else { return }
+        dequeue(slot)
+        enqueue(slot, other)
     }
 
     /// Moves the checks of one read to another.
     mutating func move(from read: InflightReads.ID, to other: InflightReads.ID) {
-        while let slot = first(of: read) {
+        while let slot = firstSlot(of: read) {
             dequeue(slot)
             enqueue(slot, other)
         }
@@ -90,14 +101,18 @@ struct CheckQueue {
         return overdue
     }
 
-    private mutating func remove(slot: Int) -> Check {
+    private func check(_ slot: Int) -> Check {
         let entry = entries[slot]
-        let check = Check(
+        return Check(
             request: entry.request,
             key: entry.key,
             ticket: entries.handle(slot),
             since: entry.since
         )
+    }
+
+    private mutating func remove(slot: Int) -> Check {
+        let check = check(slot)
         dequeue(slot)
         entries.remove(slot)
         count -= 1
@@ -115,7 +130,7 @@ struct CheckQueue {
 // MARK: - A read's queue
 
 extension CheckQueue {
-    private func first(of read: InflightReads.ID) -> Int? {
+    private func firstSlot(of read: InflightReads.ID) -> Int? {
         guard read < queues.count, queues[read].first != Self.none else { return nil }
         return queues[read].first
     }

@@ -11,8 +11,9 @@ public struct CheckAnswer {
     let ticket: CheckQueue.Ticket
 }
 
-/// Checks that wait for the store, the reads that will answer them, and answers not yet handed out.
+/// Checks that wait for the store, what will answer them, and answers not yet handed out.
 ///
+/// A check waits for a read; or, with strict consistency, for the proof that what is cached is current.
 /// Checks of one organization share a read that has not been sent. A read in flight is never joined:
 /// its reply may be older than the check. A read may also be wanted for its own sake, and is then
 /// sent even if no check waits for it.
@@ -26,6 +27,9 @@ struct Checks: ~Copyable {
     private var queue = CheckQueue()
     private var reads = InflightReads()
     private var answers: Deque<CheckAnswer> = []
+
+    /// The PINGs that checks wait for, with the queue of each, in order.
+    private var proofs: Deque<(ping: UInt64, queue: ReadID)> = []
 
     /// How long checks waited, whatever they came to.
     private(set) var waits = DurationHistogram()
@@ -59,6 +63,23 @@ extension Checks {
             request,
             key,
             for: read(of: key.locator),
+            since: now,
+            until: now.advanced(byMilliseconds: timeoutMilliseconds)
+        )
+    }
+
+    /// Lets a check wait for the answer to a PING that is not sent yet. `nil` when too many wait already.
+    mutating func add(
+        _ request: UInt,
+        _ key: VerifiedKey,
+        forPing ping: UInt64,
+        at now: MonotonicTime
+    ) -> Ticket? {
+        guard count < countMax else { return nil }
+        return queue.add(
+            request,
+            key,
+            for: proof(ping),
             since: now,
             until: now.advanced(byMilliseconds: timeoutMilliseconds)
         )
@@ -103,6 +124,55 @@ extension Checks {
             if joinsSent, let read = reads.any(locator) { return read }
         #endif
         return reads.unsent(locator)
+    }
+}
+
+// MARK: - Proofs
+
+extension Checks {
+    /// The newest PING that checks wait for.
+    var newestAwaitedPing: UInt64? { proofs.last?.ping }
+
+    /// All PINGs up to a number are proven: decides their checks. A check without a decision waits for a
+    /// read.
+    mutating func prove(upTo ping: UInt64, at now: MonotonicTime, _ decide: (Check) -> Decision?) {
+        while let proof = proofs.first, proof.ping <= ping {
+            proofs.removeFirst()
+            endProof(proof.queue, at: now, decide)
+        }
+    }
+
+    /// No PING will be answered: the checks wait for reads.
+    mutating func readUnproven() {
+        while let proof = proofs.popFirst() {
+            while let check = queue.first(of: proof.queue) {
+                queue.moveFirst(of: proof.queue, to: read(of: check.key.locator))
+            }
+            reads.release(proof.queue)
+        }
+    }
+
+    private mutating func endProof(
+        _ id: ReadID,
+        at now: MonotonicTime,
+        _ decide: (Check) -> Decision?
+    ) {
+        while let check = queue.first(of: id) {
+            if let decision = decide(check) {
+                queue.removeFirst(of: id)
+                answer(check, decision, at: now)
+            } else {
+                queue.moveFirst(of: id, to: read(of: check.key.locator))
+            }
+        }
+        reads.release(id)
+    }
+
+    private mutating func proof(_ ping: UInt64) -> ReadID {
+        if let last = proofs.last, last.ping == ping { return last.queue }
+        let id = reads.reserve()
+        proofs.append((ping, id))
+        return id
     }
 }
 

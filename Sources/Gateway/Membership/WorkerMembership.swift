@@ -1,22 +1,26 @@
 import Keyring
 import RedisClient
 
-/// This worker in the membership list: when its entry is written, what it promises, and which replies
-/// count.
+/// This worker in the membership list: when its entry is written, what it promises, and whether it stands.
+///
+/// The entry is written once, and then read at each heartbeat. While it stands, this worker is in the list
+/// that administrators read, in the data set in which it was left; and a store that takes no writes
+/// can still say so.
 ///
 /// An entry with tracking promises that the worker's cache ends with its lease. One without promises
 /// only that the worker notices a change in time; it may replace the other once all that was cached
 /// has ended.
 struct WorkerMembership: ~Copyable {
-    /// What the reply to an entry has shown.
+    /// What a reply about the entry has shown.
     enum Outcome {
         /// Nothing: another reply decides.
         case irrelevant
-        /// No administrator knew this worker, or may have known it, before the entry was written at
-        /// this moment.
-        case joined(MonotonicTime)
-        /// The entry has stood since before it was written at this moment.
-        case renewed(MonotonicTime)
+        /// The entry stands from now on. No administrator knew this worker, or may have known it, before.
+        case joined
+        /// The entry has stood since it was written.
+        case stands
+        /// The entry is gone, and perhaps all data with it.
+        case lost
         /// The entry may not stand.
         case refused(RedisError?)
     }
@@ -25,10 +29,27 @@ struct WorkerMembership: ~Copyable {
     private let leaseMilliseconds: UInt64
     private let graceMilliseconds: UInt64
     private var heartbeat: Heartbeat
+    private var generator: any RandomNumberGenerator
+
+    /// The entry as it was last written; whether it stands is another matter.
+    private var entry: Member? { didSet { isEntryTracking = entry?.isTracking } }
+
+    /// Whether the entry promises tracking; `nil` without an entry. Asked at each turn of the event loop,
+    /// where the entry itself would be copied.
+    private var isEntryTracking: Bool?
+    private var isJoining = false
+
+    /// When the entry was last known to stand; `nil` if it may not.
+    private var confirmedAt: MonotonicTime?
+
+    /// Replies to heartbeats up to this number do not count.
+    private var lastVoid: UInt64 = 0
     private var hasLeft = false
 
-    /// Entries up to this number do not count, whatever the reply.
-    private var lastVoid: UInt64 = 0
+    #if CANARIES
+        /// Takes any entry for its own.
+        var believesAnyEntry = false
+    #endif
 
     init(
         _ identity: Gatekeeper.Identity,
@@ -36,6 +57,7 @@ struct WorkerMembership: ~Copyable {
         _ interval: Heartbeat.Interval
     ) {
         self.identity = identity
+        generator = identity.generator
         leaseMilliseconds = configuration.leaseMilliseconds
         graceMilliseconds = configuration.graceMilliseconds
         heartbeat = Heartbeat(interval)
@@ -44,61 +66,121 @@ struct WorkerMembership: ~Copyable {
     /// Names this worker in acknowledgements.
     var id: Member.ID { identity.id }
 
-    /// When the next entry is due.
-    func due(_ lease: Lease) -> MonotonicTime {
-        hasLeft ? .never : max(heartbeat.due, mayReplaceEntryAt(lease))
+    /// The longest that this worker may trust its cache, in milliseconds.
+    var trustMilliseconds: UInt64 { leaseMilliseconds + graceMilliseconds }
+
+    /// When this worker was last known to be a member that changes wait for; `nil` if it may not be.
+    var registeredAt: MonotonicTime? { isEntryTracking == true ? confirmedAt : nil }
+
+    /// When the next heartbeat is due.
+    func due(_ lease: NodeLease) -> MonotonicTime {
+        if hasLeft || isJoining { return .never }
+        return max(heartbeat.due, isEntryTracking == nil ? mayJoinAt(lease) : .origin)
     }
 
-    /// The entry that is due, and its tag. An entry without tracking ends the lease.
-    mutating func join(_ lease: inout Lease, cachedRecords: Int, at now: ClockReading) -> (
+    /// The commands of the heartbeat that is due, with their tags: they read the entry, or write it.
+    mutating func nextCommands(_ lease: NodeLease, at now: MonotonicTime) -> [(
         RedisCommand, CommandTag
-    )? {
-        guard due(lease) <= now.monotonic, let number = heartbeat.next(now.monotonic) else {
-            return nil
+    )] {
+        guard due(lease) <= now, let number = heartbeat.next(now) else { return [] }
+        func tag(_ purpose: CommandTag.Purpose) -> CommandTag {
+            CommandTag(purpose: purpose, number: number, sentAt: now)
         }
-        let entry = entry(lease.isTracking, cachedRecords, now)
-        if !lease.isTracking {
-            lease.membershipLost()
-            lastVoid = number
+        let isOutdated = isEntryTracking != lease.isTracking && mayJoinAt(lease) <= now
+        if isEntryTracking != nil, !isOutdated {
+            return [(MembershipCommands.readEntry(id), tag(.entryRead))]
         }
-        let tag = CommandTag(purpose: .join, number: number, sentAt: now.monotonic)
-        return (MembershipCommands.join(entry), tag)
+        let commands = join(lease.isTracking)
+        return commands.dropLast().map { ($0, tag(.joinPart)) }
+            + commands.suffix(1).map { ($0, tag(.join)) }
     }
 
-    /// Reads the reply to an entry.
-    ///
-    /// - Parameter hasLapsed: Whether an entry that stood may have been removed meanwhile.
-    func outcome(_ reply: RedisReply, _ tag: CommandTag, hasLapsed: Bool) -> Outcome {
+    private mutating func join(_ isTracking: Bool) -> [RedisCommand] {
+        let replaced = confirmedAt == nil ? nil : entry?.token
+        let member = member(isTracking)
+        entry = member
+        confirmedAt = nil
+        isJoining = true
+        return MembershipCommands.join(member, replacing: replaced)
+    }
+
+    /// Reads the reply to the end of a registration.
+    mutating func joinOutcome(_ reply: RedisReply, _ tag: CommandTag) -> Outcome {
         guard !hasLeft else { return .irrelevant }
-        let joinReply = JoinReply(reply)
-        if case .refused(let error) = joinReply { return .refused(error) }
-        guard tag.number > lastVoid else { return .irrelevant }
-        return joinReply == .added || hasLapsed ? .joined(tag.sentAt) : .renewed(tag.sentAt)
+        isJoining = false
+        switch JoinReply(reply) {
+        case .joined:
+            guard tag.number > lastVoid else { return .irrelevant }
+            confirmedAt = tag.sentAt
+            return .joined
+        case .refused(let error):
+            entry = nil
+            return .refused(error)
+        }
     }
 
-    /// A connection is new: the entry is due.
+    /// Reads the reply to a heartbeat that read the entry.
+    mutating func entryOutcome(_ reply: RedisReply, _ tag: CommandTag) -> Outcome {
+        guard !hasLeft, tag.number > lastVoid, let entry else { return .irrelevant }
+        switch entryReply(reply, entry) {
+        case .stands:
+            let isKnown = confirmedAt.map { !hasLapsed(since: $0, at: tag.sentAt) } ?? false
+            confirmedAt = tag.sentAt
+            return isKnown ? .stands : .joined
+        case .gone:
+            forget()
+            return .lost
+        case .refused(let error): return .refused(error)
+        }
+    }
+
+    /// Whether the entry was not found for so long that changes may not have waited for this worker, although
+    /// it stands again: the store may have been restored.
+    private func hasLapsed(since moment: MonotonicTime, at now: MonotonicTime) -> Bool {
+        guard trustMilliseconds > 0 else { return false }
+        return moment.advanced(byMilliseconds: trustMilliseconds) <= now
+    }
+
+    private func entryReply(_ reply: RedisReply, _ entry: Member) -> EntryReply {
+        #if CANARIES
+            if believesAnyEntry, case .bulk = reply { return .stands }
+        #endif
+        return EntryReply(reply, of: entry)
+    }
+
+    /// A connection is new: a heartbeat is due, and a registration in flight is lost.
     mutating func renewNow(_ now: MonotonicTime) {
+        isJoining = false
         heartbeat.renewNow(now)
     }
 
     /// The list may be gone, with all entries whose replies are still to come.
     mutating func listLost(_ now: MonotonicTime) {
+        confirmedAt = nil
         lastVoid = heartbeat.last
         heartbeat.renewNow(now)
     }
 
-    /// Leaves the list for good; the command that does so, where there may be an entry.
-    mutating func leave() -> RedisCommand? {
+    /// Leaves the list for good; the commands that do so, where there may be an entry.
+    mutating func leave() -> [RedisCommand] {
         hasLeft = true
-        return heartbeat.last > 0 ? MembershipCommands.leave(identity.id) : nil
+        confirmedAt = nil
+        return entry.map { MembershipCommands.leave($0) } ?? []
     }
 
-    private func mayReplaceEntryAt(_ lease: Lease) -> MonotonicTime {
+    private mutating func forget() {
+        entry = nil
+        confirmedAt = nil
+        lastVoid = heartbeat.last
+        heartbeat.renewNow(.origin)
+    }
+
+    private func mayJoinAt(_ lease: NodeLease) -> MonotonicTime {
         if lease.isTracking { return .origin }
         return lease.hasLostTracking ? lease.usableUntil : .never
     }
 
-    private func entry(_ isTracking: Bool, _ cachedRecords: Int, _ now: ClockReading) -> Member {
+    private mutating func member(_ isTracking: Bool) -> Member {
         Member(
             id: identity.id,
             host: identity.host,
@@ -108,8 +190,7 @@ struct WorkerMembership: ~Copyable {
             leaseMilliseconds: isTracking
                 ? leaseMilliseconds : heartbeat.interval.detectionMilliseconds,
             graceMilliseconds: isTracking ? graceMilliseconds : 0,
-            heartbeatAt: now.unix,
-            recordsCached: UInt64(cachedRecords)
+            token: Member.Token(using: &generator)
         )
     }
 }

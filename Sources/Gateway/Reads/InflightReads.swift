@@ -19,15 +19,20 @@ struct InflightReads {
         let locator: Locator
         var state = State.unsent
         var isWanted = false
-        var mayCache = false
+        /// The epoch in which the read was sent, if its reply may fill the cache.
+        var epoch: UInt64 = 0
     }
 
     private static let chainCount = 1024
+    private static let anyLocator = Locator(organization: [])
 
     private var reads: [Read] = []
     private var freeIDs: [ID] = []
     private var unsent: Deque<ID> = []
     private var chains = SlotChains(count: chainCount)
+
+    /// Replies to reads of earlier epochs may not fill the cache.
+    private var epoch: UInt64 = 1
 
     /// The queued read of a record, added where there is none.
     mutating func unsent(_ locator: Locator) -> ID {
@@ -67,7 +72,7 @@ struct InflightReads {
     /// - Parameter mayCache: Whether this one may.
     mutating func sent(_ id: ID, mayCache: Bool) {
         invalidate(reads[id].locator)
-        reads[id].mayCache = mayCache
+        if mayCache { reads[id].epoch = epoch }
     }
 
     /// Whether this is the number of a read that was sent and has not ended.
@@ -77,25 +82,37 @@ struct InflightReads {
     func locator(of id: ID) -> Locator { reads[id].locator }
 
     /// Whether the reply to a read may fill the cache.
-    func mayCache(_ id: ID) -> Bool { reads[id].mayCache }
+    func mayCache(_ id: ID) -> Bool { reads[id].epoch == epoch }
 
     /// A record has changed: its reads in flight may no longer fill the cache.
     mutating func invalidate(_ locator: Locator) {
         var next = chains.first(locator)
         while let id = next {
-            if reads[id].locator == locator { reads[id].mayCache = false }
+            if reads[id].locator == locator { reads[id].epoch = 0 }
             next = chains.next(id)
         }
     }
 
     /// Any record may have changed.
     mutating func invalidateAll() {
-        for id in reads.indices { reads[id].mayCache = false }
+        epoch += 1
     }
 
     /// Ends a read that was dequeued.
     mutating func end(_ id: ID) {
         chains.remove(id, reads[id].locator)
+        release(id)
+    }
+
+    /// An ID for a queue that waits for something else than a read, to be released.
+    mutating func reserve() -> ID {
+        let id = freeIDs.popLast() ?? reads.count
+        if id == reads.count { reads.append(Read(locator: Self.anyLocator)) }
+        return id
+    }
+
+    /// Frees an ID that was reserved.
+    mutating func release(_ id: ID) {
         reads[id].state = .ended
         freeIDs.append(id)
     }

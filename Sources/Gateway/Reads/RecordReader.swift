@@ -10,21 +10,15 @@ struct RecordReader: ~Copyable {
         let keys: AcceptedKeys?
         /// `nil` where the store has no record.
         let version: UInt64?
-        let stamp: RecordStamp?
     }
 
     private let cache: RecordCache
     private let seal: RecordSeal
+    private var query = RecordQuery.record
 
-    /// Under a lease few records are read again, and a stamp would only take memory.
-    private let storesStamps: Bool
-    private var recordQuery = RecordQuery.record
-    private var stampQuery = RecordQuery.stamp
-
-    init(_ cache: RecordCache, _ seal: RecordSeal, storesStamps: Bool) {
+    init(_ cache: RecordCache, _ seal: RecordSeal) {
         self.cache = cache
         self.seal = seal
-        self.storesStamps = storesStamps
     }
 
     /// Sends a read. Returns `false` where the link is not ready.
@@ -33,50 +27,23 @@ struct RecordReader: ~Copyable {
         over link: inout RedisLink,
         _ now: MonotonicTime
     ) -> Bool {
-        let hasStamp = cache.hasStamp(read.locator)
-        let tag = CommandTag(
-            purpose: hasStamp ? .stampRead : .recordRead,
-            number: UInt64(read.id),
-            sentAt: now
-        )
-        return hasStamp
-            ? link.send(stampQuery.command(read.locator), tag: tag, now: now)
-            : link.send(recordQuery.command(read.locator), tag: tag, now: now)
+        let tag = CommandTag(purpose: .recordRead, number: UInt64(read.id), sentAt: now)
+        return link.send(query.command(read.locator), tag: tag, now: now)
     }
 
-    /// Proves the reply to a whole record.
+    /// Proves the reply to a read.
     func record(_ reply: RedisReply, at locator: Locator) throws(RecordFault) -> Record {
         let stored = try StoredRecord(reply)
         let record = try stored.activeRecord(at: locator, seal: seal)
         let version = record?.version ?? stored.authenticatedVersion(at: locator, seal: seal)
         if let version, version < cache.version(of: locator) { throw .outdated }
-        let keys = record.flatMap { AcceptedKeys($0) }
-        let stamp = storesStamps && keys != nil ? stored.stamp : nil
-        return Record(keys: keys, version: version, stamp: stamp)
-    }
-
-    /// The keys of a cached record that the reply shows to be unchanged; `nil` where the whole record
-    /// has to be read.
-    func keys(ofStamp reply: RedisReply, at locator: Locator) -> AcceptedKeys? {
-        guard let stamp = RecordStamp(reply), let keys = cache.keys(ofStamped: locator, stamp)
-        else {
-            cache.dropStamp(locator)
-            return nil
-        }
-        return keys
+        return Record(keys: record.flatMap { AcceptedKeys($0) }, version: version)
     }
 
     /// Caches a record if it may be. Otherwise a cached one that differs is invalidated. Returns the
     /// last use of the record that was evicted.
     func store(_ record: Record, at locator: Locator, mayCache: Bool) -> RecordCache.Use? {
-        if mayCache {
-            return cache.store(
-                record.keys,
-                version: record.version,
-                stamp: record.stamp,
-                for: locator
-            )
-        }
+        if mayCache { return cache.store(record.keys, version: record.version, for: locator) }
         if record.version != cache.version(of: locator) { cache.invalidate(locator) }
         return nil
     }

@@ -4,14 +4,22 @@ import RedisClient
 extension CommandTag {
     enum Purpose: UInt8 {
         case recordRead
-        /// Tells whether a record has its stamp.
-        case stampRead
         case lastUses
         /// The last use of one organization, which was asked for.
         case flushedUse
         case refusedUses
-        /// This worker's entry in the membership list.
+        /// Registers this worker: the end of the transaction.
         case join
+        /// The commands before that.
+        case joinPart
+        /// Reads this worker's entry in the membership list.
+        case entryRead
+        /// Reads the generation of the membership list.
+        case generation
+        /// Reads the store's term.
+        case term
+        /// Asks what server the store is.
+        case serverInformation
         case ping
         case acknowledgement
         /// Nothing depends on the reply.
@@ -25,7 +33,7 @@ extension CommandTag {
     var purpose: Purpose? { Purpose(rawValue: kind) }
 
     /// Whether the command carries out a read.
-    var isRead: Bool { purpose == .recordRead || purpose == .stampRead }
+    var isRead: Bool { purpose == .recordRead }
 
     /// The read that the command carries out.
     var read: InflightReads.ID { Int(truncatingIfNeeded: number) }

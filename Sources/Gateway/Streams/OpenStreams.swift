@@ -28,6 +28,9 @@ struct OpenStreams {
     /// Organizations whose records may have changed.
     private var stale: Set<Locator> = []
 
+    /// Whether any record may have changed.
+    private var areAllStale = false
+
     /// Number of open streams.
     private(set) var count = 0
 }
@@ -89,16 +92,20 @@ extension OpenStreams {
 
     /// Any record may have changed.
     mutating func markAllStale() {
-        for slot in openSlots { stale.insert(streams[slot].locator) }
+        areAllStale = count > 0
     }
 
     /// Whether records are to be read.
-    var hasStale: Bool { !stale.isEmpty }
+    var hasStale: Bool { areAllStale || !stale.isEmpty }
 
     /// Removes the organizations whose records are to be read now, in an order that does not depend
     /// on memory addresses.
     mutating func dequeueStale() -> [Locator] {
         defer { stale.removeAll(keepingCapacity: true) }
+        if areAllStale {
+            for slot in openSlots { stale.insert(streams[slot].locator) }
+            areAllStale = false
+        }
         return stale.sorted { $0.tableHash < $1.tableHash }
     }
 

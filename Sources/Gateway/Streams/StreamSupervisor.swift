@@ -86,12 +86,12 @@ struct StreamSupervisor: ~Copyable {
 
 extension StreamSupervisor {
     /// When the records of open requests have to be read because invalidations may be missing.
-    func watchDue(_ lease: Lease) -> MonotonicTime {
+    func watchDue(_ lease: NodeLease) -> MonotonicTime {
         streams.count > 0 ? max(lease.isCurrentUntil(detectionMilliseconds), nextWatch) : .never
     }
 
     /// Marks all open requests stale, if it is time.
-    mutating func watch(_ lease: Lease, _ now: MonotonicTime) {
+    mutating func watch(_ lease: NodeLease, _ now: MonotonicTime) {
         guard watchDue(lease) <= now else { return }
         postponeWatch(now)
         streams.markAllStale()

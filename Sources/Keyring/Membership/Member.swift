@@ -1,6 +1,6 @@
-/// An nginx worker in the membership list: a field of the hash `latchkey:gateways`.
+/// An nginx worker in the membership list: a field of the hash `latchkey:{gateways}`.
 ///
-/// The executable reads the list before it changes a record. It then knows which workers have to
+/// The executable reads the list after it has changed a record. It then knows which workers have to
 /// acknowledge the change, and how long a worker that does not respond may trust its cache.
 public struct Member: Equatable, Sendable {
     /// Identifies a worker process; never reused.
@@ -14,13 +14,36 @@ public struct Member: Equatable, Sendable {
             description = String(repeating: "0", count: 16 - digits.utf8.count) + digits
         }
 
-        /// A stored ID: 1 to 64 letters, digits, `.`, `_`, `:` or `-`; `nil` for anything else.
+        /// A stored ID: 1 to 64 letters, digits, `.`, `_` or `-`; `nil` for anything else.
         public init?(_ text: some Collection<UInt8>) {
-            guard (1...64).contains(text.count), text.allSatisfy(Member.isPlain) else {
+            guard (1...64).contains(text.count), text.allSatisfy(\.isNameCharacter) else {
                 return nil
             }
             description = String(decoding: text, as: UTF8.self)
         }
+    }
+
+    /// Tells the registrations of a worker apart, and adds up in the checksum of the list.
+    public struct Token: Hashable, Sendable, CustomStringConvertible {
+        private static let bits = 40
+
+        let number: Int64
+
+        /// A new token.
+        public init(using generator: inout some RandomNumberGenerator) {
+            number = Int64.random(in: 0..<1 << Self.bits, using: &generator)
+        }
+
+        /// Parses hexadecimal digits; `nil` for anything else.
+        init?(_ text: String) {
+            guard let number = Int64(text, radix: 16), (0..<1 << Self.bits).contains(number),
+                text.utf8.allSatisfy(\.isNameCharacter), text.first != "-"
+            else { return nil }
+            self.number = number
+        }
+
+        /// Hexadecimal digits.
+        public var description: String { String(number, radix: 16) }
     }
 
     /// The name of the field.
@@ -39,10 +62,8 @@ public struct Member: Equatable, Sendable {
     public let leaseMilliseconds: UInt64
     /// How long it then still accepts cached keys while the store is unreachable, in milliseconds.
     public let graceMilliseconds: UInt64
-    /// When it last renewed its membership, by its own clock: for display, not for decisions.
-    public let heartbeatAt: UnixTime
-    /// Number of cached records.
-    public let recordsCached: UInt64
+    /// Tells this registration from the worker's others.
+    public let token: Token
 
     /// - Parameters:
     ///   - host: The host name; characters other than letters, digits, `.`, `_`, `:` and `-` become `?`.
@@ -54,8 +75,7 @@ public struct Member: Equatable, Sendable {
         isTracking: Bool = true,
         leaseMilliseconds: UInt64,
         graceMilliseconds: UInt64,
-        heartbeatAt: UnixTime,
-        recordsCached: UInt64
+        token: Token
     ) {
         self.id = id
         self.host = Self.plain(host)
@@ -64,8 +84,7 @@ public struct Member: Equatable, Sendable {
         self.isTracking = isTracking
         self.leaseMilliseconds = leaseMilliseconds
         self.graceMilliseconds = graceMilliseconds
-        self.heartbeatAt = heartbeatAt
-        self.recordsCached = recordsCached
+        self.token = token
     }
 
     /// How long the worker may trust its cache after it was last certainly up to date, in milliseconds:
@@ -98,8 +117,7 @@ extension Member {
         case tracking
         case lease
         case grace
-        case heartbeat
-        case cached
+        case token
     }
 
     /// The value of the field: `name=value` pairs separated by spaces, times in milliseconds.
@@ -115,8 +133,7 @@ extension Member {
         case .tracking: isTracking ? Self.on : Self.off
         case .lease: String(leaseMilliseconds)
         case .grace: String(graceMilliseconds)
-        case .heartbeat: String(heartbeatAt.milliseconds)
-        case .cached: String(recordsCached)
+        case .token: token.description
         }
     }
 
@@ -138,8 +155,8 @@ extension Member {
         let tracking = text(.tracking) ?? Self.on
         guard [Self.on, Self.off].contains(tracking),
             let host = text(.host), let pid = number(.pid), let version = text(.version),
-            let lease = number(.lease), let grace = number(.grace), let cached = number(.cached),
-            let heartbeat = texts[Attribute.heartbeat.rawValue].flatMap({ UnixTime(decimal: $0) })
+            let lease = number(.lease), let grace = number(.grace),
+            let token = text(.token).flatMap({ Token($0) })
         else { return nil }
         self.init(
             id: id,
@@ -149,8 +166,7 @@ extension Member {
             isTracking: tracking == Self.on,
             leaseMilliseconds: lease,
             graceMilliseconds: grace,
-            heartbeatAt: heartbeat,
-            recordsCached: cached
+            token: token
         )
     }
 }

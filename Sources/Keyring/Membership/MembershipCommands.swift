@@ -1,76 +1,87 @@
 import RedisClient
 
-/// Commands on the membership list.
+/// Commands of a worker on the membership list.
 public enum MembershipCommands {
-    /// Joins or renews a membership; ``JoinReply`` parses the reply.
-    public static func join(_ member: Member) -> RedisCommand {
-        RedisCommand("HSET", key, .text(member.id.description), .text(member.text))
+    static let key = RedisCommand.Argument.bytes(Keyspace.gateways)
+
+    /// Registers a worker, in one transaction; ``JoinReply`` parses the last reply. Where there is no list,
+    /// one of a new generation begins.
+    ///
+    /// - Parameter old: The token of the registration that this one replaces.
+    public static func join(_ member: Member, replacing old: Member.Token? = nil) -> [RedisCommand]
+    {
+        [
+            RedisCommand("MULTI"),
+            RedisCommand("HSET", key, .text(member.id.description), .text(member.text)),
+            add(member.token.number - (old?.number ?? 0)),
+            begin(.init(member)),
+            RedisCommand("EXEC"),
+        ]
     }
 
-    /// Ends a membership. The worker must not accept cached keys afterwards.
-    public static func leave(_ id: Member.ID) -> RedisCommand {
-        RedisCommand("HDEL", key, .text(id.description))
+    /// Ends a membership, in one transaction. The worker must not accept cached keys afterwards.
+    public static func leave(_ member: Member) -> [RedisCommand] {
+        [
+            RedisCommand("MULTI"), RedisCommand("HDEL", key, .text(member.id.description)),
+            add(-member.token.number), RedisCommand("EXEC"),
+        ]
     }
 
-    /// Reads the whole list atomically; ``Membership`` parses the reply.
-    public static func read() -> RedisCommand { RedisCommand("HGETALL", key) }
+    /// Reads the entry of a worker; ``EntryReply`` parses the reply.
+    public static func readEntry(_ id: Member.ID) -> RedisCommand {
+        RedisCommand("HGET", key, .text(id.description))
+    }
 
-    /// Makes the next transaction on this connection fail if the list changes before it.
-    public static func watch() -> RedisCommand { RedisCommand("WATCH", key) }
+    /// Gives the list a generation where it has none.
+    static func begin(_ generation: Membership.Generation) -> RedisCommand {
+        RedisCommand(
+            "HSETNX",
+            key,
+            .text(Membership.generationField),
+            .text(generation.description)
+        )
+    }
 
-    private static let key = RedisCommand.Argument.bytes(Keyspace.gateways)
+    /// Raises the checksum.
+    static func add(_ difference: Int64) -> RedisCommand {
+        RedisCommand("HINCRBY", key, .text(Membership.checksumField), .number(difference))
+    }
 }
 
-/// The reply to ``MembershipCommands/join(_:)``.
+/// The reply to the transaction of ``MembershipCommands/join(_:replacing:)``.
 public enum JoinReply: Equatable, Sendable {
-    /// The worker was not a member. Changes that read the list before did not wait for it.
-    case added
-    /// The worker has been a member since its last renewal.
-    case renewed
+    case joined
     /// The worker may not be a member.
     case refused(RedisError?)
 
     /// Parses the reply.
     public init(_ reply: RedisReply) {
-        switch reply {
-        case .integer(1): self = .added
-        case .integer(0): self = .renewed
-        default: self = .refused(reply.failure)
+        guard case .array(let replies) = reply, replies.count == 3 else {
+            self = .refused(reply.failure)
+            return
         }
+        let failure = replies.lazy.compactMap(\.failure).first
+        self = failure.map { .refused($0) } ?? .joined
     }
 }
 
-/// The membership list.
-public struct Membership: Equatable, Sendable {
-    /// The readable members, by host and process ID.
-    public let members: [Member]
+/// The reply to ``MembershipCommands/readEntry(_:)``.
+public enum EntryReply: Equatable, Sendable {
+    /// The entry has stood since it was written, in the list that changes are confirmed by.
+    case stands
+    /// It is gone, or another one stands in its place.
+    case gone
+    /// The store does not tell.
+    case refused(RedisError?)
 
-    /// The names of unreadable fields. How long their workers trust their caches is unknown.
-    public let unreadable: [String]
-
-    /// Parses the reply to ``MembershipCommands/read()``.
+    /// Parses the reply.
     ///
-    /// - Throws: The error, if Redis did not send the list.
-    public init(_ reply: RedisReply) throws(RedisError) {
-        if let failure = reply.failure { throw failure }
-        guard case .array(let elements) = reply, elements.count.isMultiple(of: 2) else {
-            throw RedisError("ERR unexpected reply to the membership list")
+    /// - Parameter member: The entry as it was written.
+    public init(_ reply: RedisReply, of member: Member) {
+        switch reply {
+        case .null: self = .gone
+        case .bulk(let text): self = text.elementsEqual(member.text.utf8) ? .stands : .gone
+        default: self = .refused(reply.failure)
         }
-        var members: [Member] = []
-        var unreadable: [String] = []
-        for index in stride(from: 0, to: elements.count, by: 2) {
-            guard case .bulk(let field) = elements[index],
-                case .bulk(let value) = elements[index + 1]
-            else { throw RedisError("ERR unexpected reply to the membership list") }
-            if let member = Member(field: field, value: value) {
-                members.append(member)
-            } else {
-                unreadable.append(RedisError.printable(field))
-            }
-        }
-        self.members = members.sorted {
-            ($0.host, $0.processID, $0.id.description) < ($1.host, $1.processID, $1.id.description)
-        }
-        self.unreadable = unreadable.sorted()
     }
 }

@@ -29,26 +29,29 @@ public enum Keyspace {
     }
 
     /// The hash that is the membership list.
-    static let gateways = Array("latchkey:gateways".utf8)
+    static let gateways = Array("latchkey:{gateways}".utf8)
 
-    /// The hash with the memberships of workers that did not acknowledge a change.
-    static let suspectMembers = Array("latchkey:gateways:silent".utf8)
+    /// The number of flushes in the current window.
+    static let flushes = Array("latchkey:flushes".utf8)
 
-    /// The list of workers that have acknowledged a message.
-    static func acknowledgements(_ message: some BroadcastMessage) -> [UInt8] {
-        Array("latchkey:ack:\(message)".utf8)
+    /// The list of workers that have acknowledged a signal.
+    static func acknowledgements(_ signal: Signal) -> [UInt8] {
+        tagged("latchkey:ack:", signal.locator) + [UInt8(ascii: ":")] + signal.id.digits
     }
 
     /// The prefix of the keys of all records.
-    public static let recordPrefix = "latchkey:record:"
+    static let recordPrefix = "latchkey:record:"
 
     /// Offset of the locator in the key of a record.
     static let locatorStart = recordPrefix.utf8.count + 1
 
+    /// Length of the key of a record.
+    static let recordLength = locatorStart + Locator.length + 1
+
     /// The locator in the key of a record; `nil` for any other key.
     public static func locator(ofRecord key: ArraySlice<UInt8>) -> Locator? {
         let start = locatorStart
-        guard key.count == start + Locator.length + 1, key.starts(with: recordPrefix.utf8),
+        guard key.count == recordLength, key.starts(with: recordPrefix.utf8),
             key[key.startIndex + start - 1] == UInt8(ascii: "{"), key.last == UInt8(ascii: "}")
         else { return nil }
         return Locator(ascii: key.span, at: start)

@@ -5,18 +5,23 @@ import RedisClient
 public enum PermissionProbe {
     /// The locator of an organization that does not exist.
     private static let locator = Organization("latchkey-doctor")!.locator
-    private static let barrierID = BarrierID(String(repeating: "0", count: 32).utf8)!
+    private static var signal: Signal {
+        var generator = SystemRandomNumberGenerator()
+        let id = SignalID(at: UnixTime(milliseconds: 0), using: &generator)
+        return Signal(.barrier, about: locator, id: id)
+    }
 
     /// The commands with which the executable reads.
     public static var adminReads: [RedisCommand] {
         [
             RedisCommand("PING"), KeyCommands.watch(locator), KeyCommands.read(locator),
-            MembershipCommands.watch(), MembershipCommands.read(), UseCommands.read(locator),
-        ] + RefusalCommands.read(locator) + SuspectMembers.read()
-            + AuditLine.read(locator)
+            Membership.read, RedisCommand("WATCH", .bytes(Keyspace.gateways)),
+            RedisCommand("HMGET", .bytes(Keyspace.gateways), "a"), Term.read,
+            UseCommands.read(locator),
+        ] + RefusalCommands.read(locator) + AuditLine.read(locator)
             + [
                 RecordScan().next ?? RedisCommand("SCAN", "0"),
-                FleetChannel.popAcknowledgements(of: barrierID),
+                signal.popAcknowledgements,
             ]
     }
 
@@ -25,8 +30,7 @@ public enum PermissionProbe {
     public static var adminChanges: [RedisCommand] {
         [RedisCommand("MULTI")] + changes
             + [
-                FleetChannel.publish(barrierID),
-                FleetChannel.awaitAcknowledgement(of: barrierID, milliseconds: 1),
+                signal.awaitAcknowledgement(milliseconds: 1),
                 RedisCommand("HMGET"),
                 RedisCommand("EXEC"),
             ]
@@ -44,32 +48,41 @@ public enum PermissionProbe {
         return [
             command("HINCRBY", record, "version", "1"), command("HSET", record, "a", "b"),
             command("HDEL", record, "a"), command("HDEL", Keyspace.gateways, "a"),
-            command("HSET", Keyspace.suspectMembers, "a", "b"),
+            command("HSET", Keyspace.gateways, "a", "b"),
+            command("HINCRBY", Keyspace.gateways, "a", "1"),
+            command("HSETNX", Keyspace.gateways, "a", "b"),
             command("RPUSH", Keyspace.audit(locator), "a"),
             command("LTRIM", Keyspace.audit(locator), "0", "1"),
             command("RPUSH", Keyspace.attempts(locator), "a"),
             command("LTRIM", Keyspace.attempts(locator), "0", "1"),
             command("ZADD", Keyspace.used(locator), "GT", "1", "a"),
-        ]
+        ] + signal.commands
     }
 
-    /// The commands of a worker. Their arguments are invalid on purpose, so that they have no effect.
+    /// The commands of a worker. Their arguments are invalid on purpose, so that they have no effect, or
+    /// Redis discards them with their transaction, because a command lacks arguments.
     public static var gateway: [RedisCommand] {
-        [
-            RedisCommand("PING"), KeyCommands.read(locator),
+        let acknowledgements = Keyspace.acknowledgements(signal)
+        return [
+            RedisCommand("PING"), KeyCommands.read(locator), Term.read,
+            RedisCommand("MULTI"),
+            command("HSETNX", Keyspace.gateways, "latchkey-doctor", "a"),
+            RedisCommand("HMGET"),
+            RedisCommand("EXEC"),
             command("HSET", Keyspace.gateways, "a", "b", "c"),
+            command("HINCRBY", Keyspace.gateways, "latchkey-doctor", "no"),
             command("HDEL", Keyspace.gateways, "latchkey-doctor"),
+            command("HGET", Keyspace.gateways, "latchkey-doctor"),
             command("ZADD", Keyspace.used(locator), "GT", "no", "a"),
             command("ZINCRBY", Keyspace.refused(locator), "no", "a"),
             command("ZADD", Keyspace.refusedAt(locator), "GT", "no", "a"),
-            command("RPUSH", Keyspace.acknowledgements(barrierID), "latchkey-doctor"),
-            command("EXPIRE", Keyspace.acknowledgements(barrierID), "1"),
+            command("RPUSH", acknowledgements, "latchkey-doctor"),
+            command("EXPIRE", acknowledgements, "1"),
             RedisCommand("CLIENT", "ID"),
             RedisCommand([
                 "CLIENT", "TRACKING", "on", "BCAST", "PREFIX", .text(Keyspace.recordPrefix),
             ]),
             RedisCommand("SUBSCRIBE", "__redis__:invalidate"),
-            RedisCommand("SUBSCRIBE", .text(FleetChannel.name)),
         ]
     }
 

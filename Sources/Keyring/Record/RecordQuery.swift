@@ -9,9 +9,6 @@ public struct RecordQuery: Sendable {
     /// Reads a whole record; ``StoredRecord`` parses the reply.
     public static let record = RecordQuery(RecordField.allCases)
 
-    /// Reads enough to detect a change; ``RecordStamp`` parses the reply.
-    public static let stamp = RecordQuery(RecordStamp.fields)
-
     private var command: RedisCommand
     private let locatorStart: Int
 

@@ -29,13 +29,15 @@ public struct StoredRecord: Sendable {
 
     /// The authenticated record, if it has an active key.
     ///
-    /// The absence of an active key needs no proof: it cannot admit a request.
+    /// The absence of an active key needs no proof: it cannot admit a request. But the absence of the
+    /// whole record does not show that there is no key.
     ///
     /// - Throws: Why the record is not trusted.
     public func activeRecord(at locator: Locator, seal: RecordSeal) throws(RecordFault)
         -> KeyRecord?
     {
-        guard !isAbsent, try state() == .active else { return nil }
+        if isAbsent { throw .absent }
+        guard try state() == .active else { return nil }
         return try record(at: locator, seal: seal)
     }
 
@@ -64,6 +66,13 @@ public struct StoredRecord: Sendable {
     /// The state without authentication, if it is valid.
     public var unauthenticatedState: KeyRecord.State? { try? state() }
 
+    /// The record without authentication, if all its fields are valid.
+    public var unauthenticatedRecord: KeyRecord? { try? KeyRecord(self) }
+
+    /// Whether the record has neither a key nor a seal, as a revocation without proof leaves it. It admits
+    /// no request.
+    public var isBare: Bool { !isAbsent && self[.verifier] == nil && self[.mac] == nil }
+
     func state() throws(RecordFault) -> KeyRecord.State {
         guard let text = self[.state], let state = KeyRecord.State(stored: text) else {
             throw .field(.state)
@@ -75,6 +84,7 @@ public struct StoredRecord: Sendable {
     ///
     /// - Throws: Why the record is not trusted.
     public func record(at locator: Locator, seal: RecordSeal) throws(RecordFault) -> KeyRecord {
+        guard self[.mac] != nil else { throw .unsealed }
         let record = try KeyRecord(self)
         guard record.organization.locator == locator else { throw .misplaced }
         guard seal.isIntact(self) else { throw .seal }

@@ -46,6 +46,7 @@ enum HandshakeStep {
 
     /// Why the reply ends the handshake, or `nil` if the handshake may continue.
     func failure(_ reply: RedisReply) -> LinkFailure? {
+        if case .ping = self, reply.refusesWrites { return nil }
         if let error = reply.failure { return .refused(error) }
         return isAnswered(by: reply) ? nil : .notRedis
     }

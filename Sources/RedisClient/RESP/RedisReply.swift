@@ -32,6 +32,12 @@ extension RedisReply {
     }
 }
 
+extension RedisReply {
+    /// Whether Redis refuses writes because it cannot save its data. It then refuses PING as well: the error
+    /// stands where the answer would.
+    public var refusesWrites: Bool { failure?.code == "MISCONF" }
+}
+
 /// An error reply of Redis, safe to display and log.
 public struct RedisError: Error, Equatable, Sendable {
     /// The error prefix: `WRONGTYPE`, `NOPERM`, `LOADING`, `ERR` …

@@ -22,7 +22,7 @@ struct Gateways: LatchkeyCommand {
     func perform() throws(AdministrationError) -> ExitCode {
         let membership = try Membership(of: try Configuration(file: configurationOption.file))
         for name in membership.unreadable {
-            Terminal.say("latchkey: member \(name) of latchkey:gateways cannot be read")
+            Terminal.say("latchkey: member \(name) of latchkey:{gateways} cannot be read")
         }
         try Terminal.write(json ? WorkerTable.json(membership) : WorkerTable.text(membership))
         return .success

@@ -35,10 +35,15 @@ struct Revoke: LatchkeyCommand {
         Interruption.reportNothingDone()
         let configuration = try Configuration(file: options.configurationOption.file)
         let caller = try options.caller(configuration)
-        if let revocation = try PepperlessRevocation(configuration, caller: caller) {
+        if let revocation = try UnprovenRevocation(configuration, caller: caller) {
             try revoke(revocation)
         } else {
-            try revoke(try AdministrationContext(configuration, caller: caller))
+            let context = try AdministrationContext(configuration, caller: caller)
+            if let revocation = try UnprovenRevocation(of: organization, context) {
+                try revoke(revocation)
+            } else {
+                try revoke(context)
+            }
         }
         return .success
     }
@@ -59,7 +64,7 @@ struct Revoke: LatchkeyCommand {
         }
     }
 
-    private func revoke(_ revocation: PepperlessRevocation) throws(AdministrationError) {
+    private func revoke(_ revocation: UnprovenRevocation) throws(AdministrationError) {
         let lastUse = try revocation.lastUse(of: organization, collectsUses: !yes)
         Terminal.say("latchkey: \(revocation.reason). Revoking anyway, without proof.")
         if let lastUse {

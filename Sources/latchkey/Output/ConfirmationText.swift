@@ -10,7 +10,10 @@ enum ConfirmationText {
     static func progress(_ wait: BarrierProgress) -> String {
         let tenths = wait.remainingMilliseconds / 100
         let limit = "at most \(tenths / 10).\(tenths % 10) s"
-        guard let first = wait.pending.first else { return "Waiting for the store, \(limit)" }
+        guard let first = wait.pending.first else {
+            let what = wait.isFleetKnown ? "workers that the membership list may lack" : "the store"
+            return "Waiting for \(what), \(limit)"
+        }
         let others = wait.pending.count - 1
         let names = others == 0 ? name(first) : "\(name(first)) and \(others) more"
         return
@@ -85,6 +88,9 @@ enum ConfirmationText {
             case .unacknowledged(let outcome): reason(outcome, key)
             case .notReadBack(let reason): "the change could not be read back: \(reason)"
             case .notAudited(let reason): "the change is not in the audit: \(reason)"
+            case .incomplete(let reason):
+                "its record is incomplete, and the change is not in the audit: \(reason); "
+                    + "free memory in Redis, and then \(remedy)"
             case .undone: "the store no longer has the change: \(remedy)"
             }
         return AdministrationError(.unconfirmed, "\(change), but \(reason)")
@@ -94,6 +100,12 @@ enum ConfirmationText {
         var reasons: [String] = []
         if !outcome.unacknowledged.isEmpty {
             reasons.append(unacknowledged(outcome.unacknowledged, key))
+        }
+        if let until = outcome.unlistedUntil {
+            reasons.append(
+                "nginx workers that are missing in the membership list may still accept \(key) until "
+                    + TimeText.rfc3339(until)
+            )
         }
         if !outcome.unreadable.isEmpty {
             reasons.append(

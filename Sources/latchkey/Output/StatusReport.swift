@@ -45,6 +45,7 @@ enum StatusReport {
             ("status", JSONText.string(key == nil ? "none" : "active")),
             ("locator", JSONText.string(status.record.organization.locator.description)),
             ("last_used_at", time(lastUse)),
+            ("last_used_is_current", String(status.isLastUseCurrent)),
             ("created_at", time(key?.createdAt)),
             ("created_by", key.map { JSONText.string($0.createdBy.name) } ?? "null"),
             ("expires_at", time(key?.expiresAt)),

@@ -4,12 +4,11 @@ import Keyring
 /// Formats the list of nginx workers.
 enum WorkerTable {
     private static let header = [
-        "HOST", "PROCESS", "VERSION", "TRACKING", "LEASE", "GRACE", "HEARTBEAT", "CACHED",
+        "HOST", "PROCESS", "VERSION", "TRACKING", "LEASE", "GRACE",
     ]
 
     static func text(
         _ membership: Membership,
-        now: UnixTime = SystemClock.unixTime(),
         isTerminal: Bool = ANSIStyle.isTerminal(1)
     ) -> String {
         guard !membership.members.isEmpty || !isTerminal else {
@@ -17,7 +16,7 @@ enum WorkerTable {
         }
         return Table.text(
             header: header,
-            rows: membership.members.map { row($0, now) },
+            rows: membership.members.map(row),
             isTerminal: isTerminal
         )
     }
@@ -26,13 +25,12 @@ enum WorkerTable {
         JSONText.array(membership.members.map(object)) + "\n"
     }
 
-    private static func row(_ worker: Member, _ now: UnixTime) -> [String] {
+    private static func row(_ worker: Member) -> [String] {
         [
             worker.host, String(worker.processID), worker.version,
             worker.isTracking ? "on" : "off",
             TimeText.span(milliseconds: worker.leaseMilliseconds),
             TimeText.span(milliseconds: worker.graceMilliseconds),
-            TimeText.ago(worker.heartbeatAt, now: now), String(worker.recordsCached),
         ]
     }
 
@@ -45,8 +43,6 @@ enum WorkerTable {
             ("tracking", String(worker.isTracking)),
             ("lease_ms", String(worker.leaseMilliseconds)),
             ("grace_ms", String(worker.graceMilliseconds)),
-            ("heartbeat_at", JSONText.string(TimeText.rfc3339(worker.heartbeatAt))),
-            ("cached_records", String(worker.recordsCached)),
         ])
     }
 }

@@ -22,6 +22,7 @@ NEEDS = {
     "valgrind": ["python3-pytest", "valgrind", "nginx"],
     "slow": ["python3-pytest", "valgrind", "nginx"],
     "reloads": ["python3-pytest", "nginx", "redis-server"],
+    "hostile": ["python3-pytest", "python3-pytest-xdist", "nginx", "redis-server"],
     "trials": ["nginx", "redis-server", "redis-tools"],
     "simulate": ["libhiredis-dev"],
     "soak": ["nginx", "redis-server", "redis-tools"],

@@ -12,6 +12,7 @@ from harness import processes
 from harness.key_forge import record_key
 from harness.polling import SLACK, wait_until
 from harness.revocations import Revocations
+from harness.sandbox import MEMBERSHIP
 
 CONNECTIONS = 4
 
@@ -129,7 +130,7 @@ class GatewayFreezes(Fault):
 
 class StoreIsEmptiedOfGateways(Fault):
     def come(self, running):
-        self.fleet.redis.cli("DEL", "latchkey:gateways")
+        self.fleet.redis.cli("DEL", MEMBERSHIP)
 
 
 @pytest.mark.parametrize("kind", Fault.__subclasses__(), ids=lambda kind: kind.__name__)

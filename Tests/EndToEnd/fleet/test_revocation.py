@@ -13,7 +13,7 @@ from harness.http_client import bearer
 from harness.key_forge import record_key
 from harness.polling import wait_until
 from harness.revocations import Revocations
-from harness.sandbox import OWNER
+from harness.sandbox import MEMBERSHIP, OWNER
 
 # For figures: REVOCATIONS=200 CONNECTIONS=64 python3 -m pytest -s Tests/EndToEnd/fleet/test_revocation.py -k never_stop
 REVOCATIONS = int(os.environ.get("REVOCATIONS", 20))
@@ -118,7 +118,7 @@ def test_listening_gateways_are_waited_for_after_the_membership_list_was_emptied
     fleet.wait_for_members()
     key = known_by_all(fleet)
     fleet.proxy.is_stalled = True
-    fleet.redis.cli("DEL", "latchkey:gateways")
+    fleet.redis.cli("DEL", MEMBERSHIP)
 
     assert fleet.revoke().code == DONE
 
@@ -215,7 +215,7 @@ def test_an_interrupted_wait_names_the_workers_that_may_still_accept_the_key_and
 
 def test_an_unreadable_member_is_named(pair):
     key = known_by_all(pair)
-    pair.redis.cli("HSET", "latchkey:gateways", "stranger", "lease=soon")
+    pair.redis.cli("HSET", MEMBERSHIP, "stranger", "lease=soon")
 
     result = pair.latchkey.run("revoke", "acme", "--yes", as_=OWNER)
 
@@ -226,8 +226,8 @@ def test_an_unreadable_member_is_named(pair):
 
 def test_an_unreadable_membership_list_is_reported(pair):
     key = known_by_all(pair)
-    pair.redis.cli("DEL", "latchkey:gateways")
-    pair.redis.cli("SET", "latchkey:gateways", "text")
+    pair.redis.cli("DEL", MEMBERSHIP)
+    pair.redis.cli("SET", MEMBERSHIP, "text")
 
     result = pair.latchkey.run("revoke", "acme", "--yes", as_=OWNER)
 

@@ -83,6 +83,6 @@ def protect(sandbox, gateway=None, admin=None):
 
 
 def refusals(sandbox):
-    """How often Redis has refused a command for lack of permission."""
-    found = re.search(r"errorstat_NOPERM:count=(\d+)", sandbox.redis.cli("INFO", "errorstats"))
-    return int(found[1]) if found else 0
+    """How often Redis has refused a command for lack of permission, or a transaction with such a command."""
+    counts = re.findall(r"errorstat_(?:NOPERM|EXECABORT):count=(\d+)", sandbox.redis.cli("INFO", "errorstats"))
+    return sum(map(int, counts))

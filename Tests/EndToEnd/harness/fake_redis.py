@@ -7,7 +7,8 @@ OK = b"+OK\r\n"
 PONG = b"+PONG\r\n"
 RECORD_FIELDS = 12
 
-INVALIDATION, BARRIER = b"__redis__:invalidate", b"latchkey:barrier"
+INVALIDATION = b"__redis__:invalidate"
+QUEUED = b"+QUEUED\r\n"
 
 
 def bulk(text):
@@ -28,7 +29,8 @@ class FakeRedis:
 
     A reply of None ends the connection.  `greeting` is sent before anything was asked; with
     `byte_by_byte` each byte of a reply is sent separately.  With `pong`, a function of a number, it also does what a
-    gateway with an invalidation link needs: numbered PINGs are answered so, and subscribers get `invalidations`.
+    gateway with an invalidation link needs: numbered PINGs are answered so, it is a member, and subscribers get
+    `invalidations`.
     """
 
     def __init__(self, path, record, ping=PONG, greeting=b"", byte_by_byte=False, pong=None, invalidations=b""):
@@ -40,6 +42,7 @@ class FakeRedis:
         self.invalidations = invalidations
         self.piece_length = 1 if byte_by_byte else 1 << 24
         self.commands = []
+        self.entry = b""
         self.ended = False
         self.listener = socket.socket(socket.AF_UNIX)
         self.listener.bind(str(path))
@@ -102,7 +105,6 @@ class FakeRedis:
             case _:
                 return OK
 
-
     def reply_to_gateway(self, words):
         match words:
             case [b"PING", number]:
@@ -111,11 +113,16 @@ class FakeRedis:
                 return b":7\r\n"
             case [b"SUBSCRIBE", channel]:
                 subscribed = array(bulk(b"subscribe"), bulk(channel), b":1\r\n")
-                if channel != BARRIER:
-                    return subscribed
                 return None if self.invalidations is None else subscribed + self.invalidations
-            case [b"HSET", *_]:
-                return b":0\r\n" if self.count(b"HSET") > 1 else b":1\r\n"
+            case [b"HSET", _, _, entry]:
+                self.entry = entry
+                return QUEUED
+            case [b"HINCRBY" | b"HSETNX", *_]:
+                return QUEUED
+            case [b"EXEC"]:
+                return array(*[b":1\r\n"] * 3)
+            case [b"HGET", *_]:
+                return bulk(self.entry)
             case [b"RPUSH" | b"EXPIRE" | b"ZINCRBY", *_]:
                 return b":1\r\n"
         return b""

@@ -20,6 +20,10 @@ LEASED, STRICT = "leased", "strict"
 
 OWNER = "alice"
 
+# The membership list in the store, and the names of those of its fields that are members.
+MEMBERSHIP = "latchkey:{gateways}"
+MEMBER_ID = re.compile("[0-9a-f]{16}")
+
 # Of very many keys, this many are searched for in files that may hold none.
 SEARCHED_KEYS = 100
 
@@ -188,8 +192,8 @@ class Sandbox:
 
     def members(self):
         """The membership list as the store holds it: the fields of each member."""
-        values = self.redis.hash("latchkey:gateways").values()
-        return [dict(word.split("=", 1) for word in value.split()) for value in values]
+        fields = self.redis.hash(MEMBERSHIP).items()
+        return [dict(word.split("=", 1) for word in value.split()) for name, value in fields if MEMBER_ID.fullmatch(name)]
 
     def workers(self):
         return set().union(*(gateway.workers() for gateway in self.gateways))

@@ -8,7 +8,7 @@ import pytest
 from harness.executable import BAD_DATA, DONE, NOT_CONFIRMED
 from harness.key_forge import locator, record_key, secret_of, used_key
 from harness.polling import wait_until
-from harness.sandbox import OWNER
+from harness.sandbox import MEMBERSHIP, OWNER
 
 
 def exported(sandbox):
@@ -180,7 +180,7 @@ def test_an_import_waits_for_the_gateways(twins):
     one, other = twins
     one.key()
     imported(other, exported(one))
-    other.redis.cli("HSET", "latchkey:gateways", "stranger", "lease=soon")
+    other.redis.cli("HSET", MEMBERSHIP, "stranger", "lease=soon")
     one.key()
 
     result = imported(other, exported(one))

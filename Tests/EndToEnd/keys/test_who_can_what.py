@@ -12,7 +12,7 @@ from harness.artefacts import EXECUTABLE, ROOT
 from harness.executable import BAD_DATA, DONE, NOT_PERMITTED, Latchkey
 from harness.key_forge import KeyForge, audit_key, locator, record_key, secret_of, used_key
 from harness.polling import wait_until
-from harness.sandbox import OWNER
+from harness.sandbox import MEMBERSHIP, OWNER
 
 # The pepper of an attacker who does not have the real one.
 SELF_MADE_PEPPER = "5e" * 32
@@ -82,13 +82,13 @@ def holder_of_the_gateways_password(gate):
     intruder = Intruder(gate, "gateway")
     assert OWNER in intruder.does("HMGET", RECORD, "organization", "owner")
     assert intruder.does("ZADD", USED, "GT", "4000000000000", ACME) in ("0", "1")
-    assert intruder.does("RPUSH", "latchkey:ack:" + "0" * 32, "a" * 16) == "1"
-    assert intruder.does("HDEL", "latchkey:gateways", "f" * 16) == "0"
+    assert intruder.does("RPUSH", f"latchkey:ack:{{{ACME}}}:" + "0" * 32, "a" * 16) == "1"
+    assert intruder.does("HDEL", MEMBERSHIP, "f" * 16) == "0"
     for command in (
         ["HSET", RECORD, "state", "none"], ["HDEL", RECORD, "verifier"], ["EXPIRE", RECORD, "0"], ["DEL", RECORD],
-        ["EXPIRE", USED, "0"], ["EXPIRE", "latchkey:gateways", "0"], ["RPUSH", "latchkey:gateways", "x"],
-        ["HSET", "latchkey:used:{Z}", "a", "b"], ["HSET", "latchkey:ack:x", "a", "b"], ["ZADD", "latchkey:gateways", "1", "a"],
-        ["LRANGE", audit_key("acme"), "0", "-1"], ["FLUSHALL"], ["KEYS", "*"], ["SCAN", "0"], ["PUBLISH", "latchkey:barrier", "x"],
+        ["EXPIRE", USED, "0"], ["EXPIRE", MEMBERSHIP, "0"], ["RPUSH", MEMBERSHIP, "x"],
+        ["HSET", "latchkey:used:{Z}", "a", "b"], ["HSET", "latchkey:ack:x", "a", "b"], ["ZADD", MEMBERSHIP, "1", "a"],
+        ["LRANGE", audit_key("acme"), "0", "-1"], ["FLUSHALL"], ["KEYS", "*"], ["SCAN", "0"], ["PUBLISH", "__redis__:invalidate", "x"],
         ["SUBSCRIBE", "other"], ["GET", "other"], ["SET", RECORD, "x"], ["CONFIG", "GET", "*"], ["ACL", "LIST"],
     ):
         assert not intruder.may(*command), command

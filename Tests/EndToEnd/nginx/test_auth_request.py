@@ -92,10 +92,10 @@ def test_without_a_key_the_challenge_reaches_the_client(gate):
     assert answer.header("WWW-Authenticate") == 'Bearer realm="api"'
 
 
-@pytest.mark.parametrize("bad", ["nonsense", "forged", "without record"])
-def test_a_bad_key_is_refused(gate, bad):
+@pytest.mark.parametrize("bad", ["nonsense", "forged", "revoked"])
+def test_a_bad_key_is_refused(gate, key, bad):
     forge = gate.forge()
-    keys = {"forged": forge.forged("acme"), "without record": forge.issued("nobody")}
+    keys = {"forged": forge.forged("acme"), "revoked": forge.issued("acme")}
 
     answer = gate.request("/checked", key=keys.get(bad, bad))
 

@@ -131,8 +131,8 @@ def test_a_replaced_key_is_revoked(gate, replaced):
     assert outcome(gate, bearer(replaced)) == (401, "revoked")
 
 
-def test_a_key_of_an_organization_without_record_is_revoked(gate):
-    assert outcome(gate, bearer(gate.forge().issued("nobody"))) == (401, "revoked")
+def test_a_key_of_an_organization_without_record_is_unavailable(gate):
+    assert outcome(gate, bearer(gate.forge().issued("nobody"))) == (503, "unavailable")
 
 
 def test_without_a_credential_it_is_missing(gate):

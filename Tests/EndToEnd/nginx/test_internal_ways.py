@@ -148,13 +148,13 @@ def key(gate):
 
 
 @pytest.fixture(params=["nothing", "a forged key", "a revoked key"])
-def without(request, gate):
+def without(request, gate, key):
     """Headers without an acceptable key."""
     forge = gate.forge()
     return {
         "nothing": [],
         "a forged key": bearer(forge.forged("acme")),
-        "a revoked key": bearer(forge.issued("nobody")),
+        "a revoked key": bearer(forge.issued("acme")),
     }[request.param]
 
 

@@ -4,6 +4,7 @@
 """
 
 from harness.reloading import WORKERS, assert_all_answered, assert_flat, reload_many
+from harness.sandbox import MEMBERSHIP
 from harness.traffic import kinds_of
 
 # Workers of earlier reloads whose entries may not be gone yet.
@@ -17,10 +18,10 @@ def test_reloads_lose_no_request_and_leave_nothing_behind(sandboxes):
     entries = []
 
     load, footprints = reload_many(
-        gate.nginx, kinds_of(key), lambda: entries.append(int(gate.redis.cli("HLEN", "latchkey:gateways")))
+        gate.nginx, kinds_of(key), lambda: entries.append(int(gate.redis.cli("HLEN", MEMBERSHIP)))
     )
 
-    print(f"entries in latchkey:gateways: {max(entries)} at most")
+    print(f"entries in the membership list: {max(entries)} at most")
     assert_all_answered(load, gate.nginx)
     assert_flat(footprints)
     assert max(entries) <= WORKERS + ENDING

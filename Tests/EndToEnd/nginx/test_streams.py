@@ -142,14 +142,6 @@ def test_a_grace_that_is_taken_back_ends_open_requests(streams):
     assert ends(request, end(streams.gate, "revoke"))
 
 
-def test_an_open_request_ends_when_its_record_is_gone(streams):
-    request = streams.open("websocket", streams.gate.key())
-
-    streams.gate.redis.cli("FLUSHALL")
-
-    request.wait_until_closed()
-
-
 # Requests that continue
 
 
@@ -163,6 +155,17 @@ def test_with_end_streams_off_open_requests_continue(streams, kind):
 
     go_on(request, kind)
     assert streams.gate.status_of(key, "/alone/other") == 401
+
+
+def test_an_open_request_continues_while_its_record_is_missing(streams):
+    """As in an outage: nobody knows whether its key was revoked."""
+    key = streams.gate.key()
+    request = streams.open("websocket", key)
+
+    streams.gate.redis.cli("FLUSHALL")
+
+    wait_until(lambda: streams.gate.request("/alone/other", key=key).result == "unavailable", "the record is missed")
+    assert request.echoes("still here")
 
 
 def test_requests_that_have_ended_are_released(streams):

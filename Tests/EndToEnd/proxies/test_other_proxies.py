@@ -132,7 +132,7 @@ def test_a_websocket_needs_a_key_in_its_handshake(gate, watched, api):
 def test_a_refusal_reaches_the_client_as_it_is(gate, watched, api):
     key = gate.key("acme")
     refused = watched.request()
-    invalid = [watched.request(key=bad) for bad in ("nonsense", gate.forge().forged("acme"), gate.forge().issued("no"))]
+    invalid = [watched.request(key=bad) for bad in ("nonsense", gate.forge().forged("acme"), gate.forge().issued("acme"))]
     two = [("Authorization", f"Bearer {key}"), ("X-API-Key", key)]
     twice = [("X-API-Key", key), ("X-API-Key", key)]
 

@@ -1,6 +1,6 @@
-"""The cost of checks for the store: one read per organization, and all reads of one turn in one write.
+"""The cost of strict checks for the store: one read for a record that is not cached, and one PING for all checks of a turn.
 
-This holds under strict consistency; test_cache.py tests the savings of the cache.
+test_cache.py tests the savings of the cache.
 """
 
 import pytest
@@ -14,7 +14,9 @@ CLIENTS = 20
 
 @pytest.fixture
 def gate(sandboxes):
-    return sandboxes(workers=1, settings="latchkey_timeout 10s;", consistency=STRICT)
+    gate = sandboxes(workers=1, settings="latchkey_timeout 10s;", consistency=STRICT)
+    gate.wait_for_members()
+    return gate
 
 
 def in_one_turn(gate, connections, keys):
@@ -40,7 +42,6 @@ def connections(gate):
 
 def test_checks_of_one_organization_in_one_turn_share_a_read(gate, connections):
     key = gate.key()
-    gate.status_of(key)
     before = gate.redis.calls("hmget")
 
     bodies = in_one_turn(gate, connections, [key] * CLIENTS)
@@ -49,10 +50,23 @@ def test_checks_of_one_organization_in_one_turn_share_a_read(gate, connections):
     assert gate.redis.calls("hmget") == before + 1
 
 
+def test_checks_of_cached_records_in_one_turn_share_a_ping_and_read_nothing(gate, connections):
+    keys = [gate.key(name) for name in ("acme", "umbrella")]
+    for key in keys:
+        assert gate.status_of(key) == 200
+    reads, pings, beats = gate.redis.calls("hmget"), gate.redis.calls("ping"), gate.redis.calls("hget")
+
+    bodies = in_one_turn(gate, connections, keys * (CLIENTS // 2))
+
+    assert all("result=allowed" in body for body in bodies)
+    assert gate.redis.calls("hmget") == reads
+    # One for the checks, or two where they came in two turns, and one a heartbeat.
+    assert gate.redis.calls("ping") - pings <= 2 + gate.redis.calls("hget") - beats + 1
+
+
 def test_checks_of_many_organizations_in_one_turn_go_out_together(gate, connections):
     names = [f"organization-{number}" for number in range(CLIENTS)]
     keys = [gate.key(name) for name in names]
-    gate.status_of(keys[0])
     beats = heartbeats(gate)
     calls, reads = gate.redis.calls("hmget"), reads_of_connections(gate)
 
@@ -67,7 +81,7 @@ def test_checks_of_many_organizations_in_one_turn_go_out_together(gate, connecti
 
 def heartbeats(gate):
     """The number of the worker's heartbeats on both connections."""
-    return gate.redis.calls("ping") + gate.redis.calls("hset")
+    return gate.redis.calls("ping") + gate.redis.calls("hget")
 
 
 def reads_of_connections(gate):
@@ -75,20 +89,20 @@ def reads_of_connections(gate):
     return gate.redis.statistic("total_reads_processed")
 
 
-def test_checks_that_follow_one_another_each_read_the_store(gate):
+def test_checks_that_follow_one_another_each_ask_the_store(gate):
     key = gate.key()
-    before = gate.redis.calls("hmget")
+    reads, pings = gate.redis.calls("hmget"), gate.redis.calls("ping")
 
     for _ in range(10):
         assert gate.status_of(key) == 200
 
-    assert gate.redis.calls("hmget") == before + 10
+    assert gate.redis.calls("hmget") == reads + 1
+    assert gate.redis.calls("ping") >= pings + 9
 
 
 def test_good_and_bad_keys_of_one_organization_share_a_read_and_no_answer(gate, connections):
     replaced = gate.key()
     key = gate.key()
-    gate.status_of(key)
     before = gate.redis.calls("hmget")
 
     bodies = in_one_turn(gate, connections, [key, replaced] * (CLIENTS // 2))

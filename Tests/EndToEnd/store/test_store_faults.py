@@ -4,7 +4,7 @@ import pytest
 
 from harness import acl
 from harness.acl import write_credentials
-from harness.executable import DONE, NOT_CONFIRMED, STORE_UNREACHABLE
+from harness.executable import BAD_DATA, DONE, NOT_CONFIRMED, STORE_UNREACHABLE
 from harness.old_redis import OldRedis
 from harness.polling import wait_until
 from harness.redis_server import NO_SOCKET
@@ -95,8 +95,11 @@ def gate(sandboxes):
     return gate
 
 
-@pytest.mark.parametrize("command", ["generate", "revoke"])
-@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.__name__)
+# A revocation needs no memory.
+CASES = [(fault, command) for fault in FAULTS for command in ("generate", "revoke") if (fault, command) != (OutOfMemory, "revoke")]
+
+
+@pytest.mark.parametrize(("fault", "command"), CASES, ids=lambda value: getattr(value, "__name__", value))
 def test_a_fault_of_the_store_is_reported_in_one_line_and_nothing_is_lost(gate, fault, command):
     key = gate.key()
     fault = fault()
@@ -111,3 +114,33 @@ def test_a_fault_of_the_store_is_reported_in_one_line_and_nothing_is_lost(gate, 
     assert "Active" in gate.latchkey.status("acme", as_=OWNER)
     assert gate.latchkey.run(command, "acme", "--yes", as_=OWNER).code == DONE
     wait_until(lambda: gate.status_of(key) == 401, "the key has ended")
+
+
+def revoke(gate):
+    return gate.latchkey.run("revoke", "acme", "--yes", as_=OWNER)
+
+
+def test_without_memory_a_key_is_revoked_and_its_record_completed_later(gate):
+    key = gate.key()
+    gate.warm(key)
+    fault = OutOfMemory()
+    fault.come(gate)
+
+    for _ in range(2):
+        result = revoke(gate)
+        assert result.code == NOT_CONFIRMED
+        assert "its record is incomplete" in result.err and "revoke it again" in result.err
+        assert gate.status_of(key) == 503
+    assert gate.latchkey.verify(key).code == BAD_DATA
+
+    fault.go(gate)
+    result = revoke(gate)
+    assert result.code == DONE and "No gateway accepts the key" in result.err
+    assert gate.status_of(key) == 401
+    assert revoke(gate).code == DONE
+    result = gate.latchkey.run("generate", "acme", "--yes", as_=OWNER)
+    assert result.code == BAD_DATA and '"latchkey org remove" and "latchkey org add"' in result.one_line()
+
+    gate.latchkey.must("org", "remove", "acme", "--yes")
+    gate.latchkey.must("org", "add", "acme", "--owner", OWNER)
+    assert gate.status_of(gate.latchkey.generate("acme", as_=OWNER)) == 200

@@ -178,12 +178,12 @@ def test_a_writer_of_the_store_can_take_a_key_away(gate, key, state):
     assert gate.latchkey.verify(key).code in (NOT_VALID, BAD_DATA)
 
 
-def test_the_key_of_a_missing_record_is_refused(gate, key):
+def test_the_key_of_a_missing_record_is_not_accepted(gate, key):
     gate.redis.cli("DEL", RECORD)
 
-    assert comes_to(gate, key, 401)
-    assert gate.request(key=key).result == "revoked"
-    assert gate.latchkey.verify(key).code == NOT_VALID
+    assert comes_to(gate, key, 503)
+    assert gate.request(key=key).result == "unavailable"
+    assert gate.latchkey.verify(key).code == BAD_DATA
 
 
 def test_a_revoked_record_cannot_be_set_active_again(gate, key):

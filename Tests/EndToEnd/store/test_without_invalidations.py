@@ -1,4 +1,4 @@
-"""A store that refuses CLIENT TRACKING, SUBSCRIBE or PUBLISH, as some managed services do."""
+"""A store that refuses CLIENT TRACKING or SUBSCRIBE, as some managed services do, or the commands of a signal."""
 
 from contextlib import ExitStack
 
@@ -69,9 +69,10 @@ def test_workers_that_lose_and_regain_the_permission_to_track_cache_again(sandbo
     assert gate.status_of(key) == 401
 
 
+@pytest.mark.parametrize("command", ["SET", "DEL"])
 @pytest.mark.parametrize("gateways", [0, 1])
-def test_without_publish_a_change_waits_for_a_lease_and_holds(sandboxes, gateways):
-    gate = sandboxes(redis_options=without("PUBLISH"), workers=1, gateways=gateways)
+def test_without_signals_a_change_waits_for_a_lease_and_holds(sandboxes, gateways, command):
+    gate = sandboxes(redis_options=without(command), workers=1, gateways=gateways)
     key = gate.key()
     if gateways:
         gate.warm(key)
@@ -79,6 +80,5 @@ def test_without_publish_a_change_waits_for_a_lease_and_holds(sandboxes, gateway
     gate.revoke()
 
     assert not gateways or gate.status_of(key) == 401
-    assert "does not permit the admin user: PUBLISH latchkey:barrier; each change waits for a lease" in \
-        gate.latchkey.run("doctor").out
+    assert f"does not permit the admin user: {command} latchkey:record:" in gate.latchkey.run("doctor").out
     assert gate.latchkey.run("status", "acme", as_=OWNER).code == DONE

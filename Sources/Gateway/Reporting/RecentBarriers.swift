@@ -6,7 +6,7 @@ struct RecentBarriers {
     /// More than are in progress at a time.
     private static let countMax = 64
 
-    private var barriers: [BarrierID] = []
+    private var barriers: [SignalID] = []
     private var oldest = 0
 
     init() {
@@ -14,7 +14,7 @@ struct RecentBarriers {
     }
 
     /// Adds a barrier; returns whether it is new.
-    mutating func insert(_ barrier: BarrierID) -> Bool {
+    mutating func insert(_ barrier: SignalID) -> Bool {
         guard !barriers.contains(barrier) else { return false }
         guard barriers.count == Self.countMax else {
             barriers.append(barrier)

@@ -2,8 +2,8 @@ import KeyFormat
 import Keyring
 import RedisClient
 
-/// The link on which Redis sends invalidations and broadcast messages, in order, and on which PINGs
-/// show how far they have arrived.
+/// The link on which Redis sends invalidations and signals, in order, and on which PINGs show how far
+/// they have arrived.
 struct InvalidationLink: ~Copyable {
     /// What arrived.
     enum Arrival {
@@ -12,23 +12,25 @@ struct InvalidationLink: ~Copyable {
         case lost(LinkFailure)
         case invalidated(Locator)
         case invalidatedAll
-        case barrier(BarrierID)
-        case lastUseFlush(LastUseFlush)
-        /// All invalidations up to this moment have arrived.
-        case current(MonotonicTime)
+        /// Handed out behind all invalidations of its message.
+        case signal(Signal)
+        /// A PING was answered: ``InvalidationLink/pings`` tells what that proves.
+        case answered
     }
 
-    private static let subscription = Subscription(
-        trackedPrefix: Keyspace.recordPrefix,
-        channels: [FleetChannel.name]
-    )
+    static let subscription = Subscription(trackedPrefix: TrackedKey.prefix, channels: [])
 
     /// The connection: orders, bytes and deadlines go straight to it.
     var link: RedisLink
-    private var heartbeat: Heartbeat
 
-    /// The locators of an invalidation that are still to be handed out, the last one first.
+    /// What the PINGs have proven.
+    var pings = PingLog()
+    private var heartbeat: Heartbeat
+    private var pingCommand = PingCommand()
+
+    /// What a message names and is still to be handed out, the last first: records, then signals.
     private var invalidated: [Locator] = []
+    private var signals: [Signal] = []
 
     #if CANARIES
         var obligations = Obligations()
@@ -36,33 +38,29 @@ struct InvalidationLink: ~Copyable {
         private var reordered: [Arrival] = []
     #endif
 
-    init(
-        _ endpoint: Endpoint,
-        database: Int,
-        credentials: RedisCredentials?,
-        timeoutMilliseconds: UInt64,
-        _ interval: Heartbeat.Interval
-    ) {
-        link = RedisLink(
-            LinkSettings(
-                endpoint: endpoint,
-                database: database,
-                credentials: credentials,
-                timeoutMilliseconds: timeoutMilliseconds,
-                subscription: Self.subscription
-            )
-        )
+    init(_ settings: LinkSettings, _ interval: Heartbeat.Interval) {
+        link = RedisLink(settings)
         heartbeat = Heartbeat(interval)
     }
 
     /// When the next PING is due.
     var due: MonotonicTime { link.isReady ? heartbeat.due : .never }
 
+    /// The number of the next PING.
+    var nextNumber: UInt64 { heartbeat.last + 1 }
+
     /// Sends a PING that is due. Its answer has to repeat its number.
     mutating func ping(_ now: MonotonicTime) {
         guard link.isReady, let number = heartbeat.next(now) else { return }
         let tag = CommandTag(purpose: .ping, number: number, sentAt: now)
-        _ = link.send(RedisCommand("PING", .number(number)), tag: tag, now: now)
+        _ = link.send(pingCommand.numbered(number), tag: tag, now: now)
+        pings.sent(number, at: now)
+    }
+
+    /// Sends a PING now.
+    mutating func ask(_ now: MonotonicTime) {
+        heartbeat.renewNow(now)
+        ping(now)
     }
 
     /// Makes the next PING due at once.
@@ -79,17 +77,24 @@ struct InvalidationLink: ~Copyable {
     }
 
     private mutating func nextInOrder(_ now: MonotonicTime) -> Arrival? {
-        if !invalidated.isEmpty { return .invalidated(invalidated.removeLast()) }
+        if let arrival = nextInvalidation() { return arrival }
         while let event = link.nextEvent() {
-            if let arrival = arrival(event, now) { return arrival }
+            if let arrival = arrival(event, now) ?? nextInvalidation() { return arrival }
         }
         return nil
+    }
+
+    private mutating func nextInvalidation() -> Arrival? {
+        if let locator = invalidated.popLast() { return .invalidated(locator) }
+        return signals.popLast().map { .signal($0) }
     }
 
     private mutating func arrival(_ event: RedisLink.Event, _ now: MonotonicTime) -> Arrival? {
         switch event {
         case .ready: return .started
-        case .lost(let failure, _): return .lost(failure)
+        case .lost(let failure, _):
+            pings.reset()
+            return .lost(failure)
         case .reply(let tag, let reply): return pong(tag, reply, now)
         case .pushed(let message): return arrival(message)
         }
@@ -98,42 +103,44 @@ struct InvalidationLink: ~Copyable {
     private mutating func arrival(_ message: PushedMessage) -> Arrival? {
         switch message.kind {
         case .invalidated:
-            invalidated = message.keys.reversed().compactMap { Keyspace.locator(ofRecord: $0) }
-            return invalidated.popLast().map { .invalidated($0) }
+            take(message.keys)
+            return nil
         case .invalidatedAll: return .invalidatedAll
-        case .message where message.channel == FleetChannel.name:
-            if let id = BarrierID(message.text) { return .barrier(id) }
-            return LastUseFlush(message.text).map { .lastUseFlush($0) }
         case .message, .unreadable: return nil
         }
     }
 
-    /// An error renews nothing. An answer to another PING shows that the stream cannot be trusted.
+    /// Takes a message whole. A signal names its record, so that the order of the keys does not matter.
+    private mutating func take(_ keys: [ArraySlice<UInt8>]) {
+        for key in keys.reversed() {
+            switch TrackedKey(key) {
+            case .record(let locator): invalidated.append(locator)
+            case .signal(let signal): signals.append(signal)
+            case nil: break
+            }
+        }
+        for signal in signals where signal.kind == .barrier && invalidated != [signal.locator] {
+            invalidated.append(signal.locator)
+        }
+    }
+
+    /// An error proves nothing. An answer to another PING shows that the stream cannot be trusted.
     private mutating func pong(_ tag: CommandTag, _ reply: RedisReply, _ now: MonotonicTime)
         -> Arrival?
     {
-        guard reply.failure == nil else { return nil }
-        guard Self.isPong(reply, number: tag.number) else {
+        if reply.refusesWrites {
+            return pings.answered(tag.number, at: now) ? .answered : nil
+        }
+        guard reply.failure == nil else {
+            pings.refused()
+            return nil
+        }
+        guard PingCommand.isAnswer(reply, to: tag.number), pings.answered(tag.number, at: now)
+        else {
             link.abandon(.unsolicited, now)
             return nil
         }
-        return .current(provenAt(tag, now))
-    }
-
-    /// The moment from which an answered PING renews the lease.
-    private func provenAt(_ tag: CommandTag, _ now: MonotonicTime) -> MonotonicTime {
-        #if CANARIES
-            if !obligations.keeps(.leaseCountsFromSending) { return now }
-            if !obligations.keeps(.heartbeatIsMatched) { return heartbeat.lastAt }
-        #endif
-        return tag.sentAt
-    }
-
-    private static func isPong(_ reply: RedisReply, number: UInt64) -> Bool {
-        guard case .array(let elements) = reply, elements.count == 2,
-            case .bulk(let kind) = elements[0], case .bulk(let text) = elements[1]
-        else { return false }
-        return kind.spells("pong") && text.elementsEqual(String(number).utf8)
+        return .answered
     }
 
     #if CANARIES

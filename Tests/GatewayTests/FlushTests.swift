@@ -6,25 +6,21 @@ import Testing
 @testable import Gateway
 
 /// Last uses that a worker writes because an administrator asks for them.
-struct LastUseFlushTests {
+struct FlushTests {
     private let driver: GateDriver
     private let acme = "\(Organization("acme")!.locator)"
-    private let barrierID = String(repeating: "0123456789abcdef", count: 2)
+    private let signal: Signal
 
     init() throws {
         driver = try GateDriver.leased("latchkey_cache_size 1;")
+        signal = driver.signal(.flush)
     }
 
-    private var acknowledgement: [[String]] {
-        [
-            ["RPUSH", "latchkey:ack:\(barrierID):\(acme)", "000000000000abcd"],
-            ["EXPIRE", "latchkey:ack:\(barrierID):\(acme)", "60"],
-        ]
-    }
+    private var acknowledgement: [[String]] { GateDriver.acknowledgement(of: signal) }
 
     /// Asks for the uses of acme; returns the commands that this causes.
     private func flush() -> [[String]] {
-        driver.sendMessage("\(barrierID):\(acme)", on: "latchkey:barrier")
+        driver.sendSignal(signal)
         return driver.turn().commands
     }
 
@@ -103,6 +99,13 @@ struct LastUseFlushTests {
         driver.tick(afterMilliseconds: 1000)
         driver.serve()
         #expect(driver.store.lastUses.count == 1)
+    }
+
+    @Test func `a flush leaves the record in the cache`() {
+        let key = driver.generate("acme")
+        #expect(driver.result(key) == .allowed)
+        _ = flush()
+        #expect(driver.check(key, request: 1).decision?.source == .cache)
     }
 
     @Test func `a flush does not count as an acknowledged barrier`() {

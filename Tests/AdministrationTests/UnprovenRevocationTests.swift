@@ -5,7 +5,7 @@ import Testing
 @testable import Administration
 
 /// Revocation without the pepper.
-struct PepperlessRevocationTests {
+struct UnprovenRevocationTests {
     private let acme = Installation.acme
 
     private func lose(_ installation: Installation) {
@@ -33,7 +33,7 @@ struct PepperlessRevocationTests {
         }
         #expect(try revocation.lastUse(of: acme) == nil)
         let fields = try installation.fields()
-        #expect(fields["state"] == "revoked" && fields["version"] == "3")
+        #expect(fields["state"] == "revoked" && fields["version"] == "4")
         #expect(fields["verifier"] == nil && fields["mac"] == nil)
         find(installation)
         #expect(try installation.verification(of: key) == .issued(.revoked))
@@ -41,7 +41,7 @@ struct PepperlessRevocationTests {
         #expect(failure { _ = try installation.generate() } == .data)
     }
 
-    @Test func `revoking again publishes another barrier, and changes nothing`() throws {
+    @Test func `revoking again sends another signal, and changes nothing`() throws {
         let installation = try Installation()
         try installation.addAcme()
         lose(installation)

@@ -1,0 +1,45 @@
+import Keyring
+import RedisClient
+
+/// A flush that all members are asked to acknowledge, for a moment.
+struct FleetInquiry {
+    /// Longest wait in milliseconds. A worker answers within a few turns of its event loop.
+    static let waitMilliseconds: UInt64 = 250
+
+    private let channel: any StoreChannel
+    private let clock: any BlockingClock
+
+    init(_ channel: any StoreChannel, clock: any BlockingClock) {
+        self.channel = channel
+        self.clock = clock
+    }
+
+    /// The members that have not acknowledged the flush in time; `nil` if the store does not send it.
+    func silentMembers(_ flush: Signal) -> Set<Member.ID>? {
+        let deadline = clock.monotonic.advanced(byMilliseconds: Self.waitMilliseconds)
+        let replies = execute(flush.transaction + [Membership.read])
+        guard let reply = replies.last, let membership = try? Membership(reply),
+            replies.allSatisfy({ $0.failure == nil })
+        else { return nil }
+        var silent = Set(membership.members.map(\.id))
+        while !silent.isEmpty {
+            let left = clock.monotonic.milliseconds(until: deadline)
+            guard left > 0 else { break }
+            let ids = execute([
+                flush.awaitAcknowledgement(milliseconds: left), flush.popAcknowledgements,
+            ]).flatMap(flush.acknowledgements)
+            guard !ids.isEmpty else { break }
+            silent.subtract(ids)
+        }
+        return silent
+    }
+
+    private func execute(_ commands: [RedisCommand]) -> [RedisReply] {
+        do throws(StoreConnection.Fault) {
+            return try channel.execute(commands)
+        } catch {
+            channel.renew()
+            return []
+        }
+    }
+}

@@ -1,0 +1,96 @@
+import Keyring
+import RedisClient
+
+/// Notes in the membership list what the wait for a change has shown, so that no later change waits for it
+/// again. What fails is left to the next change.
+struct MembershipUpkeep {
+    /// Most members that one transaction moves, or suspects that it removes. While Redis carries it out, all other clients wait.
+    private static let batchLength = 250
+
+    private let store: RetryingStore
+
+    init(_ store: RetryingStore) {
+        self.store = store
+    }
+
+    /// Hands the term over: whoever was missing in the list no longer trusts anything.
+    func handOver(_ fleet: FleetReading, trustMilliseconds trust: UInt64) {
+        guard let term = fleet.term, !fleet.membership.isWhole(in: term, forMilliseconds: trust),
+            let commands = fleet.membership.handOver(term, trustMilliseconds: trust)
+        else { return }
+        _ = execute(commands)
+    }
+
+    /// Notes since when the term is waited for, so that a later command goes on.
+    func noteWait(_ fleet: FleetReading) {
+        guard let term = fleet.term, fleet.membership.waitBegan(term) == nil,
+            let command = fleet.membership.noteWait(term, from: fleet.readAt)
+        else { return }
+        _ = execute([command])
+    }
+
+    /// Moves members that were silent off the list, unless they have registered anew or left.
+    func move(_ silent: [Member]) {
+        for batch in batches(silent) {
+            guard let reply = watch(Suspect.watch(batch)) else { return }
+            let unchanged = Suspect.unchanged(batch, reply)
+            guard !unchanged.isEmpty, transact(Suspect.move(unchanged)) else { continue }
+            note(unchanged, movedAt: store.clock.monotonic)
+        }
+    }
+
+    /// Removes the suspects that have ended, and notes the others for this machine.
+    func attend(to suspects: [Suspect], _ fleet: FleetReading) {
+        let now = store.clock.monotonic
+        remove(suspects.filter { fleet.trustEnd(of: $0) <= now })
+        let others = suspects.filter { $0.movedAt == nil && now < fleet.trustEnd(of: $0) }
+        note(others.map(\.member), movedAt: fleet.readAt)
+    }
+
+    private func remove(_ ended: [Suspect]) {
+        for batch in batches(ended) {
+            guard let reply = watch(Suspect.watch(batch)) else { return }
+            let noted = Suspect.noted(batch, reply)
+            if !noted.isEmpty { _ = transact(Suspect.remove(noted)) }
+        }
+    }
+
+    private func batches<Element>(_ all: [Element]) -> [ArraySlice<Element>] {
+        stride(from: 0, to: all.count, by: Self.batchLength).map {
+            all[$0...].prefix(Self.batchLength)
+        }
+    }
+
+    private func note(_ members: [Member], movedAt moment: MonotonicTime) {
+        guard !members.isEmpty else { return }
+        _ = execute(Suspect.note(members, movedAt: moment, bootID: store.clock.bootID))
+    }
+
+    /// The last reply, if the list is watched.
+    private func watch(_ commands: [RedisCommand]) -> RedisReply? {
+        let replies = execute(commands)
+        return replies.first?.isOK == true ? replies.last : nil
+    }
+
+    /// MULTI goes alone: if it were refused, the commands behind it would be carried out one by one.
+    private func transact(_ commands: [RedisCommand]) -> Bool {
+        guard execute(Array(commands.prefix(1)), onSameConnection: true).first?.isOK == true,
+            case .array = execute(Array(commands.dropFirst()), onSameConnection: true).last
+        else {
+            // A refused EXEC would leave the connection in the transaction.
+            store.channel.renew()
+            return false
+        }
+        return true
+    }
+
+    private func execute(_ commands: [RedisCommand], onSameConnection: Bool = false) -> [RedisReply]
+    {
+        do throws(StoreConnection.Fault) {
+            return try store.channel.execute(commands, onSameConnection: onSameConnection)
+        } catch {
+            store.channel.renew()
+            return []
+        }
+    }
+}

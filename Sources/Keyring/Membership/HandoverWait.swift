@@ -1,0 +1,52 @@
+import RedisClient
+
+/// The value of a field that says since when a machine waits before it hands a term over. The wait may outlast
+/// commands: one goes on where another ended.
+struct HandoverWait: Equatable, Sendable, CustomStringConvertible {
+    static let prefix = "begun:"
+
+    /// When the list was read, by the clock of the machine.
+    let beganAt: MonotonicTime
+
+    /// ``Membership/excess`` at that moment.
+    let excess: Int64
+
+    init(from beganAt: MonotonicTime, excess: Int64) {
+        (self.beganAt, self.excess) = (beganAt, excess)
+    }
+
+    /// Parses the value; `nil` if it is not valid.
+    init?(_ value: ArraySlice<UInt8>) {
+        let parts = value.split(separator: UInt8(ascii: ":"), maxSplits: 1)
+        guard parts.count == 2, let nanoseconds = DecimalNumber.value(of: parts[0]),
+            let excess = Int64(String(decoding: parts[1], as: UTF8.self))
+        else { return nil }
+        self.init(from: MonotonicTime(nanoseconds: nanoseconds), excess: excess)
+    }
+
+    var description: String { "\(beganAt.nanoseconds):\(excess)" }
+}
+
+extension Membership {
+    /// The beginning of the names of a term's waits; the boot ID of the machine follows.
+    static func waitPrefix(_ term: Term, _ generation: Generation) -> String {
+        "\(HandoverWait.prefix)\(term.replicationID):\(generation):"
+    }
+
+    /// When this machine began to wait before it hands the term over; `nil` if it has not, or the list has lost or
+    /// gained entries by hand since.
+    public func waitBegan(_ term: Term?) -> MonotonicTime? {
+        guard let term, let generation,
+            let wait = waits[Self.waitPrefix(term, generation) + bootID], wait.excess == excess
+        else { return nil }
+        return wait.beganAt
+    }
+
+    /// Notes that a wait began when the list was read, for this machine; `nil` if the list had no generation.
+    public func noteWait(_ term: Term, from moment: MonotonicTime) -> RedisCommand? {
+        guard let generation else { return nil }
+        let field = Self.waitPrefix(term, generation) + bootID
+        let wait = HandoverWait(from: moment, excess: excess)
+        return RedisCommand("HSET", MembershipCommands.key, .text(field), .text("\(wait)"))
+    }
+}

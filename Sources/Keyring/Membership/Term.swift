@@ -1,0 +1,132 @@
+import RedisClient
+
+/// The time of one server as a primary. A server that starts, or takes over, begins a new one.
+///
+/// The membership list of a new term may lack members: the server may have lost the last of them, or the
+/// whole list. So a term is handed over to the list: somebody waits until no worker that may be
+/// missing can trust its cache, and then notes the term in the list.
+public struct Term: Hashable, Sendable {
+    private static let lengthMax = 64
+
+    /// The replication ID of the server.
+    let replicationID: String
+
+    /// Reads the current term; ``init(_:)`` parses the reply.
+    public static var read: RedisCommand { RedisCommand("INFO", "replication") }
+
+    /// Parses the reply; `nil` if the server does not tell.
+    public init?(_ reply: RedisReply) {
+        guard let id = StoreInformation(reply)?["master_replid"], id.utf8.count <= Self.lengthMax,
+            id.utf8.allSatisfy(\.isNameCharacter), !id.isEmpty
+        else { return nil }
+        replicationID = id
+    }
+}
+
+/// The value of a field that says that a term was handed over: what was waited for.
+struct Handover: Equatable, Sendable, CustomStringConvertible {
+    /// How long a missing worker could have trusted its cache at most, in milliseconds.
+    let trustMilliseconds: UInt64
+
+    /// ``Membership/excess`` at the beginning of the wait.
+    let excess: Int64
+
+    init(trustMilliseconds: UInt64, excess: Int64) {
+        self.trustMilliseconds = trustMilliseconds
+        self.excess = excess
+    }
+
+    /// Parses the value; `nil` if it is not valid.
+    init?(_ value: ArraySlice<UInt8>) {
+        let parts = value.split(separator: UInt8(ascii: ":"), maxSplits: 1)
+        guard parts.count == 2, let trust = DecimalNumber.value(of: parts[0]),
+            let excess = Int64(String(decoding: parts[1], as: UTF8.self))
+        else { return nil }
+        self.init(trustMilliseconds: trust, excess: excess)
+    }
+
+    var description: String { "\(trustMilliseconds):\(excess)" }
+}
+
+// MARK: - For the executable
+
+extension Membership {
+    /// The name of the field that says that a term was handed over to a generation.
+    fileprivate static func field(_ term: Term, _ generation: Generation) -> String {
+        "\(termPrefix)\(term.replicationID):\(generation)"
+    }
+
+    /// Whether no worker is missing that may trust its cache for this long.
+    public func isWhole(in term: Term?, forMilliseconds trust: UInt64) -> Bool {
+        guard let term, let generation, let handover = handovers[Self.field(term, generation)]
+        else {
+            return false
+        }
+        return handover.trustMilliseconds >= trust && handover.excess == excess
+    }
+
+    /// Gives the list a generation if it has none. A hand-over begins with the list that is read after that.
+    public static func begin(as id: SignalID) -> RedisCommand {
+        MembershipCommands.begin(Generation(String(decoding: id.digits, as: UTF8.self)))
+    }
+
+    /// The trust of a hand-over that holds however long workers trust their caches.
+    public static let endlessTrustMilliseconds: UInt64 = 1_000_000_000_000_000
+
+    /// Gives the list a new generation: what was handed over to it no longer counts, whenever it is written.
+    public static func renew(as id: SignalID) -> RedisCommand {
+        RedisCommand(
+            "HSET",
+            MembershipCommands.key,
+            .text(generationField),
+            .bytes(id.digits)
+        )
+    }
+
+    /// Whether a hand-over can begin.
+    public var hasGeneration: Bool { generation != nil }
+
+    /// Hands a term over to the list as it was read, after the wait, and removes what is of other
+    /// terms. `nil` if the list had no generation.
+    public func handOver(_ term: Term, trustMilliseconds trust: UInt64) -> [RedisCommand]? {
+        guard let generation else { return nil }
+        let field = Self.field(term, generation)
+        let value = Handover(trustMilliseconds: trust, excess: excess)
+        let set = RedisCommand("HSET", MembershipCommands.key, .text(field), .text("\(value)"))
+        let current = Self.waitPrefix(term, generation)
+        let ended =
+            handovers.keys.filter { $0 != field } + waits.keys.filter { !$0.hasPrefix(current) }
+        guard !ended.isEmpty else { return [set] }
+        let names = ended.sorted().map { RedisCommand.Argument.text($0) }
+        return [set, RedisCommand(["HDEL", MembershipCommands.key] + names)]
+    }
+}
+
+// MARK: - For a worker
+
+/// A term that a worker hands over: it has been a member for as long as any worker may trust its cache.
+public struct TermHandover: Sendable {
+    private let field: String
+    private let value: Handover
+
+    /// Reads the generation of the list and the term; ``init(_:_:trustMilliseconds:)`` parses the replies.
+    public static var read: [RedisCommand] {
+        [
+            RedisCommand("HGET", MembershipCommands.key, .text(Membership.generationField)),
+            Term.read,
+        ]
+    }
+
+    /// Parses the replies; `nil` if the store does not tell.
+    public init?(_ generation: RedisReply, _ term: RedisReply, trustMilliseconds trust: UInt64) {
+        guard case .bulk(let generation) = generation, let term = Term(term) else { return nil }
+        let name = Membership.Generation(String(decoding: generation, as: UTF8.self))
+        field = Membership.field(term, name)
+        value = Handover(trustMilliseconds: trust, excess: 0)
+    }
+
+    /// Hands the term over, unless it has been.
+    public var command: RedisCommand {
+        RedisCommand("HSETNX", MembershipCommands.key, .text(field), .text("\(value)"))
+    }
+}

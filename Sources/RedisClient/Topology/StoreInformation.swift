@@ -1,0 +1,46 @@
+/// The reply to `INFO`.
+public struct StoreInformation: Sendable {
+    /// Asks what server the store is.
+    public static var readServer: RedisCommand { RedisCommand("INFO", "server") }
+
+    private let values: [Substring: Substring]
+
+    /// Parses the reply; `nil` if it is an error.
+    public init?(_ reply: RedisReply) {
+        guard case .bulk(let text) = reply else { return nil }
+        var values: [Substring: Substring] = [:]
+        let lines = String(decoding: text, as: UTF8.self).split { $0.isNewline }
+        for line in lines {
+            guard let colon = line.firstIndex(of: ":") else { continue }
+            values[line[..<colon]] = line[colon...].dropFirst()
+        }
+        self.values = values
+    }
+
+    /// The value of a field.
+    public subscript(name: String) -> String? { values[name[...]].map(String.init) }
+
+    /// The number in a field.
+    public func number(_ name: String) -> UInt64? { values[name[...]].flatMap { UInt64($0) } }
+
+    /// Whether Latchkey supports the version; `nil` if Redis reports none.
+    public var isNewEnough: Bool? {
+        version.map { $0 >= (6, 2) }
+    }
+
+    /// Whether an answer may reach a client before the invalidations of what was done before it. Redis 8
+    /// does that with I/O threads; earlier releases and Valkey do not.
+    public var answersMayOvertakeInvalidations: Bool {
+        guard let version, version < (8, 0) else { return self["io_threads_active"] != "0" }
+        return false
+    }
+
+    /// Whether the reported version is older than a release.
+    public func isOlder(than release: (Int, Int)) -> Bool { version.map { $0 < release } ?? false }
+
+    private var version: (Int, Int)? {
+        let parts = self["redis_version"]?.split(separator: ".").compactMap { Int($0) }
+        guard let parts, parts.count >= 2 else { return nil }
+        return (parts[0], parts[1])
+    }
+}
