@@ -18,7 +18,10 @@ final class CuttingProxy: Sendable {
     private let listener: Int32
 
     /// Cuts the first transactions, one for each cut; everything else passes.
-    init(_ redis: RedisServer, _ cuts: [Cut]) throws {
+    ///
+    /// - Parameter meanwhile: Called at each cut, before the client notices it.
+    init(_ redis: RedisServer, _ cuts: [Cut], meanwhile: @escaping @Sendable () -> Void = {}) throws
+    {
         let path = "\(redis.folder)/proxy.sock"
         let store = redis.socket
         let listener = try Self.socket(path) { bind($0, $1, $2) }
@@ -30,7 +33,7 @@ final class CuttingProxy: Sendable {
             while true {
                 let client = accept(listener, nil, nil)
                 guard client >= 0 else { break }
-                Self.serve(client, store, &cuts)
+                Self.serve(client, store, &cuts, meanwhile)
             }
             close(listener)
         }
@@ -41,7 +44,12 @@ final class CuttingProxy: Sendable {
     }
 
     /// Forwards bytes until one side closes or the connection is cut.
-    private static func serve(_ client: Int32, _ store: String, _ cuts: inout ArraySlice<Cut>) {
+    private static func serve(
+        _ client: Int32,
+        _ store: String,
+        _ cuts: inout ArraySlice<Cut>,
+        _ meanwhile: () -> Void
+    ) {
         defer { close(client) }
         guard let server = try? socket(store, { Glibc.connect($0, $1, $2) }) else { return }
         defer { close(server) }
@@ -55,11 +63,11 @@ final class CuttingProxy: Sendable {
                 guard let bytes = receive(client) else { return }
                 let isTransaction = bytes.contains(Array("EXEC".utf8))
                 let cut = isTransaction ? cuts.popFirst() : nil
-                if cut == .before { return }
+                if cut == .before { return meanwhile() }
                 guard send(server, bytes, bytes.count, 0) == bytes.count else { return }
                 if cut == .after {
                     _ = receive(server)
-                    return
+                    return meanwhile()
                 }
             }
             if ends[1].revents != 0 {

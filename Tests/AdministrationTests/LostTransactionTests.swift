@@ -47,4 +47,25 @@ struct LostTransactionTests {
         #expect(try alice.keys.revoke(acme, asIn: seen) != nil)
         #expect(try installation.verification(of: key) == .issued(.revoked))
     }
+
+    @Test func `a key of a lost batch that was revoked meanwhile is not written again`() throws {
+        let installation = try Installation()
+        try installation.addAcme()
+        let proxy = try CuttingProxy(installation.redis, [.after]) {
+            #expect(throws: Never.self) {
+                try installation.administration().keys.revoke(Installation.acme)
+            }
+        }
+        let (summary, _) = try installation.administration("root", through: proxy).bulk
+            .generateKeys(
+                [OrganizationLine(number: 1, organization: acme, principal: Installation.alice)],
+                isReplacing: true,
+                lifetime: KeyLifetime(expiresInMilliseconds: nil, graceMilliseconds: 0),
+                policy: .none,
+                deliver: { _ in Issue.record("a key is handed over that is not valid") },
+                onProgress: { _ in true }
+            )
+        #expect(summary.refusals.map(\.error.kind) == [.unconfirmed])
+        #expect(try installation.administration().keys.status(of: acme).record.key == nil)
+    }
 }

@@ -58,7 +58,7 @@ struct RecordBatch {
             }
             switch attempt {
             case .written(let outcomes): return outcomes
-            case .conflict: uncertain = [:]
+            case .conflict: break
             case .signalRefused: takesSignals = false
             case .unknown(let changes, let reason):
                 guard !wasUncertain else { throw Self.unconfirmed(reason) }
@@ -119,7 +119,7 @@ extension RecordBatch {
     private func plan(_ step: Step, _ reply: RedisReply, _ uncertain: RecordChange?) -> Plan {
         do throws(AdministrationError) {
             let stored = try store.record(reply, step.organization)
-            if let uncertain, stored == uncertain.record {
+            if let uncertain, try uncertain.wasMade(stored) {
                 return Plan(outcome: .changed(uncertain))
             }
             guard let next = try step.successor(stored) else { return Plan(outcome: .unchanged) }
@@ -130,7 +130,12 @@ extension RecordBatch {
             )
             return Plan(outcome: .changed(change), write: (change, step.audit))
         } catch {
-            return Plan(outcome: .refused(error))
+            let organization = step.organization
+            return Plan(
+                outcome: .refused(
+                    uncertain == nil ? error : RecordStore.unconfirmed(organization, error.message)
+                )
+            )
         }
     }
 

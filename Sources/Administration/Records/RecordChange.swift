@@ -48,8 +48,20 @@ struct RecordChange {
     /// Whether a stored record is what was to be written.
     ///
     /// - Parameter proven: The record if it could be proven.
-    func isWritten(_ proven: KeyRecord?, _ claim: StoredRecord?) -> Bool {
+    private func isWritten(_ proven: KeyRecord?, _ claim: StoredRecord?) -> Bool {
         (isProvable ? proven : claim?.unauthenticatedRecord) == record
+    }
+
+    /// Whether the change was made after all, although the store's reply was lost.
+    ///
+    /// - Throws: An error if the record has been changed again since. Nobody knows then, and a key that
+    ///   the other change may have ended must not be written again.
+    func wasMade(_ proven: KeyRecord?, _ claim: StoredRecord? = nil) throws(AdministrationError)
+        -> Bool
+    {
+        if isWritten(proven, claim) { return true }
+        guard let proven, record.version < proven.version else { return false }
+        throw AdministrationError(.unconfirmed, "the record has been changed again since")
     }
 
     /// Whether the stored record still reflects the change: it is what was written, or a later version

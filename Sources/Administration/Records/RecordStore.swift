@@ -95,7 +95,7 @@ struct RecordStore {
             let attempt: Attempt
             do throws(AdministrationError) {
                 let seen = try watch(organization, mayLackProof: unproven != nil)
-                if let uncertain, try seen.contains(uncertain) {
+                if let uncertain, try uncertain.wasMade(seen.record, seen.claim?.stored) {
                     return made(uncertain, takesSignals ? .unsent : .refused)
                 }
                 let next: Successor? =
@@ -181,13 +181,6 @@ extension RecordStore {
     private struct Seen {
         let record: KeyRecord?
         let claim: Claim?
-
-        /// Whether an earlier attempt has made its change after all.
-        func contains(_ change: RecordChange) throws(AdministrationError) -> Bool {
-            if change.isWritten(record, claim?.stored) { return true }
-            guard let record, change.record.version < record.version else { return false }
-            throw AdministrationError(.unconfirmed, "the record has been changed again since")
-        }
     }
 
     /// Watches and reads a record that is about to be written.
@@ -261,7 +254,8 @@ extension RecordStore {
         return .made(made(change, .refused))
     }
 
-    private static func unconfirmed(_ organization: Organization, _ reason: String)
+    /// The error for a record that may have been changed.
+    static func unconfirmed(_ organization: Organization, _ reason: String)
         -> AdministrationError
     {
         AdministrationError(
