@@ -49,6 +49,9 @@ struct Ledger {
     /// promised about their end.
     private var lostKeys = 0
 
+    /// How many revisions each administrator knew when it read the record that it was about to change.
+    private var known: [Client: Int] = [:]
+
     private var numbers: [String: Int] = [:]
     private var histories: [String: [Revision]] = [:]
 
@@ -114,14 +117,23 @@ extension Ledger {
         histories[organization] = history(organization) + [revision]
     }
 
+    /// Notes that an administrator watches a record: it reads it next.
+    mutating func noteWatch(by client: Client) { known[client] = nil }
+
+    /// Notes that an administrator reads a record, the first time after it has begun to watch it.
+    mutating func noteRead(_ organization: String, by client: Client) {
+        known[client] = known[client] ?? history(organization).count
+    }
+
     /// Notes that the store was emptied.
     mutating func loseKeys() { lostKeys = keys.count }
 
     /// Notes that an operator has imported the records.
     mutating func importKeys() { lostKeys = 0 }
 
-    /// Notes that a change is confirmed: of the keys before it, only those that it accepts stay valid.
-    /// Returns false if the client made no change and the record was not revoked before.
+    /// Notes that a change is confirmed: of the keys before it, only those that it accepts stay valid. A
+    /// client that found the record revoked made none; it confirms that revocation, and no later one.
+    /// Returns false if the client made no change and the record was not revoked when it read it.
     mutating func confirm(
         _ organization: String,
         by author: Client,
@@ -132,7 +144,8 @@ extension Ledger {
     {
         let history = history(organization)
         let change = history.lastIndex { $0.author == author }
-        guard let index = change ?? history.lastIndex(where: { $0.isRevoked }) else { return false }
+        let read = history.prefix(known[author] ?? history.count)
+        guard let index = change ?? read.lastIndex(where: { $0.isRevoked }) else { return false }
         let putBack = history[index...].filter { $0.author == .stranger && $0.version > 0 }
         // Nothing is promised about keys that a stranger has put back since.
         let before = Set(history[..<index].flatMap { $0.accepted.map(\.key) })

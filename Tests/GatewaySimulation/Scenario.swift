@@ -26,6 +26,13 @@ struct Scenario {
     /// Whether the store has I/O threads.
     var hasThreads: Bool
 
+    /// Whether requests are short, and none follows a change at once. Others make the worker read a record
+    /// again, which hides what it has cached.
+    var isQuiet = false
+
+    /// How many of the changes concern all organizations together.
+    var bulkPercent = 10
+
     /// How many administrators may change keys at a time.
     var administrators = 2
 

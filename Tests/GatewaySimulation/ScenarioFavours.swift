@@ -105,15 +105,19 @@ extension Scenario {
                 faults = [.lateInvalidations]
                 faultLength = .milliseconds(leaseMilliseconds)
             case .readAfterTracking:
-                // A reply is late, and meanwhile the invalidation link reconnects.
+                // A reply is late, and meanwhile the invalidation link is away for a while. A newer read would
+                // keep the reply out of the cache, and so would the signal of a change of that record alone.
                 favourLateInvalidations(&chance)
-                organizations = 1
-                timeoutMilliseconds = 500
-                faults = [.lateInvalidations, .overrun, .lateAnswers]
-                faultPause /= 2
-                changePause /= 2
-                requestPause = .milliseconds(leaseMilliseconds / 8)
-                delayMax = .milliseconds(5)
+                (workers, organizations, isQuiet, bulkPercent) = (1, 6, true, 100)
+                timeoutMilliseconds = 1000
+                graceMilliseconds = leaseMilliseconds * 2
+                faults = [.refuseTracking, .lateAnswers]
+                faultPause = .milliseconds(leaseMilliseconds / 2)
+                faultLength = faultPause
+                changePause = .milliseconds(leaseMilliseconds * 3)
+                requestPause = .milliseconds(leaseMilliseconds / 4)
+                stallPercent = 0
+                length = .milliseconds(leaseMilliseconds * 60)
             case .trustsOnlyAsMember, .emptyCacheOnJoin:
                 // A worker is not in the membership list, and its invalidations are late.
                 favourLateInvalidations(&chance)
@@ -127,8 +131,9 @@ extension Scenario {
                 graceMilliseconds = leaseMilliseconds * 4
                 faults = [.partition, .stall]
             case .leaseByEarlierAnswer, .asksAfterCheck:
-                hasThreads = true
-                if obligation == .asksAfterCheck { isStrict = true }
+                (hasThreads, isStrict) = (true, true)
+                changePause = .milliseconds(leaseMilliseconds / 4)
+                requestPause = .milliseconds(leaseMilliseconds / 20)
             case .entryIsCompared, .emptyCacheOnLostEntry:
                 favourLateInvalidations(&chance)
                 faults = [.removeList, .removeField, .restartWithoutList, .lateInvalidations]

@@ -1,8 +1,12 @@
 /// The speed of a worker's machine, and the habits of its clients.
 final class WorkerHabits {
     private var delayMax: Nanoseconds
+    private let isQuiet: Bool
 
-    init(delayMax: Nanoseconds) { self.delayMax = delayMax }
+    init(_ scenario: Scenario) {
+        delayMax = scenario.workerDelayMax
+        isQuiet = scenario.isQuiet
+    }
 
     /// Ends long delays.
     func speedUp() { delayMax = min(delayMax, .microseconds(200)) }
@@ -13,5 +17,5 @@ final class WorkerHabits {
     /// Whether other requests take time between two events of a turn.
     func pauses(_ chance: inout Chance) -> Bool { chance.percent(20) }
 
-    func staysOpen(_ chance: inout Chance) -> Bool { chance.percent(20) }
+    func staysOpen(_ chance: inout Chance) -> Bool { chance.percent(20) && !isQuiet }
 }

@@ -46,7 +46,7 @@ final class World {
         machines = (0..<scenario.workers).map { [timeline] _ in
             Machine(
                 clock: MachineClock(&timeline.chance),
-                habits: WorkerHabits(delayMax: scenario.workerDelayMax)
+                habits: WorkerHabits(scenario)
             )
         }
     }

@@ -25,7 +25,12 @@ extension World {
             timeline.after(timeline.chance.span(mean: scenario.changePause / 4)) { [self] in
                 // Another change may begin while this one waits, and ends before it.
                 guard !isEnding, counts.changesUnderWay < scenario.administrators else { return }
-                change(organization, isHurried: timeline.chance.percent(15))
+                let isHurried = timeline.chance.percent(15)
+                if organizations.count > 1, timeline.chance.percent(scenario.bulkPercent) {
+                    changeAll(isHurried: isHurried)
+                } else {
+                    change(organization, isHurried: isHurried)
+                }
             }
         }
     }
@@ -56,6 +61,46 @@ extension World {
             }
         }
         if let before { present(before) }
+    }
+
+    /// Generates a key for each organization that exists, all in one transaction with one signal.
+    private func changeAll(isHurried: Bool) {
+        counts.changesUnderWay += 1
+        defer { counts.changesUnderWay -= 1 }
+        let before = organizations.compactMap { judge.ledger.latest($0.name).accepted.first?.key }
+        withAdministration { administration, client in
+            timeline.log("\(client) generates keys for all organizations")
+            let (_, result) = try administration.bulk.generateKeys(
+                organizations.enumerated().map { number, organization in
+                    OrganizationLine(
+                        number: number + 1,
+                        organization: organization,
+                        principal: Self.owner
+                    )
+                },
+                isReplacing: true,
+                lifetime: KeyLifetime(expiresInMilliseconds: nil, graceMilliseconds: 0),
+                policy: policy(isHurried),
+                deliver: { note(keys: $0) },
+                onProgress: { _ in true }
+            )
+            for organization in organizations
+            where judge.ledger.history(organization.name).contains(where: { $0.author == client }) {
+                recordResult(result, organization, client)
+            }
+        }
+        before.forEach(present)
+    }
+
+    /// Notes the keys in lines of an organization's name, a tab and its key.
+    private func note(keys lines: Span<UInt8>) {
+        let bytes = lines.indices.map { lines[$0] }
+        for line in bytes.split(separator: UInt8(ascii: "\n")) {
+            let words = line.split(separator: UInt8(ascii: "\t"))
+            let (name, text) = (String(decoding: words[0], as: UTF8.self), Array(words[1]))
+            let number = judge.ledger.number(of: secrets.verifier(of: text) ?? "", name)
+            judge.ledger.setText(text, of: number)
+        }
     }
 
     private func policy(_ isHurried: Bool) -> ConfirmationPolicy {

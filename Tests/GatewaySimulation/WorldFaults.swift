@@ -125,10 +125,12 @@ extension World {
         store.onCommand = { [unowned self] client, command in
             if case .worker(let number) = client { judge.noteServed(number) }
             if command[0] == "FLUSHALL" { judge.ledger.loseKeys() }
-            if command[0] == "HMGET", command[1].hasPrefix(ModelRedis.recordPrefix),
-                names[command[1]] == nil
-            {
-                timeline.fail("G5: \(client) reads \(command[1])")
+            guard command.count > 1, command[1].hasPrefix(ModelRedis.recordPrefix) else { return }
+            switch (command[0], names[command[1]]) {
+            case ("WATCH", _): judge.ledger.noteWatch(by: client)
+            case ("HMGET", let name?): judge.ledger.noteRead(name, by: client)
+            case ("HMGET", nil): timeline.fail("G5: \(client) reads \(command[1])")
+            default: break
             }
         }
     }

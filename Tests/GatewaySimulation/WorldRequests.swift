@@ -62,6 +62,7 @@ extension World {
     /// Sends requests with a key that a change has ended to all workers, at once and for a while. They
     /// reveal the change even to workers without invalidations, so some worlds leave them out.
     func present(_ key: Int) {
+        if scenario.isQuiet { return }
         if scenario.faults.contains(.refuseTracking), timeline.chance.percent(25) { return }
         guard let text = judge.ledger.keys[key].text else { return }
         for machine in machines {
