@@ -113,7 +113,7 @@ extension Gatekeeper {
             dataReady(now)
         case .reply(let tag, let reply): handle(reply, tag, now)
         case .lost(let failure, let unanswered): handleLoss(failure, unanswered, now)
-        case .pushed: break
+        case .invalidated: break
         }
     }
 
@@ -201,7 +201,7 @@ extension Gatekeeper {
             if obligations.keeps(.emptyCacheOnJoin) { forgetAll() }
         case .stands: break
         case .lost:
-            if obligations.keeps(.emptyCacheOnLostEntry) { forgetAll() }
+            forgetAll()
             term.reset()
         case .refused(let error):
             let reason = error?.message ?? "unexpected reply"

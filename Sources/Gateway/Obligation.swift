@@ -37,8 +37,6 @@ enum Obligation: CaseIterable {
     case asksAfterCheck
     /// The entry in the membership list is compared with what was written: the data may be others.
     case entryIsCompared
-    /// A worker whose entry is gone starts with an empty cache: the data may be others.
-    case emptyCacheOnLostEntry
     /// A record beyond its lease may admit a key and refuses none: the key may be newer.
     case staleRecordRefusesNobody
     /// While invalidations may be missing, the records of open requests are read within each lease.

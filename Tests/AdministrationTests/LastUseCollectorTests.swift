@@ -20,6 +20,10 @@ struct LastUseCollectorTests {
         return Array(installation.store.calls.dropFirst(before))
     }
 
+    private func delay() throws -> KeyStatus.LastUseDelay {
+        try installation.administration.keys.status(of: acme).lastUseDelay
+    }
+
     private func status() throws { _ = try installation.administration.keys.status(of: acme) }
 
     private let counting = ["MULTI", "SET", "INCR", "EXEC"]
@@ -38,7 +42,7 @@ struct LastUseCollectorTests {
         #expect(installation.store.signals.count == 1)
         #expect(name.hasPrefix("\(installation.record):?"))
         #expect(installation.clock.elapsedMilliseconds == 0)
-        #expect(try installation.administration.keys.status(of: acme).isLastUseCurrent)
+        #expect(try delay() == .none)
     }
 
     @Test func `without workers nothing is waited for`() throws {
@@ -50,7 +54,7 @@ struct LastUseCollectorTests {
         let name = installation.worker(1).id.description
         installation.worker(2)
         installation.store.onSignal = { _ in [name] }
-        #expect(try !installation.administration.keys.status(of: acme).isLastUseCurrent)
+        #expect(try delay() == .unknown)
         #expect(installation.clock.elapsedMilliseconds == FleetInquiry.waitMilliseconds)
     }
 
@@ -59,9 +63,9 @@ struct LastUseCollectorTests {
             try status()
             #expect(installation.store.signals.count == min(number, 10))
         }
-        #expect(try !installation.administration.keys.status(of: acme).isLastUseCurrent)
+        #expect(try delay() == .milliseconds(4000))
         installation.clock.advance(byMilliseconds: 500)
-        #expect(try installation.administration.keys.status(of: acme).isLastUseCurrent)
+        #expect(try delay() == .none)
         #expect(installation.store.signals.count == 11)
     }
 
@@ -80,7 +84,7 @@ struct LastUseCollectorTests {
         installation.worker(1)
         installation.store.refused = [command]
         #expect(try calls { try status() }.last == reading)
-        #expect(try !installation.administration.keys.status(of: acme).isLastUseCurrent)
+        #expect(try delay() == (command == "BLPOP" ? .unknown : .milliseconds(4000)))
     }
 
     @Test func `a store that is lost meanwhile is reported as lost`() {

@@ -6,6 +6,12 @@ import Testing
 /// A change without its signal is made all the same.
 struct RefusedSignalTests {
     private let acme = Installation.acme
+    private let audit = AuditEntry(
+        .register,
+        by: Installation.alice,
+        account: Installation.alice,
+        at: UnixTime(milliseconds: 0)
+    )
 
     private func isConfirmed(_ confirmation: ConfirmationResult?) -> Bool {
         if case .confirmed = confirmation { true } else { false }
@@ -59,12 +65,6 @@ struct RefusedSignalTests {
     @Test func `the last record of a batch carries the signal of all`() throws {
         let installation = try Installation()
         let store = try installation.recordStore()
-        let audit = AuditEntry(
-            .register,
-            by: Installation.alice,
-            account: Installation.alice,
-            at: UnixTime(milliseconds: 0)
-        )
         let organizations = ["a", "b", "c"].map { Organization("\($0)-corp")! }
         let steps = organizations.map { organization in
             RecordBatch.Step(organization: organization, audit: audit) { existing in
@@ -84,12 +84,6 @@ struct RefusedSignalTests {
         let installation = try Installation()
         try installation.redis("ACL", "SETUSER", "default", "-del")
         let store = try installation.recordStore()
-        let audit = AuditEntry(
-            .register,
-            by: Installation.alice,
-            account: Installation.alice,
-            at: UnixTime(milliseconds: 0)
-        )
         let step = RecordBatch.Step(organization: acme, audit: audit) { _ in
             KeyRecord(organization: acme, owner: Installation.alice)
         }

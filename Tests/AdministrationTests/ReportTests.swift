@@ -68,12 +68,12 @@ struct ReportTests {
         #expect(TimeText.span(milliseconds: milliseconds) == text)
     }
 
-    private func status(_ uses: RefusedUses?) -> KeyStatus {
+    private func status(_ uses: RefusedUses?, delay: KeyStatus.LastUseDelay = .none) -> KeyStatus {
         KeyStatus(
             KeyRecord(organization: Installation.acme, owner: Installation.alice),
             use: .null,
             refusedUses: uses,
-            isLastUseCurrent: true,
+            lastUseDelay: delay,
             rotateAfterMilliseconds: nil,
             now: now
         )
@@ -102,5 +102,22 @@ struct ReportTests {
                 #","refused_uses":0,"last_refused_at":null}"# + "\n"
             )
         )
+    }
+
+    @Test(
+        arguments: [
+            (KeyStatus.LastUseDelay.none, "Never", "0"),
+            (.milliseconds(4000), "Never (uses of the last 4 seconds may be missing)", "4"),
+            (.unknown, "Never (not all nginx workers have answered)", "null"),
+        ]
+    )
+    func `a status says how far the last use may be behind`(
+        delay: KeyStatus.LastUseDelay,
+        text: String,
+        json: String
+    ) {
+        let status = status(nil, delay: delay)
+        #expect(TimeText.lastUse(status, now: now) == text)
+        #expect(StatusReport.json(status).contains(#","last_used_delay_seconds":\#(json),"#))
     }
 }

@@ -74,7 +74,7 @@ final class LinkFuzz {
     private func takeEvents(_ stream: [UInt8]) throws {
         while let event = link.nextEvent() {
             switch event {
-            case .ready, .pushed: break
+            case .ready, .invalidated: break
             case .reply(let tag, _):
                 guard tag.number == unanswered.first else {
                     throw Violation("a reply is out of order", stream)

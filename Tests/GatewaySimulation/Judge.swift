@@ -9,6 +9,9 @@ final class Judge {
     /// When the store last executed a command of each worker.
     private var served: [Int: Nanoseconds] = [:]
 
+    /// When another database last took the place of the store's; `nil` if none did.
+    var swappedAt: Nanoseconds?
+
     /// Whether the world has no faults, so that no check may be unavailable.
     let isCalm: Bool
 
@@ -94,18 +97,24 @@ final class Judge {
     }
 
     /// When a decision may have been true: since the check began if the store decided, or within the
-    /// lease if the cache did.
+    /// lease if the cache did. That another database is in place is noticed at the next heartbeat.
     private func window(
         of source: Decision.Source,
         _ check: Check,
         _ context: Check.Context,
         _ worker: SimulatedWorker
     ) -> ClosedRange<Nanoseconds> {
-        switch source {
-        case .none, .store: check.begunAt...context.at
-        case .cache: context.at - min(context.at, worker.leaseSpan)...context.at
-        case .grace: context.at - min(context.at, worker.trustSpan)...context.at
+        let begin =
+            switch source {
+            case .none, .store: check.begunAt
+            case .cache: context.at - min(context.at, worker.leaseSpan)
+            case .grace: context.at - min(context.at, worker.trustSpan)
+            }
+        guard let swappedAt, (swappedAt...swappedAt + worker.watchingSpan).contains(context.at)
+        else {
+            return begin...context.at
         }
+        return min(begin, swappedAt - 1)...context.at
     }
 }
 

@@ -93,6 +93,24 @@ extension ModelRedis {
         for session in sessions where session.tracking != nil { kill(session) }
     }
 
+    /// SWAPDB: takes another database in place of this one. No invalidation tells of that. Entries that
+    /// are the same in both are left out: they could not tell the databases apart.
+    func swap(_ database: Dataset) {
+        let before = data
+        let entries = before.hashes[Self.membershipKey] ?? [:]
+        data = database
+        data.replace(
+            Self.membershipKey,
+            with: data.hashes[Self.membershipKey]?.filter { entries[$0.key] != $0.value }
+        )
+        _ = data.drainTouched()
+        for session in sessions where !session.watched.isEmpty { session.isDirty = true }
+        let keys = Set(before.hashes.keys).union(data.hashes.keys)
+        for key in keys.sorted() where key.hasPrefix(Self.recordPrefix) {
+            if before.hashes[key] != data.hashes[key] { onRecord(key, .stranger) }
+        }
+    }
+
     /// Steps the server's wall clock.
     func stepClock(by span: ServerTime) {
         clockSkew += span

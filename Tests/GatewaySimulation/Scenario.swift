@@ -121,6 +121,8 @@ enum Fault: CaseIterable {
     case importRecords
     /// The store restarts, and has lost the last writes to the membership list.
     case restartWithoutList
+    /// A stranger puts a copy of the whole database, taken a while ago, in the place of the current one.
+    case swapDatabases
     /// The store becomes a primary anew, without a restart.
     case beginTerm
     /// The store refuses writes, for a while, and can be read.
@@ -135,6 +137,11 @@ enum Fault: CaseIterable {
     case refuseJoins
     /// The store refuses to send invalidations, for a while, and closes the invalidation links.
     case refuseTracking
+}
+
+extension Fault {
+    /// All but the exchange of databases: only a member notices it, at its next heartbeat.
+    static let promised = allCases.filter { $0 != .swapDatabases }
 }
 
 /// Faults that occur together.
@@ -180,7 +187,7 @@ enum Mix: String, CaseIterable {
         case .emptied: [.emptyStore, .importRecords, .stall, .cut, .replaceWorker, .partition]
         case .tampered: [.putBack, .strayMessage, .stall, .replaceWorker]
         case .anything:
-            (0..<5).map { _ in Fault.allCases.randomElement(using: &chance)! }
+            (0..<5).map { _ in Fault.promised.randomElement(using: &chance)! }
         }
     }
 }

@@ -134,9 +134,10 @@ extension Scenario {
                 (hasThreads, isStrict) = (true, true)
                 changePause = .milliseconds(leaseMilliseconds / 4)
                 requestPause = .milliseconds(leaseMilliseconds / 20)
-            case .entryIsCompared, .emptyCacheOnLostEntry:
-                favourLateInvalidations(&chance)
-                faults = [.removeList, .removeField, .restartWithoutList, .lateInvalidations]
+            case .entryIsCompared:
+                // A worker has joined again since the copy was made that is put in place of its database.
+                graceMilliseconds = 0
+                faults = [.swapDatabases, .removeField, .removeList, .overrun]
             case .streamsAreWatched:
                 // There are no invalidations, and few requests reveal a change.
                 isStrict = false

@@ -50,7 +50,7 @@ final class SimulatedChannel: StoreChannel {
             switch try nextEvent() {
             case .reply(let tag, let reply): replies[Int(tag.number)] = reply
             case .lost(let failure, _): throw .interrupted("\(failure)")
-            case .ready, .pushed: break
+            case .ready, .invalidated: break
             }
         }
         return replies.compactMap { $0 }

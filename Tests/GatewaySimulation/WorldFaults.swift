@@ -55,6 +55,13 @@ extension World {
         case .removeList: network.send([RedisCommand("DEL", .text(ModelRedis.membershipKey))])
         case .removeField: removeField()
         case .importRecords: importRecords()
+        case .swapDatabases:
+            let copy = store.data
+            timeline.after(span) { [self] in
+                if isEnding { return }
+                store.swap(copy)
+                judge.swappedAt = timeline.now
+            }
         case .beginTerm: store.beginTerm()
         case .stepClock: store.stepClock(by: timeline.chance.percent(50) ? 90_000 : -90_000)
         case .refuseJoins: store.refuse(.joins, for: span)

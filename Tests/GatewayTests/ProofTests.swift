@@ -78,6 +78,18 @@ struct ProofTests {
         #expect(driver.results() == [2: .allowed, 3: .allowed])
     }
 
+    /// A strict worker that has cached a record of a store that tells this about itself, and its key.
+    private func caching(_ information: String?) throws -> (GateDriver, [UInt8]) {
+        let driver = try GateDriver("latchkey_consistency strict;", sendsInvalidations: true)
+        driver.store.information = information
+        driver.connect()
+        driver.connect(GateDriver.invalidation)
+        driver.beat()
+        let key = driver.generate("acme")
+        #expect(driver.result(key) == .allowed)
+        return (driver, key)
+    }
+
     @Test(
         arguments: [
             nil, "redis_version:8.2.3\r\nio_threads_active:1\r\n", "redis_version:9.0\r\n", "",
@@ -86,16 +98,7 @@ struct ProofTests {
     func `where an answer may overtake invalidations, the next one decides`(information: String?)
         throws
     {
-        let driver = try GateDriver(
-            "latchkey_consistency strict;",
-            sendsInvalidations: true
-        )
-        driver.store.information = information
-        driver.connect()
-        driver.connect(GateDriver.invalidation)
-        driver.beat()
-        let key = driver.generate("acme")
-        #expect(driver.result(key) == .allowed)
+        let (driver, key) = try caching(information)
         driver.check(key, request: 1)
         for _ in 0..<2 {
             #expect(driver.results().isEmpty)
@@ -116,13 +119,7 @@ struct ProofTests {
         ]
     )
     func `where no answer overtakes invalidations, one decides`(information: String) throws {
-        let driver = try GateDriver("latchkey_consistency strict;", sendsInvalidations: true)
-        driver.store.information = information
-        driver.connect()
-        driver.connect(GateDriver.invalidation)
-        driver.beat()
-        let key = driver.generate("acme")
-        #expect(driver.result(key) == .allowed)
+        let (driver, key) = try caching(information)
         driver.check(key, request: 1)
         driver.received(
             driver.store.answer(driver.turn().invalidation, isSubscriber: true),

@@ -8,7 +8,7 @@ final class LinkDriver {
     enum Event: Equatable {
         case ready
         case reply(Int, RedisReply)
-        case pushed(PushedMessage)
+        case invalidated(Invalidation)
         case lost(LinkFailure, unanswered: [Int])
     }
 
@@ -23,7 +23,7 @@ final class LinkDriver {
         password: String = "",
         timeoutMilliseconds: UInt64 = 500,
         replyLengthMax: Int = LinkSettings.replyLengthMax,
-        subscription: Subscription? = nil
+        trackedPrefix: String? = nil
     ) {
         let credentials = user.flatMap { user in
             RedisCredentials(user: Array(user.utf8).span, password: Array(password.utf8).span)
@@ -35,7 +35,7 @@ final class LinkDriver {
                 credentials: credentials,
                 timeoutMilliseconds: timeoutMilliseconds,
                 replyLengthMax: replyLengthMax,
-                subscription: subscription
+                trackedPrefix: trackedPrefix
             )
         )
     }
@@ -105,7 +105,7 @@ final class LinkDriver {
             switch event {
             case .ready: events.append(.ready)
             case .reply(let tag, let reply): events.append(.reply(Int(tag.number), reply))
-            case .pushed(let message): events.append(.pushed(message))
+            case .invalidated(let keys): events.append(.invalidated(keys))
             case .lost(let failure, let unanswered):
                 events.append(.lost(failure, unanswered: unanswered.map { Int($0.number) }))
             }

@@ -23,11 +23,11 @@ public struct KeyService {
     ) throws(AdministrationError) -> KeyStatus {
         let store = context.store
         let locator = organization.locator
-        var isCurrent = false
+        var delay = KeyStatus.LastUseDelay.unasked
         if collectsUses {
             let reply = try store.read([KeyCommands.read(locator)])[0]
             _ = try context.access.permittedRecord(reply, organization, action)
-            isCurrent = context.lastUses.collect(locator)
+            delay = context.lastUses.collect(locator)
         }
         let replies = try store.read(
             [KeyCommands.read(locator), UseCommands.read(locator)] + RefusalCommands.read(locator)
@@ -36,7 +36,7 @@ public struct KeyService {
             try context.access.permittedRecord(replies[0], organization, action),
             use: replies[1],
             refusedUses: RefusalCommands.refusedUses(replies[2], replies[3]),
-            isLastUseCurrent: isCurrent,
+            lastUseDelay: delay,
             rotateAfterMilliseconds: context.configuration.rotateAfterMilliseconds,
             now: context.clock.unix
         )

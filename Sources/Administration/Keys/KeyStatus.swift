@@ -11,15 +11,26 @@ public struct KeyStatus: Sendable {
         case unknown
     }
 
+    /// How far the store may be behind the workers.
+    public enum LastUseDelay: Equatable, Sendable {
+        /// All workers had just recorded the last use.
+        case none
+        /// The workers were not asked: they record a use within so many milliseconds.
+        case milliseconds(UInt64)
+        /// A worker did not answer: it may know a later use.
+        case unknown
+
+        static let unasked = milliseconds(UseCommands.recordedWithinMilliseconds)
+    }
+
     /// The organization's record.
     public let record: KeyRecord
 
     /// When the active key last authenticated a request.
     public let lastUse: LastUse
 
-    /// Whether all workers had just written the last uses that they knew. Otherwise the store may be some
-    /// seconds behind.
-    public let isLastUseCurrent: Bool
+    /// How far ``lastUse`` may be behind.
+    public let lastUseDelay: LastUseDelay
 
     /// Whether the last use may be the previous key's, in its grace period: uses are recorded by
     /// organization.
@@ -40,13 +51,13 @@ public struct KeyStatus: Sendable {
         _ record: KeyRecord,
         use: RedisReply,
         refusedUses: RefusedUses?,
-        isLastUseCurrent: Bool,
+        lastUseDelay: LastUseDelay,
         rotateAfterMilliseconds: UInt64?,
         now: UnixTime
     ) {
         self.record = record
         self.refusedUses = refusedUses
-        self.isLastUseCurrent = isLastUseCurrent
+        self.lastUseDelay = lastUseDelay
         lastUse = LastUse(use, since: record.key?.createdAt)
         lastUseMayBePrevious =
             if case .at(let time) = lastUse, let previous = record.previous {

@@ -18,14 +18,12 @@ struct LastUseCollector {
     }
 
     /// Returns when all members have acknowledged the flush, or none has for too long.
-    ///
-    /// - Returns: Whether all have: the store knows the last use.
-    func collect(_ locator: Locator) -> Bool {
-        guard mayFlush else { return false }
+    func collect(_ locator: Locator) -> KeyStatus.LastUseDelay {
+        guard mayFlush else { return .unasked }
         let id = context.makeSignalID(context.clock.unix)
         let flush = Signal(.flush, about: locator, id: id)
         let inquiry = FleetInquiry(context.channel, clock: context.clock)
-        return inquiry.silentMembers(flush)?.isEmpty == true
+        return inquiry.silentMembers(flush).map { $0.isEmpty ? .none : .unknown } ?? .unasked
     }
 
     private var mayFlush: Bool {

@@ -96,7 +96,7 @@ public final class StoreConnection: StoreChannel {
                 replies[Int(tag.number)] = reply
                 count += 1
             case .lost(let failure, _): throw .interrupted(description(failure))
-            case .ready, .pushed: break
+            case .ready, .invalidated: break
             }
         }
         return replies.compactMap { $0 }

@@ -18,8 +18,6 @@ struct InvalidationLink: ~Copyable {
         case answered
     }
 
-    static let subscription = Subscription(trackedPrefix: TrackedKey.prefix, channels: [])
-
     /// The connection: orders, bytes and deadlines go straight to it.
     var link: RedisLink
 
@@ -96,18 +94,13 @@ struct InvalidationLink: ~Copyable {
             pings.reset()
             return .lost(failure)
         case .reply(let tag, let reply): return pong(tag, reply, now)
-        case .pushed(let message): return arrival(message)
+        case .invalidated(let invalidation): return arrival(invalidation)
         }
     }
 
-    private mutating func arrival(_ message: PushedMessage) -> Arrival? {
-        switch message.kind {
-        case .invalidated:
-            take(message.keys)
-            return nil
-        case .invalidatedAll: return .invalidatedAll
-        case .message, .unreadable: return nil
-        }
+    private mutating func arrival(_ invalidation: Invalidation) -> Arrival? {
+        take(invalidation.keys)
+        return invalidation.scope == .all ? .invalidatedAll : nil
     }
 
     /// Takes a message whole. A signal names its record, so that the order of the keys does not matter.

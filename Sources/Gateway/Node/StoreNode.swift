@@ -20,7 +20,7 @@ struct StoreNode: ~Copyable {
     ) {
         data = RedisLink(Self.settings(url, configuration, credentials))
         invalidations = InvalidationLink(
-            Self.settings(url, configuration, credentials, InvalidationLink.subscription),
+            Self.settings(url, configuration, credentials, trackedPrefix: TrackedKey.prefix),
             interval
         )
         lease = NodeLease(
@@ -33,14 +33,14 @@ struct StoreNode: ~Copyable {
         _ url: StoreURL,
         _ configuration: Configuration,
         _ credentials: RedisCredentials?,
-        _ subscription: Subscription? = nil
+        trackedPrefix: String? = nil
     ) -> LinkSettings {
         LinkSettings(
             endpoint: url.endpoint,
             database: url.database,
             credentials: credentials,
             timeoutMilliseconds: configuration.timeoutMilliseconds,
-            subscription: subscription
+            trackedPrefix: trackedPrefix
         )
     }
 }

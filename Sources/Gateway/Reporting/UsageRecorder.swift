@@ -11,7 +11,7 @@ struct UsageRecorder {
 
     /// Above this number of active organizations each is written less often.
     private static let quietMax = 1000
-    private static let busyRoundMilliseconds = 4000
+    private static let busyRoundMilliseconds = Int(UseCommands.recordedWithinMilliseconds)
 
     /// Most uses that are written per millisecond, however long a round then takes: the store serves
     /// others too, and a `status` asks for what it needs. The limit does not hold where uses would be

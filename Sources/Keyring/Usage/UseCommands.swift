@@ -3,6 +3,10 @@ import RedisClient
 
 /// Commands on last uses.
 public enum UseCommands {
+    /// Within how many milliseconds a worker records a use unasked, as long as fewer than 40,000
+    /// organizations are active.
+    public static let recordedWithinMilliseconds: UInt64 = 4000
+
     /// Reads the last use of the keys of an organization; ``lastUse(_:)`` parses the reply.
     public static func read(_ locator: Locator) -> RedisCommand {
         RedisCommand("ZSCORE", .bytes(Keyspace.used(locator)), .bytes(locator.text))

@@ -8,23 +8,22 @@ enum HandshakeStep {
     /// Asks for the connection's own client ID, to which invalidations are then redirected.
     case identify
     case track(prefix: String, connection: Int64)
-    case subscribe(channel: String)
+    case subscribe
 
     static func steps(_ settings: LinkSettings) -> [HandshakeStep] {
         var steps: [HandshakeStep] = []
         if let credentials = settings.credentials { steps.append(.authenticate(credentials)) }
         if settings.database != 0 { steps.append(.select(database: settings.database)) }
         steps.append(.ping)
-        if settings.subscription != nil { steps.append(.identify) }
+        if settings.trackedPrefix != nil { steps.append(.identify) }
         return steps
     }
 
     /// The steps that need something from the reply to this one.
-    func following(_ reply: RedisReply, _ subscription: Subscription?) -> [HandshakeStep] {
-        guard case .identify = self, case .integer(let connection) = reply, let subscription
+    func following(_ reply: RedisReply, _ trackedPrefix: String?) -> [HandshakeStep] {
+        guard case .identify = self, case .integer(let connection) = reply, let trackedPrefix
         else { return [] }
-        return [.track(prefix: subscription.trackedPrefix, connection: connection)]
-            + subscription.channels.map { .subscribe(channel: $0) }
+        return [.track(prefix: trackedPrefix, connection: connection), .subscribe]
     }
 
     func append(to output: inout OutputBuffer) {
@@ -40,7 +39,7 @@ enum HandshakeStep {
                     .text(prefix),
                 ])
             )
-        case .subscribe(let channel): output.append(RedisCommand("SUBSCRIBE", .text(channel)))
+        case .subscribe: output.append(RedisCommand("SUBSCRIBE", .text("\(Invalidation.channel)")))
         }
     }
 
@@ -58,11 +57,11 @@ enum HandshakeStep {
             if case .status(let text) = reply { return text.spells("PONG") }
             return false
         case .identify: if case .integer = reply { return true } else { return false }
-        case .subscribe(let channel):
+        case .subscribe:
             guard case .array(let elements) = reply, elements.count == 3,
                 case .bulk(let kind) = elements[0], case .bulk(let name) = elements[1]
             else { return false }
-            return kind.spells("subscribe") && name.elementsEqual(channel.utf8)
+            return kind.spells("subscribe") && name.spells(Invalidation.channel)
         }
     }
 }

@@ -8,25 +8,26 @@ public struct LinkSettings {
     let credentials: RedisCredentials?
     let timeoutMilliseconds: UInt64
     let replyLengthMax: Int
-    let subscription: Subscription?
+    let trackedPrefix: String?
 
     /// - Parameters:
     ///   - timeoutMilliseconds: Longest wait for the connection, and for each reply.
     ///   - replyLengthMax: A longer reply is skipped; ``RedisReply/tooLong`` stands in its place.
-    ///   - subscription: What Redis is to send on its own. Such a link takes no command but PING.
+    ///   - trackedPrefix: Redis sends invalidations of all keys with this prefix. In version 2 of the
+    ///     protocol such a link takes no command but PING.
     public init(
         endpoint: Endpoint,
         database: Int,
         credentials: RedisCredentials?,
         timeoutMilliseconds: UInt64,
         replyLengthMax: Int = Self.replyLengthMax,
-        subscription: Subscription? = nil
+        trackedPrefix: String? = nil
     ) {
         self.endpoint = endpoint
         self.database = database
         self.credentials = credentials
         self.timeoutMilliseconds = timeoutMilliseconds
         self.replyLengthMax = replyLengthMax
-        self.subscription = subscription
+        self.trackedPrefix = trackedPrefix
     }
 }

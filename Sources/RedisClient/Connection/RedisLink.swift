@@ -31,8 +31,8 @@ public struct RedisLink: ~Copyable {
         /// Commands may be sent, from this moment on.
         case ready(since: MonotonicTime)
         case reply(CommandTag, RedisReply)
-        /// Redis sent this on its own to a link with a subscription.
-        case pushed(PushedMessage)
+        /// Redis sent this on its own.
+        case invalidated(Invalidation)
         /// The connection is gone. These commands may or may not have been executed.
         case lost(LinkFailure, unanswered: [CommandTag])
     }
@@ -186,8 +186,8 @@ extension RedisLink {
     }
 
     private mutating func receive(_ reply: RedisReply, _ now: MonotonicTime) {
-        if settings.subscription != nil, let message = PushedMessage(reply) {
-            events.append(.pushed(message))
+        if settings.trackedPrefix != nil, let invalidation = Invalidation(reply) {
+            events.append(.invalidated(invalidation))
             return
         }
         if let command = commands.popFirst() {
@@ -206,7 +206,7 @@ extension RedisLink {
         _ now: MonotonicTime
     ) {
         if let failure = step.failure(reply) { return fail(failure, now) }
-        begin(step.following(reply, settings.subscription), now)
+        begin(step.following(reply, settings.trackedPrefix), now)
         guard steps.isEmpty else { return }
         state = .ready(since: now)
         events.append(.ready(since: now))

@@ -45,7 +45,7 @@ enum StatusReport {
             ("status", JSONText.string(key == nil ? "none" : "active")),
             ("locator", JSONText.string(status.record.organization.locator.description)),
             ("last_used_at", time(lastUse)),
-            ("last_used_is_current", String(status.isLastUseCurrent)),
+            ("last_used_delay_seconds", delay(status.lastUseDelay)),
             ("created_at", time(key?.createdAt)),
             ("created_by", key.map { JSONText.string($0.createdBy.name) } ?? "null"),
             ("expires_at", time(key?.expiresAt)),
@@ -54,6 +54,14 @@ enum StatusReport {
             ("refused_uses", String(status.refusedUses?.count ?? 0)),
             ("last_refused_at", time(status.refusedUses?.lastAt)),
         ]) + "\n"
+    }
+
+    private static func delay(_ delay: KeyStatus.LastUseDelay) -> String {
+        switch delay {
+        case .none: "0"
+        case .milliseconds(let behind): "\(behind / 1000)"
+        case .unknown: "null"
+        }
     }
 
     private static func time(_ time: UnixTime?) -> String {

@@ -12,6 +12,16 @@ enum TimeText {
     static func lastUse(_ status: KeyStatus, now: UnixTime) -> String {
         lastUse(status.lastUse, now: now)
             + (status.lastUseMayBePrevious ? ", with this key or the previous one" : "")
+            + delay(status.lastUseDelay)
+    }
+
+    private static func delay(_ delay: KeyStatus.LastUseDelay) -> String {
+        switch delay {
+        case .none: ""
+        case .milliseconds(let behind):
+            " (uses of the last \(behind / 1000) seconds may be missing)"
+        case .unknown: " (not all nginx workers have answered)"
+        }
     }
 
     /// `3 minutes ago`, `Never`, or that it is unknown.

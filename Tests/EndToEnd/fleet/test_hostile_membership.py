@@ -58,10 +58,7 @@ def test_a_gateway_in_its_grace_is_waited_for_after_the_membership_list_was_dele
 
             result = end_key(pair, number)
 
-            clients.check(result)
-            lost.end()
-            pair.wait_for_members()
-            clients.check(result)
+            clients.check_through_return(result, lost)
 
 
 @pytest.mark.parametrize("loss", [CutOff, HalfOpen])
@@ -77,10 +74,7 @@ def test_a_gateway_in_its_grace_is_waited_for_when_only_the_others_joined_a_dele
 
             result = end_key(pair, number)
 
-            clients.check(result)
-            lost.end()
-            pair.wait_for_members()
-            clients.check(result)
+            clients.check_through_return(result, lost)
 
 
 def test_an_import_into_an_emptied_store_ends_the_keys_that_it_does_not_hold(pair, tmp_path):
@@ -99,10 +93,7 @@ def test_an_import_into_an_emptied_store_ends_the_keys_that_it_does_not_hold(pai
 
             result = pair.latchkey.run("import", archive)
 
-            clients.check(result)
-            lost.end()
-            pair.wait_for_members()
-            clients.check(result)
+            clients.check_through_return(result, lost)
 
 
 @pytest.mark.parametrize("is_deleted", [False, True], ids=["list_kept", "list_deleted"])
@@ -121,10 +112,7 @@ def test_a_grace_that_is_longer_than_that_of_the_executables_file_is_waited_out(
 
             result = end_key(pair, number)
 
-            clients.check(result)
-            lost.end()
-            pair.wait_for_members()
-            clients.check(result)
+            clients.check_through_return(result, lost)
 
 
 def test_a_gateway_whose_grace_outlasts_the_wait_is_named(fleets):
@@ -216,7 +204,4 @@ def test_a_list_deleted_during_the_first_wait_after_a_loss_is_not_taken_for_whol
 
             result = end_key(pair, number)
 
-            clients.check(result)
-            lost.end()
-            pair.wait_for_members()
-            clients.check(result)
+            clients.check_through_return(result, lost)

@@ -83,6 +83,13 @@ class OldKeys:
             )
         self.check_no_late(result)
 
+    def check_through_return(self, result, lost):
+        """The same while a connection is lost, and once it is back and all workers are members again."""
+        self.check(result)
+        lost.end()
+        self.fleet.wait_for_members()
+        self.check(result)
+
     def check_no_late(self, result):
         key = self.hammer.number(self.key)
         late = [each for each in self.hammer.answers if each.key == key and each.began > result.ended and each.is_accepted]

@@ -30,10 +30,26 @@ def last_use(gate, organization="acme"):
     return float(gate.redis.cli("ZSCORE", used_key(organization), locator(organization)) or 0)
 
 
+def status(gate, organization="acme"):
+    return gate.latchkey.status_json(organization, as_=OWNER)
+
+
 def shown_use(gate, organization="acme"):
     """The last use as `status` shows it to the owner."""
-    told = gate.latchkey.status_json(organization, as_=OWNER)["last_used_at"]
-    return datetime.fromisoformat(told).timestamp() * 1000
+    return use_in(status(gate, organization))
+
+
+def use_in(status):
+    return datetime.fromisoformat(status["last_used_at"]).timestamp() * 1000
+
+
+def exact_use(gate):
+    """The same in a status that all workers have answered: on a busy machine they may take longer than it waits."""
+    def answered():
+        told = status(gate)
+        return told if told["last_used_delay_seconds"] == 0 else None
+
+    return use_in(wait_until(answered, "all workers answer"))
 
 
 def test_a_use_is_recorded_within_a_few_seconds(gate):
@@ -63,7 +79,7 @@ def test_the_status_shows_a_use_at_once(gate):
     for _ in range(10):
         before = now()
         assert gate.status_of(key) == 200
-        assert shown_use(gate) >= before - 1
+        assert exact_use(gate) >= before - 1
 
 
 def test_the_status_shows_a_use_at_any_worker(sandboxes):
@@ -73,7 +89,7 @@ def test_the_status_shows_a_use_at_any_worker(sandboxes):
         for connection in (first, second, third) * 5:
             before = now()
             assert connection.request("/api", bearer(key)).status == 200
-            assert shown_use(gate) >= before - 1
+            assert exact_use(gate) >= before - 1
 
 
 def test_a_frozen_worker_does_not_block_the_status(gate):
@@ -83,10 +99,12 @@ def test_a_frozen_worker_does_not_block_the_status(gate):
     assert gate.status_of(key) == 200
     freeze(gate.nginx.worker())
     try:
-        assert shown_use(gate) >= first
+        told = status(gate)
     finally:
         thaw(gate.nginx.worker())
 
+    assert use_in(told) >= first
+    assert told["last_used_delay_seconds"] is None
     wait_until(lambda: shown_use(gate) > first, "the use is shown")
 
 

@@ -82,10 +82,7 @@ def test_a_clock_of_redis_that_steps_during_a_change_ends_no_wait_early(timed, c
             clock.step(seconds)
 
             result = finish_ending(timed, running, number)
-            clients.check(result)
-            lost.end()
-            timed.wait_for_members()
-            clients.check(result)
+            clients.check_through_return(result, lost)
 
 
 @pytest.mark.parametrize("seconds", STEPS)
@@ -110,10 +107,7 @@ def test_a_clock_of_redis_that_steps_between_changes_ends_no_wait_early(timed, c
             clock.step(seconds)
 
             result = end_key(timed, number)
-            clients.check(result)
-            lost.end()
-            timed.wait_for_members()
-            clients.check(result)
+            clients.check_through_return(result, lost)
 
 
 def swap(fleet):

@@ -2,11 +2,9 @@ import Testing
 
 @testable import RedisClient
 
-/// A link with a subscription to invalidations and a channel.
-struct SubscriptionTests {
-    private static let subscription = Subscription(trackedPrefix: "record:", channels: ["barrier"])
-
-    private let driver = LinkDriver(subscription: subscription)
+/// A link with invalidations.
+struct InvalidationTests {
+    private let driver = LinkDriver(trackedPrefix: "record:")
 
     private static let tracking = [
         "CLIENT", "TRACKING", "ON", "REDIRECT", "42", "BCAST", "PREFIX", "record:",
@@ -19,11 +17,11 @@ struct SubscriptionTests {
         driver.received("+PONG\r\n:42\r\n")
     }
 
-    private func subscribed(_ channel: String, _ count: Int = 1) -> String {
-        "*3\r\n" + bulk("subscribe") + bulk(channel) + ":\(count)\r\n"
+    private func subscribed(_ channel: String = "__redis__:invalidate") -> String {
+        "*3\r\n" + bulk("subscribe") + bulk(channel) + ":1\r\n"
     }
 
-    private func message(_ channel: String, _ content: String) -> String {
+    private func message(_ content: String, channel: String = "__redis__:invalidate") -> String {
         "*3\r\n" + bulk("message") + bulk(channel) + content
     }
 
@@ -31,9 +29,7 @@ struct SubscriptionTests {
 
     private func listening() {
         begin()
-        driver.received(
-            "+OK\r\n" + subscribed("__redis__:invalidate") + subscribed("barrier", 2)
-        )
+        driver.received("+OK\r\n" + subscribed())
         #expect(driver.events() == [.ready])
         _ = (driver.orders(), driver.output())
     }
@@ -42,94 +38,81 @@ struct SubscriptionTests {
 
     @Test func `it redirects invalidations to its own client ID`() {
         begin()
-        #expect(
-            driver.output() == [
-                Self.tracking, ["SUBSCRIBE", "__redis__:invalidate"], ["SUBSCRIBE", "barrier"],
-            ]
-        )
+        #expect(driver.output() == [Self.tracking, ["SUBSCRIBE", "__redis__:invalidate"]])
         #expect(!driver.isReady)
     }
 
     @Test func `it is ready only after all replies`() {
         begin()
         driver.received("+OK\r\n")
-        driver.received(subscribed("__redis__:invalidate"))
         #expect(!driver.isReady)
         #expect(driver.events().isEmpty)
-        driver.received(subscribed("barrier", 2))
+        driver.received(subscribed())
         #expect(driver.events() == [.ready])
     }
 
     @Test func `invalidations contain the names of the keys`() {
         listening()
         let keys = "*2\r\n" + bulk("record:a") + bulk("record:b")
-        driver.received(message("__redis__:invalidate", keys))
+        driver.received(message(keys))
         #expect(
-            driver.events() == [.pushed(.invalidated([text("record:a"), text("record:b")]))]
+            driver.events() == [.invalidated(.keys([text("record:a"), text("record:b")]))]
         )
     }
 
     @Test(arguments: ["*-1\r\n", "$-1\r\n", "*1\r\n:1\r\n"])
     func `null or an array without names invalidates all keys`(content: String) {
         listening()
-        driver.received(message("__redis__:invalidate", content))
-        #expect(driver.events() == [.pushed(.invalidatedAll)])
+        driver.received(message(content))
+        #expect(driver.events() == [.invalidated(.all)])
     }
 
     @Test(arguments: ["$1\r\nx\r\n", "$0\r\n\r\n", ":1\r\n", "+x\r\n"])
     func `what another client publishes on the invalidation channel says nothing`(content: String) {
         listening()
-        driver.received(message("__redis__:invalidate", content))
-        #expect(driver.events() == [.pushed(.unreadable)])
+        driver.received(message(content))
+        #expect(driver.events() == [.invalidated(.none)])
     }
 
     @Test func `a message that is too long invalidates all keys`() {
         listening()
         driver.send("PING", "1", tag: 1)
         let keys = String(repeating: bulk("record:a"), count: 100_000)
-        driver.received(message("__redis__:invalidate", "*100000\r\n" + keys))
+        driver.received(message("*100000\r\n" + keys))
         driver.received("*2\r\n" + bulk("pong") + bulk("1"))
         #expect(
             driver.events() == [
-                .pushed(.invalidatedAll), .reply(1, .array([.bulk("pong"), .bulk("1")])),
+                .invalidated(.all), .reply(1, .array([.bulk("pong"), .bulk("1")])),
             ]
         )
     }
 
-    @Test func `messages on other channels are passed on`() {
+    @Test func `messages on other channels say nothing`() {
         listening()
-        driver.received(message("barrier", bulk("nonce")))
-        driver.received(message("barrier", ":1\r\n"))
-        #expect(
-            driver.events() == [
-                .pushed(.message(channel: "barrier", text: text("nonce"))),
-                .pushed(.unreadable),
-            ]
-        )
+        driver.received(message(bulk("record:a"), channel: "other"))
+        #expect(driver.events() == [.invalidated(.none)])
     }
 
-    @Test func `replies keep their order among pushed messages`() {
+    @Test func `replies keep their order among invalidations`() {
         listening()
         driver.send("PING", "1", tag: 1)
         driver.received(
-            message("barrier", bulk("before")) + "*2\r\n" + bulk("pong") + bulk("1")
-                + message("barrier", bulk("after"))
+            message("*1\r\n" + bulk("record:a")) + "*2\r\n" + bulk("pong") + bulk("1")
+                + message("*1\r\n" + bulk("record:b"))
         )
         #expect(
             driver.events() == [
-                .pushed(.message(channel: "barrier", text: text("before"))),
+                .invalidated(.keys([text("record:a")])),
                 .reply(1, .array([.bulk(text("pong")), .bulk(text("1"))])),
-                .pushed(.message(channel: "barrier", text: text("after"))),
+                .invalidated(.keys([text("record:b")])),
             ]
         )
     }
 
-    @Test func `messages during the handshake are passed on`() {
+    @Test func `invalidations during the handshake are passed on`() {
         begin()
-        driver.received("+OK\r\n" + subscribed("__redis__:invalidate"))
-        driver.received(message("__redis__:invalidate", "*1\r\n" + bulk("record:a")))
-        driver.received(subscribed("barrier", 2))
-        #expect(driver.events() == [.pushed(.invalidated([text("record:a")])), .ready])
+        driver.received("+OK\r\n" + message("*1\r\n" + bulk("record:a")) + subscribed())
+        #expect(driver.events() == [.invalidated(.keys([text("record:a")])), .ready])
     }
 
     @Test(arguments: [
@@ -137,11 +120,10 @@ struct SubscriptionTests {
     ])
     func `a refusal or an unexpected reply ends the link`(answer: String) {
         let answers = [
-            "+PONG\r\n", ":42\r\n", "+OK\r\n", subscribed("__redis__:invalidate"),
-            subscribed("barrier", 2),
+            "+PONG\r\n", ":42\r\n", "+OK\r\n", subscribed(),
         ]
         for step in answers.indices where !(step == 1 && answer == ":1\r\n") {
-            let driver = LinkDriver(subscription: Self.subscription)
+            let driver = LinkDriver(trackedPrefix: "record:")
             driver.tick()
             driver.opened()
             driver.received(answers[..<step].joined() + answer)
@@ -181,9 +163,9 @@ struct SubscriptionTests {
 
     @Test func `bytes may arrive one by one`() {
         listening()
-        for byte in message("__redis__:invalidate", "*1\r\n" + bulk("record:a")).utf8 {
+        for byte in message("*1\r\n" + bulk("record:a")).utf8 {
             driver.received(String(decoding: [byte], as: UTF8.self))
         }
-        #expect(driver.events() == [.pushed(.invalidated([text("record:a")]))])
+        #expect(driver.events() == [.invalidated(.keys([text("record:a")]))])
     }
 }
