@@ -108,11 +108,14 @@ struct BarrierLossTests {
         if let end { installation.clock.at(end) { installation.store.isDown = false } }
     }
 
-    /// Loses the store before the membership is read.
+    /// Loses the store before the membership is read: it refuses the reading that comes with the change.
     private func loseStore(untilMilliseconds end: UInt64?) {
+        var readings = 0
         installation.store.onCommand = { name in
-            guard name == "HGETALL", installation.clock.elapsedMilliseconds == 0 else { return }
-            installation.store.isDown = true
+            guard name == "HGETALL" else { return }
+            readings += 1
+            installation.store.refused = readings == 1 ? ["HGETALL"] : []
+            if readings == 2 { installation.store.isDown = true }
         }
         if let end { installation.clock.at(end) { installation.store.isDown = false } }
     }

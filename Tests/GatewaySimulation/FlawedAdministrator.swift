@@ -69,9 +69,11 @@ final class FlawedChannel: StoreChannel {
         for (index, command) in commands.enumerated() where command.isSignal {
             replies.insert(.status(ArraySlice("QUEUED".utf8)), at: index)
         }
-        if case .array(let results)? = replies.last {
+        if let exec = commands.firstIndex(where: { $0.name == "EXEC" }),
+            case .array(let results) = replies[exec]
+        {
             let ok = RedisReply.status(ArraySlice("OK".utf8))
-            replies[replies.count - 1] = .array(results + [ok, .integer(1)])
+            replies[exec] = .array(results + [ok, .integer(1)])
         }
         return replies
     }

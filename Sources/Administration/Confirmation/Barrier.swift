@@ -4,7 +4,7 @@ import RedisClient
 /// Waits until no worker trusts what it cached before a change: until each has acknowledged the signal
 /// that followed it, or its lease has ended.
 ///
-/// The order is essential. The membership is read only after the store's reply to the change: a worker
+/// The order is essential. The store carries the reading of the membership out behind the change: a worker
 /// that joins later caches only what is stored now.
 struct Barrier {
     /// Longest wait in milliseconds, counted from the change.
@@ -51,9 +51,12 @@ struct Barrier {
 
     /// Returns when no worker trusts what it cached before the change.
     ///
+    /// - Parameter known: The fleet, if it was read behind the change.
     /// - Throws: Why that is uncertain.
-    mutating func run() throws(ConfirmationResult.Uncertainty) -> BarrierOutcome {
-        let fleet = try readFleet()
+    mutating func run(_ known: FleetReading?) throws(ConfirmationResult.Uncertainty)
+        -> BarrierOutcome
+    {
+        let fleet = try fleet(known)
         let trust = max(trustMilliseconds, fleet.membership.trustMilliseconds)
         let unlistedEnd = fleet.unlistedTrustEnd(trust)
         let workers = workers(of: fleet)
@@ -64,9 +67,11 @@ struct Barrier {
         return outcome
     }
 
-    /// Reads the fleet. A list without a generation gets one first: a hand-over needs it.
-    private func readFleet() throws(ConfirmationResult.Uncertainty) -> FleetReading {
-        let fleet = try readFleet(FleetReading.commands)
+    /// The fleet. A list without a generation gets one first: a hand-over needs it.
+    private func fleet(_ known: FleetReading?) throws(ConfirmationResult.Uncertainty)
+        -> FleetReading
+    {
+        let fleet = if let known { known } else { try readFleet(FleetReading.commands) }
         guard !fleet.membership.hasGeneration else { return fleet }
         return try readFleet([Membership.begin(as: signal.id)] + FleetReading.commands)
     }
@@ -186,21 +191,12 @@ extension Barrier {
     private mutating func listen(milliseconds: UInt64) throws(StoreConnection.Fault) {
         let sending = isSent ? [] : signal.transaction
         let waiting = signal.awaitAcknowledgement(milliseconds: milliseconds)
-        let replies = try store.channel.execute(sending + [waiting])
+        let collecting = [waiting, signal.popAcknowledgements]
+        let replies = try store.channel.execute(sending + collecting)
         if case .array = replies.prefix(sending.count).last { couldBeAcknowledged = true }
-        isSent = collectAcknowledgements(replies)
-        // The other workers' are there by now, or nearly.
-        if isSent {
-            let pop = signal.popAcknowledgements
-            _ = collectAcknowledgements(try store.channel.execute([pop]))
-        }
-    }
-
-    /// Returns whether a worker has acknowledged.
-    private mutating func collectAcknowledgements(_ replies: [RedisReply]) -> Bool {
-        let ids = replies.suffix(1).flatMap(signal.acknowledgements)
+        let ids = replies.suffix(collecting.count).flatMap(signal.acknowledgements)
         acknowledged.formUnion(ids)
+        isSent = !ids.isEmpty
         fault = replies.lazy.compactMap(\.failure).first?.message
-        return !ids.isEmpty
     }
 }

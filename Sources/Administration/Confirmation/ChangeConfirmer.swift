@@ -16,7 +16,13 @@ struct ChangeConfirmer {
     /// Confirms one change, as far as the policy waits for it.
     func confirmation(of change: RecordChange, _ policy: ConfirmationPolicy) -> ConfirmationResult {
         let locator = change.record.organization.locator
-        return confirmation(since: change.repliedAt, change.signalling, locator, policy) {
+        return confirmation(
+            since: change.repliedAt,
+            change.signalling,
+            locator,
+            policy,
+            fleet: change.fleet
+        ) {
             store throws(ConfirmationResult.Uncertainty) in
             try readBack([change], store)
         }
@@ -47,12 +53,14 @@ struct ChangeConfirmer {
     ///   - repliedAt: When the store's reply to the change had arrived.
     ///   - signalling: Whether a signal went out with the change.
     ///   - locator: The organization that a signal names if it did not.
+    ///   - fleet: The fleet, if it was read behind the change.
     ///   - readBack: Throws if the store no longer has the change.
     func confirmation(
         since repliedAt: MonotonicTime,
         _ signalling: Signalling,
         _ locator: Locator,
         _ policy: ConfirmationPolicy,
+        fleet: FleetReading? = nil,
         readBack: (RetryingStore) throws(ConfirmationResult.Uncertainty) -> Void
     ) -> ConfirmationResult {
         guard case .whileTrue(let onProgress) = policy else { return .notAwaited }
@@ -74,7 +82,7 @@ struct ChangeConfirmer {
             trustMilliseconds: context.configuration.trustMilliseconds
         )
         do throws(ConfirmationResult.Uncertainty) {
-            let outcome = try barrier.run()
+            let outcome = try barrier.run(fleet)
             // The clock is truncated to milliseconds: round up, so that the promise is not early.
             let since = clock.unix.advanced(byMilliseconds: 1)
             try readBack(store)

@@ -159,7 +159,7 @@ extension RecordBatch {
             },
             signal: signal
         )
-        switch try store.execute(transaction) {
+        switch try store.execute(transaction).0 {
         case .written(let faults):
             let signalling =
                 takesSignals ? Signalling(signal, fault: faults.signal) : Signalling.refused

@@ -16,6 +16,9 @@ struct RecordChange {
     /// When the store's reply had arrived: whatever a worker reads from then on includes the change.
     var repliedAt: MonotonicTime
 
+    /// The fleet, read behind the change on the same connection; `nil` if it was not read.
+    var fleet: FleetReading?
+
     /// Whether a signal followed the change.
     var signalling = Signalling.unsent
 

@@ -146,9 +146,11 @@ extension RecordStore {
     /// Carries out a transaction. MULTI goes alone: if it were refused, the commands behind it would be
     /// carried out one by one.
     ///
+    /// - Parameter following: Commands that are sent with it, whatever becomes of it.
+    /// - Returns: What became of it, and the replies to the commands behind it.
     /// - Throws: An error if the connection is lost before, or MULTI is refused.
-    func execute(_ transaction: RecordTransaction) throws(AdministrationError)
-        -> RecordTransaction.Outcome
+    func execute(_ transaction: RecordTransaction, following: [RedisCommand] = [])
+        throws(AdministrationError) -> (RecordTransaction.Outcome, [RedisReply])
     {
         let replies = try translatingStoreFault(
             try channel.execute([RedisCommand("MULTI")], onSameConnection: true)
@@ -156,10 +158,12 @@ extension RecordStore {
         if let error = replies[0].failure { throw AdministrationError(error) }
         do throws(StoreConnection.Fault) {
             let commands = transaction.commands
-            return transaction.outcome(try channel.execute(commands, onSameConnection: true))
+            let replies = try channel.execute(commands + following, onSameConnection: true)
+            let outcome = transaction.outcome(Array(replies.prefix(commands.count)))
+            return (outcome, Array(replies.dropFirst(commands.count)))
         } catch {
             guard case .interrupted(let reason) = error else { throw AdministrationError(error) }
-            return .unknown(reason)
+            return (.unknown(reason), [])
         }
     }
 }
@@ -220,9 +224,16 @@ extension RecordStore {
             isProvable: next.isSealed,
             repliedAt: clock.monotonic
         )
-        switch try execute(RecordTransaction([write], signal: signal)) {
+        let (outcome, fleet) = try execute(
+            RecordTransaction([write], signal: signal),
+            following: signal == nil ? [] : FleetReading.commands
+        )
+        switch outcome {
         case .written(let faults):
             change.auditFault = faults.audits.lazy.compactMap(\.self).first
+            change.fleet =
+                fleet.isEmpty
+                ? nil : try? FleetReading(fleet, bootID: clock.bootID, at: clock.monotonic)
             return .made(made(change, Signalling(signal, fault: faults.signal)))
         case .conflict: return .conflict
         case .signalRefused: return .signalRefused
