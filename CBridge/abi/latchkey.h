@@ -46,7 +46,7 @@ extern "C" {
  * libraries of several versions are installed side by side: a process that is still
  * running loads its own after an upgrade, too.
  */
-#define LATCHKEY_ABI_VERSION 5
+#define LATCHKEY_ABI_VERSION 6
 
 /* Longest organization name, and the length of a locator, in bytes. */
 #define LATCHKEY_ORGANIZATION_MAX 64
@@ -116,6 +116,18 @@ size_t latchkey_prepare(const latchkey_directive *directives, size_t directive_c
  */
 size_t latchkey_endpoints(const latchkey_directive *directives, size_t directive_count,
     size_t capacity, char *endpoints);
+
+/*
+ * Tells whether a configuration asks for TLS with the store, and names the PEM files
+ * that it needs, so that they can be loaded ahead of time in a process that may read
+ * the key: the authorities to trust (empty: the system's), the certificate to present
+ * (empty: none), its private key.  Each path ends with a 0.
+ *
+ * Returns the number of bytes written to files; or 0 without TLS, or if the
+ * configuration is refused or capacity is too small.
+ */
+size_t latchkey_tls_files(const latchkey_directive *directives, size_t directive_count,
+    size_t capacity, char *files);
 
 
 /* One worker's gatekeeper. */
@@ -234,8 +246,9 @@ typedef struct {
 
     /* of LATCHKEY_LINK_OPEN only */
     char endpoint[LATCHKEY_ENDPOINT_MAX + 1];
-    uint8_t secure;                   /* not 0: with TLS, and a certificate for name */
-    char name[LATCHKEY_NAME_MAX + 1]; /* empty: the address in endpoint */
+    uint8_t secure;                   /* not 0: with TLS */
+    char name[LATCHKEY_NAME_MAX + 1]; /* with TLS: a host name or IP address that the
+                                         certificate must be valid for */
 } latchkey_link_order;
 
 /* Most links of a gateway at a time. */
@@ -247,8 +260,8 @@ typedef enum {
     LATCHKEY_FAILURE_UNREACHABLE = 2, /* it was not established */
     LATCHKEY_FAILURE_LOST = 3,        /* it was established, and ended */
     LATCHKEY_FAILURE_EXHAUSTED = 4,   /* this process lacks connections, descriptors or memory */
-    LATCHKEY_FAILURE_TLS = 5,         /* no handshake, or the caller has no TLS */
-    LATCHKEY_FAILURE_UNTRUSTED = 6    /* the certificate is not valid for the name */
+    LATCHKEY_FAILURE_TLS = 5,         /* the handshake failed, or the caller has no TLS */
+    LATCHKEY_FAILURE_UNTRUSTED = 6    /* the certificate was not accepted */
 } latchkey_link_failure;
 
 /*

@@ -14,6 +14,12 @@ extension Gatekeeper {
     /// Where the server of a link listens.
     public func endpoint(link number: UInt32) -> Endpoint { node.endpoint(link: number) }
 
+    /// The host name or IP address that the certificate of a link's server must be valid for; `nil` for
+    /// a connection without TLS.
+    public func certificateName(link number: UInt32) -> String? {
+        node.certificateName(link: number)
+    }
+
     /// Moves a link's output into a buffer; returns the number of bytes.
     public func drainOutput(link number: UInt32, into buffer: UnsafeMutableRawBufferPointer) -> Int
     {

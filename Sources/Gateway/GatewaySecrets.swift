@@ -11,6 +11,7 @@ public struct GatewaySecrets {
     ///
     /// - Throws: The file at fault and why.
     public static func pack(_ configuration: Configuration) throws(SecretFault) -> SecretBytes {
+        if let tls = configuration.tls { try Secrets.checkKey(tls) }
         let pepper = try Secrets.pepperContents(configuration)
         _ = try Secrets.peppers(pepper, configuration)
         guard let path = configuration.gatewayCredentialsFile else {

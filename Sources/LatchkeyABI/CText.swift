@@ -11,4 +11,12 @@ enum CText {
         buffer[length] = 0
         return length
     }
+
+    /// Writes a whole text without a final 0. Returns its length, or 0 if it does not fit.
+    static func copy(_ text: String, to buffer: UnsafeMutablePointer<CChar>, _ capacity: Int) -> Int
+    {
+        guard text.utf8.count <= capacity else { return 0 }
+        for (index, byte) in text.utf8.enumerated() { buffer[index] = CChar(bitPattern: byte) }
+        return text.utf8.count
+    }
 }

@@ -44,9 +44,21 @@ public func latchkey_endpoints(
         return 0
     }
     let text = configuration.topology.endpoints.map { "\($0)\n" }.joined()
-    guard text.utf8.count <= capacity else { return 0 }
-    for (index, byte) in text.utf8.enumerated() { endpoints[index] = CChar(bitPattern: byte) }
-    return text.utf8.count
+    return CText.copy(text, to: endpoints, capacity)
+}
+
+@_cdecl("latchkey_tls_files") @implementation
+public func latchkey_tls_files(
+    _ directives: UnsafePointer<latchkey_directive>,
+    _ directive_count: Int,
+    _ capacity: Int,
+    _ files: UnsafeMutablePointer<CChar>
+) -> Int {
+    guard let configuration = try? DirectiveList(directives, directive_count).configuration(),
+        let tls = configuration.tls
+    else { return 0 }
+    let paths = [tls.caFile, tls.certificateFile, tls.keyFile]
+    return CText.copy(paths.map { "\($0 ?? "")\0" }.joined(), to: files, capacity)
 }
 
 @_cdecl("latchkey_gateway_new") @implementation

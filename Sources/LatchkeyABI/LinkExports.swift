@@ -16,14 +16,7 @@ public func latchkey_link_next(
     }
     order.pointee.link = next.link
     switch next.order {
-    case .open:
-        let endpoint = gateway.withGatekeeper { $0.endpoint(link: next.link) }
-        order.pointee.action = LATCHKEY_LINK_OPEN
-        withUnsafeMutableBytes(of: &order.pointee.endpoint) {
-            _ = CText.write(endpoint.description, to: $0)
-        }
-        order.pointee.secure = 0
-        order.pointee.name.0 = 0
+    case .open: gateway.withGatekeeper { order.pointee.open(next.link, of: $0) }
     case .close: order.pointee.action = LATCHKEY_LINK_CLOSE
     case .write: order.pointee.action = LATCHKEY_LINK_WRITE
     }
@@ -66,6 +59,18 @@ public func latchkey_link_output(
 ) -> Int {
     let room = UnsafeMutableRawBufferPointer(start: buffer, count: capacity)
     return gateway.withGatekeeper { $0.drainOutput(link: link, into: room) }
+}
+
+extension latchkey_link_order {
+    fileprivate mutating func open(_ link: UInt32, of gatekeeper: Gatekeeper) {
+        let name = gatekeeper.certificateName(link: link)
+        action = LATCHKEY_LINK_OPEN
+        secure = name == nil ? 0 : 1
+        withUnsafeMutableBytes(of: &endpoint) {
+            _ = CText.write(gatekeeper.endpoint(link: link).description, to: $0)
+        }
+        withUnsafeMutableBytes(of: &self.name) { _ = CText.write(name ?? "", to: $0) }
+    }
 }
 
 extension LinkFailure {

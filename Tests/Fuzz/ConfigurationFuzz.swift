@@ -19,6 +19,8 @@ struct ConfigurationFuzz: FuzzTarget {
         ["latchkey_store", "redis://127.0.0.1:6379/0"], ["latchkey_store", "redis://[::1]:6379"],
         ["latchkey_store", "unix:/run/redis/redis.sock"],
         ["latchkey_store_auth", "gateway=/etc/latchkey/gateway", "admin=/etc/latchkey/admin"],
+        ["latchkey_store", "rediss://redis.example:7391"],
+        ["latchkey_store_tls", "ca=/ca.pem", "certificate=/my.pem", "key=/my.key", "name=::1"],
         ["latchkey_pepper_file", "/etc/latchkey/pepper"], ["latchkey_prefix", "acme_live"],
         ["latchkey_consistency", "strict"], ["latchkey_timeout", "500ms"],
         ["latchkey_operators", "ops", "deploy"], ["latchkey_rotate_after", "90d"],

@@ -58,6 +58,25 @@ struct GatewaySecretsTests {
         #expect(throws: SecretFault.self) { try packed(noPassword) }
     }
 
+    @Test(arguments: [nil, 0o644, 0o600] as [Int?])
+    func `a private key of TLS exists, and not every account may access it`(mode: Int?) throws {
+        let pepperFile = try folder.write(pepper, to: "pepper")
+        let key =
+            if let mode { try folder.write("key", to: "key", mode: mode) } else { "/none.key" }
+        let configuration = try Configuration([
+            Directive(name: "latchkey_pepper_file", values: [pepperFile]),
+            Directive(name: "latchkey_store", values: ["rediss://h"]),
+            Directive(name: "latchkey_store_tls", values: ["certificate=/c", "key=\(key)"]),
+        ])
+        guard mode != 0o600 else {
+            _ = try packed(configuration)
+            return
+        }
+        let fault = #expect(throws: SecretFault.self) { try packed(configuration) }
+        #expect(fault?.directive == "latchkey_store_tls")
+        #expect(fault?.message.contains(key) == true)
+    }
+
     @Test func `truncated secrets are refused`() throws {
         let configuration = try configuration(pepper: pepper, credentials: "gateway hunter2\n")
         let bytes = try packed(configuration)

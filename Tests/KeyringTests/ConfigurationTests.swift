@@ -23,6 +23,7 @@ struct ConfigurationTests {
         #expect(configuration.topology == .standalone(try StoreURL("redis://127.0.0.1:6379")))
         #expect(configuration.gatewayCredentialsFile == nil)
         #expect(configuration.adminCredentialsFile == nil)
+        #expect(configuration.tls == nil)
         #expect(configuration.pepperFile == "/etc/latchkey/pepper")
         #expect(configuration.prefix == .standard)
         #expect(configuration.consistency == .leased)
@@ -122,7 +123,8 @@ struct ConfigurationTests {
 
     @Test(arguments: [
         "latchkey_store", "latchkey_store redis://a redis://b", "latchkey_store http://a",
-        "latchkey_store rediss://a", "latchkey_store sentinel://a/b", "latchkey_store \"\"",
+        "latchkey_store rediss://", "latchkey_store rediss://h:0", "latchkey_store sentinel://a/b",
+        "latchkey_store \"\"",
         "latchkey_store_auth", "latchkey_store_auth /f", "latchkey_store_auth gateway=f",
         "latchkey_store_auth gateway=", "latchkey_store_auth gateway=/g nobody=/f",
         "latchkey_pepper_file", "latchkey_pepper_file pepper", "latchkey_pepper_file /a /b",
@@ -163,7 +165,8 @@ struct ConfigurationTests {
     }
 
     @Test(arguments: [
-        "latchkey_store redis://a", "latchkey_store_auth gateway=/f", "latchkey_pepper_file /p",
+        "latchkey_store redis://a", "latchkey_store rediss://a", "latchkey_store_auth gateway=/f",
+        "latchkey_pepper_file /p",
         "latchkey_prefix ab",
         "latchkey_consistency strict", "latchkey_timeout 1s", "latchkey_operators a",
         "latchkey_rotate_after 1d",

@@ -31,7 +31,12 @@ struct StoreURLTests {
         ("redis:/127.0.0.1", .unknownScheme),
         ("REDIS://127.0.0.1", .unknownScheme),
         ("http://127.0.0.1", .unknownScheme),
-        ("rediss://127.0.0.1", .unknownScheme),
+        ("rediss:127.0.0.1", .unknownScheme),
+        ("redisss://127.0.0.1", .unknownScheme),
+        ("rediss://", .host),
+        ("rediss://:secret@h", .credentials),
+        ("rediss://h:0", .port),
+        ("rediss://h/x", .database),
         ("sentinel://127.0.0.1/name", .unknownScheme),
         ("/run/redis.sock", .unknownScheme),
         (" redis://127.0.0.1", .unknownScheme),
@@ -79,6 +84,49 @@ struct StoreURLTests {
         #expect(throws: fault) { try StoreURL(text) }
     }
 
+    @Test(arguments: [
+        ("rediss://127.0.0.1", Endpoint.tcp(host: "127.0.0.1", port: 6379), 0),
+        ("rediss://redis.example:7391/3", .tcp(host: "redis.example", port: 7391), 3),
+        ("rediss://[::1]:7391", .tcp(host: "::1", port: 7391), 0),
+    ])
+    func `a URL with another scheme asks for TLS`(text: String, endpoint: Endpoint, database: Int)
+        throws
+    {
+        let url = try StoreURL(text)
+        #expect(url.isSecure)
+        #expect(Topology.standalone(url).isSecure)
+        #expect(url.endpoint == endpoint)
+        #expect(url.database == database)
+    }
+
+    @Test(arguments: ["redis://rediss", "unix:/rediss://h"])
+    func `no other URL asks for TLS`(text: String) throws {
+        let url = try StoreURL(text)
+        #expect(!url.isSecure)
+        #expect(!Topology.standalone(url).isSecure)
+    }
+
+    @Test(arguments: [
+        ("redis.example", "redis.example"), ("redis.example.", "redis.example"),
+        ("10.0.0.1", "10.0.0.1"), ("[::1]", "::1"),
+    ])
+    func `a certificate is valid for the host of a URL`(host: String, name: String) throws {
+        #expect(try StoreURL("rediss://\(host):7391").endpoint.certificateName == name)
+    }
+
+    @Test(arguments: ["redis.example", "redis-1", "under_score", "10.0.0.1", "::1", "2001:db8::1"])
+    func `names and addresses are hosts`(text: String) {
+        #expect(StoreURL.isHost(text))
+    }
+
+    @Test(arguments: [
+        "", "a b", "redis.example:7391", "[::1]", "::1%eth0", "a:b", "h/", "*.example", "h\0", "é",
+        String(repeating: "h", count: 254),
+    ])
+    func `anything else is no host`(text: String) {
+        #expect(!StoreURL.isHost(text))
+    }
+
     @Test func `the longest path of a socket is accepted`() throws {
         let path = "/" + String(repeating: "p", count: 106)
         #expect(try StoreURL("unix:" + path).endpoint == .unix(path: path))
@@ -94,8 +142,8 @@ struct StoreURLTests {
 
     @Test func `no reason repeats the rejected URL`() {
         for text in [
-            "rediss://user:hunter2@h", "redis://user:hunter2@h", "redis://h/0?hunter2",
-            "unix:hunter2",
+            "rediss://user:hunter2@h", "redis://user:hunter2@h", "valkey://hunter2",
+            "redis://h/0?hunter2", "unix:hunter2",
         ] {
             do throws(StoreURL.Fault) {
                 _ = try StoreURL(text)

@@ -21,6 +21,7 @@ public final class StoreConnection: StoreChannel {
     private static let replyLengthMax = 64 << 20
 
     private let endpoint: Endpoint
+    private let isSecure: Bool
     private let settings: LinkSettings
     private let refusesOld: Bool
     private var link: RedisLink
@@ -36,6 +37,7 @@ public final class StoreConnection: StoreChannel {
         refusesOld: Bool = false
     ) {
         self.refusesOld = refusesOld
+        isSecure = topology.isSecure
         switch topology {
         case .standalone(let url):
             endpoint = url.endpoint
@@ -111,6 +113,9 @@ public final class StoreConnection: StoreChannel {
 
     private func becomeReady() throws(Fault) {
         guard !link.isReady else { return }
+        guard !isSecure else {
+            throw .unreachable("the store at \(endpoint) needs TLS, which this executable lacks")
+        }
         while !link.isReady {
             guard case .lost(let failure, _) = nextEvent() else { continue }
             if socketFailure == .system(errno: EACCES) { throw .notPermitted(description(failure)) }

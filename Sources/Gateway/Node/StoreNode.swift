@@ -37,6 +37,7 @@ struct StoreNode: ~Copyable {
     ) -> LinkSettings {
         LinkSettings(
             endpoint: url.endpoint,
+            certificateName: configuration.tls?.name(of: url.endpoint),
             database: url.database,
             credentials: credentials,
             timeoutMilliseconds: configuration.timeoutMilliseconds,
@@ -61,6 +62,12 @@ extension StoreNode {
     /// Where the server of a link listens.
     func endpoint(link number: UInt32) -> Endpoint {
         number == Self.invalidationNumber ? invalidations.link.endpoint : data.endpoint
+    }
+
+    /// What the certificate of a link's server must be valid for; `nil` without TLS.
+    func certificateName(link number: UInt32) -> String? {
+        number == Self.invalidationNumber
+            ? invalidations.link.certificateName : data.certificateName
     }
 
     /// Moves a link's output into a buffer; returns the number of bytes.

@@ -21,6 +21,8 @@ public struct Configuration: Sendable {
     /// `latchkey_store_auth admin=…`: the file with the Redis user and password of the
     /// executable.
     public private(set) var adminCredentialsFile: String?
+    /// `latchkey_store_tls`: `nil` where the store is reached without TLS.
+    public private(set) var tls: StoreTLS?
     /// `latchkey_pepper_file`
     public private(set) var pepperFile = "/etc/latchkey/pepper"
     /// `latchkey_prefix`
@@ -71,6 +73,7 @@ public struct Configuration: Sendable {
             }
             try read(directive)
         }
+        try checkTLS(directives.last { $0.name == StoreTLS.directive })
     }
 
     /// Directives of locations: the module handles them, but they may appear in the same file.
@@ -86,6 +89,7 @@ public struct Configuration: Sendable {
                 try Self.topology(directive.values)
             }
         case "latchkey_store_auth": try readStoreAuth(directive)
+        case StoreTLS.directive: tls = try StoreTLS(directive)
         case "latchkey_pepper_file": pepperFile = try directive.path()
         case "latchkey_prefix": prefix = try directive.prefix()
         case "latchkey_consistency": consistency = try directive.consistency()
@@ -117,6 +121,15 @@ public struct Configuration: Sendable {
                 )
             }
         }
+    }
+
+    /// Directives come in any order, so this follows the last one.
+    private mutating func checkTLS(_ directive: Directive?) throws(ConfigurationFault) {
+        guard topology.isSecure else {
+            guard let directive else { return }
+            throw directive.fault("requires a latchkey_store with TLS, such as rediss://host:port")
+        }
+        if tls == nil { tls = StoreTLS() }
     }
 
     private static func topology(_ values: [String]) throws(ConfigurationFault) -> Topology {
@@ -163,8 +176,10 @@ extension Directive {
         return value
     }
 
-    fileprivate func path() throws(ConfigurationFault) -> String {
-        let path = try value()
+    fileprivate func path() throws(ConfigurationFault) -> String { try path(try value()) }
+
+    /// Requires one of the values to be an absolute path.
+    func path(_ path: String) throws(ConfigurationFault) -> String {
         guard path.hasPrefix("/") else { throw fault("requires an absolute path, not \"\(path)\"") }
         return path
     }

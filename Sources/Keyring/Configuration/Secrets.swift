@@ -15,6 +15,13 @@ public enum Secrets {
         try read(path, directive: "latchkey_store_auth")
     }
 
+    /// Refuses a private key of TLS that is missing or that every account may access. Its contents are
+    /// OpenSSL's to read.
+    public static func checkKey(_ tls: StoreTLS) throws(SecretFault) {
+        guard let file = tls.keyFile else { return }
+        _ = try read(file, directive: StoreTLS.directive)
+    }
+
     /// Parses the contents of the pepper file.
     public static func peppers(
         _ contents: borrowing SecretBytes,

@@ -8,9 +8,9 @@ public enum LinkFailure: Error, Equatable, Sendable {
     case disconnected
     /// This process lacks connections, descriptors or memory.
     case exhausted
-    /// The server does not speak TLS as it should.
+    /// The TLS handshake failed.
     case tls
-    /// The server's certificate is not valid for its name.
+    /// The server's certificate was not accepted.
     case untrusted
     /// The connection or a reply took too long.
     case timeout
@@ -34,7 +34,7 @@ extension LinkFailure: CustomStringConvertible {
         case .disconnected: "connection lost"
         case .exhausted: "this process lacks connections, descriptors or memory"
         case .tls: "no TLS connection"
-        case .untrusted: "its certificate is not valid for its name"
+        case .untrusted: "its certificate is not accepted"
         case .timeout: "timed out"
         case .protocolError(.malformed): "it does not speak the Redis protocol"
         case .unsolicited: "a reply arrived without a command"

@@ -4,6 +4,7 @@ public struct LinkSettings {
     public static let replyLengthMax = 1 << 20
 
     let endpoint: Endpoint
+    let certificateName: String?
     let database: Int
     let credentials: RedisCredentials?
     let timeoutMilliseconds: UInt64
@@ -11,12 +12,15 @@ public struct LinkSettings {
     let trackedPrefix: String?
 
     /// - Parameters:
+    ///   - certificateName: The host name or IP address that the server's certificate must be valid for;
+    ///     `nil` for a connection without TLS.
     ///   - timeoutMilliseconds: Longest wait for the connection, and for each reply.
     ///   - replyLengthMax: A longer reply is skipped; ``RedisReply/tooLong`` stands in its place.
     ///   - trackedPrefix: Redis sends invalidations of all keys with this prefix. In version 2 of the
     ///     protocol such a link takes no command but PING.
     public init(
         endpoint: Endpoint,
+        certificateName: String? = nil,
         database: Int,
         credentials: RedisCredentials?,
         timeoutMilliseconds: UInt64,
@@ -24,6 +28,7 @@ public struct LinkSettings {
         trackedPrefix: String? = nil
     ) {
         self.endpoint = endpoint
+        self.certificateName = certificateName
         self.database = database
         self.credentials = credentials
         self.timeoutMilliseconds = timeoutMilliseconds

@@ -63,6 +63,10 @@ public struct RedisLink: ~Copyable {
     /// Where the server listens.
     public var endpoint: Endpoint { settings.endpoint }
 
+    /// The host name or IP address that the server's certificate must be valid for; `nil` for a
+    /// connection without TLS.
+    public var certificateName: String? { settings.certificateName }
+
     /// Whether commands may be sent.
     public var isReady: Bool { if case .ready = state { true } else { false } }
 

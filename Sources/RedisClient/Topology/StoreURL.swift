@@ -1,3 +1,5 @@
+import Glibc
+
 /// The address at which a Redis server listens.
 public enum Endpoint: Hashable, Sendable {
     case tcp(host: String, port: UInt16)
@@ -15,7 +17,18 @@ extension Endpoint: CustomStringConvertible {
     }
 }
 
-/// The store in the form of `latchkey_store`: `redis://host[:port][/db]` or `unix:/path`.
+extension Endpoint {
+    /// The host name or address that a certificate of the server must be valid for.
+    public var certificateName: String {
+        switch self {
+        case .tcp(let host, _): String(host.hasSuffix(".") ? host.dropLast() : host[...])
+        case .unix(let path): path
+        }
+    }
+}
+
+/// The store in the form of `latchkey_store`: `redis://host[:port][/db]`, `rediss://…` for the same
+/// with TLS, or `unix:/path`.
 public struct StoreURL: Hashable, Sendable {
     /// The port registered for Redis.
     public static let standardPort: UInt16 = 6379
@@ -42,13 +55,18 @@ public struct StoreURL: Hashable, Sendable {
     /// The index of the database to select.
     public let database: Int
 
+    /// Whether the server is reached with TLS.
+    public let isSecure: Bool
+
     /// Parses a URL.
     public init(_ text: String) throws(Fault) {
         let bytes = Array(text.utf8)
         if let path = bytes.dropping(prefix: "unix:") {
             try self.init(path: path)
         } else if let rest = bytes.dropping(prefix: "redis://") {
-            try self.init(authorityAndPath: rest)
+            try self.init(authorityAndPath: rest, isSecure: false)
+        } else if let rest = bytes.dropping(prefix: "rediss://") {
+            try self.init(authorityAndPath: rest, isSecure: true)
         } else {
             throw .unknownScheme
         }
@@ -60,13 +78,27 @@ public struct StoreURL: Hashable, Sendable {
         else { throw .path }
         endpoint = .unix(path: String(decoding: path, as: UTF8.self))
         database = 0
+        isSecure = false
     }
 
-    private init(authorityAndPath text: ArraySlice<UInt8>) throws(Fault) {
+    private init(authorityAndPath text: ArraySlice<UInt8>, isSecure: Bool) throws(Fault) {
         guard !text.contains(UInt8(ascii: "@")) else { throw .credentials }
         let slash = text.firstIndex(of: UInt8(ascii: "/")) ?? text.endIndex
         endpoint = try Self.endpoint(text[..<slash])
         database = try Self.database(text[slash...].dropFirst())
+        self.isSecure = isSecure
+    }
+
+    /// Whether a string is a host name or an IP address, without brackets.
+    public static func isHost(_ text: String) -> Bool {
+        let bytes = Array(text.utf8)
+        guard (try? name(bytes[...])) != nil else { return false }
+        return !bytes.contains(UInt8(ascii: ":")) || isIPv6Address(text)
+    }
+
+    private static func isIPv6Address(_ text: String) -> Bool {
+        var address = in6_addr()
+        return inet_pton(AF_INET6, text, &address) == 1
     }
 
     private static func endpoint(_ authority: ArraySlice<UInt8>) throws(Fault) -> Endpoint {
@@ -122,7 +154,8 @@ extension StoreURL.Fault: CustomStringConvertible {
     /// What is wrong, as the predicate of a sentence whose subject is the URL.
     public var description: String {
         switch self {
-        case .unknownScheme: "has an unknown scheme: use redis://host:port/db or unix:/path"
+        case .unknownScheme:
+            "has an unknown scheme: use redis://host:port/db, rediss://host:port/db or unix:/path"
         case .credentials: "must not contain a user or password: use latchkey_store_auth"
         case .host: "has no valid host"
         case .port: "has no valid port"

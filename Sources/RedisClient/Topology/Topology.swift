@@ -12,4 +12,11 @@ public enum Topology: Hashable, Sendable {
         case .standalone(let url): [url.endpoint]
         }
     }
+
+    /// Whether the servers are reached with TLS.
+    public var isSecure: Bool {
+        switch self {
+        case .standalone(let url): url.isSecure
+        }
+    }
 }
