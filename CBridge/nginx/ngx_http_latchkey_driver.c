@@ -80,6 +80,9 @@ ngx_http_latchkey_init_worker(ngx_cycle_t *cycle,
     worker = &driver->worker;
 
     worker->endpoints = &lmcf->endpoints;
+    worker->resolver = lmcf->resolver;
+    worker->resolver_timeout = lmcf->resolver_timeout;
+    worker->tls = lmcf->tls;
     worker->log = cycle->log;
 
     if (ngx_http_latchkey_create_gateway(worker, &lmcf->library,

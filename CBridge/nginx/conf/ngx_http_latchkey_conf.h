@@ -73,10 +73,13 @@ typedef struct {
 
 
 typedef struct {
-    ngx_array_t directives; /* of latchkey_directive */
-    ngx_array_t places;     /* of ngx_http_latchkey_place_t, one a directive */
-    ngx_array_t endpoints;  /* of ngx_http_latchkey_endpoint_t */
-    ngx_array_t logs;       /* of ngx_log_t *: those of all locations */
+    ngx_array_t directives;   /* of latchkey_directive */
+    ngx_array_t places;       /* of ngx_http_latchkey_place_t, one a directive */
+    ngx_array_t endpoints;    /* of ngx_http_latchkey_endpoint_t */
+    ngx_array_t logs;         /* of ngx_log_t *: those of all locations */
+    ngx_ssl_t *tls;           /* NULL: the store is reached without */
+    ngx_resolver_t *resolver; /* of the http block; NULL: none */
+    ngx_msec_t resolver_timeout;
     ngx_str_t library;
     ngx_str_t secrets; /* opaque, from latchkey_prepare() */
 

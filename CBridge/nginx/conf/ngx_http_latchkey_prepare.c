@@ -15,14 +15,17 @@
 
 #define NGX_HTTP_LATCHKEY_PREPARE_TIMEOUT 10000
 #define NGX_HTTP_LATCHKEY_ENDPOINTS_MAX   65536
+#define NGX_HTTP_LATCHKEY_TLS_FILES_MAX   16384
 
 
 typedef struct {
     size_t secrets_length; /* 0: refused, see fault */
     size_t endpoints_length;
+    size_t tls_files_length; /* 0: no TLS */
     latchkey_fault fault;
     u_char secrets[LATCHKEY_SECRETS_MAX];
     u_char endpoints[NGX_HTTP_LATCHKEY_ENDPOINTS_MAX];
+    char tls_files[NGX_HTTP_LATCHKEY_TLS_FILES_MAX];
 } ngx_http_latchkey_report_t;
 
 
@@ -38,6 +41,10 @@ static ngx_int_t ngx_http_latchkey_read_report(ngx_fd_t fd,
     ngx_http_latchkey_report_t *report);
 static ngx_int_t ngx_http_latchkey_keep_report(ngx_conf_t *cf,
     ngx_http_latchkey_main_conf_t *lmcf, ngx_http_latchkey_report_t *report);
+static void ngx_http_latchkey_keep_resolver(ngx_conf_t *cf,
+    ngx_http_latchkey_main_conf_t *lmcf);
+static ngx_int_t ngx_http_latchkey_keep_tls(ngx_conf_t *cf,
+    ngx_http_latchkey_main_conf_t *lmcf, const char *paths);
 static void ngx_http_latchkey_free_report(ngx_http_latchkey_report_t *report);
 static void ngx_http_latchkey_wipe_secrets(void *data);
 
@@ -162,6 +169,8 @@ ngx_http_latchkey_make_report(ngx_http_latchkey_main_conf_t *lmcf,
     report->endpoints_length = library.endpoints(lmcf->directives.elts,
         lmcf->directives.nelts, sizeof(report->endpoints),
         (char *) report->endpoints);
+    report->tls_files_length = library.tls_files(lmcf->directives.elts,
+        lmcf->directives.nelts, sizeof(report->tls_files), report->tls_files);
 }
 
 
@@ -265,14 +274,67 @@ ngx_http_latchkey_keep_report(ngx_conf_t *cf,
     cln->handler = ngx_http_latchkey_wipe_secrets;
     cln->data = &lmcf->secrets;
 
+    ngx_http_latchkey_keep_resolver(cf, lmcf);
+
     if (ngx_http_latchkey_resolve_endpoints(cf->pool, &lmcf->endpoints,
-            report->endpoints, report->endpoints_length,
+            report->endpoints, report->endpoints_length, lmcf->resolver != NULL,
             report->fault.message, sizeof(report->fault.message))
         != NGX_OK)
     {
         ngx_http_latchkey_setting_error(cf, lmcf,
             ngx_http_latchkey_setting_index(lmcf, "latchkey_store"),
             report->fault.message);
+        return NGX_ERROR;
+    }
+
+    if (report->tls_files_length == 0) {
+        return NGX_OK;
+    }
+
+    return ngx_http_latchkey_keep_tls(cf, lmcf, report->tls_files);
+}
+
+
+/* Without a "resolver", nginx makes one that knows no name server. */
+
+static void
+ngx_http_latchkey_keep_resolver(ngx_conf_t *cf,
+    ngx_http_latchkey_main_conf_t *lmcf)
+{
+    ngx_http_core_loc_conf_t *clcf;
+
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+
+    if (clcf->resolver && clcf->resolver->connections.nelts) {
+        lmcf->resolver = clcf->resolver;
+    }
+
+    lmcf->resolver_timeout = clcf->resolver_timeout;
+    ngx_conf_init_msec_value(lmcf->resolver_timeout, 30000);
+}
+
+
+/* What could not be loaded has been logged: this says where it is named. */
+
+static ngx_int_t
+ngx_http_latchkey_keep_tls(ngx_conf_t *cf, ngx_http_latchkey_main_conf_t *lmcf,
+    const char *paths)
+{
+    ngx_uint_t i;
+    ngx_http_latchkey_tls_files_t files;
+
+    files.ca = paths;
+    files.certificate = files.ca + ngx_strlen(files.ca) + 1;
+    files.key = files.certificate + ngx_strlen(files.certificate) + 1;
+
+    lmcf->tls = ngx_http_latchkey_create_tls(cf, &files);
+
+    if (lmcf->tls == NULL) {
+        i = ngx_http_latchkey_setting_index(lmcf, "latchkey_store_tls");
+
+        ngx_http_latchkey_setting_error(cf, lmcf, i,
+            "the store cannot be reached with TLS");
+
         return NGX_ERROR;
     }
 

@@ -1,26 +1,29 @@
 
 /*
- * The addresses of the store.  Names are resolved when the configuration is
- * read, because resolving blocks.  An endpoint that a gateway discovers later (a
- * member of a cluster) must be an IP address or a unix socket.
+ * The addresses of the store.  A name is looked up at each connection where the
+ * http block has a "resolver"; otherwise once, when the configuration is read,
+ * because the system's resolver blocks.  An endpoint that a gateway discovers later
+ * (a member of a cluster) must be an IP address or a unix socket.
  */
 
 #include "ngx_http_latchkey_store.h"
 
 
+static ngx_int_t ngx_http_latchkey_reserve_addresses(ngx_pool_t *pool,
+    ngx_http_latchkey_endpoint_t *endpoint);
 static char *ngx_http_latchkey_parse_endpoint(ngx_pool_t *pool,
     ngx_str_t *text, ngx_uint_t resolve,
     ngx_http_latchkey_endpoint_t *endpoint);
 
 
 /*
- * Adds an endpoint for each line.  Returns NGX_ERROR after writing a text that
- * ends with a 0 to error.
+ * Adds an endpoint for each line; names are looked up later, or now.  Returns
+ * NGX_ERROR after writing a text that ends with a 0 to error.
  */
 
 ngx_int_t
 ngx_http_latchkey_resolve_endpoints(ngx_pool_t *pool, ngx_array_t *endpoints,
-    u_char *lines, size_t length, char *error, size_t size)
+    u_char *lines, size_t length, ngx_uint_t later, char *error, size_t size)
 {
     char *wrong;
     u_char *p, *end, *next;
@@ -42,8 +45,14 @@ ngx_http_latchkey_resolve_endpoints(ngx_pool_t *pool, ngx_array_t *endpoints,
         endpoint = ngx_array_push(endpoints);
 
         wrong = endpoint
-            ? ngx_http_latchkey_parse_endpoint(pool, &text, 1, endpoint)
+            ? ngx_http_latchkey_parse_endpoint(pool, &text, !later, endpoint)
             : "no memory";
+
+        if (wrong == NULL && endpoint->host.len
+            && ngx_http_latchkey_reserve_addresses(pool, endpoint) != NGX_OK)
+        {
+            wrong = "no memory";
+        }
 
         if (wrong) {
             *ngx_snprintf((u_char *) error, size - 1, "%s in the store \"%V\"",
@@ -56,45 +65,114 @@ ngx_http_latchkey_resolve_endpoints(ngx_pool_t *pool, ngx_array_t *endpoints,
 }
 
 
-/* The endpoint is valid as long as pool. */
+/* The addresses that lookups find are written here. */
 
-ngx_int_t
-ngx_http_latchkey_find_endpoint(ngx_array_t *endpoints, const char *name,
-    ngx_pool_t *pool, ngx_http_latchkey_endpoint_t *endpoint)
+static ngx_int_t
+ngx_http_latchkey_reserve_addresses(ngx_pool_t *pool,
+    ngx_http_latchkey_endpoint_t *endpoint)
 {
-    char *wrong;
-    ngx_str_t text;
     ngx_uint_t i;
-    ngx_http_latchkey_endpoint_t *resolved;
+    ngx_http_latchkey_address_t *address;
 
-    text.len = ngx_strlen(name);
-    text.data = (u_char *) name;
+    endpoint->addrs = ngx_pcalloc(pool,
+        NGX_HTTP_LATCHKEY_ADDRESSES_MAX * sizeof(ngx_addr_t));
+    address = ngx_pcalloc(pool,
+        NGX_HTTP_LATCHKEY_ADDRESSES_MAX * sizeof(ngx_http_latchkey_address_t));
 
-    resolved = endpoints->elts;
-
-    for (i = 0; i < endpoints->nelts; i++) {
-
-        if (resolved[i].text.len == text.len
-            && ngx_strncmp(resolved[i].text.data, text.data, text.len) == 0)
-        {
-            *endpoint = resolved[i];
-            return NGX_OK;
-        }
+    if (endpoint->addrs == NULL || address == NULL) {
+        return NGX_ERROR;
     }
 
-    wrong = ngx_http_latchkey_parse_endpoint(pool, &text, 0, endpoint);
-
-    if (wrong) {
-        ngx_log_error(NGX_LOG_ERR, pool->log, 0,
-            "latchkey: %s in the store \"%V\"", wrong, &text);
-        return NGX_ERROR;
+    for (i = 0; i < NGX_HTTP_LATCHKEY_ADDRESSES_MAX; i++) {
+        endpoint->addrs[i].sockaddr = &address[i].sockaddr.sockaddr;
+        endpoint->addrs[i].name.data = address[i].text;
     }
 
     return NGX_OK;
 }
 
 
-/* Returns what is wrong, or NULL. */
+void
+ngx_http_latchkey_copy_address(ngx_http_latchkey_address_t *address,
+    const ngx_addr_t *from)
+{
+    ngx_memcpy(&address->sockaddr, from->sockaddr, from->socklen);
+    address->socklen = from->socklen;
+
+    address->name.len = ngx_min(from->name.len, sizeof(address->text));
+    address->name.data = address->text;
+    ngx_memcpy(address->text, from->name.data, address->name.len);
+}
+
+
+/* Returns NULL if the configuration names no such endpoint. */
+
+ngx_http_latchkey_endpoint_t *
+ngx_http_latchkey_configured_endpoint(ngx_array_t *endpoints, const char *name)
+{
+    size_t len;
+    ngx_uint_t i;
+    ngx_http_latchkey_endpoint_t *endpoint;
+
+    len = ngx_strlen(name);
+    endpoint = endpoints->elts;
+
+    for (i = 0; i < endpoints->nelts; i++) {
+
+        if (endpoint[i].text.len == len
+            && ngx_strncmp(endpoint[i].text.data, name, len) == 0)
+        {
+            return &endpoint[i];
+        }
+    }
+
+    return NULL;
+}
+
+
+/*
+ * Returns one of those configured, or one in pool.  Returns NULL after logging
+ * what is wrong.
+ */
+
+ngx_http_latchkey_endpoint_t *
+ngx_http_latchkey_find_endpoint(ngx_array_t *endpoints, const char *name,
+    ngx_pool_t *pool)
+{
+    char *wrong;
+    ngx_str_t text;
+    ngx_http_latchkey_endpoint_t *endpoint;
+
+    endpoint = ngx_http_latchkey_configured_endpoint(endpoints, name);
+
+    if (endpoint) {
+        return endpoint;
+    }
+
+    text.len = ngx_strlen(name);
+    text.data = (u_char *) name;
+
+    endpoint = ngx_pcalloc(pool, sizeof(ngx_http_latchkey_endpoint_t));
+
+    wrong = endpoint
+        ? ngx_http_latchkey_parse_endpoint(pool, &text, 0, endpoint)
+        : "no memory";
+
+    if (wrong == NULL && endpoint->naddrs == 0) {
+        wrong = "host not found";
+    }
+
+    if (wrong) {
+        ngx_log_error(NGX_LOG_ERR, pool->log, 0,
+            "latchkey: %s in the store \"%V\"", wrong, &text);
+        return NULL;
+    }
+
+    return endpoint;
+}
+
+
+/* Returns what is wrong, or NULL.  A name that is not resolved has no address. */
 
 static char *
 ngx_http_latchkey_parse_endpoint(ngx_pool_t *pool, ngx_str_t *text,
@@ -120,8 +198,11 @@ ngx_http_latchkey_parse_endpoint(ngx_pool_t *pool, ngx_str_t *text,
         return u.err ? u.err : "no memory";
     }
 
+    ngx_memzero(endpoint, sizeof(ngx_http_latchkey_endpoint_t));
+
     if (u.naddrs == 0) {
-        return "host not found";
+        endpoint->host = u.host;
+        endpoint->port = u.port;
     }
 
     endpoint->text = u.url;

@@ -46,6 +46,7 @@ static const ngx_http_latchkey_symbol_t ngx_http_latchkey_symbols[] = {
     ngx_http_latchkey_symbol(abi_version),
     ngx_http_latchkey_symbol(prepare),
     ngx_http_latchkey_symbol(endpoints),
+    ngx_http_latchkey_symbol(tls_files),
     ngx_http_latchkey_symbol(gateway_new),
     ngx_http_latchkey_symbol(gateway_free),
     ngx_http_latchkey_symbol(check_begin),

@@ -4,9 +4,11 @@
  * moves bytes and notifies the gateway when it is opened and when it is lost;
  * the gateway decides when to connect, to give up and to try again.
  *
+ *     looking up  the endpoint's name is being resolved
  *     connecting  the socket is being connected
- *     opened      bytes move; a transport with a handshake, such as TLS, makes
- *                 it before this and brings its own c->recv and c->send
+ *     securing    the TLS handshake is made, and the server's certificate
+ *                 verified; it brings its own c->recv and c->send
+ *     opened      bytes move
  *     lost        closed, and the gateway has been notified
  *
  * Only the handlers of events post a turn, because the driver follows up its own
@@ -18,35 +20,50 @@
 
 #define NGX_HTTP_LATCHKEY_POOL_SIZE   1024
 #define NGX_HTTP_LATCHKEY_BUFFER_SIZE 16384
-#define NGX_HTTP_LATCHKEY_READS       64
 
 
+static void ngx_http_latchkey_link_keep_order(ngx_http_latchkey_link_t *link,
+    const latchkey_link_order *order);
 static ngx_int_t ngx_http_latchkey_link_connect(ngx_http_latchkey_link_t *link,
-    const latchkey_link_order *order, latchkey_link_failure *failure);
+    latchkey_link_failure *failure);
 static void ngx_http_latchkey_link_connecting_handler(ngx_event_t *ev);
 static ngx_int_t ngx_http_latchkey_link_test_connect(
     ngx_http_latchkey_link_t *link);
+static void ngx_http_latchkey_link_connected(ngx_http_latchkey_link_t *link);
+static void ngx_http_latchkey_link_securing_handler(ngx_event_t *ev);
+static void ngx_http_latchkey_link_secure(ngx_http_latchkey_link_t *link);
 static void ngx_http_latchkey_link_opened(ngx_http_latchkey_link_t *link);
-static void ngx_http_latchkey_link_lost(ngx_http_latchkey_link_t *link,
-    latchkey_link_failure failure);
-static void ngx_http_latchkey_link_read_handler(ngx_event_t *rev);
-static void ngx_http_latchkey_link_write_handler(ngx_event_t *wev);
 
 
 void
 ngx_http_latchkey_link_open(ngx_http_latchkey_link_t *link,
     const latchkey_link_order *order)
 {
+    ngx_http_latchkey_link_close(link);
+    ngx_http_latchkey_link_keep_order(link, order);
+
+    link->log = *link->worker->log;
+    ngx_http_latchkey_link_limit_log(link);
+
+    if (ngx_http_latchkey_start_lookup(link) == NGX_AGAIN) {
+        return;
+    }
+
+    ngx_http_latchkey_link_start(link);
+}
+
+
+void
+ngx_http_latchkey_link_start(ngx_http_latchkey_link_t *link)
+{
     ngx_int_t rc;
     latchkey_link_failure failure;
 
-    ngx_http_latchkey_link_close(link);
-
-    rc = ngx_http_latchkey_link_connect(link, order, &failure);
+    rc = ngx_http_latchkey_link_connect(link, &failure);
 
     ngx_log_debug3(NGX_LOG_DEBUG_HTTP, link->worker->log, 0,
-        "latchkey link %uD: connect to %s: %i", link->number, order->endpoint,
-        rc);
+        "latchkey link %uD: connect to %s: %i", link->number,
+        link->order.endpoint, rc);
 
     if (rc == NGX_ERROR) {
         ngx_http_latchkey_link_lost(link, failure);
@@ -54,8 +71,24 @@ ngx_http_latchkey_link_open(ngx_http_latchkey_link_t *link,
     }
 
     if (rc == NGX_OK) {
-        ngx_http_latchkey_link_opened(link);
+        ngx_http_latchkey_link_connected(link);
     }
+}
+
+
+/* A session is resumed without a certificate: only with the server that gave it. */
+
+static void
+ngx_http_latchkey_link_keep_order(ngx_http_latchkey_link_t *link,
+    const latchkey_link_order *order)
+{
+    if (ngx_strcmp(link->order.endpoint, order->endpoint) != 0
+        || ngx_strcmp(link->order.name, order->name) != 0)
+    {
+        ngx_http_latchkey_link_forget_session(link);
+    }
+
+    link->order = *order;
 }
 
 
@@ -66,26 +99,18 @@ ngx_http_latchkey_link_open(ngx_http_latchkey_link_t *link,
 
 static ngx_int_t
 ngx_http_latchkey_link_connect(ngx_http_latchkey_link_t *link,
-    const latchkey_link_order *order, latchkey_link_failure *failure)
+    latchkey_link_failure *failure)
 {
     ngx_int_t rc;
     ngx_pool_t *pool;
     ngx_connection_t *c;
     ngx_peer_connection_t pc;
-    ngx_http_latchkey_endpoint_t ep;
+    ngx_http_latchkey_endpoint_t *ep;
 
-    /* a store that is down is worth one line a second, not one an attempt */
-
-    link->log = *link->worker->log;
-
-    if (link->logged == ngx_time()) {
-        link->log.log_level = ngx_min(link->log.log_level, NGX_LOG_ALERT);
-    }
-
-    if (order->secure) {
+    if (link->order.secure && link->worker->tls == NULL) {
         ngx_log_error(NGX_LOG_ERR, &link->log, 0,
             "latchkey: the store at %s needs TLS, which this module lacks",
-            order->endpoint);
+            link->order.endpoint);
         *failure = LATCHKEY_FAILURE_TLS;
         return NGX_ERROR;
     }
@@ -102,21 +127,22 @@ ngx_http_latchkey_link_connect(ngx_http_latchkey_link_t *link,
         goto failed;
     }
 
-    if (ngx_http_latchkey_find_endpoint(link->worker->endpoints,
-            order->endpoint, pool, &ep)
-        != NGX_OK)
-    {
+    ep = ngx_http_latchkey_find_endpoint(link->worker->endpoints,
+        link->order.endpoint, pool);
+
+    if (ep == NULL || ep->naddrs == 0) {
         *failure = LATCHKEY_FAILURE_UNRESOLVED;
         goto failed;
     }
 
-    link->address = ep.addrs + link->failures % ep.naddrs;
+    ngx_http_latchkey_copy_address(&link->address,
+        &ep->addrs[link->failures % ep->naddrs]);
 
     ngx_memzero(&pc, sizeof(ngx_peer_connection_t));
 
-    pc.sockaddr = link->address->sockaddr;
-    pc.socklen = link->address->socklen;
-    pc.name = &link->address->name;
+    pc.sockaddr = &link->address.sockaddr.sockaddr;
+    pc.socklen = link->address.socklen;
+    pc.name = &link->address.name;
     pc.get = ngx_event_get_peer;
     pc.log = &link->log;
     pc.log_error = NGX_ERROR_ERR;
@@ -164,19 +190,14 @@ ngx_http_latchkey_link_connecting_handler(ngx_event_t *ev)
     link = c->data;
 
     ngx_http_latchkey_post_turn(link->worker);
+    ngx_http_latchkey_link_limit_log(link);
 
     if (c->close || ngx_http_latchkey_link_test_connect(link) != NGX_OK) {
         ngx_http_latchkey_link_lost(link, LATCHKEY_FAILURE_UNREACHABLE);
         return;
     }
 
-    ngx_http_latchkey_link_opened(link);
-
-    /* an edge-triggered event comes once, and it may be this one */
-
-    if (c->read->ready) {
-        ngx_http_latchkey_link_read_handler(c->read);
-    }
+    ngx_http_latchkey_link_connected(link);
 }
 
 
@@ -197,7 +218,7 @@ ngx_http_latchkey_link_test_connect(ngx_http_latchkey_link_t *link)
 
     if (err) {
         ngx_log_error(NGX_LOG_ERR, &link->log, err,
-            "connect() to %V failed", &link->address->name);
+            "connect() to %V failed", &link->address.name);
         return NGX_ERROR;
     }
 
@@ -206,36 +227,104 @@ ngx_http_latchkey_link_test_connect(ngx_http_latchkey_link_t *link)
 
 
 static void
+ngx_http_latchkey_link_connected(ngx_http_latchkey_link_t *link)
+{
+    if (!link->order.secure) {
+        ngx_http_latchkey_link_opened(link);
+        return;
+    }
+
+    if (ngx_http_latchkey_link_start_tls(link) != NGX_OK) {
+        ngx_http_latchkey_link_lost(link, LATCHKEY_FAILURE_TLS);
+        return;
+    }
+
+    ngx_http_latchkey_link_secure(link);
+}
+
+
+static void
+ngx_http_latchkey_link_securing_handler(ngx_event_t *ev)
+{
+    ngx_connection_t *c;
+    ngx_http_latchkey_link_t *link;
+
+    c = ev->data;
+    link = c->data;
+
+    ngx_http_latchkey_post_turn(link->worker);
+    ngx_http_latchkey_link_limit_log(link);
+
+    if (c->close) {
+        ngx_http_latchkey_link_lost(link, LATCHKEY_FAILURE_UNREACHABLE);
+        return;
+    }
+
+    ngx_http_latchkey_link_secure(link);
+}
+
+
+static void
+ngx_http_latchkey_link_secure(ngx_http_latchkey_link_t *link)
+{
+    ngx_int_t rc;
+    ngx_connection_t *c;
+    latchkey_link_failure failure;
+
+    c = link->connection;
+
+    rc = ngx_http_latchkey_link_handshake(link, &failure);
+
+    ngx_log_debug2(NGX_LOG_DEBUG_HTTP, link->worker->log, 0,
+        "latchkey link %uD: handshake: %i", link->number, rc);
+
+    if (rc == NGX_AGAIN) {
+        c->read->handler = ngx_http_latchkey_link_securing_handler;
+        c->write->handler = ngx_http_latchkey_link_securing_handler;
+        return;
+    }
+
+    if (rc == NGX_ERROR) {
+        ngx_http_latchkey_link_lost(link, failure);
+        return;
+    }
+
+    ngx_http_latchkey_link_opened(link);
+}
+
+
+static void
 ngx_http_latchkey_link_opened(ngx_http_latchkey_link_t *link)
 {
     ngx_connection_t *c;
-    ngx_http_latchkey_worker_t *worker;
 
     c = link->connection;
-    worker = link->worker;
-
-    c->log = worker->log;
-    c->pool->log = worker->log;
-    c->read->log = worker->log;
-    c->write->log = worker->log;
 
     c->read->handler = ngx_http_latchkey_link_read_handler;
     c->write->handler = ngx_http_latchkey_link_write_handler;
 
     link->opened = 1;
-    link->failures = 0;
 
     ngx_http_latchkey_notify_opened(link);
+
+    /*
+     * An edge-triggered event comes once, and it may be this one; bytes that came
+     * with the end of the handshake have no event.
+     */
+
+    if (c->read->ready) {
+        ngx_http_latchkey_link_read_handler(c->read);
+    }
 }
 
 
-static void
+void
 ngx_http_latchkey_link_lost(ngx_http_latchkey_link_t *link,
     latchkey_link_failure failure)
 {
-    if (!link->opened) {
+    if (!link->heard) {
         link->failures++;
-        link->logged = ngx_time();
+        link->worker->logged = ngx_time();
     }
 
     ngx_http_latchkey_link_close(link);
@@ -250,6 +339,9 @@ ngx_http_latchkey_link_close(ngx_http_latchkey_link_t *link)
     ngx_pool_t *pool;
 
     link->opened = 0;
+    link->heard = 0;
+
+    ngx_http_latchkey_end_lookup(link);
 
     if (link->connection == NULL) {
         return;
@@ -257,6 +349,7 @@ ngx_http_latchkey_link_close(ngx_http_latchkey_link_t *link)
 
     pool = link->connection->pool;
 
+    ngx_http_latchkey_link_end_tls(link);
     ngx_close_connection(link->connection);
     ngx_destroy_pool(pool);
 
@@ -265,131 +358,14 @@ ngx_http_latchkey_link_close(ngx_http_latchkey_link_t *link)
 }
 
 
-static void
-ngx_http_latchkey_link_read_handler(ngx_event_t *rev)
+/* A store that is down is worth one line a second, not one an attempt. */
+
+void
+ngx_http_latchkey_link_limit_log(ngx_http_latchkey_link_t *link)
 {
-    u_char buffer[NGX_HTTP_LATCHKEY_BUFFER_SIZE];
-    ssize_t n;
-    ngx_uint_t reads;
-    ngx_connection_t *c;
-    ngx_http_latchkey_link_t *link;
+    link->log.log_level = link->worker->log->log_level;
 
-    c = rev->data;
-    link = c->data;
-
-    ngx_http_latchkey_post_turn(link->worker);
-
-    /*
-     * worker_shutdown_timeout has expired: requests must end, but not the link.
-     * The worker still leaves the membership on it, so that no command waits.
-     */
-
-    c->close = 0;
-
-    for (reads = 0; reads < NGX_HTTP_LATCHKEY_READS; reads++) {
-
-        n = c->recv(c, buffer, sizeof(buffer));
-
-        if (n == NGX_AGAIN) {
-            if (ngx_handle_read_event(rev, 0) != NGX_OK) {
-                ngx_http_latchkey_link_lost(link, LATCHKEY_FAILURE_LOST);
-            }
-
-            return;
-        }
-
-        if (n == NGX_ERROR || n == 0) {
-            ngx_http_latchkey_link_lost(link, LATCHKEY_FAILURE_LOST);
-            return;
-        }
-
-        ngx_http_latchkey_notify_received(link, buffer, n);
+    if (link->worker->logged == ngx_time()) {
+        link->log.log_level = ngx_min(link->log.log_level, NGX_LOG_ALERT);
     }
-
-    /* there is more: other events get their turn first */
-
-    ngx_post_event(rev, &ngx_posted_next_events);
-}
-
-
-static void
-ngx_http_latchkey_link_write_handler(ngx_event_t *wev)
-{
-    ngx_connection_t *c;
-    ngx_http_latchkey_link_t *link;
-
-    c = wev->data;
-    link = c->data;
-
-    /* an edge-triggered event comes with each answer as well */
-
-    if (link->output->pos == link->output->last) {
-        return;
-    }
-
-    ngx_http_latchkey_post_turn(link->worker);
-    (void) ngx_http_latchkey_link_write(link);
-}
-
-
-/*
- * Bytes that could not be sent stay where they are, as TLS must retry the same.
- * Returns NGX_ERROR if the link was lost.
- */
-
-ngx_int_t
-ngx_http_latchkey_link_write(ngx_http_latchkey_link_t *link)
-{
-    ssize_t n;
-    ngx_buf_t *b;
-    ngx_connection_t *c;
-    ngx_http_latchkey_worker_t *worker;
-
-    if (!link->opened) {
-        return NGX_OK;
-    }
-
-    b = link->output;
-    c = link->connection;
-    worker = link->worker;
-
-    for (;;) {
-
-        if (b->pos == b->last) {
-            b->pos = b->start;
-            b->last = b->start;
-            b->last += worker->library.link_output(worker->gateway,
-                link->number, b->end - b->start, b->start);
-
-            if (b->pos == b->last) {
-                break;
-            }
-        }
-
-        n = c->send(c, b->pos, b->last - b->pos);
-
-        if (n == NGX_ERROR) {
-            ngx_http_latchkey_link_lost(link, LATCHKEY_FAILURE_LOST);
-            return NGX_ERROR;
-        }
-
-        if (n == NGX_AGAIN || n == 0) {
-            break;
-        }
-
-        b->pos += n;
-
-        /* a buffer that is not full held all the output there was */
-
-        if (b->pos == b->last && b->last != b->end) {
-            break;
-        }
-    }
-
-    if (ngx_handle_write_event(c->write, 0) != NGX_OK) {
-        ngx_http_latchkey_link_lost(link, LATCHKEY_FAILURE_LOST);
-        return NGX_ERROR;
-    }
-
-    return NGX_OK;
 }

@@ -46,6 +46,7 @@ ngx_http_latchkey_links_close(ngx_http_latchkey_links_t *links)
     for (i = 0; i < LATCHKEY_LINKS_MAX; i++) {
         if (links->table[i]) {
             ngx_http_latchkey_link_close(links->table[i]);
+            ngx_http_latchkey_link_forget_session(links->table[i]);
         }
     }
 }
@@ -61,6 +62,7 @@ ngx_http_latchkey_links_wait(ngx_http_latchkey_links_t *links,
     ngx_msec_t timeout)
 {
     nfds_t i, n;
+    ngx_event_t *rev;
     struct pollfd fds[LATCHKEY_LINKS_MAX];
     ngx_connection_t *c;
     ngx_http_latchkey_link_t *link, *polled[LATCHKEY_LINKS_MAX];
@@ -72,6 +74,12 @@ ngx_http_latchkey_links_wait(ngx_http_latchkey_links_t *links,
 
         if (link == NULL || link->connection == NULL) {
             continue;
+        }
+
+        /* what TLS has read ahead is seen by no poll() */
+
+        if (link->connection->read->posted) {
+            timeout = 0;
         }
 
         fds[n].fd = link->connection->fd;
@@ -88,17 +96,23 @@ ngx_http_latchkey_links_wait(ngx_http_latchkey_links_t *links,
         return NGX_DONE;
     }
 
-    if (poll(fds, n, (int) timeout) <= 0) {
+    if (poll(fds, n, (int) timeout) < 0) {
         return NGX_OK;
     }
 
     for (i = 0; i < n; i++) {
         c = polled[i]->connection;
+        rev = c->read;
 
-        if (fds[i].revents & ~POLLOUT) {
-            c->read->ready = 1;
-            c->read->available = -1;
-            c->read->handler(c->read);
+        if ((fds[i].revents & ~POLLOUT) || rev->posted) {
+
+            if (rev->posted) {
+                ngx_delete_posted_event(rev);
+            }
+
+            rev->ready = 1;
+            rev->available = -1;
+            rev->handler(rev);
         }
 
         if ((fds[i].revents & POLLOUT) && polled[i]->connection == c) {

@@ -4,8 +4,12 @@
  *
  *   links     the connections of a worker to the store
  *   link      one of them
+ *   link_io   the bytes that it moves
+ *   lookup    the addresses of its name, if nginx has a resolver
+ *   link_tls  its handshake, if the store asks for TLS
  *   gateway   the gateway of a worker: checks, open streams, the time
  *   endpoint  the addresses of the store
+ *   tls       whom TLS trusts, and what it presents
  *   library   the Swift library, loaded by hand
  *
  * Owner:     a worker struct and its links belong to the driver, streams to the
@@ -27,12 +31,18 @@
 #include "latchkey.h"
 
 
+/* Of a name that is looked up; more are left out. */
+
+#define NGX_HTTP_LATCHKEY_ADDRESSES_MAX 16
+
+
 /* The functions of latchkey.h, each with its prototype there. */
 
 typedef struct {
     __typeof__(latchkey_abi_version) *abi_version;
     __typeof__(latchkey_prepare) *prepare;
     __typeof__(latchkey_endpoints) *endpoints;
+    __typeof__(latchkey_tls_files) *tls_files;
     __typeof__(latchkey_gateway_new) *gateway_new;
     __typeof__(latchkey_gateway_free) *gateway_free;
     __typeof__(latchkey_check_begin) *check_begin;
@@ -57,9 +67,30 @@ typedef struct {
 
 typedef struct {
     ngx_str_t text; /* as the gateway writes it */
+    ngx_str_t host; /* a name that nginx's resolver looks up; empty: addrs stay */
+    in_port_t port; /* of host */
     ngx_addr_t *addrs;
-    ngx_uint_t naddrs;
+    ngx_uint_t naddrs; /* 0: not looked up yet */
 } ngx_http_latchkey_endpoint_t;
+
+
+/* An address by itself: lookups replace those of an endpoint. */
+
+typedef struct {
+    ngx_sockaddr_t sockaddr;
+    socklen_t socklen;
+    ngx_str_t name;
+    u_char text[NGX_SOCKADDR_STRLEN];
+} ngx_http_latchkey_address_t;
+
+
+/* The PEM files for TLS with the store, in absolute paths. */
+
+typedef struct {
+    const char *ca;          /* authorities to trust; empty: the system's */
+    const char *certificate; /* to present; empty: none */
+    const char *key;         /* its private key */
+} ngx_http_latchkey_tls_files_t;
 
 
 /* An admitted request that is to be ended with its key. */
@@ -88,8 +119,12 @@ typedef struct {
     ngx_event_t turn;          /* posted: the gateway is driven in this turn */
     ngx_queue_t announcements; /* of ngx_http_latchkey_stream_t */
 
-    ngx_array_t *endpoints; /* of ngx_http_latchkey_endpoint_t: those resolved */
+    ngx_array_t *endpoints; /* of ngx_http_latchkey_endpoint_t: those configured */
+    ngx_resolver_t *resolver;
+    ngx_msec_t resolver_timeout;
+    ngx_ssl_t *tls; /* NULL: the store is reached without */
     ngx_log_t *log;
+    time_t logged; /* the last failure of a link */
 } ngx_http_latchkey_worker_t;
 
 
@@ -102,12 +137,19 @@ typedef struct {
     ngx_connection_t *connection; /* NULL: closed */
     ngx_buf_t *output;            /* moved out of the gateway, not sent yet */
 
-    ngx_addr_t *address;
-    ngx_uint_t failures; /* to connect, in a row: picks the next address */
-    ngx_log_t log;       /* of the attempt to connect */
-    time_t logged;
+    latchkey_link_order order;  /* that opened it */
+    ngx_resolver_ctx_t *lookup; /* of the endpoint's name; NULL: none */
+    ngx_http_latchkey_address_t address;
+    ngx_uint_t failures; /* in a row: picks the next address */
+    ngx_log_t log;
 
+#if (NGX_SSL)
+    ngx_ssl_session_t *session; /* to resume; NULL: none */
+#endif
+
+    unsigned late:1;   /* the last lookup: this attempt uses the addresses known */
     unsigned opened:1; /* the gateway has been notified */
+    unsigned heard:1;  /* the store has sent something */
 } ngx_http_latchkey_link_t;
 
 
@@ -129,10 +171,20 @@ ngx_int_t ngx_http_latchkey_load_library(ngx_http_latchkey_library_t *library,
 /* endpoint */
 
 ngx_int_t ngx_http_latchkey_resolve_endpoints(ngx_pool_t *pool,
-    ngx_array_t *endpoints, u_char *lines, size_t length, char *error,
-    size_t size);
-ngx_int_t ngx_http_latchkey_find_endpoint(ngx_array_t *endpoints,
-    const char *name, ngx_pool_t *pool, ngx_http_latchkey_endpoint_t *endpoint);
+    ngx_array_t *endpoints, u_char *lines, size_t length, ngx_uint_t later,
+    char *error, size_t size);
+ngx_http_latchkey_endpoint_t *ngx_http_latchkey_configured_endpoint(
+    ngx_array_t *endpoints, const char *name);
+ngx_http_latchkey_endpoint_t *ngx_http_latchkey_find_endpoint(
+    ngx_array_t *endpoints, const char *name, ngx_pool_t *pool);
+void ngx_http_latchkey_copy_address(ngx_http_latchkey_address_t *address,
+    const ngx_addr_t *from);
+
+
+/* tls */
+
+ngx_ssl_t *ngx_http_latchkey_create_tls(ngx_conf_t *cf,
+    const ngx_http_latchkey_tls_files_t *files);
 
 
 /* gateway */
@@ -165,8 +217,33 @@ void ngx_http_latchkey_notify_received(ngx_http_latchkey_link_t *link,
 
 void ngx_http_latchkey_link_open(ngx_http_latchkey_link_t *link,
     const latchkey_link_order *order);
-ngx_int_t ngx_http_latchkey_link_write(ngx_http_latchkey_link_t *link);
+void ngx_http_latchkey_link_start(ngx_http_latchkey_link_t *link);
+void ngx_http_latchkey_link_lost(ngx_http_latchkey_link_t *link,
+    latchkey_link_failure failure);
 void ngx_http_latchkey_link_close(ngx_http_latchkey_link_t *link);
+void ngx_http_latchkey_link_limit_log(ngx_http_latchkey_link_t *link);
+
+
+/* lookup */
+
+ngx_int_t ngx_http_latchkey_start_lookup(ngx_http_latchkey_link_t *link);
+void ngx_http_latchkey_end_lookup(ngx_http_latchkey_link_t *link);
+
+
+/* link_io */
+
+void ngx_http_latchkey_link_read_handler(ngx_event_t *rev);
+void ngx_http_latchkey_link_write_handler(ngx_event_t *wev);
+ngx_int_t ngx_http_latchkey_link_write(ngx_http_latchkey_link_t *link);
+
+
+/* link_tls */
+
+ngx_int_t ngx_http_latchkey_link_start_tls(ngx_http_latchkey_link_t *link);
+ngx_int_t ngx_http_latchkey_link_handshake(ngx_http_latchkey_link_t *link,
+    latchkey_link_failure *failure);
+void ngx_http_latchkey_link_end_tls(ngx_http_latchkey_link_t *link);
+void ngx_http_latchkey_link_forget_session(ngx_http_latchkey_link_t *link);
 
 
 /* links */

@@ -73,6 +73,12 @@ latchkey_endpoints(const latchkey_directive *directives, size_t directive_count,
     return 0;
 }
 
+size_t
+latchkey_tls_files(const latchkey_directive *directives, size_t directive_count, size_t capacity, char *files)
+{
+    return 0;
+}
+
 latchkey_gateway *
 latchkey_gateway_new(const latchkey_directive *directives, size_t directive_count, const uint8_t *secrets,
     size_t secrets_length, latchkey_process process, latchkey_fault *fault)

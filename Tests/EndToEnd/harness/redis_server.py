@@ -30,12 +30,15 @@ def free_port():
 
 
 class RedisServer:
-    """Listens on a unix socket, or with `tcp` on a port of the loopback interface."""
+    """Listens on a unix socket, or with `tcp` on a port of the loopback interface; with `tls`, a StoreTLS, also
+    with TLS on another port."""
 
-    def __init__(self, folder, tcp=False, options=(), login=(), program=("redis-server",)):
+    def __init__(self, folder, tcp=False, options=(), login=(), program=("redis-server",), tls=None):
         self.folder = folder
         self.program = program
         self.port = free_port() if tcp else None
+        self.tls = tls
+        self.tls_port = free_port() if tls else None
         self.socket = folder / "redis.sock"
         self.options = options
         self.credentials = []
@@ -48,6 +51,11 @@ class RedisServer:
     def url(self):
         return f"redis://127.0.0.1:{self.port}" if self.port else f"unix:{self.socket}"
 
+    @property
+    def gateway_url(self):
+        """Where gateways reach it: with TLS, if it speaks that."""
+        return f"rediss://127.0.0.1:{self.tls_port}" if self.tls else self.url
+
     def authenticate(self, user, password):
         """From now on, the tests' own commands run as this user."""
         self.credentials = ["--user", user, "--pass", password, "--no-auth-warning"]
@@ -56,6 +64,8 @@ class RedisServer:
         address = ["--port", str(self.port or 0), "--bind", "127.0.0.1"]
         if not self.port:
             address += ["--unixsocket", str(self.socket), "--unixsocketperm", "777"]
+        if self.tls:
+            address += self.tls.options(self.tls_port)
         self.process = subprocess.Popen(
             [*self.program, *address, "--dir", str(self.folder), "--logfile", "redis.log"]
             + ["--appendonly", "yes", "--save", "", *self.options],

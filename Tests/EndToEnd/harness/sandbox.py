@@ -1,6 +1,7 @@
 """A gateway with its store and its executable, in a folder of their own."""
 
 import itertools
+import os
 import re
 import shutil
 import tempfile
@@ -14,11 +15,15 @@ from harness.nginx_server import NginxServer
 from harness.polling import wait_until
 from harness.redis_server import RedisServer
 from harness.store_proxy import StoreProxy
+from harness.store_tls import StoreTLS
 
 # The consistency of checks with the store.
 LEASED, STRICT = "leased", "strict"
 
 OWNER = "alice"
+
+# Gateways reach Redis with TLS in every test, except through proxies that look at what passes.
+TLS_EVERYWHERE = StoreTLS if os.environ.get("TLS") == "1" else None
 
 # The membership list in the store, and the names of those of its fields that are members.
 MEMBERSHIP = "latchkey:{gateways}"
@@ -80,17 +85,19 @@ HTTP2_SERVER = SERVER + """
 class Sandbox:
     """Starts everything when it is made, and checks everything when it is closed.
 
-    With `proxied`, the gateways reach Redis through `proxy`; the executable does not.
+    With `proxied`, the gateways reach Redis through `proxy`; with `tls`, which makes a StoreTLS in a folder, they reach
+    it with TLS. The executable does neither.
     """
 
     live = []
 
     def __init__(self, tcp=False, settings="", start=True, redis_options=(), redis_login=(), redis_program=("redis-server",),
-                 consistency=None, gateways=1, proxied=False, **nginx):
+                 consistency=None, gateways=1, proxied=False, tls=TLS_EVERYWHERE, **nginx):
         self.folder = Path(tempfile.mkdtemp(prefix="latchkey-"))
         self.folder.chmod(0o755)  # other accounts may come as far as the executable does
         self.expected = []
-        self.redis = RedisServer(self.folder / "redis", tcp, redis_options, redis_login, redis_program)
+        self.tls = tls(self.folder / "tls") if tls and not proxied else None
+        self.redis = RedisServer(self.folder / "redis", tcp, redis_options, redis_login, redis_program, self.tls)
         self.config = self.folder / "latchkey.conf"
         self.pepper_file = self.folder / "pepper"
         self.latchkey = Latchkey(self.config)
@@ -124,10 +131,22 @@ class Sandbox:
     def add_gateway(self, number, **nginx):
         folder = self.folder / ("nginx" if number == 0 else f"nginx-{number}")
         settings = self.config
-        if self.proxy:
-            settings = self.folder / "gateway.conf"
-            settings.write_text(re.sub("(?m)^(latchkey_store) .*;", rf"\1 {self.proxy.url};", self.config.read_text()))
+        if self.proxy or self.tls:
+            settings = self.write_gateway_settings()
         self.gateways.append(NginxServer(folder, settings, **{"server": SERVER, **nginx}))
+
+    def write_gateway_settings(self):
+        """Writes the file of gateways that reach Redis in another way than the executable does."""
+        url = self.proxy.url if self.proxy else self.redis.gateway_url
+        text = re.sub("(?m)^(latchkey_store) .*;", rf"\1 {url};", self.config.read_text())
+        path = self.folder / "gateway.conf"
+        path.write_text(f"{text}\n{self.tls.directive if self.tls else ''}\n")
+        return path
+
+    def point_gateways_at(self, port):
+        """Gateways that start now, or reload, reach Redis with TLS on another port."""
+        self.redis.tls_port = port
+        self.write_gateway_settings()
 
     @property
     def nginx(self):
@@ -143,6 +162,8 @@ class Sandbox:
         names = re.findall(r"^ *(latchkey_\w+)", settings, re.MULTILINE)
         lines = [line for line in self.config.read_text().splitlines() if line.partition(" ")[0] not in names]
         self.config.write_text("\n".join([*lines, settings, ""]))
+        if self.tls:
+            self.write_gateway_settings()
 
     # What tests do most
 

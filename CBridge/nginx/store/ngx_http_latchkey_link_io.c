@@ -1,0 +1,164 @@
+
+/*
+ * The bytes of an opened link, in both directions.
+ */
+
+#include "ngx_http_latchkey_store.h"
+
+
+#define NGX_HTTP_LATCHKEY_READ_SIZE 16384
+#define NGX_HTTP_LATCHKEY_READS     64
+
+
+static void ngx_http_latchkey_link_broken(ngx_http_latchkey_link_t *link);
+
+
+/* With TLS 1.3 a server refuses a client's certificate after the handshake. */
+
+static void
+ngx_http_latchkey_link_broken(ngx_http_latchkey_link_t *link)
+{
+    latchkey_link_failure failure;
+
+    failure = LATCHKEY_FAILURE_LOST;
+
+    if (link->order.secure && !link->heard) {
+        failure = LATCHKEY_FAILURE_TLS;
+    }
+
+    ngx_http_latchkey_link_lost(link, failure);
+}
+
+
+void
+ngx_http_latchkey_link_read_handler(ngx_event_t *rev)
+{
+    u_char buffer[NGX_HTTP_LATCHKEY_READ_SIZE];
+    ssize_t n;
+    ngx_uint_t reads;
+    ngx_connection_t *c;
+    ngx_http_latchkey_link_t *link;
+
+    c = rev->data;
+    link = c->data;
+
+    ngx_http_latchkey_post_turn(link->worker);
+    ngx_http_latchkey_link_limit_log(link);
+
+    /*
+     * worker_shutdown_timeout has expired: requests must end, but not the link.
+     * The worker still leaves the membership on it, so that no command waits.
+     */
+
+    c->close = 0;
+
+    for (reads = 0; reads < NGX_HTTP_LATCHKEY_READS; reads++) {
+
+        n = c->recv(c, buffer, sizeof(buffer));
+
+        if (n == NGX_AGAIN) {
+            if (ngx_handle_read_event(rev, 0) != NGX_OK) {
+                ngx_http_latchkey_link_broken(link);
+            }
+
+            return;
+        }
+
+        if (n == NGX_ERROR || n == 0) {
+            ngx_http_latchkey_link_broken(link);
+            return;
+        }
+
+        link->heard = 1;
+        link->failures = 0;
+
+        ngx_http_latchkey_notify_received(link, buffer, n);
+    }
+
+    /* there is more: other events get their turn first */
+
+    ngx_post_event(rev, &ngx_posted_next_events);
+}
+
+
+void
+ngx_http_latchkey_link_write_handler(ngx_event_t *wev)
+{
+    ngx_connection_t *c;
+    ngx_http_latchkey_link_t *link;
+
+    c = wev->data;
+    link = c->data;
+
+    /* an edge-triggered event comes with each answer as well */
+
+    if (link->output->pos == link->output->last) {
+        return;
+    }
+
+    ngx_http_latchkey_post_turn(link->worker);
+    (void) ngx_http_latchkey_link_write(link);
+}
+
+
+/*
+ * Bytes that could not be sent stay where they are, as TLS must retry the same.
+ * Returns NGX_ERROR if the link was lost.
+ */
+
+ngx_int_t
+ngx_http_latchkey_link_write(ngx_http_latchkey_link_t *link)
+{
+    ssize_t n;
+    ngx_buf_t *b;
+    ngx_connection_t *c;
+    ngx_http_latchkey_worker_t *worker;
+
+    if (!link->opened) {
+        return NGX_OK;
+    }
+
+    b = link->output;
+    c = link->connection;
+    worker = link->worker;
+
+    for (;;) {
+
+        if (b->pos == b->last) {
+            b->pos = b->start;
+            b->last = b->start;
+            b->last += worker->library.link_output(worker->gateway,
+                link->number, b->end - b->start, b->start);
+
+            if (b->pos == b->last) {
+                break;
+            }
+        }
+
+        n = c->send(c, b->pos, b->last - b->pos);
+
+        if (n == NGX_ERROR) {
+            ngx_http_latchkey_link_broken(link);
+            return NGX_ERROR;
+        }
+
+        if (n == NGX_AGAIN || n == 0) {
+            break;
+        }
+
+        b->pos += n;
+
+        /* a buffer that is not full held all the output there was */
+
+        if (b->pos == b->last && b->last != b->end) {
+            break;
+        }
+    }
+
+    if (ngx_handle_write_event(c->write, 0) != NGX_OK) {
+        ngx_http_latchkey_link_broken(link);
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}

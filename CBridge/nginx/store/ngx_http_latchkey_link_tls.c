@@ -1,0 +1,243 @@
+
+/*
+ * TLS on a link: the handshake between the connection and its first byte, and
+ * the session with which the next handshake is a short one.
+ *
+ * nginx's ngx_ssl_handshake() hands c->read and c->write to a handler of its own
+ * while it waits.  The link puts its handler back, so that all its events come by
+ * one way, which limits what the link logs.
+ */
+
+#include "ngx_http_latchkey_store.h"
+
+
+#if (NGX_SSL)
+
+static ngx_int_t ngx_http_latchkey_link_require(ngx_http_latchkey_link_t *link);
+static void ngx_http_latchkey_link_save_session(ngx_connection_t *c);
+static u_char *ngx_http_latchkey_link_log_handler(ngx_log_t *log, u_char *buf,
+    size_t len);
+
+
+ngx_int_t
+ngx_http_latchkey_link_start_tls(ngx_http_latchkey_link_t *link)
+{
+    ngx_connection_t *c;
+
+    c = link->connection;
+
+    link->log.handler = ngx_http_latchkey_link_log_handler;
+    link->log.data = link;
+    link->log.action = "connecting to the store";
+
+    /* without NGX_SSL_BUFFER, as c->send() must not keep bytes back */
+
+    if (ngx_ssl_create_connection(link->worker->tls, c, NGX_SSL_CLIENT)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    c->ssl->save_session = ngx_http_latchkey_link_save_session;
+
+    if (ngx_http_latchkey_link_require(link) != NGX_OK) {
+        ngx_ssl_error(NGX_LOG_ERR, c->log, 0, "latchkey: no TLS");
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+/* Which server must answer.  A name is sent to it as well, an address is not. */
+
+static ngx_int_t
+ngx_http_latchkey_link_require(ngx_http_latchkey_link_t *link)
+{
+    SSL *ssl;
+    u_char address[sizeof(struct in6_addr)];
+    const char *name;
+    X509_VERIFY_PARAM *param;
+
+    ssl = link->connection->ssl->connection;
+    name = link->order.name;
+    param = SSL_get0_param(ssl);
+
+    X509_VERIFY_PARAM_set_hostflags(param, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+
+    if (inet_pton(AF_INET, name, address) == 1) {
+        if (X509_VERIFY_PARAM_set1_ip(param, address, 4) != 1) {
+            return NGX_ERROR;
+        }
+
+    } else if (inet_pton(AF_INET6, name, address) == 1) {
+        if (X509_VERIFY_PARAM_set1_ip(param, address, 16) != 1) {
+            return NGX_ERROR;
+        }
+
+    } else if (*name == '\0'
+        || X509_VERIFY_PARAM_set1_host(param, name, 0) != 1
+        || SSL_set_tlsext_host_name(ssl, name) != 1)
+    {
+        return NGX_ERROR;
+    }
+
+    if (link->session && SSL_set_session(ssl, link->session) != 1) {
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+/* Returns NGX_AGAIN while it waits, NGX_ERROR after writing failure. */
+
+ngx_int_t
+ngx_http_latchkey_link_handshake(ngx_http_latchkey_link_t *link,
+    latchkey_link_failure *failure)
+{
+    ngx_int_t rc;
+    ngx_connection_t *c;
+
+    c = link->connection;
+
+    rc = ngx_ssl_handshake(c);
+
+    if (rc == NGX_AGAIN) {
+        return NGX_AGAIN;
+    }
+
+    if (SSL_get_verify_result(c->ssl->connection) != X509_V_OK) {
+        *failure = LATCHKEY_FAILURE_UNTRUSTED;
+        rc = NGX_ERROR;
+
+    } else {
+        *failure = LATCHKEY_FAILURE_TLS;
+    }
+
+    if (rc != NGX_OK) {
+        ngx_http_latchkey_link_forget_session(link);
+        return NGX_ERROR;
+    }
+
+    link->log.action = "talking to the store";
+
+    return NGX_OK;
+}
+
+
+/*
+ * A server without TLS is often silent, and then the gateway gives the link up.
+ * No close_notify is sent: it might have to wait, and Redis' protocol shows where
+ * its messages end.
+ */
+
+void
+ngx_http_latchkey_link_end_tls(ngx_http_latchkey_link_t *link)
+{
+    ngx_connection_t *c;
+
+    c = link->connection;
+
+    if (c->ssl == NULL) {
+        return;
+    }
+
+    if (!c->ssl->handshaked && !c->read->eof && !c->read->error) {
+        ngx_http_latchkey_link_limit_log(link);
+
+        ngx_log_error(NGX_LOG_ERR, c->log, 0,
+            "latchkey: TLS handshake not finished in time: "
+            "is this a port with TLS?");
+
+        link->worker->logged = ngx_time();
+    }
+
+    c->ssl->no_wait_shutdown = 1;
+    c->ssl->no_send_shutdown = 1;
+
+    (void) ngx_ssl_shutdown(c);
+}
+
+
+/* With TLS 1.3 tickets come at any time after the handshake. */
+
+static void
+ngx_http_latchkey_link_save_session(ngx_connection_t *c)
+{
+    ngx_http_latchkey_link_t *link;
+
+    link = c->data;
+
+    ngx_http_latchkey_link_forget_session(link);
+
+    link->session = ngx_ssl_get_session(c);
+}
+
+
+void
+ngx_http_latchkey_link_forget_session(ngx_http_latchkey_link_t *link)
+{
+    if (link->session) {
+        ngx_ssl_free_session(link->session);
+        link->session = NULL;
+    }
+}
+
+
+static u_char *
+ngx_http_latchkey_link_log_handler(ngx_log_t *log, u_char *buf, size_t len)
+{
+    long result;
+    u_char *p;
+    ngx_connection_t *c;
+    ngx_http_latchkey_link_t *link;
+
+    link = log->data;
+    c = link->connection;
+    p = buf;
+
+    result = (c && c->ssl) ? SSL_get_verify_result(c->ssl->connection)
+                           : X509_V_OK;
+
+    if (result != X509_V_OK) {
+        p = ngx_snprintf(p, len, ": %s",
+            X509_verify_cert_error_string(result));
+        len -= p - buf;
+    }
+
+    return ngx_snprintf(p, len, " while %s at %V, name: \"%s\"",
+        log->action, &link->address.name, link->order.name);
+}
+
+#else
+
+ngx_int_t
+ngx_http_latchkey_link_start_tls(ngx_http_latchkey_link_t *link)
+{
+    return NGX_ERROR;
+}
+
+
+ngx_int_t
+ngx_http_latchkey_link_handshake(ngx_http_latchkey_link_t *link,
+    latchkey_link_failure *failure)
+{
+    *failure = LATCHKEY_FAILURE_TLS;
+
+    return NGX_ERROR;
+}
+
+
+void
+ngx_http_latchkey_link_end_tls(ngx_http_latchkey_link_t *link)
+{
+}
+
+
+void
+ngx_http_latchkey_link_forget_session(ngx_http_latchkey_link_t *link)
+{
+}
+
+#endif

@@ -1,0 +1,140 @@
+
+/*
+ * The lookup of a name by nginx's resolver, at each new connection.  Links that
+ * are open stay as they are.  A lookup that fails or is late changes nothing: the
+ * addresses known are used on.
+ */
+
+#include "ngx_http_latchkey_store.h"
+
+
+static void ngx_http_latchkey_lookup_handler(ngx_resolver_ctx_t *ctx);
+static void ngx_http_latchkey_keep_addresses(
+    ngx_http_latchkey_endpoint_t *endpoint, ngx_resolver_ctx_t *ctx);
+
+
+/*
+ * Returns NGX_AGAIN if the lookup starts the link: in time, or before this returns.
+ */
+
+ngx_int_t
+ngx_http_latchkey_start_lookup(ngx_http_latchkey_link_t *link)
+{
+    ngx_resolver_ctx_t *ctx;
+    ngx_http_latchkey_worker_t *worker;
+    ngx_http_latchkey_endpoint_t *endpoint;
+
+    worker = link->worker;
+    endpoint = ngx_http_latchkey_configured_endpoint(worker->endpoints,
+        link->order.endpoint);
+
+    if (endpoint == NULL || endpoint->host.len == 0) {
+        return NGX_OK;
+    }
+
+    if (link->late && endpoint->naddrs) {
+        link->late = 0;
+        return NGX_OK;
+    }
+
+    ctx = ngx_resolve_start(worker->resolver, NULL);
+
+    if (ctx == NULL || ctx == NGX_NO_RESOLVER) {
+        return NGX_OK;
+    }
+
+    ctx->name = endpoint->host;
+    ctx->handler = ngx_http_latchkey_lookup_handler;
+    ctx->data = link;
+    ctx->timeout = worker->resolver_timeout;
+    ctx->cancelable = 1;
+
+    link->lookup = ctx;
+
+    if (ngx_resolve_name(ctx) != NGX_OK) {
+        link->lookup = NULL;
+        return NGX_OK;
+    }
+
+    return NGX_AGAIN;
+}
+
+
+/* The gateway gives the link up.  The next attempt does not wait for an answer. */
+
+void
+ngx_http_latchkey_end_lookup(ngx_http_latchkey_link_t *link)
+{
+    if (link->lookup == NULL) {
+        return;
+    }
+
+    ngx_http_latchkey_link_limit_log(link);
+
+    ngx_log_error(NGX_LOG_ERR, &link->log, 0,
+        "latchkey: no answer in time to the lookup of the store %s",
+        link->order.endpoint);
+
+    link->worker->logged = ngx_time();
+
+    ngx_resolve_name_done(link->lookup);
+
+    link->lookup = NULL;
+    link->late = 1;
+}
+
+
+static void
+ngx_http_latchkey_lookup_handler(ngx_resolver_ctx_t *ctx)
+{
+    ngx_http_latchkey_link_t *link;
+    ngx_http_latchkey_endpoint_t *endpoint;
+
+    link = ctx->data;
+
+    ngx_http_latchkey_post_turn(link->worker);
+    ngx_http_latchkey_link_limit_log(link);
+
+    if (ctx->state == NGX_OK) {
+        endpoint = ngx_http_latchkey_configured_endpoint(
+            link->worker->endpoints, link->order.endpoint);
+
+        ngx_http_latchkey_keep_addresses(endpoint, ctx);
+
+    } else {
+        ngx_log_error(NGX_LOG_ERR, &link->log, 0,
+            "latchkey: the store %s could not be looked up (%i: %s)",
+            link->order.endpoint, ctx->state,
+            ngx_resolver_strerror(ctx->state));
+    }
+
+    ngx_resolve_name_done(ctx);
+
+    link->lookup = NULL;
+
+    ngx_http_latchkey_link_start(link);
+}
+
+
+static void
+ngx_http_latchkey_keep_addresses(ngx_http_latchkey_endpoint_t *endpoint,
+    ngx_resolver_ctx_t *ctx)
+{
+    ngx_uint_t i, n;
+    ngx_addr_t *addr;
+
+    n = ngx_min(ctx->naddrs, NGX_HTTP_LATCHKEY_ADDRESSES_MAX);
+
+    for (i = 0; i < n; i++) {
+        addr = &endpoint->addrs[i];
+
+        addr->socklen = ctx->addrs[i].socklen;
+        ngx_memcpy(addr->sockaddr, ctx->addrs[i].sockaddr, addr->socklen);
+        ngx_inet_set_port(addr->sockaddr, endpoint->port);
+
+        addr->name.len = ngx_sock_ntop(addr->sockaddr, addr->socklen,
+            addr->name.data, NGX_SOCKADDR_STRLEN, 1);
+    }
+
+    endpoint->naddrs = n;
+}

@@ -1,0 +1,127 @@
+"""A store that is named, where nginx has a resolver of its own."""
+
+import pytest
+
+from harness.dns_server import DNSServer
+from harness.polling import wait_until
+from harness.sandbox import OWNER
+from harness.wire_tap import WireTap
+
+SHORT_TIMEOUT = "latchkey_timeout 300ms;"
+
+
+@pytest.fixture
+def names():
+    with DNSServer(store="127.0.0.1") as server:
+        yield server
+
+
+@pytest.fixture
+def gate(sandboxes, names):
+    """A gateway to store.test, which only nginx' resolver knows."""
+    sandbox = sandboxes(workers=1, tcp=True, start=False, tls=None, http=names.resolver)
+    name_store(sandbox, sandbox.redis.port)
+    return sandbox
+
+
+def name_store(sandbox, port):
+    settings = sandbox.folder / "gateway.conf"
+    own = [line for line in sandbox.config.read_text().splitlines() if not line.startswith("latchkey_store ")]
+    settings.write_text("\n".join([*own, f"latchkey_store redis://store.test:{port};", SHORT_TIMEOUT, ""]))
+    sandbox.nginx.configure(settings=settings)
+
+
+def test_a_name_is_looked_up_by_nginx_resolver(gate, names):
+    gate.nginx.start()
+
+    key = gate.key()
+    wait_until(lambda: gate.status_of(key) == 200, "the key is accepted")
+
+    assert set(names.questions) == {"store.test"}
+
+
+def test_a_name_that_does_not_exist_yet_is_found_later(gate, names):
+    del names.names["store"]
+    key = gate.key()
+    gate.nginx.start()
+    assert gate.status_of(key) == 503
+    (line, *_) = wait_until(lambda: gate.nginx.lines("could not be looked up"), "the log says why")
+    assert "[error]" in line and f"the store store.test:{gate.redis.port} could not be looked up (3: Host not found)" in line
+    wait_until(lambda: gate.nginx.lines("its name has no address"), "the gateway says it as well")
+
+    names.names["store"] = "127.0.0.1"
+
+    wait_until(lambda: gate.status_of(key) == 200, "the key is accepted")
+
+
+def test_connections_live_on_when_the_name_moves_or_is_gone(gate, names):
+    key = gate.key()
+    with WireTap(gate.redis.port) as tap:
+        name_store(gate, tap.port)
+        gate.nginx.start()
+        gate.wait_for_members()
+        gate.warm(key)
+        made = len(tap.conversations)
+
+        names.names["store"] = "127.0.0.9"
+        gate.revoke()
+        assert gate.status_of(key) == 401
+        del names.names["store"]
+        key = gate.latchkey.generate("acme", as_=OWNER)
+        assert gate.status_of(key) == 200
+
+        assert len(tap.conversations) == made
+
+
+def test_a_new_connection_goes_to_the_new_address(gate, names):
+    key = gate.key()
+    names.names["store"] = "127.0.0.9"
+    gate.nginx.start()
+    assert gate.status_of(key) == 503
+    assert wait_until(lambda: gate.nginx.lines("connect() to 127.0.0.9:"), "the old address is tried")
+
+    names.names["store"] = "127.0.0.1"
+
+    wait_until(lambda: gate.status_of(key) == 200, "the key is accepted")
+
+
+@pytest.mark.parametrize("hiccup", ["unknown", "silent"])
+def test_known_addresses_are_used_on_while_the_name_cannot_be_looked_up(gate, names, hiccup):
+    key = gate.key()
+    with WireTap(gate.redis.port) as tap:
+        name_store(gate, tap.port)
+        gate.nginx.start()
+        wait_until(lambda: gate.status_of(key) == 200, "the key is accepted")
+        asked = len(names.questions)
+        if hiccup == "silent":
+            names.is_silent = True
+        else:
+            del names.names["store"]
+
+        def connected_again():
+            """What nginx remembers of the name ends after a second."""
+            tap.cut()
+            return len(names.questions) > asked
+
+        wait_until(connected_again, "the name was asked for")
+        mark = "no answer in time to the lookup" if hiccup == "silent" else "could not be looked up"
+        wait_until(lambda: tap.cut() or gate.nginx.lines(mark), "the log says why")
+
+        wait_until(lambda: gate.status_of(key) == 200, "the key is accepted")
+
+
+def test_a_worker_exits_while_a_lookup_is_under_way(gate, names):
+    names.is_silent = True
+    gate.nginx.start()
+    wait_until(lambda: names.questions, "the name was asked for")
+
+    assert gate.nginx.stop()
+
+
+def test_a_name_is_resolved_at_the_start_without_a_resolver(gate):
+    gate.expect(r"\[emerg\] .* host not found")
+    gate.nginx.configure(http="")
+
+    code, text = gate.nginx.test()
+
+    assert code != 0 and "host not found" in text and "store.test" in text

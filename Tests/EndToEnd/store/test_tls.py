@@ -1,0 +1,410 @@
+"""Gateways that reach Redis with TLS."""
+
+import re
+import socket
+import struct
+import threading
+from collections import Counter
+from functools import partial
+
+import pytest
+
+from harness.certificates import LOOPBACK, Authority, Certificate, openssl
+from harness.fake_redis import shut
+from harness.polling import wait_until
+from harness.sandbox import OWNER
+from harness.store_tls import StoreTLS
+from harness.wire_tap import WireTap
+
+# What nginx logs of a handshake that fails, and Latchkey of one that does not end.
+FAILED = r"\[(crit|error)\] .* while (connecting|talking) to the store at 127\.0\.0\.1:\d+, name: \"127\.0\.0\.1\""
+
+# Commands of a gateway's first turn.
+GATEWAY_COMMANDS = ("client\\|id", "client\\|tracking", "hget", "hmget", "hset", "auth", "select", "subscribe")
+
+
+@pytest.fixture
+def gate(sandboxes):
+    """A gateway that reaches Redis with TLS, by its address."""
+    return sandboxes(workers=1, tls=StoreTLS)
+
+
+def client_words(authority):
+    client = authority.client()
+    return f"certificate={client.path} key={client.key}"
+
+
+# What works
+
+
+def test_keys_are_checked_and_revoked_through_tls(gate):
+    key = gate.key()
+    gate.wait_for_members()
+    gate.warm(key)
+
+    gate.revoke()
+
+    assert gate.status_of(key) == 401
+    assert gate.redis.calls("hmget") > 0
+    assert not gate.nginx.lines("[error]")
+
+
+def test_a_name_in_place_of_the_address_is_sent_and_verified(sandboxes):
+    tls = partial(StoreTLS, serve=lambda ca: ca.server(["DNS:redis.example"]), words=lambda ca: "name=redis.example")
+    sandbox = sandboxes(workers=1, tls=tls, start=False)
+    with WireTap(sandbox.redis.tls_port) as tap:
+        sandbox.point_gateways_at(tap.port)
+        sandbox.nginx.start()
+
+        key = sandbox.key()
+        wait_until(lambda: sandbox.status_of(key) == 200, "the key is accepted")
+
+        assert all(b"redis.example" in each.sent[:512] for each in tap.conversations)
+
+
+def test_an_address_is_not_sent_as_a_name(gate):
+    with WireTap(gate.redis.tls_port) as tap:
+        gate.point_gateways_at(tap.port)
+        gate.nginx.reload()
+
+        key = gate.key()
+        wait_until(lambda: gate.status_of(key) == 200 and tap.conversations, "the key is accepted")
+
+        assert all(b"127.0.0.1" not in each.sent[:512] for each in tap.conversations)
+
+
+@pytest.mark.parametrize("certified, accepted", [
+    ("*.example.org", True), ("r*.example.org", False), ("*.redis.example.org", False), ("*.org", False),
+])
+def test_only_a_whole_label_of_a_name_may_be_a_wildcard(sandboxes, certified, accepted):
+    tls = partial(StoreTLS, serve=lambda ca: ca.server([f"DNS:{certified}"]), words=lambda ca: "name=redis.example.org")
+    sandbox = sandboxes(workers=1, tls=tls)
+    sandbox.expect("certificate verify failed")
+
+    if accepted:
+        key = sandbox.key()
+        wait_until(lambda: sandbox.status_of(key) == 200, "the key is accepted")
+    else:
+        wait_until(lambda: sandbox.nginx.lines("hostname mismatch"), "the name is refused")
+        assert sandbox.status_of(sandbox.key()) == 503
+
+
+def test_a_gateway_presents_its_certificate_where_redis_requires_one(sandboxes):
+    sandbox = sandboxes(workers=1, tls=partial(StoreTLS, words=client_words, options=("--tls-auth-clients", "yes")))
+
+    key = sandbox.key()
+    wait_until(lambda: sandbox.status_of(key) == 200, "the key is accepted")
+
+
+def test_an_intermediate_authority_is_accepted_by_its_root(sandboxes):
+    def serve(root):
+        return Authority(root.folder, "intermediate", issuer=root).server()
+
+    sandbox = sandboxes(workers=1, tls=partial(StoreTLS, serve=serve))
+
+    key = sandbox.key()
+    wait_until(lambda: sandbox.status_of(key) == 200, "the key is accepted")
+
+
+def test_a_worker_that_exits_hands_over_what_the_store_still_has_to_receive(gate):
+    key = gate.key()
+    gate.wait_for_members()
+    assert gate.status_of(key) == 200
+
+    gate.nginx.stop()
+
+    assert gate.members() == []
+    assert not re.search("Last used: +Never", gate.latchkey.status("acme", as_=OWNER))
+
+
+# What passes
+
+
+def test_no_plaintext_of_a_command_is_on_the_wire(gate):
+    gate.redis.cli("ACL", "SETUSER", "gateway", "on", ">pass-of-the-gateway", "~*", "&*", "+@all")
+    (gate.folder / "gateway.auth").write_text("gateway pass-of-the-gateway\n")
+    (gate.folder / "gateway.auth").chmod(0o600)
+    gate.add_settings(f"latchkey_store_auth gateway={gate.folder}/gateway.auth;")
+    key = gate.key()
+    with WireTap(gate.redis.tls_port) as tap:
+        gate.point_gateways_at(tap.port)
+        gate.nginx.reload()
+        gate.wait_for_members()
+        wait_until(lambda: tap.conversations and gate.status_of(key) == 200, "the key is accepted")
+        gate.revoke()
+        assert gate.status_of(key) == 401
+
+        passed = tap.bytes()
+
+    assert len(passed) > 2000 and all(each.sent[:2] == b"\x16\x03" for each in tap.conversations)
+    for text in (b"PING", b"AUTH", b"pass-of-the-gateway", b"CLIENT", b"TRACKING", b"latchkey", b"HMGET", b"acme"):
+        assert text not in passed
+
+
+def test_a_connection_after_the_first_resumes_its_session(gate):
+    with WireTap(gate.redis.tls_port) as tap:
+        gate.point_gateways_at(tap.port)
+        gate.nginx.reload()
+        key = gate.key()
+        wait_until(lambda: tap.conversations and gate.status_of(key) == 200, "the key is accepted")
+        first = wait_until(lambda: whole(tap, 2), "both links have made their handshake")
+
+        tap.cut()
+        resumed = wait_until(lambda: whole(tap, 4), "both links are connected again")[2:]
+
+        wait_until(lambda: gate.status_of(key) == 200, "the key is accepted")
+        full = min(each.first_answer for each in first)
+        assert all(each.first_answer < full / 2 for each in resumed), "no certificate is sent again"
+
+
+def whole(tap, count):
+    """The conversations, once there are so many with a finished handshake."""
+    finished = [each for each in tap.conversations if each.first_answer]
+    return finished if len(finished) >= count else []
+
+
+def test_what_redis_sends_with_the_end_of_the_handshake_is_read(gate):
+    """With TLS 1.3 the tickets come in one piece with the first answers, if the wire is slow."""
+    key = gate.key()
+    for _ in range(5):
+        gate.redis.end_connections()
+        wait_until(lambda: gate.status_of(key) == 200, "the key is accepted")
+
+
+# What fails: each ends in 503, without a command, and the log says why
+
+
+def stalling(connection):
+    """Half a handshake: the beginning of an answer, and no more."""
+    connection.sendall(b"\x16\x03\x03\x00\x7a\x02\x00\x00\x76\x03\x03")
+    connection.recv(1)
+
+
+def resetting(connection):
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+
+def closing(connection):
+    pass
+
+
+class HandshakeServer:
+    """Receives the first message of each client, and then does something else than TLS."""
+
+    def __init__(self, behaviour):
+        self.behaviour = behaviour
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        self.received = bytearray()
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        shut(self.listener)
+
+    def accept(self):
+        while True:
+            try:
+                connection, _ = self.listener.accept()
+            except OSError:
+                return
+            threading.Thread(target=self.serve, args=(connection,), daemon=True).start()
+
+    def serve(self, connection):
+        with connection:
+            try:
+                self.received += connection.recv(1 << 16)
+                self.behaviour(connection)
+            except OSError:
+                pass
+
+
+def self_signed(authority):
+    folder = authority.folder
+    openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-subj", "/CN=redis",
+            "-addext", "subjectAltName=" + ",".join(LOOPBACK), "-keyout", folder / "own.key", "-out", folder / "own.crt")
+    return Certificate(folder / "own.crt", folder / "own.key")
+
+
+OLD = ("--tls-protocols", "TLSv1.1", "--tls-ciphers", "DEFAULT@SECLEVEL=0")
+
+# Redis sends the certificates of its tls-ca-cert-file along.
+OTHER_ISSUER = ": (self-signed certificate in certificate chain|unable to get local issuer certificate) while"
+
+REDIS_FAULTS = {
+    "wrong authority": (dict(trust=lambda folder: Authority(folder, "other").path), OTHER_ISSUER),
+    "wrong authority of the system": (dict(trust=lambda folder: None), OTHER_ISSUER),
+    "wrong name": (dict(words=lambda ca: "name=other.example"), r": hostname mismatch while .*, name: \"other\.example\""),
+    "wrong address": (dict(serve=lambda ca: ca.server(["DNS:localhost", "IP:127.0.0.2"])), r": IP address mismatch"),
+    "an address as a name": (dict(serve=lambda ca: ca.server(["DNS:127.0.0.1"])), r": IP address mismatch"),
+    "expired": (dict(serve=lambda ca: ca.server(begin=-9, end=-1)), r": certificate has expired"),
+    "not yet valid": (dict(serve=lambda ca: ca.server(begin=1, end=9)), r": certificate is not yet valid"),
+    "self-signed": (dict(serve=self_signed), r": self-signed certificate while"),
+    "wrong purpose": (dict(serve=lambda ca: ca.server(purpose="clientAuth")), r": uns\w+ certificate purpose"),
+    "no certificate of the client": (dict(options=("--tls-auth-clients", "yes")), r"certificate required"),
+    "another authority's client": (
+        dict(options=("--tls-auth-clients", "yes"), words=lambda ca: client_words(Authority(ca.folder, "strange"))),
+        r"alert (unknown ca|bad certificate|decrypt error)",
+    ),
+    "an old TLS": (dict(options=OLD), r"(alert protocol version|unsupported protocol)"),
+}
+
+OTHER_FAULTS = {
+    "half a handshake": (stalling, r"latchkey: TLS handshake not finished in time: is this a port with TLS\?"),
+    "a reset": (resetting, r"\(104: Connection reset by peer\)"),
+    "a close": (closing, r"peer closed connection in SSL handshake"),
+    "no TLS": (lambda connection: connection.sendall(b"-ERR unknown command\r\n"), r"(wrong version number|packet length too long)"),
+}
+
+
+def check_fault(sandbox, reason):
+    """Checks get 503 and the log says why: at most one line a second and worker."""
+    sandbox.expect("SSL_do_handshake\\(\\) failed", "SSL_read\\(\\) failed", "SSL_write\\(\\) failed")
+    key = sandbox.key()
+
+    assert sandbox.status_of(key) == 503
+    (line, *_) = wait_until(lambda: [each for each in sandbox.nginx.lines(" to the store at ") if re.search(reason, each)], "the log says why")
+
+    assert re.search(FAILED.replace(r"\"127\.0\.0\.1\"", ""), line)
+    wait_until(lambda: len(reasons(sandbox)) > 1, "the next second has a line as well")
+    assert sandbox.status_of(key) == 503
+    assert max(Counter(each.split(" [")[0] for each in reasons(sandbox)).values()) == 1
+    assert sandbox.nginx.lines("latchkey: the store at 127.0.0.1:")
+
+
+def reasons(sandbox):
+    return sandbox.nginx.lines(" to the store at 127.0.0.1:")
+
+
+@pytest.mark.parametrize("fault", REDIS_FAULTS)
+def test_redis_with_a_fault_gets_no_command_and_the_log_says_why(sandboxes, fault):
+    options, reason = REDIS_FAULTS[fault]
+    sandbox = sandboxes(workers=1, tls=partial(StoreTLS, **options))
+
+    check_fault(sandbox, reason)
+
+    assert not any(sandbox.redis.calls(command) for command in GATEWAY_COMMANDS if command not in ("hmget", "hget", "hset"))
+
+
+@pytest.mark.parametrize("fault", OTHER_FAULTS)
+def test_a_server_that_breaks_the_handshake_gets_no_command_and_the_log_says_why(sandboxes, fault):
+    behaviour, reason = OTHER_FAULTS[fault]
+    sandbox = sandboxes(workers=1, tls=StoreTLS, start=False)
+    with HandshakeServer(behaviour) as server:
+        sandbox.point_gateways_at(server.port)
+        sandbox.nginx.start()
+
+        check_fault(sandbox, reason)
+
+        assert server.received[:2] == b"\x16\x03" and b"PING" not in server.received
+
+
+def test_a_port_of_redis_without_tls_gets_no_command_and_the_log_says_why(sandboxes):
+    sandbox = sandboxes(workers=1, tcp=True, tls=StoreTLS, start=False)
+    sandbox.point_gateways_at(sandbox.redis.port)
+    sandbox.nginx.start()
+
+    check_fault(sandbox, "is this a port with TLS|wrong version number|packet length")
+
+
+def test_a_gateway_without_tls_at_a_port_with_tls_gets_503(sandboxes):
+    sandbox = sandboxes(workers=1, tls=StoreTLS, start=False)
+    settings = sandbox.folder / "gateway.conf"
+    settings.write_text(re.sub("latchkey_store_tls.*", "", settings.read_text().replace("rediss://", "redis://")))
+    sandbox.nginx.start()
+
+    assert sandbox.status_of(sandbox.key()) == 503
+
+
+def test_a_gateway_recovers_once_the_certificate_of_redis_is_right(sandboxes):
+    sandbox = sandboxes(workers=1, tls=partial(StoreTLS, serve=lambda ca: ca.server(begin=-9, end=-1)))
+    sandbox.expect("certificate verify failed")
+    key = sandbox.key()
+    wait_until(lambda: sandbox.nginx.lines("certificate has expired"), "the certificate is refused")
+
+    valid = sandbox.tls.authority.server(name="renewed")
+    sandbox.redis.cli("CONFIG", "SET", "tls-cert-file", valid.path, "tls-key-file", valid.key)
+
+    wait_until(lambda: sandbox.status_of(key) == 200, "the key is accepted")
+
+
+# What nginx -t refuses
+
+
+def refused(gate, words):
+    """What nginx -t says of these words."""
+    gate.expect(r"\[emerg\]")
+    settings = gate.folder / "gateway.conf"
+    settings.write_text(re.sub("(?m)^latchkey_store_tls .*$", f"latchkey_store_tls {words};", settings.read_text()))
+    code, text = gate.nginx.test()
+    assert code != 0 and re.search(rf"\[emerg\] .* in {re.escape(str(settings))}:\d+", text), text
+    return text
+
+
+@pytest.mark.parametrize("words", ["ca={folder}/none.pem", "ca={folder}", "ca={folder}/empty.pem", "ca={key}"])
+def test_a_file_without_authorities_is_refused_by_name(gate, words):
+    (gate.folder / "empty.pem").touch()
+    words = words.format(folder=gate.folder, key=gate.tls.certificate.key)
+
+    text = refused(gate, words)
+
+    assert f'cannot load trusted certificates "{words.removeprefix("ca=")}"' in text
+    assert "the store cannot be reached with TLS" in text
+
+
+def test_missing_and_mismatched_files_of_the_client_are_refused_by_name(gate):
+    client, other = gate.tls.authority.client("one"), gate.tls.authority.client("other")
+    none = gate.folder / "none.pem"
+
+    assert f'"{none}"' in refused(gate, f"certificate={none} key={client.key}")
+    assert str(none) in refused(gate, f"certificate={client.path} key={none}")
+    assert "mismatch" in refused(gate, f"certificate={client.path} key={other.key}")
+    client.path.chmod(0o600)
+    assert f'"{client.path}"' in refused(gate, f"certificate={client.path} key={client.path}")
+
+
+def test_a_key_that_everybody_may_read_is_refused(gate):
+    client = gate.tls.authority.client()
+    client.key.chmod(0o644)
+
+    assert f"latchkey_store_tls names {client.key}, which is accessible to every account" in \
+        refused(gate, f"certificate={client.path} key={client.key}")
+
+
+def test_an_encrypted_key_is_refused_without_a_question(gate):
+    client = gate.tls.authority.client()
+    locked = gate.folder / "locked.key"
+    openssl("pkey", "-in", client.key, "-aes256", "-passout", "pass:secret-of-the-key", "-out", locked)
+    locked.chmod(0o600)
+
+    text = refused(gate, f"certificate={client.path} key={locked}")
+
+    assert f'"{locked}"' in text and "secret-of-the-key" not in text
+
+
+def test_words_that_no_one_knows_are_refused(gate):
+    assert '"latchkey_store_tls" accepts ca=FILE' in refused(gate, "verify=off")
+
+
+def test_tls_settings_without_tls_are_refused(gate):
+    gate.expect(r"\[emerg\]")
+    settings = gate.folder / "gateway.conf"
+    settings.write_text(settings.read_text().replace("rediss://", "redis://"))
+
+    code, text = gate.nginx.test()
+
+    assert code != 0 and '"latchkey_store_tls" requires a latchkey_store with TLS' in text
+
+
+def test_the_key_is_read_by_the_master_alone(sandboxes):
+    """A key that only root may read serves workers of another account."""
+    sandbox = sandboxes(workers=1, user="www-data www-data", tls=partial(
+        StoreTLS, words=client_words, options=("--tls-auth-clients", "yes")))
+
+    assert all(path.stat().st_mode & 0o077 == 0 for path in sandbox.folder.rglob("client.key"))
+    key = sandbox.key()
+    wait_until(lambda: sandbox.status_of(key) == 200, "the key is accepted")
+
+
