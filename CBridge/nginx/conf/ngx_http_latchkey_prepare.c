@@ -332,6 +332,10 @@ ngx_http_latchkey_keep_tls(ngx_conf_t *cf, ngx_http_latchkey_main_conf_t *lmcf,
     if (lmcf->tls == NULL) {
         i = ngx_http_latchkey_setting_index(lmcf, "latchkey_store_tls");
 
+        if (i == lmcf->directives.nelts) {
+            i = ngx_http_latchkey_setting_index(lmcf, "latchkey_store");
+        }
+
         ngx_http_latchkey_setting_error(cf, lmcf, i,
             "the store cannot be reached with TLS");
 

@@ -118,6 +118,8 @@ ngx_http_latchkey_link_write(ngx_http_latchkey_link_t *link)
         return NGX_OK;
     }
 
+    ngx_http_latchkey_link_limit_log(link);
+
     b = link->output;
     c = link->connection;
     worker = link->worker;
