@@ -224,6 +224,8 @@ extension RecordStore {
             isProvable: next.isSealed,
             repliedAt: clock.monotonic
         )
+        // Its first reading takes time, which must not pass between the change and its confirmation.
+        let bootID = clock.bootID
         let (outcome, fleet) = try execute(
             RecordTransaction([write], signal: signal),
             following: signal == nil ? [] : FleetReading.commands
@@ -233,7 +235,7 @@ extension RecordStore {
             change.auditFault = faults.audits.lazy.compactMap(\.self).first
             change.fleet =
                 fleet.isEmpty
-                ? nil : try? FleetReading(fleet, bootID: clock.bootID, at: clock.monotonic)
+                ? nil : try? FleetReading(fleet, bootID: bootID, at: clock.monotonic)
             return .made(made(change, Signalling(signal, fault: faults.signal)))
         case .conflict: return .conflict
         case .signalRefused: return .signalRefused
