@@ -34,9 +34,9 @@ struct ReportTests {
         let membership = try membership([member(1), member(20, host: "balancer-west")])
         #expect(
             WorkerTable.text(membership, isTerminal: true) == """
-                HOST           PROCESS  VERSION  TRACKING  LEASE  GRACE
-                balancer-west  4730     0.2.0    on        1s     1m30s
-                web-1          4711     0.2.0    on        1s     1m30s
+                HOST           PROCESS  VERSION  TRACKING  LEASE  GRACE  ID
+                balancer-west  4730     0.2.0    on        1s     1m30s  0000000000000014
+                web-1          4711     0.2.0    on        1s     1m30s  0000000000000001
 
                 """
         )

@@ -27,6 +27,8 @@ enum Flaw: Hashable, Sendable {
         case checksumIgnored
         /// Members that were moved are not waited for.
         case silentForgotten
+        /// A worker that an operator removes is not waited for.
+        case removedNotWaitedFor
         /// When a member was moved is taken from another machine's clock.
         case noteOfAnotherBoot
         /// Acknowledgements are counted, whoever sent them.

@@ -117,6 +117,8 @@ enum Fault: CaseIterable {
     case removeList
     /// A stranger removes a field of the membership list.
     case removeField
+    /// An operator takes a worker off the membership list, be it gone or not.
+    case removeWorker
     /// A stranger empties the store, and an operator imports the records.
     case importRecords
     /// The store restarts, and has lost the last writes to the membership list.
@@ -173,11 +175,12 @@ enum Mix: String, CaseIterable {
         case .membership:
             [
                 .replaceWorker, .reloadWorker, .stopWorker, .refuseJoins, .refuseTracking, .stall,
+                .removeWorker,
             ]
         case .lists:
             [
                 .removeList, .removeField, .restartWithoutList, .beginTerm, .partition, .partition,
-                .replaceWorker, .stall, .stopWorker,
+                .replaceWorker, .stall, .stopWorker, .removeWorker,
             ]
         case .refusals:
             [

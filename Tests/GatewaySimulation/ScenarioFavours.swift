@@ -88,6 +88,9 @@ extension Scenario {
             favourSilence(&chance)
             graceMilliseconds = leaseMilliseconds * 4
             faults = [.partition, .partition, .stall]
+        case .removedNotWaitedFor:
+            favourCutOffWorkers(&chance)
+            faults = [.removeWorker, .partition, .partition]
         case .confirmedByCount:
             favourCutOffWorkers(&chance)
             faults = [.partition]

@@ -128,7 +128,7 @@ extension World {
         }
     }
 
-    private func withAdministration(
+    func withAdministration(
         _ client: Client? = nil,
         _ body: (AdministrationContext, Client) throws -> Void
     ) {

@@ -54,6 +54,7 @@ extension World {
         case .strayMessage: sendStrayMessage()
         case .removeList: network.send([RedisCommand("DEL", .text(ModelRedis.membershipKey))])
         case .removeField: removeField()
+        case .removeWorker: removeWorker()
         case .importRecords: importRecords()
         case .swapDatabases:
             let copy = store.data

@@ -66,15 +66,21 @@ public enum OwnerRule {
     ) throws(AdministrationError) {
         try checkIdentity(caller)
         if action.isOperators {
-            guard caller.isOperator else {
-                throw AdministrationError(
-                    .notPermitted,
-                    "\(caller.account) may not \(action.phrase): only root and the accounts in "
-                        + "latchkey_operators may"
-                )
-            }
+            try checkOperator(caller, to: action.phrase)
         } else if let organization {
             try checkOwner(action, organization, owner, caller)
+        }
+    }
+
+    /// - Parameter phrase: What completes the sentence "… may …".
+    /// - Throws: An error if the caller is no operator.
+    static func checkOperator(_ caller: Caller, to phrase: String) throws(AdministrationError) {
+        guard caller.isOperator else {
+            throw AdministrationError(
+                .notPermitted,
+                "\(caller.account) may not \(phrase): only root and the accounts in "
+                    + "latchkey_operators may"
+            )
         }
     }
 

@@ -29,14 +29,18 @@ struct MembershipUpkeep {
         _ = execute([command])
     }
 
-    /// Moves members that were silent off the list, unless they have registered anew or left.
-    func move(_ silent: [Member]) {
-        for batch in batches(silent) {
-            guard let reply = watch(Suspect.watch(batch)) else { return }
+    /// Moves members off the list, unless they have registered anew or left. Returns those that it moved.
+    @discardableResult
+    func move(_ members: [Member]) -> [Member] {
+        var moved: [Member] = []
+        for batch in batches(members) {
+            guard let reply = watch(Suspect.watch(batch)) else { break }
             let unchanged = Suspect.unchanged(batch, reply)
             guard !unchanged.isEmpty, transact(Suspect.move(unchanged)) else { continue }
+            moved += unchanged
             note(unchanged, movedAt: store.clock.monotonic)
         }
+        return moved
     }
 
     /// Removes the suspects that have ended, and notes the others for this machine.

@@ -9,22 +9,72 @@ struct Gateways: LatchkeyCommand {
             A gateway is an nginx with Latchkey; each line is one of its workers. A worker
             that was killed stays listed until a change has waited for its lease.
 
-            Example:
+            Operators who know that a worker is gone can take it off the list with
+            --forget. Changes still wait until its lease and grace have ended, counted from
+            then on. A worker that is alive after all joins again within a lease.
+
+            Examples:
               latchkey gateways --json
+              latchkey gateways --forget 9f86d081884c7d65
             """
     )
 
     @Flag(help: "For programs: an array of JSON objects, times as RFC 3339.")
     var json = false
 
+    @Option(help: ArgumentHelp("Take a worker off the list.", valueName: "id"))
+    var forget: Member.ID?
+
+    @Flag(help: "Do not ask.")
+    var yes = false
+
     @OptionGroup var configurationOption: ConfigurationOption
 
+    func validate() throws {
+        guard forget == nil ? !yes : !json else {
+            throw ValidationError("--yes belongs to --forget, and --json does not")
+        }
+    }
+
     func perform() throws(AdministrationError) -> ExitCode {
-        let membership = try Membership(of: try Configuration(file: configurationOption.file))
+        let configuration = try Configuration(file: configurationOption.file)
+        if let forget { try remove(forget, configuration) } else { try list(configuration) }
+        return .success
+    }
+
+    private func list(_ configuration: Configuration) throws(AdministrationError) {
+        let membership = try Membership(of: configuration)
         for name in membership.unreadable {
             Terminal.say("latchkey: member \(name) of latchkey:{gateways} cannot be read")
         }
         try Terminal.write(json ? WorkerTable.json(membership) : WorkerTable.text(membership))
-        return .success
+    }
+
+    private func remove(_ id: Member.ID, _ configuration: Configuration)
+        throws(AdministrationError)
+    {
+        Interruption.reportNothingDone()
+        let caller = try configurationOption.caller(configuration)
+        let removal = try MemberRemoval(configuration, caller: caller)
+        let worker = try removal.member(id)
+        let name = "nginx worker \(worker.host) (process \(worker.processID))"
+        let span = TimeText.span(milliseconds: worker.trustMilliseconds)
+        try Terminal.confirm(
+            "This takes \(name) off the membership list. For \(span), its lease and grace, changes wait "
+                + "for it all the same; if it is alive it joins again.",
+            yes: yes
+        )
+        try Interruption.deferred { () throws(AdministrationError) in
+            let until = try removal.remove(worker)
+            let end = TimeText.moment(until)
+            Terminal.say("Removed \(name). Changes wait for what it had cached until \(end).")
+        }
+    }
+}
+
+extension Member.ID: ExpressibleByArgument {
+    /// An ID named on the command line.
+    public init?(argument: String) {
+        self.init(argument.utf8)
     }
 }

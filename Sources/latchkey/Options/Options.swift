@@ -20,6 +20,22 @@ struct ConfigurationOption: ParsableArguments {
         path ?? secure_getenv("LATCHKEY_CONFIG").map { String(cString: $0) }
             ?? Configuration.standardPath
     }
+
+    /// The account that runs the command.
+    ///
+    /// - Parameter principal: Whom it acts as; `nil` for itself.
+    /// - Throws: An error if the file may not name operators.
+    func caller(_ configuration: Configuration, as principal: Principal? = nil)
+        throws(AdministrationError) -> Caller
+    {
+        try FileTrust.check(file, configuration)
+        return Caller(
+            account: Caller.currentAccount(),
+            isRoot: getuid() == 0,
+            as: principal,
+            operators: configuration.operators
+        )
+    }
 }
 
 /// The configuration file, and the principal that acts.
@@ -38,13 +54,7 @@ struct CallerOptions: ParsableArguments {
     }
 
     func caller(_ configuration: Configuration) throws(AdministrationError) -> Caller {
-        try FileTrust.check(configurationOption.file, configuration)
-        return Caller(
-            account: Caller.currentAccount(),
-            isRoot: getuid() == 0,
-            as: principal,
-            operators: configuration.operators
-        )
+        try configurationOption.caller(configuration, as: principal)
     }
 }
 

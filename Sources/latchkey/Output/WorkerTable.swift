@@ -4,7 +4,7 @@ import Keyring
 /// Formats the list of nginx workers.
 enum WorkerTable {
     private static let header = [
-        "HOST", "PROCESS", "VERSION", "TRACKING", "LEASE", "GRACE",
+        "HOST", "PROCESS", "VERSION", "TRACKING", "LEASE", "GRACE", "ID",
     ]
 
     static func text(
@@ -30,7 +30,7 @@ enum WorkerTable {
             worker.host, String(worker.processID), worker.version,
             worker.isTracking ? "on" : "off",
             TimeText.span(milliseconds: worker.leaseMilliseconds),
-            TimeText.span(milliseconds: worker.graceMilliseconds),
+            TimeText.span(milliseconds: worker.graceMilliseconds), worker.id.description,
         ]
     }
 
