@@ -42,6 +42,7 @@ let package = Package(
     targets: [
         .systemLibrary(name: "CLibcrypto", path: "CBridge/modulemaps/libcrypto"),
         .systemLibrary(name: "CHiredis", path: "CBridge/modulemaps/hiredis"),
+        .systemLibrary(name: "CLibssl", path: "CBridge/modulemaps/libssl"),
         .systemLibrary(name: "CLinux", path: "CBridge/modulemaps/linux"),
         .systemLibrary(name: "CLatchkeyABI", path: "CBridge/abi"),
 
@@ -81,7 +82,7 @@ let package = Package(
         ),
         .target(
             name: "Administration",
-            dependencies: ["Keyring"],
+            dependencies: ["CLibssl", "Keyring"],
             exclude: ["Documentation.md"],
             swiftSettings: [fastTests]
         ),

@@ -60,13 +60,15 @@ final class StandInWorker: Sendable {
 
 /// A connection that receives invalidations. Only one thread uses it at a time.
 private final class Listener: @unchecked Sendable {
-    private let socket: RedisSocket
+    private let transport: PlainTransport
     private var bytes: [UInt8] = []
 
     /// Returns when Redis sends invalidations.
     init(_ redis: RedisServer) throws {
         let deadline = SystemClock.monotonicTime().advanced(byMilliseconds: 10_000)
-        socket = try RedisSocket(.unix(path: redis.socket), deadline: deadline)
+        transport = PlainTransport(
+            try StoreSocket(.unix(path: redis.socket), deadline: deadline)
+        )
         try send("CLIENT ID")
         let id = String(decoding: try line().dropFirst(), as: UTF8.self)
         try send("CLIENT TRACKING ON REDIRECT \(id) BCAST PREFIX \(TrackedKey.prefix)")
@@ -90,7 +92,7 @@ private final class Listener: @unchecked Sendable {
 
     private func send(_ command: String) throws {
         var request = Array("\(command)\r\n".utf8)
-        _ = try socket.write { buffer in
+        try transport.write { buffer in
             defer { request = [] }
             buffer.copyBytes(from: request)
             return request.count
@@ -99,8 +101,8 @@ private final class Listener: @unchecked Sendable {
 
     private func receive() throws -> [UInt8] {
         try withUnsafeTemporaryAllocation(byteCount: 4096, alignment: 1) { buffer in
-            while try socket.wait(toWrite: false, until: .never) {
-                guard let count = try socket.read(into: buffer) else { continue }
+            while try transport.wait(until: .never) {
+                guard let count = try transport.read(into: buffer) else { continue }
                 guard count > 0 else { throw StandInWorker.NotListening() }
                 return Array(buffer[..<count])
             }

@@ -31,6 +31,7 @@ public struct Doctor {
         }
         var findings = [Finding.ok("configuration", "\(configurationFile) can be read")]
         findings += FileCheck(configuration).findings
+        findings += TransportCheck(configuration).findings
         findings += StoreCheck(configuration).findings
         let module = InstalledModule()
         let library = InstalledModule.library(configuration, interface: interface)

@@ -6,9 +6,12 @@ import RedisClient
 /// too.
 struct ExcessPermissionCheck {
     private let configuration: Configuration
+    private let connection: StoreConnection
 
-    init(_ configuration: Configuration) {
+    /// - Parameter connection: To the store, as any user.
+    init(_ configuration: Configuration, _ connection: StoreConnection) {
         self.configuration = configuration
+        self.connection = connection
     }
 
     var findings: [Finding] {
@@ -30,7 +33,7 @@ struct ExcessPermissionCheck {
         } catch {
             return nil
         }
-        let connection = StoreConnection(configuration.topology, credentials: credentials)
+        let connection = connection.sibling(as: credentials)
         guard let replies = try? connection.execute(probes.map(\.command)) else { return nil }
         let allowed = zip(probes, replies).filter { $1.failure?.code != "NOPERM" }.map {
             $0.0.permission

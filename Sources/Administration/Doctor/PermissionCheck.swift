@@ -38,7 +38,7 @@ struct PermissionCheck {
             // ``FileCheck`` reports that the file cannot be read.
             return []
         }
-        let connection = StoreConnection(configuration.topology, credentials: credentials)
+        let connection = connection.sibling(as: credentials)
         do throws(StoreConnection.Fault) {
             let replies = try connection.execute(PermissionProbe.gateway)
             return [finding("gateway", PermissionProbe.gateway, replies)]

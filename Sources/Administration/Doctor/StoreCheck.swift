@@ -32,11 +32,12 @@ struct StoreCheck {
         }
         let clock = Self.time(replies[0])
         return [.ok("store.reachable", "\(configuration.topology.endpoints[0]) answers")]
+            + CertificateCheck.findings(ofStore: connection.certificates)
             + [self.clock(clock, before, SystemClock.unixTime())]
             + information(replies[1])
             + durability(connection, replies[1], StoreSettings(replies.dropFirst(2)))
             + PermissionCheck(configuration, connection).findings
-            + ExcessPermissionCheck(configuration).findings
+            + ExcessPermissionCheck(configuration, connection).findings
             + MembershipCheck(configuration, connection).findings
             + RecordCheck(configuration, connection).findings
             + PepperCheck(configuration, connection).findings

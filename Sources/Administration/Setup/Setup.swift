@@ -62,7 +62,7 @@ public struct Setup {
         return """
             # Read by nginx, inside http {}, and by the latchkey executable.
 
-            # The store that holds the records: redis://host:port/db or unix:/path.
+            # The store that holds the records: redis://host:port/db, rediss://… with TLS, or unix:/path.
             latchkey_store       \(Self.quoted(store));
 
             # The secret with which keys are made and checked. Keep it private; without it no key works.

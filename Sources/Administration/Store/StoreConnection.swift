@@ -2,7 +2,7 @@ import Glibc
 import Keyring
 import RedisClient
 
-/// Drives a ``RedisLink`` with a blocking socket.
+/// Drives a ``RedisLink`` over a ``StoreTransport``, and waits for replies.
 public final class StoreConnection: StoreChannel {
     /// Why there are no replies.
     public enum Fault: Error, Equatable, Sendable {
@@ -20,29 +20,39 @@ public final class StoreConnection: StoreChannel {
     /// Room for a membership list of hundreds of thousands of workers, in bytes.
     private static let replyLengthMax = 64 << 20
 
+    private let topology: Topology
     private let endpoint: Endpoint
-    private let isSecure: Bool
     private let settings: LinkSettings
+    private let tls: TLSContext?
     private let refusesOld: Bool
     private var link: RedisLink
-    private var socket: RedisSocket?
-    private var socketFailure: RedisSocket.Failure?
+    private var transport: (any StoreTransport)?
+    private var transportFailure: TransportFailure?
+
+    /// Whether the newest connection was established.
+    private var isConnected = false
 
     /// A connection that is opened with the first commands.
     ///
-    /// - Parameter refusesOld: Whether a store that reports an unsupported version is refused.
-    public init(
+    /// - Parameters:
+    ///   - tls: For a topology that is secure.
+    ///   - refusesOld: Whether a store that reports an unsupported version is refused.
+    init(
         _ topology: Topology,
         credentials: RedisCredentials?,
+        tls: TLSContext? = nil,
         refusesOld: Bool = false
     ) {
+        self.topology = topology
+        self.tls = tls
         self.refusesOld = refusesOld
-        isSecure = topology.isSecure
         switch topology {
         case .standalone(let url):
             endpoint = url.endpoint
             settings = LinkSettings(
                 endpoint: url.endpoint,
+                certificateName: url.isSecure
+                    ? tls?.name(of: url.endpoint) ?? url.endpoint.certificateName : nil,
                 database: url.database,
                 credentials: credentials,
                 timeoutMilliseconds: Self.timeoutMilliseconds,
@@ -54,15 +64,28 @@ public final class StoreConnection: StoreChannel {
 
     /// A connection with the executable's credentials.
     ///
-    /// - Throws: An error if the credentials cannot be read.
+    /// - Throws: An error if the credentials, or the files for TLS, cannot be used.
     convenience init(
         admin configuration: Configuration,
         refusesOld: Bool = true
     ) throws(AdministrationError) {
         let file = configuration.adminCredentialsFile
         let credentials = try translatingSecretFault(try Secrets.credentials(file: file))
-        self.init(configuration.topology, credentials: credentials, refusesOld: refusesOld)
+        self.init(
+            configuration.topology,
+            credentials: credentials,
+            tls: try TLSContext(configuration),
+            refusesOld: refusesOld
+        )
     }
+
+    /// Another connection to the same store, as another user.
+    func sibling(as credentials: RedisCredentials?) -> StoreConnection {
+        StoreConnection(topology, credentials: credentials, tls: tls)
+    }
+
+    /// The certificates by which the store proved itself, its own first; none without TLS or a connection.
+    var certificates: [Certificate] { transport?.certificates ?? [] }
 
     /// Whether the connection was usable when it was last used.
     var isReady: Bool { link.isReady }
@@ -106,22 +129,27 @@ public final class StoreConnection: StoreChannel {
 
     /// Closes the connection. The next commands open a new one at once.
     func renew() {
-        socket = nil
-        socketFailure = nil
+        transport = nil
+        transportFailure = nil
         link = RedisLink(settings)
     }
 
     private func becomeReady() throws(Fault) {
         guard !link.isReady else { return }
-        guard !isSecure else {
-            throw .unreachable("the store at \(endpoint) needs TLS, which this executable lacks")
-        }
         while !link.isReady {
             guard case .lost(let failure, _) = nextEvent() else { continue }
-            if socketFailure == .system(errno: EACCES) { throw .notPermitted(description(failure)) }
-            throw .unreachable(description(failure))
+            let text = description(failure)
+            if transportFailure == .system(errno: EACCES) { throw .notPermitted(text) }
+            let advice = mayBeForTLS(failure) ? "; use rediss:// for a port with TLS" : ""
+            throw .unreachable(text + advice)
         }
         if refusesOld { try refuseOld() }
+    }
+
+    /// Whether a port took the connection and not the commands, as ports for TLS do.
+    private func mayBeForTLS(_ failure: LinkFailure) -> Bool {
+        guard isConnected, link.certificateName == nil, case .tcp = endpoint else { return false }
+        return failure == .disconnected || failure == .protocolError(.malformed)
     }
 
     /// A store that does not report its version to this user is accepted.
@@ -137,7 +165,7 @@ public final class StoreConnection: StoreChannel {
     }
 
     private func description(_ failure: LinkFailure) -> String {
-        let reason = failure == .disconnected ? socketFailure?.description : nil
+        let reason = failure == .disconnected ? transportFailure?.description : nil
         return "the store at \(endpoint): \(reason ?? failure.description)"
     }
 
@@ -147,36 +175,46 @@ public final class StoreConnection: StoreChannel {
             link.tick(SystemClock.monotonicTime())
             switch link.nextOrder() {
             case .open: open()
-            case .close: socket = nil
+            case .close: transport = nil
             case .write, nil: transfer()
             }
         }
     }
 
     private func open() {
-        do throws(RedisSocket.Failure) {
-            socket = try RedisSocket(endpoint, deadline: link.deadline)
+        isConnected = false
+        do throws(TransportFailure) {
+            transport = try connect()
+            isConnected = true
             link.opened(SystemClock.monotonicTime())
         } catch {
             fail(error)
         }
     }
 
+    private func connect() throws(TransportFailure) -> any StoreTransport {
+        let deadline = link.deadline
+        let socket = try StoreSocket(endpoint, deadline: deadline)
+        guard let name = link.certificateName else { return PlainTransport(socket) }
+        guard let tls else { throw .tls("it needs TLS, which was not set up") }
+        return try SecureTransport(socket, tls, name: name, deadline: deadline)
+    }
+
     private func transfer() {
-        guard let socket else { return SystemClock.sleep(until: link.deadline) }
-        do throws(RedisSocket.Failure) {
-            let isBlocked = try !socket.write { link.drainOutput(into: $0) }
-            guard try socket.wait(toWrite: isBlocked, until: link.deadline) else { return }
-            try read(socket)
+        guard let transport else { return SystemClock.sleep(until: link.deadline) }
+        do throws(TransportFailure) {
+            try transport.write { link.drainOutput(into: $0) }
+            guard try transport.wait(until: link.deadline) else { return }
+            try read(transport)
         } catch {
             fail(error)
         }
     }
 
-    private func read(_ socket: RedisSocket) throws(RedisSocket.Failure) {
+    private func read(_ transport: any StoreTransport) throws(TransportFailure) {
         try withUnsafeTemporaryAllocation(byteCount: 16_384, alignment: 1) {
-            buffer throws(RedisSocket.Failure) in
-            guard let count = try socket.read(into: buffer) else { return }
+            buffer throws(TransportFailure) in
+            guard let count = try transport.read(into: buffer) else { return }
             guard count > 0 else { throw .system(errno: ECONNRESET) }
             link.received(
                 UnsafeRawBufferPointer(rebasing: buffer[..<count]),
@@ -185,9 +223,9 @@ public final class StoreConnection: StoreChannel {
         }
     }
 
-    private func fail(_ failure: RedisSocket.Failure) {
-        socketFailure = failure
-        socket = nil
+    private func fail(_ failure: TransportFailure) {
+        transportFailure = failure
+        transport = nil
         link.closed(SystemClock.monotonicTime())
     }
 }

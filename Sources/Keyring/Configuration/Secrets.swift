@@ -15,11 +15,16 @@ public enum Secrets {
         try read(path, directive: "latchkey_store_auth")
     }
 
+    /// The contents of the private key that is presented to the store.
+    public static func storeKeyContents(_ path: String) throws(SecretFault) -> SecretBytes {
+        try read(path, directive: StoreTLS.directive)
+    }
+
     /// Refuses a private key of TLS that is missing or that every account may access. Its contents are
     /// OpenSSL's to read.
     public static func checkKey(_ tls: StoreTLS) throws(SecretFault) {
         guard let file = tls.keyFile else { return }
-        _ = try read(file, directive: StoreTLS.directive)
+        _ = try storeKeyContents(file)
     }
 
     /// Parses the contents of the pepper file.
