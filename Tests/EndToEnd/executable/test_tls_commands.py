@@ -7,7 +7,7 @@ import pytest
 from harness.certificates import Authority
 from harness.executable import BAD_DATA, DONE, NOT_VALID, Latchkey
 from harness.sandbox import MEMBERSHIP, OPERATORS, OWNER
-from harness.secure_redis import over_tls, presenting, serve
+from harness.secure_redis import presenting, serve
 
 # More than one record of TLS in either direction.
 ORGANIZATIONS = [f"org-{number}" for number in range(600)]
@@ -15,12 +15,13 @@ ORGANIZATIONS = [f"org-{number}" for number in range(600)]
 
 @pytest.fixture(params=["no", "yes"], ids=["without-certificate", "with-certificate"])
 def sandbox(sandboxes, tmp_path, request):
-    """A sandbox whose `latchkey` uses TLS; Redis requires a certificate, or asks for none."""
+    """Both programs reach Redis with TLS; it requires a certificate, or asks for none."""
     authority = Authority(tmp_path)
-    made = serve(sandboxes, authority.server(), authority, clients=request.param, gateways=1, workers=1)
-    words = presenting(authority.client()) if request.param == "yes" else ()
-    made.tls_words = (f"ca={authority.path}", *words)
-    made.latchkey = over_tls(made, authority, *words)
+    made = serve(sandboxes, authority.server(), authority, clients=request.param, gateways=1, workers=1, start=False, tls=None)
+    made.words = [f"ca={authority.path}", *(presenting(authority.client()) if request.param == "yes" else ())]
+    made.url = f"rediss://127.0.0.1:{made.secure_port}"
+    made.add_settings(f"latchkey_store {made.url};\nlatchkey_store_tls {' '.join(made.words)};")
+    made.nginx.start()
     return made
 
 
@@ -76,8 +77,8 @@ def test_an_installation_begins_with_tls(sandbox):
     config = sandbox.folder / "new/latchkey.conf"
     config.parent.mkdir()
     latchkey = Latchkey(config)
-    latchkey.must("init", "--store", f"rediss://127.0.0.1:{sandbox.secure_port}", "--pepper-file", config.parent / "pepper")
-    config.write_text(config.read_text() + f"latchkey_store_tls {' '.join(sandbox.tls_words)};\n{OPERATORS}\n")
+    latchkey.must("init", "--store", sandbox.url, "--pepper-file", config.parent / "pepper")
+    config.write_text(config.read_text() + f"latchkey_store_tls {' '.join(sandbox.words)};\n{OPERATORS}\n")
 
     latchkey.must("org", "add", "umbrella", "--owner", OWNER)
     key = latchkey.generate("umbrella", as_=OWNER)
@@ -90,4 +91,4 @@ def test_the_doctor_sees_the_store(sandbox):
 
     found = {finding["check"]: finding["level"] for finding in report["findings"]}
     assert {found[check] for check in ("store.reachable", "store.certificate", "store.authority", "rights.gateway")} == {"ok"}
-    assert found.get("tls.certificate") == ("ok" if len(sandbox.tls_words) > 1 else None)
+    assert found.get("tls.certificate") == ("ok" if len(sandbox.words) > 1 else None)

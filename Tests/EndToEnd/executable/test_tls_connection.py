@@ -156,6 +156,31 @@ def test_versions_of_tls_that_are_too_old_are_refused(sandboxes, authority):
     assert "it offers neither TLS 1.2 nor TLS 1.3" in refusal(over_tls(sandbox, authority))
 
 
+# A system-wide configuration of OpenSSL that allows ciphers without certificates.
+LENIENT = """
+openssl_conf = all
+[all]
+ssl_conf = ssl
+[ssl]
+system_default = lenient
+[lenient]
+CipherString = ALL:aNULL@SECLEVEL=0
+"""
+
+
+def test_a_store_without_a_certificate_is_refused_whatever_the_system_allows(sandboxes, authority, tmp_path):
+    anonymous = ["--tls-protocols", "TLSv1.2", "--tls-ciphers", "AECDH-AES128-SHA@SECLEVEL=0"]
+    sandbox = serve(sandboxes, authority.server(), authority, *anonymous)
+    lenient = tmp_path / "lenient.cnf"
+    lenient.write_text(LENIENT)
+
+    result = subprocess.run(over_tls(sandbox, authority).command("org", "list"), capture_output=True, text=True, timeout=60,
+                            env={**clean_environment(), "OPENSSL_CONF": str(lenient)})
+
+    assert result.returncode == STORE_UNREACHABLE
+    assert "it presents no certificate" in result.stderr
+
+
 def test_a_store_that_closes_after_the_handshake_is_no_end_by_a_signal(sandboxes, authority):
     with peer(shaking_hands(authority.server())) as port:
         sandbox = sandboxes(gateways=0)

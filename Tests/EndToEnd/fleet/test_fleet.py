@@ -16,7 +16,7 @@ RELOADS = 50
 
 LEASES = {"leased": 1000, "strict": 0}
 
-HEADER = re.compile(r"HOST +PROCESS +VERSION +TRACKING +LEASE +GRACE")
+HEADER = re.compile(r"HOST +PROCESS +VERSION +TRACKING +LEASE +GRACE +ID")
 
 
 @pytest.fixture
@@ -59,7 +59,7 @@ def test_in_a_pipe_the_list_has_tabs_between_cells_and_no_header(fleet):
     rows = [line.split("\t") for line in fleet.latchkey.must("gateways").splitlines()]
 
     assert sorted(int(row[1]) for row in rows) == sorted(fleet.workers())
-    assert {len(row) for row in rows} == {6}
+    assert {len(row) for row in rows} == {7}
 
 
 def test_a_configured_lease_and_grace_are_listed(sandboxes):

@@ -21,13 +21,13 @@ final class TLSContext {
     ///
     /// - Throws: An error if a file cannot be used.
     init(_ settings: StoreTLS) throws(AdministrationError) {
-        guard let pointer = SSL_CTX_new(TLS_client_method()) else {
-            throw AdministrationError(.configuration, "TLS cannot be used: \(TLSReason.last)")
-        }
+        guard let pointer = SSL_CTX_new(TLS_client_method()) else { throw Self.unusable }
         self.pointer = pointer
         self.settings = settings
         let oldest = Int(TLS1_2_VERSION)
-        SSL_CTX_ctrl(pointer, SSL_CTRL_SET_MIN_PROTO_VERSION, oldest, nil)
+        guard SSL_CTX_ctrl(pointer, SSL_CTRL_SET_MIN_PROTO_VERSION, oldest, nil) == 1 else {
+            throw Self.unusable
+        }
         try trust(settings.caFile)
         if let certificate = settings.certificateFile, let key = settings.keyFile {
             try present(certificate, key)
@@ -36,6 +36,10 @@ final class TLSContext {
 
     deinit {
         SSL_CTX_free(pointer)
+    }
+
+    private static var unusable: AdministrationError {
+        AdministrationError(.configuration, "TLS cannot be used: \(TLSReason.last)")
     }
 
     /// The host name or IP address that the certificate of a server must be for.

@@ -106,7 +106,12 @@ extension TLSSession {
             throw .tls("\(Self.interruption): \(String(cString: strerror(number)))")
         }
         switch progress {
-        case .done: isIntact = true
+        case .done:
+            // Without one there was nothing to verify: a cipher may do without certificates.
+            guard SSL_get0_peer_certificate(pointer) != nil else {
+                throw .tls("it presents no certificate")
+            }
+            isIntact = true
         case .closed: throw .tls(Self.interruption)
         case .blocked: break
         }
