@@ -23,7 +23,7 @@ struct CanaryTests {
         "staleRecordRefusesNobody": 1, "listReadTooEarly": 559, "signalBeforeChange": 4,
         "silentNotWaitedOut": 15,
         "termUnknownNotWaited": 7, "termWithoutGeneration": 10, "checksumIgnored": 7,
-        "silentForgotten": 21, "noteOfAnotherBoot": 21, "removedNotWaitedFor": 5,
+        "silentForgotten": 21, "noteOfAnotherBoot": 21, "removedNotWaitedFor": 9,
         "lateReplies": 54, "lostBytes": 1, "noReconnection": 1,
         "racingReplyIsNotCached": 0, "leaseCountsFromSending": 7, "heartbeatIsMatched": 4,
         "streamInOrder": 2, "emptyCacheOnTracking": 108, "readAfterTracking": 73,

@@ -20,7 +20,7 @@ def sandbox(sandboxes, tmp_path, request):
     made = serve(sandboxes, authority.server(), authority, clients=request.param, gateways=1, workers=1, start=False, tls=None)
     made.words = [f"ca={authority.path}", *(presenting(authority.client()) if request.param == "yes" else ())]
     made.url = f"rediss://127.0.0.1:{made.secure_port}"
-    made.add_settings(f"latchkey_store {made.url};\nlatchkey_store_tls {' '.join(made.words)};")
+    made.add_settings(f"latchkey_timeout 10s;\nlatchkey_store {made.url};\nlatchkey_store_tls {' '.join(made.words)};")
     made.nginx.start()
     return made
 
@@ -32,7 +32,7 @@ def test_a_key_is_made_used_and_revoked(sandbox):
     key = sandbox.key("acme", "--expires-in", "90d")
     assert sandbox.status_of(key) == 200
     assert latchkey.status_json("acme", OWNER)["last_used_at"]
-    assert latchkey.verify(key).out == "acme\n"
+    assert latchkey.verify(key).out == "valid: acme\n"
     assert latchkey.must("org", "list") == f"acme\t{OWNER}\n"
     latchkey.must("org", "transfer", "acme", "--owner", "bob")
     assert "revoked" not in latchkey.must("audit", "acme", as_="bob")
@@ -70,7 +70,7 @@ def test_many_organizations_are_added_exported_and_imported(sandbox):
     latchkey.must("import", file)
 
     assert latchkey.must("org", "list").count("\n") == len(ORGANIZATIONS)
-    assert latchkey.verify(keys["org-7"]).out == "org-7\n"
+    assert latchkey.verify(keys["org-7"]).out == "valid: org-7\n"
 
 
 def test_an_installation_begins_with_tls(sandbox):

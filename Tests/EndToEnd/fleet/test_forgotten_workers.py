@@ -10,7 +10,7 @@ from harness.http_client import bearer
 from harness.polling import wait_until
 from harness.sandbox import MEMBERSHIP
 
-SETTINGS = "latchkey_lease 500ms;\nlatchkey_outage_grace 1500ms;"
+SETTINGS = "latchkey_lease 500ms;\nlatchkey_outage_grace 1500ms;\nlatchkey_timeout 10s;"
 NOBODY = "0123456789abcdef"
 
 
@@ -55,9 +55,8 @@ def test_a_worker_that_was_only_stopped_accepts_no_key_that_was_revoked_meanwhil
         name = ids(gate)[stopped]
 
         gate.latchkey.must("gateways", "--forget", name, "--yes")
-        result = gate.revoke()
+        gate.revoke()
 
-        assert f"(process {stopped}) did not acknowledge the change; its lease has ended." in result.err
         processes.thaw(stopped)
         assert connection.request("/api", bearer(key)).result == "revoked"
     gate.wait_for_members()
