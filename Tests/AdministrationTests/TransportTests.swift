@@ -19,11 +19,14 @@ struct TransportTests {
 
     @Test func `a name is looked up`() throws {
         let addresses = try HostAddresses.of("localhost", 6379, until: soon)
-        let isKnown = try addresses.firstResult { family, _ in [AF_INET, AF_INET6].contains(family) }
+        let isKnown = try addresses.firstResult { family, _ in [AF_INET, AF_INET6].contains(family)
+        }
         #expect(isKnown)
     }
 
-    @Test func `the addresses of a host are tried in turn, and the last failure is reported`() throws {
+    @Test func `the addresses of a host are tried in turn, and the last failure is reported`()
+        throws
+    {
         let addresses = try HostAddresses.of("127.0.0.1", 6379, until: soon)
         #expect(throws: TransportFailure.system(errno: ECONNREFUSED)) {
             try addresses.firstResult { _, _ throws(TransportFailure) -> Int in
