@@ -13,9 +13,13 @@ from harness.executable import BAD_DATA, DONE, NOT_PERMITTED, Latchkey
 from harness.key_forge import KeyForge, audit_key, locator, record_key, secret_of, used_key
 from harness.polling import wait_until
 from harness.sandbox import MEMBERSHIP, OWNER
+from harness.store_tls import StoreTLS
+from harness.wire_tap import WireTap
 
 # The pepper of an attacker who does not have the real one.
 SELF_MADE_PEPPER = "5e" * 32
+
+BETWEEN_WITH_TLS = "anyone between Redis and either program, with `rediss://`"
 
 RECORD, USED, ACME = record_key("acme"), used_key("acme"), locator("acme")
 
@@ -30,8 +34,9 @@ ROWS = rows("SECURITY.md", "who") + rows("docs/ACCESS.md", "an attacker has")
 
 
 @pytest.fixture
-def gate(sandboxes):
-    sandbox = sandboxes(start=False, workers=1)
+def gate(sandboxes, request):
+    tls = StoreTLS if getattr(request, "param", None) == BETWEEN_WITH_TLS else None
+    sandbox = sandboxes(start=False, workers=1, tls=tls)
     acl.protect(sandbox)
     sandbox.nginx.start()
     return sandbox
@@ -148,6 +153,19 @@ def another_member(gate):
     assert "mallory" in gate.latchkey.run("audit", "acme", as_=OWNER).out
 
 
+def between_with_tls(gate):
+    key = gate.key()
+    gate.expect("SSL", "store at 127.0.0.1")
+    with WireTap(gate.redis.tls_port) as tap:
+        gate.point_gateways_at(tap.port)
+        gate.nginx.reload()
+        gate.wait_for_members()
+        wait_until(lambda: tap.conversations and gate.status_of(key) == 200, "the key is accepted")
+        for text in (acl.PASSWORD["gateway"], "AUTH", RECORD, "acme"):
+            assert text.encode() not in tap.bytes()
+    wait_until(lambda: gate.status_of(key) == 503, "a connection that was cut ends all trust")
+
+
 def root(gate):
     gate.key()
     is_refused(gate)
@@ -188,6 +206,7 @@ def holder_of_everything(gate):
 SHOWN = {
     "a client without a key": client_without_a_key,
     "anyone who can read Redis, its files or its traffic": reader_of_redis,
+    BETWEEN_WITH_TLS: between_with_tls,
     "anyone with the gateways' Redis password": holder_of_the_gateways_password,
     "anyone who can write to Redis": writer_to_redis,
     "another member of an organization": another_member,
@@ -201,7 +220,7 @@ SHOWN = {
 }
 
 
-@pytest.mark.parametrize("row", ROWS)
+@pytest.mark.parametrize(("gate", "row"), [(row, row) for row in ROWS], ids=ROWS, indirect=["gate"])
 def test_a_row_of_the_documents_is_true(gate, row):
     gate.expect("was altered", "does not belong", "is older than a version", "NOPERM")
 
