@@ -14,12 +14,13 @@ struct TransportTests {
     @Test(arguments: [("127.0.0.1", AF_INET), ("::1", AF_INET6)])
     func `an address needs no lookup`(host: String, family: Int32) throws {
         let addresses = try HostAddresses.of(host, 6379, until: .origin)
-        #expect(try addresses.firstResult { family, _ in family } == family)
+        #expect(try addresses.firstResult(until: soon) { family, _, _ in family } == family)
     }
 
     @Test func `a name is looked up`() throws {
         let addresses = try HostAddresses.of("localhost", 6379, until: soon)
-        let isKnown = try addresses.firstResult { family, _ in [AF_INET, AF_INET6].contains(family)
+        let isKnown = try addresses.firstResult(until: soon) { family, _, _ in
+            [AF_INET, AF_INET6].contains(family)
         }
         #expect(isKnown)
     }
@@ -29,7 +30,7 @@ struct TransportTests {
     {
         let addresses = try HostAddresses.of("127.0.0.1", 6379, until: soon)
         #expect(throws: TransportFailure.system(errno: ECONNREFUSED)) {
-            try addresses.firstResult { _, _ throws(TransportFailure) -> Int in
+            try addresses.firstResult(until: soon) { _, _, _ throws(TransportFailure) -> Int in
                 throw .system(errno: ECONNREFUSED)
             }
         }

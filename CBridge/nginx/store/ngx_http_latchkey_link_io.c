@@ -54,6 +54,10 @@ ngx_http_latchkey_link_read_handler(ngx_event_t *rev)
 
     for (reads = 0; reads < NGX_HTTP_LATCHKEY_READS; reads++) {
 
+#if (NGX_SSL)
+        link->messages = 0;
+#endif
+
         n = c->recv(c, buffer, sizeof(buffer));
 
         if (n == NGX_AGAIN) {

@@ -13,8 +13,13 @@
 
 #if (NGX_SSL)
 
+/* Redis sends two tickets behind a handshake. */
+#define NGX_HTTP_LATCHKEY_TLS_MESSAGES 64
+
 static ngx_int_t ngx_http_latchkey_link_require(ngx_http_latchkey_link_t *link);
 static void ngx_http_latchkey_link_save_session(ngx_connection_t *c);
+static void ngx_http_latchkey_link_count_message(int sent, int version,
+    int type, const void *message, size_t len, SSL *ssl, void *data);
 static u_char *ngx_http_latchkey_link_log_handler(ngx_log_t *log, u_char *buf,
     size_t len);
 
@@ -39,6 +44,10 @@ ngx_http_latchkey_link_start_tls(ngx_http_latchkey_link_t *link)
     }
 
     c->ssl->save_session = ngx_http_latchkey_link_save_session;
+
+    SSL_set_msg_callback(c->ssl->connection,
+        ngx_http_latchkey_link_count_message);
+    SSL_set_msg_callback_arg(c->ssl->connection, link);
 
     if (ngx_http_latchkey_link_require(link) != NGX_OK) {
         ngx_ssl_error(NGX_LOG_ERR, c->log, 0, "latchkey: no TLS");
@@ -172,6 +181,29 @@ ngx_http_latchkey_link_save_session(ngx_connection_t *c)
     ngx_http_latchkey_link_forget_session(link);
 
     link->session = ngx_ssl_get_session(c);
+}
+
+
+/*
+ * SSL_read() returns when it has data, or when the socket is empty.  A server
+ * that kept sending tickets or new keys would keep it, and all of the worker.
+ */
+
+static void
+ngx_http_latchkey_link_count_message(int sent, int version, int type,
+    const void *message, size_t len, SSL *ssl, void *data)
+{
+    ngx_http_latchkey_link_t *link;
+
+    link = data;
+
+    if (sent || type != SSL3_RT_HANDSHAKE || !link->opened) {
+        return;
+    }
+
+    if (++link->messages > NGX_HTTP_LATCHKEY_TLS_MESSAGES) {
+        (void) shutdown(link->connection->fd, SHUT_RDWR);
+    }
 }
 
 

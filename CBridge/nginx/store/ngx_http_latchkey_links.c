@@ -9,6 +9,10 @@
 #include <poll.h>
 
 
+static ngx_uint_t ngx_http_latchkey_link_awaits_room(
+    ngx_http_latchkey_link_t *link);
+
+
 /* Returns NULL if there is no memory, or no link of this number. */
 
 ngx_http_latchkey_link_t *
@@ -85,7 +89,7 @@ ngx_http_latchkey_links_wait(ngx_http_latchkey_links_t *links,
         fds[n].fd = link->connection->fd;
         fds[n].events = POLLIN;
 
-        if (!link->opened || link->output->pos != link->output->last) {
+        if (ngx_http_latchkey_link_awaits_room(link)) {
             fds[n].events |= POLLOUT;
         }
 
@@ -122,4 +126,23 @@ ngx_http_latchkey_links_wait(ngx_http_latchkey_links_t *links,
     }
 
     return NGX_OK;
+}
+
+
+/* A socket can be written to all through a handshake that waits for the server. */
+
+static ngx_uint_t
+ngx_http_latchkey_link_awaits_room(ngx_http_latchkey_link_t *link)
+{
+    if (link->opened) {
+        return link->output->pos != link->output->last;
+    }
+
+#if (NGX_SSL)
+    if (link->connection->ssl) {
+        return !link->connection->write->ready;
+    }
+#endif
+
+    return 1;
 }

@@ -145,6 +145,7 @@ typedef struct {
 
 #if (NGX_SSL)
     ngx_ssl_session_t *session; /* to resume; NULL: none */
+    ngx_uint_t messages;        /* of TLS itself, in this turn's read */
 #endif
 
     unsigned late:1;   /* the last lookup: this attempt uses the addresses known */

@@ -20,27 +20,36 @@ final class HostAddresses {
         freeaddrinfo(first)
     }
 
-    /// The first result of `body`, which gets the family and the bytes of each address in turn.
+    /// The first result of `body`, which gets each address in turn, and an equal share of the time that is left.
     ///
+    /// - Parameters:
+    ///   - deadline: Of the last address.
+    ///   - body: Gets an address' family, its bytes, and its deadline.
     /// - Throws: The last failure of `body`, if there is no result.
     func firstResult<Value>(
-        _ body: (Int32, UnsafeRawBufferPointer) throws(TransportFailure) -> Value
+        until deadline: MonotonicTime,
+        _ body: (Int32, UnsafeRawBufferPointer, MonotonicTime) throws(TransportFailure) -> Value
     ) throws(TransportFailure) -> Value {
         var failure = TransportFailure.system(errno: EHOSTUNREACH)
-        var next = first
-        while let entry = next?.pointee {
+        for (index, entry) in entries.enumerated() {
+            let now = SystemClock.monotonicTime()
+            let share = now.milliseconds(until: deadline) / UInt64(entries.count - index)
             do throws(TransportFailure) {
                 let bytes = UnsafeRawBufferPointer(
                     start: entry.ai_addr,
                     count: Int(entry.ai_addrlen)
                 )
-                return try body(entry.ai_family, bytes)
+                return try body(entry.ai_family, bytes, now.advanced(byMilliseconds: share))
             } catch {
                 failure = error
             }
-            next = entry.ai_next
         }
         throw failure
+    }
+
+    private var entries: [addrinfo] {
+        Array(sequence(first: first) { $0?.pointee.ai_next }.prefix { $0 != nil })
+            .compactMap { $0?.pointee }
     }
 
     /// Looks a host up.

@@ -5,7 +5,7 @@ import RedisClient
 final class StoreSocket {
     let descriptor: Int32
 
-    /// Connects to an endpoint. Tries all addresses of a host, each until the deadline.
+    /// Connects to an endpoint. Tries all addresses of a host, so that each gets its share of the time.
     convenience init(_ endpoint: Endpoint, deadline: MonotonicTime) throws(TransportFailure) {
         switch endpoint {
         case .unix(let path): self.init(try Self.connect(path: path, deadline))
@@ -88,7 +88,10 @@ extension StoreSocket {
         _ deadline: MonotonicTime
     ) throws(TransportFailure) -> Int32 {
         let addresses = try HostAddresses.of(host, port, until: deadline)
-        return try addresses.firstResult { family, address throws(TransportFailure) in
+        return try addresses.firstResult(until: deadline) {
+            family,
+            address,
+            deadline throws(TransportFailure) in
             try connect(family: family, address, deadline)
         }
     }

@@ -5,10 +5,14 @@ public struct StoreInformation: Sendable {
 
     private let values: [Substring: Substring]
 
-    /// Parses the reply; `nil` if it is an error.
+    /// Numbers are not believed beyond this, so that sums of a few do not overflow.
+    private static let numberMax: UInt64 = 1 << 53
+
+    /// Parses the reply; `nil` if it is an error. Values are restricted to printable ASCII: safe to display and log.
     public init?(_ reply: RedisReply) {
-        guard case .bulk(let text) = reply else { return nil }
+        guard case .bulk(let bytes) = reply else { return nil }
         var values: [Substring: Substring] = [:]
+        let text = bytes.map { $0 < 0x20 && $0 != 0x0A && $0 != 0x0D || 0x7E < $0 ? 0x3F : $0 }
         let lines = String(decoding: text, as: UTF8.self).split { $0.isNewline }
         for line in lines {
             guard let colon = line.firstIndex(of: ":") else { continue }
@@ -21,7 +25,12 @@ public struct StoreInformation: Sendable {
     public subscript(name: String) -> String? { values[name[...]].map(String.init) }
 
     /// The number in a field.
-    public func number(_ name: String) -> UInt64? { values[name[...]].flatMap { UInt64($0) } }
+    public func number(_ name: String) -> UInt64? { values[name[...]].flatMap(Self.number) }
+
+    /// The number that a server reports in words of its own.
+    public static func number(_ text: some StringProtocol) -> UInt64? {
+        UInt64(text).map { min($0, numberMax) }
+    }
 
     /// Whether Latchkey supports the version; `nil` if Redis reports none.
     public var isNewEnough: Bool? {

@@ -16,6 +16,7 @@ from harness.revocations import Revocations
 from harness.sandbox import MEMBERSHIP, OWNER
 
 # For figures: REVOCATIONS=200 CONNECTIONS=64 python3 -m pytest -s Tests/EndToEnd/fleet/test_revocation.py -k never_stop
+FOR_FIGURES = "REVOCATIONS" in os.environ
 REVOCATIONS = int(os.environ.get("REVOCATIONS", 20))
 CONNECTIONS = int(os.environ.get("CONNECTIONS", 16))
 
@@ -56,7 +57,7 @@ def waited_out(pid):
 
 @under_either_consistency
 def test_no_request_begun_after_the_command_ended_is_accepted_from_clients_that_never_stop(fleet):
-    with Revocations(fleet, CONNECTIONS) as revocations:
+    with Revocations(fleet, CONNECTIONS, clocked=FOR_FIGURES) as revocations:
         for number in range(REVOCATIONS):
             revocations.end(["revoke", "generate"][number % 2])
         ends = revocations.finish()

@@ -48,11 +48,12 @@ class Latchkey:
     def __init__(self, config, program=EXECUTABLE):
         self.config = config
         self.program = program
+        self.prefix = ()
         self.keys = []
 
     def command(self, *arguments, as_=None):
         acting = ["--as", as_] if as_ else []
-        return [str(self.program), *map(str, arguments), "--config", str(self.config), *acting]
+        return [*self.prefix, str(self.program), *map(str, arguments), "--config", str(self.config), *acting]
 
     def run(self, *arguments, as_=None, stdin="", account=None, timeout=60):
         """Runs a command, as another account where one is named."""

@@ -4,6 +4,7 @@ import time
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 
+from harness.exit_clock import ExitClock
 from harness.executable import DONE, STORE_UNREACHABLE
 from harness.hammer import Hammer
 from harness.key_forge import audit_key, record_key
@@ -50,6 +51,7 @@ class Ends:
     accepted_after_exit: int = 0
     write_to_last_accepted: list = field(default_factory=list)
     write_to_last_answered: list = field(default_factory=list)
+    reply_to_exit: list = field(default_factory=list)
     write_to_exit: list = field(default_factory=list)
     write_to_told: list = field(default_factory=list)
     told_to_last_accepted: list = field(default_factory=list)
@@ -62,7 +64,8 @@ class Ends:
             f"accepted though begun after the command's exit: {self.accepted_after_exit}",
             f"write to the last accepted request's beginning: {figures(self.write_to_last_accepted)}",
             f"write to the last accepted request's answer:    {figures(self.write_to_last_answered)}",
-            f"write to the command's exit:                    {figures(self.write_to_exit)}",
+            f"the write's reply to the command's exit:        {figures(self.reply_to_exit)}",
+            f"write to its end, as its caller sees it:         {figures(self.write_to_exit)}",
             f"write to the moment that revoke prints:         {figures(self.write_to_told)}",
             f"the command as a whole:                         {figures(self.command)}",
             f"begun after the moment that revoke prints, and accepted, in {len(late)} rounds: {figures(late)}",
@@ -70,9 +73,9 @@ class Ends:
 
 
 class Revocations:
-    """Ends a key again and again while clients use it in turn with other keys."""
+    """Ends a key again and again while clients use it in turn with other keys; with `clocked`, commands measure themselves."""
 
-    def __init__(self, fleet, connections, *others, organization="acme", target="/api"):
+    def __init__(self, fleet, connections, *others, organization="acme", target="/api", clocked=False):
         self.fleet = fleet
         self.organization = organization
         self.others = others
@@ -81,6 +84,7 @@ class Revocations:
         self.hammer = Hammer([gateway.gate for gateway in fleet.gateways], connections, target)
         self.ends = Ends()
         self.ended = {}
+        self.clock = ExitClock(fleet.folder, fleet.latchkey) if clocked else None
 
     def __enter__(self):
         self.hammer.__enter__()
@@ -174,6 +178,8 @@ class Revocations:
         last = max(answer.began for answer in accepted)
         ends.write_to_last_accepted.append(last - written)
         ends.write_to_last_answered.append(max(answer.ended for answer in accepted) - written)
+        if self.clock:
+            ends.reply_to_exit.append(self.clock.reply_to_exit())
         ends.write_to_exit.append(result.ended - written)
         if SINCE in result.err:
             told = told_since(result)

@@ -19,6 +19,12 @@ final class TLSSession {
     private let hasCertificate: Bool
     private var rejection: CertificateRejection?
 
+    /// Messages of TLS itself that one step of reading may come across: Redis sends two tickets.
+    private static let messagesMax = 64
+
+    /// Those of the current step.
+    private var messages = 0
+
     /// Whether the handshake is done, and nothing has gone wrong since.
     private var isIntact = false
 
@@ -35,6 +41,7 @@ final class TLSSession {
         SSL_set_bio(pointer, bio, bio)
         SSL_set_connect_state(pointer)
         guard demandCertificate() else { throw .system(errno: ENOMEM) }
+        countMessages()
     }
 
     deinit {
@@ -55,6 +62,20 @@ final class TLSSession {
         // A client announces names and not addresses (RFC 6066).
         if X509_VERIFY_PARAM_set1_ip_asc(parameters, name) == 1 { return true }
         return X509_VERIFY_PARAM_set1_host(parameters, name, 0) == 1 && announce() == 1
+    }
+
+    /// `SSL_read()` returns when it has data, or when the socket is empty. A store that kept sending tickets or new
+    /// keys would keep it: beyond all measure the connection ends.
+    private func countMessages() {
+        let own = Unmanaged.passUnretained(self).toOpaque()
+        SSL_ctrl(pointer, SSL_CTRL_SET_MSG_CALLBACK_ARG, 0, own)
+        SSL_set_msg_callback(pointer) { sent, _, type, _, _, _, own in
+            guard sent == 0, type == SSL3_RT_HANDSHAKE, let own else { return }
+            let session = Unmanaged<TLSSession>.fromOpaque(own).takeUnretainedValue()
+            session.messages += 1
+            guard session.isIntact, session.messages > TLSSession.messagesMax else { return }
+            shutdown(session.socket.descriptor, Int32(SHUT_RDWR))
+        }
     }
 
     private func announce() -> Int {
@@ -151,6 +172,7 @@ extension TLSSession {
     private func perform(_ step: () -> Int32) throws(TransportFailure) -> Progress {
         ERR_clear_error()
         errno = 0
+        messages = 0
         let result = step()
         let number = errno
         if result > 0 { return .done(Int(result)) }

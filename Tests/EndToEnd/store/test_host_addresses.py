@@ -1,0 +1,67 @@
+"""A store whose name has several addresses, the first of which does not answer."""
+
+import socket
+import subprocess
+from contextlib import ExitStack, contextmanager
+
+from harness.executable import clean_environment
+from harness.libraries import compiled
+from harness.redis_server import free_port
+from harness.sandbox import OWNER
+from harness.secure_redis import executable
+
+TWO_ADDRESSES = """
+#include <netdb.h>
+#include <arpa/inet.h>
+#include <netinet/in.h>
+
+static struct sockaddr_in addresses[2];
+static struct addrinfo list[2];
+
+int getaddrinfo(const char *host, const char *port, const struct addrinfo *hints, struct addrinfo **result) {
+    int ports[2] = { SILENT, PORT };
+    if (hints->ai_flags & AI_NUMERICHOST) return EAI_NONAME;
+    for (int i = 0; i < 2; i++) {
+        addresses[i].sin_family = AF_INET;
+        addresses[i].sin_port = htons(ports[i]);
+        addresses[i].sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+        list[i].ai_family = AF_INET;
+        list[i].ai_socktype = SOCK_STREAM;
+        list[i].ai_addr = (struct sockaddr *) &addresses[i];
+        list[i].ai_addrlen = sizeof(addresses[i]);
+        list[i].ai_next = i ? 0 : &list[1];
+    }
+    *result = list;
+    return 0;
+}
+
+void freeaddrinfo(struct addrinfo *first) {}
+"""
+
+
+@contextmanager
+def silent_port():
+    """A port whose system drops what asks for a connection, as firewalls do: its queue is full."""
+    with ExitStack() as stack:
+        listener = stack.enter_context(socket.socket())
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(("127.0.0.1", free_port()))
+        listener.listen(0)
+        for _ in range(4):
+            client = stack.enter_context(socket.socket())
+            client.setblocking(False)
+            client.connect_ex(listener.getsockname())
+        yield listener.getsockname()[1]
+
+
+def test_a_silent_address_leaves_time_for_the_next_one(sandboxes, tmp_path):
+    sandbox = sandboxes(gateways=0, tcp=True, tls=None)
+    sandbox.add()
+    latchkey = executable(sandbox, "redis://store.test")
+    with silent_port() as silent:
+        library = compiled(tmp_path / "addresses.so", TWO_ADDRESSES, f"-DSILENT={silent}", f"-DPORT={sandbox.redis.port}")
+        environment = {**clean_environment(), "LD_PRELOAD": str(library)}
+
+        result = subprocess.run(latchkey.command("org", "list"), env=environment, capture_output=True, text=True, timeout=60)
+
+    assert (result.returncode, result.stdout) == (0, f"acme\t{OWNER}\n"), result.stderr
