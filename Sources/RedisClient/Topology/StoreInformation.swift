@@ -5,7 +5,7 @@ public struct StoreInformation: Sendable {
 
     private let values: [Substring: Substring]
 
-    /// Numbers are not believed beyond this, so that sums of a few do not overflow.
+    /// Larger numbers are capped, so that sums of a few do not overflow.
     private static let numberMax: UInt64 = 1 << 53
 
     /// Parses the reply; `nil` if it is an error. Values are restricted to printable ASCII: safe to display and log.
@@ -27,7 +27,7 @@ public struct StoreInformation: Sendable {
     /// The number in a field.
     public func number(_ name: String) -> UInt64? { values[name[...]].flatMap(Self.number) }
 
-    /// The number that a server reports in words of its own.
+    /// A number in a server's text, capped; `nil` if it is none.
     public static func number(_ text: some StringProtocol) -> UInt64? {
         UInt64(text).map { min($0, numberMax) }
     }

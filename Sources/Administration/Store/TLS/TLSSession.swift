@@ -65,7 +65,7 @@ final class TLSSession {
     }
 
     /// `SSL_read()` returns when it has data, or when the socket is empty. A store that kept sending tickets or new
-    /// keys would keep it: beyond all measure the connection ends.
+    /// keys would keep it. Beyond a limit the connection ends.
     private func countMessages() {
         let own = Unmanaged.passUnretained(self).toOpaque()
         SSL_ctrl(pointer, SSL_CTRL_SET_MSG_CALLBACK_ARG, 0, own)
