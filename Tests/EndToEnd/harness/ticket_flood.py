@@ -5,6 +5,7 @@ import hashlib
 import hmac
 import ssl
 import struct
+import threading
 
 from harness.threaded_server import Server
 
@@ -35,9 +36,11 @@ class TicketFlood(Server):
         self.context.num_tickets = 0
         self.context.keylog_filename = str(self.keys)
         self.begun = self.ended = 0
+        self.shaking_hands = threading.Lock()  # the newest secret is that of the last handshake
 
     def serve(self, connection, stream):
-        seal = self.shake_hands(connection)
+        with self.shaking_hands:
+            seal = self.shake_hands(connection)
         self.begun += 1
         number = 0
         try:

@@ -25,6 +25,7 @@ def test_a_worker_leaves_a_server_that_only_sends_tickets(sandbox):
         wait_until(lambda: flood.ended, "the worker ends the connection")
 
         assert sandbox.request("/open").status == 200
+    assert not sandbox.nginx.lines("decryption failed"), "what was sent were no tickets"
 
 
 def test_a_command_leaves_a_server_that_only_sends_tickets(sandbox):
