@@ -85,6 +85,7 @@ public final class Gatekeeper {
         switch configuration.topology {
         case .standalone(let url):
             node = StoreNode(url, configuration, secrets.credentials, interval)
+        case .sentinel: fatalError("sentinels are not supported yet")
         }
         isStrict = configuration.consistency == .strict
         cache = RecordCache(countMax: configuration.cacheSize)

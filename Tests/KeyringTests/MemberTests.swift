@@ -23,6 +23,12 @@ struct MemberTests {
         #expect(parsed(text + " zone=b") == member)
     }
 
+    @Test func `a member may name its sentinels`() {
+        #expect(parsed(text)?.witnesses == nil)
+        #expect(parsed(text + " witnesses=00ff")?.witnesses == "00ff")
+        #expect(parsed(text + " witnesses=00ff")?.text == text + " witnesses=00ff")
+    }
+
     @Test func `a token may have leading zeros`() {
         #expect(parsed(text.replacing("beef", with: "000000beef")) == member)
     }

@@ -116,7 +116,7 @@ struct StoreURLTests {
 
     @Test(arguments: ["redis.example", "redis-1", "under_score", "10.0.0.1", "::1", "2001:db8::1"])
     func `names and addresses are hosts`(text: String) {
-        #expect(StoreURL.isHost(text))
+        #expect(Endpoint.isHost(text))
     }
 
     @Test(arguments: [
@@ -124,7 +124,7 @@ struct StoreURLTests {
         String(repeating: "h", count: 254),
     ])
     func `anything else is no host`(text: String) {
-        #expect(!StoreURL.isHost(text))
+        #expect(!Endpoint.isHost(text))
     }
 
     @Test func `the longest path of a socket is accepted`() throws {

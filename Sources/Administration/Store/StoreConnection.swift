@@ -58,6 +58,7 @@ public final class StoreConnection: StoreChannel {
                 timeoutMilliseconds: Self.timeoutMilliseconds,
                 replyLengthMax: Self.replyLengthMax
             )
+        case .sentinel: fatalError("sentinels are not supported yet")
         }
         link = RedisLink(settings)
     }

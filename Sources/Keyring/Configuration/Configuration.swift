@@ -21,6 +21,12 @@ public struct Configuration: Sendable {
     /// `latchkey_store_auth admin=…`: the file with the Redis user and password of the
     /// executable.
     public private(set) var adminCredentialsFile: String?
+    /// `latchkey_store_auth sentinel=…`: the file with the user and password that both programs use at the
+    /// sentinels.
+    public private(set) var sentinelCredentialsFile: String?
+    /// `latchkey_copies`: the number of servers that must hold a change; `nil` for the primary and every
+    /// replica that the sentinels know.
+    public private(set) var copies: Int?
     /// `latchkey_store_tls`: `nil` where the store is reached without TLS.
     public private(set) var tls: StoreTLS?
     /// `latchkey_pepper_file`
@@ -48,8 +54,14 @@ public struct Configuration: Sendable {
     private var configuredLeaseMilliseconds: UInt64 = 1000
 
     /// How long a worker trusts its cache after it was last certainly up to date, an outage of the
-    /// store included, in milliseconds: lease and grace.
-    public var trustMilliseconds: UInt64 { leaseMilliseconds + graceMilliseconds }
+    /// store included, in milliseconds: lease and grace. With failover it trusts what a primary replies as
+    /// long, strict or not.
+    public var trustMilliseconds: UInt64 {
+        (topology.hasFailover ? fenceMilliseconds : leaseMilliseconds) + graceMilliseconds
+    }
+
+    /// How long a worker trusts a primary after it last asked the sentinels that named it, in milliseconds.
+    public var fenceMilliseconds: UInt64 { configuredLeaseMilliseconds }
 
     /// How long a worker trusts its cache after it was last certainly up to date, while the store is
     /// available, in milliseconds; 0 with strict consistency.
@@ -73,7 +85,9 @@ public struct Configuration: Sendable {
             }
             try read(directive)
         }
-        try checkTLS(directives.last { $0.name == StoreTLS.directive })
+        func last(_ name: String) -> Directive? { directives.last { $0.name == name } }
+        try checkTLS(last(StoreTLS.directive))
+        try checkFailover(auth: last("latchkey_store_auth"), copies: last("latchkey_copies"))
     }
 
     /// Directives of locations: the module handles them, but they may appear in the same file.
@@ -89,6 +103,7 @@ public struct Configuration: Sendable {
                 try Self.topology(directive.values)
             }
         case "latchkey_store_auth": try readStoreAuth(directive)
+        case "latchkey_copies": copies = try directive.count(1...16)
         case StoreTLS.directive: tls = try StoreTLS(directive)
         case "latchkey_pepper_file": pepperFile = try directive.path()
         case "latchkey_prefix": prefix = try directive.prefix()
@@ -108,16 +123,18 @@ public struct Configuration: Sendable {
 
     private mutating func readStoreAuth(_ directive: Directive) throws(ConfigurationFault) {
         guard !directive.values.isEmpty else {
-            throw directive.fault("requires gateway=FILE, admin=FILE or both")
+            throw directive.fault("requires gateway=FILE, admin=FILE or sentinel=FILE")
         }
         for value in directive.values {
             if value.hasPrefix("gateway=/") {
                 gatewayCredentialsFile = String(value.dropFirst("gateway=".count))
             } else if value.hasPrefix("admin=/") {
                 adminCredentialsFile = String(value.dropFirst("admin=".count))
+            } else if value.hasPrefix("sentinel=/") {
+                sentinelCredentialsFile = String(value.dropFirst("sentinel=".count))
             } else {
                 throw directive.fault(
-                    "accepts only gateway=FILE and admin=FILE, with absolute paths"
+                    "accepts only gateway=FILE, admin=FILE and sentinel=FILE, with absolute paths"
                 )
             }
         }
@@ -132,12 +149,20 @@ public struct Configuration: Sendable {
         if tls == nil { tls = StoreTLS() }
     }
 
+    /// What makes sense only where another server may become the primary.
+    private func checkFailover(auth: Directive?, copies: Directive?) throws(ConfigurationFault) {
+        guard !topology.hasFailover else { return }
+        let reason = "requires a latchkey_store with sentinels, such as sentinel://host:port,host:port/name"
+        if sentinelCredentialsFile != nil, let auth { throw auth.fault("with sentinel= \(reason)") }
+        if let copies, self.copies != 1 { throw copies.fault("of more than 1 \(reason)") }
+    }
+
     private static func topology(_ values: [String]) throws(ConfigurationFault) -> Topology {
         guard let text = values.first, values.count == 1 else {
             throw ConfigurationFault("requires exactly one URL")
         }
         do throws(StoreURL.Fault) {
-            return .standalone(try StoreURL(text))
+            return try Topology(text)
         } catch {
             // The URL itself is not repeated: it may contain a password by mistake.
             throw ConfigurationFault("names a URL that \(error)")

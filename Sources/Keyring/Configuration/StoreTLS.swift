@@ -41,7 +41,7 @@ public struct StoreTLS: Equatable, Sendable {
         case "certificate" where certificateFile == nil: certificateFile = try directive.path(text)
         case "key" where keyFile == nil: keyFile = try directive.path(text)
         case "name" where name == nil:
-            guard StoreURL.isHost(text) else {
+            guard Endpoint.isHost(text) else {
                 throw directive.fault("requires a host name or an IP address, not \"\(text)\"")
             }
             name = text

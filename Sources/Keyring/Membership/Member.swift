@@ -64,9 +64,12 @@ public struct Member: Equatable, Sendable {
     public let graceMilliseconds: UInt64
     /// Tells this registration from the worker's others.
     public let token: Token
+    /// The digest of the sentinels that it asks for the primary; `nil` where it asks none.
+    public let witnesses: String?
 
     /// - Parameters:
     ///   - host: The host name; characters other than letters, digits, `.`, `_`, `:` and `-` become `?`.
+    ///   - witnesses: ``SentinelURL/digest``.
     public init(
         id: ID,
         host: String,
@@ -75,7 +78,8 @@ public struct Member: Equatable, Sendable {
         isTracking: Bool = true,
         leaseMilliseconds: UInt64,
         graceMilliseconds: UInt64,
-        token: Token
+        token: Token,
+        witnesses: String? = nil
     ) {
         self.id = id
         self.host = Self.plain(host)
@@ -85,6 +89,7 @@ public struct Member: Equatable, Sendable {
         self.leaseMilliseconds = leaseMilliseconds
         self.graceMilliseconds = graceMilliseconds
         self.token = token
+        self.witnesses = witnesses.map(Self.plain)
     }
 
     /// How long the worker may trust its cache after it was last certainly up to date, in milliseconds:
@@ -118,14 +123,17 @@ extension Member {
         case lease
         case grace
         case token
+        case witnesses
     }
 
     /// The value of the field: `name=value` pairs separated by spaces, times in milliseconds.
     var text: String {
-        Attribute.allCases.map { "\($0.rawValue)=\(value($0))" }.joined(separator: " ")
+        Attribute.allCases.compactMap { attribute in
+            value(attribute).map { "\(attribute.rawValue)=\($0)" }
+        }.joined(separator: " ")
     }
 
-    private func value(_ attribute: Attribute) -> String {
+    private func value(_ attribute: Attribute) -> String? {
         switch attribute {
         case .host: host
         case .pid: String(processID)
@@ -134,6 +142,7 @@ extension Member {
         case .lease: String(leaseMilliseconds)
         case .grace: String(graceMilliseconds)
         case .token: token.description
+        case .witnesses: witnesses
         }
     }
 
@@ -166,7 +175,8 @@ extension Member {
             isTracking: tracking == Self.on,
             leaseMilliseconds: lease,
             graceMilliseconds: grace,
-            token: token
+            token: token,
+            witnesses: text(.witnesses)
         )
     }
 }

@@ -5,11 +5,23 @@
 public enum Topology: Hashable, Sendable {
     /// A single server holds every record.
     case standalone(StoreURL)
+    /// A primary holds every record, and replicas follow it. Sentinels name the primary.
+    case sentinel(SentinelURL)
+
+    /// Parses the value of `latchkey_store`.
+    public init(_ text: String) throws(StoreURL.Fault) {
+        if let url = try SentinelURL(text) {
+            self = .sentinel(url)
+        } else {
+            self = .standalone(try StoreURL(text))
+        }
+    }
 
     /// The endpoints known before the first connection.
     public var endpoints: [Endpoint] {
         switch self {
         case .standalone(let url): [url.endpoint]
+        case .sentinel(let url): url.sentinels
         }
     }
 
@@ -17,6 +29,15 @@ public enum Topology: Hashable, Sendable {
     public var isSecure: Bool {
         switch self {
         case .standalone(let url): url.isSecure
+        case .sentinel(let url): url.isSecure
+        }
+    }
+
+    /// Whether another server may become the primary.
+    public var hasFailover: Bool {
+        switch self {
+        case .standalone: false
+        case .sentinel: true
         }
     }
 }

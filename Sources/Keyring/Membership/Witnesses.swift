@@ -1,0 +1,12 @@
+import KeyFormat
+import RedisClient
+
+extension SentinelURL {
+    /// Stands for the sentinels, in any order, and the name of the primary: 16 hexadecimal digits. Two programs
+    /// whose digests differ may take two servers for the primary.
+    public var digest: String {
+        let text = ([name] + sentinels.map(\.description).sorted()).joined(separator: " ")
+        let digest = Digest(message: Array(text.utf8).span)
+        return String(decoding: digest.hexadecimal.prefix(16), as: UTF8.self)
+    }
+}

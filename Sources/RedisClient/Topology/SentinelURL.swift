@@ -1,0 +1,77 @@
+/// The store in the form of `latchkey_store` where sentinels name the primary:
+/// `sentinel://host[:port],…/name`, or `sentinels://…` for the same with TLS.
+public struct SentinelURL: Hashable, Sendable {
+    /// The port registered for Sentinel.
+    public static let standardPort: UInt16 = 26379
+
+    /// The most sentinels that may be configured.
+    public static let countMax = 8
+
+    /// Longest name of a primary, in bytes.
+    private static let nameLengthMax = 64
+
+    /// The sentinels, in the configuration's order; each stands there once.
+    public let sentinels: [Endpoint]
+
+    /// What the sentinels call the primary.
+    public let name: String
+
+    /// Whether the sentinels and the servers are reached with TLS.
+    public let isSecure: Bool
+
+    /// How many of the sentinels have to agree. It counts those that are configured, answering or not.
+    public var majority: Int { sentinels.count / 2 + 1 }
+
+    /// Parses a URL; `nil` if its scheme is another one.
+    init?(_ text: String) throws(StoreURL.Fault) {
+        let bytes = Array(text.utf8)
+        if let rest = bytes.dropping(prefix: "sentinel://") {
+            try self.init(authoritiesAndName: rest, isSecure: false)
+        } else if let rest = bytes.dropping(prefix: "sentinels://") {
+            try self.init(authoritiesAndName: rest, isSecure: true)
+        } else {
+            return nil
+        }
+    }
+
+    private init(authoritiesAndName text: ArraySlice<UInt8>, isSecure: Bool) throws(StoreURL.Fault)
+    {
+        guard !text.contains(UInt8(ascii: "@")) else { throw .credentials }
+        let slash = text.firstIndex(of: UInt8(ascii: "/")) ?? text.endIndex
+        sentinels = try Self.sentinels(text[..<slash])
+        name = try Self.name(text[slash...].dropFirst())
+        self.isSecure = isSecure
+    }
+
+    private static func sentinels(_ list: ArraySlice<UInt8>) throws(StoreURL.Fault) -> [Endpoint] {
+        var sentinels: [Endpoint] = []
+        for authority in list.split(separator: UInt8(ascii: ","), omittingEmptySubsequences: false)
+        {
+            do throws(AuthorityFault) {
+                sentinels.append(try Endpoint(authority: authority, standardPort: standardPort))
+            } catch {
+                throw StoreURL.Fault(error)
+            }
+        }
+        guard sentinels.count <= countMax, Set(sentinels).count == sentinels.count
+        else { throw .sentinels }
+        return sentinels
+    }
+
+    private static func name(_ text: ArraySlice<UInt8>) throws(StoreURL.Fault) -> String {
+        guard (1...nameLengthMax).contains(text.count), text.allSatisfy(isAllowedInName)
+        else { throw .primaryName }
+        return String(decoding: text, as: UTF8.self)
+    }
+
+    /// Sentinel accepts the same characters.
+    private static func isAllowedInName(_ byte: UInt8) -> Bool {
+        switch byte {
+        case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+            UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "."), UInt8(ascii: "-"),
+            UInt8(ascii: "_"):
+            true
+        default: false
+        }
+    }
+}
