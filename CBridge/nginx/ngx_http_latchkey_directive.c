@@ -30,7 +30,7 @@ ngx_command_t ngx_http_latchkey_commands[] = {
         NULL },
 
     { ngx_string("latchkey_store_auth"),
-        NGX_HTTP_MAIN_CONF | NGX_CONF_TAKE12,
+        NGX_HTTP_MAIN_CONF | NGX_CONF_TAKE123,
         ngx_http_latchkey_setting,
         NGX_HTTP_MAIN_CONF_OFFSET,
         0,
@@ -95,6 +95,13 @@ ngx_command_t ngx_http_latchkey_commands[] = {
     { ngx_string("latchkey_library"),
         NGX_HTTP_MAIN_CONF | NGX_CONF_TAKE1,
         ngx_http_latchkey_set_library,
+        NGX_HTTP_MAIN_CONF_OFFSET,
+        0,
+        NULL },
+
+    { ngx_string("latchkey_copies"),
+        NGX_HTTP_MAIN_CONF | NGX_CONF_TAKE1,
+        ngx_http_latchkey_setting,
         NGX_HTTP_MAIN_CONF_OFFSET,
         0,
         NULL },

@@ -65,6 +65,29 @@ struct ConfigurationTests {
         #expect(configuration.rotateAfterMilliseconds == 7_776_000_000)
     }
 
+    @Test func `sentinels name the primary, and how many servers hold a change may be said`() throws
+    {
+        let text = "latchkey_store sentinel://a,b:1,c/main; latchkey_store_auth sentinel=/s;"
+        let configuration = try configuration(text)
+        #expect(configuration.topology == (try Topology("sentinel://a,b:1,c/main")))
+        #expect(configuration.sentinelCredentialsFile == "/s")
+        #expect(configuration.copies == nil)
+        #expect(try self.configuration(text + "latchkey_copies 2;").copies == 2)
+    }
+
+    @Test func `one server is all that one Redis has`() throws {
+        #expect(try configuration("latchkey_copies 1;").copies == 1)
+    }
+
+    @Test func `with failover a strict worker trusts a primary for the lease, too`() throws {
+        let text = "latchkey_consistency strict; latchkey_lease 5s; latchkey_outage_grace 10s;"
+        #expect(try configuration(text).trustMilliseconds == 10_000)
+        let sentinels = try configuration(text + "latchkey_store sentinel://a,b,c/main;")
+        #expect(sentinels.trustMilliseconds == 15_000)
+        #expect(sentinels.leaseMilliseconds == 0)
+        #expect(sentinels.fenceMilliseconds == 5000)
+    }
+
     @Test func `strict consistency has no lease, even if one is configured`() throws {
         let configuration = try configuration("latchkey_consistency strict; latchkey_lease 5s;")
         #expect(configuration.consistency == .strict)
@@ -123,7 +146,11 @@ struct ConfigurationTests {
 
     @Test(arguments: [
         "latchkey_store", "latchkey_store redis://a redis://b", "latchkey_store http://a",
-        "latchkey_store rediss://", "latchkey_store rediss://h:0", "latchkey_store sentinel://a/b",
+        "latchkey_store rediss://", "latchkey_store rediss://h:0", "latchkey_store sentinel://a",
+        "latchkey_store sentinel://a,a/b",
+        "latchkey_store_auth sentinel=/s", "latchkey_copies 2", "latchkey_copies",
+        "latchkey_copies 0",
+        "latchkey_copies all", "latchkey_copies 1 1", "latchkey_copies 17",
         "latchkey_store \"\"",
         "latchkey_store_auth", "latchkey_store_auth /f", "latchkey_store_auth gateway=f",
         "latchkey_store_auth gateway=", "latchkey_store_auth gateway=/g nobody=/f",

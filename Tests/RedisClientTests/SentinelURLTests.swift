@@ -9,7 +9,9 @@ struct SentinelURLTests {
     }
 
     @Test func `a URL names sentinels in order, and the primary`() throws {
-        let url = try #require(try url("sentinel://10.0.0.1,s-2.example:26380,[::1]:7000/my_master-1.a"))
+        let url = try #require(
+            try url("sentinel://10.0.0.1,s-2.example:26380,[::1]:7000/my_master-1.a")
+        )
         #expect(
             url.sentinels == [
                 .tcp(host: "10.0.0.1", port: 26379), .tcp(host: "s-2.example", port: 26380),
@@ -29,23 +31,27 @@ struct SentinelURLTests {
     }
 
     @Test(arguments: [(1, 1), (2, 2), (3, 2), (4, 3), (5, 3), (8, 5)])
-    func `a majority is more than half of all that are configured`(count: Int, majority: Int) throws {
+    func `a majority is more than half of all that are configured`(count: Int, majority: Int) throws
+    {
         let hosts = (1...count).map { "h\($0)" }.joined(separator: ",")
         #expect(try url("sentinel://\(hosts)/name")?.majority == majority)
     }
 
     @Test(arguments: [
         ("sentinel://", StoreURL.Fault.host), ("sentinel:///name", .host),
-        ("sentinel://a,/name", .host), ("sentinel://,a/name", .host), ("sentinel://a,,b/name", .host),
+        ("sentinel://a,/name", .host), ("sentinel://,a/name", .host),
+        ("sentinel://a,,b/name", .host),
         ("sentinel://a b/name", .host), ("sentinel://[10.0.0.1]/name", .host),
         ("sentinel://a:0/name", .port), ("sentinel://a:/name", .port),
         ("sentinel://a:65536/name", .port), ("sentinel://a,b:x/name", .port),
-        ("sentinel://a,b,a:26379/name", .sentinels), ("sentinel://a,b,c,d,e,f,g,h,i/name", .sentinels),
+        ("sentinel://a,b,a:26379/name", .sentinels),
+        ("sentinel://a,b,c,d,e,f,g,h,i/name", .sentinels),
         ("sentinel://a", .primaryName), ("sentinel://a/", .primaryName),
         ("sentinel://a/0/name", .primaryName), ("sentinel://a/na me", .primaryName),
         ("sentinel://a/na\u{E9}", .primaryName), ("sentinel://a/name?x=1", .primaryName),
         ("sentinel://a/" + String(repeating: "n", count: 65), .primaryName),
-        ("sentinel://:secret@a/name", .credentials), ("sentinels://user:secret@a,b/name", .credentials),
+        ("sentinel://:secret@a/name", .credentials),
+        ("sentinels://user:secret@a,b/name", .credentials),
         ("sentinelss://a/name", .unknownScheme), ("SENTINEL://a/name", .unknownScheme),
         ("sentinel:a/name", .unknownScheme),
     ])
@@ -85,8 +91,18 @@ struct SentinelReplyTests {
         let report = try #require(
             SentinelReport(
                 strings(
-                    "name", "mymaster", "ip", "10.0.0.1", "port", "6379", "flags", "master",
-                    "num-slaves", "2", "config-epoch", "7"
+                    "name",
+                    "mymaster",
+                    "ip",
+                    "10.0.0.1",
+                    "port",
+                    "6379",
+                    "flags",
+                    "master",
+                    "num-slaves",
+                    "2",
+                    "config-epoch",
+                    "7"
                 )
             )
         )
@@ -111,7 +127,16 @@ struct SentinelReplyTests {
     @Test func `what a report lacks or spells wrongly is unknown`() throws {
         let report = try #require(
             SentinelReport(
-                strings("ip", "redis.example", "port", "6379", "num-slaves", "-1", "config-epoch", "")
+                strings(
+                    "ip",
+                    "redis.example",
+                    "port",
+                    "6379",
+                    "num-slaves",
+                    "-1",
+                    "config-epoch",
+                    ""
+                )
             )
         )
         #expect(report.address == nil)

@@ -152,7 +152,8 @@ public struct Configuration: Sendable {
     /// What makes sense only where another server may become the primary.
     private func checkFailover(auth: Directive?, copies: Directive?) throws(ConfigurationFault) {
         guard !topology.hasFailover else { return }
-        let reason = "requires a latchkey_store with sentinels, such as sentinel://host:port,host:port/name"
+        let reason =
+            "requires a latchkey_store with sentinels, such as sentinel://host:port,host:port/name"
         if sentinelCredentialsFile != nil, let auth { throw auth.fault("with sentinel= \(reason)") }
         if let copies, self.copies != 1 { throw copies.fault("of more than 1 \(reason)") }
     }

@@ -39,10 +39,13 @@ public struct SentinelReport: Equatable, Sendable {
 
     /// Parses a reply; `nil` if it is none.
     public init?(_ reply: RedisReply) {
-        guard case .array(let elements) = reply, elements.count.isMultiple(of: 2) else { return nil }
+        guard case .array(let elements) = reply, elements.count.isMultiple(of: 2) else {
+            return nil
+        }
         var values: [String: ArraySlice<UInt8>] = [:]
         for index in stride(from: 0, to: elements.count, by: 2) {
-            guard case .bulk(let name) = elements[index], case .bulk(let value) = elements[index + 1]
+            guard case .bulk(let name) = elements[index],
+                case .bulk(let value) = elements[index + 1]
             else { return nil }
             values[String(decoding: name, as: UTF8.self)] = value
         }
@@ -60,7 +63,9 @@ public struct SentinelReport: Equatable, Sendable {
     public subscript(name: String) -> String? { values[name].map { RedisError.printable($0) } }
 
     /// The number in a field, capped.
-    public func number(_ name: String) -> UInt64? { self[name].flatMap { StoreInformation.number($0) } }
+    public func number(_ name: String) -> UInt64? {
+        self[name].flatMap { StoreInformation.number($0) }
+    }
 
     /// Where the server listens; `nil` unless it is an IP address and a port.
     public var address: Endpoint? {
