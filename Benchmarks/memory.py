@@ -1,12 +1,13 @@
 """Resident memory of a worker for each record that it keeps."""
 
+import os
 import re
 from pathlib import Path
 
 from gateways import gateway
 from harness.http_client import bearer
 
-RECORDS = 100_000
+RECORDS = int(os.environ.get("RECORDS", 100_000))
 DEPTH = 200  # requests in one piece
 
 
@@ -24,8 +25,8 @@ def use(gate, keys):
 
 
 def main():
-    with gateway("latchkey_timeout 30s;") as gate:
-        keys = list(gate.keys_of(f"org-{number:06}" for number in range(RECORDS + 2000)).values())
+    with gateway(f"latchkey_timeout 30s; latchkey_cache_size {RECORDS};") as gate:
+        keys = list(gate.keys_of(f"org-{number:07}" for number in range(RECORDS + 2000)).values())
         worker = gate.nginx.worker()
         use(gate, keys[RECORDS:])  # what every worker needs, however few records it keeps
         before = resident_bytes(worker)
