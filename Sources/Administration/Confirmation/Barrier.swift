@@ -14,6 +14,12 @@ struct Barrier {
     /// they reconnected. Shorter than the timeout of any reply.
     private static let roundMilliseconds: UInt64 = 100
 
+    /// Behind the first acknowledgement of a round, this long is waited for each further one.
+    private static let nextMilliseconds: UInt64 = 5
+
+    /// The most acknowledgements that one write waits for.
+    private static let awaitedMax = 16
+
     /// A worker, and when it can no longer trust what it cached before the change.
     private typealias Waited = (member: Member, trustEnd: MonotonicTime)
 
@@ -119,7 +125,7 @@ struct Barrier {
                 isInterrupted = true
                 return
             }
-            round(until: min(ends.min() ?? now, store.deadline), listens: !pending.isEmpty)
+            round(until: min(ends.min() ?? now, store.deadline), awaited: pending.count)
         }
     }
 
@@ -172,13 +178,13 @@ struct Barrier {
 // MARK: - One round
 
 extension Barrier {
-    /// Waits for an acknowledgement, and sends the signal first if necessary; or only waits.
-    private mutating func round(until end: MonotonicTime, listens: Bool) {
+    /// Waits for acknowledgements, and sends the signal first if necessary; or only waits.
+    private mutating func round(until end: MonotonicTime, awaited count: Int) {
         let now = store.clock.monotonic
         let end = min(end, now.advanced(byMilliseconds: Self.roundMilliseconds))
-        guard listens, isSignalAllowed else { return store.clock.sleep(until: end) }
+        guard count > 0, isSignalAllowed else { return store.clock.sleep(until: end) }
         do throws(StoreConnection.Fault) {
-            try listen(milliseconds: max(1, now.milliseconds(until: end)))
+            try listen(for: count, milliseconds: max(1, now.milliseconds(until: end)))
             // An error is a reply that comes at once.
             if fault != nil { store.clock.sleep(until: end) }
         } catch {
@@ -188,15 +194,28 @@ extension Barrier {
         }
     }
 
-    private mutating func listen(milliseconds: UInt64) throws(StoreConnection.Fault) {
+    private mutating func listen(for count: Int, milliseconds: UInt64)
+        throws(StoreConnection.Fault)
+    {
         let sending = isSent ? [] : signal.transaction
-        let waiting = signal.awaitAcknowledgement(milliseconds: milliseconds)
-        let collecting = [waiting, signal.popAcknowledgements]
+        let collecting = collecting(count, milliseconds) + [signal.popAcknowledgements]
         let replies = try store.channel.execute(sending + collecting)
         if case .array = replies.prefix(sending.count).last { couldBeAcknowledged = true }
         let ids = replies.suffix(collecting.count).flatMap(signal.acknowledgements)
         acknowledged.formUnion(ids)
         isSent = !ids.isEmpty
         fault = replies.lazy.compactMap(\.failure).first?.message
+    }
+
+    /// Waits for each of several acknowledgements within one write: a fleet that is well needs no other.
+    private func collecting(_ count: Int, _ milliseconds: UInt64) -> [RedisCommand] {
+        let further = UInt64(min(count, Self.awaitedMax) - 1)
+        let spare = further * Self.nextMilliseconds
+        guard spare < milliseconds else {
+            return [signal.awaitAcknowledgement(milliseconds: milliseconds)]
+        }
+        let next = signal.awaitAcknowledgement(milliseconds: Self.nextMilliseconds)
+        return [signal.awaitAcknowledgement(milliseconds: milliseconds - spare)]
+            + repeatElement(next, count: Int(further))
     }
 }
