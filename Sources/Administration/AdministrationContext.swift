@@ -27,7 +27,7 @@ public struct AdministrationContext {
             configuration,
             caller: caller,
             peppers: try translatingSecretFault(try Secrets.peppers(configuration)),
-            channel: try StoreConnection(admin: configuration),
+            channel: try StoreOpening.store(configuration),
             clock: SystemClock()
         )
     }

@@ -51,8 +51,8 @@ extension AdministrationError {
 
     init(_ fault: StoreConnection.Fault) {
         switch fault {
-        case .unreachable(let text), .interrupted(let text): self.init(.store, text)
         case .notPermitted(let text): self.init(inaccessible: text)
+        case .unreachable, .refused, .interrupted: self.init(.store, fault.text)
         }
     }
 

@@ -75,8 +75,7 @@ struct Installation: Sendable {
     func recordStore() throws -> RecordStore {
         let pepper = try SecretFile.read("\(redis.folder)/pepper")
         let seal = RecordSeal(peppers: try PepperRing(contents: pepper))
-        let url = try StoreURL("unix:\(redis.socket)")
-        let connection = StoreConnection(.standalone(url), credentials: nil)
+        let connection = StoreConnection(at: .unix(path: redis.socket), credentials: nil)
         return RecordStore(connection, clock: SystemClock(), seal: seal)
     }
 

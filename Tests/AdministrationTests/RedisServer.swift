@@ -39,7 +39,7 @@ final class RedisServer: Sendable {
 
     /// A new connection.
     func connect() throws -> StoreConnection {
-        StoreConnection(.standalone(try StoreURL("unix:\(socket)")), credentials: nil)
+        StoreConnection(at: .unix(path: socket), credentials: nil)
     }
 
     /// Stops the process until ``thaw()``, so that it does not reply.

@@ -23,14 +23,14 @@ final class StandInWorker: Sendable {
         self.member = member
         let listener = try Listener(redis)
         try Self.join(member, redis)
-        let store = Topology.standalone(try StoreURL("unix:\(redis.socket)"))
+        let store = Endpoint.unix(path: redis.socket)
         Thread.detachNewThread {
             var received = 0
             while let line = try? listener.line() {
                 guard case .signal(let signal) = TrackedKey(line) else { continue }
                 received += 1
                 guard misses < received else { continue }
-                let connection = StoreConnection(store, credentials: nil)
+                let connection = StoreConnection(at: store, credentials: nil)
                 _ = try? connection.execute(signal.acknowledge(by: member.id))
             }
         }

@@ -106,6 +106,6 @@ struct StoreLossTests {
     private func text(_ number: Int) -> String { String(repeating: "x", count: 37 * number % 5000) }
 
     private func connection(_ url: String) throws -> StoreConnection {
-        StoreConnection(.standalone(try StoreURL(url)), credentials: nil)
+        StoreConnection(at: try StoreURL(url).endpoint, credentials: nil)
     }
 }

@@ -27,6 +27,7 @@ struct Barrier {
     private let signal: Signal
     private let isSignalAllowed: Bool
     private let trustMilliseconds: UInt64
+    private let witnesses: String?
 
     /// Whether the signal was sent since the last acknowledgement was missed.
     private var isSent: Bool
@@ -41,36 +42,50 @@ struct Barrier {
     ///   - store: Its start is the moment at which the reply to the change had arrived.
     ///   - signalling: Whether the signal was sent with the change.
     ///   - trustMilliseconds: How long a worker may trust its cache by the configuration.
+    ///   - witnesses: Which sentinels name the primary by the configuration; `nil` if none do.
     init(
         _ store: RetryingStore,
         _ signal: Signal,
         _ signalling: Signalling,
-        trustMilliseconds: UInt64
+        trustMilliseconds: UInt64,
+        witnesses: String? = nil
     ) {
         self.store = store
         self.signal = signal
         self.trustMilliseconds = trustMilliseconds
+        self.witnesses = witnesses
         isSent = signalling.signal != nil
         couldBeAcknowledged = isSent
         isSignalAllowed = !signalling.isRefused
     }
 
+    /// A barrier that no worker's cache has survived.
+    struct Passage {
+        let outcome: BarrierOutcome
+
+        /// The fleet that it was sent to.
+        let fleet: FleetReading
+    }
+
     /// Returns when no worker trusts what it cached before the change.
     ///
     /// - Parameter known: The fleet, if it was read behind the change.
+    /// - Returns: `nil` if the sentinels name another primary than the one that the fleet was read at.
     /// - Throws: Why that is uncertain.
-    mutating func run(_ known: FleetReading?) throws(ConfirmationResult.Uncertainty)
-        -> BarrierOutcome
-    {
-        let fleet = try fleet(known)
+    mutating func run(_ known: FleetReading?) throws(ConfirmationResult.Uncertainty) -> Passage? {
+        var fleet = try fleet(known)
         let trust = max(trustMilliseconds, fleet.membership.trustMilliseconds)
+        if fleet.beginsWait(trust), let replicated = store.channel.replicated {
+            guard try store.findPrimary(replicated).primary == fleet.primary else { return nil }
+            fleet.attestedAt = store.clock.monotonic
+        }
         let unlistedEnd = fleet.unlistedTrustEnd(trust)
         let workers = workers(of: fleet)
         wait(for: workers, unlistedUntil: unlistedEnd)
         let outcome = outcome(workers, unlistedEnd, fleet.membership.unreadable)
         finish(fleet, trust, unlistedEnd)
         guard outcome.isComplete else { throw .unacknowledged(outcome) }
-        return outcome
+        return Passage(outcome: outcome, fleet: fleet)
     }
 
     /// The fleet. A list without a generation gets one first: a hand-over needs it.
@@ -93,7 +108,8 @@ struct Barrier {
             try FleetReading(
                 replies.suffix(FleetReading.commands.count),
                 bootID: store.clock.bootID,
-                at: store.clock.monotonic
+                at: store.clock.monotonic,
+                from: store.channel.replicated?.connected?.primary
             )
         ) { (error: RedisError) in
             ConfirmationResult.Uncertainty.membershipUnknown(error.message)
@@ -102,12 +118,17 @@ struct Barrier {
 
     /// All workers that may still trust what they cached before.
     private func workers(of fleet: FleetReading) -> [Waited] {
-        let listed = fleet.membership.members.map { (member: $0, trustEnd: fleet.trustEnd(of: $0)) }
+        let listed = fleet.membership.members.map { member in
+            (member: member, trustEnd: isForeign(member) ? .never : fleet.trustEnd(of: member))
+        }
         let suspects = fleet.membership.suspects
             .map { (member: $0.member, trustEnd: fleet.trustEnd(of: $0)) }
             .filter { fleet.readAt < $0.trustEnd }
         return listed + suspects
     }
+
+    /// Whether a worker may take another server for the primary, and trust it for as long as its sentinels name it.
+    private func isForeign(_ worker: Member) -> Bool { worker.witnesses != witnesses }
 
     private mutating func wait(for workers: [Waited], unlistedUntil unlistedEnd: MonotonicTime) {
         while true {
@@ -143,6 +164,8 @@ struct Barrier {
         for worker in workers where !acknowledged.contains(worker.member.id) {
             if worker.trustEnd <= now {
                 outcome.expired.append(worker.member)
+            } else if worker.trustEnd == .never, isForeign(worker.member) {
+                outcome.foreign.append(worker.member)
             } else {
                 let until = unixTime(worker.trustEnd, now)
                 outcome.unacknowledged.append(.init(member: worker.member, until: until))
@@ -171,7 +194,9 @@ struct Barrier {
             upkeep.noteWait(fleet)
         }
         guard !isInterrupted, couldBeAcknowledged else { return }
-        upkeep.move(fleet.membership.members.filter { !acknowledged.contains($0.id) })
+        upkeep.move(
+            fleet.membership.members.filter { !acknowledged.contains($0.id) && !isForeign($0) }
+        )
     }
 }
 

@@ -2,11 +2,8 @@ import KeyFormat
 import Keyring
 import RedisClient
 
-/// Confirms a change: waits for the workers, and then reads the record back.
+/// Confirms a change: waits for the workers, then for the replicas, and then reads the record back.
 struct ChangeConfirmer {
-    /// Number of records that are read back at once.
-    private static let batchLength = 500
-
     private let context: AdministrationContext
 
     init(_ context: AdministrationContext) {
@@ -15,18 +12,8 @@ struct ChangeConfirmer {
 
     /// Confirms one change, as far as the policy waits for it.
     func confirmation(of change: RecordChange, _ policy: ConfirmationPolicy) -> ConfirmationResult {
-        let locator = change.record.organization.locator
-        return confirmation(
-            since: change.repliedAt,
-            change.signalling,
-            locator,
-            policy,
-            fleet: change.fleet
-        ) {
-            store throws(ConfirmationResult.Uncertainty) in
-            try readBack([change], store)
-        }
-        .including(change.uncertainty)
+        confirmation(of: [change], change.signalling, by: change.repliedAt, change.fleet, policy)
+            .including(change.uncertainty)
     }
 
     /// Confirms several changes together.
@@ -37,80 +24,81 @@ struct ChangeConfirmer {
         by repliedAt: MonotonicTime,
         _ policy: ConfirmationPolicy
     ) -> ConfirmationResult {
-        let locator = changes.last?.record.organization.locator ?? Locator(organization: [])
-        let signalling = changes.last?.signalling ?? .unsent
-        return confirmation(since: repliedAt, signalling, locator, policy) {
-            store throws(ConfirmationResult.Uncertainty) in
-            for start in stride(from: 0, to: changes.count, by: Self.batchLength) {
-                try readBack(changes[start...].prefix(Self.batchLength), store)
-            }
-        }
+        confirmation(of: changes, changes.last?.signalling ?? .unsent, by: repliedAt, nil, policy)
     }
 
-    /// Waits for the workers, and then checks what is stored.
+    /// Waits for the workers, and then checks what is stored. Begins again where another server has become the
+    /// primary meanwhile, if that one has the changes.
     ///
     /// - Parameters:
-    ///   - repliedAt: When the store's reply to the change had arrived.
-    ///   - signalling: Whether a signal went out with the change.
-    ///   - locator: The organization that a signal names if it did not.
+    ///   - signalling: Whether a signal went out with the last change.
+    ///   - repliedAt: When the store's reply to it had arrived.
     ///   - fleet: The fleet, if it was read behind the change.
-    ///   - readBack: Throws if the store no longer has the change.
-    func confirmation(
-        since repliedAt: MonotonicTime,
+    private func confirmation(
+        of changes: [RecordChange],
         _ signalling: Signalling,
-        _ locator: Locator,
-        _ policy: ConfirmationPolicy,
-        fleet: FleetReading? = nil,
-        readBack: (RetryingStore) throws(ConfirmationResult.Uncertainty) -> Void
+        by repliedAt: MonotonicTime,
+        _ fleet: FleetReading?,
+        _ policy: ConfirmationPolicy
     ) -> ConfirmationResult {
         guard case .whileTrue(let onProgress) = policy else { return .notAwaited }
-        let (channel, clock) = (context.channel, context.clock)
         let store = RetryingStore(
-            channel,
-            clock: clock,
+            context.channel,
+            clock: context.clock,
             from: repliedAt,
             forMilliseconds: Barrier.waitMilliseconds,
             onProgress: onProgress
         )
-        let signal =
-            signalling.signal
-            ?? Signal(.barrier, about: locator, id: context.makeSignalID(clock.unix))
-        var barrier = Barrier(
-            store,
-            signal,
-            signalling,
-            trustMilliseconds: context.configuration.trustMilliseconds
-        )
+        let patience = store.channel.replicated?.patienceMilliseconds ?? 0
+        defer { store.channel.replicated?.patienceMilliseconds = patience }
+        // The wait has its own end, and the caller may end it.
+        store.channel.replicated?.patienceMilliseconds = 0
         do throws(ConfirmationResult.Uncertainty) {
-            let outcome = try barrier.run(fleet)
-            // The clock is truncated to milliseconds: round up, so that the promise is not early.
-            let since = clock.unix.advanced(byMilliseconds: 1)
-            try readBack(store)
-            return .confirmed(since: since, outcome)
+            if let result = try attempt(changes, signalling, fleet, store) { return result }
+            while store.clock.monotonic < store.deadline, store.shouldContinue() {
+                let again = signalling.isRefused ? Signalling.refused : .unsent
+                if let result = try attempt(changes, again, nil, store) { return result }
+            }
+            throw .notReadBack("the primary has changed meanwhile")
         } catch {
             return .unconfirmed(error)
         }
     }
 
-    private func readBack(_ changes: some Collection<RecordChange>, _ store: RetryingStore)
-        throws(ConfirmationResult.Uncertainty)
+    /// Confirms the changes at one primary; `nil` if another one has the changes now.
+    private func attempt(
+        _ changes: [RecordChange],
+        _ signalling: Signalling,
+        _ fleet: FleetReading?,
+        _ store: RetryingStore
+    ) throws(ConfirmationResult.Uncertainty) -> ConfirmationResult? {
+        let locator = changes.last?.record.organization.locator ?? Locator(organization: [])
+        let signal =
+            signalling.signal
+            ?? Signal(.barrier, about: locator, id: context.makeSignalID(context.clock.unix))
+        var barrier = Barrier(
+            store,
+            signal,
+            signalling,
+            trustMilliseconds: context.configuration.trustMilliseconds,
+            witnesses: context.configuration.witnesses
+        )
+        let passage = try barrier.run(fleet)
+        // The clock is truncated to milliseconds: round up, so that the promise is not early.
+        let since = context.clock.unix.advanced(byMilliseconds: 1)
+        let copies = if let passage { try copies(passage.fleet, store) } else { Copies?.none }
+        let readBack = ReadBack(context.store, store)
+        let isHeld = try readBack.check(changes, heldIn: passage?.fleet)
+        guard isHeld, var outcome = passage?.outcome else { return nil }
+        outcome.copies = copies
+        return .confirmed(since: since, outcome)
+    }
+
+    private func copies(_ fleet: FleetReading, _ store: RetryingStore)
+        throws(ConfirmationResult.Uncertainty) -> Copies?
     {
-        let commands = changes.map { KeyCommands.read($0.record.organization.locator) }
-        let replies = try translating(try store.execute(commands)) {
-            (fault: StoreConnection.Fault) in
-            ConfirmationResult.Uncertainty.notReadBack(AdministrationError(fault).message)
-        }
-        for (change, reply) in zip(changes, replies) {
-            guard change.isProvable else {
-                guard (try? StoredRecord(reply))?.isBare == true else { throw .undone }
-                continue
-            }
-            let stored = try translating(
-                try context.store.record(reply, change.record.organization)
-            ) { (error: AdministrationError) in
-                ConfirmationResult.Uncertainty.notReadBack(error.message)
-            }
-            guard change.isReflected(in: stored) else { throw .undone }
-        }
+        guard let replicated = store.channel.replicated else { return nil }
+        let check = CopyCheck(store, replicated, configured: context.configuration.copies)
+        return try check.copies(fleet)
     }
 }

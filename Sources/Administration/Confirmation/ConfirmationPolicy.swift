@@ -26,6 +26,9 @@ public struct BarrierProgress: Equatable, Sendable {
     /// Number of all workers.
     public let workers: Int
 
+    /// Number of servers that do not hold the change yet, once that is all that is waited for.
+    public let missingServers: Int
+
     /// Milliseconds since the change.
     public let elapsedMilliseconds: UInt64
 

@@ -24,6 +24,11 @@ public enum ConfirmationResult: Equatable, Sendable {
         case undone
         /// The change holds, as far as that was awaited, but it is not in the audit, for this reason.
         case notAudited(String)
+        /// The membership list may lack workers of a former primary, and it is uncertain whether the sentinels
+        /// still name that one, for this reason.
+        case primaryUnknown(String)
+        /// A failover may undo the change: so many servers hold it, and so many are needed.
+        case tooFewCopies(Int, needed: Int)
         /// No key is left in the store, as far as that was awaited, but all else of the record is as it
         /// was, for this reason. It cannot be proven any more.
         case incomplete(String)
@@ -60,6 +65,10 @@ public struct BarrierOutcome: Equatable, Sendable {
     /// lacks none.
     public internal(set) var unlistedUntil: UnixTime?
 
+    /// Workers that ask other sentinels, and did not acknowledge: nobody knows until when they may trust what
+    /// they cached before.
+    public internal(set) var foreign: [Member] = []
+
     /// IDs of members that cannot be read.
     public internal(set) var unreadable: [String] = []
 
@@ -69,8 +78,20 @@ public struct BarrierOutcome: Equatable, Sendable {
     /// The last error of the store; `nil` if its last reply was none.
     public internal(set) var fault: String?
 
+    /// The servers that hold the change; `nil` where the store is one server.
+    public internal(set) var copies: Copies?
+
     /// Whether no worker trusts what it cached before.
     var isComplete: Bool {
-        unacknowledged.isEmpty && unreadable.isEmpty && unlistedUntil == nil
+        unacknowledged.isEmpty && foreign.isEmpty && unreadable.isEmpty && unlistedUntil == nil
     }
+}
+
+/// The servers that hold a change.
+public struct Copies: Equatable, Sendable {
+    /// The primary, and the replicas that have acknowledged.
+    public let count: Int
+
+    /// Whether as many as are needed have written it to their disks.
+    public let isOnDisk: Bool
 }

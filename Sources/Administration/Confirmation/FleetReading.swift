@@ -9,16 +9,41 @@ struct FleetReading {
     let membership: Membership
     let term: Term?
 
+    /// The primary that replied; `nil` where the store is one server.
+    let primary: Primary?
+
     /// When the replies had arrived.
     let readAt: MonotonicTime
+
+    /// When the sentinels had named that primary, asked after the reading; `nil` if they were not asked.
+    var attestedAt: MonotonicTime?
 
     /// Parses the replies.
     ///
     /// - Throws: The error, if Redis did not send the list.
-    init(_ replies: [RedisReply], bootID: String, at now: MonotonicTime) throws(RedisError) {
+    init(
+        _ replies: [RedisReply],
+        bootID: String,
+        at now: MonotonicTime,
+        from primary: Primary? = nil
+    ) throws(RedisError) {
         membership = try Membership(replies[0], bootID: bootID)
         term = Term(replies[1])
+        self.primary = primary
         readAt = now
+    }
+
+    /// Whether the list may lack workers, and nobody on this machine has begun to wait for them.
+    ///
+    /// - Parameter trust: How long they may trust their caches at most.
+    func beginsWait(_ trust: UInt64) -> Bool {
+        !membership.isWhole(in: term, forMilliseconds: trust) && membership.waitBegan(term) == nil
+    }
+
+    /// When the wait for workers that the list may lack began. A former primary may have let them trust their
+    /// caches until the sentinels named this one.
+    var waitBeganAt: MonotonicTime {
+        membership.waitBegan(term).map { min($0, readAt) } ?? attestedAt ?? readAt
     }
 
     /// When a member can no longer trust what it cached before the reading.
@@ -37,8 +62,7 @@ struct FleetReading {
     /// - Parameter trust: How long it may trust its cache at most.
     func unlistedTrustEnd(_ trust: UInt64) -> MonotonicTime {
         if membership.isWhole(in: term, forMilliseconds: trust) { return readAt }
-        let start = membership.waitBegan(term) ?? readAt
-        return end(ofTrust: trust, from: min(start, readAt))
+        return end(ofTrust: trust, from: waitBeganAt)
     }
 
     private func end(ofTrust trust: UInt64, from start: MonotonicTime) -> MonotonicTime {

@@ -15,7 +15,7 @@ public struct MemberRemoval {
     public init(_ configuration: Configuration, caller: Caller) throws(AdministrationError) {
         try OwnerRule.checkIdentity(caller)
         try OwnerRule.checkOperator(caller, to: "take workers off the membership list")
-        self.init(try StoreConnection(admin: configuration), clock: SystemClock())
+        self.init(try StoreOpening.store(configuration), clock: SystemClock())
     }
 
     init(_ channel: any StoreChannel, clock: any BlockingClock) {

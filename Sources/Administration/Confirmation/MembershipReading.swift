@@ -6,7 +6,7 @@ extension Membership {
     ///
     /// - Throws: An error if the store cannot be reached, or refuses.
     public init(of configuration: Configuration) throws(AdministrationError) {
-        try self.init(through: StoreConnection(admin: configuration))
+        try self.init(through: StoreOpening.store(configuration))
     }
 
     init(through channel: any StoreChannel) throws(AdministrationError) {

@@ -24,7 +24,7 @@ struct MembershipUpkeep {
     /// Notes since when the term is waited for, so that a later command goes on.
     func noteWait(_ fleet: FleetReading) {
         guard let term = fleet.term, fleet.membership.waitBegan(term) == nil,
-            let command = fleet.membership.noteWait(term, from: fleet.readAt)
+            let command = fleet.membership.noteWait(term, from: fleet.waitBeganAt)
         else { return }
         _ = execute([command])
     }

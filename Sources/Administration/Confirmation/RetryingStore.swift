@@ -49,9 +49,32 @@ struct RetryingStore {
         }
     }
 
+    /// The primary, as the sentinels name it now.
+    ///
+    /// - Throws: Why that is uncertain, once time is up or the caller has ended the wait.
+    func findPrimary(_ replicated: any ReplicatedStore) throws(ConfirmationResult.Uncertainty)
+        -> NamedPrimary
+    {
+        while true {
+            do throws(StoreConnection.Fault) {
+                return try replicated.findPrimary()
+            } catch {
+                guard clock.monotonic < deadline, shouldContinue() else {
+                    throw .primaryUnknown(error.text)
+                }
+                pause(before: deadline)
+            }
+        }
+    }
+
     /// Gives the connection up and pauses, but not beyond `end`.
     func reconnect(before end: MonotonicTime) {
         channel.renew()
+        pause(before: end)
+    }
+
+    /// Pauses, but not beyond `end`.
+    func pause(before end: MonotonicTime) {
         clock.sleep(
             until: min(end, clock.monotonic.advanced(byMilliseconds: Self.pauseMilliseconds))
         )
@@ -63,10 +86,12 @@ struct RetryingStore {
     ///   - pending: Workers that are waited for; none if only the store is.
     ///   - workers: Number of all workers; `nil` while the store has not told.
     ///   - end: When the wait ends if nothing arrives.
+    ///   - missing: Number of servers that do not hold the change yet.
     func shouldContinue(
         pending: [Member] = [],
         of workers: Int? = nil,
-        until end: MonotonicTime = .never
+        until end: MonotonicTime = .never,
+        missingServers missing: Int = 0
     ) -> Bool {
         let now = clock.monotonic
         return onProgress(
@@ -74,6 +99,7 @@ struct RetryingStore {
                 pending: pending,
                 isFleetKnown: workers != nil,
                 workers: workers ?? 0,
+                missingServers: missing,
                 elapsedMilliseconds: start.milliseconds(until: now),
                 remainingMilliseconds: now.milliseconds(until: min(end, deadline))
             )

@@ -18,7 +18,9 @@ struct StoreCheck {
         let replies: [RedisReply]
         let before = SystemClock.unixTime()
         do throws(AdministrationError) {
-            connection = try StoreConnection(admin: configuration, refusesOld: false)
+            let opening = try StoreOpening(configuration)
+            guard case .standalone(let url) = configuration.topology else { return [] }
+            connection = opening.connection(to: url, refusesOld: false)
             let commands = [RedisCommand("TIME"), RedisCommand("INFO")] + StoreSettings.commands
             replies = try translatingStoreFault(try connection.execute(commands))
         } catch {

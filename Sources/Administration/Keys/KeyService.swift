@@ -162,7 +162,8 @@ public struct KeyService {
             before: record,
             record: record,
             isProvable: isProvable,
-            repliedAt: context.clock.monotonic
+            repliedAt: context.clock.monotonic,
+            primary: context.channel.replicated?.connected?.primary
         )
     }
 

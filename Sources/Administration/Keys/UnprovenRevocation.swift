@@ -26,7 +26,7 @@ public struct UnprovenRevocation {
             configuration,
             caller: caller,
             peppers: peppers,
-            channel: try StoreConnection(admin: configuration),
+            channel: try StoreOpening.store(configuration),
             clock: SystemClock(),
             isPepperLost: true
         )

@@ -110,7 +110,12 @@ public struct OrganizationService {
             return existing.isRemoved ? nil : existing.removed(at: clock.unix)
         }
         let earlier = stored.map {
-            RecordChange(before: $0, record: $0, repliedAt: clock.monotonic)
+            RecordChange(
+                before: $0,
+                record: $0,
+                repliedAt: clock.monotonic,
+                primary: context.channel.replicated?.connected?.primary
+            )
         }
         guard let removal = change ?? earlier else {
             throw access.unknownOrganization(organization)

@@ -16,6 +16,9 @@ struct RecordChange {
     /// When the store's reply had arrived: whatever a worker reads from then on includes the change.
     var repliedAt: MonotonicTime
 
+    /// The primary that holds it; `nil` where the store is one server.
+    var primary: Primary?
+
     /// The fleet, read behind the change on the same connection; `nil` if it was not read.
     var fleet: FleetReading?
 
@@ -72,10 +75,13 @@ struct RecordChange {
     ///
     /// A missing record does not: Latchkey never deletes one, so the store has lost its data, the
     /// membership included.
-    func isReflected(in stored: KeyRecord?) -> Bool {
+    ///
+    /// - Parameter isSameLine: Whether the record is at the primary that holds the change. Versions at another
+    ///   one say nothing: it may never have had the change.
+    func isReflected(in stored: KeyRecord?, isSameLine: Bool = true) -> Bool {
         guard let stored else { return false }
         if stored == record || stored.key == nil && record.key == nil { return true }
-        return record.version < stored.version && !stored.verifiers.contains(where: hasEnded)
+        return isSameLine && record.version < stored.version && !stored.verifiers.contains(where: hasEnded)
     }
 
     private func hasEnded(_ verifier: Verifier) -> Bool {

@@ -28,14 +28,7 @@ struct RecordStore {
     ///
     /// - Throws: An error if there are no replies. Errors that Redis replies are returned.
     func read(_ commands: [RedisCommand]) throws(AdministrationError) -> [RedisReply] {
-        let wasIdle = channel.isReady
-        do throws(StoreConnection.Fault) {
-            return try channel.execute(commands)
-        } catch {
-            guard wasIdle, case .interrupted = error else { throw AdministrationError(error) }
-            channel.renew()
-            return try translatingStoreFault(try channel.execute(commands))
-        }
+        try translatingStoreFault(try channel.execute(repeating: commands))
     }
 
     /// The record in the reply to ``KeyCommands/read(_:)``; `nil` if there is none.
@@ -135,6 +128,7 @@ struct RecordStore {
     private func made(_ change: RecordChange, _ signalling: Signalling) -> RecordChange {
         var change = change
         change.repliedAt = clock.monotonic
+        change.primary = channel.replicated?.connected?.primary
         change.signalling = signalling
         return change
     }
@@ -235,7 +229,13 @@ extension RecordStore {
             change.auditFault = faults.audits.lazy.compactMap(\.self).first
             change.fleet =
                 fleet.isEmpty
-                ? nil : try? FleetReading(fleet, bootID: bootID, at: clock.monotonic)
+                ? nil
+                : try? FleetReading(
+                    fleet,
+                    bootID: bootID,
+                    at: clock.monotonic,
+                    from: channel.replicated?.connected?.primary
+                )
             return .made(made(change, Signalling(signal, fault: faults.signal)))
         case .conflict: return .conflict
         case .signalRefused: return .signalRefused

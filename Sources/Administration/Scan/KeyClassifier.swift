@@ -35,7 +35,7 @@ final class KeyClassifier {
                 (fault: SecretFault) in
                 AdministrationError(.configuration, fault.message)
             }
-            let channel = try StoreConnection(admin: configuration)
+            let channel = try StoreOpening.store(configuration)
             self.init(peppers: peppers, channel: channel, clock: clock, note: note)
         } catch {
             note("\(error.message); the organization and validity of keys are unknown")

@@ -57,69 +57,20 @@ final class HostAddresses {
         throws(TransportFailure) -> HostAddresses
     {
         if let numeric = try? HostAddresses(host, port, flags: AI_NUMERICHOST) { return numeric }
-        return try NameLookup.addresses(host, port, until: deadline)
-    }
-}
-
-/// A lookup in a thread of its own, because getaddrinfo() has no timeout.
-///
-/// A lookup that takes too long is left alone, and ends with its thread or the process. getaddrinfo_a()
-/// would not end it either: glibc cannot cancel a request that it has begun to carry out.
-private final class NameLookup: @unchecked Sendable {
-    private let host: String
-    private let port: UInt16
-
-    /// A socket that the thread closes once it has written the outcome.
-    private let end: Int32
-    private var outcome = Result<HostAddresses, TransportFailure>.failure(.slowName)
-
-    private init(_ host: String, _ port: UInt16, end: Int32) {
-        (self.host, self.port, self.end) = (host, port, end)
+        return try lookedUp(host, port, until: deadline)
     }
 
-    static func addresses(_ host: String, _ port: UInt16, until deadline: MonotonicTime)
+    /// Asks name servers, in a thread of its own, because getaddrinfo() has no timeout. getaddrinfo_a() would
+    /// not end a lookup either: glibc cannot cancel a request that it has begun to carry out.
+    private static func lookedUp(_ host: String, _ port: UInt16, until deadline: MonotonicTime)
         throws(TransportFailure) -> HostAddresses
     {
-        var ends: [Int32] = [-1, -1]
-        let type = Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue)
-        guard socketpair(AF_UNIX, type, 0, &ends) == 0 else { throw .system(errno: errno) }
-        defer { close(ends[0]) }
-        let lookup = NameLookup(host, port, end: ends[1])
-        try lookup.start()
-        guard try StoreSocket.wait(ends[0], POLLIN, until: deadline) else { throw .slowName }
-        return try lookup.outcome.get()
-    }
-
-    /// Starts the thread. It receives no signals: the main thread defers them.
-    private func start() throws(TransportFailure) {
-        var signals = sigset_t()
-        var earlier = sigset_t()
-        sigfillset(&signals)
-        pthread_sigmask(SIG_SETMASK, &signals, &earlier)
-        defer { pthread_sigmask(SIG_SETMASK, &earlier, nil) }
-        let own = Unmanaged.passRetained(self)
-        var thread = pthread_t()
-        let result = pthread_create(
-            &thread,
-            nil,
-            { own in
-                own.map { Unmanaged<NameLookup>.fromOpaque($0).takeRetainedValue().run() }
-                return nil
-            },
-            own.toOpaque()
-        )
-        guard result == 0 else {
-            own.release()
-            close(end)
-            throw .system(errno: result)
+        let lookup = try BackgroundTask {
+            Result { () throws(TransportFailure) in try HostAddresses(host, port, flags: 0) }
         }
-        pthread_detach(thread)
-    }
-
-    private func run() {
-        outcome = Result { () throws(TransportFailure) in
-            try HostAddresses(host, port, flags: 0)
-        }
-        close(end)
+        guard try StoreSocket.wait(lookup.descriptor, POLLIN, until: deadline),
+            let addresses = lookup.result
+        else { throw .slowName }
+        return try addresses.get()
     }
 }

@@ -18,6 +18,9 @@ protocol StoreChannel: AnyObject {
 
     /// Closes the connection. The next commands open a new one at once.
     func renew()
+
+    /// The same store, where its primary may change; `nil` where it is one server.
+    var replicated: (any ReplicatedStore)? { get }
 }
 
 extension StoreChannel {
@@ -25,4 +28,19 @@ extension StoreChannel {
     func execute(_ commands: [RedisCommand]) throws(StoreConnection.Fault) -> [RedisReply] {
         try execute(commands, onSameConnection: false)
     }
+
+    /// Sends commands that may be repeated. If an idle connection turns out to be lost, they are sent again on
+    /// a new one.
+    func execute(repeating commands: [RedisCommand]) throws(StoreConnection.Fault) -> [RedisReply] {
+        let wasIdle = isReady
+        do throws(StoreConnection.Fault) {
+            return try execute(commands)
+        } catch {
+            guard wasIdle, case .interrupted = error else { throw error }
+            renew()
+            return try execute(commands)
+        }
+    }
+
+    var replicated: (any ReplicatedStore)? { nil }
 }

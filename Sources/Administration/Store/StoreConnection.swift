@@ -8,10 +8,32 @@ public final class StoreConnection: StoreChannel {
     public enum Fault: Error, Equatable, Sendable {
         /// No connection could be made. Nothing was sent.
         case unreachable(String)
+        /// The server refuses this user, or does not prove itself. Nothing was sent.
+        case refused(String)
         /// The account may not use the store's socket.
         case notPermitted(String)
         /// The connection was lost after commands were sent. They may have been carried out.
         case interrupted(String)
+
+        var text: String {
+            switch self {
+            case .unreachable(let text), .refused(let text), .notPermitted(let text),
+                .interrupted(let text):
+                text
+            }
+        }
+    }
+
+    /// What a server is to Latchkey.
+    enum Kind {
+        /// The only one.
+        case store
+        /// One of several, which sentinels name.
+        case server
+        case sentinel
+
+        fileprivate var noun: String { self == .sentinel ? "sentinel" : "store" }
+        fileprivate var scheme: String { self == .store ? "redis" : "sentinel" }
     }
 
     /// Timeout of the connection and of each reply.
@@ -20,8 +42,9 @@ public final class StoreConnection: StoreChannel {
     /// Room for a membership list of hundreds of thousands of workers, in bytes.
     private static let replyLengthMax = 64 << 20
 
-    private let topology: Topology
+    private let kind: Kind
     private let endpoint: Endpoint
+    private let database: Int
     private let settings: LinkSettings
     private let tls: TLSContext?
     private let refusesOld: Bool
@@ -35,54 +58,42 @@ public final class StoreConnection: StoreChannel {
     /// A connection that is opened with the first commands.
     ///
     /// - Parameters:
-    ///   - tls: For a topology that is secure.
+    ///   - tls: `nil` for a connection without TLS.
     ///   - refusesOld: Whether a store that reports an unsupported version is refused.
     init(
-        _ topology: Topology,
+        _ kind: Kind = .store,
+        at endpoint: Endpoint,
+        database: Int = 0,
         credentials: RedisCredentials?,
         tls: TLSContext? = nil,
-        refusesOld: Bool = false
+        refusesOld: Bool = false,
+        timeoutMilliseconds: UInt64 = StoreConnection.timeoutMilliseconds
     ) {
-        self.topology = topology
+        self.kind = kind
+        self.endpoint = endpoint
+        self.database = database
         self.tls = tls
         self.refusesOld = refusesOld
-        switch topology {
-        case .standalone(let url):
-            endpoint = url.endpoint
-            settings = LinkSettings(
-                endpoint: url.endpoint,
-                certificateName: url.isSecure
-                    ? tls?.name(of: url.endpoint) ?? url.endpoint.certificateName : nil,
-                database: url.database,
-                credentials: credentials,
-                timeoutMilliseconds: Self.timeoutMilliseconds,
-                replyLengthMax: Self.replyLengthMax
-            )
-        case .sentinel: fatalError("sentinels are not supported yet")
-        }
+        settings = LinkSettings(
+            endpoint: endpoint,
+            certificateName: tls?.name(of: endpoint),
+            database: database,
+            credentials: credentials,
+            timeoutMilliseconds: timeoutMilliseconds,
+            replyLengthMax: Self.replyLengthMax
+        )
         link = RedisLink(settings)
     }
 
-    /// A connection with the executable's credentials.
-    ///
-    /// - Throws: An error if the credentials, or the files for TLS, cannot be used.
-    convenience init(
-        admin configuration: Configuration,
-        refusesOld: Bool = true
-    ) throws(AdministrationError) {
-        let file = configuration.adminCredentialsFile
-        let credentials = try translatingSecretFault(try Secrets.credentials(file: file))
-        self.init(
-            configuration.topology,
-            credentials: credentials,
-            tls: try TLSContext(configuration),
-            refusesOld: refusesOld
-        )
-    }
-
-    /// Another connection to the same store, as another user.
+    /// Another connection to the same server, as another user.
     func sibling(as credentials: RedisCredentials?) -> StoreConnection {
-        StoreConnection(topology, credentials: credentials, tls: tls)
+        StoreConnection(
+            kind,
+            at: endpoint,
+            database: database,
+            credentials: credentials,
+            tls: tls
+        )
     }
 
     /// The certificates by which the store proved itself, its own first; none without TLS or a connection.
@@ -141,10 +152,17 @@ public final class StoreConnection: StoreChannel {
             guard case .lost(let failure, _) = nextEvent() else { continue }
             let text = description(failure)
             if transportFailure == .system(errno: EACCES) { throw .notPermitted(text) }
-            let advice = mayBeForTLS(failure) ? "; use rediss:// for a port with TLS" : ""
-            throw .unreachable(text + advice)
+            if failure.isRefusal || transportFailure?.isRefusal == true { throw .refused(text) }
+            throw .unreachable(text + advice(failure))
         }
         if refusesOld { try refuseOld() }
+    }
+
+    private func advice(_ failure: LinkFailure) -> String {
+        if transportFailure == .slowHandshake {
+            return ": use \(kind.scheme):// for a port without TLS"
+        }
+        return mayBeForTLS(failure) ? "; use \(kind.scheme)s:// for a port with TLS" : ""
     }
 
     /// Whether a port took the connection and not the commands, as ports for TLS do.
@@ -167,7 +185,7 @@ public final class StoreConnection: StoreChannel {
 
     private func description(_ failure: LinkFailure) -> String {
         let reason = failure == .disconnected ? transportFailure?.description : nil
-        return "the store at \(endpoint): \(reason ?? failure.description)"
+        return "the \(kind.noun) at \(endpoint): \(reason ?? failure.description)"
     }
 
     private func nextEvent() -> RedisLink.Event {
@@ -184,6 +202,7 @@ public final class StoreConnection: StoreChannel {
 
     private func open() {
         isConnected = false
+        transportFailure = nil
         do throws(TransportFailure) {
             transport = try connect()
             isConnected = true
@@ -229,4 +248,17 @@ public final class StoreConnection: StoreChannel {
         transport = nil
         link.closed(SystemClock.monotonicTime())
     }
+}
+
+extension LinkFailure {
+    /// Whether trying again makes no sense: the user or its rights are wrong.
+    fileprivate var isRefusal: Bool {
+        guard case .refused(let error) = self else { return false }
+        return ["WRONGPASS", "NOAUTH", "NOPERM"].contains(error.code)
+    }
+}
+
+extension TransportFailure {
+    /// Whether trying again makes no sense: the server does not prove itself.
+    fileprivate var isRefusal: Bool { if case .untrusted = self { true } else { false } }
 }

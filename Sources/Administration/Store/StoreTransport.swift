@@ -26,13 +26,18 @@ enum TransportFailure: Error, Equatable {
     case slowName
     /// The handshake failed, or the store broke TLS off: what is wrong, with the store as the subject.
     case tls(String)
+    /// The store has not proven itself: what is wrong, with the store as the subject.
+    case untrusted(String)
+    /// The handshake did not end in time.
+    case slowHandshake
 
     var description: String {
         switch self {
         case .system(let number): String(cString: strerror(number))
         case .name(let number): String(cString: gai_strerror(number))
         case .slowName: "its name was not resolved in time"
-        case .tls(let text): text
+        case .tls(let text), .untrusted(let text): text
+        case .slowHandshake: "it did not complete the TLS handshake in time"
         }
     }
 }

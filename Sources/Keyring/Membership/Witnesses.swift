@@ -1,6 +1,16 @@
 import KeyFormat
 import RedisClient
 
+extension Configuration {
+    /// ``SentinelURL/digest`` of the sentinels; `nil` where there are none.
+    public var witnesses: String? {
+        switch topology {
+        case .standalone: nil
+        case .sentinel(let url): url.digest
+        }
+    }
+}
+
 extension SentinelURL {
     /// Stands for the sentinels, in any order, and the name of the primary: 16 hexadecimal digits. Two programs
     /// whose digests differ may take two servers for the primary.

@@ -40,6 +40,9 @@ struct Import: LatchkeyCommand {
                     remedy: "import them again"
                 )
             }
+            if case .confirmed(_, let outcome) = confirmation {
+                Terminal.say(ConfirmationText.copies(outcome))
+            }
             guard summary.faults.isEmpty else {
                 throw AdministrationError(.data, "not all records were imported")
             }

@@ -10,6 +10,9 @@ enum ConfirmationText {
     static func progress(_ wait: BarrierProgress) -> String {
         let tenths = wait.remainingMilliseconds / 100
         let limit = "at most \(tenths / 10).\(tenths % 10) s"
+        if wait.missingServers > 0 {
+            return "Waiting for \(Counted(wait.missingServers, "more server")) to hold the change, \(limit)"
+        }
         guard let first = wait.pending.first else {
             let what = wait.isFleetKnown ? "workers that the membership list may lack" : "the store"
             return "Waiting for \(what), \(limit)"
@@ -27,6 +30,13 @@ enum ConfirmationText {
                 ? "nginx worker \(name(worker)) did not acknowledge the change; its lease has ended."
                 : "nginx worker \(name(worker)) receives no invalidations; its lease has ended."
         }
+    }
+
+    /// `Held by 3 servers, on disk.`; none where the store is one server.
+    static func copies(_ outcome: BarrierOutcome) -> [String] {
+        outcome.copies.map {
+            "Held by \(Counted($0.count, "server"))\($0.isOnDisk ? ", on disk" : "")."
+        }.map { [$0] } ?? []
     }
 
     /// The words for a change that ends keys.
@@ -52,7 +62,8 @@ enum ConfirmationText {
         switch confirmation {
         case .confirmed(let since, let outcome):
             Terminal.say(notes(outcome))
-            Terminal.say("\(ending.done). \(ending.holds) as of \(TimeText.timeOfDay(since)) UTC.")
+            let holds = "\(ending.holds) as of \(TimeText.timeOfDay(since)) UTC."
+            Terminal.say((["\(ending.done). \(holds)"] + copies(outcome)).joined(separator: " "))
         case .notAwaited:
             Terminal.say("\(ending.done). \(notAwaited)")
         case .unconfirmed(let uncertainty):
@@ -87,6 +98,12 @@ enum ConfirmationText {
                 "it is uncertain which nginx workers may still accept \(key), and until when: \(reason)"
             case .unacknowledged(let outcome): reason(outcome, key)
             case .notReadBack(let reason): "the change could not be read back: \(reason)"
+            case .primaryUnknown(let reason):
+                "it is uncertain which server is the primary, and so whether nginx workers may still accept "
+                    + "\(key): \(reason)"
+            case .tooFewCopies(let held, let needed):
+                "held by \(Counted(held, "server")), \(Counted(needed).are) needed: a failover would bring "
+                    + "the old key back"
             case .notAudited(let reason): "the change is not in the audit: \(reason)"
             case .incomplete(let reason):
                 "its record is incomplete, and the change is not in the audit: \(reason); "
@@ -105,6 +122,13 @@ enum ConfirmationText {
             reasons.append(
                 "nginx workers that are missing in the membership list may still accept \(key) until "
                     + TimeText.rfc3339(until)
+            )
+        }
+        if !outcome.foreign.isEmpty {
+            reasons.append(
+                "it is uncertain until when nginx workers that ask other sentinels, and did not acknowledge it, "
+                    + "may accept \(key): \(list(outcome.foreign.map { "\(name($0)), \($0.id)" })); use the same "
+                    + "latchkey_store on all hosts, or, if they have ended, latchkey gateways --forget ID"
             )
         }
         if !outcome.unreadable.isEmpty {

@@ -23,12 +23,9 @@ final class SecureTransport: StoreTransport {
         self.socket = socket
         session = try TLSSession(context, socket, name: name)
         while case .blocked(let events) = try session.shakeHands() {
-            guard try socket.wait(for: events, until: deadline) else { throw .tls(Self.silence) }
+            guard try socket.wait(for: events, until: deadline) else { throw .slowHandshake }
         }
     }
-
-    private static let silence =
-        "it did not complete the TLS handshake in time: use redis:// for a port without TLS"
 
     var certificates: [Certificate] { session.certificates }
 

@@ -185,12 +185,13 @@ extension TLSSession {
         isIntact = false
         let reason = ERR_peek_last_error()
         if ERR_GET_REASON(reason) == SSL_R_UNEXPECTED_EOF_WHILE_READING { return .closed }
-        guard reason == 0 else { throw .tls(failure) }
+        guard reason == 0 else { throw failure }
         guard number != 0 else { return .closed }
         throw .system(errno: number)
     }
 
-    private var failure: String {
-        rejection?.reason(name) ?? TLSReason.ofConnection(hasCertificate: hasCertificate)
+    private var failure: TransportFailure {
+        if let rejection { return .untrusted(rejection.reason(name)) }
+        return .tls(TLSReason.ofConnection(hasCertificate: hasCertificate))
     }
 }

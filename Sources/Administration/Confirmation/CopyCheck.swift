@@ -1,0 +1,125 @@
+import Keyring
+import RedisClient
+
+/// Waits until so many servers hold a change that a failover does not undo it.
+///
+/// Redis' WAIT speaks of what its own connection has written, and of nothing else. So it always goes behind a
+/// write of the same connection, which changes nothing and comes after the change.
+struct CopyCheck {
+    /// Longest wait in milliseconds: a replica that was cut off comes back within it, or not at all.
+    private static let waitMilliseconds: UInt64 = 10_000
+    private static let roundMilliseconds: UInt64 = 250
+    private static let diskMilliseconds: UInt64 = 50
+
+    private let store: RetryingStore
+    private let replicated: any ReplicatedStore
+    private let configured: Int?
+
+    /// - Parameter configured: Number of servers that must hold it; `nil` for all that the sentinels know.
+    init(_ store: RetryingStore, _ replicated: any ReplicatedStore, configured: Int?) {
+        (self.store, self.replicated, self.configured) = (store, replicated, configured)
+    }
+
+    /// The servers that hold the change, as the primary at which the fleet was read says, and the sentinels that
+    /// were asked behind it.
+    ///
+    /// - Returns: `nil` if the primary is another one now.
+    /// - Throws: How many servers are missing, or why that is uncertain.
+    func copies(_ fleet: FleetReading) throws(ConfirmationResult.Uncertainty) -> Copies? {
+        let end = min(
+            store.deadline,
+            store.clock.monotonic.advanced(byMilliseconds: Self.waitMilliseconds)
+        )
+        var replicas = replicated.connected?.replicaCount ?? 0
+        while true {
+            guard let round = try round(fleet, replicas) else { return nil }
+            let missing = max(0, round.needed - round.held)
+            if missing == 0 {
+                let named = try store.findPrimary(replicated)
+                guard named.primary == fleet.primary else { return nil }
+                guard replicas < named.replicaCount else {
+                    return Copies(count: round.held, isOnDisk: round.isOnDisk)
+                }
+                replicas = named.replicaCount
+            } else if end <= store.clock.monotonic
+                || !store.shouldContinue(until: end, missingServers: missing)
+            {
+                throw .tooFewCopies(round.held, needed: round.needed)
+            } else {
+                store.pause(before: end)
+            }
+        }
+    }
+
+    /// What the primary says once.
+    private struct Round {
+        /// Number of servers that must hold the change.
+        let needed: Int
+
+        /// Number of those that do.
+        let held: Int
+
+        /// Whether as many have it on their disks.
+        var isOnDisk = false
+    }
+
+    /// `nil` if the primary is another one now.
+    private func round(_ fleet: FleetReading, _ replicas: Int)
+        throws(ConfirmationResult.Uncertainty) -> Round?
+    {
+        let questions = [Membership.touch, Term.read, StoreInformation.readServer]
+        let replies = try execute(questions)
+        guard isSamePrimary(fleet, replies[1]) else { return nil }
+        let needed = configured ?? replicas + 1
+        guard replies[0].failure == nil else { return Round(needed: needed, held: 1) }
+        // Replicas that the sentinels do not know, such as a backup's, acknowledge too.
+        let connected = StoreInformation(replies[1])?.number("connected_slaves") ?? 0
+        let others = max(0, Int(connected) - replicas)
+        let threshold = needed - 1 + others
+        guard let reply = wait("WAIT", .number(threshold), .number(Self.roundMilliseconds)),
+            case .integer(let acknowledged) = reply
+        else { return Round(needed: needed, held: 1) }
+        let held = max(0, Int(clamping: acknowledged) - others) + 1
+        guard needed <= held else { return Round(needed: needed, held: held) }
+        let server = StoreInformation(replies[2])
+        return Round(needed: needed, held: held, isOnDisk: isOnDisk(threshold, server))
+    }
+
+    private func execute(_ commands: [RedisCommand]) throws(ConfirmationResult.Uncertainty)
+        -> [RedisReply]
+    {
+        try translating(try store.execute(commands)) { (fault: StoreConnection.Fault) in
+            ConfirmationResult.Uncertainty.primaryUnknown(fault.text)
+        }
+    }
+
+    private func isSamePrimary(_ fleet: FleetReading, _ reply: RedisReply) -> Bool {
+        replicated.connected?.primary == fleet.primary && Term(reply) == fleet.term
+    }
+
+    /// Sends a command behind a write of the connection; `nil` if that is lost.
+    private func wait(_ arguments: RedisCommand.Argument...) -> RedisReply? {
+        let command = RedisCommand(arguments)
+        do throws(StoreConnection.Fault) {
+            return try store.channel.execute([command], onSameConnection: true)[0]
+        } catch {
+            store.channel.renew()
+            return nil
+        }
+    }
+
+    /// Redis before 7.2 cannot tell.
+    private func isOnDisk(_ threshold: Int, _ server: StoreInformation?) -> Bool {
+        guard let server, server.isNewEnough == true, !server.isOlder(than: (7, 2)),
+            let reply = wait(
+                "WAITAOF",
+                "1",
+                .number(threshold),
+                .number(Self.diskMilliseconds)
+            ),
+            case .array(let counts) = reply, counts.count == 2,
+            case .integer(let local) = counts[0], case .integer(let replicas) = counts[1]
+        else { return false }
+        return local >= 1 && replicas >= threshold
+    }
+}

@@ -1,0 +1,19 @@
+import RedisClient
+
+/// A server in the time for which the sentinels name it as the primary.
+struct Primary: Equatable, Sendable {
+    /// Where it listens.
+    let address: Endpoint
+
+    /// The version of the sentinels' configuration. If they name another server meanwhile, and then this one
+    /// again, it is a later one.
+    let configEpoch: UInt64
+}
+
+/// The primary, as a majority of the sentinels names it without dispute.
+struct NamedPrimary: Equatable, Sendable {
+    let primary: Primary
+
+    /// Number of replicas that the sentinels know, reachable or not: the largest that one of them reports.
+    let replicaCount: Int
+}

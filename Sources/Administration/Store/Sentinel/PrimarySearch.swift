@@ -1,0 +1,131 @@
+import RedisClient
+
+/// The sentinels of the configuration.
+///
+/// ``SentinelGroup`` connects to them; tests simulate.
+protocol Sentinels: AnyObject {
+    /// What each of them replies to commands, in the configuration's order. All are asked at once, and within
+    /// a bounded time.
+    func ask(_ commands: [RedisCommand]) -> [Result<[RedisReply], StoreConnection.Fault>]
+}
+
+/// Asks the sentinels which server is the primary.
+struct PrimarySearch {
+    let url: SentinelURL
+    let sentinels: any Sentinels
+
+    /// Why no primary is known.
+    struct Dispute: Error, Equatable {
+        /// What the sentinels say, as a sentence without an end.
+        let text: String
+
+        /// Whether so many of them refuse to answer that the others are no majority.
+        var isRefusal = false
+    }
+
+    /// The primary.
+    ///
+    /// - Throws: Why it is not certain which server that is.
+    func namedPrimary() throws(Dispute) -> NamedPrimary {
+        let answers = sentinels.ask([SentinelCommands.primary(url.name)]).map(SentinelAnswer.init)
+        return try PrimaryVerdict(url, answers).primary()
+    }
+}
+
+/// What a sentinel says about the primary.
+enum SentinelAnswer: Equatable {
+    case report(SentinelReport)
+    /// It answers, but does not tell. That stays so until somebody changes its configuration.
+    case refused(String)
+    case silent(String)
+
+    init(_ result: Result<[RedisReply], StoreConnection.Fault>) {
+        switch result {
+        case .success(let replies): self.init(replies.first)
+        case .failure(.refused(let text)): self = .refused(text)
+        case .failure(let fault): self = .silent(fault.text)
+        }
+    }
+
+    private init(_ reply: RedisReply?) {
+        if let report = reply.flatMap({ SentinelReport($0) }) {
+            self = .report(report)
+        } else {
+            self = .refused(reply?.failure?.message ?? "an unexpected reply")
+        }
+    }
+}
+
+/// Decides which server is the primary, from what the sentinels say.
+///
+/// A majority of all that are configured must name one address in one configuration, and must reach it. While
+/// a failover is under way, they may still name the former primary: a sentinel that conducts one, or knows
+/// a later configuration, therefore contradicts all others.
+struct PrimaryVerdict {
+    private let url: SentinelURL
+    private let answers: [SentinelAnswer]
+
+    /// - Parameter answers: In the order of the sentinels.
+    init(_ url: SentinelURL, _ answers: [SentinelAnswer]) {
+        (self.url, self.answers) = (url, answers)
+    }
+
+    /// The primary.
+    ///
+    /// - Throws: Why it is not certain.
+    func primary() throws(PrimarySearch.Dispute) -> NamedPrimary {
+        let votes = reports.filter { !$0.isDown && !$0.isFailingOver }.compactMap { report in
+            Self.primary(report).map { (primary: $0, report: report) }
+        }
+        for vote in votes {
+            let majority = votes.filter { $0.primary == vote.primary }
+            guard majority.count >= url.majority else { continue }
+            guard !isDisputed(vote.primary) else { break }
+            let replicas = majority.compactMap(\.report.replicaCount).max() ?? 0
+            return NamedPrimary(primary: vote.primary, replicaCount: Int(replicas))
+        }
+        throw PrimarySearch.Dispute(text: text, isRefusal: isRefusal)
+    }
+
+    private var reports: [SentinelReport] {
+        answers.compactMap { if case .report(let report) = $0 { report } else { nil } }
+    }
+
+    private static func primary(_ report: SentinelReport) -> Primary? {
+        guard let address = report.address, let epoch = report.configEpoch else { return nil }
+        return Primary(address: address, configEpoch: epoch)
+    }
+
+    private func isDisputed(_ primary: Primary) -> Bool {
+        reports.contains { report in
+            report.isFailingOver || primary.configEpoch < report.configEpoch ?? 0
+        }
+    }
+
+    private var isRefusal: Bool {
+        let refusals = answers.filter { if case .refused = $0 { true } else { false } }
+        return answers.count - refusals.count < url.majority
+    }
+
+    private var text: String {
+        let words = zip(url.sentinels, answers).map { "\($0): \(Self.words($1))" }
+        return "the sentinels do not agree on the primary of \(url.name) (\(words.joined(separator: "; ")))"
+    }
+
+    private static func words(_ answer: SentinelAnswer) -> String {
+        switch answer {
+        case .silent(let reason): reason
+        case .refused(let reason): "refused: \(reason)"
+        case .report(let report): words(report)
+        }
+    }
+
+    private static func words(_ report: SentinelReport) -> String {
+        guard let primary = primary(report) else {
+            return "names \(report["ip"] ?? "nothing"), which is no IP address"
+        }
+        let state =
+            report.isFailingOver ? ", in a failover" : report.isDown ? ", which it does not reach" : ""
+        return "\(primary.address)\(state)"
+    }
+}

@@ -1,0 +1,128 @@
+import Keyring
+import RedisClient
+
+/// A store whose primary may change.
+protocol ReplicatedStore: StoreChannel {
+    /// How long commands wait for a primary, in milliseconds.
+    var patienceMilliseconds: UInt64 { get set }
+
+    /// The primary that the connection leads to, as it was last named; `nil` without a connection.
+    var connected: NamedPrimary? { get }
+
+    /// Asks the sentinels anew. If they name another primary than the connection leads to, the next commands
+    /// open a connection to that one.
+    ///
+    /// - Throws: A fault if they do not agree.
+    func findPrimary() throws(StoreConnection.Fault) -> NamedPrimary
+}
+
+/// Carries commands to the primary that the sentinels name.
+///
+/// A connection is made anew when it is lost, when the server is no longer the primary, and when the sentinels
+/// name another one.
+final class SentinelStore: ReplicatedStore {
+    /// Pause before the sentinels are asked again.
+    private static let pauseMilliseconds: UInt64 = 100
+
+    /// A failover takes seconds.
+    var patienceMilliseconds: UInt64 = 30_000
+
+    private let search: PrimarySearch
+    private let clock: any BlockingClock
+    private let connect: (Endpoint) -> any StoreChannel
+    private var connection: (named: NamedPrimary, channel: any StoreChannel)?
+
+    /// - Parameter connect: Returns a connection to a server that is opened with the first commands.
+    init(
+        _ search: PrimarySearch,
+        clock: any BlockingClock,
+        connect: @escaping (Endpoint) -> any StoreChannel
+    ) {
+        (self.search, self.clock, self.connect) = (search, clock, connect)
+    }
+
+    var replicated: (any ReplicatedStore)? { self }
+
+    var isReady: Bool { connection?.channel.isReady ?? false }
+
+    var connected: NamedPrimary? { connection?.named }
+
+    func execute(
+        _ commands: [RedisCommand],
+        onSameConnection: Bool
+    ) throws(StoreConnection.Fault) -> [RedisReply] {
+        if !isReady {
+            guard !onSameConnection else { throw .unreachable("the connection to the primary is lost") }
+            try becomeReady()
+        }
+        guard let connection else { throw .unreachable("there is no connection to a primary") }
+        let replies = try connection.channel.execute(commands, onSameConnection: onSameConnection)
+        if let failure = replies.lazy.compactMap(\.failure).first(where: \.isFromNoPrimary) {
+            renew()
+            throw .interrupted(
+                "the store at \(connection.named.primary.address) is not the primary: \(failure.message)"
+            )
+        }
+        return replies
+    }
+
+    func renew() {
+        connection?.channel.renew()
+        connection = nil
+    }
+
+    func findPrimary() throws(StoreConnection.Fault) -> NamedPrimary {
+        let named = try namedPrimary()
+        if isReady, let connection, connection.named.primary == named.primary {
+            self.connection?.named = named
+        } else {
+            renew()
+        }
+        return named
+    }
+
+    private func namedPrimary() throws(StoreConnection.Fault) -> NamedPrimary {
+        try translating(try search.namedPrimary()) { (dispute: PrimarySearch.Dispute) in
+            dispute.isRefusal
+                ? StoreConnection.Fault.refused(dispute.text) : .unreachable(dispute.text)
+        }
+    }
+
+    private func becomeReady() throws(StoreConnection.Fault) {
+        let deadline = clock.monotonic.advanced(byMilliseconds: patienceMilliseconds)
+        while true {
+            do throws(StoreConnection.Fault) {
+                return try connectToPrimary()
+            } catch {
+                renew()
+                if case .refused = error { throw error }
+                guard clock.monotonic < deadline else { throw error }
+            }
+            let pause = clock.monotonic.advanced(byMilliseconds: Self.pauseMilliseconds)
+            clock.sleep(until: min(deadline, pause))
+        }
+    }
+
+    private func connectToPrimary() throws(StoreConnection.Fault) {
+        renew()
+        let named = try namedPrimary()
+        let channel = connect(named.primary.address)
+        let reply = try channel.execute([Term.read])[0]
+        guard StoreInformation(reply)?["role"] == "master", Term(reply) != nil else {
+            channel.renew()
+            let reason = reply.failure.map { ": \($0.message)" } ?? ""
+            throw .unreachable(
+                "the store at \(named.primary.address), which the sentinels name, does not say that it is "
+                    + "the primary\(reason)"
+            )
+        }
+        connection = (named, channel)
+    }
+}
+
+extension RedisError {
+    /// Whether a server cannot do what the primary can: it follows another one, or loads its data.
+    fileprivate var isFromNoPrimary: Bool {
+        ["READONLY", "MASTERDOWN", "LOADING", "UNBLOCKED"].contains(code)
+    }
+}
