@@ -32,7 +32,7 @@ struct StoreLossTests {
         let fault = #expect(throws: StoreConnection.Fault.self) {
             try redis.connect().execute(ping)
         }
-        guard case .unreachable(let text) = fault else {
+        guard case .refused(let text) = fault else {
             Issue.record("another fault: \(String(describing: fault))")
             return
         }

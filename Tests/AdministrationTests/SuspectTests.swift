@@ -193,12 +193,14 @@ struct SuspectTests {
         let silent = installation.worker(1)
         installation.store.onSignal = { _ in [silent.id.description] }
         let clock = installation.clock
-        let confirmation = installation.administration.confirmer.confirmation(
-            since: clock.monotonic,
-            .refused,
-            Installation.acme.locator,
-            .untilConfirmed
-        ) { _ in }
+        var change = RecordChange(
+            before: nil,
+            record: KeyRecord(organization: Installation.acme, owner: Installation.alice),
+            repliedAt: clock.monotonic
+        )
+        change.signalling = .refused
+        let confirmer = installation.administration.confirmer
+        let confirmation = confirmer.confirmation(of: change, .untilConfirmed)
         #expect(installation.expired(confirmation) == [silent])
         #expect(clock.elapsedMilliseconds == 1040)
         #expect(installation.store.signals.isEmpty)

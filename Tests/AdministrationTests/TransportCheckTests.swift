@@ -59,13 +59,13 @@ struct TransportCheckTests {
 
     @Test func `of the authorities the one that ends first is reported`() {
         let chain = [40, 30, 3, 300].map { certificate(endsIn: $0 * day) }
-        let findings = CertificateCheck.findings(ofStore: chain, now: now)
+        let findings = CertificateCheck.findings(of: chain, now: now)
         #expect(findings.map(\.check) == ["store.certificate", "store.authority"])
         #expect(findings.map(\.level) == [.ok, .fault])
         #expect(findings[1].text.hasSuffix("ends in 3 days"))
     }
 
     @Test func `without TLS there is no certificate to report`() {
-        #expect(CertificateCheck.findings(ofStore: [], now: now).isEmpty)
+        #expect(CertificateCheck.findings(of: [], now: now).isEmpty)
     }
 }

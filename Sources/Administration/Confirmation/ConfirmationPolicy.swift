@@ -27,7 +27,7 @@ public struct BarrierProgress: Equatable, Sendable {
     public let workers: Int
 
     /// Number of servers that do not hold the change yet, once that is all that is waited for.
-    public let missingServers: Int
+    public internal(set) var missingServers = 0
 
     /// Milliseconds since the change.
     public let elapsedMilliseconds: UInt64

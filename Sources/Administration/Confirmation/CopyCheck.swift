@@ -6,8 +6,9 @@ import RedisClient
 /// Redis' WAIT speaks of what its own connection has written, and of nothing else. So it always goes behind a
 /// write of the same connection, which changes nothing and comes after the change.
 struct CopyCheck {
-    /// Longest wait in milliseconds: a replica that was cut off comes back within it, or not at all.
-    private static let waitMilliseconds: UInt64 = 10_000
+    /// Longest wait in milliseconds. After an ordered failover, the sentinels let the former primary follow the
+    /// new one 10 seconds later.
+    private static let waitMilliseconds: UInt64 = 15_000
     private static let roundMilliseconds: UInt64 = 250
     private static let diskMilliseconds: UInt64 = 50
 

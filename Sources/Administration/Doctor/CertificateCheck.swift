@@ -7,17 +7,25 @@ enum CertificateCheck {
 
     private static let dayMilliseconds: Int64 = 86_400_000
 
-    /// - Parameter chain: The certificates by which the store proved itself, its own first.
+    /// - Parameters:
+    ///   - chain: The certificates by which a server proved itself, its own first.
+    ///   - server: What it is: the store or a sentinel.
     static func findings(
-        ofStore chain: [Certificate],
+        of chain: [Certificate],
+        _ server: String = "store",
         now: UnixTime = SystemClock.unixTime()
     ) -> [Finding] {
         guard let own = chain.first else { return [] }
         let authority = chain.dropFirst().min { $0.endsAt < $1.endsAt }
         return [
-            finding("store.certificate", "the store's certificate", own, now),
+            finding("\(server).certificate", "the \(server)'s certificate", own, now),
             authority.map {
-                finding("store.authority", "the certificate of the store's authority", $0, now)
+                finding(
+                    "\(server).authority",
+                    "the certificate of the \(server)'s authority",
+                    $0,
+                    now
+                )
             },
         ].compactMap { $0 }
     }

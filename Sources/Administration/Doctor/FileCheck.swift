@@ -73,6 +73,7 @@ struct FileCheck {
         let files = [
             ("admin", configuration.adminCredentialsFile),
             ("gateway", configuration.gatewayCredentialsFile),
+            ("sentinel", configuration.sentinelCredentialsFile),
         ]
         return files.compactMap { user, file in file.map { credentials(user, $0) } }
     }

@@ -1,3 +1,5 @@
+import RedisClient
+
 /// The result of one check of the doctor.
 public struct Finding: Equatable, Sendable {
     /// The severity of a finding.
@@ -18,6 +20,11 @@ public struct Finding: Equatable, Sendable {
     public let text: String
     /// What to do; `nil` if nothing has to be done.
     public let remedy: String?
+
+    /// The same finding, of one of several servers.
+    func at(_ server: Endpoint) -> Finding {
+        Finding(check: check, level: level, text: "\(server): \(text)", remedy: remedy)
+    }
 
     static func ok(_ check: String, _ text: String) -> Finding {
         Finding(check: check, level: .ok, text: text, remedy: nil)

@@ -43,7 +43,7 @@ struct MembershipCheck {
 
     private func faults(_ worker: Member, _ silent: Set<Member.ID>?) -> [Finding] {
         [
-            silence(worker, silent), version(worker),
+            silence(worker, silent), version(worker), sentinels(worker),
             worker.isTracking ? lease(worker) : tracking(worker),
         ].compactMap { $0 }
     }
@@ -79,6 +79,17 @@ struct MembershipCheck {
             )
     }
 
+    private func sentinels(_ worker: Member) -> Finding? {
+        worker.witnesses == configuration.witnesses
+            ? nil
+            : .fault(
+                "gateways.sentinels",
+                "\(name(worker)) lets other sentinels name the primary than this configuration: if it does not "
+                    + "acknowledge a change, nobody knows how long it goes on",
+                "use the same latchkey_store on all hosts, and reload nginx"
+            )
+    }
+
     private func tracking(_ worker: Member) -> Finding {
         .fault(
             "gateways.tracking",
@@ -91,8 +102,9 @@ struct MembershipCheck {
     }
 
     private func lease(_ worker: Member) -> Finding? {
+        let lease = configuration.trustMilliseconds - configuration.graceMilliseconds
         let isSame =
-            worker.leaseMilliseconds == configuration.leaseMilliseconds
+            worker.leaseMilliseconds == lease
             && worker.graceMilliseconds == configuration.graceMilliseconds
         return isSame
             ? nil
@@ -100,7 +112,7 @@ struct MembershipCheck {
                 "gateways.lease",
                 "\(name(worker)) has a lease of \(worker.leaseMilliseconds) ms and a grace of "
                     + "\(worker.graceMilliseconds) ms; the configuration says "
-                    + "\(configuration.leaseMilliseconds) ms and \(configuration.graceMilliseconds) ms",
+                    + "\(lease) ms and \(configuration.graceMilliseconds) ms",
                 "reload nginx, and use the same configuration on all hosts"
             )
     }

@@ -4,9 +4,6 @@ import RedisClient
 
 /// Whether the store can be reached, and whether confirmed changes last.
 struct StoreCheck {
-    /// Beyond this difference, times are shown wrong and keys expire at the wrong time.
-    private static let clockMillisecondsMax: Int64 = 2000
-
     private let configuration: Configuration
 
     init(_ configuration: Configuration) {
@@ -14,91 +11,35 @@ struct StoreCheck {
     }
 
     var findings: [Finding] {
-        let connection: StoreConnection
-        let replies: [RedisReply]
-        let before = SystemClock.unixTime()
         do throws(AdministrationError) {
             let opening = try StoreOpening(configuration)
-            guard case .standalone(let url) = configuration.topology else { return [] }
-            connection = opening.connection(to: url, refusesOld: false)
-            let commands = [RedisCommand("TIME"), RedisCommand("INFO")] + StoreSettings.commands
-            replies = try translatingStoreFault(try connection.execute(commands))
+            switch configuration.topology {
+            case .standalone(let url):
+                return try findings(opening.connection(to: url, refusesOld: false))
+            case .sentinel(let url):
+                return try SentinelCheck(url, configuration, opening).findings
+            }
         } catch {
-            return [
-                .fault(
-                    "store.reachable",
-                    error.message,
-                    "check that Redis is running there, and that the user and password are correct"
-                )
-            ]
+            return [Self.unreachable(error)]
         }
-        let clock = Self.time(replies[0])
+    }
+
+    /// The finding for a server that does not answer.
+    static func unreachable(_ error: AdministrationError) -> Finding {
+        .fault(
+            "store.reachable",
+            error.message,
+            "check that Redis is running there, and that the user and password are correct"
+        )
+    }
+
+    private func findings(_ connection: StoreConnection) throws(AdministrationError) -> [Finding] {
+        let server = try ServerCheck(configuration, connection)
         return [.ok("store.reachable", "\(configuration.topology.endpoints[0]) answers")]
-            + CertificateCheck.findings(ofStore: connection.certificates)
-            + [self.clock(clock, before, SystemClock.unixTime())]
-            + information(replies[1])
-            + durability(connection, replies[1], StoreSettings(replies.dropFirst(2)))
-            + PermissionCheck(configuration, connection).findings
-            + ExcessPermissionCheck(configuration, connection).findings
+            + server.findings { [role($0), replicas($0)] }
             + MembershipCheck(configuration, connection).findings
             + RecordCheck(configuration, connection).findings
             + PepperCheck(configuration, connection).findings
-    }
-
-    /// Parses the reply to TIME: seconds and microseconds.
-    private static func time(_ reply: RedisReply) -> UnixTime? {
-        guard case .array(let parts) = reply, parts.count == 2, case .bulk(let seconds) = parts[0],
-            case .bulk(let microseconds) = parts[1],
-            let seconds = Int64(String(decoding: seconds, as: UTF8.self)),
-            let microseconds = Int64(String(decoding: microseconds, as: UTF8.self)),
-            (0...Int64(Int32.max) * 1000).contains(seconds)
-        else { return nil }
-        return UnixTime(milliseconds: seconds * 1000 + microseconds / 1000)
-    }
-
-    private func clock(_ time: UnixTime?, _ before: UnixTime, _ after: UnixTime) -> Finding {
-        guard let time else {
-            return .fault(
-                "clock",
-                "the store does not report its time",
-                "allow +time: docs/ACCESS.md"
-            )
-        }
-        let behind = before.milliseconds - time.milliseconds
-        let ahead = time.milliseconds - after.milliseconds
-        let difference = max(behind, ahead, 0)
-        guard difference <= Self.clockMillisecondsMax else {
-            return .fault(
-                "clock",
-                "the clocks of this host and of the store are \(difference) ms apart",
-                "synchronize both with a time server (chrony, systemd-timesyncd)"
-            )
-        }
-        return .ok("clock", "the store's clock agrees with this one")
-    }
-
-    private func information(_ reply: RedisReply) -> [Finding] {
-        guard let information = StoreInformation(reply) else {
-            let reason = reply.failure?.message ?? "unexpected reply"
-            return [
-                .fault(
-                    "store.information",
-                    "the store does not report its state: \(reason)",
-                    "allow +info: docs/ACCESS.md"
-                )
-            ]
-        }
-        return [
-            version(information), role(information), replicas(information), disk(information),
-            memory(information),
-        ]
-    }
-
-    private func version(_ information: StoreInformation) -> Finding {
-        let version = information["redis_version"] ?? "unknown"
-        return information.isNewEnough == true
-            ? .ok("store.version", "Redis \(version)")
-            : .fault("store.version", "Redis \(version) is too old", "install 6.2 or newer")
     }
 
     private func role(_ information: StoreInformation) -> Finding {
@@ -120,58 +61,5 @@ struct StoreCheck {
                 "it has \(Counted(count, "replica")): after a failover, the last changes can be lost",
                 "after a failover, revoke again what was revoked shortly before"
             )
-    }
-
-    private func durability(
-        _ connection: StoreConnection,
-        _ information: RedisReply,
-        _ settings: StoreSettings
-    ) -> [Finding] {
-        guard let information = StoreInformation(information) else { return [] }
-        let check = DurabilityCheck(information, settings)
-        return check.findings
-            + (check.isFileKept ? RestartCheck(connection, information).findings : [])
-    }
-
-    private func disk(_ information: StoreInformation) -> Finding {
-        let names = [
-            "aof_last_write_status", "aof_last_bgrewrite_status", "rdb_last_bgsave_status",
-        ]
-        if let failed = names.first(where: { information[$0] == "err" }) {
-            return .fault(
-                "store.disk",
-                "it failed to write to its disk (\(failed))",
-                "check its log and its disk"
-            )
-        }
-        if information["loading"] == "1" {
-            return .fault(
-                "store.disk",
-                "it is still loading its data",
-                "wait, then run latchkey doctor again"
-            )
-        }
-        return .ok("store.disk", "its last writes to disk succeeded")
-    }
-
-    private func memory(_ information: StoreInformation) -> Finding {
-        let policy = information["maxmemory_policy"] ?? "unknown"
-        guard policy == "noeviction" else {
-            return .fault(
-                "store.memory",
-                "it evicts keys when memory runs out (\(policy)): organizations would lose their records",
-                "redis-cli CONFIG SET maxmemory-policy noeviction, and the same in redis.conf"
-            )
-        }
-        if let most = information.number("maxmemory"), most > 0,
-            let used = information.number("used_memory"), used > most / 10 * 9
-        {
-            return .fault(
-                "store.memory",
-                "more than 90% of its memory is used: it will soon refuse changes",
-                "raise maxmemory"
-            )
-        }
-        return .ok("store.memory", "it evicts no keys when memory runs out")
     }
 }

@@ -29,13 +29,17 @@ struct TransportCheck {
     }
 
     private var plaintext: Finding? {
-        guard case .tcp(let host, _) = configuration.topology.endpoints[0], !Self.isLoopback(host)
-        else { return nil }
+        let hosts = configuration.topology.endpoints.lazy.compactMap { endpoint -> String? in
+            guard case .tcp(let host, _) = endpoint, !Self.isLoopback(host) else { return nil }
+            return host
+        }
+        guard let host = hosts.first else { return nil }
+        let scheme = configuration.topology.hasFailover ? "sentinels" : "rediss"
         return .note(
             "store.plaintext",
             "passwords and records cross the network to \(host) unencrypted, and nothing proves that it is "
                 + "the store",
-            "use rediss:// and latchkey_store_tls: docs/EXECUTABLE.md"
+            "use \(scheme):// and latchkey_store_tls: docs/EXECUTABLE.md"
         )
     }
 

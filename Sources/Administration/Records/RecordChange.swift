@@ -81,7 +81,8 @@ struct RecordChange {
     func isReflected(in stored: KeyRecord?, isSameLine: Bool = true) -> Bool {
         guard let stored else { return false }
         if stored == record || stored.key == nil && record.key == nil { return true }
-        return isSameLine && record.version < stored.version && !stored.verifiers.contains(where: hasEnded)
+        return isSameLine && record.version < stored.version
+            && !stored.verifiers.contains(where: hasEnded)
     }
 
     private func hasEnded(_ verifier: Verifier) -> Bool {

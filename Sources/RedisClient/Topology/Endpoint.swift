@@ -64,6 +64,14 @@ extension Endpoint {
         self = .tcp(host: host, port: port)
     }
 
+    /// Whether the host is an IP address.
+    public var isIPAddress: Bool {
+        switch self {
+        case .tcp(let host, _): Self.isIPAddress(host)
+        case .unix: false
+        }
+    }
+
     /// Whether a string is a host name or an IP address, without brackets.
     public static func isHost(_ text: String) -> Bool {
         let bytes = Array(text.utf8)

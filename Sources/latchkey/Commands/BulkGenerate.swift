@@ -72,7 +72,8 @@ struct BulkGenerate {
 
     private func report(_ confirmation: ConfirmationResult) throws(AdministrationError) {
         switch confirmation {
-        case .confirmed(_, let outcome): Terminal.say(ConfirmationText.notes(outcome) + ConfirmationText.copies(outcome))
+        case .confirmed(_, let outcome):
+            Terminal.say(ConfirmationText.notes(outcome) + ConfirmationText.copies(outcome))
         case .notAwaited: break
         case .unconfirmed(let uncertainty):
             throw ConfirmationText.error(

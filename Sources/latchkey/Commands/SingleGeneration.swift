@@ -90,7 +90,8 @@ struct SingleGeneration {
         try handOver(key.text, hadKey: status.record.key != nil, write)
         Terminal.say(Self.times(of: key.record))
         switch key.confirmation {
-        case .confirmed(_, let outcome): Terminal.say(ConfirmationText.notes(outcome) + ConfirmationText.copies(outcome))
+        case .confirmed(_, let outcome):
+            Terminal.say(ConfirmationText.notes(outcome) + ConfirmationText.copies(outcome))
         case .notAwaited:
             Terminal.say(ConfirmationText.notAwaited)
         case .unconfirmed(let uncertainty):

@@ -11,7 +11,8 @@ enum ConfirmationText {
         let tenths = wait.remainingMilliseconds / 100
         let limit = "at most \(tenths / 10).\(tenths % 10) s"
         if wait.missingServers > 0 {
-            return "Waiting for \(Counted(wait.missingServers, "more server")) to hold the change, \(limit)"
+            return
+                "Waiting for \(Counted(wait.missingServers, "more server")) to hold the change, \(limit)"
         }
         guard let first = wait.pending.first else {
             let what = wait.isFleetKnown ? "workers that the membership list may lack" : "the store"
@@ -102,7 +103,7 @@ enum ConfirmationText {
                 "it is uncertain which server is the primary, and so whether nginx workers may still accept "
                     + "\(key): \(reason)"
             case .tooFewCopies(let held, let needed):
-                "held by \(Counted(held, "server")), \(Counted(needed).are) needed: a failover would bring "
+                "the change is held by \(Counted(held, "server")), \(Counted(needed).are) needed: a failover would bring "
                     + "the old key back"
             case .notAudited(let reason): "the change is not in the audit: \(reason)"
             case .incomplete(let reason):

@@ -109,7 +109,8 @@ struct PrimaryVerdict {
 
     private var text: String {
         let words = zip(url.sentinels, answers).map { "\($0): \(Self.words($1))" }
-        return "the sentinels do not agree on the primary of \(url.name) (\(words.joined(separator: "; ")))"
+        return
+            "the sentinels do not agree on the primary of \(url.name) (\(words.joined(separator: "; ")))"
     }
 
     private static func words(_ answer: SentinelAnswer) -> String {
@@ -125,7 +126,8 @@ struct PrimaryVerdict {
             return "names \(report["ip"] ?? "nothing"), which is no IP address"
         }
         let state =
-            report.isFailingOver ? ", in a failover" : report.isDown ? ", which it does not reach" : ""
+            report.isFailingOver
+            ? ", in a failover" : report.isDown ? ", which it does not reach" : ""
         return "\(primary.address)\(state)"
     }
 }

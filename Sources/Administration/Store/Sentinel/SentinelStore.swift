@@ -52,7 +52,9 @@ final class SentinelStore: ReplicatedStore {
         onSameConnection: Bool
     ) throws(StoreConnection.Fault) -> [RedisReply] {
         if !isReady {
-            guard !onSameConnection else { throw .unreachable("the connection to the primary is lost") }
+            guard !onSameConnection else {
+                throw .unreachable("the connection to the primary is lost")
+            }
             try becomeReady()
         }
         guard let connection else { throw .unreachable("there is no connection to a primary") }

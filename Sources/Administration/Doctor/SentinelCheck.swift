@@ -1,0 +1,182 @@
+import Keyring
+import RedisClient
+
+/// Whether the sentinels can be asked, agree, and know the servers that hold the records; and what is found at
+/// each of those.
+struct SentinelCheck {
+    private let url: SentinelURL
+    private let configuration: Configuration
+    private let opening: StoreOpening
+    private let group: SentinelGroup
+    private let views: [SentinelView]
+
+    /// Asks the sentinels.
+    ///
+    /// - Throws: An error if their credentials cannot be used.
+    init(_ url: SentinelURL, _ configuration: Configuration, _ opening: StoreOpening)
+        throws(AdministrationError)
+    {
+        (self.url, self.configuration, self.opening) = (url, configuration, opening)
+        group = try SentinelGroup(url, configuration)
+        // A first question connects, so that the second one tells how long an answer takes.
+        _ = group.ask([SentinelCommands.primary(url.name)])
+        let before = SystemClock.monotonicTime()
+        let answers = group.ask(SentinelView.commands(url.name))
+        let span = before.milliseconds(until: SystemClock.monotonicTime())
+        views = zip(url.sentinels, answers).map { endpoint, answer in
+            SentinelView(endpoint, answer, askedForMilliseconds: span)
+        }
+    }
+
+    var findings: [Finding] {
+        let named: NamedPrimary?
+        let agreement: Finding
+        do throws(PrimarySearch.Dispute) {
+            let primary = try PrimaryVerdict(url, views.map(\.answer)).primary()
+            (named, agreement) = (primary, Self.agreed(primary, url))
+        } catch {
+            (named, agreement) = (nil, Self.disputed(error))
+        }
+        let fleet = ServerFleet(configuration, opening, views, named)
+        return sentinels + [agreement] + lists + [lease].compactMap(\.self) + fleet.findings
+    }
+
+    // MARK: - The sentinels
+
+    private var sentinels: [Finding] {
+        let certificates = url.sentinels.indices.flatMap { index in
+            CertificateCheck.findings(of: group.certificates(of: index), "sentinel")
+                .map { $0.at(url.sentinels[index]) }
+        }
+        return [number] + views.compactMap(\.silence) + certificates
+    }
+
+    private var number: Finding {
+        let count = url.sentinels.count
+        let answering = views.filter { $0.silence == nil }.count
+        guard count >= 3 else {
+            return .fault(
+                "sentinels.number",
+                "latchkey_store names \(Counted(count, "sentinel")): without one of them, none of the others "
+                    + "is a majority",
+                "run three sentinels or more, on hosts that do not fail together, and name all of them"
+            )
+        }
+        return .ok("sentinels.number", "\(answering) of \(count) sentinels answer")
+    }
+
+    private static func agreed(_ named: NamedPrimary, _ url: SentinelURL) -> Finding {
+        .ok(
+            "sentinels.primary",
+            "they name \(named.primary.address) as the primary of \(url.name), with "
+                + "\(Counted(named.replicaCount, "replica"))"
+        )
+    }
+
+    private static func disputed(_ dispute: PrimarySearch.Dispute) -> Finding {
+        .fault(
+            "sentinels.primary",
+            dispute.text,
+            dispute.isRefusal
+                ? "check the name in latchkey_store, and the permissions of the sentinels' user: docs/ACCESS.md"
+                : "during a failover, wait and run latchkey doctor again; otherwise see the sentinels' logs"
+        )
+    }
+
+    /// A gateway takes another server for the primary than this program if their lists have different majorities.
+    private var lists: [Finding] {
+        let configured = Set(url.sentinels)
+        let faults = views.compactMap { view -> Finding? in
+            guard let others = view.others else { return nil }
+            let count = others.count + 1
+            guard count == configured.count else {
+                return .fault(
+                    "sentinels.list",
+                    "it knows \(Counted(count, "sentinel")), and latchkey_store names \(configured.count)",
+                    "name all of them in latchkey_store, on all hosts, one more or one fewer at a time; for those "
+                        + "that are gone for good: SENTINEL RESET \(url.name) at each other sentinel"
+                )
+                .at(view.endpoint)
+            }
+            let strange = others.filter { !configured.contains($0) }.map(\.description).sorted()
+            guard !strange.isEmpty, url.sentinels.allSatisfy(\.isIPAddress) else { return nil }
+            return .note(
+                "sentinels.list",
+                "it knows sentinels that latchkey_store does not name: \(strange.joined(separator: ", "))",
+                "compare latchkey_store with sentinel announce-ip and announce-port"
+            )
+            .at(view.endpoint)
+        }
+        return faults.isEmpty && views.contains { $0.others != nil }
+            ? [.ok("sentinels.list", "they know the sentinels that latchkey_store names")] : faults
+    }
+
+    /// Gateways ask four times in a lease.
+    private var lease: Finding? {
+        let span = views.filter { $0.silence == nil }.map(\.milliseconds).max() ?? 0
+        guard span > configuration.fenceMilliseconds / 4 else { return nil }
+        return .fault(
+            "sentinels.lease",
+            "they took \(span) ms to answer: with a latchkey_lease of \(configuration.fenceMilliseconds) ms, "
+                + "gateways lose the primary at each delay and answer 503",
+            "set latchkey_lease to \(span * 8) ms or more"
+        )
+    }
+}
+
+/// What one sentinel says.
+struct SentinelView {
+    static func commands(_ name: String) -> [RedisCommand] {
+        [
+            SentinelCommands.primary(name), SentinelCommands.replicas(name),
+            SentinelCommands.sentinels(name),
+        ]
+    }
+
+    let endpoint: Endpoint
+    let answer: SentinelAnswer
+
+    /// How long the slowest of all that were asked took, in milliseconds.
+    let milliseconds: UInt64
+
+    /// What it says of each replica.
+    let replicas: [SentinelReport]
+
+    /// The other sentinels that it knows; `nil` if it does not say.
+    let others: [Endpoint]?
+
+    init(
+        _ endpoint: Endpoint,
+        _ result: Result<[RedisReply], StoreConnection.Fault>,
+        askedForMilliseconds milliseconds: UInt64
+    ) {
+        self.endpoint = endpoint
+        self.milliseconds = milliseconds
+        answer = SentinelAnswer(result)
+        let replies = (try? result.get()) ?? []
+        replicas = replies.dropFirst().first.flatMap { SentinelReport.list($0) } ?? []
+        others = replies.dropFirst(2).first.flatMap { SentinelReport.list($0) }?
+            .compactMap(\.address)
+    }
+
+    /// The finding if it does not answer.
+    var silence: Finding? {
+        switch answer {
+        case .report: nil
+        case .silent(let reason):
+            .fault(
+                "sentinels.reachable",
+                reason,
+                "start it; with a majority of the others all continues, but without the next one nothing does"
+            )
+            .at(endpoint)
+        case .refused(let reason):
+            .fault(
+                "sentinels.reachable",
+                "it does not say which server is the primary: \(reason)",
+                "check the name in latchkey_store, and the sentinels' user: docs/ACCESS.md"
+            )
+            .at(endpoint)
+        }
+    }
+}
