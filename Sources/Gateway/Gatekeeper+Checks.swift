@@ -45,17 +45,21 @@ extension Gatekeeper {
     }
 
     private func askStore(_ key: VerifiedKey, _ request: UInt, _ now: ClockReading) -> Admission {
-        if !node.data.isReady {
+        if !node.data.isReady || !isFenced(now.monotonic) {
             if let decision = decideWithoutStore(key.issued, now) { return .decided(decision) }
-            guard node.data.isConnecting(now.monotonic) else {
-                return .decided(.unavailable(key.locator))
-            }
+            guard maySoonAsk(now.monotonic) else { return .decided(.unavailable(key.locator)) }
         }
         guard let ticket = wait(key, request, now.monotonic) else {
             log.note(.tooManyChecks, now.monotonic, "too many checks wait for the store")
             return .decided(.unavailable(key.locator))
         }
         return .waiting(ticket: ticket.number)
+    }
+
+    /// Whether the store may answer soon, although it does not now.
+    private func maySoonAsk(_ now: MonotonicTime) -> Bool {
+        if node.endpoint == nil { return sentinels.isFinding(now) }
+        return node.data.isReady || node.data.isConnecting(now)
     }
 
     /// Lets a check wait for a read; or for a proof, where a lease of no length is all that a cached record
@@ -107,7 +111,7 @@ extension Gatekeeper {
     /// Decides a check by its cached record, which is proven to be current; `nil` where that has been
     /// invalidated meanwhile.
     func decideProven(_ check: Checks.Check, _ now: ClockReading) -> Decision? {
-        guard let hit = cache.lookup(check.key.locator) else { return nil }
+        guard isFenced(now.monotonic), let hit = cache.lookup(check.key.locator) else { return nil }
         credentials.remember(check.key)
         let decision = Decision.compared(
             check.key.issued,

@@ -20,9 +20,9 @@ extension Gatekeeper {
         log.note(
             .trackingStarted,
             now.monotonic,
-            "the store at \(node.data.endpoint) sends invalidations"
+            "the store at \(node.name) sends invalidations"
         )
-        if obligations.keeps(.emptyCacheOnTracking) { cache.invalidateAll() }
+        if obligations.keeps(.emptyCacheOnTracking) { cache.invalidateAll(of: node.number) }
         if obligations.keeps(.readAfterTracking) { checks.invalidateAllInFlight() }
         node.lease.trackingStarted()
         renewLease()
@@ -39,10 +39,11 @@ extension Gatekeeper {
         renewLease()
         checks.readUnproven()
         if obligations.keeps(.readAfterTracking) { checks.invalidateAllInFlight() }
+        guard failure != .replaced else { return }
         log.note(
             .trackingLost,
             now.monotonic,
-            "the store at \(node.data.endpoint) does not send invalidations: \(failure)"
+            "the store at \(node.name) does not send invalidations: \(failure)"
         )
     }
 
@@ -64,7 +65,7 @@ extension Gatekeeper {
 
     /// Nothing that was read before is known any more.
     func forgetAll() {
-        cache.invalidateAll()
+        cache.invalidateAllNodes()
         checks.invalidateAllInFlight()
         streams.markAllStale()
     }

@@ -8,27 +8,32 @@ extension Gatekeeper {
     /// all questions of the turn into one write.
     public func nextOrder(_ now: ClockReading) -> (link: UInt32, order: LinkOrder)? {
         sendQuestions(now.monotonic)
-        return node.nextOrder()
+        if let order = node.nextOrder() { return order }
+        return sentinels.isUsed ? sentinels.nextOrder() : nil
     }
 
-    /// Where the server of a link listens.
-    public func endpoint(link number: UInt32) -> Endpoint { node.endpoint(link: number) }
+    /// Where the server of a link listens; `nil` while that is not known.
+    public func endpoint(link number: UInt32) -> Endpoint? {
+        sentinels.link(number).map(\.endpoint) ?? node.endpoint
+    }
 
     /// The host name or IP address that the certificate of a link's server must be valid for; `nil` for
     /// a connection without TLS.
     public func certificateName(link number: UInt32) -> String? {
-        node.certificateName(link: number)
+        if let sentinel = sentinels.link(number) { return sentinel.link.certificateName }
+        return node.certificateName
     }
 
     /// Moves a link's output into a buffer; returns the number of bytes.
     public func drainOutput(link number: UInt32, into buffer: UnsafeMutableRawBufferPointer) -> Int
     {
-        node.drainOutput(link: number, into: buffer)
+        if let sentinel = sentinels.link(number) { return sentinel.link.drainOutput(into: buffer) }
+        return node.drainOutput(link: number, into: buffer)
     }
 
     /// A connection is established.
     public func linkOpened(_ number: UInt32, at now: ClockReading) {
-        node.withLink(number) { $0.opened(now.monotonic) }
+        withLink(number) { $0.opened(now.monotonic) }
         handleEvents(now)
     }
 
@@ -38,7 +43,7 @@ extension Gatekeeper {
         _ failure: LinkFailure = .disconnected,
         at now: ClockReading
     ) {
-        node.withLink(number) { $0.closed(now.monotonic, failure) }
+        withLink(number) { $0.closed(now.monotonic, failure) }
         handleEvents(now)
     }
 
@@ -48,11 +53,24 @@ extension Gatekeeper {
         _ bytes: UnsafeRawBufferPointer,
         at now: ClockReading
     ) {
-        node.withLink(number) { $0.received(bytes, now.monotonic) }
+        withLink(number) { $0.received(bytes, now.monotonic) }
         handleEvents(now)
     }
 
+    private func withLink(_ number: UInt32, _ body: (inout RedisLink) -> Void) {
+        if let sentinel = sentinels.link(number) {
+            body(&sentinel.link)
+        } else {
+            node.withLink(number, body)
+        }
+    }
+
     func handleEvents(_ now: ClockReading) {
+        if sentinels.isUsed { handleSentinelEvents(now) }
+        handleNodeEvents(now)
+    }
+
+    func handleNodeEvents(_ now: ClockReading) {
         while let event = node.data.nextEvent() { handle(event, now) }
         while let arrival = node.invalidations.nextArrival(now.monotonic) { handle(arrival, now) }
     }
@@ -75,10 +93,18 @@ extension Gatekeeper {
         (checks.hasUnsentReads || streams.hasStale) && node.data.isReady
     }
 
+    /// Whether the store is known to be the primary, so that what it replies decides.
+    func isFenced(_ now: MonotonicTime) -> Bool {
+        #if CANARIES
+            if !obligations.keeps(.readsAreFenced) { return true }
+        #endif
+        return now < node.lease.fencedUntil
+    }
+
     /// Asks what the checks of this turn wait for.
     func sendQuestions(_ now: MonotonicTime) {
         if isStrict { node.askForProof(checks, now) }
-        if hasReadsToSend { sendReads(now) }
+        if hasReadsToSend, isFenced(now) { sendReads(now) }
     }
 
     private func sendReads(_ now: MonotonicTime) {
@@ -125,7 +151,7 @@ extension Gatekeeper {
 
     private func dataReady(_ now: ClockReading) {
         metrics.data.connected()
-        log.note(.storeReady, now.monotonic, "connected to the store at \(node.data.endpoint)")
+        log.note(.storeReady, now.monotonic, "connected to the store at \(node.name)")
         node.invalidations.renewNow(now.monotonic)
         membership.renewNow(now.monotonic)
         if isStrict { send(StoreInformation.readServer, .serverInformation, now.monotonic) }
@@ -149,6 +175,9 @@ extension Gatekeeper {
                 trustMilliseconds: membership.trustMilliseconds,
                 now.monotonic
             )
+            #if CANARIES
+                if !obligations.keeps(.handoverAfterAttestation) { term.attestUnseen() }
+            #endif
         case .serverInformation:
             node.invalidations.pings.answersMayOvertake =
                 StoreInformation(reply)?.answersMayOvertakeInvalidations ?? true
@@ -159,7 +188,7 @@ extension Gatekeeper {
                 "a change could not be acknowledged",
                 now
             )
-        case .leave, .ping, nil: break
+        case .leave, .ping, .primaryAddress, nil: break
         }
     }
 
@@ -170,14 +199,17 @@ extension Gatekeeper {
         _ now: ClockReading
     ) {
         guard let error = reply.failure else { return }
+        leaveReplica(error, now.monotonic)
         log.note(kind, now.monotonic, "\(text): \(error.message)")
     }
 
     private func handleRecord(_ reply: RedisReply, _ read: Checks.ReadID, _ now: ClockReading) {
         guard let (locator, mayCache) = checks.inFlight(read) else { return }
+        guard isFenced(now.monotonic) else { return checks.requeue(read) }
         do throws(RecordFault) {
-            let record = try records.record(reply, at: locator)
-            let evicted = records.store(record, at: locator, mayCache: mayCache)
+            let record = try records.record(reply, at: locator, from: node.number)
+            let evicted =
+                records.store(record, at: locator, from: node.number, mayCache: mayCache)
             if let evicted { uses.keep(evicted) }
             finish(read, locator, record.keys, now)
         } catch {
@@ -205,11 +237,13 @@ extension Gatekeeper {
         case .irrelevant: return
         case .joined:
             if obligations.keeps(.emptyCacheOnJoin) { forgetAll() }
+            node.lease.forgotFormer()
         case .stands: break
         case .lost:
             forgetAll()
             term.reset()
         case .refused(let error):
+            if let error { leaveReplica(error, now.monotonic) }
             let reason = error?.message ?? "unexpected reply"
             log.note(.joinRefused, now.monotonic, "\(Self.notAMember): \(reason)")
         }
@@ -225,7 +259,9 @@ extension Gatekeeper {
     ) {
         metrics.data.disconnected()
         checks.invalidateAllInFlight()
-        log.note(.storeLost, now.monotonic, "the store at \(node.data.endpoint): \(failure)")
+        if failure != .replaced {
+            log.note(.storeLost, now.monotonic, "the store at \(node.name): \(failure)")
+        }
         for tag in unanswered where tag.isRead { checks.requeue(tag.read) }
         uses.connectionLost(now.monotonic)
         term.reset()

@@ -44,14 +44,15 @@ public final class Gatekeeper {
     /// Checks that may wait for the store: more than a worker has connections.
     private static let waitingMax = 65_536
 
-    /// The only node of the store.
+    /// The store's primary.
     var node: StoreNode
+    var sentinels: Sentinels
 
     let cache: RecordCache
     let credentials: CredentialReader
     var records: RecordReader
     var membership: WorkerMembership
-    var term = TermWatch()
+    var term: TermWatch
     var checks: Checks
     var streams: StreamSupervisor
     var uses: KeyUses
@@ -59,7 +60,7 @@ public final class Gatekeeper {
     var log = EventLog()
     var metrics = GatewayMetrics()
     let isStrict: Bool
-    private var isEnding = false
+    var isEnding = false
     var obligations = Obligations()
 
     #if CANARIES
@@ -76,19 +77,28 @@ public final class Gatekeeper {
             membership.believesAnyEntry = obligation == .entryIsCompared
             checks.joinsSent = obligation == .joinsOnlyUnsent
             cache.recognizesReplaced = obligation == .recognizesActiveOnly
+            cache.comparesAllVersions = obligation == .versionsOfOnePrimary
+            sentinels.attestation.oneSuffices = obligation == .majorityAttests
+            sentinels.attestation.countsFromArrival = obligation == .attestationCountsFromAsking
+            node.lease.restartsGrace = obligation == .graceIsNotRestarted
         }
     #endif
 
     /// A gatekeeper that orders its connections at the first tick.
     public init(_ configuration: Configuration, secrets: GatewaySecrets, identity: Identity) {
         let interval = Heartbeat.Interval(leaseMilliseconds: configuration.leaseMilliseconds)
+        node = StoreNode(configuration, secrets.credentials, interval)
         switch configuration.topology {
-        case .standalone(let url):
-            node = StoreNode(url, configuration, secrets.credentials, interval)
-        case .sentinel: fatalError("sentinels are not supported yet")
+        case .standalone: sentinels = Sentinels()
+        case .sentinel(let url):
+            sentinels = Sentinels(url, configuration, secrets.sentinelCredentials)
         }
+        term = TermWatch(needsAttestation: configuration.topology.hasFailover)
         isStrict = configuration.consistency == .strict
-        cache = RecordCache(countMax: configuration.cacheSize)
+        cache = RecordCache(
+            countMax: configuration.cacheSize,
+            nodeCount: StoreNode.numberCount(configuration.topology)
+        )
         credentials = CredentialReader(
             KeyVerifier(prefix: configuration.prefix, peppers: secrets.peppers),
             cache
@@ -144,6 +154,7 @@ extension Gatekeeper {
         uses.flushNow(now.monotonic)
         sendUses(now.monotonic)
         for command in membership.leave() { send(command, .leave, now.monotonic) }
+        node.lease.forgotFormer()
         renewLease()
     }
 
@@ -159,6 +170,9 @@ extension Gatekeeper {
         metrics.streamsEnded = streams.endedCount
         metrics.streamsOpen = UInt64(streams.count)
         metrics.trustedUntil = node.lease.trustedUntil
+        metrics.attestedUntil = node.lease.fencedUntil
+        metrics.sentinels = UInt64(sentinels.count)
+        metrics.sentinelsConnected = UInt64(sentinels.connectedCount)
         return metrics
     }
 
@@ -167,6 +181,7 @@ extension Gatekeeper {
 
     private var nextDeadline: MonotonicTime {
         var next = min(node.deadline, checks.deadline, log.due, streams.endExpiredDue)
+        if sentinels.isUsed { next = min(next, sentinelsDue) }
         if node.data.isReady { next = min(next, uses.due) }
         guard !isEnding else { return next }
         next = min(next, node.invalidations.due)
@@ -179,6 +194,7 @@ extension Gatekeeper {
     }
 
     private func doWhatIsDue(_ now: ClockReading) {
+        if sentinels.isUsed { tickSentinels(now) }
         node.tick(now.monotonic)
         handleEvents(now)
         checks.answerOverdue(at: now.monotonic) { decideUnanswered($0, now) }

@@ -6,6 +6,8 @@ import RedisClient
 public struct GatewaySecrets {
     let peppers: PepperRing
     let credentials: RedisCredentials?
+    /// For the sentinels.
+    let sentinelCredentials: RedisCredentials?
 
     /// Reads and checks the files that a configuration names, and packs their contents.
     ///
@@ -14,36 +16,64 @@ public struct GatewaySecrets {
         if let tls = configuration.tls { try Secrets.checkKey(tls) }
         let pepper = try Secrets.pepperContents(configuration)
         _ = try Secrets.peppers(pepper, configuration)
-        guard let path = configuration.gatewayCredentialsFile else {
-            return pack(pepper, SecretBytes(copying: Span()))
-        }
+        return pack(
+            pepper,
+            try credentials(configuration.gatewayCredentialsFile),
+            try credentials(configuration.sentinelCredentialsFile)
+        )
+    }
+
+    /// The contents of a credentials file, if there is one.
+    private static func credentials(_ path: String?) throws(SecretFault) -> SecretBytes {
+        guard let path else { return SecretBytes(copying: Span()) }
         let credentials = try Secrets.credentialsContents(path)
         _ = try Secrets.credentials(credentials)
-        return pack(pepper, credentials)
+        return credentials
     }
 
     /// Unpacks what ``pack(_:)`` returned for the same configuration.
     public init(packed: borrowing SecretBytes, _ configuration: Configuration) throws(SecretFault) {
-        let (pepper, credentials) = packed.withSpan { bytes -> (Range<Int>, Range<Int>) in
-            let length = bytes.count < 2 ? 0 : Int(bytes[0]) << 8 | Int(bytes[1])
-            let end = min(2 + length, bytes.count)
-            return (min(2, end)..<end, end..<bytes.count)
-        }
+        let pepper = Self.range(in: packed, from: 0)
+        let gateway = Self.range(in: packed, from: pepper.upperBound)
+        let sentinel = Self.range(in: packed, from: gateway.upperBound)
         peppers = try Secrets.peppers(Self.part(packed, pepper), configuration)
-        self.credentials =
-            credentials.isEmpty ? nil : try Secrets.credentials(Self.part(packed, credentials))
+        credentials = try Self.credentials(packed, gateway)
+        sentinelCredentials = try Self.credentials(packed, sentinel)
     }
 
-    /// Two bytes for the length of the pepper file, its contents, and the contents of the other file.
-    private static func pack(_ pepper: borrowing SecretBytes, _ credentials: borrowing SecretBytes)
-        -> SecretBytes
+    private static func credentials(_ packed: borrowing SecretBytes, _ range: Range<Int>)
+        throws(SecretFault) -> RedisCredentials?
     {
-        let length = pepper.count
-        return SecretBytes(capacity: 2 + length + credentials.count) { packed in
-            packed.append(UInt8(truncatingIfNeeded: length >> 8))
-            packed.append(UInt8(truncatingIfNeeded: length))
-            pepper.withSpan { packed.append(contentsOf: $0) }
-            credentials.withSpan { packed.append(contentsOf: $0) }
+        range.isEmpty ? nil : try Secrets.credentials(part(packed, range))
+    }
+
+    /// The contents of each file, behind their length in two bytes.
+    private static func pack(
+        _ pepper: borrowing SecretBytes,
+        _ gateway: borrowing SecretBytes,
+        _ sentinel: borrowing SecretBytes
+    ) -> SecretBytes {
+        let count = 6 + pepper.count + gateway.count + sentinel.count
+        return SecretBytes(capacity: count) { packed in
+            append(pepper, to: &packed)
+            append(gateway, to: &packed)
+            append(sentinel, to: &packed)
+        }
+    }
+
+    private static func append(_ part: borrowing SecretBytes, to packed: inout OutputSpan<UInt8>) {
+        packed.append(UInt8(truncatingIfNeeded: part.count >> 8))
+        packed.append(UInt8(truncatingIfNeeded: part.count))
+        part.withSpan { packed.append(contentsOf: $0) }
+    }
+
+    /// Where the part is whose length stands at an index; empty where there is none.
+    private static func range(in packed: borrowing SecretBytes, from index: Int) -> Range<Int> {
+        packed.withSpan { bytes in
+            guard bytes.count - index >= 2 else { return bytes.count..<bytes.count }
+            let length = Int(bytes[index]) << 8 | Int(bytes[index + 1])
+            let start = index + 2
+            return start..<min(start + length, bytes.count)
         }
     }
 

@@ -41,6 +41,21 @@ enum Obligation: CaseIterable {
     case staleRecordRefusesNobody
     /// While invalidations may be missing, the records of open requests are read within each lease.
     case streamsAreWatched
+    /// Nothing decides unless a majority of the sentinels has named the primary lately: another may have been
+    /// elected.
+    case decidesOnlyAttested
+    /// What a sentinel says counts from when it was asked: its answer may be late.
+    case attestationCountsFromAsking
+    /// A majority of the configured sentinels has to agree: a minority may not know of an election.
+    case majorityAttests
+    /// A record that was read for a check is used only while the primary is attested, as a cached one is.
+    case readsAreFenced
+    /// A change of primary does not begin a new grace.
+    case graceIsNotRestarted
+    /// Versions of records count for the primary that gave them: an unconfirmed change may be lost with it.
+    case versionsOfOnePrimary
+    /// A term is handed over only so long after this primary was attested: workers may still trust another.
+    case handoverAfterAttestation
 }
 
 /// The obligations that are met: outside of tests, all.

@@ -67,7 +67,7 @@ extension latchkey_link_order {
         action = LATCHKEY_LINK_OPEN
         secure = name == nil ? 0 : 1
         withUnsafeMutableBytes(of: &endpoint) {
-            _ = CText.write(gatekeeper.endpoint(link: link).description, to: $0)
+            _ = CText.write(gatekeeper.endpoint(link: link)?.description ?? "", to: $0)
         }
         withUnsafeMutableBytes(of: &self.name) { _ = CText.write(name ?? "", to: $0) }
     }

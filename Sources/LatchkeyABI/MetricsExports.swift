@@ -27,9 +27,13 @@ extension latchkey_metrics {
             barriers_acknowledged: metrics.barriersAcknowledged,
             cache_evictions: metrics.cacheEvictions,
             streams_ended: metrics.streamsEnded,
+            primary_changes: metrics.primaryChanges,
             cache_records: metrics.cacheRecords,
             streams_open: metrics.streamsOpen,
-            trusted_until_ns: metrics.trustedUntil.nanoseconds
+            trusted_until_ns: metrics.trustedUntil.nanoseconds,
+            attested_until_ns: metrics.attestedUntil.nanoseconds,
+            sentinels: metrics.sentinels,
+            sentinels_connected: metrics.sentinelsConnected
         )
     }
 }

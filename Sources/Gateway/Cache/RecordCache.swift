@@ -57,6 +57,7 @@ final class RecordCache {
     private static let never = Int64.max
 
     private let countMax: Int
+    private let nodeCount: UInt8
     private let recordMemory: HugePages
     private let records: UnsafeMutablePointer<Record>
     private let states: UnsafeMutablePointer<State>
@@ -80,6 +81,8 @@ final class RecordCache {
     #if CANARIES
         /// Recognizes replaced keys.
         var recognizesReplaced = false
+        /// Compares versions that different nodes have given.
+        var comparesAllVersions = false
     #endif
 
     /// - Parameters:
@@ -87,6 +90,7 @@ final class RecordCache {
     ///   - nodeCount: Store nodes that records may be from.
     init(countMax: Int, nodeCount: UInt8 = 1) {
         self.countMax = max(countMax, 1)
+        self.nodeCount = nodeCount
         recordMemory = HugePages(byteCount: self.countMax * MemoryLayout<Record>.stride)
         records = recordMemory.start.bindMemory(to: Record.self, capacity: self.countMax)
         states = .allocate(capacity: self.countMax)
@@ -125,9 +129,16 @@ extension RecordCache {
         return keys.active.is(key) || keys.previous?.is(key) == true
     }
 
-    /// The newest proven version of a locator's record; 0 where there is none.
-    func version(of locator: Locator) -> UInt64 {
-        slot(of: locator).map { records[$0].version } ?? 0
+    /// The newest proven version of a locator's record that a node has given; 0 where there is none.
+    func version(of locator: Locator, from node: UInt8 = 0) -> UInt64 {
+        slot(of: locator).map { version($0, from: node) } ?? 0
+    }
+
+    private func version(_ slot: Int, from node: UInt8) -> UInt64 {
+        #if CANARIES
+            if comparesAllVersions { return records[slot].version }
+        #endif
+        return states[slot].node == node ? records[slot].version : 0
     }
 
     /// A locator's slot, whether or not its record is valid.
@@ -245,7 +256,7 @@ extension RecordCache {
         from node: UInt8 = 0
     ) -> Use? {
         let (slot, lostUse) = slot(of: locator).map { ($0, nil) } ?? occupy(locator)
-        records[slot].version = max(records[slot].version, version ?? 0)
+        records[slot].version = max(self.version(slot, from: node), version ?? 0)
         if endsRecognition(of: slot, keys) { states[slot].flags.remove(.verified) }
         states[slot].flags.subtract([.active, .previous])
         states[slot].node = node
@@ -279,6 +290,19 @@ extension RecordCache {
     /// A locator's record has changed.
     func invalidate(_ locator: Locator) {
         if let slot = slot(of: locator) { states[slot].epoch = 0 }
+    }
+
+    /// Any record of any node may have changed.
+    func invalidateAllNodes() {
+        for node in 0..<nodeCount { invalidateAll(of: node) }
+    }
+
+    /// A node takes over a number: nothing is known of it.
+    func begin(node: UInt8) {
+        for slot in 0..<count where states[slot].node == node {
+            states[slot].epoch = 0
+            records[slot].version = 0
+        }
     }
 
     /// Any record of a node may have changed.

@@ -28,6 +28,7 @@ struct WorkerMembership: ~Copyable {
     private let identity: Gatekeeper.Identity
     private let leaseMilliseconds: UInt64
     private let graceMilliseconds: UInt64
+    private let witnesses: String?
     private var heartbeat: Heartbeat
     private var generator: any RandomNumberGenerator
 
@@ -60,6 +61,12 @@ struct WorkerMembership: ~Copyable {
         generator = identity.generator
         leaseMilliseconds = configuration.leaseMilliseconds
         graceMilliseconds = configuration.graceMilliseconds
+        trustMilliseconds = configuration.trustMilliseconds
+        if case .sentinel(let url) = configuration.topology {
+            witnesses = url.digest
+        } else {
+            witnesses = nil
+        }
         heartbeat = Heartbeat(interval)
     }
 
@@ -67,7 +74,7 @@ struct WorkerMembership: ~Copyable {
     var id: Member.ID { identity.id }
 
     /// The longest that this worker may trust its cache, in milliseconds.
-    var trustMilliseconds: UInt64 { leaseMilliseconds + graceMilliseconds }
+    let trustMilliseconds: UInt64
 
     /// When this worker was last known to be a member that changes wait for; `nil` if it may not be.
     var registeredAt: MonotonicTime? { isEntryTracking == true ? confirmedAt : nil }
@@ -190,7 +197,8 @@ struct WorkerMembership: ~Copyable {
             leaseMilliseconds: isTracking
                 ? leaseMilliseconds : heartbeat.interval.detectionMilliseconds,
             graceMilliseconds: isTracking ? graceMilliseconds : 0,
-            token: Member.Token(using: &generator)
+            token: Member.Token(using: &generator),
+            witnesses: witnesses
         )
     }
 }

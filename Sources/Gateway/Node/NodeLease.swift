@@ -1,13 +1,18 @@
+import Keyring
 import RedisClient
 
 /// How long the records of one store node may be used.
 ///
-/// Two things must be fresh: an answer on the node's invalidation link, which shows that all invalidations
-/// up to the question have arrived; and this worker's entry in the membership list, which makes
-/// administrators wait for the worker. Both count from when they were asked for, and the older one decides.
+/// Three things must be fresh: an answer on the node's invalidation link, which shows that all invalidations
+/// up to the question have arrived; this worker's entry in the membership list, which makes
+/// administrators wait for the worker; and, where another server may become the primary, what a majority of
+/// the sentinels says. All count from when they were asked for, and the oldest decides.
+///
+/// What the node itself replies needs the last of them alone: a primary that was replaced goes on replying.
 struct NodeLease {
     private let leaseMilliseconds: UInt64
     private let graceMilliseconds: UInt64
+    private let fenceMilliseconds: UInt64
 
     /// Whether Redis sends invalidations.
     private(set) var isTracking = false
@@ -18,15 +23,33 @@ struct NodeLease {
     /// Up to when all invalidations are known to have arrived.
     private var currentAt: MonotonicTime?
 
+    /// Up to when the node is known to be the primary; `nil` while it is not. Never ends where no other
+    /// server may become the primary.
+    private var attestedAt: MonotonicTime?
+
+    /// Until when the node's replies decide.
+    private(set) var fencedUntil: MonotonicTime
+
+    /// Whether what is cached may be of a former primary. It is usable as long as it was before the change.
+    private(set) var holdsFormer = false
+
+    #if CANARIES
+        var restartsGrace = false
+    #endif
+
     /// Until when cached records decide although the store could be asked.
     private(set) var trustedUntil = MonotonicTime.origin
 
     /// Until when cached records decide where the store cannot be asked: lease and grace.
     private(set) var usableUntil = MonotonicTime.origin
 
-    init(leaseMilliseconds: UInt64, graceMilliseconds: UInt64) {
-        self.leaseMilliseconds = leaseMilliseconds
-        self.graceMilliseconds = graceMilliseconds
+    /// - Parameter isAttested: Whether sentinels have to say that the node is the primary.
+    init(_ configuration: Configuration, isAttested: Bool) {
+        leaseMilliseconds = configuration.leaseMilliseconds
+        graceMilliseconds = configuration.graceMilliseconds
+        fenceMilliseconds = configuration.fenceMilliseconds
+        attestedAt = isAttested ? nil : .never
+        fencedUntil = isAttested ? .origin : .never
     }
 
     /// Until when the invalidations of all changes older than a span are known to have arrived.
@@ -58,16 +81,47 @@ struct NodeLease {
         currentAt = moment
     }
 
+    /// A majority of the sentinels says that the node was the primary at this moment.
+    mutating func isAttested(at moment: MonotonicTime) {
+        guard attestedAt.map({ $0 < moment }) ?? true else { return }
+        attestedAt = moment
+        fencedUntil = moment.advanced(byMilliseconds: fenceMilliseconds)
+    }
+
+    /// Another server takes the node's place. What is cached stays usable until its time, and decides
+    /// nothing else.
+    mutating func primaryChanged(_ now: MonotonicTime) {
+        isTracking = false
+        hasLostTracking = false
+        holdsFormer = true
+        currentAt = nil
+        attestedAt = nil
+        fencedUntil = .origin
+        trustedUntil = .origin
+        #if CANARIES
+            if restartsGrace, usableUntil > now {
+                usableUntil = now.advanced(byMilliseconds: leaseMilliseconds)
+                    .advanced(byMilliseconds: graceMilliseconds)
+            }
+        #endif
+    }
+
+    /// Nothing of a former primary is cached any more.
+    mutating func forgotFormer() {
+        holdsFormer = false
+    }
+
     /// Computes the lease anew.
     ///
     /// - Parameter registeredAt: When this worker's entry is known to have stood; `nil` if it may not stand.
     mutating func renew(registeredAt: MonotonicTime?) {
-        guard let currentAt, let registeredAt else {
+        guard !holdsFormer else { return }
+        guard let currentAt, let registeredAt, let attestedAt else {
             trustedUntil = .origin
             usableUntil = .origin
             return
         }
-        let base = min(currentAt, registeredAt)
+        let base = min(currentAt, registeredAt, attestedAt)
         let end = base.advanced(byMilliseconds: leaseMilliseconds)
         trustedUntil = isTracking ? end : .origin
         usableUntil = end.advanced(byMilliseconds: graceMilliseconds)

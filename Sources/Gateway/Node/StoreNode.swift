@@ -3,46 +3,88 @@ import RedisClient
 
 /// A store server as this worker sees it: the link that carries reads and writes, the link on which
 /// invalidations come, and how long its records may be used.
+///
+/// Where sentinels name the server, another one may take its place.
 struct StoreNode: ~Copyable {
-    /// Distinguishes the node: the cache's records carry it.
-    let number: UInt8 = 0
+    /// Primaries that the cache's records can be told apart by.
+    private static let primariesMax: UInt8 = 4
+
+    /// Numbers that nodes have in this topology.
+    static func numberCount(_ topology: Topology) -> UInt8 {
+        topology.hasFailover ? primariesMax : 1
+    }
+
+    /// Distinguishes the node: the cache's records carry it. Each primary has the next one.
+    private(set) var number: UInt8 = 0
 
     /// The link that carries reads and writes.
     var data: RedisLink
     var invalidations: InvalidationLink
     var lease: NodeLease
 
+    private let tls: StoreTLS?
+    private let numberCount: UInt8
+
     init(
-        _ url: StoreURL,
         _ configuration: Configuration,
         _ credentials: RedisCredentials?,
         _ interval: Heartbeat.Interval
     ) {
-        data = RedisLink(Self.settings(url, configuration, credentials))
+        data = RedisLink(Self.settings(configuration, credentials))
         invalidations = InvalidationLink(
-            Self.settings(url, configuration, credentials, trackedPrefix: TrackedKey.prefix),
+            Self.settings(configuration, credentials, trackedPrefix: TrackedKey.prefix),
             interval
         )
-        lease = NodeLease(
-            leaseMilliseconds: configuration.leaseMilliseconds,
-            graceMilliseconds: configuration.graceMilliseconds
-        )
+        lease = NodeLease(configuration, isAttested: configuration.topology.hasFailover)
+        tls = configuration.tls
+        numberCount = Self.numberCount(configuration.topology)
     }
 
     private static func settings(
-        _ url: StoreURL,
         _ configuration: Configuration,
         _ credentials: RedisCredentials?,
         trackedPrefix: String? = nil
     ) -> LinkSettings {
-        LinkSettings(
-            endpoint: url.endpoint,
-            certificateName: configuration.tls?.name(of: url.endpoint),
-            database: url.database,
+        let url: StoreURL? =
+            switch configuration.topology {
+            case .standalone(let url): url
+            case .sentinel: nil
+            }
+        return LinkSettings(
+            endpoint: url?.endpoint,
+            certificateName: url.flatMap { configuration.tls?.name(of: $0.endpoint) },
+            database: url?.database ?? 0,
             credentials: credentials,
             timeoutMilliseconds: configuration.timeoutMilliseconds,
-            trackedPrefix: trackedPrefix
+            trackedPrefix: trackedPrefix,
+            requiresPrimary: configuration.topology.hasFailover
         )
+    }
+
+    /// Where the server listens; `nil` before the sentinels have named one.
+    var endpoint: Endpoint? { data.endpoint }
+
+    /// The endpoint for people.
+    var name: String { data.endpoint?.description ?? "an unknown address" }
+
+    /// Another server takes the place of this one: both links are closed, and opened to that.
+    mutating func follow(_ primary: Endpoint, _ now: MonotonicTime) {
+        let name = tls?.name(of: primary)
+        data.move(to: primary, certificateName: name, now)
+        invalidations.link.move(to: primary, certificateName: name, now)
+    }
+
+    /// The events of the links to the server before have been handled: from now on there is another.
+    mutating func primaryChanged(_ now: MonotonicTime) {
+        number = (number + 1) % numberCount
+        invalidations.pings.reset()
+        lease.primaryChanged(now)
+    }
+
+    /// The server is no primary: both links are closed, and opened anew after a pause.
+    mutating func abandon(_ now: MonotonicTime) {
+        data.abandon(.notPrimary, now)
+        invalidations.link.abandon(.notPrimary, now)
     }
 }
 
@@ -53,22 +95,17 @@ extension StoreNode {
     private static let dataNumber: UInt32 = 0
     private static let invalidationNumber: UInt32 = 1
 
+    /// How many there are.
+    static let linkCount: UInt32 = 2
+
     /// The next order for a connection.
     mutating func nextOrder() -> (link: UInt32, order: LinkOrder)? {
         if let order = data.nextOrder() { return (Self.dataNumber, order) }
         return invalidations.link.nextOrder().map { (Self.invalidationNumber, $0) }
     }
 
-    /// Where the server of a link listens.
-    func endpoint(link number: UInt32) -> Endpoint {
-        number == Self.invalidationNumber ? invalidations.link.endpoint : data.endpoint
-    }
-
-    /// What the certificate of a link's server must be valid for; `nil` without TLS.
-    func certificateName(link number: UInt32) -> String? {
-        number == Self.invalidationNumber
-            ? invalidations.link.certificateName : data.certificateName
-    }
+    /// What the certificate of the server must be valid for; `nil` without TLS.
+    var certificateName: String? { data.certificateName }
 
     /// Moves a link's output into a buffer; returns the number of bytes.
     mutating func drainOutput(

@@ -31,20 +31,27 @@ struct RecordReader: ~Copyable {
         return link.send(query.command(read.locator), tag: tag, now: now)
     }
 
-    /// Proves the reply to a read.
-    func record(_ reply: RedisReply, at locator: Locator) throws(RecordFault) -> Record {
+    /// Proves a node's reply to a read. A version that another node has given says nothing of this one's: the
+    /// change may have been lost with it.
+    func record(_ reply: RedisReply, at locator: Locator, from node: UInt8) throws(RecordFault)
+        -> Record
+    {
         let stored = try StoredRecord(reply)
         let record = try stored.activeRecord(at: locator, seal: seal)
         let version = record?.version ?? stored.authenticatedVersion(at: locator, seal: seal)
-        if let version, version < cache.version(of: locator) { throw .outdated }
+        if let version, version < cache.version(of: locator, from: node) { throw .outdated }
         return Record(keys: record.flatMap { AcceptedKeys($0) }, version: version)
     }
 
-    /// Caches a record if it may be. Otherwise a cached one that differs is invalidated. Returns the
+    /// Caches a node's record if it may be. Otherwise a cached one that differs is invalidated. Returns the
     /// last use of the record that was evicted.
-    func store(_ record: Record, at locator: Locator, mayCache: Bool) -> RecordCache.Use? {
-        if mayCache { return cache.store(record.keys, version: record.version, for: locator) }
-        if record.version != cache.version(of: locator) { cache.invalidate(locator) }
+    func store(_ record: Record, at locator: Locator, from node: UInt8, mayCache: Bool)
+        -> RecordCache.Use?
+    {
+        if mayCache {
+            return cache.store(record.keys, version: record.version, for: locator, from: node)
+        }
+        if record.version != cache.version(of: locator, from: node) { cache.invalidate(locator) }
         return nil
     }
 }

@@ -32,12 +32,18 @@ public struct EventLog {
         case recordRefused
         case usesRefused
         case tooManyChecks
+        case primaryFollowed
+        case primaryUnknown
+        case primaryNamed
+        case sentinelSilent
+        case sentinelReady
 
         var level: Level {
             switch self {
-            case .storeReady, .trackingStarted: .notice
-            case .usesRefused, .tooManyChecks, .acknowledgementRefused: .warning
-            case .storeLost, .trackingLost, .recordRefused, .joinRefused: .error
+            case .storeReady, .trackingStarted, .primaryFollowed, .primaryNamed, .sentinelReady:
+                .notice
+            case .usesRefused, .tooManyChecks, .acknowledgementRefused, .sentinelSilent: .warning
+            case .storeLost, .trackingLost, .recordRefused, .joinRefused, .primaryUnknown: .error
             }
         }
 
@@ -46,8 +52,9 @@ public struct EventLog {
             switch self {
             case .storeLost, .storeReady: .store
             case .trackingLost, .trackingStarted: .tracking
+            case .primaryFollowed, .primaryUnknown, .primaryNamed: .primary
             case .joinRefused, .acknowledgementRefused, .recordRefused, .usesRefused,
-                .tooManyChecks:
+                .tooManyChecks, .sentinelSilent, .sentinelReady:
                 nil
             }
         }
@@ -57,6 +64,7 @@ public struct EventLog {
     enum Subject: Int, CaseIterable {
         case store
         case tracking
+        case primary
     }
 
     private struct Rate {

@@ -48,12 +48,21 @@ public struct GatewayMetrics: Sendable {
     /// Number of open requests that were handed out to be ended.
     public internal(set) var streamsEnded: UInt64 = 0
 
+    /// Number of times that another server became the primary.
+    public internal(set) var primaryChanges: UInt64 = 0
+
     /// Number of cached records, valid or not.
     public internal(set) var cacheRecords: UInt64 = 0
     /// Number of open requests.
     public internal(set) var streamsOpen: UInt64 = 0
     /// When the lease ends; the clock's origin without one.
     public internal(set) var trustedUntil = MonotonicTime.origin
+    /// Until when what the store replies decides; never ends where no sentinels are asked.
+    public internal(set) var attestedUntil = MonotonicTime.origin
+    /// Number of sentinels in the configuration.
+    public internal(set) var sentinels: UInt64 = 0
+    /// Number of those that are connected.
+    public internal(set) var sentinelsConnected: UInt64 = 0
 }
 
 /// A histogram of durations.

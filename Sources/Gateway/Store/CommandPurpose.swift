@@ -21,6 +21,8 @@ extension CommandTag {
         /// Asks what server the store is.
         case serverInformation
         case ping
+        /// Asks a sentinel where the primary is.
+        case primaryAddress
         case acknowledgement
         /// Nothing depends on the reply.
         case leave

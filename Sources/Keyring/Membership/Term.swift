@@ -12,7 +12,7 @@ public struct Term: Hashable, Sendable {
     let replicationID: String
 
     /// Reads the current term; ``init(_:)`` parses the reply.
-    public static var read: RedisCommand { RedisCommand("INFO", "replication") }
+    public static var read: RedisCommand { StoreInformation.readReplication }
 
     /// Parses the reply; `nil` if the server does not tell.
     public init?(_ reply: RedisReply) {

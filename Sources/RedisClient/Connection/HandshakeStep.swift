@@ -5,6 +5,8 @@ enum HandshakeStep {
     /// Proves that the server is running and has loaded its data. The kernel accepts connections for
     /// a stopped one, too.
     case ping
+    /// Proves that the server is a primary.
+    case confirmPrimary
     /// Asks for the connection's own client ID, to which invalidations are then redirected.
     case identify
     case track(prefix: String, connection: Int64)
@@ -15,6 +17,7 @@ enum HandshakeStep {
         if let credentials = settings.credentials { steps.append(.authenticate(credentials)) }
         if settings.database != 0 { steps.append(.select(database: settings.database)) }
         steps.append(.ping)
+        if settings.requiresPrimary { steps.append(.confirmPrimary) }
         if settings.trackedPrefix != nil { steps.append(.identify) }
         return steps
     }
@@ -31,6 +34,7 @@ enum HandshakeStep {
         case .authenticate(let credentials): credentials.appendCommand(to: &output)
         case .select(let database): output.append(RedisCommand("SELECT", .number(database)))
         case .ping: output.append(RedisCommand("PING"))
+        case .confirmPrimary: output.append(StoreInformation.readReplication)
         case .identify: output.append(RedisCommand("CLIENT", "ID"))
         case .track(let prefix, let connection):
             output.append(
@@ -47,6 +51,9 @@ enum HandshakeStep {
     func failure(_ reply: RedisReply) -> LinkFailure? {
         if case .ping = self, reply.refusesWrites { return nil }
         if let error = reply.failure { return .refused(error) }
+        if case .confirmPrimary = self, let information = StoreInformation(reply) {
+            return information.isPrimary ? nil : .notPrimary
+        }
         return isAnswered(by: reply) ? nil : .notRedis
     }
 
@@ -56,6 +63,7 @@ enum HandshakeStep {
         case .ping:
             if case .status(let text) = reply { return text.spells("PONG") }
             return false
+        case .confirmPrimary: return false
         case .identify: if case .integer = reply { return true } else { return false }
         case .subscribe:
             guard case .array(let elements) = reply, elements.count == 3,

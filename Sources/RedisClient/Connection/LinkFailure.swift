@@ -22,6 +22,10 @@ public enum LinkFailure: Error, Equatable, Sendable {
     case refused(RedisError)
     /// The server that answered the handshake is not Redis.
     case notRedis
+    /// The server is a replica, or takes no writes.
+    case notPrimary
+    /// The link was given another server.
+    case replaced
     case noMemory
 }
 
@@ -40,6 +44,8 @@ extension LinkFailure: CustomStringConvertible {
         case .unsolicited: "a reply arrived without a command"
         case .refused(let error): "refused: \(error.message)"
         case .notRedis: "unexpected reply during the handshake"
+        case .notPrimary: "it is not a primary"
+        case .replaced: "another server takes its place"
         case .noMemory: "out of memory"
         }
     }

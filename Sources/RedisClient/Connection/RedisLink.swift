@@ -2,7 +2,7 @@ import DequeModule
 
 /// What the owner of a link has to do with its connection.
 public enum LinkOrder: Equatable, Sendable {
-    /// Connect to ``RedisLink/endpoint``, then call ``RedisLink/opened(_:)`` or
+    /// Connect to ``RedisLink/endpoint``, which is known, then call ``RedisLink/opened(_:)`` or
     /// ``RedisLink/closed(_:_:)``.
     case open
     /// Close; no ``RedisLink/closed(_:_:)`` is expected.
@@ -44,7 +44,7 @@ public struct RedisLink: ~Copyable {
         case ready(since: MonotonicTime)
     }
 
-    private let settings: Settings
+    private var settings: Settings
     private var state = State.waiting(until: .origin)
     private var backoff = Backoff()
     private var decoder: RESPDecoder?
@@ -55,13 +55,14 @@ public struct RedisLink: ~Copyable {
     private var orders: Deque<LinkOrder> = []
     private var events: Deque<Event> = []
 
-    /// A link that orders its connection at the first tick.
+    /// A link that orders its connection at the first tick, or once it is given a server.
     public init(_ settings: Settings) {
         self.settings = settings
+        if settings.endpoint == nil { state = .waiting(until: .never) }
     }
 
-    /// Where the server listens.
-    public var endpoint: Endpoint { settings.endpoint }
+    /// Where the server listens; `nil` while that is not known.
+    public var endpoint: Endpoint? { settings.endpoint }
 
     /// The host name or IP address that the server's certificate must be valid for; `nil` for a
     /// connection without TLS.
@@ -148,6 +149,22 @@ extension RedisLink {
     public mutating func abandon(_ failure: LinkFailure, _ now: MonotonicTime) {
         guard decoder != nil else { return }
         fail(failure, now)
+    }
+
+    /// Gives the link another server. The connection to the one before is closed: it counts as lost.
+    public mutating func move(
+        to endpoint: Endpoint,
+        certificateName: String?,
+        _ now: MonotonicTime
+    ) {
+        settings.endpoint = endpoint
+        settings.certificateName = certificateName
+        if decoder != nil || isBeingOpened {
+            orders = [.close]
+            disconnect(.replaced, now)
+        }
+        backoff = Backoff()
+        state = .waiting(until: now)
     }
 
     /// Orders a connection that is due, and gives up one that is overdue.

@@ -3,6 +3,9 @@ public struct StoreInformation: Sendable {
     /// Asks what server the store is.
     public static var readServer: RedisCommand { RedisCommand("INFO", "server") }
 
+    /// Asks whether the store is a primary, and of which term.
+    public static var readReplication: RedisCommand { RedisCommand("INFO", "replication") }
+
     private let values: [Substring: Substring]
 
     /// Larger numbers are capped, so that sums of a few do not overflow.
@@ -31,6 +34,9 @@ public struct StoreInformation: Sendable {
     public static func number(_ text: some StringProtocol) -> UInt64? {
         UInt64(text).map { min($0, numberMax) }
     }
+
+    /// Whether the server says that it is a primary. A primary whose replicas have elected another says so too.
+    public var isPrimary: Bool { self["role"] == "master" }
 
     /// Whether Latchkey supports the version; `nil` if Redis reports none.
     public var isNewEnough: Bool? {

@@ -1,0 +1,126 @@
+import RedisClient
+
+/// How the gatekeeper follows the primary that the sentinels name.
+extension Gatekeeper {
+    /// When the sentinels are to be asked, or their silence is to be reported.
+    var sentinelsDue: MonotonicTime {
+        min(sentinels.due(isAsking: !isEnding), sentinels.reportDue ?? .never)
+    }
+
+    /// Asks the sentinels, if it is time, and reports a primary that they no longer name.
+    func tickSentinels(_ now: ClockReading) {
+        sentinels.tick(now.monotonic)
+        handleSentinelEvents(now)
+        if !isEnding { sentinels.ask(now.monotonic) }
+        reportSilence(now.monotonic)
+    }
+
+    func handleSentinelEvents(_ now: ClockReading) {
+        while let event = sentinels.nextEvent(now.monotonic) {
+            switch event {
+            case .named(let sentinel, let isNew):
+                if isNew {
+                    log.note(
+                        .sentinelReady,
+                        now.monotonic,
+                        "the sentinel at \(sentinel) names a primary"
+                    )
+                }
+                followPrimary(now)
+            case .silent(let sentinel, let reason):
+                log.note(
+                    .sentinelSilent,
+                    now.monotonic,
+                    "the sentinel at \(sentinel) names no primary: \(reason)"
+                )
+            }
+        }
+    }
+
+    /// A sentinel has named a primary.
+    private func followPrimary(_ now: ClockReading) {
+        if let primary = sentinels.attestation.primary, primary != node.endpoint {
+            change(to: primary, now)
+        }
+        guard let server = node.endpoint, let moment = sentinels.attestation.attestedAt(server)
+        else { return }
+        node.lease.isAttested(at: moment)
+        renewLease()
+        term.attested(at: moment)
+        reportReturn(now.monotonic)
+    }
+
+    /// Another server is the primary. What was read from the one before admits keys in the grace that it had, and
+    /// decides nothing else.
+    private func change(to primary: Endpoint, _ now: ClockReading) {
+        noteChange(to: primary, now.monotonic)
+        node.follow(primary, now.monotonic)
+        handleNodeEvents(now)
+        node.primaryChanged(now.monotonic)
+        cache.begin(node: node.number)
+        checks.invalidateAllInFlight()
+        membership.renewNow(now.monotonic)
+        membership.listLost(now.monotonic)
+        term.reset()
+        #if CANARIES
+            if !obligations.keeps(.decidesOnlyAttested) { node.lease.isAttested(at: .never) }
+        #endif
+        renewLease()
+    }
+
+    private func noteChange(to primary: Endpoint, _ now: MonotonicTime) {
+        let (count, all) = (sentinels.attestation.count(naming: primary), sentinels.count)
+        let former = node.endpoint.map { ", instead of the store at \($0)" } ?? ""
+        if node.endpoint != nil { metrics.primaryChanges &+= 1 }
+        log.note(
+            .primaryFollowed,
+            now,
+            "the store at \(primary) is the primary: \(count) of \(all) sentinels name it\(former)"
+        )
+    }
+
+    /// The server of a link takes no writes: it has become a replica.
+    func leaveReplica(_ error: RedisError, _ now: MonotonicTime) {
+        guard sentinels.isUsed, error.code == "READONLY" else { return }
+        node.abandon(now)
+    }
+}
+
+// MARK: - Reports
+
+extension Gatekeeper {
+    /// Sentinels have this long to name a primary before a worker that starts complains.
+    private static let silenceMilliseconds: UInt64 = 1000
+
+    private func reportSilence(_ now: MonotonicTime) {
+        guard let due = sentinels.reportDue, due <= now else { return }
+        if due == .origin {
+            sentinels.reportDue = now.advanced(byMilliseconds: Self.silenceMilliseconds)
+        } else if now < node.lease.fencedUntil {
+            sentinels.reportDue = node.lease.fencedUntil
+        } else {
+            sentinels.reportDue = nil
+            log.note(.primaryUnknown, now, silence)
+        }
+    }
+
+    private var silence: String {
+        let (majority, all) = (sentinels.majority, sentinels.count)
+        guard let server = node.endpoint else {
+            return "no primary is known: fewer than \(majority) of \(all) sentinels name the same one"
+        }
+        return
+            "the store at \(server) decides nothing: fewer than \(majority) of \(all) sentinels have "
+            + "named it within the lease"
+    }
+
+    private func reportReturn(_ now: MonotonicTime) {
+        guard sentinels.reportDue == nil else { return }
+        sentinels.reportDue = node.lease.fencedUntil
+        log.note(
+            .primaryNamed,
+            now,
+            "\(sentinels.majority) of \(sentinels.count) sentinels name the store at \(node.name)"
+        )
+    }
+}

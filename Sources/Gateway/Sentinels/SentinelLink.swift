@@ -1,0 +1,44 @@
+import RedisClient
+
+/// A connection to one sentinel, on which it is asked for the primary again and again.
+///
+/// A class, so that links of any number stand in an array.
+final class SentinelLink {
+    /// The connection: orders, bytes and deadlines go straight to it.
+    var link: RedisLink
+    private var heartbeat: Heartbeat
+
+    /// Whether it was reported that the sentinel does not name the primary.
+    private var isReported = false
+
+    /// Where the sentinel listens.
+    let endpoint: Endpoint
+
+    init(_ endpoint: Endpoint, _ settings: LinkSettings, _ interval: Heartbeat.Interval) {
+        self.endpoint = endpoint
+        link = RedisLink(settings)
+        heartbeat = Heartbeat(interval)
+    }
+
+    /// When the next question is due.
+    var due: MonotonicTime { link.isReady ? heartbeat.due : .never }
+
+    /// Makes the next question due at once.
+    func askNow(_ now: MonotonicTime) {
+        heartbeat.renewNow(now)
+    }
+
+    /// Asks, if it is time.
+    func ask(_ question: RedisCommand, _ now: MonotonicTime) {
+        guard link.isReady, let number = heartbeat.next(now) else { return }
+        let tag = CommandTag(purpose: .primaryAddress, number: number, sentAt: now)
+        _ = link.send(question, tag: tag, now: now)
+    }
+
+    /// Notes whether the sentinel names a primary. Returns whether that is news.
+    func note(isNaming: Bool) -> Bool {
+        guard isReported == isNaming else { return false }
+        isReported = !isNaming
+        return true
+    }
+}

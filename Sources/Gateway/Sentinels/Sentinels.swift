@@ -1,0 +1,152 @@
+import Keyring
+import RedisClient
+
+/// The sentinels that say which server is the primary, each on a connection of its own; none where the
+/// configuration names the only server.
+struct Sentinels: ~Copyable {
+    /// What is new about a sentinel, which is told by where it listens.
+    enum Event {
+        /// It has named a primary. It may not have done so before.
+        case named(by: Endpoint, isNew: Bool)
+        /// It no longer names a primary, for a reason in a few words.
+        case silent(Endpoint, String)
+    }
+
+    /// The number of the first sentinel's link.
+    static let firstLink = StoreNode.linkCount
+
+    /// Whether there are any. Asked at each turn of the event loop.
+    let isUsed: Bool
+
+    /// How many there are.
+    let count: Int
+
+    /// How many of them have to agree.
+    let majority: Int
+
+    private let links: [SentinelLink]
+    private let question: RedisCommand
+
+    /// What they say.
+    var attestation: Attestation
+
+    /// When the loss of the attestation has to be reported; `nil` once it has been. The origin until the first
+    /// tick.
+    var reportDue: MonotonicTime? = .origin
+
+    /// Number of the sentinels that are connected.
+    var connectedCount: Int { links.count { $0.link.isReady } }
+
+    /// No sentinels.
+    init() {
+        isUsed = false
+        (count, majority) = (0, 0)
+        links = []
+        question = RedisCommand("PING")
+        attestation = Attestation(sentinelCount: 0, majority: 1)
+    }
+
+    init(_ url: SentinelURL, _ configuration: Configuration, _ credentials: RedisCredentials?) {
+        isUsed = true
+        (count, majority) = (url.sentinels.count, url.majority)
+        let interval = Heartbeat.Interval(leaseMilliseconds: configuration.fenceMilliseconds)
+        links = url.sentinels.map { endpoint in
+            let settings = LinkSettings(
+                endpoint: endpoint,
+                certificateName: configuration.tls?.name(of: endpoint),
+                database: 0,
+                credentials: credentials,
+                timeoutMilliseconds: configuration.timeoutMilliseconds
+            )
+            return SentinelLink(endpoint, settings, interval)
+        }
+        question = SentinelCommands.primaryAddress(url.name)
+        attestation = Attestation(sentinelCount: url.sentinels.count, majority: url.majority)
+    }
+}
+
+// MARK: - Links by number
+
+extension Sentinels {
+    /// The next order for a connection.
+    func nextOrder() -> (link: UInt32, order: LinkOrder)? {
+        for (index, sentinel) in links.enumerated() {
+            if let order = sentinel.link.nextOrder() {
+                return (Self.firstLink + UInt32(index), order)
+            }
+        }
+        return nil
+    }
+
+    /// The link of a number; `nil` where there is none.
+    func link(_ number: UInt32) -> SentinelLink? {
+        guard number >= Self.firstLink, number - Self.firstLink < links.count else { return nil }
+        return links[Int(number - Self.firstLink)]
+    }
+
+    /// When a link has something to do.
+    ///
+    /// - Parameter isAsking: Whether the sentinels are still asked.
+    func due(isAsking: Bool) -> MonotonicTime {
+        links.reduce(.never) { due, sentinel in
+            min(due, sentinel.link.deadline, isAsking ? sentinel.due : .never)
+        }
+    }
+
+    /// Lets the links do what is due.
+    func tick(_ now: MonotonicTime) {
+        for sentinel in links { sentinel.link.tick(now) }
+    }
+
+    /// Asks the sentinels for whom that is due.
+    func ask(_ now: MonotonicTime) {
+        for sentinel in links { sentinel.ask(question, now) }
+    }
+
+    /// Whether a primary may still be named without a pause.
+    func isFinding(_ now: MonotonicTime) -> Bool {
+        links.contains { $0.link.isReady || $0.link.isConnecting(now) }
+    }
+
+    /// What happened next. The attestation is up to date with it.
+    mutating func nextEvent(_ now: MonotonicTime) -> Event? {
+        for index in links.indices {
+            while let event = links[index].link.nextEvent() {
+                if let event = handle(event, index, now) { return event }
+            }
+        }
+        return nil
+    }
+
+    private mutating func handle(_ event: RedisLink.Event, _ index: Int, _ now: MonotonicTime)
+        -> Event?
+    {
+        let sentinel = links[index]
+        switch event {
+        case .ready:
+            sentinel.askNow(now)
+            return nil
+        case .reply(let tag, let reply):
+            let primary = PrimaryAddress.endpoint(reply)
+            attestation.answered(index, primary, askedAt: tag.sentAt, at: now)
+            guard primary == nil else {
+                return .named(by: sentinel.endpoint, isNew: sentinel.note(isNaming: true))
+            }
+            return silence(of: sentinel, Self.reason(reply))
+        case .lost(let failure, _): return silence(of: sentinel, failure.description)
+        case .invalidated: return nil
+        }
+    }
+
+    private func silence(of sentinel: SentinelLink, _ reason: String) -> Event? {
+        sentinel.note(isNaming: false) ? .silent(sentinel.endpoint, reason) : nil
+    }
+
+    private static func reason(_ reply: RedisReply) -> String {
+        switch reply {
+        case .error: "refused: \(reply.failure?.message ?? "")"
+        case .null: "it knows no primary of this name"
+        default: "it names the primary by no IP address"
+        }
+    }
+}
