@@ -10,7 +10,7 @@
 
 
 /* To be raised whenever the shared structures change. */
-#define NGX_HTTP_LATCHKEY_LAYOUT 1
+#define NGX_HTTP_LATCHKEY_LAYOUT 2
 
 #define NGX_HTTP_LATCHKEY_BLOCKS 16
 
@@ -37,6 +37,9 @@ typedef struct {
     volatile uint64_t cache_records;
     volatile uint64_t streams_open;
     volatile uint64_t trusted_until_ns;
+    volatile uint64_t attested_until_ns;
+    volatile uint64_t sentinels;
+    volatile uint64_t sentinels_connected;
 } __attribute__((aligned(NGX_HTTP_LATCHKEY_CACHE_LINE)))
 ngx_http_latchkey_slot_t;
 
@@ -71,6 +74,7 @@ static void ngx_http_latchkey_update_slot(const latchkey_metrics *metrics);
 static ngx_http_latchkey_slot_t *ngx_http_latchkey_claim_slot(uint64_t now);
 static ngx_uint_t ngx_http_latchkey_is_stale(ngx_http_latchkey_slot_t *slot,
     uint64_t now);
+static uint64_t ngx_http_latchkey_span(uint64_t now, uint64_t until);
 static void ngx_http_latchkey_add_state(ngx_http_latchkey_slot_t *slot,
     uint64_t now, ngx_http_latchkey_summary_t *summary);
 
@@ -281,6 +285,9 @@ ngx_http_latchkey_update_slot(const latchkey_metrics *metrics)
     slot->cache_records = metrics->cache_records;
     slot->streams_open = metrics->streams_open;
     slot->trusted_until_ns = metrics->trusted_until_ns;
+    slot->attested_until_ns = metrics->attested_until_ns;
+    slot->sentinels = metrics->sentinels;
+    slot->sentinels_connected = metrics->sentinels_connected;
     slot->updated_ns = now;
 }
 
@@ -357,22 +364,32 @@ ngx_http_latchkey_sum_up(ngx_shm_zone_t *zone,
 }
 
 
+static uint64_t
+ngx_http_latchkey_span(uint64_t now, uint64_t until)
+{
+    return (until > now) ? until - now : 0;
+}
+
+
 static void
 ngx_http_latchkey_add_state(ngx_http_latchkey_slot_t *slot, uint64_t now,
     ngx_http_latchkey_summary_t *summary)
 {
-    uint64_t until;
     ngx_http_latchkey_worker_state_t *state;
 
     if (slot->pid == 0 || ngx_http_latchkey_is_stale(slot, now)) {
         return;
     }
 
-    until = slot->trusted_until_ns;
-
     state = &summary->workers[summary->nworkers++];
     state->pid = (ngx_pid_t) slot->pid;
-    state->lease_ns = (until > now) ? until - now : 0;
+    state->lease_ns = ngx_http_latchkey_span(now, slot->trusted_until_ns);
+    state->attestation_ns = ngx_http_latchkey_span(now, slot->attested_until_ns);
+    state->sentinels = slot->sentinels_connected;
+
+    if (slot->sentinels) {
+        summary->sentinels = 1;
+    }
 
     summary->metrics.cache_records += slot->cache_records;
     summary->metrics.streams_open += slot->streams_open;

@@ -10,7 +10,7 @@
 
 /* Enough for everything but the workers, and for one worker. */
 #define NGX_HTTP_LATCHKEY_TEXT_SIZE        16384
-#define NGX_HTTP_LATCHKEY_TEXT_WORKER_SIZE 128
+#define NGX_HTTP_LATCHKEY_TEXT_WORKER_SIZE 256
 
 
 /* A number of latchkey_metrics; only the first of a name has a help. */
@@ -42,6 +42,8 @@ static void ngx_http_latchkey_write_series(ngx_http_latchkey_text_t *text,
 static void ngx_http_latchkey_write_histogram(ngx_http_latchkey_text_t *text,
     const char *name, const char *help, const latchkey_histogram *histogram);
 static void ngx_http_latchkey_write_workers(ngx_http_latchkey_text_t *text,
+    const ngx_http_latchkey_summary_t *summary);
+static void ngx_http_latchkey_write_sentinels(ngx_http_latchkey_text_t *text,
     const ngx_http_latchkey_summary_t *summary);
 static void ngx_http_latchkey_write_seconds(ngx_http_latchkey_text_t *text,
     uint64_t ns);
@@ -92,6 +94,9 @@ static const ngx_http_latchkey_series_t ngx_http_latchkey_all_series[] = {
     ngx_http_latchkey_series("latchkey_streams_ended_total", "counter",
         "Open requests ended because their key was no longer valid.", "",
         streams_ended),
+
+    ngx_http_latchkey_series("latchkey_primary_changes_total", "counter",
+        "Times another server became the primary.", "", primary_changes),
 
     ngx_http_latchkey_series("latchkey_cache_records", "gauge",
         "Records in the cache.", "", cache_records),
@@ -190,6 +195,10 @@ ngx_http_latchkey_metrics_text(ngx_pool_t *pool,
 
     ngx_http_latchkey_write_series(&text, &summary->metrics);
     ngx_http_latchkey_write_workers(&text, summary);
+
+    if (summary->sentinels) {
+        ngx_http_latchkey_write_sentinels(&text, summary);
+    }
 
     value->len = text.pos - value->data;
 
@@ -328,6 +337,35 @@ ngx_http_latchkey_write_workers(ngx_http_latchkey_text_t *text,
             summary->workers[i].pid);
         ngx_http_latchkey_write_seconds(text, summary->workers[i].lease_ns);
         ngx_http_latchkey_write(text, "\n");
+    }
+}
+
+
+static void
+ngx_http_latchkey_write_sentinels(ngx_http_latchkey_text_t *text,
+    const ngx_http_latchkey_summary_t *summary)
+{
+    ngx_uint_t i;
+
+    ngx_http_latchkey_write_family(text, "latchkey_attestation_seconds",
+        "gauge", "Time for which the sentinels' word for the primary holds.");
+
+    for (i = 0; i < summary->nworkers; i++) {
+        ngx_http_latchkey_write(text,
+            "latchkey_attestation_seconds{pid=\"%P\"} ",
+            summary->workers[i].pid);
+        ngx_http_latchkey_write_seconds(text,
+            summary->workers[i].attestation_ns);
+        ngx_http_latchkey_write(text, "\n");
+    }
+
+    ngx_http_latchkey_write_family(text, "latchkey_sentinels_connected",
+        "gauge", "Sentinels that a worker is connected to.");
+
+    for (i = 0; i < summary->nworkers; i++) {
+        ngx_http_latchkey_write(text,
+            "latchkey_sentinels_connected{pid=\"%P\"} %uL\n",
+            summary->workers[i].pid, summary->workers[i].sentinels);
     }
 }
 
