@@ -18,8 +18,7 @@ final class GateDriver {
 
     /// Whether the store sends invalidations; otherwise it refuses that connection.
     let sendsInvalidations: Bool
-    let mint: KeyMint
-    let seal: RecordSeal
+    let keys: TestKeys
     var store = TestStore()
     private(set) var now = ClockReading(
         monotonic: MonotonicTime(nanoseconds: 1_000_000_000),
@@ -42,9 +41,7 @@ final class GateDriver {
             secrets: try GatewaySecrets(packed: packed, configuration),
             identity: .init(number: 0xABCD, host: "web-1", processID: 4711)
         )
-        let peppers = try PepperRing(contents: pepper.secret)
-        mint = KeyMint(prefix: configuration.prefix, pepper: peppers.current)
-        seal = RecordSeal(peppers: peppers)
+        keys = try TestKeys(pepper: pepper)
     }
 
     /// A strict gatekeeper whose link is ready and whose output has been read.
@@ -102,43 +99,17 @@ extension GateDriver {
     func generate(_ name: String, graceMilliseconds: UInt64 = 0, expiresIn span: UInt64? = nil)
         -> [UInt8]
     {
-        let organization = Organization(name)!
-        let owner = Principal("alice")!
-        let minted = mint.mint(for: organization.locator)
-        let record = record(of: organization) ?? add(organization, owner)
-        let key = KeyRecord.Key(
-            verifier: minted.verifier,
-            createdAt: now.unix,
-            createdBy: owner,
-            expiresAt: span.map { now.unix.advanced(byMilliseconds: $0) }
+        keys.generate(
+            name,
+            in: &store,
+            at: now.unix,
+            graceMilliseconds: graceMilliseconds,
+            expiresIn: span
         )
-        write(record.replacingKey(with: key, graceMilliseconds: graceMilliseconds))
-        return minted.text.withSpan { span in span.indices.map { span[$0] } }
-    }
-
-    private func add(_ organization: Organization, _ owner: Principal) -> KeyRecord {
-        let record = KeyRecord(organization: organization, owner: owner)
-        write(record)
-        return record
     }
 
     func revoke(_ name: String) {
-        write(record(of: Organization(name)!)!.revokingKey(at: now.unix))
-    }
-
-    private func write(_ record: KeyRecord) {
-        store.write(record, seal: seal)
-    }
-
-    /// An organization's record, read back from the store.
-    private func record(of organization: Organization) -> KeyRecord? {
-        guard let hash = store.hashes["latchkey:record:{\(organization.locator)}"] else {
-            return nil
-        }
-        let fields = RecordField.allCases.map { field in
-            hash[field.name].map { RedisReply.bulk(Array($0.utf8)[...]) } ?? .null
-        }
-        return try? StoredRecord(.array(fields)).record(at: organization.locator, seal: seal)
+        keys.revoke(name, in: &store, at: now.unix)
     }
 }
 
@@ -172,7 +143,7 @@ extension GateDriver {
         var turn = Turn()
         while let (link, order) = gatekeeper.nextOrder(now) {
             switch (link, order) {
-            case (Self.data, .open): turn.opened.append(gatekeeper.endpoint(link: link))
+            case (Self.data, .open): turn.opened += [gatekeeper.endpoint(link: link)!]
             case (Self.data, .close): turn.closed += 1
             case (Self.data, .write): turn.writes.append(TestStore.commands(in: output()))
             case (Self.invalidation, .open): openInvalidation(&turn)

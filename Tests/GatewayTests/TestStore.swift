@@ -33,6 +33,7 @@ struct TestStore {
     private func answerSubscriber(_ command: [String]) -> String {
         switch command[0] {
         case "CLIENT": return command[1] == "ID" ? ":7\r\n" : "+OK\r\n"
+        case "INFO": return information.map { Self.bulk($0) } ?? "-NOPERM no permission\r\n"
         case "SUBSCRIBE":
             return "*3\r\n" + Self.bulk("subscribe") + Self.bulk(command[1]) + ":1\r\n"
         case "PING":
