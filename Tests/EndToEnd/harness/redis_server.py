@@ -82,6 +82,12 @@ class RedisServer:
         if self.process:
             assert processes.stop(self.process), "Redis does not end"
 
+    def end(self):
+        """Ends whatever a test has left."""
+        if self.process and self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+
     def kill(self):
         """Kills Redis, as a crash does."""
         self.process.kill()

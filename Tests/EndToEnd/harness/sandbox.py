@@ -14,6 +14,7 @@ from harness.key_forge import KeyForge, record_key, secret_of
 from harness.nginx_server import NginxServer
 from harness.polling import wait_until
 from harness.redis_server import RedisServer
+from harness.sentinel_store import SentinelStore
 from harness.store_proxy import StoreProxy
 from harness.store_tls import StoreTLS
 
@@ -24,6 +25,10 @@ OWNER = "alice"
 
 # Gateways reach Redis with TLS in every test, except through proxies that look at what passes.
 TLS_EVERYWHERE = StoreTLS if os.environ.get("TLS") == "1" else None
+
+# Whether the store of every test is one Redis, or servers with sentinels.
+STANDALONE, SENTINEL = "standalone", "sentinel"
+TOPOLOGY = os.environ.get("TOPOLOGY") or STANDALONE
 
 # The membership list in the store, and the names of those of its fields that are members.
 MEMBERSHIP = "latchkey:{gateways}"
@@ -87,17 +92,27 @@ class Sandbox:
 
     With `proxied`, the gateways reach Redis through `proxy`; with `tls`, which makes a StoreTLS in a folder, they reach
     it with TLS. The executable does neither.
+
+    With `sentinel`, options of a SentinelStore, or where TOPOLOGY says so, the store has replicas and sentinels; gateways and
+    executable reach it in the same way.
     """
 
     live = []
 
     def __init__(self, tcp=False, settings="", start=True, redis_options=(), redis_login=(), redis_program=("redis-server",),
-                 consistency=None, gateways=1, proxied=False, tls=TLS_EVERYWHERE, **nginx):
+                 consistency=None, gateways=1, proxied=False, tls=TLS_EVERYWHERE, sentinel=None, **nginx):
         self.folder = Path(tempfile.mkdtemp(prefix="latchkey-"))
         self.folder.chmod(0o755)  # other accounts may come as far as the executable does
         self.expected = []
         self.tls = tls(self.folder / "tls") if tls and not proxied else None
-        self.redis = RedisServer(self.folder / "redis", tcp, redis_options, redis_login, redis_program, self.tls)
+        if sentinel is None and TOPOLOGY == SENTINEL and not tcp:
+            sentinel = {}
+        self.has_sentinels = sentinel is not None
+        if self.has_sentinels:
+            assert not proxied, "a proxy cannot stand in front of all servers and sentinels"
+            self.redis = SentinelStore(self.folder / "redis", redis_options, redis_login, redis_program, self.tls, **sentinel)
+        else:
+            self.redis = RedisServer(self.folder / "redis", tcp, redis_options, redis_login, redis_program, self.tls)
         self.config = self.folder / "latchkey.conf"
         self.pepper_file = self.folder / "pepper"
         self.latchkey = Latchkey(self.config)
@@ -122,6 +137,8 @@ class Sandbox:
 
     def make_configuration(self, settings, consistency):
         self.latchkey.must("init", "--store", self.redis.url, "--pepper-file", self.pepper_file)
+        if self.has_sentinels and self.tls:
+            self.add_settings(self.tls.directive)
         if consistency:
             self.add_settings(f"latchkey_consistency {consistency};")
         self.add_settings(settings)
@@ -131,9 +148,14 @@ class Sandbox:
     def add_gateway(self, number, **nginx):
         folder = self.folder / ("nginx" if number == 0 else f"nginx-{number}")
         settings = self.config
-        if self.proxy or self.tls:
+        if self.gateways_differ:
             settings = self.write_gateway_settings()
         self.gateways.append(NginxServer(folder, settings, **{"server": SERVER, **nginx}))
+
+    @property
+    def gateways_differ(self):
+        """Whether gateways reach the store in another way than the executable does."""
+        return bool(self.proxy or self.tls and not self.has_sentinels)
 
     def write_gateway_settings(self):
         """Writes the file of gateways that reach Redis in another way than the executable does."""
@@ -162,7 +184,7 @@ class Sandbox:
         names = re.findall(r"^ *(latchkey_\w+)", settings, re.MULTILINE)
         lines = [line for line in self.config.read_text().splitlines() if line.partition(" ")[0] not in names]
         self.config.write_text("\n".join([*lines, settings, ""]))
-        if self.tls:
+        if self.gateways_differ:
             self.write_gateway_settings()
 
     # What tests do most
@@ -254,12 +276,12 @@ class Sandbox:
 
     def end(self):
         Sandbox.live.remove(self)
-        for server in [*self.gateways, self.redis]:
-            if server.process and server.process.poll() is None:
-                server.process.kill()
-                server.process.wait()
         for gateway in self.gateways:
+            if gateway.process and gateway.process.poll() is None:
+                gateway.process.kill()
+                gateway.process.wait()
             gateway.kill()
+        self.redis.end()
         if self.proxy:
             self.proxy.stop()
         shutil.rmtree(self.folder, ignore_errors=True)
