@@ -17,6 +17,16 @@ final class SimulatedStore: StoreChannel {
     /// Names the server's time as a primary.
     var replicationID = "r1"
 
+    var role = "master"
+
+    /// Replicas that are connected, and those that acknowledge at once.
+    var (replicas, prompt) = (0, 0)
+
+    var version = "7.0.15"
+
+    /// Whether it has written something for this connection.
+    private var hasWritten = false
+
     var hashes: [String: [String: String]] = [:]
 
     /// Whether the store cannot be reached.
@@ -68,6 +78,7 @@ final class SimulatedStore: StoreChannel {
 
     func renew() {
         isReady = false
+        hasWritten = false
         watched = [:]
         queue = nil
         renewals += 1
@@ -89,10 +100,16 @@ final class SimulatedStore: StoreChannel {
 // MARK: - Commands
 
 extension SimulatedStore {
+    private static let writes: Set = ["HSET", "HSETNX", "HDEL", "HINCRBY", "SET", "DEL", "RPUSH"]
+
     private func reply(_ words: [String]) -> RedisReply {
         if refused.contains(words[0]) {
             isAborted = queue != nil
             return .error(bytes("NOPERM no right to \(words[0])"))
+        }
+        if role != "master", Self.writes.contains(words[0]) {
+            isAborted = queue != nil
+            return .error(bytes("READONLY You can't write against a read only replica."))
         }
         switch words[0] {
         case "EXEC": return exec()
@@ -116,13 +133,29 @@ extension SimulatedStore {
         case "HINCRBY": increment(words)
         case "SET": setText(words)
         case "INCR": count(words[1])
-        case "INFO": text("# Replication\r\nmaster_replid:\(replicationID)\r\n")
+        case "INFO": text(information)
+        case "WAIT": waitForReplicas(words)
+        case "WAITAOF": .array([.integer(1), .integer(Int64(prompt))])
         case "BLPOP": waitAndPop(words)
         case "LPOP": pop(words[1])
         case "DEL", "RPUSH", "PEXPIRE": .integer(1)
         case "LTRIM": .status(bytes("OK"))
         default: .null
         }
+    }
+
+    private var information: String {
+        [
+            "redis_version:\(version)", "role:\(role)", "master_replid:\(replicationID)",
+            "connected_slaves:\(replicas)",
+        ].joined(separator: "\r\n")
+    }
+
+    /// On a connection that has written nothing there is nothing to wait for.
+    private func waitForReplicas(_ words: [String]) -> RedisReply {
+        guard hasWritten else { return .integer(Int64(replicas)) }
+        if prompt < Int(words[1]) ?? 0 { clock.advance(byMilliseconds: UInt64(words[2]) ?? 0) }
+        return .integer(Int64(prompt))
     }
 
     private func exec() -> RedisReply {
@@ -153,6 +186,7 @@ extension SimulatedStore {
     }
 
     private func increment(_ words: [String]) -> RedisReply {
+        hasWritten = true
         let number = (Int64(hashes[words[1]]?[words[2]] ?? "0") ?? 0) + (Int64(words[3]) ?? 0)
         write(words[1], words[2], String(number))
         return .integer(number)

@@ -95,7 +95,7 @@ struct CopyCheck {
     }
 
     private func isSamePrimary(_ fleet: FleetReading, _ reply: RedisReply) -> Bool {
-        replicated.connected?.primary == fleet.primary && Term(reply) == fleet.term
+        fleet.isSameTerm(reply, from: replicated.connected?.primary)
     }
 
     /// Sends a command behind a write of the connection; `nil` if that is lost.

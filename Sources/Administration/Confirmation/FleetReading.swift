@@ -28,9 +28,17 @@ struct FleetReading {
         from primary: Primary? = nil
     ) throws(RedisError) {
         membership = try Membership(replies[0], bootID: bootID)
-        term = Term(replies[1])
+        term = Term(replies[1], configEpoch: primary?.configEpoch)
         self.primary = primary
         readAt = now
+    }
+
+    /// Whether a reply to ``Term/read`` comes from the same term.
+    ///
+    /// - Parameter primary: The primary that replied.
+    func isSameTerm(_ reply: RedisReply?, from primary: Primary?) -> Bool {
+        primary == self.primary
+            && reply.flatMap { Term($0, configEpoch: primary?.configEpoch) } == term
     }
 
     /// Whether the list may lack workers, and nobody on this machine has begun to wait for them.

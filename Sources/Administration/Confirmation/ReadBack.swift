@@ -45,8 +45,7 @@ struct ReadBack {
         let primary = replicated?.connected?.primary
         let isSame =
             replicated == nil
-            || fleet != nil && primary == fleet?.primary
-                && replies.last.flatMap({ Term($0) }) == fleet?.term
+            || fleet?.isSameTerm(replies.last, from: primary) == true
         for (change, reply) in zip(batch, replies) {
             try check(change, reply, isSameLine: isSame && change.primary == primary)
         }

@@ -42,7 +42,8 @@ struct EmptyStore {
         return try? FleetReading(
             replies.suffix(FleetReading.commands.count),
             bootID: context.clock.bootID,
-            at: context.clock.monotonic
+            at: context.clock.monotonic,
+            from: context.channel.replicated?.connected?.primary
         )
     }
 

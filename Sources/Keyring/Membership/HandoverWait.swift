@@ -30,7 +30,7 @@ struct HandoverWait: Equatable, Sendable, CustomStringConvertible {
 extension Membership {
     /// The beginning of the names of a term's waits; the boot ID of the machine follows.
     static func waitPrefix(_ term: Term, _ generation: Generation) -> String {
-        "\(HandoverWait.prefix)\(term.replicationID):\(generation):"
+        "\(HandoverWait.prefix)\(term.name):\(generation):"
     }
 
     /// When this machine began to wait before it hands the term over; `nil` if it has not, or the list has lost or

@@ -11,16 +11,27 @@ public struct Term: Hashable, Sendable {
     /// The replication ID of the server.
     let replicationID: String
 
+    /// The version of the sentinels' configuration that names it; `nil` without sentinels. A server that is
+    /// named again keeps its replication ID if it has not followed another one meanwhile.
+    let configEpoch: UInt64?
+
     /// Reads the current term; ``init(_:)`` parses the reply.
     public static var read: RedisCommand { StoreInformation.readReplication }
 
     /// Parses the reply; `nil` if the server does not tell.
-    public init?(_ reply: RedisReply) {
+    ///
+    /// - Parameter configEpoch: ``SentinelReport/configEpoch``, as a majority agrees on it; `nil` without
+    ///   sentinels.
+    public init?(_ reply: RedisReply, configEpoch: UInt64? = nil) {
         guard let id = StoreInformation(reply)?["master_replid"], id.utf8.count <= Self.lengthMax,
             id.utf8.allSatisfy(\.isNameCharacter), !id.isEmpty
         else { return nil }
         replicationID = id
+        self.configEpoch = configEpoch
     }
+
+    /// How the fields of the list name it.
+    var name: String { configEpoch.map { "\(replicationID).\($0)" } ?? replicationID }
 }
 
 /// The value of a field that says that a term was handed over: what was waited for.
@@ -53,7 +64,7 @@ struct Handover: Equatable, Sendable, CustomStringConvertible {
 extension Membership {
     /// The name of the field that says that a term was handed over to a generation.
     fileprivate static func field(_ term: Term, _ generation: Generation) -> String {
-        "\(termPrefix)\(term.replicationID):\(generation)"
+        "\(termPrefix)\(term.name):\(generation)"
     }
 
     /// Whether no worker is missing that may trust its cache for this long.
@@ -121,8 +132,17 @@ public struct TermHandover: Sendable {
     }
 
     /// Parses the replies; `nil` if the store does not tell.
-    public init?(_ generation: RedisReply, _ term: RedisReply, trustMilliseconds trust: UInt64) {
-        guard case .bulk(let generation) = generation, let term = Term(term) else { return nil }
+    ///
+    /// - Parameter configEpoch: As for a ``Term``.
+    public init?(
+        _ generation: RedisReply,
+        _ term: RedisReply,
+        configEpoch: UInt64? = nil,
+        trustMilliseconds trust: UInt64
+    ) {
+        guard case .bulk(let generation) = generation,
+            let term = Term(term, configEpoch: configEpoch)
+        else { return nil }
         let name = Membership.Generation(String(decoding: generation, as: UTF8.self))
         field = Membership.field(term, name)
         value = Handover(trustMilliseconds: trust, excess: 0)
