@@ -16,13 +16,16 @@ struct PermissionCheck {
 
     private var admin: Finding {
         do throws(StoreConnection.Fault) {
-            var replies = try connection.execute(PermissionProbe.adminReads)
+            let reads =
+                PermissionProbe.adminReads
+                + (configuration.topology.hasFailover ? PermissionProbe.adminReplication : [])
+            var replies = try connection.execute(reads)
             // Queueing them shows what is refused. The last one is wrong, so nothing is carried out.
             replies += try connection.execute(PermissionProbe.adminChanges)
             connection.renew()
             return finding(
                 "admin",
-                PermissionProbe.adminReads + PermissionProbe.adminChanges,
+                reads + PermissionProbe.adminChanges,
                 replies
             )
         } catch {
@@ -76,6 +79,7 @@ struct PermissionCheck {
 
     /// What a missing permission costs.
     private static let losses = [
+        (command: "WAIT ", text: "no change is confirmed"),
         (command: "SET ", text: "each change waits for a lease"),
         (command: "DEL ", text: "each change waits for a lease"),
         (
@@ -89,6 +93,7 @@ extension RedisReply {
     /// Redis' errors for probes that are wrong on purpose: the command exists and is permitted.
     private static let provoked = [
         "wrong number of arguments", "not a valid float", "not an integer",
+        "cannot be used with replica instances",
     ]
 
     /// Whether the permission or the command is missing. EXEC reports that differently.

@@ -38,7 +38,8 @@ struct SentinelCheck {
             (named, agreement) = (nil, Self.disputed(error))
         }
         let fleet = ServerFleet(configuration, opening, views, named)
-        return sentinels + [agreement] + lists + [lease].compactMap(\.self) + fleet.findings
+        return sentinels + [agreement] + lists + [lease].compactMap(\.self) + excess
+            + fleet.findings
     }
 
     // MARK: - The sentinels
@@ -111,6 +112,23 @@ struct SentinelCheck {
             ? [.ok("sentinels.list", "they know the sentinels that latchkey_store names")] : faults
     }
 
+    /// Whether a sentinel allows more than both programs need.
+    private var excess: [Finding] {
+        let probes = ExcessPermissionProbe.sentinel
+        let allowed = group.ask(probes.map(\.command)).map { answer -> [String] in
+            guard let replies = try? answer.get() else { return [] }
+            return zip(probes, replies).filter { $1.failure?.code != "NOPERM" }.map(\.0.permission)
+        }
+        guard let most = allowed.max(by: { $0.count < $1.count }), !most.isEmpty else { return [] }
+        return [
+            .note(
+                "sentinels.excess",
+                "with what latchkey_store_auth says, one may also: \(most.joined(separator: ", "))",
+                "create a user at the sentinels that has only the permissions in docs/ACCESS.md"
+            )
+        ]
+    }
+
     /// Gateways ask four times in a lease.
     private var lease: Finding? {
         let span = views.filter { $0.silence == nil }.map(\.milliseconds).max() ?? 0
@@ -145,6 +163,9 @@ struct SentinelView {
     /// The other sentinels that it knows; `nil` if it does not say.
     let others: [Endpoint]?
 
+    /// Why it does not tell of replicas or sentinels; `nil` if it does.
+    private let refusal: RedisError?
+
     init(
         _ endpoint: Endpoint,
         _ result: Result<[RedisReply], StoreConnection.Fault>,
@@ -153,6 +174,7 @@ struct SentinelView {
         self.endpoint = endpoint
         self.milliseconds = milliseconds
         answer = SentinelAnswer(result)
+        refusal = (try? result.get())?.dropFirst().lazy.compactMap(\.failure).first
         let replies = (try? result.get()) ?? []
         replicas = replies.dropFirst().first.flatMap { SentinelReport.list($0) } ?? []
         others = replies.dropFirst(2).first.flatMap { SentinelReport.list($0) }?
@@ -162,7 +184,15 @@ struct SentinelView {
     /// The finding if it does not answer.
     var silence: Finding? {
         switch answer {
-        case .report: nil
+        case .report:
+            refusal.map {
+                .fault(
+                    "sentinels.rights",
+                    "it does not tell which servers and sentinels there are: \($0.message)",
+                    "grant the permissions in docs/ACCESS.md to the sentinels' user"
+                )
+                .at(endpoint)
+            }
         case .silent(let reason):
             .fault(
                 "sentinels.reachable",

@@ -17,6 +17,17 @@ public enum ExcessPermissionProbe {
         (RedisCommand("EVAL", "return 1", "0"), "run scripts"),
     ]
 
+    /// Commands that neither program needs at a sentinel, and the permission that each stands for. There is no
+    /// primary of that name.
+    public static var sentinel: [(command: RedisCommand, permission: String)] {
+        [
+            (RedisCommand("SENTINEL", "FAILOVER", key), "order failovers"),
+            (RedisCommand("SENTINEL", "REMOVE", key), "make it forget a primary"),
+            (RedisCommand("SENTINEL", "MASTERS"), "list all primaries"),
+            (RedisCommand("ACL", "WHOAMI"), "manage users"),
+        ]
+    }
+
     /// Commands that the executable does not need, and the permission that each stands for.
     public static var admin: [(command: RedisCommand, permission: String)] { both }
 

@@ -25,6 +25,9 @@ public enum PermissionProbe {
             ]
     }
 
+    /// The command with which the executable waits for replicas.
+    public static var adminReplication: [RedisCommand] { [RedisCommand("WAIT", "0", "1")] }
+
     /// The commands with which the executable writes, in a transaction that Redis discards because one of
     /// its commands lacks arguments.
     public static var adminChanges: [RedisCommand] {
