@@ -344,9 +344,9 @@ typedef struct {
     /* gauges */
     uint64_t cache_records;
     uint64_t streams_open;
-    uint64_t trusted_until_ns;  /* boottime_ns at which the lease ends; 0 without one */
-    uint64_t attested_until_ns; /* boottime_ns at which the sentinels' word for the primary ends; 0
-                                   without one, LATCHKEY_NEVER where none are configured */
+    uint64_t trusted_until_ns;    /* boottime_ns at which the lease ends; 0 without one */
+    uint64_t attested_until_ns;   /* boottime_ns at which the sentinels' word for the primary ends;
+                                     0 without one, LATCHKEY_NEVER where none are configured */
     uint64_t sentinels;           /* that are configured */
     uint64_t sentinels_connected; /* of those */
 } latchkey_metrics;

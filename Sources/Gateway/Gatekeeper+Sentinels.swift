@@ -27,6 +27,7 @@ extension Gatekeeper {
                     )
                 }
                 followPrimary(now)
+            case .reported: attestTerm()
             case .silent(let sentinel, let reason):
                 log.note(
                     .sentinelSilent,
@@ -46,8 +47,15 @@ extension Gatekeeper {
         else { return }
         node.lease.isAttested(at: moment)
         renewLease()
-        term.attested(at: moment)
         reportReturn(now.monotonic)
+    }
+
+    private func attestTerm() {
+        guard let elected = sentinels.termAttestation.primary, elected.address == node.endpoint,
+            let moment = sentinels.termAttestation.attestedAt(elected)
+        else { return }
+        term.attested(configEpoch: elected.configEpoch, at: moment)
+        sentinels.isTermWanted = term.isUnattested
     }
 
     /// Another server is the primary. What was read from the one before admits keys in the grace that it had, and
@@ -62,6 +70,7 @@ extension Gatekeeper {
         membership.renewNow(now.monotonic)
         membership.listLost(now.monotonic)
         term.reset()
+        sentinels.isTermWanted = false
         #if CANARIES
             if !obligations.keeps(.decidesOnlyAttested) { node.lease.isAttested(at: .never) }
         #endif
@@ -107,7 +116,7 @@ extension Gatekeeper {
     private var silence: String {
         let (majority, all) = (sentinels.majority, sentinels.count)
         guard let server = node.endpoint else {
-            return "no primary is known: fewer than \(majority) of \(all) sentinels name the same one"
+            return "no primary is known: fewer than \(majority) of \(all) sentinels name one"
         }
         return
             "the store at \(server) decides nothing: fewer than \(majority) of \(all) sentinels have "

@@ -175,9 +175,7 @@ extension Gatekeeper {
                 trustMilliseconds: membership.trustMilliseconds,
                 now.monotonic
             )
-            #if CANARIES
-                if !obligations.keeps(.handoverAfterAttestation) { term.attestUnseen() }
-            #endif
+            sentinels.isTermWanted = term.isUnattested
         case .serverInformation:
             node.invalidations.pings.answersMayOvertake =
                 StoreInformation(reply)?.answersMayOvertakeInvalidations ?? true
@@ -188,7 +186,7 @@ extension Gatekeeper {
                 "a change could not be acknowledged",
                 now
             )
-        case .leave, .ping, .primaryAddress, nil: break
+        case .leave, .ping, .primaryAddress, .primaryReport, nil: break
         }
     }
 

@@ -80,6 +80,7 @@ public final class Gatekeeper {
             cache.comparesAllVersions = obligation == .versionsOfOnePrimary
             sentinels.attestation.oneSuffices = obligation == .majorityAttests
             sentinels.attestation.countsFromArrival = obligation == .attestationCountsFromAsking
+            term.skipsWait = obligation == .handoverAfterAttestation
             node.lease.restartsGrace = obligation == .graceIsNotRestarted
         }
     #endif

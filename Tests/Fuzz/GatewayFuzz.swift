@@ -22,8 +22,13 @@ struct GatewayFuzz: FuzzTarget {
         monotonic: MonotonicTime(nanoseconds: 1_000_000_000),
         unix: UnixTime(milliseconds: 1_790_000_000_000)
     )
-    private var incoming: [[UInt8]] = [[], []]
-    private var isOpen = [false, false]
+    private let sentinelCount: Int
+    private let linkCount: Int
+    private var incoming: [[UInt8]]
+    private var isOpen: [Bool]
+    /// What each sentinel answers, and what the servers say of themselves.
+    private var words: [[UInt8]]
+    private var role = "master"
     private var record: KeyRecord
     private var fields: [[UInt8]?]
     /// The entry in the membership list, and the commands since MULTI.
@@ -38,13 +43,24 @@ struct GatewayFuzz: FuzzTarget {
     private var unavailable = 0
     private var ended = 0
     private var losses = 0
+    private var moves = 0
+    private var server: Endpoint?
 
-    init() throws {
+    /// - Parameter sentinelCount: How many sentinels name the store; 0 for a store whose address is known.
+    init(sentinelCount: Int = 0) throws {
+        self.sentinelCount = sentinelCount
+        linkCount = 2 + sentinelCount
+        incoming = Array(repeating: [], count: linkCount)
+        isOpen = Array(repeating: false, count: linkCount)
+        words = Array(repeating: Self.address("10.0.0.1", "6379"), count: sentinelCount)
+        let hosts = (0..<sentinelCount).map { "s\($0)" }.joined(separator: ",")
+        let store = sentinelCount == 0 ? "" : "latchkey_store sentinel://\(hosts)/m;"
+
         var random = SplitMix64(seed: 3)
         let pepper = hexadecimal(random.bytes(count: 32))
         let configuration = try Configuration(
             ConfigurationFile.directives(
-                in: Array("latchkey_timeout 200ms; latchkey_cache_size 2;".utf8)
+                in: Array("latchkey_timeout 200ms; latchkey_cache_size 2; \(store)".utf8)
             )
         )
         let packed = [0, UInt8(pepper.count)] + pepper
@@ -71,11 +87,13 @@ struct GatewayFuzz: FuzzTarget {
         fields = storedFields(record, seal)
     }
 
-    var outcomes: [Int] { [known, read, refused, unavailable, ended, losses] }
+    var outcomes: [Int] {
+        [known, read, refused, unavailable, ended, losses] + (sentinelCount == 0 ? [] : [moves])
+    }
 
     var tally: String {
         "\(known) known, \(read) read, \(refused) refused, \(unavailable) unavailable, "
-            + "\(ended) streams ended, \(losses) links lost"
+            + "\(ended) streams ended, \(losses) links lost, \(moves) servers followed"
     }
 
     mutating func run(_ random: inout SplitMix64) throws {
@@ -85,10 +103,12 @@ struct GatewayFuzz: FuzzTarget {
         case 55..<80: deliver(&random)
         case 80..<86: invalidate(&random)
         case 86..<96: pass(milliseconds: UInt64(random.below(80)))
-        case 96: lose(random.below(2))
+        case 96: lose(random.below(linkCount))
         case 97: closeStream(&random)
         case 98: cancel(&random)
-        default: change(&random)
+        default:
+            change(&random)
+            if sentinelCount > 0 { changeServers(&random) }
         }
         try takeDecisions()
         try takeEnded()
@@ -181,7 +201,10 @@ extension GatewayFuzz {
             case .open where random.once(in: 10): gatekeeper.linkClosed(number, at: now)
             case .open:
                 isOpen[link] = true
-                if link == 0 { transaction = nil }
+                if link == 0 {
+                    transaction = nil
+                    follow(gatekeeper.endpoint(link: number))
+                }
                 gatekeeper.linkOpened(number, at: now)
             case .close: forget(link)
             case .write: answer(link)
@@ -198,7 +221,40 @@ extension GatewayFuzz {
                 output += buffer[..<count]
             }
         }
-        for command in Self.commands(output) { incoming[link] += reply(to: command) }
+        for command in Self.commands(output) {
+            incoming[link] += link < 2 ? reply(to: command) : word(of: link - 2, command)
+        }
+    }
+
+    private func word(of sentinel: Int, _ command: [String]) -> [UInt8] {
+        switch command.prefix(2) {
+        case ["PING"]: return Array("+PONG\r\n".utf8)
+        case ["SENTINEL", "MASTER"]:
+            let report = ["ip", "10.0.0.1", "port", "6379", "config-epoch", "1", "flags", role]
+            return Self.keys(report)
+        default: return words[sentinel]
+        }
+    }
+
+    private mutating func follow(_ endpoint: Endpoint?) {
+        if let server, server != endpoint { moves += 1 }
+        server = endpoint
+    }
+
+    /// Sentinels change their minds, and servers their roles.
+    private mutating func changeServers(_ random: inout SplitMix64) {
+        let word = random.element([
+            Self.address("10.0.0.1", "6379"), Self.address("10.0.0.2", "6379"),
+            Self.address("::1", "1"), Self.address("redis.example", "6379"),
+            Self.address("10.0.0.1", "99999"), Array("*-1\r\n".utf8), Array("-ERR x\r\n".utf8),
+        ])
+        if random.once(in: 3) {
+            words = words.map { _ in word }
+        } else {
+            words[random.below(sentinelCount)] = word
+        }
+        role = random.once(in: 8) ? "slave" : "master"
+        if random.once(in: 8) { entry = nil }
     }
 
     private mutating func reply(to words: [String]) -> [UInt8] {
@@ -219,6 +275,8 @@ extension GatewayFuzz {
 
     private mutating func replyOutside(_ words: [String]) -> [UInt8] {
         switch words[0] {
+        case "HSET" where role == "slave" && sentinelCount > 0:
+            return Array("-READONLY x\r\n".utf8)
         case "HSET" where words[1] == "latchkey:{gateways}":
             entry = words[3]
             return Array(":1\r\n".utf8)
@@ -233,7 +291,8 @@ extension GatewayFuzz {
         switch words[0] {
         case "HGET" where words[2] == "generation": Self.bulk("g1")
         case "HGET": entry.map { Self.bulk($0) } ?? Array("$-1\r\n".utf8)
-        case "INFO": Self.bulk("redis_version:7.0.15\r\nmaster_replid:\(words[1])\r\n")
+        case "INFO":
+            Self.bulk("redis_version:7.0.15\r\nrole:\(role)\r\nmaster_replid:\(words[1])\r\n")
         case "PING" where words.count == 2: Array("*2\r\n$4\r\npong\r\n".utf8) + Self.bulk(words[1])
         case "PING": Array("+PONG\r\n".utf8)
         case "CLIENT": Array((words[1] == "ID" ? ":7\r\n" : "+OK\r\n").utf8)
@@ -247,7 +306,7 @@ extension GatewayFuzz {
     }
 
     private mutating func deliver(_ random: inout SplitMix64) {
-        let link = random.below(2)
+        let link = random.below(linkCount)
         guard isOpen[link], !incoming[link].isEmpty else { return }
         if random.once(in: 60) { mutations.apply(to: &incoming[link], &random) }
         let count = min(incoming[link].count, 1 + random.below(4000))
@@ -280,7 +339,11 @@ extension GatewayFuzz {
         incoming[link] = []
     }
 
-    private static func keys(_ keys: String...) -> [UInt8] {
+    private static func address(_ host: String, _ port: String) -> [UInt8] { keys(host, port) }
+
+    private static func keys(_ keys: String...) -> [UInt8] { Self.keys(keys) }
+
+    private static func keys(_ keys: [String]) -> [UInt8] {
         Array("*\(keys.count)\r\n".utf8) + keys.flatMap { bulk($0) }
     }
 

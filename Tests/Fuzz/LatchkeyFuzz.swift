@@ -8,7 +8,7 @@ import TestSupport
 @main
 struct LatchkeyFuzz {
     static let usage = """
-        Usage: latchkey-fuzz keys|replies|records|configuration|gateway
+        Usage: latchkey-fuzz keys|replies|records|configuration|gateway|failover
                             [--inputs N] [--seed S] [--first I]
 
           --inputs N  how many inputs (default 1000000)
@@ -29,6 +29,7 @@ struct LatchkeyFuzz {
             case .records: try run(RecordFuzz(), options)
             case .configuration: try run(ConfigurationFuzz(), options)
             case .gateway: try run(GatewayFuzz(), options)
+            case .failover: try run(GatewayFuzz(sentinelCount: 3), options)
             }
         } catch {
             print("\(options.target): \(error)")

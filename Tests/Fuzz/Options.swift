@@ -8,6 +8,7 @@ struct Options {
         case records
         case configuration
         case gateway
+        case failover
     }
 
     let target: Target

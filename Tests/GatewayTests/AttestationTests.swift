@@ -16,8 +16,8 @@ struct AttestationTests {
         of count: Int = 3,
         majority: Int = 2,
         _ answers: (sentinel: Int, primary: Endpoint?, askedAt: UInt64)...
-    ) -> Attestation {
-        var attestation = Attestation(sentinelCount: count, majority: majority)
+    ) -> Attestation<Endpoint> {
+        var attestation = Attestation<Endpoint>(sentinelCount: count, majority: majority)
         for answer in answers {
             attestation.answered(
                 answer.sentinel,

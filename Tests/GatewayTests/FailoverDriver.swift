@@ -21,6 +21,14 @@ final class FailoverDriver {
             case .reply(let text): text
             }
         }
+
+        fileprivate func report(epoch: UInt64, flags: String) -> String {
+            guard case .primary(.tcp(let host, let port)) = self else { return text }
+            return TestStore.texts([
+                "name", "main", "ip", host, "port", String(port), "flags", flags,
+                "config-epoch", String(epoch),
+            ])
+        }
     }
 
     struct Server {
@@ -68,6 +76,10 @@ final class FailoverDriver {
     var servers = [first: Server(1), second: Server(2)]
     var words: [Word]
 
+    /// The version of each sentinel's configuration, and the flags of the primary in it.
+    var epochs: [UInt64]
+    var flags = "master"
+
     /// Sentinels that cannot be reached.
     var lost: Set<Int> = []
 
@@ -102,6 +114,7 @@ final class FailoverDriver {
         )
         keys = try TestKeys(pepper: pepper)
         words = Array(repeating: .primary(Self.first), count: sentinels)
+        epochs = Array(repeating: 7, count: sentinels)
         sentinelCommands = Array(repeating: [], count: sentinels)
     }
 
@@ -239,6 +252,8 @@ extension FailoverDriver {
         case ["AUTH", "sentinel", "hunter2"]: return "+OK\r\n"
         case ["SENTINEL", "GET-MASTER-ADDR-BY-NAME", "main"]:
             return words[sentinel].text
+        case ["SENTINEL", "MASTER", "main"]:
+            return words[sentinel].report(epoch: epochs[sentinel], flags: flags)
         default:
             Issue.record("a sentinel is sent \(command)")
             return "-ERR unknown command\r\n"

@@ -10,6 +10,8 @@ import Testing
 struct FailoverTests {
     private typealias Driver = FailoverDriver
 
+    private let notPrimary = "the store at 10.0.0.1:6379: it is not a primary"
+
     // MARK: Finding the primary
 
     @Test func `a gatekeeper opens no link to a server before a majority names one`() throws {
@@ -59,7 +61,8 @@ struct FailoverTests {
         driver.words = [.primary(Driver.first), .reply(reply), .reply(reply)]
         driver.pass(milliseconds: 2000)
         #expect(!driver.opened.contains(Driver.first))
-        #expect(driver.lines.contains { $0.text.hasPrefix("the sentinel at s1:26379 names no primary") })
+        let line = "the sentinel at s1:26379 names no primary"
+        #expect(driver.lines.contains { $0.text.hasPrefix(line) })
     }
 
     @Test func `sentinels are sent their own credentials, and the question`() throws {
@@ -85,7 +88,7 @@ struct FailoverTests {
         driver.servers[Driver.first]!.isPrimary = false
         driver.pass(milliseconds: 1000)
         #expect(driver.result(driver.generate("acme", at: Driver.first)) == .unavailable)
-        #expect(driver.lines.contains { $0.text == "the store at 10.0.0.1:6379: it is not a primary" })
+        #expect(driver.lines.contains { $0.text == notPrimary })
         driver.servers[Driver.first]!.isPrimary = true
         driver.pass(milliseconds: 1000)
         #expect(driver.result(driver.generate("acme", at: Driver.first)) == .allowed)
@@ -257,7 +260,9 @@ struct FailoverTests {
         #expect(driver.atOnce(key) == nil)
     }
 
-    @Test func `the entry has to be found at the new primary before anything is cached from it`() throws {
+    @Test func `the entry has to be found at the new primary before anything is cached from it`()
+        throws
+    {
         let (driver, key) = try Driver.following()
         driver.promote()
         driver.servers[Driver.second]!.store.removeMembers()
@@ -273,7 +278,8 @@ struct FailoverTests {
         #expect(driver.atOnce(key)?.source == .cache)
     }
 
-    @Test func `an older record of the new primary is no fault, one of the same primary is`() throws {
+    @Test func `an older record of the new primary is no fault, one of the same primary is`() throws
+    {
         let (driver, first) = try Driver.following()
         let copy = driver.servers[Driver.first]!.store
         let second = driver.generate("acme", at: Driver.first)
@@ -312,7 +318,7 @@ struct FailoverTests {
         driver.servers[Driver.first]!.isPrimary = false
         driver.pass(milliseconds: 2000)
         #expect(driver.result(key) == .unavailable)
-        #expect(driver.lines.contains { $0.text == "the store at 10.0.0.1:6379: it is not a primary" })
+        #expect(driver.lines.contains { $0.text == notPrimary })
         driver.servers[Driver.first]!.refusesWrites = false
         driver.servers[Driver.first]!.isPrimary = true
         driver.pass(milliseconds: 1500)
@@ -388,7 +394,56 @@ struct FailoverTests {
         #expect(terms(driver, at: Driver.second).isEmpty)
         driver.pass(milliseconds: 600)
         #expect(terms(driver, at: Driver.second).count == 1)
-        #expect(terms(driver, at: Driver.second)[0].hasPrefix("term:002:"))
+        #expect(terms(driver, at: Driver.second)[0].hasPrefix("term:002.7:"))
+    }
+
+    @Test func `a term is handed over once a majority agrees on the version of its configuration`()
+        throws
+    {
+        let (driver, _) = try Driver.following()
+        driver.promote()
+        driver.servers[Driver.second]!.store.removeMembers()
+        driver.epochs = [7, 8, 9]
+        driver.name(Driver.second)
+        driver.pass(milliseconds: 4000)
+        #expect(terms(driver, at: Driver.second).isEmpty)
+        driver.epochs = [9, 8, 9]
+        driver.pass(milliseconds: 1000)
+        #expect(terms(driver, at: Driver.second).isEmpty)
+        driver.pass(milliseconds: 700)
+        #expect(terms(driver, at: Driver.second).map { $0.prefix(10) } == ["term:002.9"])
+    }
+
+    @Test(arguments: ["s_down,master", "o_down,master", "master,failover_in_progress"])
+    func `a term is not handed over while the sentinels are about to replace the primary`(
+        flags: String
+    ) throws {
+        let (driver, _) = try Driver.following()
+        driver.promote()
+        driver.servers[Driver.second]!.store.removeMembers()
+        driver.flags = flags
+        driver.name(Driver.second)
+        driver.pass(milliseconds: 4000)
+        #expect(terms(driver, at: Driver.second).isEmpty)
+    }
+
+    @Test func `sentinels are asked for the term only until it is attested`() throws {
+        let (driver, _) = try Driver.following()
+        func reports() -> Int { driver.sentinelCommands[0].count { $0[1...].first == "MASTER" } }
+        #expect((1...2).contains(reports()))
+        let before = reports()
+        driver.pass(milliseconds: 5000)
+        #expect(reports() == before)
+    }
+
+    @Test(arguments: ["leased", "strict"])
+    func `the entry promises the fence, whether records are cached or not`(mode: String) throws {
+        let (driver, _) = try Driver.following(
+            "latchkey_consistency \(mode); latchkey_lease 2s; latchkey_outage_grace 1s;"
+        )
+        let entries = driver.servers[Driver.first]!.store.members.values
+        #expect(entries.allSatisfy { $0.contains(" tracking=on lease=2000 grace=1000 ") })
+        #expect(entries.count == 1)
     }
 
     @Test func `a term is not handed over while its primary is not attested anew`() throws {
@@ -413,7 +468,9 @@ struct FailoverTests {
         let driver = try Driver()
         driver.pass(milliseconds: 1500)
         let texts = driver.lines.map(\.text)
-        #expect(texts.first == "the store at 10.0.0.1:6379 is the primary: 2 of 3 sentinels name it")
+        #expect(
+            texts.first == "the store at 10.0.0.1:6379 is the primary: 2 of 3 sentinels name it"
+        )
         #expect(texts.count { $0.contains("is the primary") } == 1)
         driver.promote()
         driver.name(Driver.second)
@@ -421,7 +478,8 @@ struct FailoverTests {
         #expect(
             driver.lines.contains {
                 $0.level == .notice
-                    && $0.text == "the store at 10.0.0.2:6379 is the primary: 2 of 3 sentinels name "
+                    && $0.text
+                        == "the store at 10.0.0.2:6379 is the primary: 2 of 3 sentinels name "
                         + "it, instead of the store at 10.0.0.1:6379"
             }
         )
@@ -454,7 +512,7 @@ struct FailoverTests {
         driver.pass(milliseconds: 20_000, step: 50)
         #expect(
             driver.lines.filter { $0.level == .error }.map(\.text) == [
-                "no primary is known: fewer than 2 of 3 sentinels name the same one"
+                "no primary is known: fewer than 2 of 3 sentinels name one"
             ]
         )
     }
@@ -464,7 +522,9 @@ struct FailoverTests {
         driver.cutOff(sentinel: 1)
         driver.pass(milliseconds: 20_000, step: 50)
         #expect(
-            driver.lines.map(\.text) == ["the sentinel at s1:26379 names no primary: connection lost"]
+            driver.lines.map(\.text) == [
+                "the sentinel at s1:26379 names no primary: connection lost"
+            ]
         )
         #expect(driver.gatekeeper.readMetrics().sentinelsConnected == 2)
         driver.lost = []

@@ -5,29 +5,46 @@ import RedisClient
 ///
 /// Once this worker has been a member for as long as any like it may trust its cache, every other has
 /// registered anew or trusts nothing: the list is whole. Where another server may become the primary, the wait
-/// begins when the sentinels have attested this one: then no worker trusts a former one longer than that.
+/// begins when a majority of the sentinels was asked for the primary and its term, and named this one: then no
+/// worker trusts a former one longer than that.
 struct TermWatch {
     private enum State {
         case idle
         /// The term of the connection has not been asked for.
         case wanted
         case asked(generation: RedisReply?)
-        /// The primary is to be attested anew, after the list and the term were read.
-        case unattested(TermHandover, spanMilliseconds: UInt64, readAt: MonotonicTime)
+        /// The sentinels are to name the primary and its term, after the list and the term were read.
+        case unattested(Reading)
         case waiting(TermHandover, until: MonotonicTime)
+    }
+
+    /// What the store has told.
+    private struct Reading {
+        let generation: RedisReply
+        let term: RedisReply
+        let trustMilliseconds: UInt64
+        let readAt: MonotonicTime
     }
 
     private let needsAttestation: Bool
     private var state = State.wanted
 
+    #if CANARIES
+        /// Hands a term over as soon as it is attested.
+        var skipsWait = false
+    #endif
+
     init(needsAttestation: Bool) {
         self.needsAttestation = needsAttestation
     }
 
-    /// When ``next(trustMilliseconds:_:)`` has something to do.
+    /// When ``next(_:)`` has something to do.
     var due: MonotonicTime {
         if case .waiting(_, let until) = state { until } else { .never }
     }
+
+    /// Whether the sentinels have to be asked for the primary's term.
+    var isUnattested: Bool { if case .unattested = state { true } else { false } }
 
     /// A connection is new, or the list: what was known of its term is void.
     mutating func reset() {
@@ -50,33 +67,46 @@ struct TermWatch {
     mutating func received(term: RedisReply, trustMilliseconds trust: UInt64, _ now: MonotonicTime)
     {
         guard case .asked(let generation?) = state else { return }
-        guard trust > 0, let handover = TermHandover(generation, term, trustMilliseconds: trust)
+        let reading = Reading(
+            generation: generation,
+            term: term,
+            trustMilliseconds: trust,
+            readAt: now
+        )
+        if needsAttestation {
+            state = .unattested(reading)
+        } else {
+            wait(reading, configEpoch: nil, from: now)
+        }
+    }
+
+    /// A majority of the sentinels says that the store was the primary at a moment, in a version of their
+    /// configuration.
+    mutating func attested(configEpoch: UInt64, at moment: MonotonicTime) {
+        guard case .unattested(let reading) = state, reading.readAt < moment else { return }
+        wait(reading, configEpoch: configEpoch, from: moment)
+    }
+
+    private mutating func wait(_ reading: Reading, configEpoch: UInt64?, from start: MonotonicTime)
+    {
+        let trust = reading.trustMilliseconds
+        guard trust > 0,
+            let handover = TermHandover(
+                reading.generation,
+                reading.term,
+                configEpoch: configEpoch,
+                trustMilliseconds: trust
+            )
         else {
             state = .idle
             return
         }
-        let span = TrustSpan.milliseconds(ofTrust: trust)
-        state =
-            needsAttestation
-            ? .unattested(handover, spanMilliseconds: span, readAt: now)
-            : .waiting(handover, until: now.advanced(byMilliseconds: span))
+        var span = TrustSpan.milliseconds(ofTrust: trust)
+        #if CANARIES
+            if skipsWait { span = 0 }
+        #endif
+        state = .waiting(handover, until: start.advanced(byMilliseconds: span))
     }
-
-    /// The sentinels say that the store was the primary at a moment.
-    mutating func attested(at moment: MonotonicTime) {
-        guard case .unattested(let handover, let span, let readAt) = state, readAt < moment
-        else { return }
-        state = .waiting(handover, until: moment.advanced(byMilliseconds: span))
-    }
-
-    #if CANARIES
-        /// Begins the wait without an attestation.
-        mutating func attestUnseen() {
-            if case .unattested(_, _, let readAt) = state {
-                attested(at: MonotonicTime(nanoseconds: readAt.nanoseconds + 1))
-            }
-        }
-    #endif
 
     /// The command that hands the term over, when the wait is over.
     mutating func next(_ now: MonotonicTime) -> RedisCommand? {

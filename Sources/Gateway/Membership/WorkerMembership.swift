@@ -28,6 +28,7 @@ struct WorkerMembership: ~Copyable {
     private let identity: Gatekeeper.Identity
     private let leaseMilliseconds: UInt64
     private let graceMilliseconds: UInt64
+    private let detectionMilliseconds: UInt64
     private let witnesses: String?
     private var heartbeat: Heartbeat
     private var generator: any RandomNumberGenerator
@@ -59,13 +60,18 @@ struct WorkerMembership: ~Copyable {
     ) {
         self.identity = identity
         generator = identity.generator
-        leaseMilliseconds = configuration.leaseMilliseconds
         graceMilliseconds = configuration.graceMilliseconds
         trustMilliseconds = configuration.trustMilliseconds
-        if case .sentinel(let url) = configuration.topology {
-            witnesses = url.digest
-        } else {
+        let detection = interval.detectionMilliseconds
+        switch configuration.topology {
+        case .standalone:
+            leaseMilliseconds = configuration.leaseMilliseconds
+            detectionMilliseconds = detection
             witnesses = nil
+        case .sentinel(let url):
+            leaseMilliseconds = configuration.fenceMilliseconds
+            detectionMilliseconds = max(detection, configuration.fenceMilliseconds)
+            witnesses = url.digest
         }
         heartbeat = Heartbeat(interval)
     }
@@ -194,8 +200,7 @@ struct WorkerMembership: ~Copyable {
             processID: identity.processID,
             version: Release.version,
             isTracking: isTracking,
-            leaseMilliseconds: isTracking
-                ? leaseMilliseconds : heartbeat.interval.detectionMilliseconds,
+            leaseMilliseconds: isTracking ? leaseMilliseconds : detectionMilliseconds,
             graceMilliseconds: isTracking ? graceMilliseconds : 0,
             token: Member.Token(using: &generator),
             witnesses: witnesses

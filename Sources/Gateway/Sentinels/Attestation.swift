@@ -1,13 +1,29 @@
 import RedisClient
 
-/// Which server the sentinels call the primary, and up to when that is known.
+/// A primary by its address, in one version of the sentinels' configuration. A server that is elected again has
+/// the same address.
+struct ElectedPrimary: Equatable {
+    let address: Endpoint
+    let configEpoch: UInt64
+
+    /// What a sentinel reports; `nil` if it does not name a primary, does not reach it, or is replacing it.
+    init?(_ reply: RedisReply) {
+        guard let report = SentinelReport(reply), !report.isDown, !report.isFailingOver,
+            let address = report.address, let epoch = report.configEpoch
+        else { return nil }
+        self.address = address
+        configEpoch = epoch
+    }
+}
+
+/// Which primary the sentinels name, and up to when that is known.
 ///
 /// Once a majority of the configured sentinels has named another server, no majority names this one until it is
 /// elected anew. So what a majority says is true at least up to the moment at which the first of them was
 /// asked. Of each sentinel the newest answer counts; one that names nobody replaces the one before.
-struct Attestation {
+struct Attestation<Primary: Equatable> {
     private struct Answer {
-        let primary: Endpoint
+        let primary: Primary
         let askedAt: MonotonicTime
     }
 
@@ -30,12 +46,12 @@ struct Attestation {
     /// A sentinel has answered.
     ///
     /// - Parameters:
-    ///   - primary: The server that it names; `nil` if it names none by an IP address.
+    ///   - primary: The one that it names; `nil` if it names none by an IP address.
     ///   - askedAt: When the question was sent.
     ///   - now: When the answer came.
     mutating func answered(
         _ sentinel: Int,
-        _ primary: Endpoint?,
+        _ primary: Primary?,
         askedAt: MonotonicTime,
         at now: MonotonicTime
     ) {
@@ -46,20 +62,20 @@ struct Attestation {
         answers[sentinel] = primary.map { Answer(primary: $0, askedAt: askedAt) }
     }
 
-    /// Up to when a server is known to be the primary; `nil` if no majority names it.
-    func attestedAt(_ server: Endpoint) -> MonotonicTime? {
-        let moments = answers.compactMap { $0?.primary == server ? $0?.askedAt : nil }
+    /// Up to when this is known to be the primary; `nil` if no majority names it.
+    func attestedAt(_ primary: Primary) -> MonotonicTime? {
+        let moments = answers.compactMap { $0?.primary == primary ? $0?.askedAt : nil }
         guard moments.count >= needed else { return nil }
         return moments.sorted(by: >)[needed - 1]
     }
 
-    /// The server that a majority names.
-    var primary: Endpoint? {
+    /// The one that a majority names.
+    var primary: Primary? {
         answers.lazy.compactMap { $0?.primary }.first { count(naming: $0) >= majority }
     }
 
-    /// How many sentinels name a server.
-    func count(naming server: Endpoint) -> Int { answers.count { $0?.primary == server } }
+    /// How many sentinels name this one.
+    func count(naming primary: Primary) -> Int { answers.count { $0?.primary == primary } }
 
     private var needed: Int {
         #if CANARIES

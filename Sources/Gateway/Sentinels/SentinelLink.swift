@@ -29,10 +29,12 @@ final class SentinelLink {
     }
 
     /// Asks, if it is time.
-    func ask(_ question: RedisCommand, _ now: MonotonicTime) {
+    func ask(_ questions: [(RedisCommand, CommandTag.Purpose)], _ now: MonotonicTime) {
         guard link.isReady, let number = heartbeat.next(now) else { return }
-        let tag = CommandTag(purpose: .primaryAddress, number: number, sentAt: now)
-        _ = link.send(question, tag: tag, now: now)
+        for (question, purpose) in questions {
+            let tag = CommandTag(purpose: purpose, number: number, sentAt: now)
+            _ = link.send(question, tag: tag, now: now)
+        }
     }
 
     /// Notes whether the sentinel names a primary. Returns whether that is news.

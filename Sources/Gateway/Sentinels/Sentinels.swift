@@ -10,6 +10,8 @@ struct Sentinels: ~Copyable {
         case named(by: Endpoint, isNew: Bool)
         /// It no longer names a primary, for a reason in a few words.
         case silent(Endpoint, String)
+        /// It has told in which version of its configuration the primary stands.
+        case reported
     }
 
     /// The number of the first sentinel's link.
@@ -25,10 +27,16 @@ struct Sentinels: ~Copyable {
     let majority: Int
 
     private let links: [SentinelLink]
-    private let question: RedisCommand
+    private let questions: [(RedisCommand, CommandTag.Purpose)]
 
-    /// What they say.
-    var attestation: Attestation
+    /// Where the primary is, as they say.
+    var attestation: Attestation<Endpoint>
+
+    /// Since when it is the primary, as they say where they were asked.
+    var termAttestation: Attestation<ElectedPrimary>
+
+    /// Whether they are asked that, too.
+    var isTermWanted = false
 
     /// When the loss of the attestation has to be reported; `nil` once it has been. The origin until the first
     /// tick.
@@ -42,8 +50,9 @@ struct Sentinels: ~Copyable {
         isUsed = false
         (count, majority) = (0, 0)
         links = []
-        question = RedisCommand("PING")
+        questions = []
         attestation = Attestation(sentinelCount: 0, majority: 1)
+        termAttestation = Attestation(sentinelCount: 0, majority: 1)
     }
 
     init(_ url: SentinelURL, _ configuration: Configuration, _ credentials: RedisCredentials?) {
@@ -60,8 +69,12 @@ struct Sentinels: ~Copyable {
             )
             return SentinelLink(endpoint, settings, interval)
         }
-        question = SentinelCommands.primaryAddress(url.name)
-        attestation = Attestation(sentinelCount: url.sentinels.count, majority: url.majority)
+        questions = [
+            (SentinelCommands.primaryAddress(url.name), .primaryAddress),
+            (SentinelCommands.primary(url.name), .primaryReport),
+        ]
+        attestation = Attestation(sentinelCount: count, majority: majority)
+        termAttestation = Attestation(sentinelCount: count, majority: majority)
     }
 }
 
@@ -100,7 +113,8 @@ extension Sentinels {
 
     /// Asks the sentinels for whom that is due.
     func ask(_ now: MonotonicTime) {
-        for sentinel in links { sentinel.ask(question, now) }
+        let questions = isTermWanted ? questions : Array(questions.prefix(1))
+        for sentinel in links { sentinel.ask(questions, now) }
     }
 
     /// Whether a primary may still be named without a pause.
@@ -126,6 +140,10 @@ extension Sentinels {
         case .ready:
             sentinel.askNow(now)
             return nil
+        case .reply(let tag, let reply) where tag.purpose == .primaryReport:
+            let primary = ElectedPrimary(reply)
+            termAttestation.answered(index, primary, askedAt: tag.sentAt, at: now)
+            return .reported
         case .reply(let tag, let reply):
             let primary = PrimaryAddress.endpoint(reply)
             attestation.answered(index, primary, askedAt: tag.sentAt, at: now)

@@ -23,6 +23,8 @@ extension CommandTag {
         case ping
         /// Asks a sentinel where the primary is.
         case primaryAddress
+        /// Asks a sentinel all that it knows of the primary.
+        case primaryReport
         case acknowledgement
         /// Nothing depends on the reply.
         case leave
