@@ -32,6 +32,7 @@ def executable(sandbox, url, *words):
     """The executable with the sandbox's configuration, except for its way to the store."""
     config = sandbox.folder / "secure.conf"
     text = re.sub("(?m)^latchkey_store .*;", f"latchkey_store {url};", sandbox.config.read_text())
+    text = re.sub("(?m)^latchkey_store_tls .*\n", "", text)
     config.write_text(text + (f"latchkey_store_tls {' '.join(words)};\n" if words else ""))
     latchkey = Latchkey(config)
     latchkey.keys = sandbox.latchkey.keys

@@ -1,0 +1,98 @@
+"""Another server becomes the primary: keys go on, ended keys stay ended, and no gateway follows the old one."""
+
+import time
+
+import pytest
+
+from harness.consistency import LEASED, STRICT
+from harness.executable import DONE, NOT_CONFIRMED
+from harness.failovers import FAULTS, Watch, cut_off
+from harness.polling import SLACK, wait_until
+
+LEASE = 1
+
+# A failover takes about two seconds; nobody is refused for longer than that and these.
+EXCESS_SECONDS = 2
+
+
+@pytest.fixture
+def fleets(sandboxes):
+    return lambda **options: sandboxes(gateways=2, workers=1, sentinel={"proxied": True}, **options)
+
+
+def confirmed(fleet, *command):
+    """Repeats a command that ends a key until it is confirmed; returns the exit codes."""
+    codes = []
+
+    def done():
+        codes.append(fleet.latchkey.run(*command, "--yes", as_="alice").code)
+        return codes[-1] == DONE
+
+    wait_until(done, f"{command[0]} is confirmed", 60)
+    return codes
+
+
+@pytest.mark.parametrize("consistency", [LEASED, STRICT])
+@pytest.mark.parametrize("fault", FAULTS)
+def test_keys_go_on_and_ended_keys_stay_ended(fleets, fault, consistency):
+    fleet = fleets(consistency=consistency)
+    key, ended, late = fleet.key(), fleet.key("umbrella"), fleet.key("hooli")
+    fleet.warm(key, ended, late)
+    fleet.revoke("umbrella")
+    since = time.monotonic()
+
+    with Watch(fleet, key, ended, late) as watch:
+        with FAULTS[fault](fleet.redis):
+            named = time.monotonic()
+            watch.wait_for([key])
+        back = time.monotonic()
+        codes = confirmed(fleet, "revoke", "hooli")
+        revoked = time.monotonic()
+        watch.wait_for([key])
+        fleet.wait_for_members()
+
+    assert watch.statuses(ended, after=since) <= {401, 503}
+    assert 401 in watch.statuses(ended, after=back)
+    assert watch.statuses(key) <= {200, 503}
+    assert all(answer.ended < named + EXCESS_SECONDS + SLACK for answer in watch.of(key) if answer.status == 503)
+    assert 200 not in watch.statuses(late, after=revoked)
+    assert set(codes[:-1]) <= {NOT_CONFIRMED}
+
+
+def test_a_gateway_that_stays_with_a_primary_that_was_cut_off_accepts_nothing_beyond_its_lease(fleets):
+    fleet = fleets()
+    key, ended = fleet.key(), fleet.key("umbrella")
+    fleet.warm(key, ended)
+    lonely, other = fleet.gateways
+
+    with Watch(fleet, key, ended) as watch:
+        with cut_off(fleet.redis, company=lonely.workers()):
+            cut = time.monotonic()
+            wait_until(lambda: fleet.request(key=key, at=other).status == 200, "the other gateway follows the new primary")
+            result = fleet.latchkey.run("revoke", "umbrella", "--yes", as_="alice")
+            revoked = time.monotonic()
+            wait_until(lambda: watch.of(ended, after=revoked, gateway=0), "the lonely gateway is asked")
+        watch.wait_for([key])
+
+    assert result.code == NOT_CONFIRMED and "held by 2 servers, 3 are needed" in result.err
+    assert watch.statuses(ended, gateway=0, after=revoked) <= {401, 503}
+    assert watch.statuses(key, gateway=0, after=cut + LEASE + SLACK) == {200, 503}
+    assert watch.statuses(key) == {200, 503}
+    assert confirmed(fleet, "revoke", "umbrella")[-1] == DONE
+
+
+def test_a_command_on_the_side_of_a_primary_that_was_cut_off_changes_nothing_for_good(fleets):
+    fleet = fleets()
+    key = fleet.key()
+    fleet.warm(key)
+
+    with cut_off(fleet.redis) as new:
+        result = fleet.latchkey.run("generate", "acme", "--yes", as_="alice")
+        assert result.code == NOT_CONFIRMED
+        assert new is fleet.redis.primary
+    fleet.redis.wait_until_whole()
+
+    new_key = fleet.latchkey.generate("acme", as_="alice")
+    for gateway in fleet.gateways:
+        assert fleet.request(key=new_key, at=gateway).status == 200
+        assert fleet.request(key=key, at=gateway).status == 401

@@ -1,0 +1,40 @@
+"""A gateway that asks other sentinels than the executable does: its silence is no proof that it accepts nothing."""
+
+import re
+
+from harness import processes
+from harness.executable import DONE, NOT_CONFIRMED
+from harness.nginx_server import NginxServer
+from harness.polling import wait_until
+from harness.sandbox import SERVER
+
+
+def gateway_with_other_sentinels(fleet):
+    """Asks the first sentinel alone."""
+    first = fleet.redis.sentinels[0].listener.address
+    settings = fleet.folder / "other.conf"
+    settings.write_text(re.sub(r"(sentinels?://)[^/]+/", rf"\g<1>{first}/", fleet.config.read_text()))
+    gateway = NginxServer(fleet.folder / "nginx-other", settings, SERVER, workers=1)
+    fleet.gateways.append(gateway)
+    return gateway.start()
+
+
+def test_a_silent_worker_with_other_sentinels_is_not_counted_as_expired_until_it_is_forgotten(sandboxes):
+    fleet = sandboxes(workers=1, sentinel={})
+    other = gateway_with_other_sentinels(fleet)
+    key = fleet.key()
+    fleet.warm(key)
+    fleet.wait_for_members()
+    pid = other.worker()
+    (id_,) = [member["id"] for member in fleet.latchkey.gateways() if member["pid"] == pid]
+
+    assert fleet.latchkey.run("generate", "acme", "--yes", as_="alice").code == DONE, "it acknowledges as any other"
+    processes.freeze(pid)
+    result = fleet.latchkey.run("revoke", "acme", "--yes", as_="alice", timeout=120)
+    processes.kill(pid)
+
+    assert result.code == NOT_CONFIRMED
+    assert id_ in result.err and "gateways --forget" in result.err
+    fleet.latchkey.must("gateways", "--forget", id_, "--yes")
+    fleet.expect("exited on signal 9")
+    wait_until(lambda: fleet.latchkey.run("revoke", "acme", "--yes", as_="alice").code == DONE, "the change is confirmed")
