@@ -154,8 +154,8 @@ class Trial:
         now = time.monotonic()
         states = {key: self.judge.state_of(key, now) for key in self.in_use}
         wanted = {
-            (gateway.number, self.hammer.number(key), 200 if state == VALID else 401)
-            for gateway in self.world.gateways for key, state in states.items() if state in (VALID, ENDED)
+            (gateway, self.hammer.number(key), 200 if state == VALID else 401)
+            for gateway in range(len(self.world.gateways)) for key, state in states.items() if state in (VALID, ENDED)
         }
 
         def all_are_answered_well():

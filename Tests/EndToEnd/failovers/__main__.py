@@ -1,0 +1,33 @@
+"""make failovers: N= of them, with SEED= if a run is to be repeated. Prints the figures, and draws FILE= (build/failovers.svg).
+
+Fails where an ended key was accepted, a valid one was refused, or a gateway refused keys for longer than it may.
+"""
+
+import os
+import random
+import sys
+from pathlib import Path
+
+from failovers.drawing_of_failovers import picture
+from failovers.figures import faults, table
+from failovers.run import Run
+from harness.artefacts import ROOT
+
+
+def main():
+    seed = int(os.environ.get("SEED") or random.SystemRandom().randrange(2**32))
+    count = int(os.environ.get("N") or 50)
+    path = Path(os.environ.get("FILE") or ROOT / "build/failovers.svg")
+    print(f"SEED={seed}: {count} failovers", flush=True)
+    run = Run(seed, told=lambda line: print(line, flush=True))
+    try:
+        run.run(count)
+    finally:
+        print(table(run))
+        path.write_text("\n".join(picture(run)) + "\n")
+        print(path)
+    return 1 if faults(run) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,97 @@
+"""The results of a run, as a table."""
+
+from collections import Counter
+from statistics import median
+
+from failovers.run import KINDS
+from harness.executable import DONE, NOT_CONFIRMED
+from trials.figures import section
+from trials.judge import DEAD_ACCEPTED, FORGED_ACCEPTED, VALID_REFUSED
+
+MUST_BE_ZERO = (DEAD_ACCEPTED, VALID_REFUSED, FORGED_ACCEPTED)
+
+# What a gateway may need to find a primary that is named, in seconds.
+EXCESS_MAX = 2
+
+TOO_LONG = f"failovers with 503 for more than {EXCESS_MAX} s beyond the naming"
+STRAY = "503 without a failover"
+
+# A few words of each reason for exit 75.
+REASONS = {
+    "are needed": "too few servers hold it",
+    "which server is the primary": "no majority names the primary",
+    "did not acknowledge": "workers did not acknowledge",
+    "missing in the membership list": "the membership list may lack workers",
+    "no longer has the change": "the change is undone",
+    "read back": "not read back",
+}
+
+
+def counts_that_must_be_zero(run):
+    counts = {what: run.judge.figures[what] for what in MUST_BE_ZERO}
+    counts[TOO_LONG] = sum(run.excess(each) > EXCESS_MAX for each in run.failovers)
+    counts[STRAY] = run.stray_refusals
+    return counts
+
+
+def faults(run):
+    return [what for what, count in counts_that_must_be_zero(run).items() if count]
+
+
+def table(run):
+    judge = run.judge
+    total = sum(judge.answers.values())
+    lines = [f"{total:,} requests and {len(run.failovers)} failovers in {run.seconds:.0f} s, SEED={run.seed}"]
+    lines += by_kind(run)
+    lines += section("answers", answers(judge))
+    lines += section("changes, by exit code", Counter({f"{kind}: {code}": n for (kind, code), n in judge.changes.items()}))
+    lines += section("changes that were not confirmed, by reason", reasons(run))
+    lines += durations(run)
+    lines += section("what was certain", {name: n for name, n in judge.figures.items() if name not in MUST_BE_ZERO})
+    lines += section("must be 0", counts_that_must_be_zero(run))
+    return "\n".join(lines + judge.told)
+
+
+def answers(judge):
+    sums = Counter()
+    for (_, status, result, _), count in judge.answers.items():
+        sums[f"{status or 'none'} {result}".strip()] += count
+    return sums
+
+
+def by_kind(run):
+    """Seconds, median and maximum."""
+    lines = [f"{'in seconds, median and maximum':34} {'primary named':>16} {'time with 503':>16} {'beyond the naming':>18}"]
+    for kind, name in KINDS.items():
+        some = [each for each in run.failovers if each.kind == kind and each.named]
+        if not some:
+            continue
+        columns = [
+            spread([each.named - each.began for each in some]), spread([run.refused_seconds(each) for each in some]),
+            spread([run.excess(each) for each in some])]
+        lines.append(f"  {f'{name} ({len(some)})':32} {columns[0]:>16} {columns[1]:>16} {columns[2]:>18}")
+    return lines
+
+
+def spread(values):
+    return f"{median(values):.2f} {max(values):.2f}"
+
+
+def reasons(run):
+    sums = Counter()
+    for _, result in run.administrators.results:
+        if result.code == NOT_CONFIRMED:
+            found = next((name for words, name in REASONS.items() if words in result.err), result.err.strip()[:100])
+            sums[found] += 1
+    return sums
+
+
+def durations(run):
+    """How long the commands took that ended well."""
+    lines = ["seconds of a command that ended with 0, median and maximum:"]
+    kinds = {kind for kind, result in run.administrators.results if kind != "org"}
+    for kind in sorted(kinds):
+        spans = [result.ended - result.began for name, result in run.administrators.results if name == kind and result.code == DONE]
+        if spans:
+            lines.append(f"  {f'{kind} ({len(spans)})':32} {spread(spans):>16}")
+    return lines
