@@ -42,7 +42,7 @@ define built_with
 @$(MAKE) --no-print-directory build
 endef
 
-.PHONY: help build up down unit e2e test lint analyze fuzz fuzz-requests test-sanitizers valgrind slow reloads hostile trials simulate soak nginx-tests module \
+.PHONY: help build up down unit e2e test lint analyze fuzz fuzz-requests test-sanitizers valgrind slow reloads hostile trials failovers simulate soak nginx-tests module \
 	bench bench-full bench-scale bench-check bench-report model install uninstall clean
 .DEFAULT_GOAL := help
 
@@ -138,6 +138,10 @@ hostile: ## [30 min] End keys N= times in each of the situations that lose membe
 trials: ## [10 min] Inject random faults for SECONDS= under traffic and key changes; SEED= repeats a run
 	$(call built_with,run)
 	cd Tests/EndToEnd && SECONDS=$(SECONDS) SEED=$(SEED) $(PYTHON) -m trials
+
+failovers: ## [15 min] Change the primary N= times under traffic and key changes, and draw it; SEED= repeats a run
+	$(call built_with,run)
+	cd Tests/EndToEnd && N=$(N) SEED=$(SEED) PYTHONPATH=../../Benchmarks $(PYTHON) -m failovers
 
 simulate: ## [1 h] Simulate gateways and a store through faults: SEEDS= worlds, or SEED= one, with its log
 	@scripts/require-swift $(SWIFT)

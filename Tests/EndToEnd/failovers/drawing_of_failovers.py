@@ -2,10 +2,10 @@
 
 import drawing
 
+from failovers.course import STEPS
 from failovers.run import KINDS
 
 SECONDS = 12
-STEPS = 10  # a second
 
 
 def picture(run):

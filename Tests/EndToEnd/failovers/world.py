@@ -38,10 +38,10 @@ class World:
         for number, consistency in enumerate(gateways):
             self.add_gateway(number, consistency)
 
-    def add_gateway(self, number, consistency):
+    def add_gateway(self, number, consistency, **options):
         settings = self.sandbox.folder / f"{consistency}-{number}.conf"
         settings.write_text(f"{self.sandbox.config.read_text()}\nlatchkey_consistency {consistency};\n")
-        gateway = NginxServer(self.sandbox.folder / f"nginx-{number}", settings, SERVER)
+        gateway = NginxServer(self.sandbox.folder / f"nginx-{number}", settings, SERVER, **options)
         self.sandbox.gateways.append(gateway)
         return gateway.start()
 

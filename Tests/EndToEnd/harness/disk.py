@@ -1,12 +1,13 @@
-"""A disk under Redis that can be busy, and that loses with its power whatever was not flushed."""
+"""A disk under Redis that can be busy or full, and that loses with its power whatever was not flushed."""
 
 import struct
 
 from harness.libraries import compiled
 
-# Waits while the file "busy" exists, and remembers how much of each file was flushed.
+# Waits while the file "busy" exists, and remembers how much of each file was flushed; writes nothing while "full" exists.
 SOURCE = r"""
 #define _GNU_SOURCE
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,6 +31,18 @@ int fdatasync(int file) {
     close(note);
     return result;
 }
+
+ssize_t write(int file, const void *data, size_t length) {
+    char name[4096];
+    struct stat status;
+
+    snprintf(name, sizeof name, "%s/full", getenv("DISK"));
+    if (access(name, F_OK) == 0 && fstat(file, &status) == 0 && S_ISREG(status.st_mode)) {
+        errno = ENOSPC;
+        return -1;
+    }
+    return syscall(SYS_write, file, data, length);
+}
 """
 
 
@@ -47,6 +60,13 @@ class Disk:
 
     def be_fast(self):
         (self.folder / "busy").unlink(missing_ok=True)
+
+    def be_full(self):
+        """From now on, no write to a file succeeds."""
+        (self.folder / "full").touch()
+
+    def be_empty(self):
+        (self.folder / "full").unlink(missing_ok=True)
 
     def lose_power(self, redis):
         """Cuts the append-only file of a Redis that has ended to what was flushed."""

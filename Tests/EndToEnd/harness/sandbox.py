@@ -30,6 +30,10 @@ TLS_EVERYWHERE = StoreTLS if os.environ.get("TLS") == "1" else None
 STANDALONE, SENTINEL = "standalone", "sentinel"
 TOPOLOGY = os.environ.get("TOPOLOGY") or STANDALONE
 
+# The server of every test that does not name one, and options of all.
+REDIS = (os.environ.get("REDIS_SERVER") or "redis-server",)
+REDIS_OPTIONS = (os.environ.get("REDIS_OPTIONS") or "").split()
+
 # The membership list in the store, and the names of those of its fields that are members.
 MEMBERSHIP = "latchkey:{gateways}"
 MEMBER_ID = re.compile("[0-9a-f]{16}")
@@ -99,12 +103,13 @@ class Sandbox:
 
     live = []
 
-    def __init__(self, tcp=False, settings="", start=True, redis_options=(), redis_login=(), redis_program=("redis-server",),
+    def __init__(self, tcp=False, settings="", start=True, redis_options=(), redis_login=(), redis_program=REDIS,
                  consistency=None, gateways=1, proxied=False, tls=TLS_EVERYWHERE, sentinel=None, **nginx):
         self.folder = Path(tempfile.mkdtemp(prefix="latchkey-"))
         self.folder.chmod(0o755)  # other accounts may come as far as the executable does
         self.expected = []
         self.tls = tls(self.folder / "tls") if tls and not proxied else None
+        redis_options = [*REDIS_OPTIONS, *redis_options]
         if sentinel is None and TOPOLOGY == SENTINEL and not tcp:
             sentinel = {}
         self.has_sentinels = sentinel is not None

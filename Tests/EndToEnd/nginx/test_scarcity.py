@@ -57,7 +57,8 @@ class Scarcity:
         self.held = []
 
     def count(self, mark):
-        return len(self.gate.nginx.lines(mark))
+        """How often nginx has said so, and not that it has found a way out."""
+        return sum("reusing connections" not in line for line in self.gate.nginx.lines(mark))
 
     def use_up(self, gate=None):
         """Clients come until nginx has nothing left for one."""
@@ -80,6 +81,7 @@ class Scarcity:
         """The store goes away and comes back, and what its connections were is in others' hands by then."""
         self.gate.redis.kill()
         wait_until(lambda: self.count("does not send invalidations"), "the store is lost")
+        wait_until(lambda: self.count("connect() to"), "no attempt to connect is under way")
         self.use_up(gate)
         before = self.gate.nginx.lines(self.for_store)
         self.gate.redis.start()

@@ -15,8 +15,8 @@ from harness.executable import DONE, NOT_CONFIRMED
 from harness.key_forge import record_key
 from harness.old_keys import ROUNDS, OldKeys, end_key, finish_ending, start_ending
 from harness.polling import wait_until
-from harness.redis_8 import redis_8
 from harness.redis_server import NO_SOCKET
+from harness.redis_wheels import Unavailable, server
 from harness.revocations import Revocations
 from harness.sandbox import OWNER
 from harness.separate_links import CutOff, SeparateLinks
@@ -204,6 +204,14 @@ def test_a_store_that_is_killed_during_a_change_and_started_again_keeps_what_was
 def kill(fleet):
     fleet.redis.kill()
     fleet.redis.start()
+
+
+def redis_8():
+    """The server; skips the test if there is none."""
+    try:
+        return server("Redis 8.2")
+    except Unavailable as error:
+        pytest.skip(f"not tested with Redis 8.2: {error}")
 
 
 @under_either_consistency

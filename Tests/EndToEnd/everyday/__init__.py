@@ -1,0 +1,1 @@
+"""What operators do to a store with sentinels in everyday life, and what clients and owners notice."""
