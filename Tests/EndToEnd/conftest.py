@@ -9,7 +9,7 @@ pytest.register_assert_rewrite("harness")
 
 from harness import artefacts, sanitizers  # noqa: E402
 from harness.checkout import Checkout  # noqa: E402
-from harness.sandbox import Sandbox  # noqa: E402
+from harness.sandbox import SENTINEL, TOPOLOGY, Sandbox  # noqa: E402
 
 # These take minutes; `make slow` and `make reloads` run them by name.
 collect_ignore = ["nginx/test_valgrind.py", "fleet/test_long_grace.py", "keys/test_hundred_thousand.py",
@@ -37,6 +37,7 @@ def pytest_sessionstart():
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "xdist_group(name): these tests run one after another, on one worker")
+    config.addinivalue_line("markers", "one_redis(reason): left out where the store has replicas and sentinels")
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -45,6 +46,8 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if shares_fixture(item) and not item.get_closest_marker("xdist_group"):
             item.add_marker(pytest.mark.xdist_group(item.path.stem))
+        if TOPOLOGY == SENTINEL and (mark := item.get_closest_marker("one_redis")):
+            item.add_marker(pytest.mark.skip(reason=mark.args[0]))
     items.sort(key=begins)
 
 

@@ -12,7 +12,8 @@ from harness import processes
 from harness.key_forge import record_key
 from harness.polling import SLACK, wait_until
 from harness.revocations import Revocations
-from harness.sandbox import MEMBERSHIP
+from harness.sandbox import MEMBERSHIP, STANDALONE, TOPOLOGY
+from harness.topology import behind_a_proxy
 
 CONNECTIONS = 4
 
@@ -27,7 +28,7 @@ ABSENCE = 3.0
 
 @pytest.fixture
 def fleet(sandboxes):
-    fleet = sandboxes(gateways=2, workers=2, proxied=True)
+    fleet = sandboxes(gateways=2, workers=2, proxied=TOPOLOGY == STANDALONE)
     fleet.wait_for_members()
     return fleet
 
@@ -40,6 +41,8 @@ def hold_the_store(fleet):
 
 class Fault:
     """A fault that happens while a command runs."""
+
+    marks = ()
 
     def __init__(self, fleet):
         self.fleet = fleet
@@ -85,6 +88,8 @@ class AllConnectionsEndAgainAndAgain(Fault):
 
 
 class NetworkIsSlow(Fault):
+    marks = behind_a_proxy
+
     def come(self, running):
         self.fleet.proxy.delay = 0.3
         wait_until(lambda: not running.is_running(), "the command ends")
@@ -92,6 +97,8 @@ class NetworkIsSlow(Fault):
 
 
 class NetworkStalls(Fault):
+    marks = behind_a_proxy
+
     def come(self, running):
         self.fleet.proxy.is_stalled = True
         time.sleep(LEASE)
@@ -99,6 +106,8 @@ class NetworkStalls(Fault):
 
 
 class GatewaysAreCutOff(Fault):
+    marks = behind_a_proxy
+
     def come(self, running):
         self.fleet.proxy.is_refusing = True
         self.fleet.proxy.cut(listens=True)
@@ -108,11 +117,15 @@ class GatewaysAreCutOff(Fault):
 
 
 class InvalidationsAreLostSilently(Fault):
+    marks = behind_a_proxy
+
     def come(self, running):
         self.fleet.proxy.silence(listens=True)
 
 
 class EverythingIsLostSilently(Fault):
+    marks = behind_a_proxy
+
     def come(self, running):
         self.fleet.proxy.silence(listens=True)
         self.fleet.proxy.silence(listens=False)
@@ -133,7 +146,10 @@ class StoreIsEmptiedOfGateways(Fault):
         self.fleet.redis.cli("DEL", MEMBERSHIP)
 
 
-@pytest.mark.parametrize("kind", Fault.__subclasses__(), ids=lambda kind: kind.__name__)
+KINDS = [pytest.param(kind, id=kind.__name__, marks=kind.marks) for kind in Fault.__subclasses__()]
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_an_ended_key_is_no_longer_accepted(fleet, kind):
     other = fleet.key("umbrella")
     with Revocations(fleet, CONNECTIONS, other) as revocations:

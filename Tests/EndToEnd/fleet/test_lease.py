@@ -11,6 +11,7 @@ from harness.load import at_once
 from harness.polling import SLACK, wait_until
 from harness.redis_server import NO_SOCKET
 from harness.sandbox import OWNER
+from harness.topology import behind_a_proxy
 
 LEASE = 1.0
 GRACE = 2.0
@@ -142,6 +143,7 @@ def test_a_key_expires_in_the_grace(sandboxes):
     assert gate.request(key=key).result == "unavailable"
 
 
+@behind_a_proxy
 def test_a_new_key_is_never_refused_by_a_gateway_that_missed_its_invalidation(sandboxes):
     gate = make(sandboxes, "latchkey_outage_grace 1m;", proxied=True)
     key = gate.key()
@@ -252,6 +254,7 @@ def test_a_lost_connection_fails_no_request(sandboxes, kind, tcp):
         assert gate.status_of(key) == 200
 
 
+@behind_a_proxy
 def test_while_the_invalidation_link_is_down_the_store_is_read_for_every_check(sandboxes):
     # Otherwise a watch of open requests would add reads.
     gate = make(sandboxes, "latchkey_end_streams off;", proxied=True)
@@ -270,6 +273,7 @@ def test_while_the_invalidation_link_is_down_the_store_is_read_for_every_check(s
     gate.warm(key)
 
 
+@behind_a_proxy
 @pytest.mark.parametrize("listens", [True, False], ids=["invalidation", "data"])
 def test_a_silently_lost_connection_is_given_up_and_replaced(sandboxes, listens):
     gate = make(sandboxes, proxied=True)
@@ -286,6 +290,7 @@ def test_a_silently_lost_connection_is_given_up_and_replaced(sandboxes, listens)
     assert lost.is_silent
 
 
+@behind_a_proxy
 @pytest.mark.parametrize("command", ["revoke", "generate"])
 def test_silently_lost_invalidations_admit_no_request_once_the_command_has_ended(sandboxes, command):
     gate = make(sandboxes, proxied=True)
@@ -299,6 +304,7 @@ def test_silently_lost_invalidations_admit_no_request_once_the_command_has_ended
     assert gate.request(key=key).result == "revoked"
 
 
+@behind_a_proxy
 @pytest.mark.parametrize("command", ["revoke", "generate"])
 def test_a_worker_that_receives_invalidations_again_has_an_empty_cache(sandboxes, command):
     """No request comes between the lost invalidations and the next connection: only the latter empties the cache."""
@@ -328,6 +334,7 @@ def test_invalidations_sent_to_a_frozen_worker_and_then_lost_are_not_missed(gate
     assert gate.request(key=key).result == "revoked"
 
 
+@behind_a_proxy
 @pytest.mark.parametrize("command", ["revoke", "generate"])
 def test_a_gateway_that_is_cut_off_with_a_grace_is_waited_out(sandboxes, command):
     gate = make(sandboxes, f"latchkey_outage_grace {int(GRACE)}s;", proxied=True)

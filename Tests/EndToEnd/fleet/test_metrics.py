@@ -16,6 +16,7 @@ from harness.polling import wait_until
 from harness.redis_server import NO_SOCKET
 from harness.sandbox import OWNER, SERVER
 from harness.streams import OpenRequest, StreamingUpstream
+from harness.topology import behind_a_proxy
 
 # A worker that has not reported for this long is not shown.
 STALE = 5.0
@@ -139,6 +140,7 @@ def test_counts_are_exact_through_reloads(gate):
 # The store
 
 
+@behind_a_proxy
 def test_the_wait_for_the_store_is_measured(sandboxes):
     gate = sandboxes(server=SERVER + LOCATION, workers=1, proxied=True,
                      settings="latchkey_timeout 5s; latchkey_lease 10s;")
@@ -246,6 +248,7 @@ def test_changes_are_counted_by_each_worker(gate):
     wait_for(gate, 2, "flushes_total")
 
 
+@behind_a_proxy
 def test_a_late_change_is_counted_with_its_delay(sandboxes):
     gate = sandboxes(server=SERVER + LOCATION, workers=1, proxied=True, settings="latchkey_lease 5s;")
     gate.wait_for_members()

@@ -11,6 +11,7 @@ from harness.http_client import bearer
 from harness.open_streams import KINDS, MAP, SERVER, Streams, go_on
 from harness.polling import SLACK, wait_until
 from harness.sandbox import OWNER
+from harness.topology import behind_a_proxy
 
 # An open request ends within a second of the command's end.
 PROMISE = 1.0
@@ -196,6 +197,7 @@ def test_open_requests_continue_while_the_store_comes_and_goes(streams):
 # When invalidations are late
 
 
+@behind_a_proxy
 @under_either_consistency
 def test_an_end_that_a_gateway_missed_comes_when_invalidations_arrive_again(open_streams, consistency):
     streams = open_streams(proxied=True, consistency=consistency)
@@ -214,6 +216,7 @@ def test_an_end_that_a_gateway_missed_comes_when_invalidations_arrive_again(open
     assert goes_on.echoes("still here")
 
 
+@behind_a_proxy
 def test_a_silently_lost_end_comes_when_the_loss_is_noticed(open_streams):
     streams = open_streams(proxied=True)
     key, other = streams.gate.key(), streams.gate.key("umbrella")

@@ -16,6 +16,7 @@ from harness.load import at_once
 from harness.polling import SLACK, wait_until
 from harness.redis_server import NO_SOCKET
 from harness.sandbox import OWNER
+from harness.topology import behind_a_proxy
 
 
 
@@ -221,6 +222,7 @@ def test_the_error_log_says_once_a_second_at_most_that_the_store_is_away(gate):
     assert any(address in line for line in lines)
 
 
+@behind_a_proxy
 def test_the_error_log_ends_with_the_true_state_of_invalidations_when_they_come_and_go_quickly(sandboxes):
     gate = sandboxes(workers=1, proxied=True)
     for _ in range(3):

@@ -1,0 +1,20 @@
+"""What differs with the topology of the store: texts, and tests that make sense with one Redis alone."""
+
+import re
+
+import pytest
+
+from harness.sandbox import SENTINEL, TOPOLOGY
+
+# What a change tells of the servers that hold it, where there are several; nothing else may stand in its place.
+HELD_BY = r"Held by 3 servers(, on disk)?\." if TOPOLOGY == SENTINEL else ""
+HELD = re.compile(rf"{HELD_BY}\n" if HELD_BY else "")
+
+
+def one_redis(reason):
+    """Marks a test that is left out where the store has replicas and sentinels; the reason is shown."""
+    return pytest.mark.one_redis(reason)
+
+
+# The proxy that these tests use stands between the gateways and one server.
+behind_a_proxy = one_redis("a proxy that looks into what passes stands in front of one server")
