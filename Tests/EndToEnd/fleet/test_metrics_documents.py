@@ -8,7 +8,8 @@ import pytest
 
 from harness.artefacts import ROOT
 from harness.metrics import LOCATION, scrape
-from harness.sandbox import Sandbox
+from harness.polling import wait_until
+from harness.sandbox import SERVER, Sandbox
 
 OPERATIONS = (ROOT / "docs/OPERATIONS.md").read_text()
 DASHBOARD = json.loads((ROOT / "docs/grafana-dashboard.json").read_text())
@@ -19,8 +20,12 @@ PARTS = ("_bucket", "_sum", "_count")
 
 @pytest.fixture(scope="module")
 def families():
-    """The names of a gateway's metrics, with their kinds."""
-    with Sandbox(server=LOCATION, library=None, workers=1) as gate:
+    """The names of the metrics of a gateway that asks a sentinel for the primary, with their kinds."""
+    with Sandbox(server=SERVER + LOCATION, workers=1, start=False) as gate:
+        gate.config.write_text(re.sub("(?m)^latchkey_store .*;", "latchkey_store sentinel://127.0.0.1:1/none;", gate.config.read_text()))
+        gate.expect("no primary is known", "the sentinel at 127.0.0.1:1 names no primary")
+        gate.nginx.start()
+        wait_until(lambda: "latchkey_sentinels_connected{" in scrape(gate).text, "the metrics of sentinels")
         return dict(re.findall(r"^# TYPE (\S+) (\S+)$", scrape(gate).text, re.MULTILINE))
 
 
