@@ -34,7 +34,7 @@ struct BarrierTests {
         let calls = installation.store.calls[begin...]
         let change = try #require(calls.firstIndex { $0.contains("EXEC") })
         #expect(calls[change].suffix(5) == ["SET", "DEL", "EXEC", "HGETALL", "INFO"])
-        #expect(calls[change...].dropFirst() == [["BLPOP", "LPOP"], ["HMGET"]])
+        #expect(calls[change...].dropFirst() == [["BLPOP", "LPOP", "HMGET"]])
         let name = try #require(installation.store.signals.first)
         #expect(installation.store.signals.count == 1)
         #expect(name.hasPrefix("\(installation.record):"))
@@ -50,7 +50,7 @@ struct BarrierTests {
         let confirmation = try installation.revoke()
         #expect(confirmation == .confirmed(since: installation.heldSince, BarrierOutcome()))
         let waiting = installation.store.calls[begin...].filter { $0.contains("BLPOP") }
-        #expect(waiting == [[String](repeating: "BLPOP", count: waits) + ["LPOP"]])
+        #expect(waiting == [[String](repeating: "BLPOP", count: waits) + ["LPOP", "HMGET"]])
     }
 
     @Test func `workers are confirmed by name`() throws {

@@ -29,6 +29,12 @@ struct Barrier {
     private let trustMilliseconds: UInt64
     private let witnesses: String?
 
+    /// Goes behind the acknowledgements in each write.
+    private let question: [RedisCommand]
+
+    /// What the store replied to the question in the last write.
+    private var answer: [RedisReply] = []
+
     /// Whether the signal was sent since the last acknowledgement was missed.
     private var isSent: Bool
 
@@ -43,17 +49,20 @@ struct Barrier {
     ///   - signalling: Whether the signal was sent with the change.
     ///   - trustMilliseconds: How long a worker may trust its cache by the configuration.
     ///   - witnesses: Which sentinels name the primary by the configuration; `nil` if none do.
+    ///   - question: What the caller asks once no worker's cache has survived; at most a few commands.
     init(
         _ store: RetryingStore,
         _ signal: Signal,
         _ signalling: Signalling,
         trustMilliseconds: UInt64,
-        witnesses: String? = nil
+        witnesses: String? = nil,
+        question: [RedisCommand] = []
     ) {
         self.store = store
         self.signal = signal
         self.trustMilliseconds = trustMilliseconds
         self.witnesses = witnesses
+        self.question = question
         isSent = signalling.signal != nil
         couldBeAcknowledged = isSent
         isSignalAllowed = !signalling.isRefused
@@ -65,6 +74,9 @@ struct Barrier {
 
         /// The fleet that it was sent to.
         let fleet: FleetReading
+
+        /// The replies to the question; `nil` where it has to be asked anew.
+        let answer: [RedisReply]?
     }
 
     /// Returns when no worker trusts what it cached before the change.
@@ -85,7 +97,14 @@ struct Barrier {
         let outcome = outcome(workers, unlistedEnd, fleet.membership.unreadable)
         finish(fleet, trust, unlistedEnd)
         guard outcome.isComplete else { throw .unacknowledged(outcome) }
-        return Passage(outcome: outcome, fleet: fleet)
+        // Nothing was waited for but acknowledgements, and the store carries commands out in order.
+        let isLast =
+            unlistedEnd <= fleet.readAt && acknowledged.isSuperset(of: workers.map(\.member.id))
+        return Passage(
+            outcome: outcome,
+            fleet: fleet,
+            answer: isLast && !answer.isEmpty ? answer : nil
+        )
     }
 
     /// The fleet. A list without a generation gets one first: a hand-over needs it.
@@ -224,7 +243,9 @@ extension Barrier {
     {
         let sending = isSent ? [] : signal.transaction
         let collecting = collecting(count, milliseconds) + [signal.popAcknowledgements]
-        let replies = try store.channel.execute(sending + collecting)
+        let all = try store.channel.execute(sending + collecting + question)
+        answer = all.suffix(question.count)
+        let replies = all.dropLast(question.count)
         if case .array = replies.prefix(sending.count).last { couldBeAcknowledged = true }
         let ids = replies.suffix(collecting.count).flatMap(signal.acknowledgements)
         acknowledged.formUnion(ids)

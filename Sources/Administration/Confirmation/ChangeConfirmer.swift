@@ -76,19 +76,24 @@ struct ChangeConfirmer {
         let signal =
             signalling.signal
             ?? Signal(.barrier, about: locator, id: context.makeSignalID(context.clock.unix))
+        let readBack = ReadBack(context.store, store)
         var barrier = Barrier(
             store,
             signal,
             signalling,
             trustMilliseconds: context.configuration.trustMilliseconds,
-            witnesses: context.configuration.witnesses
+            witnesses: context.configuration.witnesses,
+            question: readBack.question(about: changes)
         )
         let passage = try barrier.run(fleet)
         // The clock is truncated to milliseconds: round up, so that the promise is not early.
         let since = context.clock.unix.advanced(byMilliseconds: 1)
         let copies = if let passage { try copies(passage.fleet, store) } else { Copies?.none }
-        let readBack = ReadBack(context.store, store)
-        let isHeld = try readBack.check(changes, heldIn: passage?.fleet)
+        let isHeld = try readBack.check(
+            changes,
+            heldIn: passage?.fleet,
+            answer: passage?.answer
+        )
         guard isHeld, var outcome = passage?.outcome else { return nil }
         outcome.copies = copies
         return .confirmed(since: since, outcome)

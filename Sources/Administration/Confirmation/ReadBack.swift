@@ -13,14 +13,35 @@ struct ReadBack {
         (self.records, self.store) = (records, store)
     }
 
+    /// What may be asked behind the acknowledgements of one change, in the same write. With sentinels nothing
+    /// may: the primary has to be found anew.
+    func question(about changes: [RecordChange]) -> [RedisCommand] {
+        guard store.channel.replicated == nil, changes.count == 1 else { return [] }
+        return Self.commands(changes[...])
+    }
+
+    private static func commands(_ changes: ArraySlice<RecordChange>) -> [RedisCommand] {
+        changes.map { KeyCommands.read($0.record.organization.locator) }
+    }
+
     /// Checks that the store has all changes.
     ///
-    /// - Parameter fleet: The fleet that was told of them; `nil` if the primary has changed since.
+    /// - Parameters:
+    ///   - fleet: The fleet that was told of them; `nil` if the primary has changed since.
+    ///   - answer: The replies to ``question(about:)``, if it was asked.
     /// - Returns: Whether the primary is the one at which the fleet was read.
     /// - Throws: If a change is undone, or that is uncertain.
-    func check(_ changes: [RecordChange], heldIn fleet: FleetReading?)
-        throws(ConfirmationResult.Uncertainty) -> Bool
-    {
+    func check(
+        _ changes: [RecordChange],
+        heldIn fleet: FleetReading?,
+        answer: [RedisReply]? = nil
+    ) throws(ConfirmationResult.Uncertainty) -> Bool {
+        if let answer {
+            for (change, reply) in zip(changes, answer) {
+                try check(change, reply, isSameLine: true)
+            }
+            return true
+        }
         var isSame = true
         var rest = changes[...]
         repeat {
@@ -36,9 +57,8 @@ struct ReadBack {
     {
         let replicated = store.channel.replicated
         guard replicated != nil || !batch.isEmpty else { return true }
-        let commands = batch.map { KeyCommands.read($0.record.organization.locator) }
         let replies = try translating(
-            try store.execute(commands + (replicated == nil ? [] : [Term.read]))
+            try store.execute(Self.commands(batch) + (replicated == nil ? [] : [Term.read]))
         ) { (fault: StoreConnection.Fault) in
             ConfirmationResult.Uncertainty.notReadBack(AdministrationError(fault).message)
         }
