@@ -27,7 +27,7 @@ extension Gatekeeper {
                     )
                 }
                 followPrimary(now)
-            case .reported: attestTerm()
+            case .reported: attestTerm(now.monotonic)
             case .silent(let sentinel, let reason):
                 log.note(
                     .sentinelSilent,
@@ -50,11 +50,11 @@ extension Gatekeeper {
         reportReturn(now.monotonic)
     }
 
-    private func attestTerm() {
+    private func attestTerm(_ now: MonotonicTime) {
         guard let elected = sentinels.termAttestation.primary, elected.address == node.endpoint,
-            let moment = sentinels.termAttestation.attestedAt(elected)
+            let askedAt = sentinels.termAttestation.attestedAt(elected)
         else { return }
-        term.attested(configEpoch: elected.configEpoch, at: moment)
+        term.attested(configEpoch: elected.configEpoch, askedAt: askedAt, now)
         sentinels.isTermWanted = term.isUnattested
     }
 

@@ -5,8 +5,8 @@ import RedisClient
 ///
 /// Once this worker has been a member for as long as any like it may trust its cache, every other has
 /// registered anew or trusts nothing: the list is whole. Where another server may become the primary, the wait
-/// begins when a majority of the sentinels was asked for the primary and its term, and named this one: then no
-/// worker trusts a former one longer than that.
+/// begins when a majority of the sentinels has named this one, and its term: whoever trusts a former one was
+/// told of it before the last of them answered.
 struct TermWatch {
     private enum State {
         case idle
@@ -80,11 +80,14 @@ struct TermWatch {
         }
     }
 
-    /// A majority of the sentinels says that the store was the primary at a moment, in a version of their
-    /// configuration.
-    mutating func attested(configEpoch: UInt64, at moment: MonotonicTime) {
-        guard case .unattested(let reading) = state, reading.readAt < moment else { return }
-        wait(reading, configEpoch: configEpoch, from: moment)
+    /// A majority of the sentinels has named the store, in one version of their configuration.
+    ///
+    /// - Parameters:
+    ///   - askedAt: When the first of them was asked.
+    ///   - now: When the last of them has answered.
+    mutating func attested(configEpoch: UInt64, askedAt: MonotonicTime, _ now: MonotonicTime) {
+        guard case .unattested(let reading) = state, reading.readAt < askedAt else { return }
+        wait(reading, configEpoch: configEpoch, from: now)
     }
 
     private mutating func wait(_ reading: Reading, configEpoch: UInt64?, from start: MonotonicTime)
