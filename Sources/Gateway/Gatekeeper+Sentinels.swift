@@ -124,7 +124,7 @@ extension Gatekeeper {
     }
 
     private func reportReturn(_ now: MonotonicTime) {
-        guard sentinels.reportDue == nil else { return }
+        guard sentinels.reportDue == nil, now < node.lease.fencedUntil else { return }
         sentinels.reportDue = node.lease.fencedUntil
         log.note(
             .primaryNamed,

@@ -17,6 +17,9 @@ extension Gatekeeper {
         sentinels.link(number).map(\.endpoint) ?? node.endpoint
     }
 
+    /// Whether others make up for the loss of a link, so that the log is told once.
+    public func isSpare(link number: UInt32) -> Bool { sentinels.link(number) != nil }
+
     /// The host name or IP address that the certificate of a link's server must be valid for; `nil` for
     /// a connection without TLS.
     public func certificateName(link number: UInt32) -> String? {

@@ -487,7 +487,7 @@ struct FailoverTests {
 
     @Test func `a primary that is no longer named is one line, and so is its return`() throws {
         let (driver, _) = try Driver.following()
-        for index in 0..<3 { driver.cutOff(sentinel: index) }
+        for index in 0..<2 { driver.cutOff(sentinel: index) }
         driver.pass(milliseconds: 20_000, step: 50)
         let about = driver.lines.filter { $0.text.contains("decides nothing") }
         #expect(about.map(\.level) == [.error])

@@ -358,14 +358,19 @@ ngx_http_latchkey_link_close(ngx_http_latchkey_link_t *link)
 }
 
 
-/* A store that is down is worth one line a second, not one an attempt. */
+/*
+ * A store that is down is worth one line a second, not one an attempt; a server
+ * that others make up for is worth the lines of its first attempt.
+ */
 
 void
 ngx_http_latchkey_link_limit_log(ngx_http_latchkey_link_t *link)
 {
     link->log.log_level = link->worker->log->log_level;
 
-    if (link->worker->logged == ngx_time()) {
+    if (link->worker->logged == ngx_time()
+        || (link->order.spare && link->failures))
+    {
         link->log.log_level = ngx_min(link->log.log_level, NGX_LOG_ALERT);
     }
 }
