@@ -5,7 +5,8 @@ import re
 from harness.artefacts import ROOT
 
 PROGRAMS = ("gateway", "admin")
-PASSWORD = {"gateway": "gateway-password-1", "admin": "admin-password-2", "default": "default-password-4"}
+PASSWORD = {"gateway": "gateway-password-1", "admin": "admin-password-2", "default": "default-password-4",
+            "sentinel/admin": "admin-password-5", "sentinel/sentinel": "sentinel-password-6"}
 
 # The operator of Redis may do everything.
 OPERATOR = ("operator", "operator-password-3")
@@ -21,7 +22,7 @@ def rules(program):
 
 def user(program):
     """A program's user name in docs/acl."""
-    return f"latchkey-{program}"
+    return f"latchkey-{program.rpartition('/')[2]}"
 
 
 def line(program):

@@ -1,0 +1,102 @@
+"""What the executable may do at servers with replicas and at sentinels: all that it needs, and nothing else."""
+
+import json
+
+import pytest
+
+from harness import acl
+from harness.executable import DONE, NOT_CONFIRMED, STORE_UNREACHABLE
+from harness.sandbox import OWNER
+
+ADMIN, SENTINEL = "sentinel/admin", "sentinel/sentinel"
+
+
+@pytest.fixture
+def guarded(sandboxes):
+    sandbox = sandboxes(start=False, settings="latchkey_lease 100ms;", sentinel={})
+    files = {}
+    for name, program in (("admin", ADMIN), ("gateway", "gateway"), ("sentinel", SENTINEL)):
+        files[name] = acl.write_credentials(sandbox, f"{name}.auth", f"{acl.user(program)} {acl.PASSWORD[program]}\n")
+    for server in sandbox.redis.servers:
+        allow(server, "gateway", acl.rules("gateway"))
+        allow(server, ADMIN, acl.rules(ADMIN))
+    for sentinel in sandbox.redis.sentinels:
+        allow(sentinel, SENTINEL, acl.rules(SENTINEL))
+    sandbox.add_settings("latchkey_store_auth " + " ".join(f"{name}={path}" for name, path in files.items()) + ";")
+    return sandbox
+
+
+def allow(server, program, words):
+    """Creates a program's user at a server or a sentinel with exactly these permissions."""
+    rules = [word for rule in words for word in ([rule] if rule[0] == "(" else rule.split())]
+    reply = server.ask("ACL", "SETUSER", acl.user(program), "reset", "on", f">{acl.PASSWORD[program]}", "resetchannels", *rules)
+    assert reply == "OK", reply
+
+
+def allow_everywhere(sandbox, program, words):
+    places = sandbox.redis.sentinels if program == SENTINEL else sandbox.redis.servers
+    for place in places:
+        allow(place, program, words)
+
+
+def refusals(sandbox):
+    """How often servers and sentinels have refused a command for lack of permission."""
+    places = [*sandbox.redis.servers, *sandbox.redis.sentinels]
+    return sum("errorstat_NOPERM" in place.ask("INFO", "errorstats") for place in places)
+
+
+def findings(sandbox):
+    report = json.loads(sandbox.latchkey.run("doctor", "--json").out)
+    return {finding["check"]: finding["text"] for finding in report["findings"] if finding["level"] == "fault"}
+
+
+def test_the_documented_permissions_are_enough(guarded):
+    guarded.key()
+    assert "Held by 3 servers." in guarded.latchkey.run("revoke", "acme", "--yes", as_=OWNER).err
+    assert refusals(guarded) == 0
+
+    found = findings(guarded)
+    assert not [check for check in found if check.startswith(("rights.", "sentinels.", "store."))], found
+
+
+def test_without_the_permission_to_wait_no_change_is_confirmed(guarded):
+    allow_everywhere(guarded, ADMIN, acl.without(ADMIN, "+wait"))
+
+    guarded.add()
+    result = guarded.latchkey.run("generate", "acme", "--yes", as_=OWNER)
+
+    assert result.code == NOT_CONFIRMED
+    assert "held by 1 server, 3 are needed" in result.err
+    assert "WAIT" in findings(guarded)["rights.admin"]
+
+
+def test_the_executable_needs_each_of_its_permissions_at_a_sentinel(guarded):
+    guarded.key()
+    for right, others in acl.rights(SENTINEL):
+        if right == "+sentinel|get-master-addr-by-name":
+            continue  # the gateways' question
+        allow_everywhere(guarded, SENTINEL, others)
+        found = findings(guarded)
+        assert [check for check in found if check.startswith("sentinels.")], f"{right} is not needed"
+    allow_everywhere(guarded, SENTINEL, acl.rules(SENTINEL))
+    assert guarded.latchkey.run("status", "acme", as_=OWNER).code == DONE
+
+
+def test_sentinels_that_refuse_are_said_to_at_once(guarded):
+    guarded.key()
+    allow_everywhere(guarded, SENTINEL, acl.without(SENTINEL, "+sentinel|master"))
+    result = guarded.latchkey.run("status", "acme", as_=OWNER, timeout=20)
+    assert (result.code, "NOPERM" in result.err) == (STORE_UNREACHABLE, True)
+
+    guarded.folder.joinpath("sentinel.auth").write_text(f"{acl.user(SENTINEL)} wrong-password\n")
+    result = guarded.latchkey.run("status", "acme", as_=OWNER, timeout=20)
+    assert (result.code, "WRONGPASS" in result.err) == (STORE_UNREACHABLE, True)
+    assert "wrong-password" not in result.err
+
+
+def test_what_a_sentinel_allows_beyond_that_is_noted(guarded):
+    report = guarded.latchkey.run("doctor", "--json").out
+    assert "sentinels.excess" not in report
+
+    allow_everywhere(guarded, SENTINEL, ["+@all", "&*"])
+    assert "order failovers" in guarded.latchkey.run("doctor", "--json").out
