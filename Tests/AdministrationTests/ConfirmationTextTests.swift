@@ -113,6 +113,44 @@ struct ConfirmationTextTests {
         #expect(message(outcome).hasSuffix(" and 92 more"))
     }
 
+    @Test func `servers that do not hold the change yet are counted`() {
+        let wait = BarrierProgress(
+            pending: [],
+            isFleetKnown: true,
+            workers: 2,
+            missingServers: 2,
+            elapsedMilliseconds: 250,
+            remainingMilliseconds: 1000
+        )
+        #expect(
+            ConfirmationText.progress(wait)
+                == "Waiting for 2 more servers to hold the change, at most 1.0 s"
+        )
+    }
+
+    @Test func `servers that hold the change are counted, where there are several`() {
+        #expect(ConfirmationText.copies(BarrierOutcome()) == [])
+        let memory = BarrierOutcome(copies: Copies(count: 3, isOnDisk: false))
+        #expect(ConfirmationText.copies(memory) == ["Held by 3 servers."])
+        let disk = BarrierOutcome(copies: Copies(count: 1, isOnDisk: true))
+        #expect(ConfirmationText.copies(disk) == ["Held by 1 server, on disk."])
+    }
+
+    @Test func `what a failover could do is said`() {
+        #expect(
+            message(.tooFewCopies(1, needed: 3))
+                == "the key of acme was revoked, but the change is held by 1 server, 3 are needed: "
+                + "a failover would bring the old key back"
+        )
+        #expect(message(.primaryUnknown("they are down")).hasSuffix("accept it: they are down"))
+    }
+
+    @Test func `a worker with other sentinels is named with its ID`() {
+        let text = message(BarrierOutcome(foreign: [member(1)]))
+        #expect(text.contains("may accept it: web-1 (process 4711), 0000000000000001; use the same"))
+        #expect(text.hasSuffix("latchkey gateways --forget ID"))
+    }
+
     @Test func `every other uncertainty is reported with its reason`() {
         #expect(
             message(BarrierOutcome(unreadable: ["who"]))

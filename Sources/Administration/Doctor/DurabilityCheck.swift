@@ -4,10 +4,14 @@ import RedisClient
 struct DurabilityCheck {
     private let information: StoreInformation
     private let settings: StoreSettings
+    private let hasReplicas: Bool
 
-    init(_ information: StoreInformation, _ settings: StoreSettings) {
+    /// - Parameter hasReplicas: Whether replicas copy from the primary: what that loses at a restart is then
+    ///   lost by all.
+    init(_ information: StoreInformation, _ settings: StoreSettings, hasReplicas: Bool = false) {
         self.information = information
         self.settings = settings
+        self.hasReplicas = hasReplicas
     }
 
     var findings: [Finding] {
@@ -61,6 +65,13 @@ struct DurabilityCheck {
                     + "Redis' default, \(loss)",
                 "as Redis' administrator: redis-cli CONFIG GET '*append*', and compare "
                     + "docs/OPERATIONS.md"
+            )
+        case _ where hasReplicas:
+            return .fault(
+                check,
+                "changes reach the disk once a second (appendfsync everysec): a primary that restarts before its "
+                    + "sentinels notice undoes the last ones at all servers",
+                Self.remedy("appendfsync always")
             )
         default:
             return .note(

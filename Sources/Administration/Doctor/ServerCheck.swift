@@ -95,7 +95,11 @@ struct ServerCheck {
 
     private func durability(_ settings: StoreSettings) -> [Finding] {
         guard let information else { return [] }
-        let check = DurabilityCheck(information, settings)
+        let check = DurabilityCheck(
+            information,
+            settings,
+            hasReplicas: configuration.topology.hasFailover
+        )
         return check.findings
             + (check.isFileKept ? RestartCheck(connection, information).findings : [])
     }

@@ -35,14 +35,16 @@ enum WorkerTable {
     }
 
     private static func object(_ worker: Member) -> String {
-        JSONText.object([
-            ("id", JSONText.string(worker.id.description)),
-            ("host", JSONText.string(worker.host)),
-            ("pid", String(worker.processID)),
-            ("version", JSONText.string(worker.version)),
-            ("tracking", String(worker.isTracking)),
-            ("lease_ms", String(worker.leaseMilliseconds)),
-            ("grace_ms", String(worker.graceMilliseconds)),
-        ])
+        JSONText.object(
+            [
+                ("id", JSONText.string(worker.id.description)),
+                ("host", JSONText.string(worker.host)),
+                ("pid", String(worker.processID)),
+                ("version", JSONText.string(worker.version)),
+                ("tracking", String(worker.isTracking)),
+                ("lease_ms", String(worker.leaseMilliseconds)),
+                ("grace_ms", String(worker.graceMilliseconds)),
+            ] + (worker.witnesses.map { [("witnesses", JSONText.string($0))] } ?? [])
+        )
     }
 }
