@@ -22,7 +22,7 @@ struct Init: LatchkeyCommand {
 
     @Option(
         help: ArgumentHelp(
-            "The store: redis://host:port/db, rediss://… with TLS, or unix:/path.",
+            "The store: redis://host:port/db, rediss://… with TLS, unix:/path, or sentinel://host,host,host/name.",
             valueName: "url"
         )
     )
