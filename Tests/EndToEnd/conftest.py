@@ -20,8 +20,9 @@ if not sanitizers.are_used():
     collect_ignore.append("nginx/test_sanitizers.py")
 
 # The longest tests start first, so that no worker still runs one at the end.
-BEGIN_FIRST = ("checkout", "test_graphql", "test_alerts", "test_trials", "test_acl", "test_forged_keys", "test_revocation",
-               "test_interruption", "test_faults", "test_reload", "test_two_generates", "test_request_fuzz")
+BEGIN_FIRST = ("checkout", "test_sentinel_failover", "test_failovers", "test_graphql", "test_alerts", "test_trials", "test_acl",
+               "test_forged_keys", "test_revocation", "test_interruption", "test_faults", "test_reload", "test_two_generates",
+               "test_request_fuzz")
 
 LOG_LENGTH_SHOWN = 4000
 

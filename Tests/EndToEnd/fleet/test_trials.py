@@ -12,6 +12,7 @@ import pytest
 from harness.executable import DONE, NOT_CONFIRMED, STORE_UNREACHABLE
 from harness.hammer import Answer
 from harness.polling import wait_until
+from harness.topology import behind_a_proxy
 from trials.administrators import GENERATE, REVOKE
 from trials.figures import table
 from trials.judge import (
@@ -149,6 +150,7 @@ def test_what_a_crash_may_have_lost_is_not_certain_and_all_before_is(history):
     assert history.states("third", 43) == [ENDED]
 
 
+@behind_a_proxy
 def test_the_judge_sees_requests_admitted_by_a_gateway_that_no_command_waited_for():
     """Requests and open streams whose keys were revoked while the gateway could receive no invalidations."""
     trial = Trial(SEED, BRIDGED)
@@ -169,6 +171,7 @@ def test_the_judge_sees_requests_admitted_by_a_gateway_that_no_command_waited_fo
         gateway.proxy.is_stalled = False
 
 
+@behind_a_proxy
 def test_whatever_fails_no_ended_key_is_accepted_and_no_valid_key_is_refused(capsys):
     trial = Trial(SEED)
     trial.run(SECONDS)

@@ -3,10 +3,14 @@
 import re
 
 from harness.artefacts import ROOT
+from harness.sandbox import SENTINEL, TOPOLOGY
 
 PROGRAMS = ("gateway", "admin")
 PASSWORD = {"gateway": "gateway-password-1", "admin": "admin-password-2", "default": "default-password-4",
             "sentinel/admin": "admin-password-5", "sentinel/sentinel": "sentinel-password-6"}
+
+# Whether the store of the tests has replicas and sentinels, unless they say otherwise.
+REPLICATED = TOPOLOGY == SENTINEL
 
 # The operator of Redis may do everything.
 OPERATOR = ("operator", "operator-password-3")
@@ -14,8 +18,7 @@ OPERATOR = ("operator", "operator-password-3")
 
 def rules(program):
     """The rules that follow the password in docs/acl."""
-    line = (ROOT / f"docs/acl/{program}.acl").read_text()
-    name, words = re.fullmatch(r"user (\S+) on >PASSWORD (.*)\n", line).groups()
+    name, words = re.fullmatch(r"user (\S+) on >PASSWORD (.*)\n", document(program, REPLICATED)).groups()
     assert name == user(program)
     return re.findall(r"\(.*?\)|\S+", words)
 
@@ -25,12 +28,19 @@ def user(program):
     return f"latchkey-{program.rpartition('/')[2]}"
 
 
-def line(program):
-    """The line of docs/acl for a program or the default user, with the password in its place."""
-    return (ROOT / f"docs/acl/{program}.acl").read_text().strip().replace("PASSWORD", PASSWORD[program])
+def document(program, replicated):
+    """The text of docs/acl for a program or the default user, where the store has replicas and sentinels, or has none."""
+    special = ROOT / f"docs/acl/sentinel/{program}.acl"
+    path = special if replicated and special.exists() else ROOT / f"docs/acl/{program}.acl"
+    return path.read_text()
 
 
-def write_users(path, default=None):
+def line(program, replicated=REPLICATED):
+    """The line of a program or the default user, with the password in its place."""
+    return document(program, replicated).strip().replace("PASSWORD", PASSWORD[program])
+
+
+def write_users(path, default=None, replicated=REPLICATED):
     """Writes an ACL file with the documents' users and the operator; `default` replaces the default user's line."""
     users = [default or line("default"), *map(line, PROGRAMS), f"user {OPERATOR[0]} on >{OPERATOR[1]} +@all ~* &*"]
     path.write_text("".join(f"{user}\n" for user in users))
@@ -55,8 +65,13 @@ def without(program, right):
 
 
 def give(sandbox, program, words):
-    """Creates a program's user with exactly these permissions."""
-    sandbox.redis.cli("ACL", "SETUSER", program, "reset", "on", f">{PASSWORD[program]}", "resetchannels", *words)
+    """Creates a program's user with exactly these permissions, at each server."""
+    for server in servers(sandbox):
+        server.cli("ACL", "SETUSER", program, "reset", "on", f">{PASSWORD[program]}", "resetchannels", *words)
+
+
+def servers(sandbox):
+    return sandbox.redis.servers if sandbox.has_sentinels else [sandbox.redis]
 
 
 def write_credentials(sandbox, name, text, mode=0o600):
@@ -79,7 +94,8 @@ def protect(sandbox, gateway=None, admin=None):
     """Gives each program a user of its own, and takes all permissions from the default user."""
     for program, words in (("gateway", gateway), ("admin", admin)):
         give(sandbox, program, words or rules(program))
-    sandbox.redis.cli("ACL", "SETUSER", "default", "-hmget", "-zrem", "-multi", "-watch")
+    for server in servers(sandbox):
+        server.cli("ACL", "SETUSER", "default", *(["-hmget"] if sandbox.has_sentinels else ["-hmget", "-zrem", "-multi", "-watch"]))
     authenticate(sandbox, name=str)
 
 

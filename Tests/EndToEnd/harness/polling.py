@@ -8,7 +8,7 @@ PAUSE = 0.02
 SLACK = 1.0
 
 
-def wait_until(condition, what, seconds=20):
+def wait_until(condition, what, seconds=20, pause=PAUSE):
     """Returns the first true value of a condition; fails if there is none in time."""
     deadline = time.monotonic() + seconds
     while True:
@@ -17,4 +17,4 @@ def wait_until(condition, what, seconds=20):
             return value
         if time.monotonic() > deadline:
             raise AssertionError(f"not within {seconds} s: {what}")
-        time.sleep(PAUSE)
+        time.sleep(pause)

@@ -56,6 +56,11 @@ class RedisServer:
         """Where gateways reach it: with TLS, if it speaks that."""
         return f"rediss://127.0.0.1:{self.tls_port}" if self.tls else self.url
 
+    @property
+    def place(self):
+        """The address in what gateways log."""
+        return re.sub("^rediss?://", "", self.gateway_url)
+
     def authenticate(self, user, password):
         """From now on, the tests' own commands run as this user."""
         self.credentials = ["--user", user, "--pass", password, "--no-auth-warning"]

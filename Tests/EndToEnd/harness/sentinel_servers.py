@@ -71,7 +71,7 @@ class DataServer(RedisServer):
         self.config = self.folder / "redis.conf"
 
     @property
-    def address_of_others(self):
+    def place(self):
         """Where gateways, sentinels and replicas reach it."""
         return self.listener.address
 

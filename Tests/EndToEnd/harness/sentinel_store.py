@@ -183,7 +183,7 @@ class SentinelStore:
 
     def wait_until_whole(self, seconds=RECOVERY_SECONDS):
         """Waits until all running servers and sentinels are linked as they should be."""
-        wait_until(self.is_whole, "servers and sentinels are linked", seconds)
+        wait_until(self.is_whole, "servers and sentinels are linked", seconds, pause=0.1)
         return self
 
     def is_whole(self):

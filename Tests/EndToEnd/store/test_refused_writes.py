@@ -65,7 +65,7 @@ class ReplicasAreMissing(Fault):
     says = "NOREPLICAS"
 
     def come(self, gate):
-        gate.redis.cli("CONFIG", "SET", "min-replicas-to-write", "1")
+        gate.redis.cli("CONFIG", "SET", "min-replicas-to-write", "3")
 
     def go(self, gate):
         gate.redis.cli("CONFIG", "SET", "min-replicas-to-write", "0")

@@ -6,6 +6,7 @@ from harness import acl
 from harness.executable import DONE
 from harness.polling import wait_until
 from harness.sandbox import OWNER
+from harness.topology import one_redis
 
 PERSISTENCE = {
     "preamble": [],
@@ -18,6 +19,9 @@ RESTARTS = [
     *(("stop", persistence, ()) for persistence in PERSISTENCE),
     *(("kill", persistence, ("--appendfsync", "always")) for persistence in ("preamble", "no preamble")),
 ]
+
+# What a primary may lose is tested in test_sentinel_restart.py.
+pytestmark = one_redis("restarts of one server with different files")
 
 
 @pytest.fixture

@@ -4,9 +4,11 @@ import time
 
 import pytest
 
+from harness import processes
 from harness.consistency import LEASED, STRICT
-from harness.executable import DONE, NOT_CONFIRMED
+from harness.executable import DONE, NOT_CONFIRMED, STORE_UNREACHABLE
 from harness.failovers import FAULTS, Watch, cut_off
+from harness.key_forge import record_key
 from harness.polling import SLACK, wait_until
 
 LEASE = 1
@@ -81,18 +83,42 @@ def test_a_gateway_that_stays_with_a_primary_that_was_cut_off_accepts_nothing_be
     assert confirmed(fleet, "revoke", "umbrella")[-1] == DONE
 
 
-def test_a_command_on_the_side_of_a_primary_that_was_cut_off_changes_nothing_for_good(fleets):
+# A command begins when it is told to, as the same process.
+HELD_BACK = ("sh", "-c", 'read word; exec "$@"', "sh")
+
+
+def test_a_command_that_is_cut_off_with_the_primary_does_nothing(fleets):
     fleet = fleets()
     key = fleet.key()
-    fleet.warm(key)
+    fleet.latchkey.prefix = HELD_BACK
+    running = fleet.latchkey.start("revoke", "acme", "--yes", as_="alice")
+    fleet.latchkey.prefix = ()
 
-    with cut_off(fleet.redis) as new:
-        result = fleet.latchkey.run("generate", "acme", "--yes", as_="alice")
-        assert result.code == NOT_CONFIRMED
-        assert new is fleet.redis.primary
+    with cut_off(fleet.redis, company={running.process.pid}):
+        running.process.stdin.write("begin\n")
+        running.process.stdin.flush()
+        result = running.finish(120)
     fleet.redis.wait_until_whole()
 
-    new_key = fleet.latchkey.generate("acme", as_="alice")
+    assert result.code == STORE_UNREACHABLE and "sentinel" in result.one_line()
     for gateway in fleet.gateways:
-        assert fleet.request(key=new_key, at=gateway).status == 200
-        assert fleet.request(key=key, at=gateway).status == 401
+        wait_until(lambda: fleet.request(key=key, at=gateway).status == 200, "the key is still valid")
+
+
+def test_a_command_that_is_cut_off_with_the_primary_behind_its_change_confirms_nothing(fleets):
+    fleet = fleets(settings="latchkey_lease 5s;")
+    key = fleet.key()
+    fleet.warm(key)
+    worker = fleet.nginx.worker()
+    processes.freeze(worker)
+    running = fleet.latchkey.start("revoke", "acme", "--yes", as_="alice")
+    wait_until(lambda: fleet.redis.hash(record_key("acme"))["state"] == "revoked", "the change is stored")
+
+    with cut_off(fleet.redis, company={running.process.pid}):
+        result = running.finish(120)
+    processes.thaw(worker)
+    fleet.redis.wait_until_whole()
+
+    assert result.code == NOT_CONFIRMED
+    assert confirmed(fleet, "revoke", "acme")[-1] == DONE
+    assert fleet.status_of(key) == 401

@@ -218,8 +218,7 @@ def test_the_error_log_says_once_a_second_at_most_that_the_store_is_away(gate):
         assert 1 <= sum(bool(re.search(mark, line)) for line in lines) <= seconds, "\n".join(lines)
     # nginx itself logs each attempt to connect, of which there are more at first.
     assert len(lines) <= 6 * seconds, "\n".join(lines)
-    address = re.sub("^rediss?://", "", gate.redis.gateway_url)
-    assert any(address in line for line in lines)
+    assert any(gate.redis.place in line for line in lines)
 
 
 @behind_a_proxy

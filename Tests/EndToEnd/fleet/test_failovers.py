@@ -1,0 +1,44 @@
+"""The failovers of `make failovers`: two of them, and what the figures say of invented ones."""
+
+import pytest
+
+from failovers.figures import EXCESS_MAX, STRAY, TOO_LONG, faults, table
+from failovers.run import Failover, Run
+from trials.judge import DEAD_ACCEPTED
+
+
+def test_two_failovers_pass_without_a_fault():
+    run = Run(seed=4)
+
+    run.run(2)
+
+    assert not faults(run), table(run)
+    assert {failover.kind for failover in run.failovers} == {"killed", "stopped"}
+
+
+@pytest.fixture
+def invented():
+    """A failover at 10 s, named at 12 s, with the first gateway cut off until 20 s; no refusals yet."""
+    run = Run(seed=1)
+    run.failovers = [Failover("cut_off", began=10, company=(0,), named=12, healed=20, until=40)]
+    return run
+
+
+@pytest.mark.parametrize("refusals, found", [
+    ([], []),
+    ([(11, 1), (12 + EXCESS_MAX, 1)], []),
+    ([(12 + EXCESS_MAX + 0.1, 1)], [TOO_LONG]),
+    ([(20 + EXCESS_MAX, 0)], []),
+    ([(20 + EXCESS_MAX + 0.1, 0)], [TOO_LONG]),
+    ([(9, 0)], [STRAY]),
+])
+def test_refusals_beyond_what_is_promised_are_found(invented, refusals, found):
+    invented.refusals = refusals
+
+    assert faults(invented) == found
+
+
+def test_the_faults_of_the_judge_are_faults(invented):
+    invented.judge.figures[DEAD_ACCEPTED] = 1
+
+    assert faults(invented) == [DEAD_ACCEPTED]
