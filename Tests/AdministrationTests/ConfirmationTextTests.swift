@@ -147,7 +147,9 @@ struct ConfirmationTextTests {
 
     @Test func `a worker with other sentinels is named with its ID`() {
         let text = message(BarrierOutcome(foreign: [member(1)]))
-        #expect(text.contains("may accept it: web-1 (process 4711), 0000000000000001; use the same"))
+        #expect(
+            text.contains("may accept it: web-1 (process 4711), 0000000000000001; use the same")
+        )
         #expect(text.hasSuffix("latchkey gateways --forget ID"))
     }
 
