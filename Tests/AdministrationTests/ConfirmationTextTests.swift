@@ -142,6 +142,7 @@ struct ConfirmationTextTests {
                 == "the key of acme was revoked, but the change is held by 1 server, 3 are needed: "
                 + "a failover would bring the old key back"
         )
+        #expect(message(.copiesUnknown("they do not say")).hasSuffix("back: they do not say"))
         #expect(message(.primaryUnknown("they are down")).hasSuffix("accept it: they are down"))
     }
 

@@ -29,6 +29,8 @@ public enum ConfirmationResult: Equatable, Sendable {
         case primaryUnknown(String)
         /// A failover may undo the change: so many servers hold it, and so many are needed.
         case tooFewCopies(Int, needed: Int)
+        /// A failover may undo the change: the primary does not say how many servers hold it, for this reason.
+        case copiesUnknown(String)
         /// No key is left in the store, as far as that was awaited, but all else of the record is as it
         /// was, for this reason. It cannot be proven any more.
         case incomplete(String)

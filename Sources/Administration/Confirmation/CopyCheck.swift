@@ -35,6 +35,9 @@ struct CopyCheck {
         while true {
             guard let round = try round(fleet, replicas) else { return nil }
             let missing = max(0, round.needed - round.held)
+            if let error = round.error, Self.isLasting(error) || end <= store.clock.monotonic {
+                throw .copiesUnknown(error.message)
+            }
             if missing == 0 {
                 let named = try store.findPrimary(replicated)
                 guard named.primary == fleet.primary else { return nil }
@@ -60,6 +63,9 @@ struct CopyCheck {
         /// Number of those that do.
         let held: Int
 
+        /// Why it does not say; `nil` if it does.
+        var error: RedisError?
+
         /// Whether as many have it on their disks.
         var isOnDisk = false
     }
@@ -72,18 +78,24 @@ struct CopyCheck {
         let replies = try execute(questions)
         guard isSamePrimary(fleet, replies[1]) else { return nil }
         let needed = configured ?? replicas + 1
-        guard replies[0].failure == nil else { return Round(needed: needed, held: 1) }
+        if let error = replies[0].failure { return Round(needed: needed, held: 1, error: error) }
         // Replicas that the sentinels do not know, such as a backup's, acknowledge too.
         let connected = StoreInformation(replies[1])?.number("connected_slaves") ?? 0
         let others = max(0, Int(connected) - replicas)
         let threshold = needed - 1 + others
-        guard let reply = wait("WAIT", .number(threshold), .number(Self.roundMilliseconds)),
-            case .integer(let acknowledged) = reply
-        else { return Round(needed: needed, held: 1) }
+        let reply = wait("WAIT", .number(threshold), .number(Self.roundMilliseconds))
+        guard let reply, case .integer(let acknowledged) = reply else {
+            return Round(needed: needed, held: 1, error: reply?.failure)
+        }
         let held = max(0, Int(clamping: acknowledged) - others) + 1
         guard needed <= held else { return Round(needed: needed, held: held) }
         let server = StoreInformation(replies[2])
         return Round(needed: needed, held: held, isOnDisk: isOnDisk(threshold, server))
+    }
+
+    /// Whether asking again makes no sense: the user lacks a permission, or the server a command.
+    private static func isLasting(_ error: RedisError) -> Bool {
+        error.code == "NOPERM" || error.message.contains("unknown command")
     }
 
     private func execute(_ commands: [RedisCommand]) throws(ConfirmationResult.Uncertainty)

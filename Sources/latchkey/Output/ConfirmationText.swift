@@ -105,6 +105,9 @@ enum ConfirmationText {
             case .tooFewCopies(let held, let needed):
                 "the change is held by \(Counted(held, "server")), \(Counted(needed).are) needed: a failover would bring "
                     + "the old key back"
+            case .copiesUnknown(let reason):
+                "it is uncertain how many servers hold the change, and whether a failover would bring the old key "
+                    + "back: \(reason)"
             case .notAudited(let reason): "the change is not in the audit: \(reason)"
             case .incomplete(let reason):
                 "its record is incomplete, and the change is not in the audit: \(reason); "

@@ -112,13 +112,17 @@ final class SentinelStore: ReplicatedStore {
         let reply = try channel.execute([Term.read])[0]
         guard StoreInformation(reply)?["role"] == "master", Term(reply) != nil else {
             channel.renew()
-            let reason = reply.failure.map { ": \($0.message)" } ?? ""
-            throw .unreachable(
-                "the store at \(named.primary.address), which the sentinels name, does not say that it is "
-                    + "the primary\(reason)"
-            )
+            throw Self.doubt(named.primary.address, reply.failure)
         }
         connection = (named, channel)
+    }
+
+    /// - Parameter error: What the server replied instead of its role.
+    private static func doubt(_ address: Endpoint, _ error: RedisError?) -> StoreConnection.Fault {
+        let reason = error.map { ": \($0.message)" } ?? ""
+        let text =
+            "the store at \(address), which the sentinels name, does not say that it is the primary\(reason)"
+        return error?.code == "NOPERM" ? .refused(text) : .unreachable(text)
     }
 }
 
