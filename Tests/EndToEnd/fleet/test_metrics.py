@@ -198,7 +198,7 @@ def test_a_store_that_stays_away_is_lost_once(gates):
     gate.expect(NO_SOCKET)
     gate.redis.stop()
     wait_for(gate, 1, "store_losses_total", link="data")
-    wait_until(lambda: len(gate.nginx.lines("failed (2: ")) > 1, "the gateway tries again")
+    wait_until(lambda: len(gate.nginx.lines("connect() to ")) > 1, "the gateway tries again")
 
     metrics = scrape(gate)
     for kind in ("data", "invalidation"):

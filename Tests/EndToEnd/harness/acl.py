@@ -94,6 +94,8 @@ def protect(sandbox, gateway=None, admin=None):
     """Gives each program a user of its own, and takes all permissions from the default user."""
     for program, words in (("gateway", gateway), ("admin", admin)):
         give(sandbox, program, words or rules(program))
+    # Sentinels are the default user, and use transactions.
+    missing = ["-hmget", "-zrem", "-watch", *([] if sandbox.has_sentinels else ["-multi"])]
     for server in servers(sandbox):
         server.cli("ACL", "SETUSER", "default", *(["-hmget"] if sandbox.has_sentinels else ["-hmget", "-zrem", "-multi", "-watch"]))
     authenticate(sandbox, name=str)

@@ -13,6 +13,9 @@ from harness.sentinel_servers import NAME, DataServer, Sentinel
 DOWN_AFTER = 500
 FAILOVER_TIMEOUT = 3000
 
+# Options of a store whose primary stays, whatever a loaded machine does, unless it is lost for good.
+STEADY = {"down_after": 30_000}
+
 # A failover on a loaded machine, in seconds.
 FAILOVER_SECONDS = 30
 

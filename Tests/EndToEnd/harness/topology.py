@@ -10,6 +10,14 @@ from harness.sandbox import SENTINEL, TOPOLOGY
 HELD_BY = r"Held by 3 servers(, on disk)?\." if TOPOLOGY == SENTINEL else ""
 HELD = re.compile(rf"{HELD_BY}\n" if HELD_BY else "")
 
+# The beginning of what both programs say when all servers are gone.
+AWAY = "the sentinels do not agree on the primary" if TOPOLOGY == SENTINEL else "the store at"
+
+
+def says(err, text):
+    """Whether a command that made a change has said a text, how many servers hold the change, and nothing else."""
+    return err.startswith(text) and bool(HELD.fullmatch(err.removeprefix(text)))
+
 
 def one_redis(reason):
     """Marks a test that is left out where the store has replicas and sentinels; the reason is shown."""

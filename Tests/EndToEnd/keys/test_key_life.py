@@ -13,7 +13,7 @@ from harness.executable import BAD_DATA, DONE, KEY, NOT_PERMITTED, NOT_VALID, US
 from harness.key_forge import audit_key, locator
 from harness.polling import wait_until
 from harness.sandbox import OWNER
-from harness.topology import HELD
+from harness.topology import says
 
 
 @under_either_consistency
@@ -99,7 +99,7 @@ def test_the_key_is_alone_on_standard_output(sandbox):
 
     assert result.code == DONE
     assert KEY.fullmatch(result.out), "a newline would be stored with the key"
-    assert HELD.fullmatch(result.err)
+    assert says(result.err, "")
 
 
 @under_either_consistency
@@ -366,7 +366,7 @@ def test_an_expiry_or_a_grace_is_shown_with_its_time(sandbox):
         f"The key expires {expires:%Y-%m-%d %H:%M:%S} UTC.\n"
         f"The previous key stays valid until {until:%Y-%m-%d %H:%M:%S} UTC.\n"
     )
-    assert result.err.startswith(expected) and HELD.fullmatch(result.err.removeprefix(expected))
+    assert says(result.err, expected)
 
 
 def test_bulk_keys_that_expire_are_shown_with_the_time(sandbox):

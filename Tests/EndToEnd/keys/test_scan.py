@@ -16,6 +16,7 @@ from harness.artefacts import IS_ROOT, ROOT
 from harness.executable import BAD_DATA, DONE, Dialogue, USAGE, clean_environment
 from harness.key_forge import KeyForge, locator
 from harness.sandbox import OWNER
+from harness.topology import AWAY
 
 FOUND = 1
 PIECE = 1 << 18  # the amount read at once
@@ -260,7 +261,7 @@ def test_scan_needs_a_path(gate):
 @pytest.mark.parametrize("spoil, mark", [
     (lambda gate: gate.pepper_file.unlink(), "pepper"),
     (lambda gate: gate.config.unlink(), "latchkey.conf"),
-    (lambda gate: gate.redis.stop(), "the store at"),
+    (lambda gate: gate.redis.stop(), AWAY),
 ])
 def test_keys_are_listed_even_if_their_organization_cannot_be_determined(gate, folder, spoil, mark):
     (folder / "a").write_text(f"{gate.key()}\n{gate.key('bravo')}\n")
