@@ -43,11 +43,15 @@ extension Gatekeeper {
         if let primary = sentinels.attestation.primary, primary != node.endpoint {
             change(to: primary, now)
         }
+        attest()
+        reportReturn(now.monotonic)
+    }
+
+    private func attest() {
         guard let server = node.endpoint, let moment = sentinels.attestation.attestedAt(server)
         else { return }
         node.lease.isAttested(at: moment)
         renewLease()
-        reportReturn(now.monotonic)
     }
 
     private func attestTerm(_ now: MonotonicTime) {
@@ -64,6 +68,19 @@ extension Gatekeeper {
         noteChange(to: primary, now.monotonic)
         node.follow(primary, now.monotonic)
         handleNodeEvents(now)
+        beginTerm(now)
+    }
+
+    /// The server has been a replica, and is a primary again: it is another one. The link for invalidations may be
+    /// older than that.
+    func returnToPrimary(_ now: ClockReading) {
+        node.invalidations.link.abandon(.replaced, now.monotonic)
+        handleArrivals(now)
+        beginTerm(now)
+        attest()
+    }
+
+    private func beginTerm(_ now: ClockReading) {
         node.primaryChanged(now.monotonic)
         cache.begin(node: node.number)
         checks.invalidateAllInFlight()
@@ -126,6 +143,7 @@ extension Gatekeeper {
     private func reportReturn(_ now: MonotonicTime) {
         guard sentinels.reportDue == nil, now < node.lease.fencedUntil else { return }
         sentinels.reportDue = node.lease.fencedUntil
+        node.retryNow(now)
         log.note(
             .primaryNamed,
             now,

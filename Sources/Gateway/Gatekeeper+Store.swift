@@ -75,6 +75,10 @@ extension Gatekeeper {
 
     func handleNodeEvents(_ now: ClockReading) {
         while let event = node.data.nextEvent() { handle(event, now) }
+        handleArrivals(now)
+    }
+
+    func handleArrivals(_ now: ClockReading) {
         while let arrival = node.invalidations.nextArrival(now.monotonic) { handle(arrival, now) }
     }
 
@@ -154,6 +158,7 @@ extension Gatekeeper {
 
     private func dataReady(_ now: ClockReading) {
         metrics.data.connected()
+        if node.hasBeenReplica { returnToPrimary(now) }
         log.note(.storeReady, now.monotonic, "connected to the store at \(node.name)")
         node.invalidations.renewNow(now.monotonic)
         membership.renewNow(now.monotonic)
@@ -260,6 +265,7 @@ extension Gatekeeper {
     ) {
         metrics.data.disconnected()
         checks.invalidateAllInFlight()
+        if failure == .notPrimary { node.hasBeenReplica = true }
         if failure != .replaced {
             log.note(.storeLost, now.monotonic, "the store at \(node.name): \(failure)")
         }

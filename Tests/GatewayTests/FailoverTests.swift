@@ -325,6 +325,39 @@ struct FailoverTests {
         #expect(driver.result(key) == .allowed)
     }
 
+    @Test func `a primary that has been a replica meanwhile is another one`() throws {
+        let (driver, first) = try Driver.following()
+        let copy = driver.servers[Driver.first]!.store
+        let second = driver.generate("acme", at: Driver.first)
+        driver.sendInvalidation("acme")
+        #expect(driver.result(second) == .allowed)
+        // Nobody tells that it follows another server, whose copy lacks the change.
+        driver.servers[Driver.first]!.isPrimary = false
+        driver.servers[Driver.first]!.refusesWrites = true
+        driver.servers[Driver.first]!.store.removeMembers()
+        driver.pass(milliseconds: 1500)
+        #expect(driver.result(second) == .unavailable)
+        driver.servers[Driver.first]!.store = copy
+        driver.servers[Driver.first]!.isPrimary = true
+        driver.servers[Driver.first]!.refusesWrites = false
+        driver.pass(milliseconds: 1500)
+        #expect(driver.result(first) == .allowed)
+        #expect(driver.result(second) == .revoked)
+        #expect(driver.atOnce(first)?.source == .cache)
+    }
+
+    @Test func `the first sentinel that is reached again has all tried again`() throws {
+        let (driver, key) = try Driver.following()
+        for index in 0..<3 { driver.cutOff(sentinel: index) }
+        driver.cutOff(Driver.first)
+        driver.pass(milliseconds: 20_000, step: 50)
+        #expect(driver.result(key) == .unavailable)
+        driver.lost = []
+        driver.servers[Driver.first]!.isReachable = true
+        driver.pass(milliseconds: 810)
+        #expect(driver.result(key) == .allowed)
+    }
+
     // MARK: Grace
 
     @Test func `the grace goes on through a change of primary, and is not begun anew`() throws {

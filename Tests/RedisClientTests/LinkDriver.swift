@@ -23,19 +23,22 @@ final class LinkDriver {
         password: String = "",
         timeoutMilliseconds: UInt64 = 500,
         replyLengthMax: Int = LinkSettings.replyLengthMax,
-        trackedPrefix: String? = nil
+        trackedPrefix: String? = nil,
+        endpoint: Endpoint? = LinkDriver.endpoint,
+        requiresPrimary: Bool = false
     ) {
         let credentials = user.flatMap { user in
             RedisCredentials(user: Array(user.utf8).span, password: Array(password.utf8).span)
         }
         link = RedisLink(
             .init(
-                endpoint: Self.endpoint,
+                endpoint: endpoint,
                 database: database,
                 credentials: credentials,
                 timeoutMilliseconds: timeoutMilliseconds,
                 replyLengthMax: replyLengthMax,
-                trackedPrefix: trackedPrefix
+                trackedPrefix: trackedPrefix,
+                requiresPrimary: requiresPrimary
             )
         )
     }

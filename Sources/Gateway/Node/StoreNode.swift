@@ -22,6 +22,9 @@ struct StoreNode: ~Copyable {
     var invalidations: InvalidationLink
     var lease: NodeLease
 
+    /// Whether the server has said that it is a replica. If it becomes a primary, it begins a new term.
+    var hasBeenReplica = false
+
     private let tls: StoreTLS?
     private let numberCount: UInt8
 
@@ -77,8 +80,15 @@ struct StoreNode: ~Copyable {
     /// The events of the links to the server before have been handled: from now on there is another.
     mutating func primaryChanged(_ now: MonotonicTime) {
         number = (number + 1) % numberCount
+        hasBeenReplica = false
         invalidations.pings.reset()
         lease.primaryChanged(now)
+    }
+
+    /// Ends pauses between attempts to connect.
+    mutating func retryNow(_ now: MonotonicTime) {
+        data.retryNow(now)
+        invalidations.link.retryNow(now)
     }
 
     /// The server is no primary: both links are closed, and opened anew after a pause.

@@ -139,6 +139,7 @@ extension Sentinels {
         switch event {
         case .ready:
             sentinel.askNow(now)
+            for other in links { other.link.retryNow(now) }
             return nil
         case .reply(let tag, let reply) where tag.purpose == .primaryReport:
             let primary = ElectedPrimary(reply)

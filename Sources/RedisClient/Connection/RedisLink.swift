@@ -167,6 +167,13 @@ extension RedisLink {
         state = .waiting(until: now)
     }
 
+    /// Ends a pause between two attempts: the server may be reached again.
+    public mutating func retryNow(_ now: MonotonicTime) {
+        if case .waiting(let until) = state, until != .never {
+            state = .waiting(until: min(until, now))
+        }
+    }
+
     /// Orders a connection that is due, and gives up one that is overdue.
     public mutating func tick(_ now: MonotonicTime) {
         guard deadline <= now else { return }
