@@ -23,6 +23,7 @@ extension Gatekeeper {
             "the store at \(node.name) sends invalidations"
         )
         if obligations.keeps(.emptyCacheOnTracking) { cache.invalidateAll(of: node.number) }
+        forgetVersions()
         if obligations.keeps(.readAfterTracking) { checks.invalidateAllInFlight() }
         node.lease.trackingStarted()
         renewLease()
@@ -58,6 +59,7 @@ extension Gatekeeper {
     private func invalidateAll(_ now: ClockReading) {
         metrics.flushes &+= 1
         forgetAll()
+        forgetVersions()
         membership.listLost(now.monotonic)
         term.reset()
         renewLease()

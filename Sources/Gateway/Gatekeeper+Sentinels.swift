@@ -82,7 +82,7 @@ extension Gatekeeper {
 
     private func beginTerm(_ now: ClockReading) {
         node.primaryChanged(now.monotonic)
-        cache.begin(node: node.number)
+        forgetVersions()
         checks.invalidateAllInFlight()
         membership.renewNow(now.monotonic)
         membership.listLost(now.monotonic)
@@ -92,6 +92,14 @@ extension Gatekeeper {
             if !obligations.keeps(.decidesOnlyAttested) { node.lease.isAttested(at: .never) }
         #endif
         renewLease()
+    }
+
+    /// The data may be others: another server was the primary for a while, perhaps, and this one has lost changes
+    /// that nobody had confirmed. Versions of records count anew.
+    func forgetVersions() {
+        guard sentinels.isUsed else { return }
+        node.renumber()
+        cache.begin(node: node.number)
     }
 
     private func noteChange(to primary: Endpoint, _ now: MonotonicTime) {

@@ -276,7 +276,16 @@ extension FailoverDriver {
     /// Sends an invalidation of a record on the invalidation link.
     func sendInvalidation(_ name: String) {
         let key = "latchkey:record:{\(Organization(name)!.locator)}"
-        let message = TestStore.message("__redis__:invalidate", TestStore.texts([key]))
+        sendInvalidation(of: TestStore.texts([key]))
+    }
+
+    /// Sends what a server sends that has loaded the data of another.
+    func sendInvalidationOfAll() {
+        sendInvalidation(of: "*-1\r\n")
+    }
+
+    private func sendInvalidation(of keys: String) {
+        let message = TestStore.message("__redis__:invalidate", keys)
         Array(message.utf8).withUnsafeBytes { gatekeeper.linkReceived(1, $0, at: now) }
     }
 }

@@ -346,6 +346,27 @@ struct FailoverTests {
         #expect(driver.atOnce(first)?.source == .cache)
     }
 
+    @Test(arguments: [true, false])
+    func `an older record is no fault after another primary that the worker has missed`(
+        isLinkLost: Bool
+    ) throws {
+        let (driver, first) = try Driver.following()
+        let copy = driver.servers[Driver.first]!.store
+        let second = driver.generate("acme", at: Driver.first)
+        driver.sendInvalidation("acme")
+        #expect(driver.result(second) == .allowed)
+        driver.servers[Driver.first]!.store = copy
+        if isLinkLost {
+            driver.cutOff(Driver.first)
+            driver.servers[Driver.first]!.isReachable = true
+        } else {
+            driver.sendInvalidationOfAll()
+        }
+        driver.pass(milliseconds: 1500)
+        #expect(driver.result(first) == .allowed)
+        #expect(driver.result(second) == .revoked)
+    }
+
     @Test func `the first sentinel that is reached again has all tried again`() throws {
         let (driver, key) = try Driver.following()
         for index in 0..<3 { driver.cutOff(sentinel: index) }

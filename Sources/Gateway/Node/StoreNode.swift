@@ -77,9 +77,13 @@ struct StoreNode: ~Copyable {
         invalidations.link.move(to: primary, certificateName: name, now)
     }
 
+    /// Takes the next number: what was read before says nothing of what is read from now on.
+    mutating func renumber() {
+        number = (number + 1) % numberCount
+    }
+
     /// The events of the links to the server before have been handled: from now on there is another.
     mutating func primaryChanged(_ now: MonotonicTime) {
-        number = (number + 1) % numberCount
         hasBeenReplica = false
         invalidations.pings.reset()
         lease.primaryChanged(now)
