@@ -33,9 +33,9 @@ class Course(Trial):
             sandbox = self.world.sandbox
             sandbox.wait_for_members()
             self.administrators = Owners(self.judge, self.world.programs, None, ORGANIZATIONS, self.spread)
-            gates = [gateway.gate for gateway in self.world.gateways]
+            self.gates = [gateway.gate for gateway in self.world.gateways]
             self.hammer = stack.enter_context(
-                Hammer(gates, CONNECTIONS, slow=SLOW_CONNECTIONS, pause=PAUSE, patience=PATIENCE))
+                Hammer(self.gates, CONNECTIONS, slow=SLOW_CONNECTIONS, pause=PAUSE, patience=PATIENCE))
             self.began = time.monotonic()
             self.spread()
             yield

@@ -252,14 +252,18 @@ class SentinelStore:
             server.thaw()
 
     def cut_off(self, server, company=()):
-        """Cuts a server off from everything but the processes in its company, and these from everything but the server.
+        """Parts the network: a server and its company are on one side, everything else is on the other.
 
+        company   sentinels, other servers, and processes by their ids
         What is under way waits until the network is whole.
         """
-        server.listener.proxy.stall(but=company)
+        nodes = {server, *(each for each in company if not isinstance(each, int))}
+        inside = {each if isinstance(each, int) else each.process.pid for each in (server, *company)}
         for each in [*self.servers, *self.sentinels]:
-            if each is not server:
-                each.listener.proxy.stall(among={*company, server.process.pid})
+            if each in nodes:
+                each.listener.proxy.stall(but=inside)
+            else:
+                each.listener.proxy.stall(among=inside)
 
     def reconnect(self):
         """Makes the network whole."""

@@ -4,6 +4,7 @@ import re
 
 from harness import processes
 from harness.executable import DONE, NOT_CONFIRMED
+from harness.failovers import cut_off
 from harness.nginx_server import NginxServer
 from harness.polling import wait_until
 from harness.sandbox import SERVER
@@ -17,6 +18,20 @@ def gateway_with_other_sentinels(fleet):
     gateway = NginxServer(fleet.folder / "nginx-other", settings, SERVER, workers=1)
     fleet.gateways.append(gateway)
     return gateway.start()
+
+
+def test_a_gateway_that_asks_a_minority_goes_on_with_a_primary_that_was_cut_off(sandboxes):
+    """Which is why it has to be named, and why all hosts need the same sentinels."""
+    fleet = sandboxes(workers=1, sentinel={"proxied": True})
+    other = gateway_with_other_sentinels(fleet)
+    key = fleet.key()
+    fleet.warm(key)
+
+    with cut_off(fleet.redis, company={other.worker(), fleet.redis.sentinels[0]}):
+        result = fleet.latchkey.run("revoke", "acme", "--yes", as_="alice", timeout=120)
+        assert result.code == NOT_CONFIRMED
+        assert fleet.request(key=key, at=other).status == 200
+    wait_until(lambda: fleet.request(key=key, at=other).status == 401, "it follows the new primary")
 
 
 def test_a_silent_worker_with_other_sentinels_is_not_counted_as_expired_until_it_is_forgotten(sandboxes):

@@ -60,8 +60,8 @@ class Trial:
             self.forged = self.world.forged_keys(ORGANIZATIONS)
             self.administrators = Administrators(
                 self.judge, self.world.programs, self.world.proxy, ORGANIZATIONS, self.spread)
-            gates = [gateway.nginx.gate for gateway in self.world.gateways]
-            self.hammer = stack.enter_context(Hammer(gates, CONNECTIONS, slow=SLOW_CONNECTIONS, patience=PATIENCE))
+            self.gates = [gateway.nginx.gate for gateway in self.world.gateways]
+            self.hammer = stack.enter_context(Hammer(self.gates, CONNECTIONS, slow=SLOW_CONNECTIONS, patience=PATIENCE))
             self.streams = StreamKeeper(self.world.gateways, self.judge, self.keys_in_use, self.hammer.number, STREAMS)
             self.began = time.monotonic()
             self.spread()
@@ -155,7 +155,7 @@ class Trial:
         states = {key: self.judge.state_of(key, now) for key in self.in_use}
         wanted = {
             (gateway, self.hammer.number(key), 200 if state == VALID else 401)
-            for gateway in range(len(self.world.gateways)) for key, state in states.items() if state in (VALID, ENDED)
+            for gateway in range(len(self.gates)) for key, state in states.items() if state in (VALID, ENDED)
         }
 
         def all_are_answered_well():
