@@ -167,6 +167,14 @@ active proctype Model() provided (revoker != FAILED)
   /* The sentinel that conducts it has the vote of another. */
   :: d_step { follows && term == 2 && ((says[0] == 2) + (says[1] == 2) + (says[2] == 2)) >= 2 ->
        term = 3; printf("A is promoted\n") }
+  /* Before anybody has told it to follow: its replication ID stays. A change that is waited for at B is held here. */
+  :: d_step { !follows && term == 2 && ((says[0] == 2) + (says[1] == 2) + (says[2] == 2)) >= 2 &&
+       (place != 2 || revoker == WRITTEN || !good[A]) ->
+       term = 3; follows = 1;
+#ifdef DROP_EPOCH_OF_TERM
+       handed[3] = handed[1];
+#endif
+       printf("A is named again, and has never followed\n") }
 
   /* ---- Sentinels ---- */
   :: d_step { says[0] < term -> says[0]++; printf("sentinel 0 names the primary of term %d\n", says[0]) }
