@@ -12,6 +12,15 @@ struct Dataset {
     /// Keys that were written since the last drain, in order.
     private(set) var touched: [String] = []
 
+    /// What stands at a key.
+    struct Value {
+        var hash: [String: String]?
+        var scores: [String: Int64]?
+        var list: [String]?
+        var string: String?
+        var end: ServerTime?
+    }
+
     mutating func drainTouched() -> [String] {
         defer { touched.removeAll(keepingCapacity: true) }
         return touched
@@ -23,6 +32,26 @@ struct Dataset {
 
     /// FLUSHALL.
     mutating func removeAll() { self = Dataset() }
+
+    func value(of key: String) -> Value {
+        Value(
+            hash: hashes[key],
+            scores: scores[key],
+            list: lists[key],
+            string: strings[key],
+            end: ends[key]
+        )
+    }
+
+    /// Puts what stands at a key of another server in its place here.
+    mutating func put(_ key: String, _ value: Value) {
+        hashes[key] = value.hash
+        scores[key] = value.scores
+        lists[key] = value.list
+        strings[key] = value.string
+        ends[key] = value.end
+        touch(key)
+    }
 
     /// Returns whether the key existed.
     mutating func remove(_ key: String) -> Bool {
@@ -47,6 +76,7 @@ extension Dataset {
     mutating func setEnd(_ key: String, at end: ServerTime) -> Bool {
         guard exists(key) else { return false }
         ends[key] = end
+        touch(key)
         return true
     }
 
@@ -133,11 +163,13 @@ extension Dataset {
             }
             index += 2
         }
+        touch(key)
         return added
     }
 
     mutating func addScore(_ key: String, _ member: String, _ step: Int64) -> Int64 {
         scores[key, default: [:]][member, default: 0] += step
+        touch(key)
         return scores[key]?[member] ?? 0
     }
 }
@@ -148,6 +180,7 @@ extension Dataset {
     /// Returns the list's length.
     mutating func push(_ key: String, _ elements: ArraySlice<String>) -> Int {
         lists[key, default: []] += elements
+        touch(key)
         return lists[key]?.count ?? 0
     }
 
@@ -155,11 +188,13 @@ extension Dataset {
         guard let list = lists[key] else { return nil }
         let rest = Array(list.dropFirst(countMax))
         lists[key] = rest.isEmpty ? nil : rest
+        touch(key)
         return Array(list.prefix(countMax))
     }
 
     /// LTRIM that keeps the last elements.
     mutating func trim(_ key: String, toLast count: Int) {
         lists[key] = lists[key].map { Array($0.suffix(count)) }
+        touch(key)
     }
 }

@@ -35,6 +35,20 @@ enum Flaw: Hashable, Sendable {
         case confirmedByCount
         /// A change whose signal was refused is not waited for.
         case signalMissingNotWaitedOut
+        /// Replicas are not waited for.
+        case copiesIgnored
+        /// The primary is asked how many replicas there are, not the sentinels.
+        case copiesOfServer
+        /// Replicas are waited for on a connection that has written nothing.
+        case waitOnFreshConnection
+        /// Sentinels that do not answer are taken to agree.
+        case minorityDecides
+        /// It does not matter that a failover is under way.
+        case failoverIgnored
+        /// The primary is not looked for again once a change is made.
+        case primaryNotConfirmed
+        /// A new term is waited for without asking the sentinels.
+        case handoverBeforeNaming
     }
 
     /// Errors between the event loop and the gatekeeper.

@@ -5,8 +5,9 @@ import RedisClient
 
 /// A connection to the store that reorders commands or falsifies replies.
 final class FlawedChannel: StoreChannel {
-    private let channel: SimulatedChannel
-    private let second: SimulatedChannel
+    private let channel: any StoreChannel
+    private let second: any StoreChannel
+    private let connect: (Endpoint) -> any StoreChannel
     private let flaw: Flaw.Procedure
     private let bootID: String
     private var early: RedisReply?
@@ -14,15 +15,21 @@ final class FlawedChannel: StoreChannel {
     private var acknowledgements = 0
     private var isSignalRefused = false
 
+    /// Whether the membership list was read since the last other commands.
+    private(set) var hasReadFleet = false
+
     /// - Parameters:
     ///   - second: Another connection of the same administrator.
     ///   - bootID: The administrator's machine.
+    ///   - connect: Connects to one of several servers.
     init(
-        _ channel: SimulatedChannel,
-        second: SimulatedChannel,
+        _ channel: any StoreChannel,
+        second: any StoreChannel,
         _ flaw: Flaw.Procedure,
-        bootID: String
+        bootID: String,
+        connect: @escaping (Endpoint) -> any StoreChannel
     ) {
+        self.connect = connect
         self.channel = channel
         self.second = second
         self.flaw = flaw
@@ -32,6 +39,8 @@ final class FlawedChannel: StoreChannel {
     var isReady: Bool { channel.isReady }
 
     func renew() { channel.renew() }
+
+    var replicated: (any ReplicatedStore)? { channel.replicated == nil ? nil : self }
 
     func execute(
         _ commands: [RedisCommand],
@@ -45,7 +54,9 @@ final class FlawedChannel: StoreChannel {
         {
             return try executeWithoutSignal(commands, onSameConnection)
         }
+        if commands.first?.name == "WAIT", let reply = try replyToWait(commands[0]) { return [reply] }
         var replies = try channel.execute(commands, onSameConnection: onSameConnection)
+        hasReadFleet = commands.contains { $0.name == "HGETALL" }
         for (index, command) in commands.enumerated() {
             falsify(&replies[index], of: command)
         }
@@ -54,6 +65,17 @@ final class FlawedChannel: StoreChannel {
             falsifyList(&replies[replies.count - 2], term: information?["master_replid"])
         }
         return replies
+    }
+
+    /// A falsified reply to WAIT; `nil` if it is to be sent.
+    private func replyToWait(_ command: RedisCommand) throws(StoreConnection.Fault) -> RedisReply? {
+        switch flaw {
+        case .copiesIgnored: return .integer(2)
+        case .waitOnFreshConnection:
+            guard let primary = channel.replicated?.connected?.primary else { return nil }
+            return try connect(primary.address).execute([command])[0]
+        default: return nil
+        }
     }
 
     /// Sends the signal of a transaction before it.
@@ -114,124 +136,28 @@ final class FlawedChannel: StoreChannel {
     }
 }
 
-/// The fields of the membership list, to be falsified.
-private struct ListFields {
-    private var fields: [String: String] = [:]
-
-    init?(_ reply: RedisReply) {
-        guard case .array(let elements) = reply else { return nil }
-        let texts = elements.map { element in
-            if case .bulk(let text) = element { String(decoding: text, as: UTF8.self) } else { "" }
-        }
-        for index in stride(from: 0, to: texts.count - 1, by: 2) {
-            fields[texts[index]] = texts[index + 1]
-        }
+extension FlawedChannel: ReplicatedStore {
+    var patienceMilliseconds: UInt64 {
+        get { channel.replicated?.patienceMilliseconds ?? 0 }
+        set { channel.replicated?.patienceMilliseconds = newValue }
     }
 
-    var reply: RedisReply {
-        let texts = fields.sorted { $0.key < $1.key }.flatMap { [$0.key, $0.value] }
-        return .array(texts.map { .bulk(ArraySlice($0.utf8)) })
-    }
+    var connected: NamedPrimary? { channel.replicated?.connected }
 
-    var members: [String] { fields.keys.filter { $0.utf8.count == 16 }.sorted() }
-
-    private var suspects: [String] { fields.keys.filter { $0.hasPrefix("silent:") } }
-
-    private var generation: String? { fields["generation"] }
-
-    private var checksum: Int64 {
-        get { fields["checksum"].flatMap { Int64($0) } ?? 0 }
-        set { fields["checksum"] = String(newValue) }
-    }
-
-    /// The tokens of all entries and suspects.
-    private var tokens: [Int64] {
-        fields.filter { $0.value.contains("token=") }.compactMap { _, entry in
-            entry.split(separator: " ").first { $0.hasPrefix("token=") }
-                .flatMap { Int64($0.dropFirst(6), radix: 16) }
-        }
-    }
-
-    mutating func removeGraces() {
-        for (field, value) in fields where value.contains("grace=") {
-            let words = value.split(separator: " ").map { $0.hasPrefix("grace=") ? "grace=0" : $0 }
-            fields[field] = words.joined(separator: " ")
-        }
-    }
-
-    /// Takes an unknown term for one that was handed over.
-    mutating func believe(_ term: String?) {
-        guard let term, let generation else { return }
-        let former = fields.first { $0.key.hasPrefix("term:") }?.value.split(separator: ":").last
-        let field = "term:\(term):\(generation)"
-        if fields[field] == nil { fields[field] = "4000000000:\(former ?? "0")" }
-    }
-
-    mutating func believeFormerGenerations(_ term: String?) {
-        guard let term, let generation else { return }
-        let former = fields.keys.filter { $0.hasPrefix("term:\(term):") }.sorted().first
-        let field = "term:\(term):\(generation)"
-        if fields[field] == nil, let former { fields[field] = fields[former] }
-    }
-
-    /// Makes the checksum fit the entries.
-    mutating func fitChecksum(_ term: String?) {
-        guard let term, let generation,
-            let excess = fields["term:\(term):\(generation)"]?.split(separator: ":").last
-        else { return }
-        checksum = tokens.reduce(0, +) - (Int64(excess) ?? 0)
-    }
-
-    mutating func removeMembers() {
-        for field in members + suspects { fields[field] = nil }
-    }
-
-    mutating func removeSuspects() {
-        let before = tokens.reduce(0, +)
-        for field in suspects { fields[field] = nil }
-        checksum -= before - tokens.reduce(0, +)
-    }
-
-    /// Takes the notes of any machine for this machine's.
-    mutating func takeNotes(as bootID: String) {
-        for field in suspects.sorted() {
-            let parts = field.split(separator: ":")
-            guard parts.count == 4 else { continue }
-            fields["\(parts.prefix(3).joined(separator: ":")):\(bootID)"] = fields[field]
-        }
+    func findPrimary() throws(StoreConnection.Fault) -> NamedPrimary {
+        guard let replicated = channel.replicated else { throw .unreachable("there is one server alone") }
+        return try replicated.findPrimary()
     }
 }
 
 extension RedisCommand {
-    fileprivate var name: String {
+    var name: String {
         arguments.first.map { String(decoding: $0, as: UTF8.self) } ?? ""
     }
 
     /// Whether the command is a part of a signal.
-    fileprivate var isSignal: Bool {
+    var isSignal: Bool {
         ["SET", "DEL"].contains(name)
             && arguments.dropFirst().first?.starts(with: ModelRedis.recordPrefix.utf8) == true
-    }
-}
-
-/// A clock that runs much too fast: an administrator that waits by it waits far too briefly.
-struct HastyClock: BlockingClock {
-    private static let haste: UInt64 = 20
-
-    let clock: MachineClock
-    let timeline: Timeline
-
-    var bootID: String { clock.bootID }
-
-    var monotonic: MonotonicTime {
-        let actual = clock.reading(at: timeline.now).monotonic
-        return MonotonicTime(nanoseconds: actual.nanoseconds * Self.haste)
-    }
-
-    var unix: UnixTime { clock.reading(at: timeline.now).unix }
-
-    func sleep(until moment: MonotonicTime) {
-        let actual = MonotonicTime(nanoseconds: moment.nanoseconds / Self.haste)
-        timeline.run(until: clock.time(of: actual))
     }
 }

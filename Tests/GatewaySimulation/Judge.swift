@@ -12,10 +12,19 @@ final class Judge {
     /// When another database last took the place of the store's; `nil` if none did.
     var swappedAt: Nanoseconds?
 
+    /// Until when a worker may miss what it needs: the primary, or a way to it.
+    var troubledUntil: Nanoseconds = 0
+
+    /// When the primary, or what is said of it, last changed.
+    var changedAt: () -> Nanoseconds = { 0 }
+
+    /// How long a worker may take after that to be as before; `nil` in worlds where that is not judged.
+    var recoverySpan: Nanoseconds?
+
     /// Whether the world has no faults, so that no check may be unavailable.
     let isCalm: Bool
 
-    private(set) var counts = Counts()
+    var counts = Counts()
 
     /// How often each decision was made: a world without events proves nothing.
     struct Counts {
@@ -25,11 +34,20 @@ final class Judge {
         var unavailable = 0
         var forged = 0
         var endedRequests = 0
+        var promotions = 0
+        /// Changes that were confirmed, or not, once there had been a failover.
+        var confirmedLater = 0
+        var unconfirmedLater = 0
 
         /// Whether each decision was made at least once.
         var isComplete: Bool {
             [.cache, .store, .grace].allSatisfy { allowed[$0, default: 0] > 0 } && revoked > 0
                 && expired > 0 && unavailable > 0 && forged > 0 && endedRequests > 0
+        }
+
+        /// Whether primaries failed, and changes were confirmed after that.
+        var hasFailovers: Bool {
+            promotions > 0 && confirmedLater > 0 && unconfirmedLater > 0 && unavailable > 0
         }
 
         static func += (left: inout Counts, right: Counts) {
@@ -39,6 +57,9 @@ final class Judge {
             left.unavailable += right.unavailable
             left.forged += right.forged
             left.endedRequests += right.endedRequests
+            left.promotions += right.promotions
+            left.confirmedLater += right.confirmedLater
+            left.unconfirmedLater += right.unconfirmedLater
         }
     }
 
@@ -84,6 +105,7 @@ final class Judge {
             if isCalm, worker.hasBeenReady {
                 timeline.fail("\(worker): unavailable in a world without faults")
             }
+            judgeUnavailable(check, worker)
         case .malformed, .forged:
             timeline.fail(
                 "\(worker): \(ledger.name(key)) was issued here and is refused as \(decision.result)"
@@ -147,7 +169,8 @@ extension Judge {
             )
         }
         judgeTrust(decision, context, worker)
-        if let cachedVersion = context.cachedVersion, ledger.versionMax(of: key) < cachedVersion {
+        // Versions of different primaries say nothing of each other.
+        if let cachedVersion = context.cachedVersion, counts.promotions == 0, ledger.versionMax(of: key) < cachedVersion {
             timeline.fail("\(worker): \(name) is allowed by a record older than the cached one")
         }
     }
@@ -185,6 +208,21 @@ extension Judge {
         }
         if !ledger.wasRefused(key, in: window, at: context.unix) {
             timeline.fail("\(worker): \(ledger.name(key)) is refused but valid")
+        }
+    }
+}
+
+// MARK: - Without a decision
+
+extension Judge {
+    /// G3: no check goes without a decision while a primary is named that can be reached.
+    private func judgeUnavailable(_ check: Check, _ worker: SimulatedWorker) {
+        guard let recoverySpan, worker.hasBeenReady, case .issued(let key) = check.credential,
+            !ledger.latest(ledger.keys[key].organization).accepted.isEmpty
+        else { return }
+        let calmSince = max(troubledUntil, changedAt(), worker.startedAt) + recoverySpan
+        if calmSince < check.begunAt {
+            timeline.fail("G3: \(worker): unavailable although a primary is named")
         }
     }
 }
@@ -244,8 +282,9 @@ extension Judge {
         guard !ledger.isOutdated(organization),
             !latest.accepted.contains(where: { $0.key == request.key })
         else { return }
-        let since = max(latest.from, noticingSince, request.openedAt)
-        if timeline.now - since > span {
+        var since = max(latest.from, noticingSince, request.openedAt)
+        if changedAt() > 0 { since = max(since, changedAt() + 2 * worker.trustSpan) }
+        if timeline.now > since + span {
             timeline.fail(
                 "\(worker): a request with \(ledger.name(request.key)) is open for too long"
             )

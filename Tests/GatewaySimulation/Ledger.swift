@@ -31,7 +31,10 @@ struct Ledger {
 
     /// One version of a record, from its writing until it was overwritten.
     struct Revision {
+        /// In the order of their writing, at all servers.
+        let number: Int
         let from: Nanoseconds
+        /// `nil` where it was copied from another server.
         let author: Client?
         /// 0 if there is no record.
         let version: UInt64
@@ -49,20 +52,50 @@ struct Ledger {
     /// promised about their end.
     private var lostKeys = 0
 
-    /// How many revisions each administrator knew when it read the record that it was about to change.
-    private var known: [Client: Int] = [:]
+    /// The last revision that each administrator knew when it read the record that it was about to change.
+    private var known: [Client: Revision] = [:]
 
     private var numbers: [String: Int] = [:]
-    private var histories: [String: [Revision]] = [:]
+
+    /// The records of one server.
+    struct Server {
+        fileprivate var histories: [String: [Revision]] = [:]
+
+        /// When its word counts: a primary's does, and a former one's for a while.
+        var trusted: [ClosedRange<Nanoseconds>] = [0...(.max)]
+    }
+
+    var servers: [Server] = [Server()]
+
+    /// The number of the server that is the primary.
+    var primary = 0
+
+    /// The highest version of each record whose writing was confirmed.
+    private var confirmedVersions: [String: UInt64] = [:]
+    private var lastRevision = 0
 
     /// The revisions of an organization's record; the first one stands for no record.
-    func history(_ organization: String) -> [Revision] {
-        histories[organization] ?? [
-            Revision(from: 0, author: nil, version: 0, accepted: [], isSealed: true)
+    ///
+    /// - Parameter server: Its number; the primary's if it is `nil`.
+    func history(_ organization: String, at server: Int? = nil) -> [Revision] {
+        servers[server ?? primary].histories[organization] ?? [
+            Revision(number: 0, from: 0, author: nil, version: 0, accepted: [], isSealed: true)
         ]
     }
 
+    /// The revisions at all servers, in the order of their writing.
+    private func allRevisions(_ organization: String) -> [Revision] {
+        guard servers.count > 1 else { return history(organization) }
+        return servers.indices.flatMap { history(organization, at: $0) }
+            .sorted { $0.number < $1.number }
+    }
+
     func latest(_ organization: String) -> Revision { history(organization).last! }
+
+    /// Whether a client has written the record.
+    func hasRevision(of organization: String, by client: Client) -> Bool {
+        allRevisions(organization).contains { $0.author == client }
+    }
 
     /// The highest version that an organization's record has had.
     func versionMax(_ organization: String) -> UInt64 {
@@ -72,6 +105,7 @@ struct Ledger {
     /// Whether the record in the store is older than an earlier one, or cannot be proven.
     func isOutdated(_ organization: String) -> Bool {
         let latest = latest(organization)
+        if servers.count > 1 { return !latest.isSealed }
         return latest.version < versionMax(organization) || !latest.isSealed
     }
 }
@@ -94,7 +128,8 @@ extension Ledger {
         _ hash: [String: String]?,
         of organization: String,
         at now: Nanoseconds,
-        by author: Client
+        by author: Client?,
+        on server: Int = 0
     ) {
         var accepted: [Acceptance] = []
         if let hash, hash["state"] == "active" {
@@ -107,22 +142,25 @@ extension Ledger {
             }
         }
         let version = hash?["version"].flatMap { UInt64($0) } ?? 0
+        lastRevision += 1
         let revision = Revision(
+            number: lastRevision,
             from: now,
             author: author,
             version: version,
             accepted: accepted,
             isSealed: hash.map { $0["mac"] != nil } ?? true
         )
-        histories[organization] = history(organization) + [revision]
+        servers[server].histories[organization] =
+            history(organization, at: server) + [revision]
     }
 
     /// Notes that an administrator watches a record: it reads it next.
     mutating func noteWatch(by client: Client) { known[client] = nil }
 
     /// Notes that an administrator reads a record, the first time after it has begun to watch it.
-    mutating func noteRead(_ organization: String, by client: Client) {
-        known[client] = known[client] ?? history(organization).count
+    mutating func noteRead(_ organization: String, by client: Client, at server: Int = 0) {
+        known[client] = known[client] ?? history(organization, at: server).last
     }
 
     /// Notes that the store was emptied.
@@ -142,13 +180,18 @@ extension Ledger {
     )
         -> Bool
     {
-        let history = history(organization)
+        let history = allRevisions(organization)
         let change = history.lastIndex { $0.author == author }
-        let read = history.prefix(known[author] ?? history.count)
-        guard let index = change ?? read.lastIndex(where: { $0.isRevoked }) else { return false }
+        let read = known[author].map { known in history.prefix { $0.number <= known.number } }
+        let revoked = (read ?? history[...]).lastIndex { $0.isRevoked }
+        guard let index = change ?? revoked else { return false }
         let putBack = history[index...].filter { $0.author == .stranger && $0.version > 0 }
         // Nothing is promised about keys that a stranger has put back since.
         let before = Set(history[..<index].flatMap { $0.accepted.map(\.key) })
+        confirmedVersions[organization] = max(
+            confirmedVersions[organization] ?? 0,
+            history[index].version
+        )
         for key in before.subtracting(putBack.flatMap { $0.accepted.map(\.key) })
         where key >= lostKeys {
             let acceptance = history[index].accepted.first { $0.key == key }
@@ -178,7 +221,21 @@ extension Ledger {
         _ key: Int,
         _ predicate: (Acceptance?) -> Bool
     ) -> Bool {
-        let history = history(keys[key].organization)
+        servers.indices.contains { server in
+            servers[server].trusted.contains { trusted in
+                guard trusted.overlaps(window) else { return false }
+                return anyRevision(trusted.clamped(to: window), key, predicate, at: server)
+            }
+        }
+    }
+
+    private func anyRevision(
+        _ window: ClosedRange<Nanoseconds>,
+        _ key: Int,
+        _ predicate: (Acceptance?) -> Bool,
+        at server: Int
+    ) -> Bool {
+        let history = history(keys[key].organization, at: server)
         for (index, revision) in history.enumerated().reversed() {
             let end = index + 1 < history.count ? history[index + 1].from : .max
             if end < window.lowerBound { break }
@@ -186,6 +243,21 @@ extension Ledger {
             if predicate(revision.accepted.first { $0.key == key }) { return true }
         }
         return false
+    }
+
+    /// A confirmed change that the record at the primary lacks; `nil` if it has all.
+    func lostChange(of organization: String) -> String? {
+        let latest = latest(organization)
+        if latest.version < confirmedVersions[organization] ?? 0 {
+            return "\(organization) is at version \(latest.version) after a confirmed change to "
+                + "\(confirmedVersions[organization] ?? 0)"
+        }
+        for acceptance in latest.accepted {
+            guard let end = keys[acceptance.key].end else { continue }
+            if let until = acceptance.until, let promised = end.until, until <= promised { continue }
+            return "\(name(acceptance.key)) is accepted again, and its end was confirmed"
+        }
+        return nil
     }
 
     /// Whether a key was valid at any moment of a window.
@@ -205,7 +277,7 @@ extension Ledger {
 
     /// The latest version of a record that accepts a key.
     func versionMax(of key: Int) -> UInt64 {
-        history(keys[key].organization).filter { $0.accepted.contains { $0.key == key } }
+        allRevisions(keys[key].organization).filter { $0.accepted.contains { $0.key == key } }
             .map(\.version).max() ?? 0
     }
 

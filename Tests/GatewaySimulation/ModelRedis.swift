@@ -1,3 +1,4 @@
+import RedisClient
 import TestSupport
 
 /// A Redis server, as far as Latchkey uses it. It behaves as real servers were measured to:
@@ -10,7 +11,8 @@ import TestSupport
 ///   earlier, while other connections of the same turn are still to be served.
 /// - Timeouts and expiry follow the server's wall clock.
 /// - While the server is stopped, its kernel still accepts connections and bytes.
-final class ModelRedis {
+/// - A replica takes no writes, and what its primary has executed arrives in that order.
+final class ModelRedis: ModelListener {
     static let invalidations = "__redis__:invalidate"
     static let membershipKey = "latchkey:{gateways}"
     static let recordPrefix = "latchkey:record:"
@@ -43,7 +45,7 @@ final class ModelRedis {
     let hasThreads: Bool
     private(set) var condition = Condition.running
     private(set) var sessions: [Session] = []
-    private(set) var replicationID = ""
+    var replicationID = ""
     private var lastSession = 0
     private var loadedAt: Nanoseconds = 0
     private var refusals: [Refusal: Nanoseconds] = [:]
@@ -59,15 +61,50 @@ final class ModelRedis {
     /// Earlier states of the membership list, the last one first.
     private(set) var formerLists: [[String: String]] = []
 
+    /// Where it listens.
+    let endpoint: Endpoint
+
+    /// Whether others may follow it.
+    let isReplicated: Bool
+
+    /// The server that it follows; `nil` for a primary.
+    var leader: ModelRedis?
+    var upstream: ModelReplication?
+    var followers: [ModelReplication] = []
+    var isConnecting = false
+
+    /// Whether it has had everything that the server had which it follows.
+    var hasCopy = false
+
+    /// Number of changes so far; the last ones; and how far it has followed an earlier term.
+    var offset = 0
+    var backlog: [ModelChange] = []
+    var formerID: String?
+    var formerOffset = 0
+
+    /// Whether the network leads to another server.
+    var reaches: (ModelRedis) -> Bool = { _ in true }
+
+    /// Called with the key of each record that is now as at the server that it follows.
+    var onCopy: (String) -> Void = { _ in }
+
     /// Called with each executed command.
     var onCommand: (Client, [String]) -> Void = { _, _ in }
 
     /// Called with the key of each written record, after the whole transaction.
     var onRecord: (String, Client) -> Void = { _, _ in }
 
-    init(_ timeline: Timeline, hasThreads: Bool = false) {
+    /// - Parameter isReplicated: Whether others may follow it.
+    init(
+        _ timeline: Timeline,
+        hasThreads: Bool = false,
+        at endpoint: Endpoint = .unix(path: "/simulated"),
+        isReplicated: Bool = false
+    ) {
         self.timeline = timeline
         self.hasThreads = hasThreads
+        self.endpoint = endpoint
+        self.isReplicated = isReplicated
         beginTerm()
     }
 
@@ -115,7 +152,11 @@ extension ModelRedis {
     func stepClock(by span: ServerTime) {
         clockSkew += span
         wake()
-        for session in sessions { if let (_, until) = session.blocked { wake(at: until) } }
+        for session in sessions {
+            for until in [session.blocked?.until, session.awaited?.until] {
+                if let until, until < .max { wake(at: until) }
+            }
+        }
     }
 
     /// Becomes a primary anew, as after a failover and back.
@@ -192,6 +233,7 @@ extension ModelRedis {
             restOfTurn = nil
             rest()
         }
+        upstream?.handOut()
         wake()
     }
 
@@ -204,6 +246,7 @@ extension ModelRedis {
         sessions = []
         changedKeys = []
         restOfTurn = nil
+        breakReplication()
     }
 
     /// Starts with its data; for a while it only answers that it is loading them.
@@ -215,5 +258,6 @@ extension ModelRedis {
         lastSession = 0
         loadedAt = timeline.now + span
         beginTerm()
+        if isReplica { connectToLeader() }
     }
 }

@@ -50,6 +50,9 @@ extension ModelRedis {
             || name == "SET" && key.hasPrefix(Self.recordPrefix) && refuses(.signals)
         if isForbidden { return "NOPERM this user has no permissions to run this" }
         let isGrowing = Self.growing.contains(name)
+        if isReplica, isGrowing || Self.shrinking.contains(name) || name == "FLUSHALL" {
+            return "READONLY You can't write against a read only replica."
+        }
         if isGrowing, refuses(.growth) {
             return "OOM command not allowed when used memory > 'maxmemory'."
         }
@@ -62,6 +65,7 @@ extension ModelRedis {
     private func carryOutAlone(_ command: [String], _ session: Session) {
         switch command[0] {
         case "BLPOP": wait(command, session)
+        case "WAIT": awaitCopies(command, session)
         case "SUBSCRIBE": subscribe(command, session)
         default: session.answer(connectionReply(to: command, session) ?? reply(to: command))
         }
@@ -108,6 +112,7 @@ extension ModelRedis {
         case ("PING", let payload): return payload.map { .bulk($0) } ?? .status("PONG")
         case ("CLIENT", "ID"): return .integer(session.number)
         case ("CLIENT", "TRACKING"): return track(command, session)
+        case ("ROLE", _): return roleReply
         case ("INFO", let section): return .bulk(information(section ?? ""))
         default: return nil
         }
@@ -116,7 +121,7 @@ extension ModelRedis {
     private func information(_ section: String) -> String {
         let lines =
             section == "replication"
-            ? ["# Replication", "role:master", "master_replid:\(replicationID)"]
+            ? replicationInformation
             : [
                 "# Server", "redis_version:\(hasThreads ? "8.0.3" : "7.0.15")",
                 "io_threads_active:\(hasThreads ? 1 : 0)",
@@ -218,12 +223,18 @@ extension ModelRedis {
         return .ok
     }
 
-    /// Removes all data, and sends the invalidation of all keys at once.
-    private func flush() {
+    /// Removes all data.
+    func flush() {
+        if !isReplica { emit(.flush) }
         let records = data.hashes.keys.filter { $0.hasPrefix(Self.recordPrefix) }.sorted()
         data.removeAll()
         for session in sessions where !session.watched.isEmpty { session.isDirty = true }
         for record in records { onRecord(record, .stranger) }
+        invalidateAll()
+    }
+
+    /// Sends the invalidation of all keys at once.
+    func invalidateAll() {
         for session in sessions {
             guard let tracking = session.tracking, let target = self.session(tracking.target),
                 target.isSubscribed

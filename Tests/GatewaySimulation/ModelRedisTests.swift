@@ -13,7 +13,7 @@ struct ModelRedisTests {
         timeline = Timeline(seed: seed, story: Story())
         store = ModelRedis(timeline, hasThreads: hasThreads)
         let latency = Latency(delayMax: .microseconds(20), stallMax: 0, stallPercent: 0)
-        network = Network(timeline, store, latency, isLocal: true)
+        network = Network(timeline, [store], latency, isLocal: true)
     }
 
     /// Sends commands, all at once, and returns the replies.

@@ -47,6 +47,8 @@ extension ModelRedis {
 
     private func hasWork(_ session: Session) -> Bool {
         session.wire.up.hasArrivals || session.blocked.map { $0.until <= time } ?? false
+            || session.awaited.map { $0.until <= time || copies(of: session.lastWriteOffset) >= $0.count }
+                ?? false
     }
 
     private func attend(_ session: Session) {
@@ -55,6 +57,7 @@ extension ModelRedis {
     }
 
     private func finishTurn() {
+        serveWaits()
         sendInvalidations()
         sendOutputs()
         closeEnded()
@@ -69,9 +72,9 @@ extension ModelRedis {
 
     func serve(_ session: Session) {
         session.reader.feed(session.wire.up.read())
-        while session.blocked == nil, let command = nextCommand(of: session) {
+        while !session.isBlocked, let command = nextCommand(of: session) {
             timeline.log("store: \(session.wire.client): \(command.prefix(4))")
-            data.expire(at: time)
+            if !isReplica { data.expire(at: time) }
             carryOut(command, for: session)
             processTouched(by: session)
             serveLists()
@@ -88,7 +91,10 @@ extension ModelRedis {
 
     /// Fails the transactions that watch a written key, and collects the keys to be invalidated.
     func processTouched(by session: Session) {
-        for key in data.drainTouched() {
+        let keys = data.drainTouched()
+        propagate(keys)
+        if !keys.isEmpty { session.lastWriteOffset = offset }
+        for key in keys {
             for other in sessions where other.watched.contains(key) { other.isDirty = true }
             if key == Self.membershipKey { noteFormerList() }
             guard key.hasPrefix(Self.recordPrefix) else { continue }

@@ -3,7 +3,8 @@ import RedisClient
 /// All connections between the clients and the store, and their faults.
 final class Network {
     private let timeline: Timeline
-    private let store: ModelRedis
+    private let listeners: [Endpoint: any ModelListener]
+    private let standard: any ModelListener
     private let latency: Latency
 
     /// Whether connections are made within the call that requests them, as with a local socket.
@@ -11,35 +12,74 @@ final class Network {
 
     private var wires: [Wire] = []
     private var partitions: [Client: Nanoseconds] = [:]
+    private var isolations: [Endpoint: Isolation] = [:]
 
-    init(_ timeline: Timeline, _ store: ModelRedis, _ latency: Latency, isLocal: Bool) {
+    /// A server that other servers do not reach, and only some clients.
+    private struct Isolation {
+        let until: Nanoseconds
+        let number: UInt64
+
+        /// Whether it hides the server from a client. About half of all are on either side.
+        func hides(from client: Client) -> Bool {
+            let number =
+                switch client {
+                case .worker(let number): UInt64(number)
+                case .administrator(let number): UInt64(number)
+                case .stranger: 0 as UInt64
+                }
+            var chance = Chance(seed: self.number &+ number)
+            return chance.percent(50)
+        }
+    }
+
+    /// - Parameter listeners: All that clients may connect to. Where there is one alone, each connection leads to it.
+    init(
+        _ timeline: Timeline,
+        _ listeners: [any ModelListener],
+        _ latency: Latency,
+        isLocal: Bool
+    ) {
         self.timeline = timeline
-        self.store = store
+        standard = listeners[0]
+        self.listeners = Dictionary(uniqueKeysWithValues: listeners.map { ($0.endpoint, $0) })
         self.latency = latency
         self.isLocal = isLocal
     }
 
     /// Begins to connect. The outcome is reported as an arrival.
-    func connect(_ client: Client) -> Wire {
+    ///
+    /// - Parameter endpoint: `nil` where there is one server alone.
+    func connect(_ client: Client, to endpoint: Endpoint? = nil) -> Wire {
         wires.removeAll { $0.state == .closed || $0.state == .refused }
-        let wire = Wire(client, timeline, latency)
+        let listener = listener(at: endpoint)
+        let wire = Wire(client, timeline, latency, to: listener?.endpoint)
         wires.append(wire)
-        guard partitions[client, default: 0] <= timeline.now else { return wire }
+        guard partitions[client, default: 0] <= timeline.now, !isHidden(wire) else { return wire }
         if isLocal {
-            arrive(wire)
+            arrive(wire, at: listener)
         } else {
-            timeline.after(latency.delay(&timeline.chance)) { [self] in arrive(wire) }
+            timeline.after(latency.delay(&timeline.chance)) { [self] in arrive(wire, at: listener) }
         }
         return wire
     }
 
-    private func arrive(_ wire: Wire) {
+    private func listener(at endpoint: Endpoint?) -> (any ModelListener)? {
+        guard listeners.count > 1, let endpoint else { return standard }
+        return listeners[endpoint]
+    }
+
+    private func isHidden(_ wire: Wire) -> Bool {
+        guard let endpoint = wire.endpoint, let isolation = isolations[endpoint] else { return false }
+        return timeline.now < isolation.until && isolation.hides(from: wire.client)
+    }
+
+    private func arrive(_ wire: Wire, at listener: (any ModelListener)?) {
         guard wire.state == .connecting else { return }
-        if store.condition == .down {
-            wire.state = .refused
-        } else {
+        if let listener, listener.condition != .down {
             wire.state = .open
-            store.accept(wire)
+            listener.accept(wire)
+        } else {
+            wire.state = .refused
         }
         wire.down.onArrival()
     }
@@ -49,10 +89,10 @@ final class Network {
 
 extension Network {
     /// Connects as a stranger, sends commands, and disconnects.
-    func send(_ commands: [RedisCommand]) {
+    func send(_ commands: [RedisCommand], to endpoint: Endpoint? = nil) {
         var bytes: [UInt8] = []
         for command in commands { RESPEncoder.append(command, to: &bytes) }
-        let wire = connect(.stranger)
+        let wire = connect(.stranger, to: endpoint)
         wire.down.onArrival = {
             if wire.state == .open { wire.up.send(bytes) }
             wire.close()
@@ -86,7 +126,8 @@ extension Network {
     /// Cuts a connection. Each end notices at once, late, or never.
     func cut(_ wire: Wire, within span: Nanoseconds) {
         if let delay = noticeDelay(span) {
-            timeline.after(delay) { [store] in store.drop(wire) }
+            let listener = listener(at: wire.endpoint)
+            timeline.after(delay) { listener?.drop(wire) }
         }
         wire.up.breakOff()
         guard let delay = noticeDelay(span) else { return wire.down.breakOff() }
@@ -107,8 +148,24 @@ extension Network {
     func part(_ client: Client, for span: Nanoseconds) {
         let end = timeline.now + span
         partitions[client] = end
+        separate(until: end) { $0.client == client }
+    }
+
+    /// Separates a server from all others for a while, and from some clients.
+    func isolate(_ server: any ModelListener, for span: Nanoseconds) {
+        let end = timeline.now + span
+        isolations[server.endpoint] = Isolation(until: end, number: timeline.chance.next())
+        separate(until: end) { $0.endpoint == server.endpoint && self.isHidden($0) }
+    }
+
+    /// Whether servers and sentinels reach a server.
+    func reaches(_ server: any ModelListener) -> Bool {
+        isolations[server.endpoint].map { $0.until <= timeline.now } ?? true
+    }
+
+    private func separate(until end: Nanoseconds, _ isConcerned: (Wire) -> Bool) {
         let breaks = timeline.chance.percent(50)
-        for wire in wires where wire.client == client && wire.state == .open {
+        for wire in wires where wire.state == .open && isConcerned(wire) {
             for pipe in [wire.up, wire.down] {
                 if breaks { pipe.breakOff() } else { pipe.hold(until: end) }
             }
@@ -119,5 +176,18 @@ extension Network {
     func heal() {
         latency.isCalm = true
         partitions = [:]
+        isolations = [:]
     }
+}
+
+/// What listens for connections: a server or a sentinel.
+protocol ModelListener: AnyObject {
+    var endpoint: Endpoint { get }
+    var condition: ModelRedis.Condition { get }
+
+    /// Accepts a connection.
+    func accept(_ wire: Wire)
+
+    /// Drops a connection without notifying the client.
+    func drop(_ wire: Wire)
 }

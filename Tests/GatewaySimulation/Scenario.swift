@@ -30,6 +30,15 @@ struct Scenario {
     /// again, which hides what it has cached.
     var isQuiet = false
 
+    /// Whether there are sentinels, and replicas one of which may become the primary; how many servers must hold a
+    /// change, `nil` for all; what leads to a failover; how long one takes, at most; and whether the replica that has
+    /// got most is promoted.
+    var hasFailover = false
+    var copies: Int?
+    var failovers = ModelDeployment.Failover.allCases
+    var failoverSpan: Nanoseconds = 0
+    var promotesNewest = false
+
     /// How many of the changes concern all organizations together.
     var bulkPercent = 10
 
@@ -58,7 +67,7 @@ struct Scenario {
         workers = chance.number(1...4)
         organizations = chance.number(1...6)
         let lease = Nanoseconds.milliseconds(leaseMilliseconds)
-        let drawn = Mix.allCases.randomElement(using: &chance)!
+        let drawn = Mix.standalone.randomElement(using: &chance)!
         faults = (mix ?? drawn).faults(&chance)
         faultPause = chance.number(lease / 4...lease * 2)
         faultLength = lease + (chance.percent(50) ? .milliseconds(graceMilliseconds) : 0)
@@ -75,6 +84,7 @@ struct Scenario {
         if (mix ?? drawn) == .lateInvalidations { favourLateInvalidations(&chance) }
         if faults.contains(.emptyStore), chance.percent(50) { favourLateInvalidations(&chance) }
         if (mix ?? drawn) == .silence { favourSilence(&chance) }
+        if (mix ?? drawn) == .failovers { favourFailovers(&chance) }
         if let flaw { favour(flaw, &chance) }
     }
 
@@ -139,11 +149,25 @@ enum Fault: CaseIterable {
     case refuseJoins
     /// The store refuses to send invalidations, for a while, and closes the invalidation links.
     case refuseTracking
+    /// Another server becomes the primary, for any reason.
+    case failOver
+    /// A sentinel does not hear the others for a while.
+    case deafSentinel
+    case stopSentinel
+    /// What the primary has executed comes late to a replica.
+    case lateReplication
+    /// A replica loses its connection to the primary.
+    case cutReplication
 }
 
 extension Fault {
     /// All but the exchange of databases: only a member notices it, at its next heartbeat.
-    static let promised = allCases.filter { $0 != .swapDatabases }
+    static let promised = allCases.filter { $0 != .swapDatabases && !ofReplicas.contains($0) }
+
+    /// Those that need several servers.
+    static let ofReplicas: [Fault] = [
+        .failOver, .deafSentinel, .stopSentinel, .lateReplication, .cutReplication,
+    ]
 }
 
 /// Faults that occur together.
@@ -161,6 +185,10 @@ enum Mix: String, CaseIterable {
     case emptied
     case tampered
     case anything
+    case failovers
+
+    /// Those with one server alone.
+    static let standalone = allCases.filter { $0 != .failovers }
 
     func faults(_ chance: inout Chance) -> [Fault] {
         switch self {
@@ -189,6 +217,11 @@ enum Mix: String, CaseIterable {
             ]
         case .emptied: [.emptyStore, .importRecords, .stall, .cut, .replaceWorker, .partition]
         case .tampered: [.putBack, .strayMessage, .stall, .replaceWorker]
+        case .failovers:
+            [
+                .failOver, .failOver, .failOver, .failOver, .failOver, .failOver, .deafSentinel, .stopSentinel,
+                .lateReplication, .cutReplication, .partition, .stopWorker, .replaceWorker, .cut,
+            ]
         case .anything:
             (0..<5).map { _ in Fault.promised.randomElement(using: &chance)! }
         }

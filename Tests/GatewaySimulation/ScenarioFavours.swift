@@ -40,6 +40,19 @@ extension Scenario {
         faultPause = .milliseconds(leaseMilliseconds)
     }
 
+    /// Primaries fail, one after the other.
+    mutating func favourFailovers(_ chance: inout Chance) {
+        hasFailover = true
+        leaseMilliseconds = chance.number(100...400)
+        graceMilliseconds = chance.percent(50) ? 0 : chance.number(1...600)
+        let lease = Nanoseconds.milliseconds(leaseMilliseconds)
+        failoverSpan = chance.number(lease / 4...lease * 3)
+        faultPause = chance.number(lease / 2...lease * 3 / 2)
+        faultLength = chance.number(lease * 2...lease * 6)
+        length = lease * chance.number(10...24)
+        changePause = chance.number(lease / 4...lease)
+    }
+
     mutating func favour(_ flaw: Flaw, _ chance: inout Chance) {
         switch flaw {
         case .procedure(let flaw): favour(flaw, &chance)
@@ -95,12 +108,20 @@ extension Scenario {
             favourCutOffWorkers(&chance)
             faults = [.partition]
         case .signalMissingNotWaitedOut: faults = [.refuseSignals, .lateInvalidations]
+        case .copiesIgnored, .waitOnFreshConnection, .copiesOfServer, .minorityDecides,
+            .failoverIgnored, .primaryNotConfirmed, .handoverBeforeNaming:
+            favourFailovers(&chance)
+            faults = Mix.failovers.faults(&chance)
         }
     }
 
     #if CANARIES
         private mutating func favour(_ obligation: Obligation, _ chance: inout Chance) {
             switch obligation {
+            case .decidesOnlyAttested, .attestationCountsFromAsking, .majorityAttests, .readsAreFenced,
+                .graceIsNotRestarted, .versionsOfOnePrimary, .handoverAfterAttestation:
+                favourFailovers(&chance)
+                faults = Mix.failovers.faults(&chance)
             case .leaseCountsFromSending, .heartbeatIsMatched:
                 // An answer is late, and the invalidations behind it are even later.
                 favourLateInvalidations(&chance)

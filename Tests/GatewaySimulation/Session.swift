@@ -34,10 +34,18 @@ final class Session {
     /// The list and the timeout of BLPOP.
     var blocked: (key: String, until: ServerTime)?
 
+    /// The server's offset behind the last write of this connection; 0 if there was none.
+    var lastWriteOffset = 0
+
+    /// How many replicas WAIT waits for, and until when.
+    var awaited: (count: Int, until: ServerTime)?
+
     init(_ number: Int, _ wire: Wire) {
         self.number = number
         self.wire = wire
     }
+
+    var isBlocked: Bool { blocked != nil || awaited != nil }
 
     var isSubscribed: Bool { !channels.isEmpty }
 

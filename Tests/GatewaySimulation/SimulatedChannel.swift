@@ -5,9 +5,9 @@ import RedisClient
 
 /// The executable's connection to the store. The world runs while it waits.
 final class SimulatedChannel: StoreChannel {
-    private static var settings: LinkSettings {
+    private static func settings(_ endpoint: Endpoint?) -> LinkSettings {
         LinkSettings(
-            endpoint: .unix(path: "/simulated"),
+            endpoint: endpoint ?? .unix(path: "/simulated"),
             database: 0,
             credentials: nil,
             timeoutMilliseconds: 5000
@@ -18,10 +18,20 @@ final class SimulatedChannel: StoreChannel {
     private let clock: MachineClock
     private let timeline: Timeline
     private let network: Network
-    private var link = RedisLink(settings)
+    private let endpoint: Endpoint?
+    private var link: RedisLink
     private var wire: Wire?
 
-    init(_ client: Client, _ clock: MachineClock, _ timeline: Timeline, _ network: Network) {
+    /// - Parameter endpoint: `nil` where there is one server alone.
+    init(
+        _ client: Client,
+        _ clock: MachineClock,
+        _ timeline: Timeline,
+        _ network: Network,
+        to endpoint: Endpoint? = nil
+    ) {
+        self.endpoint = endpoint
+        link = RedisLink(Self.settings(endpoint))
         self.client = client
         self.clock = clock
         self.timeline = timeline
@@ -59,7 +69,7 @@ final class SimulatedChannel: StoreChannel {
     func renew() {
         wire?.close()
         wire = nil
-        link = RedisLink(Self.settings)
+        link = RedisLink(Self.settings(endpoint))
     }
 
     private var now: MonotonicTime { clock.reading(at: timeline.now).monotonic }
@@ -70,7 +80,7 @@ final class SimulatedChannel: StoreChannel {
             guard !timeline.isOver else { throw .interrupted("the world is over") }
             link.tick(now)
             switch link.nextOrder() {
-            case .open: wire = network.connect(client)
+            case .open: wire = network.connect(client, to: endpoint)
             case .close:
                 wire?.close()
                 wire = nil

@@ -55,7 +55,8 @@ final class SimulatedWorker {
     /// The last decision about each key.
     var decisions: [Int: Decision] = [:]
 
-    var links = [Link(), Link()]
+    var links: [Link] = []
+    let startedAt: Nanoseconds
     private var events: [Event] = []
     private var isAwake = false
     private var stops = 0
@@ -85,6 +86,8 @@ final class SimulatedWorker {
         self.judge = judge
         self.flaw = flaw
         timeline = judge.timeline
+        startedAt = judge.timeline.now
+        links = Self.noLinks(configuration)
         locators = Dictionary(uniqueKeysWithValues: organizations.map { ($0.name, $0.locator) })
         gatekeeper = Gatekeeper(
             configuration,
@@ -192,7 +195,14 @@ extension SimulatedWorker {
         life = .gone
         checks = [:]
         requests = [:]
-        links = [Link(), Link()]
+        links = Self.noLinks(configuration)
+    }
+
+    /// Two to the store, and one to each sentinel.
+    private static func noLinks(_ configuration: Configuration) -> [Link] {
+        let sentinels =
+            if case .sentinel(let url) = configuration.topology { url.sentinels.count } else { 0 }
+        return Array(repeating: Link(), count: 2 + sentinels)
     }
 }
 
@@ -252,6 +262,7 @@ extension SimulatedWorker {
             noteDecisions()
             deliverDecisions()
         } while carryOutOrders()
+        if links.count > 2 { noteVersions() }
         if gatekeeper.probe.isStoreReady { hasBeenReady = true }
         for check in checks.values where check.deadline <= now.monotonic {
             timeline.fail("\(self): a check is not answered in time")

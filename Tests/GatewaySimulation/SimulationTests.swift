@@ -23,6 +23,20 @@ struct SimulationTests {
         if Seeds.mix == nil { #expect(counts.isComplete, "\(counts)") }
     }
 
+    @Test(.enabled(if: Seeds.number("SEED") == nil && Seeds.mix == nil), arguments: 0..<partsCount)
+    func `every promise holds in every world where primaries fail`(part: UInt64) throws {
+        var counts = Judge.Counts()
+        for seed in stride(from: part, to: Self.count / 4, by: Int(Self.partsCount)) {
+            let world = try World(Scenario(seed: seed, mix: .failovers))
+            world.run()
+            counts += world.judge.counts
+            guard let violation = world.timeline.story.violation else { continue }
+            Issue.record("seed \(seed): \(violation)\n\(try Seeds.story(of: seed, .failovers))")
+            return
+        }
+        #expect(counts.hasFailovers, "\(counts)")
+    }
+
     @Test(.enabled(if: Seeds.number("SEED") != nil))
     func `one world prints its story`() throws {
         let seed = try #require(Seeds.number("SEED"))
@@ -59,7 +73,7 @@ enum Seeds {
     }
 
     /// The end of a world's story.
-    static func story(of seed: UInt64) throws -> String {
+    static func story(of seed: UInt64, _ mix: Mix? = mix) throws -> String {
         let story = Story(isRecorded: true, linesMax: 60)
         try World(Scenario(seed: seed, mix: mix), story: story).run()
         return story.text

@@ -1,4 +1,4 @@
-import DequeModule
+import RedisClient
 
 /// One direction of a connection: bytes arrive in order, late, and in other pieces.
 final class Pipe {
@@ -99,12 +99,15 @@ final class Wire {
     }
 
     let client: Client
+    /// Where the client connects to.
+    let endpoint: Endpoint?
     let up: Pipe
     let down: Pipe
     var state = State.connecting
 
-    init(_ client: Client, _ timeline: Timeline, _ latency: Latency) {
+    init(_ client: Client, _ timeline: Timeline, _ latency: Latency, to endpoint: Endpoint?) {
         self.client = client
+        self.endpoint = endpoint
         up = Pipe(timeline, latency)
         down = Pipe(timeline, latency)
     }

@@ -19,7 +19,8 @@ extension SimulatedWorker {
     private func open(_ number: Int) {
         close(number)
         if flaw == .driver(.noReconnection), hasBeenReady { return }
-        let wire = network.connect(.worker(self.number))
+        let endpoint = gatekeeper.endpoint(link: UInt32(number))
+        let wire = network.connect(.worker(self.number), to: endpoint)
         links[number].wire = wire
         wire.down.onArrival = { [weak self] in self?.enqueue(.link(number)) }
         if wire.state != .connecting { readLink(number) }

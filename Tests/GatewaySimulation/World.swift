@@ -11,7 +11,10 @@ final class World {
     let flaw: Flaw?
     let timeline: Timeline
     let judge: Judge
-    let store: ModelRedis
+    private let firstStore: ModelRedis
+
+    /// `nil` in worlds with one server alone.
+    let deployment: ModelDeployment?
     let network: Network
     private let latency: Latency
     let secrets: WorldSecrets
@@ -33,13 +36,29 @@ final class World {
         self.flaw = flaw
         timeline = Timeline(seed: scenario.seed, story: story)
         judge = Judge(timeline, isCalm: scenario.isCalm)
-        store = ModelRedis(timeline, hasThreads: scenario.hasThreads)
+        if scenario.hasFailover {
+            let deployment = ModelDeployment(
+                timeline,
+                hasThreads: scenario.hasThreads,
+                span: scenario.failoverSpan,
+                promotesNewest: scenario.promotesNewest
+            )
+            (self.deployment, firstStore) = (deployment, deployment.servers[0])
+        } else {
+            (deployment, firstStore) = (nil, ModelRedis(timeline, hasThreads: scenario.hasThreads))
+        }
         latency = Latency(
             delayMax: scenario.delayMax,
             stallMax: scenario.stallMax,
             stallPercent: scenario.stallPercent
         )
-        network = Network(timeline, store, latency, isLocal: scenario.isLocal)
+        network = Network(
+            timeline,
+            deployment?.listeners ?? [firstStore],
+            latency,
+            isLocal: scenario.isLocal
+        )
+        deployment?.network = network
         secrets = try WorldSecrets()
         organizations = Self.names.prefix(scenario.organizations).map { Organization($0)! }
         administratorClocks = (0..<2).map { [timeline] _ in MachineClock(&timeline.chance) }
@@ -101,6 +120,9 @@ extension World {
         checkOpenRequests()
     }
 
+    /// The only server, or the primary.
+    var store: ModelRedis { deployment?.primary ?? firstStore }
+
     var leaseSpan: Nanoseconds { .milliseconds(scenario.leaseMilliseconds) }
 
     /// The longest time for which any worker trusts its cache.
@@ -112,6 +134,11 @@ extension World {
     private func recover() {
         timeline.log("the faults stop")
         network.heal()
+        if let deployment {
+            deployment.recover()
+            timeline.run(until: timeline.now + .milliseconds(3000)) { deployment.isSettled }
+            if !deployment.isSettled { timeline.fail("the replicas do not follow") }
+        }
         store.recover()
         for machine in machines {
             machine.habits.speedUp()
@@ -123,7 +150,7 @@ extension World {
 
     /// A lost connection is noticed within a timeout, and replaced within the longest pause and another
     /// timeout.
-    private var recoverySpan: Nanoseconds {
+    var recoverySpan: Nanoseconds {
         .milliseconds(2 * scenario.timeoutMilliseconds + 1000) + 2 * scenario.stallMax
     }
 

@@ -85,7 +85,7 @@ extension World {
                 onProgress: { _ in true }
             )
             for organization in organizations
-            where judge.ledger.history(organization.name).contains(where: { $0.author == client }) {
+            where judge.ledger.hasRevision(of: organization.name, by: client) {
                 recordResult(result, organization, client)
             }
         }
@@ -139,7 +139,7 @@ extension World {
                 lease: scenario.leaseMilliseconds,
                 grace: scenario.graceMilliseconds
             )
-            let (channel, clock) = administratorTools(client)
+            let (channel, clock) = administratorTools(client, configuration)
             let administration = AdministrationContext(
                 configuration,
                 caller: Caller(
@@ -159,8 +159,13 @@ extension World {
         }
     }
 
-    private func administratorTools(_ client: Client) -> (any StoreChannel, any BlockingClock) {
+    private func administratorTools(_ client: Client, _ configuration: Configuration) -> (
+        any StoreChannel, any BlockingClock
+    ) {
         let machine = timeline.chance.element(of: administratorClocks)!
+        if case .sentinel(let url) = configuration.topology {
+            return sentinelTools(client, url, machine)
+        }
         let channel = SimulatedChannel(client, machine, timeline, network)
         let clock = SimulatedClock(clock: machine, timeline: timeline)
         guard case .procedure(let flaw) = flaw else { return (channel, clock) }
@@ -168,7 +173,43 @@ extension World {
             return (channel, HastyClock(clock: machine, timeline: timeline))
         }
         let second = SimulatedChannel(client, machine, timeline, network)
-        return (FlawedChannel(channel, second: second, flaw, bootID: machine.bootID), clock)
+        let flawed = FlawedChannel(
+            channel,
+            second: second,
+            flaw,
+            bootID: machine.bootID,
+            connect: { _ in second }
+        )
+        return (flawed, clock)
+    }
+
+    /// The real search for the primary, with simulated connections.
+    private func sentinelTools(_ client: Client, _ url: SentinelURL, _ machine: MachineClock) -> (
+        any StoreChannel, any BlockingClock
+    ) {
+        let clock = SimulatedClock(clock: machine, timeline: timeline)
+        func connect(_ endpoint: Endpoint) -> SimulatedChannel {
+            SimulatedChannel(client, machine, timeline, network, to: endpoint)
+        }
+        func store(_ sentinels: any Sentinels) -> SentinelStore {
+            SentinelStore(
+                PrimarySearch(url: url, sentinels: sentinels),
+                clock: clock,
+                connect: connect
+            )
+        }
+        let sentinels = SimulatedSentinels(url.sentinels, client, machine, timeline, network)
+        guard let deployment, case .procedure(let flaw) = flaw else { return (store(sentinels), clock) }
+        let flawed = FlawedSentinels(sentinels, flaw, deployment)
+        let channel = FlawedChannel(
+            store(flawed),
+            second: store(sentinels),
+            flaw,
+            bootID: machine.bootID,
+            connect: connect
+        )
+        flawed.hasReadFleet = { [weak channel] in channel?.hasReadFleet ?? false }
+        return (channel, clock)
     }
 
     private func add(_ organization: Organization, _ administration: AdministrationContext) throws {
@@ -206,9 +247,11 @@ extension World {
     ) {
         guard let confirmation, case .confirmed(_, let answer) = confirmation else {
             counts.unconfirmed += 1
+            if judge.counts.promotions > 0 { judge.counts.unconfirmedLater += 1 }
             return timeline.log("\(client): \(confirmation.map { "\($0)" } ?? "there was no key")")
         }
         counts.confirmed += 1
+        if judge.counts.promotions > 0 { judge.counts.confirmedLater += 1 }
         timeline.log("\(client): confirmed, \(answer.expired.count) waited out")
         if scenario.isCalm, isEnding, !scenario.isStrict, !answer.expired.isEmpty {
             timeline.fail("\(client): a worker does not acknowledge a barrier in a calm world")
@@ -220,5 +263,6 @@ extension World {
             timeline.step
         )
         if !isMade { timeline.fail("\(client): a change that was not made is confirmed") }
+        checkConfirmedChanges()
     }
 }

@@ -23,6 +23,7 @@ extension World {
     private func inject(_ fault: Fault) {
         let span = timeline.chance.span(mean: scenario.faultLength)
         timeline.log("fault: \(fault), \(span / 1_000_000) ms")
+        judge.troubledUntil = max(judge.troubledUntil, timeline.now + span)
         let machine = timeline.chance.element(of: machines)!
         switch fault {
         case .stall: if let wire = network.wire() { network.stall(wire, for: span) }
@@ -64,6 +65,8 @@ extension World {
                 judge.swappedAt = timeline.now
             }
         case .beginTerm: store.beginTerm()
+        case .failOver, .deafSentinel, .stopSentinel, .lateReplication, .cutReplication:
+            if let deployment { inject(fault, deployment, span) }
         case .stepClock: store.stepClock(by: timeline.chance.percent(50) ? 90_000 : -90_000)
         case .refuseJoins: store.refuse(.joins, for: span)
         case .refuseTracking: store.refuse(.tracking, for: span)
@@ -118,17 +121,29 @@ extension World {
 extension World {
     /// Follows the commands and records of the store.
     func watchStore() {
+        guard let deployment else { return watch(store, 0) }
+        judge.ledger.servers = deployment.servers.map { _ in Ledger.Server() }
+        for (number, server) in deployment.servers.enumerated() { watch(server, number) }
+        watch(deployment)
+    }
+
+    private func watch(_ store: ModelRedis, _ number: Int) {
         let names = Dictionary(
             uniqueKeysWithValues: organizations.map { ("latchkey:record:{\($0.locator)}", $0.name) }
         )
-        store.onRecord = { [unowned self] key, client in
+        store.onRecord = { [unowned self, unowned store] key, client in
             guard let name = names[key] else { return }
             let hash = store.data.hashes[key]
             if let hash, timeline.chance.percent(30) { keepCopy(RecordCopy(key: key, hash: hash)) }
-            judge.ledger.note(hash, of: name, at: timeline.now, by: client)
-            let now = judge.ledger.latest(name)
+            judge.ledger.note(hash, of: name, at: timeline.now, by: client, on: number)
+            let now = judge.ledger.history(name, at: number).last!
             timeline.log("\(name) is at version \(now.version) by \(client)")
             if client == .stranger { judge.ledger.withdrawPromises(of: now) }
+        }
+        store.onCopy = { [unowned self, unowned store] key in
+            guard let name = names[key] else { return }
+            let hash = store.data.hashes[key]
+            judge.ledger.note(hash, of: name, at: timeline.now, by: nil, on: number)
         }
         store.onCommand = { [unowned self] client, command in
             if case .worker(let number) = client { judge.noteServed(number) }
@@ -136,7 +151,7 @@ extension World {
             guard command.count > 1, command[1].hasPrefix(ModelRedis.recordPrefix) else { return }
             switch (command[0], names[command[1]]) {
             case ("WATCH", _): judge.ledger.noteWatch(by: client)
-            case ("HMGET", let name?): judge.ledger.noteRead(name, by: client)
+            case ("HMGET", let name?): judge.ledger.noteRead(name, by: client, at: number)
             case ("HMGET", nil): timeline.fail("G5: \(client) reads \(command[1])")
             default: break
             }

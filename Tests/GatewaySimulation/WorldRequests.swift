@@ -30,7 +30,7 @@ extension World {
     }
 
     func configuration(lease: UInt64, grace: UInt64) throws -> Configuration {
-        let directives = """
+        var directives = """
             latchkey_consistency \(scenario.isStrict ? "strict" : "leased");
             latchkey_lease \(lease)ms;
             latchkey_outage_grace \(grace)ms;
@@ -38,6 +38,8 @@ extension World {
             latchkey_cache_size \(scenario.cacheSize);
             latchkey_operators owner;
             """
+        if let deployment { directives += "latchkey_store \(deployment.url);" }
+        if let copies = scenario.copies { directives += "latchkey_copies \(copies);" }
         return try Configuration(ConfigurationFile.directives(in: Array(directives.utf8)))
     }
 
