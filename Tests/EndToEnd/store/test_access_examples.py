@@ -138,3 +138,33 @@ def test_the_example_of_redis_users_works_as_printed(gate):
     passwords = {(gate.folder / f"{user}.auth").read_text().split()[1] for user in ("default", "gateway", "admin")}
     assert len(passwords) == 3 and all(re.fullmatch("[0-9a-f]{64}", password) for password in passwords)
     assert {mode(gate.folder / f"{user}.auth") for user in ("default", "gateway", "admin")} == {0o600}
+
+
+def test_the_example_of_users_with_sentinel_works_as_printed(sandboxes, tmp_path):
+    section = "An example: users with Sentinel"
+    commands, = blocks(section, "sh")
+    settings, = blocks(section, "nginx")
+    redis, latchkey = tmp_path / "redis", tmp_path / "latchkey"
+    here = {"/etc/redis": str(redis), "/etc/latchkey": str(latchkey)}
+
+    def placed(text):
+        return re.sub("|".join(here), lambda found: here[found[0]], text)
+
+    for folder in (redis, latchkey):
+        folder.mkdir()
+    subprocess.run(["sh", "-euc", placed(commands)], cwd=ROOT, check=True)
+    operator, guard = ((latchkey / name).read_text().split() for name in ("default.auth", "sentinel-default.auth"))
+    store = sandboxes(
+        start=False, redis_options=["--include", str(redis / "redis.conf")], redis_login=operator,
+        sentinel={"guards": ((redis / "sentinel.conf").read_text().splitlines(), guard)})
+    store.add_settings(placed(settings))
+    store.nginx.start()
+    store.wait_for_members()
+    key = store.key()
+
+    store.redis.fail_over()
+
+    wait_until(lambda: store.status_of(key) == 200, "the key is accepted")
+    assert "Held by 3 servers." in store.revoke().err
+    store.redis.wait_until_whole()
+    assert store.latchkey.run("doctor").code == DONE
