@@ -63,7 +63,7 @@ def test_a_crash_undoes_what_the_documents_say(sandboxes, tmp_path, name, power_
         if prepare:
             prepare(sandbox.redis, disk)
         sandbox.revoke()
-        sandbox.redis.kill()
+        sandbox.redis.crash()
         disk.be_fast()
         if power_fails:
             disk.lose_power(sandbox.redis)

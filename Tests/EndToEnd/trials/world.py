@@ -121,7 +121,7 @@ class Store:
             self.end_connections("pubsub")
 
     def crash(self):
-        self.redis.kill()
+        self.redis.crash()
         if self.sync == "everysec":
             now = time.monotonic()
             self.judge.may_be_lost(now - EVERYSEC_LOSES, now, now + RESTART_SECONDS_MAX + LONGEST_TRUST)
