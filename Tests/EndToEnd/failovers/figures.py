@@ -3,17 +3,15 @@
 from collections import Counter
 from statistics import median
 
-from failovers.run import KINDS
+from failovers.run import KINDS, RECOVERY
 from harness.executable import DONE, NOT_CONFIRMED
 from trials.figures import section
 from trials.judge import DEAD_ACCEPTED, FORGED_ACCEPTED, VALID_REFUSED
 
 MUST_BE_ZERO = (DEAD_ACCEPTED, VALID_REFUSED, FORGED_ACCEPTED)
 
-# What a gateway may need to find a primary that is named, in seconds.
-EXCESS_MAX = 2
 
-TOO_LONG = f"failovers with 503 for more than {EXCESS_MAX} s beyond the naming"
+TOO_LONG = f"failovers with 503 for more than {RECOVERY} s beyond the naming"
 STRAY = "503 without a failover"
 
 # A few words of each reason for exit 75.
@@ -29,9 +27,14 @@ REASONS = {
 
 def counts_that_must_be_zero(run):
     counts = {what: run.judge.figures[what] for what in MUST_BE_ZERO}
-    counts[TOO_LONG] = sum(run.excess(each) > EXCESS_MAX for each in run.failovers)
+    counts[TOO_LONG] = sum(run.excess(each) > RECOVERY for each in run.failovers)
     counts[STRAY] = run.stray_refusals
     return counts
+
+
+def wrongs(run):
+    """What must not be however slow the machine is."""
+    return {what: run.judge.figures[what] for what in MUST_BE_ZERO if run.judge.figures[what]}
 
 
 def faults(run):
@@ -48,6 +51,9 @@ def table(run):
     lines += section("changes that were not confirmed, by reason", reasons(run))
     lines += durations(run)
     lines += section("what was certain", {name: n for name, n in judge.figures.items() if name not in MUST_BE_ZERO})
+    lines += section("not ordered by anybody", {
+        "times when the machine stood still": len(run.stalls), "503 near those and near other changes of the primary":
+        sum(run.is_excused(moment) for moment, _ in run.refusals)})
     lines += section("must be 0", counts_that_must_be_zero(run))
     return "\n".join(lines + judge.told)
 

@@ -8,6 +8,9 @@ from harness.sentinel_servers import NAME
 
 PAUSE = 0.02
 
+# A round of questions that takes longer shows that the machine had no time for anybody.
+STALL = 0.4
+
 
 class Naming:
     """Asks all sentinels all the time, and notes when a majority of them names another server."""
@@ -17,6 +20,7 @@ class Naming:
         self.ended = threading.Event()
         self.links = {}
         self.changes = []
+        self.stalls = []
         self.thread = threading.Thread(target=self.run)
 
     def __enter__(self):
@@ -30,11 +34,16 @@ class Naming:
             link.close()
 
     def run(self):
+        before = time.monotonic()
         while not self.ended.wait(PAUSE):
             ports = [self.ask(sentinel) for sentinel in self.store.sentinels]
             named = next((port for port in ports if port and ports.count(port) >= self.store.majority), None)
             if not self.changes or self.changes[-1][1] != named:
                 self.changes.append((time.monotonic(), named))
+            now = time.monotonic()
+            if now - before > STALL:
+                self.stalls.append((before, now))
+            before = now
 
     def ask(self, sentinel):
         try:

@@ -12,6 +12,9 @@ from harness.polling import wait_until
 CALM = 1, 4
 HOLDING = 0, 6
 
+# What sentinels may take to make another server the primary, and a gateway to find it, in seconds.
+NOTICE, RECOVERY = 5, 2
+
 KINDS = {
     "killed": "kill -9, then a restart",
     "stopped": "SIGSTOP, then SIGCONT",
@@ -45,10 +48,12 @@ class Run(Course):
     def __init__(self, seed, **options):
         super().__init__(seed, **options)
         self.failovers = []
+        self.changes, self.stalls = [], []
 
     def run(self, count):
         with self.traffic():
             with self.threads(self.works(), self.ended), Naming(self.world.store) as self.naming:
+                self.changes, self.stalls = self.naming.changes, self.naming.stalls
                 chance = self.chance("failovers")
                 for number in range(count):
                     self.report_for(chance.uniform(*CALM))
@@ -76,8 +81,19 @@ class Run(Course):
     def excess(self, failover):
         """For how many seconds gateways still refused keys when they could have known the new primary."""
         late = [moment - failover.over_at(gateway) for moment, gateway in self.refusals
-                if failover.began <= moment < failover.until]
+                if failover.began <= moment < failover.until and not self.is_excused(moment)]
         return max([0, *late])
+
+    def is_excused(self, moment):
+        """Whether the machine stood still, or sentinels made yet another server the primary, around a moment."""
+        return any(begin <= moment <= end + RECOVERY for begin, end in self.excuses)
+
+    @property
+    def excuses(self):
+        """The spans of what nobody ordered: a machine that stands still, and failovers that only a late answer has caused."""
+        ordered = {failover.named for failover in self.failovers}
+        changes = [(moment - NOTICE, moment) for moment, port in self.changes[1:] if port and moment not in ordered]
+        return [*self.stalls, *changes]
 
     def refused_seconds(self, failover):
         """The time in which any gateway refused keys that had not stayed with the old primary, in tenths of a second."""
@@ -88,4 +104,4 @@ class Run(Course):
     def stray_refusals(self):
         """Refusals before the first failover."""
         first = self.failovers[0].began if self.failovers else float("inf")
-        return sum(moment < first for moment, _ in self.refusals)
+        return sum(moment < first and not self.is_excused(moment) for moment, _ in self.refusals)
