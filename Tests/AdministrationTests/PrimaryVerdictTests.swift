@@ -90,6 +90,14 @@ struct PrimaryVerdictTests {
         #expect(try verdict(huge.answer, huge.answer, huge.answer).replicaCount == 0)
     }
 
+    @Test func `whoever has copied the data once is no replica`() throws {
+        var word = Word(1, replicas: 3)
+        word.ghosts = 1
+        #expect(try verdict(word.answer, word.answer, one).replicaCount == 2)
+        word.isOpen = false
+        #expect(try verdict(word.answer, word.answer, one).replicaCount == 3)
+    }
+
     @Test func `what keeps a majority from answering is final if it is a refusal`() throws {
         let refusing = SimulatedSentinels.refusing
         let refusal = #expect(throws: PrimarySearch.Dispute.self) {

@@ -79,6 +79,19 @@ struct SentinelStoreTests {
         #expect(servers.allSatisfy { $0.calls.isEmpty })
     }
 
+    @Test func `who has waited in vain once does not wait again`() throws {
+        sentinels.answers = (0..<3).map { _ in SimulatedSentinels.silent }
+        _ = fault { try write() }
+        _ = fault { try write() }
+        #expect(clock.elapsedMilliseconds == 30_000)
+        sentinels.say(.init(1))
+        try write()
+        servers[0].isDown = true
+        _ = fault { try write() }
+        _ = fault { try write() }
+        #expect(clock.elapsedMilliseconds == 60_000)
+    }
+
     @Test func `a refusal by a majority ends the wait at once`() throws {
         sentinels.answers = (0..<3).map { _ in SimulatedSentinels.refusing }
         guard case .refused = fault({ try write() }) else {

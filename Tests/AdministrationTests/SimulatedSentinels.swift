@@ -16,9 +16,19 @@ final class SimulatedSentinels: Sentinels {
         var flags = "master"
         var replicas = "2"
 
+        /// Replicas without a port, in the number and in the list.
+        var ghosts = 0
+
+        /// Whether it lists the replicas.
+        var isOpen = true
+
         init(_ server: Int, epoch: Int = 1, flags: String = "master", replicas: Int = 2) {
             address = "10.0.0.\(server)"
             (self.epoch, self.flags, self.replicas) = ("\(epoch)", flags, "\(replicas)")
+        }
+
+        private static func report(_ words: [String]) -> RedisReply {
+            .array(words.map { .bulk(ArraySlice($0.utf8)) })
         }
 
         var answer: Result<[RedisReply], StoreConnection.Fault> {
@@ -27,7 +37,16 @@ final class SimulatedSentinels: Sentinels {
                 epoch,
                 "num-slaves", replicas,
             ]
-            return .success([.array(words.map { .bulk(ArraySlice($0.utf8)) })])
+            let count = Int(replicas) ?? -1
+            let list = isOpen && (0..<10).contains(count)
+            let servers = (0..<(list ? count : 0)).map { number in
+                Self.report([
+                    "ip", "10.0.0.\(number + 4)", "port", number < count - ghosts ? "6379" : "0",
+                ])
+            }
+            return .success([
+                Self.report(words), list ? .array(servers) : .error(ArraySlice("NOPERM no".utf8)),
+            ])
         }
     }
 

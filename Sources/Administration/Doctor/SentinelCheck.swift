@@ -93,9 +93,32 @@ struct SentinelCheck {
             guard count == configured.count else {
                 return .fault(
                     "sentinels.list",
-                    "it knows \(Counted(count, "sentinel")), and latchkey_store names \(configured.count)",
-                    "name all of them in latchkey_store, on all hosts, one more or one fewer at a time; for those "
-                        + "that are gone for good: SENTINEL RESET \(url.name) at each other sentinel"
+                    "it knows \(Counted(count, "sentinel")), itself included, and latchkey_store names "
+                        + "\(configured.count)",
+                    count < configured.count
+                        ? "sentinels find each other through the primary: see its log; with passwords, sentinel "
+                            + "auth-user and auth-pass (docs/ACCESS.md)"
+                        : "name all of them in latchkey_store, on all hosts, one more or one fewer at a time; for "
+                            + "those that are gone for good: SENTINEL RESET \(url.name) at each other sentinel"
+                )
+                .at(view.endpoint)
+            }
+            if !view.lost.isEmpty {
+                let names = view.lost.map(\.description).sorted().joined(separator: ", ")
+                return .fault(
+                    "sentinels.list",
+                    "it does not reach the sentinels at \(names): without a majority there is no failover",
+                    "start them, or see their logs; with passwords, sentinel sentinel-user and sentinel-pass "
+                        + "(docs/ACCESS.md)"
+                )
+                .at(view.endpoint)
+            }
+            if let twin = views.first(where: { $0.endpoint != view.endpoint && $0.isTwin(of: view) }
+            ) {
+                return .fault(
+                    "sentinels.list",
+                    "it is the same sentinel as \(twin.endpoint): together they are no majority",
+                    "name each sentinel once in latchkey_store, on all hosts"
                 )
                 .at(view.endpoint)
             }
@@ -163,6 +186,9 @@ struct SentinelView {
     /// The other sentinels that it knows; `nil` if it does not say.
     let others: [Endpoint]?
 
+    /// Those of them that it does not reach.
+    let lost: [Endpoint]
+
     /// Why it does not tell of replicas or sentinels; `nil` if it does.
     private let refusal: RedisError?
 
@@ -177,8 +203,15 @@ struct SentinelView {
         refusal = (try? result.get())?.dropFirst().lazy.compactMap(\.failure).first
         let replies = (try? result.get()) ?? []
         replicas = replies.dropFirst().first.flatMap { SentinelReport.list($0) } ?? []
-        others = replies.dropFirst(2).first.flatMap { SentinelReport.list($0) }?
-            .compactMap(\.address)
+        let reports = replies.dropFirst(2).first.flatMap { SentinelReport.list($0) }
+        others = reports?.compactMap(\.address)
+        lost = (reports ?? []).filter(\.isDown).compactMap(\.address)
+    }
+
+    /// Whether two names lead to one sentinel: it knows all others, and never itself.
+    func isTwin(of other: SentinelView) -> Bool {
+        guard let others, let theirs = other.others, !others.isEmpty else { return false }
+        return Set(others) == Set(theirs)
     }
 
     /// The finding if it does not answer.

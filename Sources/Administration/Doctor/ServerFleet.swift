@@ -10,6 +10,9 @@ struct ServerFleet {
     private let replicas: [Endpoint]
     private let reports: [Endpoint: [SentinelReport]]
 
+    /// The most entries of a sentinel that are no servers.
+    private let ghosts: Int
+
     init(
         _ configuration: Configuration,
         _ opening: StoreOpening,
@@ -18,10 +21,11 @@ struct ServerFleet {
     ) {
         (self.configuration, self.opening, self.named) = (configuration, opening, named)
         var reports: [Endpoint: [SentinelReport]] = [:]
-        for report in views.flatMap(\.replicas) {
+        for report in views.flatMap(\.replicas) where report.isServer {
             if let address = report.address { reports[address, default: []].append(report) }
         }
         self.reports = reports
+        ghosts = views.map { $0.replicas.count { !$0.isServer } }.max() ?? 0
         replicas = reports.keys.filter { $0 != named?.primary.address }
             .sorted { $0.description < $1.description }
     }
@@ -29,7 +33,7 @@ struct ServerFleet {
     var findings: [Finding] {
         let primary = named.map { at($0.primary.address, standing: primaryStanding) } ?? []
         let others = replicas.flatMap { at($0, standing: replicaStanding) }
-        return primary + others + [priorities, copies].compactMap(\.self) + records
+        return primary + others + [priorities, copies, copied].compactMap(\.self) + records
     }
 
     /// What is found at one server. All that is in order takes one line.
@@ -159,6 +163,16 @@ struct ServerFleet {
                 "a change is confirmed once \(copies) of \(all) servers have it: a failover to another one undoes it",
                 "leave latchkey_copies out, or set it to \(all)"
             )
+    }
+
+    private var copied: Finding? {
+        guard ghosts > 0 else { return nil }
+        return .note(
+            "store.replicas",
+            "the sentinels know \(Counted(ghosts, "replica")) without a port, which stands for who has copied the data "
+                + "once (redis-cli --rdb): changes do not wait for it",
+            "SENTINEL RESET at one sentinel after the other makes them forget it"
+        )
     }
 
     /// What is found in the records, at the primary.

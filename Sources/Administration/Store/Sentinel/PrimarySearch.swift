@@ -27,29 +27,33 @@ struct PrimarySearch {
     ///
     /// - Throws: Why it is not certain which server that is.
     func namedPrimary() throws(Dispute) -> NamedPrimary {
-        let answers = sentinels.ask([SentinelCommands.primary(url.name)]).map(SentinelAnswer.init)
+        let commands = [SentinelCommands.primary(url.name), SentinelCommands.replicas(url.name)]
+        let answers = sentinels.ask(commands).map(SentinelAnswer.init)
         return try PrimaryVerdict(url, answers).primary()
     }
 }
 
 /// What a sentinel says about the primary.
 enum SentinelAnswer: Equatable {
-    case report(SentinelReport)
+    /// What it reports of the primary, and the number of replicas that it knows.
+    case report(SentinelReport, replicas: Int)
     /// It answers, but does not tell. That stays so until somebody changes its configuration.
     case refused(String)
     case silent(String)
 
     init(_ result: Result<[RedisReply], StoreConnection.Fault>) {
         switch result {
-        case .success(let replies): self.init(replies.first)
+        case .success(let replies):
+            self.init(replies.first, replicas: replies.dropFirst().first)
         case .failure(.refused(let text)): self = .refused(text)
         case .failure(let fault): self = .silent(fault.text)
         }
     }
 
-    private init(_ reply: RedisReply?) {
+    private init(_ reply: RedisReply?, replicas: RedisReply?) {
         if let report = reply.flatMap({ SentinelReport($0) }) {
-            self = .report(report)
+            let known = replicas.flatMap { SentinelReport.list($0) }?.count(where: \.isServer)
+            self = .report(report, replicas: known ?? Int(report.replicaCount ?? 0))
         } else {
             self = .refused(reply?.failure?.message ?? "an unexpected reply")
         }
@@ -74,21 +78,27 @@ struct PrimaryVerdict {
     ///
     /// - Throws: Why it is not certain.
     func primary() throws(PrimarySearch.Dispute) -> NamedPrimary {
-        let votes = reports.filter { !$0.isDown && !$0.isFailingOver }.compactMap { report in
-            Self.primary(report).map { (primary: $0, report: report) }
-        }
+        let votes = answers.compactMap(Self.vote)
         for vote in votes {
             let majority = votes.filter { $0.primary == vote.primary }
             guard majority.count >= url.majority else { continue }
             guard !isDisputed(vote.primary) else { break }
-            let replicas = majority.compactMap(\.report.replicaCount).max() ?? 0
-            return NamedPrimary(primary: vote.primary, replicaCount: Int(replicas))
+            let replicas = majority.map(\.replicas).max() ?? 0
+            return NamedPrimary(primary: vote.primary, replicaCount: replicas)
         }
         throw PrimarySearch.Dispute(text: text, isRefusal: isRefusal)
     }
 
     private var reports: [SentinelReport] {
-        answers.compactMap { if case .report(let report) = $0 { report } else { nil } }
+        answers.compactMap { if case .report(let report, _) = $0 { report } else { nil } }
+    }
+
+    /// Whom a sentinel names, and how many replicas it knows; `nil` if it names nobody without doubt.
+    private static func vote(_ answer: SentinelAnswer) -> (primary: Primary, replicas: Int)? {
+        guard case .report(let report, let replicas) = answer, !report.isDown,
+            !report.isFailingOver, let primary = primary(report)
+        else { return nil }
+        return (primary, replicas)
     }
 
     private static func primary(_ report: SentinelReport) -> Primary? {
@@ -117,7 +127,7 @@ struct PrimaryVerdict {
         switch answer {
         case .silent(let reason): reason
         case .refused(let reason): "refused: \(reason)"
-        case .report(let report): words(report)
+        case .report(let report, _): words(report)
         }
     }
 
@@ -130,4 +140,10 @@ struct PrimaryVerdict {
             ? ", in a failover" : report.isDown ? ", which it does not reach" : ""
         return "\(primary.address)\(state)"
     }
+}
+
+extension SentinelReport {
+    /// Whether it is of a server. Whoever has copied the data once, as `redis-cli --rdb` does, is known as a
+    /// replica without a port from then on, and never promoted.
+    var isServer: Bool { self["port"] != "0" }
 }

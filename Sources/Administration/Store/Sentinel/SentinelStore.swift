@@ -32,6 +32,9 @@ final class SentinelStore: ReplicatedStore {
     private let connect: (Endpoint) -> any StoreChannel
     private var connection: (named: NamedPrimary, channel: any StoreChannel)?
 
+    /// Whether the last wait for a primary was in vain: the next one ends at once.
+    private var hasWaitedInVain = false
+
     /// - Parameter connect: Returns a connection to a server that is opened with the first commands.
     init(
         _ search: PrimarySearch,
@@ -91,14 +94,20 @@ final class SentinelStore: ReplicatedStore {
     }
 
     private func becomeReady() throws(StoreConnection.Fault) {
-        let deadline = clock.monotonic.advanced(byMilliseconds: patienceMilliseconds)
+        let patience = hasWaitedInVain ? 0 : patienceMilliseconds
+        let deadline = clock.monotonic.advanced(byMilliseconds: patience)
         while true {
             do throws(StoreConnection.Fault) {
-                return try connectToPrimary()
+                try connectToPrimary()
+                hasWaitedInVain = false
+                return
             } catch {
                 renew()
                 if case .refused = error { throw error }
-                guard clock.monotonic < deadline else { throw error }
+                guard clock.monotonic < deadline else {
+                    hasWaitedInVain = hasWaitedInVain || patience > 0
+                    throw error
+                }
             }
             let pause = clock.monotonic.advanced(byMilliseconds: Self.pauseMilliseconds)
             clock.sleep(until: min(deadline, pause))
