@@ -1,4 +1,4 @@
-"""make failovers: N= of them, with SEED= if a run is to be repeated. Prints the figures, and draws FILE= (build/failovers.svg).
+"""make failovers: N= of them, with SEED= if a run is to be repeated, of the kinds with T= in their name. Prints the figures, and draws FILE= (build/failovers.svg).
 
 Fails where an ended key was accepted, a valid one was refused, or a gateway refused keys for longer than it may.
 """
@@ -10,7 +10,7 @@ from pathlib import Path
 
 from failovers.drawing_of_failovers import picture
 from failovers.figures import faults, table
-from failovers.run import Run
+from failovers.run import KINDS, Run
 from harness.artefacts import ROOT
 
 
@@ -21,7 +21,7 @@ def main():
     print(f"SEED={seed}: {count} failovers", flush=True)
     run = Run(seed, told=lambda line: print(line, flush=True))
     try:
-        run.run(count)
+        run.run(count, [kind for kind in KINDS if os.environ.get("T", "") in kind])
     finally:
         print(table(run))
         path.write_text("\n".join(picture(run)) + "\n")

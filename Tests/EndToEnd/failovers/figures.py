@@ -55,7 +55,8 @@ def table(run):
         "times when the machine stood still": len(run.stalls), "503 near those and near other changes of the primary":
         sum(run.is_excused(moment) for moment, _ in run.refusals)})
     lines += section("must be 0", counts_that_must_be_zero(run))
-    return "\n".join(lines + judge.told)
+    stories = [run.story(each) for each in run.failovers if run.excess(each) > RECOVERY]
+    return "\n".join(lines + judge.told + stories)
 
 
 def answers(judge):

@@ -50,14 +50,14 @@ class Run(Course):
         self.failovers = []
         self.changes, self.stalls = [], []
 
-    def run(self, count):
+    def run(self, count, kinds=tuple(KINDS)):
         with self.traffic():
             with self.threads(self.works(), self.ended), Naming(self.world.store) as self.naming:
                 self.changes, self.stalls = self.naming.changes, self.naming.stalls
                 chance = self.chance("failovers")
                 for number in range(count):
                     self.report_for(chance.uniform(*CALM))
-                    self.fail_over(chance, list(KINDS)[number % len(KINDS)])
+                    self.fail_over(chance, kinds[number % len(kinds)])
                 self.report_for(CALM[1])
             self.calm()
 
@@ -83,6 +83,13 @@ class Run(Course):
         late = [moment - failover.over_at(gateway) for moment, gateway in self.refusals
                 if failover.began <= moment < failover.until and not self.is_excused(moment)]
         return max([0, *late])
+
+    def story(self, failover):
+        """When which gateway refused keys, in seconds from the fault on."""
+        seen = sorted({(gateway, int((moment - failover.began) * 2) / 2) for moment, gateway in self.refusals
+                       if failover.began <= moment < failover.until})
+        healed = f"healed after {failover.healed - failover.began:.1f} s"
+        return f"{failover}, {healed}, without the gateways {list(failover.company)}; 503 by gateway and half second: {seen}"
 
     def is_excused(self, moment):
         """Whether the machine stood still, or sentinels made yet another server the primary, around a moment."""

@@ -20,7 +20,7 @@ STEADY = {"down_after": 30_000}
 FAILOVER_SECONDS = 30
 
 # A deposed primary that comes back is told so within about ten seconds.
-RECOVERY_SECONDS = 60
+RECOVERY_SECONDS = 120
 
 
 class SentinelStore:
