@@ -9,8 +9,14 @@ from harness.consistency import STRICT, under_either_consistency
 from harness.executable import DONE, NOT_CONFIRMED, STORE_UNREACHABLE
 from harness.failovers import Watch
 from harness.polling import SLACK, wait_until
+from harness.sandbox import OWNER
+from harness.sentinel_store import STEADY
 
 LEASE = 1
+
+# The executable waits for each answer of a sentinel for a second, and asks for half a minute.
+ASKED_FOR_LONGER = 1.5
+PATIENCE = 30
 
 
 @pytest.fixture
@@ -107,3 +113,22 @@ def test_in_the_grace_keys_are_accepted_without_the_sentinels(gates):
     assert gate.status_of(other) == 503
     start(gate.redis.sentinels)
     wait_until(lambda: gate.status_of(other) == 200, "the sentinels are heard again")
+
+
+@pytest.mark.parametrize("silent", [2, 3])
+def test_a_command_goes_on_once_a_majority_of_the_sentinels_answers_again(sandboxes, silent):
+    gate = sandboxes(start=False, sentinel=STEADY)
+    gate.add()
+    silent = gate.redis.sentinels[:silent]
+
+    for sentinel in silent:
+        sentinel.freeze()
+    command = gate.latchkey.start("generate", "acme", "--yes", as_=OWNER)
+    wait_until(lambda: time.monotonic() > command.began + ASKED_FOR_LONGER, "the executable has asked in vain")
+    for sentinel in silent:
+        sentinel.thaw()
+    thawed = time.monotonic()
+    result = command.finish()
+
+    assert result.code == DONE, result.err
+    assert result.ended < thawed + PATIENCE / 2

@@ -57,13 +57,17 @@ final class SentinelGroup: Sentinels {
         }
     }
 
-    /// Waits for all of them, but for those that were silent the last time only as long as for the others.
+    /// Waits for all of them, but for those that were silent the last time only as long as for the others, and for
+    /// a majority.
     private func wait(for inquiries: [Inquiry], until deadline: MonotonicTime) {
+        let minority = (members.count - 1) / 2
         while true {
-            let isAwaited = zip(members, inquiries).contains { !$0.isSilent && !$1.isDone }
             let pending = inquiries.filter { !$0.isDone }
-            guard isAwaited, let now = Optional(SystemClock.monotonicTime()), now < deadline
-            else { return }
+            let isAwaited =
+                minority < pending.count
+                || zip(members, inquiries).contains { !$0.isSilent && !$1.isDone }
+            let now = SystemClock.monotonicTime()
+            guard isAwaited, now < deadline else { return }
             var descriptors = pending.map {
                 pollfd(fd: $0.descriptor, events: Int16(POLLIN), revents: 0)
             }
