@@ -12,6 +12,9 @@ from harness.polling import wait_until
 CALM = 1, 4
 HOLDING = 0, 6
 
+# Milliseconds. Sentinels that notice sooner take a loaded machine for a lost server.
+DOWN_AFTER = 1000
+
 # What sentinels may take to make another server the primary, and a gateway to find it, in seconds.
 NOTICE, RECOVERY = 5, 2
 
@@ -46,7 +49,7 @@ class Run(Course):
     """A course in which the primary changes again and again."""
 
     def __init__(self, seed, **options):
-        super().__init__(seed, **options)
+        super().__init__(seed, down_after=DOWN_AFTER, **options)
         self.failovers = []
         self.changes, self.stalls = [], []
 
