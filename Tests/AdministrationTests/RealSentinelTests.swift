@@ -84,7 +84,8 @@ struct RealSentinelTests {
             StoreCheck(try servers.configuration()).findings
                 .filter { $0.level == .fault }.map(\.check)
         }
-        #expect(try faults() == [])
+        // On a busy machine sentinels lose sight of each other for a moment.
+        try servers.wait { try faults().isEmpty }
         servers.freeze(servers.sentinels[2])
         try servers.ask(servers.servers[0], "CONFIG", "SET", "appendfsync", "everysec")
         #expect(Set(try faults()).isSuperset(of: ["sentinels.reachable", "store.fsync"]))
