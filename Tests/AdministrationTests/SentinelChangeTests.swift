@@ -67,6 +67,14 @@ struct SentinelChangeTests {
         #expect(deployment.confirmed(try deployment.revoke())?.copies?.count == 3)
     }
 
+    @Test func `a replica that the sentinels do not know stands in for none that is gone`() throws {
+        let deployment = try SimulatedDeployment()
+        deployment.servers[0].addresses = [4, 9]
+        #expect(deployment.uncertainty(try deployment.revoke()) == .tooFewCopies(2, needed: 3))
+        deployment.servers[0].addresses = [5, 4]
+        #expect(deployment.confirmed(try deployment.revoke())?.copies?.count == 3)
+    }
+
     @Test func `a replica that the sentinels learn of meanwhile must hold the change, too`() throws
     {
         let deployment = try SimulatedDeployment()

@@ -24,6 +24,9 @@ final class SimulatedStore: StoreChannel {
 
     var version = "7.0.15"
 
+    /// The last parts of the replicas' addresses.
+    var addresses = Array(4...20)
+
     /// Whether it has written something for this connection.
     private var hasWritten = false
 
@@ -145,10 +148,14 @@ extension SimulatedStore {
     }
 
     private var information: String {
-        [
+        ([
             "redis_version:\(version)", "role:\(role)", "master_replid:\(replicationID)",
             "connected_slaves:\(replicas)",
-        ].joined(separator: "\r\n")
+        ]
+            + (0..<replicas).map {
+                "slave\($0):ip=10.0.0.\(addresses[$0]),port=6379,state=online,offset=1,lag=0"
+            })
+            .joined(separator: "\r\n")
     }
 
     /// On a connection that has written nothing there is nothing to wait for.

@@ -31,20 +31,20 @@ struct CopyCheck {
             store.deadline,
             store.clock.monotonic.advanced(byMilliseconds: Self.waitMilliseconds)
         )
-        var replicas = replicated.connected?.replicaCount ?? 0
+        guard var named = replicated.connected else { return nil }
         while true {
-            guard let round = try round(fleet, replicas) else { return nil }
+            guard let round = try round(fleet, named) else { return nil }
             let missing = max(0, round.needed - round.held)
             if let error = round.error, Self.isLasting(error) || end <= store.clock.monotonic {
                 throw .copiesUnknown(error.message)
             }
             if missing == 0 {
-                let named = try store.findPrimary(replicated)
-                guard named.primary == fleet.primary else { return nil }
-                guard replicas < named.replicaCount else {
+                let now = try store.findPrimary(replicated)
+                guard now.primary == fleet.primary else { return nil }
+                guard now != named else {
                     return Copies(count: round.held, isOnDisk: round.isOnDisk)
                 }
-                replicas = named.replicaCount
+                named = now
             } else if end <= store.clock.monotonic
                 || !store.shouldContinue(until: end, missingServers: missing)
             {
@@ -71,23 +71,21 @@ struct CopyCheck {
     }
 
     /// `nil` if the primary is another one now.
-    private func round(_ fleet: FleetReading, _ replicas: Int)
+    private func round(_ fleet: FleetReading, _ named: NamedPrimary)
         throws(ConfirmationResult.Uncertainty) -> Round?
     {
         let questions = [Membership.touch, Term.read, StoreInformation.readServer]
         let replies = try execute(questions)
         guard isSamePrimary(fleet, replies[1]) else { return nil }
-        let needed = configured ?? replicas + 1
+        let needed = configured ?? named.replicaCount + 1
         if let error = replies[0].failure { return Round(needed: needed, held: 1, error: error) }
-        // Replicas that the sentinels do not know, such as a backup's, acknowledge too.
-        let connected = StoreInformation(replies[1])?.number("connected_slaves") ?? 0
-        let others = max(0, Int(connected) - replicas)
-        let threshold = needed - 1 + others
+        let replicas = ConnectedReplicas(StoreInformation(replies[1]), named)
+        let threshold = replicas.threshold(for: needed - 1)
         let reply = wait("WAIT", .number(threshold), .number(Self.roundMilliseconds))
         guard let reply, case .integer(let acknowledged) = reply else {
             return Round(needed: needed, held: 1, error: reply?.failure)
         }
-        let held = max(0, Int(clamping: acknowledged) - others) + 1
+        let held = replicas.known(of: Int(clamping: acknowledged)) + 1
         guard needed <= held else { return Round(needed: needed, held: held) }
         let server = StoreInformation(replies[2])
         return Round(needed: needed, held: held, isOnDisk: isOnDisk(threshold, server))

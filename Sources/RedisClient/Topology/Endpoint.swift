@@ -57,7 +57,7 @@ extension Endpoint {
     }
 
     /// The endpoint at an IP address; `nil` for a host name, and for no valid port.
-    init?(address: ArraySlice<UInt8>, port: ArraySlice<UInt8>) {
+    public init?(address: ArraySlice<UInt8>, port: ArraySlice<UInt8>) {
         guard let port = try? Self.port([UInt8(ascii: ":")] + port) else { return nil }
         let host = String(decoding: address, as: UTF8.self)
         guard Self.isIPAddress(host) else { return nil }

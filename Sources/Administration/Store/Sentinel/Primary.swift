@@ -16,4 +16,7 @@ struct NamedPrimary: Equatable, Sendable {
 
     /// Number of replicas that the sentinels know, reachable or not: the largest that one of them reports.
     let replicaCount: Int
+
+    /// Where those of them listen that a sentinel of the majority lists.
+    var replicas: Set<Endpoint> = []
 }

@@ -35,11 +35,26 @@ struct PrimarySearch {
 
 /// What a sentinel says about the primary.
 enum SentinelAnswer: Equatable {
-    /// What it reports of the primary, and the number of replicas that it knows.
-    case report(SentinelReport, replicas: Int)
+    /// What it reports of the primary, and the replicas that it knows.
+    case report(SentinelReport, Replicas)
     /// It answers, but does not tell. That stays so until somebody changes its configuration.
     case refused(String)
     case silent(String)
+
+    /// The replicas that a sentinel knows. It does not list those that are configured to be hidden.
+    struct Replicas: Equatable {
+        let count: Int
+        let listed: Set<Endpoint>
+
+        /// - Parameters:
+        ///   - count: What it says of their number.
+        ///   - list: What it says of each; `nil` if it does not tell.
+        init(_ count: UInt64?, _ list: [SentinelReport]?) {
+            let ghosts = list?.count { !$0.isServer } ?? 0
+            listed = Set((list ?? []).filter(\.isServer).compactMap(\.address))
+            self.count = max(Int(count ?? 0) - ghosts, listed.count)
+        }
+    }
 
     init(_ result: Result<[RedisReply], StoreConnection.Fault>) {
         switch result {
@@ -52,8 +67,8 @@ enum SentinelAnswer: Equatable {
 
     private init(_ reply: RedisReply?, replicas: RedisReply?) {
         if let report = reply.flatMap({ SentinelReport($0) }) {
-            let known = replicas.flatMap { SentinelReport.list($0) }?.count(where: \.isServer)
-            self = .report(report, replicas: known ?? Int(report.replicaCount ?? 0))
+            let list = replicas.flatMap { SentinelReport.list($0) }
+            self = .report(report, Replicas(report.replicaCount, list))
         } else {
             self = .refused(reply?.failure?.message ?? "an unexpected reply")
         }
@@ -83,8 +98,13 @@ struct PrimaryVerdict {
             let majority = votes.filter { $0.primary == vote.primary }
             guard majority.count >= url.majority else { continue }
             guard !isDisputed(vote.primary) else { break }
-            let replicas = majority.map(\.replicas).max() ?? 0
-            return NamedPrimary(primary: vote.primary, replicaCount: replicas)
+            let replicas = Set(majority.flatMap(\.replicas.listed))
+            let count = majority.map(\.replicas.count).max() ?? 0
+            return NamedPrimary(
+                primary: vote.primary,
+                replicaCount: max(count, replicas.count),
+                replicas: replicas
+            )
         }
         throw PrimarySearch.Dispute(text: text, isRefusal: isRefusal)
     }
@@ -93,8 +113,10 @@ struct PrimaryVerdict {
         answers.compactMap { if case .report(let report, _) = $0 { report } else { nil } }
     }
 
-    /// Whom a sentinel names, and how many replicas it knows; `nil` if it names nobody without doubt.
-    private static func vote(_ answer: SentinelAnswer) -> (primary: Primary, replicas: Int)? {
+    /// Whom a sentinel names, and the replicas that it knows; `nil` if it names nobody without doubt.
+    private static func vote(_ answer: SentinelAnswer)
+        -> (primary: Primary, replicas: SentinelAnswer.Replicas)?
+    {
         guard case .report(let report, let replicas) = answer, !report.isDown,
             !report.isFailingOver, let primary = primary(report)
         else { return nil }
