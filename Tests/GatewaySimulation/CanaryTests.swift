@@ -11,12 +11,16 @@ struct CanaryTests {
         /// cached without tracking or membership is dropped when the worker regains them
         /// (`emptyCacheOnTracking`, `emptyCacheOnJoin`), and reads in flight are not cached then
         /// (`readAfterTracking`). Until then it decides nothing (`lease`).
+        ///
+        /// The flaws with several servers that follow have not been shown yet.
         private static let unseen: Set<Flaw> = [
             .omission(.cachedOnlyWhileTracking),
             .omission(.decidesOnlyAttested), .omission(.attestationCountsFromAsking),
             .omission(.majorityAttests), .omission(.readsAreFenced),
-            .omission(.graceIsNotRestarted), .omission(.versionsOfOnePrimary),
-            .omission(.handoverAfterAttestation),
+            .omission(.graceIsNotRestarted), .omission(.handoverAfterAttestation),
+            .procedure(.copiesIgnored), .procedure(.waitOnFreshConnection),
+            .procedure(.copiesOfServer),
+            .procedure(.minorityDecides), .procedure(.epochIgnored),
         ]
     #else
         private static let unseen: Set<Flaw> = []
@@ -36,6 +40,7 @@ struct CanaryTests {
         "freshClock": 2, "joinsOnlyUnsent": 2,
         "trustsOnlyAsMember": 0, "emptyCacheOnJoin": 1395, "leaseByEarlierAnswer": 6,
         "entryIsCompared": 6, "asksAfterCheck": 17, "streamsAreWatched": 69,
+        "primaryNotConfirmed": 82, "versionsOfOnePrimary": 32,
     ]
 
     @Test(

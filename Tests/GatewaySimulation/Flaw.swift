@@ -47,8 +47,8 @@ enum Flaw: Hashable, Sendable {
         case failoverIgnored
         /// The primary is not looked for again once a change is made.
         case primaryNotConfirmed
-        /// A new term is waited for without asking the sentinels.
-        case handoverBeforeNaming
+        /// It does not matter in which epoch the sentinels name the primary.
+        case epochIgnored
     }
 
     /// Errors between the event loop and the gatekeeper.

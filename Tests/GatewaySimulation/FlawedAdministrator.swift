@@ -15,9 +15,6 @@ final class FlawedChannel: StoreChannel {
     private var acknowledgements = 0
     private var isSignalRefused = false
 
-    /// Whether the membership list was read since the last other commands.
-    private(set) var hasReadFleet = false
-
     /// - Parameters:
     ///   - second: Another connection of the same administrator.
     ///   - bootID: The administrator's machine.
@@ -54,9 +51,10 @@ final class FlawedChannel: StoreChannel {
         {
             return try executeWithoutSignal(commands, onSameConnection)
         }
-        if commands.first?.name == "WAIT", let reply = try replyToWait(commands[0]) { return [reply] }
+        if commands.first?.name == "WAIT", let reply = try replyToWait(commands[0]) {
+            return [reply]
+        }
         var replies = try channel.execute(commands, onSameConnection: onSameConnection)
-        hasReadFleet = commands.contains { $0.name == "HGETALL" }
         for (index, command) in commands.enumerated() {
             falsify(&replies[index], of: command)
         }
@@ -145,7 +143,9 @@ extension FlawedChannel: ReplicatedStore {
     var connected: NamedPrimary? { channel.replicated?.connected }
 
     func findPrimary() throws(StoreConnection.Fault) -> NamedPrimary {
-        guard let replicated = channel.replicated else { throw .unreachable("there is one server alone") }
+        guard let replicated = channel.replicated else {
+            throw .unreachable("there is one server alone")
+        }
         return try replicated.findPrimary()
     }
 }

@@ -9,15 +9,12 @@ final class FlawedSentinels: Sentinels {
     private let deployment: ModelDeployment
     private var last: [Result<[RedisReply], StoreConnection.Fault>]?
 
-    /// Whether the administrator has just read the membership list.
-    var hasReadFleet: () -> Bool = { false }
-
     init(_ sentinels: SimulatedSentinels, _ flaw: Flaw.Procedure, _ deployment: ModelDeployment) {
         (self.sentinels, self.flaw, self.deployment) = (sentinels, flaw, deployment)
     }
 
     func ask(_ commands: [RedisCommand]) -> [Result<[RedisReply], StoreConnection.Fault>] {
-        if let last, isSkipped { return last }
+        if let last, flaw == .primaryNotConfirmed { return last }
         var answers = sentinels.ask(commands)
         if flaw == .minorityDecides, let any = answers.first(where: { (try? $0.get()) != nil }) {
             answers = answers.map { (try? $0.get()) == nil ? any : $0 }
@@ -27,20 +24,13 @@ final class FlawedSentinels: Sentinels {
         return answers
     }
 
-    private var isSkipped: Bool {
-        switch flaw {
-        case .primaryNotConfirmed: true
-        case .handoverBeforeNaming: hasReadFleet()
-        default: false
-        }
-    }
-
     private func falsified(_ reply: RedisReply) -> RedisReply {
         guard case .array(var elements) = reply else { return reply }
         for index in elements.indices.dropLast() {
             guard case .bulk(let name) = elements[index] else { continue }
             switch (flaw, String(decoding: name, as: UTF8.self)) {
             case (.failoverIgnored, "flags"): elements[index + 1] = .bulk(ArraySlice("master".utf8))
+            case (.epochIgnored, "config-epoch"): elements[index + 1] = .bulk(ArraySlice("1".utf8))
             case (.copiesOfServer, "num-slaves"):
                 let primary = SentinelReport(reply)?.address
                 let server = deployment.servers.first { $0.endpoint == primary }

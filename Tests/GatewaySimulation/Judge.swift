@@ -170,7 +170,9 @@ extension Judge {
         }
         judgeTrust(decision, context, worker)
         // Versions of different primaries say nothing of each other.
-        if let cachedVersion = context.cachedVersion, counts.promotions == 0, ledger.versionMax(of: key) < cachedVersion {
+        if let cachedVersion = context.cachedVersion, counts.promotions == 0,
+            ledger.versionMax(of: key) < cachedVersion
+        {
             timeline.fail("\(worker): \(name) is allowed by a record older than the cached one")
         }
     }

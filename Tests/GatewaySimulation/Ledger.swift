@@ -254,7 +254,9 @@ extension Ledger {
         }
         for acceptance in latest.accepted {
             guard let end = keys[acceptance.key].end else { continue }
-            if let until = acceptance.until, let promised = end.until, until <= promised { continue }
+            if let until = acceptance.until, let promised = end.until, until <= promised {
+                continue
+            }
             return "\(name(acceptance.key)) is accepted again, and its end was confirmed"
         }
         return nil

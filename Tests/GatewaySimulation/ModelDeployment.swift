@@ -27,6 +27,9 @@ final class ModelDeployment {
     /// Whether the replica that has got most is promoted. Sentinel looks at priorities first.
     let promotesNewest: Bool
 
+    /// Whether an earlier primary is promoted that has not followed since, if there is one.
+    let namesAgain: Bool
+
     /// How long it takes until the primary is believed to be down, at most; also how late a sentinel may hear of another.
     private let span: Nanoseconds
 
@@ -43,7 +46,14 @@ final class ModelDeployment {
     private(set) var namings: [[(from: Nanoseconds, primary: Endpoint)]]
 
     /// - Parameter span: How long things take, at most.
-    init(_ timeline: Timeline, hasThreads: Bool, span: Nanoseconds, promotesNewest: Bool = false) {
+    init(
+        _ timeline: Timeline,
+        hasThreads: Bool,
+        span: Nanoseconds,
+        promotesNewest: Bool = false,
+        namesAgain: Bool = false
+    ) {
+        self.namesAgain = namesAgain
         self.timeline = timeline
         self.span = span
         self.promotesNewest = promotesNewest
@@ -82,7 +92,9 @@ final class ModelDeployment {
     }
 
     /// The value of `latchkey_store`.
-    var url: String { "sentinel://\(sentinels.map(\.endpoint.description).joined(separator: ","))/main" }
+    var url: String {
+        "sentinel://\(sentinels.map(\.endpoint.description).joined(separator: ","))/main"
+    }
 
     var listeners: [any ModelListener] { servers + sentinels }
 
@@ -105,9 +117,12 @@ extension ModelDeployment {
             // The sentinels reach it again.
             let isBack = former.condition == .running && isReached(former)
             guard !isDown || !isBack, let conductor = timeline.chance.element(of: canVote) else {
-                return isFailingOver = false
+                isFailingOver = false
+                return
             }
-            if isDown { sentinels.forEach { $0.isPrimaryDown = $0.view.epoch == epoch } }
+            if isDown {
+                for sentinel in sentinels { sentinel.isPrimaryDown = sentinel.view.epoch == epoch }
+            }
             conductor.beginFailover()
             timeline.after(timeline.chance.number(1_000_000...span / 4)) { [self] in
                 promote(after: former, conductor)
@@ -136,7 +151,7 @@ extension ModelDeployment {
     }
 
     private func isolate(_ server: ModelRedis, for length: Nanoseconds) {
-        network?.isolate(server, for: length)
+        network?.isolate(server, for: length, isWhole: timeline.chance.percent(50))
         server.breakReplication()
         server.upstream?.breakOff()
         for other in servers where other.leader === server { other.upstream = nil }
@@ -150,8 +165,9 @@ extension ModelDeployment {
     private func promote(after former: ModelRedis, _ conductor: ModelSentinel) {
         guard let replica = candidate(after: former) else {
             conductor.abortFailover()
-            sentinels.forEach { $0.isPrimaryDown = false }
-            return isFailingOver = false
+            for sentinel in sentinels { sentinel.isPrimaryDown = false }
+            isFailingOver = false
+            return
         }
         timeline.log("\(replica.endpoint) is promoted")
         epoch += 1
@@ -170,11 +186,12 @@ extension ModelDeployment {
     /// A replica that has had a whole copy, and runs. Rarely any other server does: one that has not had a copy yet, or
     /// an earlier primary that nobody has told to follow.
     private func candidate(after former: ModelRedis) -> ModelRedis? {
-        let takesAny = !promotesNewest && timeline.chance.percent(25)
+        let takesAny = namesAgain || !promotesNewest && timeline.chance.percent(25)
         let candidates = servers.filter {
             $0 !== former && $0.condition == .running && isReached($0)
                 && (takesAny || $0.leader === former && $0.hasCopy)
         }
+        if namesAgain, let earlier = candidates.first(where: { !$0.isReplica }) { return earlier }
         guard promotesNewest || timeline.chance.percent(50) else {
             return timeline.chance.element(of: candidates)
         }
@@ -204,7 +221,8 @@ extension ModelDeployment {
 
     private func tellServers(of replica: ModelRedis, _ conductor: ModelSentinel) {
         for server in servers where server !== replica {
-            tell(server, replica, epoch, after: timeline.chance.number(1_000_000...span))
+            let spans: Nanoseconds = namesAgain && !server.isReplica ? 4 : 1
+            tell(server, replica, epoch, after: timeline.chance.number(1_000_000...span) * spans)
         }
         timeline.after(timeline.chance.number(span / 8...span)) { [self] in
             conductor.endFailover()

@@ -34,7 +34,7 @@ extension ModelRedis {
     }
 
     /// CLIENT KILL TYPE normal and pubsub: Sentinel does so.
-    private func killAll() { sessions.forEach { kill($0) } }
+    private func killAll() { for session in sessions { kill(session) } }
 
     /// Tries to reach the leader, again and again.
     func connectToLeader() {
@@ -84,7 +84,8 @@ extension ModelRedis {
 
     /// What a follower lacks that has got everything up to an offset of a term; `nil` if it has to take everything.
     func changes(since id: String, _ offset: Int) -> [ModelChange]? {
-        guard id == replicationID || id == formerID && offset <= formerOffset, offset <= self.offset,
+        guard id == replicationID || id == formerID && offset <= formerOffset,
+            offset <= self.offset,
             offset >= (backlog.first?.offset ?? self.offset + 1) - 1
         else { return nil }
         return backlog.filter { $0.offset > offset }
@@ -164,7 +165,8 @@ extension ModelRedis {
         let role: [String]
         if let leader {
             let isUp = upstream.map { !$0.isBroken } ?? false
-            role = ["role:slave"] + leader.addressInformation
+            role =
+                ["role:slave"] + leader.addressInformation
                 + ["master_link_status:\(isUp ? "up" : "down")", "slave_repl_offset:\(offset)"]
         } else {
             role = ["role:master"]

@@ -136,7 +136,11 @@ struct ModelRedisTests {
         #expect(store.replicationID != before)
         timeline.run(until: timeline.now + .milliseconds(60))
         let information = execute("INFO replication", on: connection())
-        #expect(information.contains("role:master master_replid:\(store.replicationID)"))
+        #expect(
+            information.contains(
+                "role:master connected_slaves:0 master_replid:\(store.replicationID)"
+            )
+        )
     }
 
     @Test func `HSET counts only new fields`() {

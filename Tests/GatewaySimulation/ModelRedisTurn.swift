@@ -47,7 +47,9 @@ extension ModelRedis {
 
     private func hasWork(_ session: Session) -> Bool {
         session.wire.up.hasArrivals || session.blocked.map { $0.until <= time } ?? false
-            || session.awaited.map { $0.until <= time || copies(of: session.lastWriteOffset) >= $0.count }
+            || session.awaited.map {
+                $0.until <= time || copies(of: session.lastWriteOffset) >= $0.count
+            }
                 ?? false
     }
 

@@ -47,11 +47,17 @@ struct ModelReplicationTests {
         let replica = connection(to: servers[1])
         #expect(execute("HGET latchkey:record:a f", on: replica) == "$1 1")
         #expect(execute("HSET latchkey:record:a f 2", on: replica).hasPrefix("-READONLY"))
-        #expect(execute("MULTI", "DEL latchkey:record:a", "EXEC", on: replica).contains("-EXECABORT"))
-        #expect(execute("INFO replication", on: replica).contains("role:slave master_host:10.0.0.1"))
+        #expect(
+            execute("MULTI", "DEL latchkey:record:a", "EXEC", on: replica).contains("-EXECABORT")
+        )
+        #expect(
+            execute("INFO replication", on: replica).contains("role:slave master_host:10.0.0.1")
+        )
         #expect(
             execute("INFO replication", on: connection(to: servers[0]))
-                .contains("role:master connected_slaves:2 master_replid:\(servers[0].replicationID)")
+                .contains(
+                    "role:master connected_slaves:2 master_replid:\(servers[0].replicationID)"
+                )
         )
     }
 
@@ -86,7 +92,8 @@ struct ModelReplicationTests {
         #expect(execute("WAIT 1 10", on: connection(to: servers[1])) == "")
     }
 
-    @Test func `a replica that is promoted begins a term, and the others stay with the former primary`() {
+    @Test
+    func `a replica that is promoted begins a term, and the others stay with the former primary`() {
         let before = servers[0].replicationID
         servers[1].promote(killsClients: false)
         #expect(servers[1].replicationID != before)
@@ -95,7 +102,10 @@ struct ModelReplicationTests {
         #expect(execute("HGET latchkey:record:a f", on: connection(to: servers[1])) == "$-1")
     }
 
-    @Test func `a former primary that follows loses what the new one lacks, and tells everybody to forget`() {
+    @Test
+    func
+        `a former primary that follows loses what the new one lacks, and tells everybody to forget`()
+    {
         servers[1].promote(killsClients: false)
         let wire = connection(to: servers[0])
         let number = execute("CLIENT ID", on: wire).dropFirst()
@@ -147,7 +157,9 @@ struct ModelReplicationTests {
         #expect(deployment.isSettled)
     }
 
-    @Test func `the sentinel that conducts a failover says so, and names the new primary first`() throws {
+    @Test func `the sentinel that conducts a failover says so, and names the new primary first`()
+        throws
+    {
         deployment.failOver(.ordered, for: 0)
         timeline.run(until: timeline.now + .milliseconds(200)) {
             sentinels.contains { $0.named != servers[0].endpoint }
@@ -155,7 +167,12 @@ struct ModelReplicationTests {
         let conductor = try #require(sentinels.first { $0.named != servers[0].endpoint })
         let other = try #require(sentinels.first { $0 !== conductor })
         let address = "SENTINEL GET-MASTER-ADDR-BY-NAME main"
-        let told = execute(address, "SENTINEL MASTER main", on: connection(to: conductor), for: 900_000)
+        let told = execute(
+            address,
+            "SENTINEL MASTER main",
+            on: connection(to: conductor),
+            for: 900_000
+        )
         #expect(told.hasPrefix("*2 $8 10.0.0.\(deployment.primary === servers[1] ? 2 : 3)"))
         #expect(told.contains("$27 master,failover_in_progress"))
         #expect(told.contains("$12 config-epoch $1 2"))

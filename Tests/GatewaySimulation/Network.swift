@@ -19,6 +19,9 @@ final class Network {
         let until: Nanoseconds
         let number: UInt64
 
+        /// Whether the clients that reach the server reach no other.
+        let isWhole: Bool
+
         /// Whether it hides the server from a client. About half of all are on either side.
         func hides(from client: Client) -> Bool {
             let number =
@@ -69,8 +72,11 @@ final class Network {
     }
 
     private func isHidden(_ wire: Wire) -> Bool {
-        guard let endpoint = wire.endpoint, let isolation = isolations[endpoint] else { return false }
-        return timeline.now < isolation.until && isolation.hides(from: wire.client)
+        isolations.contains { endpoint, isolation in
+            guard timeline.now < isolation.until else { return false }
+            let isAway = isolation.hides(from: wire.client)
+            return endpoint == wire.endpoint ? isAway : isolation.isWhole && !isAway
+        }
     }
 
     private func arrive(_ wire: Wire, at listener: (any ModelListener)?) {
@@ -152,10 +158,16 @@ extension Network {
     }
 
     /// Separates a server from all others for a while, and from some clients.
-    func isolate(_ server: any ModelListener, for span: Nanoseconds) {
+    ///
+    /// - Parameter isWhole: Whether the other clients reach nothing else.
+    func isolate(_ server: any ModelListener, for span: Nanoseconds, isWhole: Bool = false) {
         let end = timeline.now + span
-        isolations[server.endpoint] = Isolation(until: end, number: timeline.chance.next())
-        separate(until: end) { $0.endpoint == server.endpoint && self.isHidden($0) }
+        isolations[server.endpoint] = Isolation(
+            until: end,
+            number: timeline.chance.next(),
+            isWhole: isWhole
+        )
+        separate(until: end) { self.isHidden($0) }
     }
 
     /// Whether servers and sentinels reach a server.

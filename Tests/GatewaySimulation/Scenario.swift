@@ -31,13 +31,14 @@ struct Scenario {
     var isQuiet = false
 
     /// Whether there are sentinels, and replicas one of which may become the primary; how many servers must hold a
-    /// change, `nil` for all; what leads to a failover; how long one takes, at most; and whether the replica that has
-    /// got most is promoted.
+    /// change, `nil` for all; what leads to a failover; how long one takes, at most; whether the replica that has got
+    /// most is promoted; and whether an earlier primary is that has not followed since.
     var hasFailover = false
     var copies: Int?
     var failovers = ModelDeployment.Failover.allCases
     var failoverSpan: Nanoseconds = 0
     var promotesNewest = false
+    var namesAgain = false
 
     /// How many of the changes concern all organizations together.
     var bulkPercent = 10
@@ -85,6 +86,7 @@ struct Scenario {
         if faults.contains(.emptyStore), chance.percent(50) { favourLateInvalidations(&chance) }
         if (mix ?? drawn) == .silence { favourSilence(&chance) }
         if (mix ?? drawn) == .failovers { favourFailovers(&chance) }
+        if (mix ?? drawn) == .twoCopies { favourTwoCopies(&chance) }
         if let flaw { favour(flaw, &chance) }
     }
 
@@ -153,6 +155,8 @@ enum Fault: CaseIterable {
     case failOver
     /// A sentinel does not hear the others for a while.
     case deafSentinel
+    /// Some clients do not reach a sentinel.
+    case hideSentinel
     case stopSentinel
     /// What the primary has executed comes late to a replica.
     case lateReplication
@@ -166,7 +170,7 @@ extension Fault {
 
     /// Those that need several servers.
     static let ofReplicas: [Fault] = [
-        .failOver, .deafSentinel, .stopSentinel, .lateReplication, .cutReplication,
+        .failOver, .deafSentinel, .hideSentinel, .stopSentinel, .lateReplication, .cutReplication,
     ]
 }
 
@@ -186,9 +190,11 @@ enum Mix: String, CaseIterable {
     case tampered
     case anything
     case failovers
+    /// The same where two of three servers have to hold a change, and the one that has got most is promoted.
+    case twoCopies
 
     /// Those with one server alone.
-    static let standalone = allCases.filter { $0 != .failovers }
+    static let standalone = allCases.filter { $0 != .failovers && $0 != .twoCopies }
 
     func faults(_ chance: inout Chance) -> [Fault] {
         switch self {
@@ -219,9 +225,12 @@ enum Mix: String, CaseIterable {
         case .tampered: [.putBack, .strayMessage, .stall, .replaceWorker]
         case .failovers:
             [
-                .failOver, .failOver, .failOver, .failOver, .failOver, .failOver, .deafSentinel, .stopSentinel,
-                .lateReplication, .cutReplication, .partition, .stopWorker, .replaceWorker, .cut,
+                .failOver, .failOver, .failOver, .failOver, .failOver, .failOver,
+                .deafSentinel, .hideSentinel, .stopSentinel, .lateReplication, .cutReplication,
+                .partition, .stopWorker, .replaceWorker, .cut,
             ]
+        case .twoCopies:
+            [.failOver, .failOver, .failOver, .failOver, .partition, .stopWorker, .stall, .cut]
         case .anything:
             (0..<5).map { _ in Fault.promised.randomElement(using: &chance)! }
         }

@@ -53,6 +53,24 @@ extension Scenario {
         changePause = chance.number(lease / 4...lease)
     }
 
+    /// The same, and former primaries that nobody has told have a replica left, or readers.
+    mutating func favourTwoCopies(_ chance: inout Chance) {
+        favourFailovers(&chance)
+        (copies, promotesNewest) = (2, true)
+    }
+
+    /// Primaries are cut off for long together with workers, and changes are confirmed at the next one meanwhile.
+    mutating func favourCutOffPrimaries(_ chance: inout Chance) {
+        let lease = Nanoseconds.milliseconds(leaseMilliseconds)
+        graceMilliseconds = 0
+        (workers, organizations, administrators) = (3, 3, 8)
+        (faults, failovers) = ([.failOver], [.partition])
+        (faultPause, faultLength) = (lease * 4, lease * 20)
+        (failoverSpan, changePause, length) = (lease / 4, lease / 2, lease * 50)
+        stallPercent = 0
+        workerDelayMax = .microseconds(200)
+    }
+
     mutating func favour(_ flaw: Flaw, _ chance: inout Chance) {
         switch flaw {
         case .procedure(let flaw): favour(flaw, &chance)
@@ -108,20 +126,51 @@ extension Scenario {
             favourCutOffWorkers(&chance)
             faults = [.partition]
         case .signalMissingNotWaitedOut: faults = [.refuseSignals, .lateInvalidations]
-        case .copiesIgnored, .waitOnFreshConnection, .copiesOfServer, .minorityDecides,
-            .failoverIgnored, .primaryNotConfirmed, .handoverBeforeNaming:
+        case .copiesIgnored, .waitOnFreshConnection:
             favourFailovers(&chance)
-            faults = Mix.failovers.faults(&chance)
+            faults = [.failOver, .failOver, .lateReplication]
+        case .copiesOfServer:
+            // A primary that has just been cut off has no replicas, and is still named.
+            favourFailovers(&chance)
+            (faults, failovers, administrators) = ([.failOver], [.partition], 8)
+            failoverSpan = .milliseconds(leaseMilliseconds * 3)
+            changePause = .milliseconds(leaseMilliseconds / 4)
+            stallPercent = 0
+        case .minorityDecides:
+            favourTwoCopies(&chance)
+            faults = [.failOver, .deafSentinel, .hideSentinel, .hideSentinel, .hideSentinel]
+            failovers = [.crash, .pause, .partition]
+        case .failoverIgnored:
+            favourTwoCopies(&chance)
+            (faults, failovers) = ([.failOver], [.ordered])
+            failoverSpan = .milliseconds(leaseMilliseconds * 3)
+            changePause = .milliseconds(leaseMilliseconds / 4)
+            stallPercent = 0
+        case .primaryNotConfirmed:
+            favourTwoCopies(&chance)
+            faults = [.failOver]
+        case .epochIgnored:
+            favourFailovers(&chance)
+            namesAgain = true
+            graceMilliseconds = leaseMilliseconds * 5
+            faults = [.failOver, .failOver, .partition]
+            failoverSpan = .milliseconds(leaseMilliseconds / 4)
         }
     }
 
     #if CANARIES
         private mutating func favour(_ obligation: Obligation, _ chance: inout Chance) {
             switch obligation {
-            case .decidesOnlyAttested, .attestationCountsFromAsking, .majorityAttests, .readsAreFenced,
+            case .decidesOnlyAttested, .attestationCountsFromAsking, .majorityAttests,
+                .readsAreFenced,
                 .graceIsNotRestarted, .versionsOfOnePrimary, .handoverAfterAttestation:
-                favourFailovers(&chance)
-                faults = Mix.failovers.faults(&chance)
+                favourTwoCopies(&chance)
+                if [.decidesOnlyAttested, .readsAreFenced, .majorityAttests].contains(obligation) {
+                    favourCutOffPrimaries(&chance)
+                    if obligation == .majorityAttests { faults += [.deafSentinel, .hideSentinel] }
+                } else {
+                    faults = [.failOver, .failOver, .failOver, .partition, .stall]
+                }
             case .leaseCountsFromSending, .heartbeatIsMatched:
                 // An answer is late, and the invalidations behind it are even later.
                 favourLateInvalidations(&chance)

@@ -77,7 +77,9 @@ extension SimulatedSentinels {
 
         /// Whether ``advance(_:)`` has something to do.
         var hasNews: Bool {
-            wire.map { $0.state == .refused || $0.state == .open && ($0.down.hasArrivals || !isOpen) }
+            wire.map {
+                $0.state == .refused || $0.state == .open && ($0.down.hasArrivals || !isOpen)
+            }
                 ?? false
         }
 

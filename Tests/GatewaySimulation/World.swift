@@ -41,7 +41,8 @@ final class World {
                 timeline,
                 hasThreads: scenario.hasThreads,
                 span: scenario.failoverSpan,
-                promotesNewest: scenario.promotesNewest
+                promotesNewest: scenario.promotesNewest,
+                namesAgain: scenario.namesAgain
             )
             (self.deployment, firstStore) = (deployment, deployment.servers[0])
         } else {

@@ -104,7 +104,11 @@ extension World {
     }
 
     private func policy(_ isHurried: Bool) -> ConfirmationPolicy {
-        guard isHurried else { return .whileTrue { [timeline] _ in !timeline.isOver } }
+        // Where a primary may be out of reach for long, an administrator gives up.
+        let end = deployment == nil ? .max : timeline.now + 2 * trustSpan + .milliseconds(2000)
+        guard isHurried else {
+            return .whileTrue { [timeline] _ in !timeline.isOver && timeline.now < end }
+        }
         guard timeline.chance.percent(50) else { return .none }
         return .whileTrue { [timeline] _ in !timeline.isOver && timeline.chance.percent(70) }
     }
@@ -192,14 +196,18 @@ extension World {
             SimulatedChannel(client, machine, timeline, network, to: endpoint)
         }
         func store(_ sentinels: any Sentinels) -> SentinelStore {
-            SentinelStore(
+            let store = SentinelStore(
                 PrimarySearch(url: url, sentinels: sentinels),
                 clock: clock,
                 connect: connect
             )
+            store.patienceMilliseconds = 1000
+            return store
         }
         let sentinels = SimulatedSentinels(url.sentinels, client, machine, timeline, network)
-        guard let deployment, case .procedure(let flaw) = flaw else { return (store(sentinels), clock) }
+        guard let deployment, case .procedure(let flaw) = flaw else {
+            return (store(sentinels), clock)
+        }
         let flawed = FlawedSentinels(sentinels, flaw, deployment)
         let channel = FlawedChannel(
             store(flawed),
@@ -208,7 +216,6 @@ extension World {
             bootID: machine.bootID,
             connect: connect
         )
-        flawed.hasReadFleet = { [weak channel] in channel?.hasReadFleet ?? false }
         return (channel, clock)
     }
 

@@ -44,6 +44,9 @@ extension World {
             guard let kind = timeline.chance.element(of: scenario.failovers) else { return }
             deployment.failOver(kind, for: span)
         case .deafSentinel: timeline.chance.element(of: deployment.sentinels)?.turnDeaf(for: span)
+        case .hideSentinel:
+            guard let sentinel = timeline.chance.element(of: deployment.sentinels) else { return }
+            network.isolate(sentinel, for: span)
         case .stopSentinel:
             guard let sentinel = timeline.chance.element(of: deployment.sentinels) else { return }
             sentinel.pause()
@@ -52,7 +55,8 @@ extension World {
             let replica = timeline.chance.element(of: deployment.servers.filter(\.isReplica))
             replica?.upstream?.hold(until: timeline.now + span)
         case .cutReplication:
-            timeline.chance.element(of: deployment.servers.filter(\.isReplica))?.upstream?.breakOff()
+            timeline.chance.element(of: deployment.servers.filter(\.isReplica))?.upstream?
+                .breakOff()
         default: break
         }
     }

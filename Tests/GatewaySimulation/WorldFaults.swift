@@ -65,7 +65,8 @@ extension World {
                 judge.swappedAt = timeline.now
             }
         case .beginTerm: store.beginTerm()
-        case .failOver, .deafSentinel, .stopSentinel, .lateReplication, .cutReplication:
+        case .failOver, .deafSentinel, .hideSentinel, .stopSentinel, .lateReplication,
+            .cutReplication:
             if let deployment { inject(fault, deployment, span) }
         case .stepClock: store.stepClock(by: timeline.chance.percent(50) ? 90_000 : -90_000)
         case .refuseJoins: store.refuse(.joins, for: span)
