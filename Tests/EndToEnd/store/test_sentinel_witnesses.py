@@ -3,7 +3,7 @@
 import re
 
 from harness import processes
-from harness.executable import DONE, NOT_CONFIRMED
+from harness.executable import DONE, NOT_CONFIRMED, STORE_UNREACHABLE
 from harness.failovers import cut_off
 from harness.nginx_server import NginxServer
 from harness.polling import wait_until
@@ -22,14 +22,18 @@ def gateway_with_other_sentinels(fleet):
 
 def test_a_gateway_that_asks_a_minority_goes_on_with_a_primary_that_was_cut_off(sandboxes):
     """Which is why it has to be named, and why all hosts need the same sentinels."""
-    fleet = sandboxes(workers=1, sentinel={"proxied": True})
+    fleet = sandboxes(workers=1, sentinel={"proxied": True}, settings="latchkey_copies 1;")
     other = gateway_with_other_sentinels(fleet)
     key = fleet.key()
     fleet.warm(key)
 
-    with cut_off(fleet.redis, company={other.worker(), fleet.redis.sentinels[0]}):
+    def revoked():
+        """The result of a command that has found the new primary."""
         result = fleet.latchkey.run("revoke", "acme", "--yes", as_="alice", timeout=120)
-        assert result.code == NOT_CONFIRMED
+        return result.code != STORE_UNREACHABLE and result
+
+    with cut_off(fleet.redis, company={other.worker(), fleet.redis.sentinels[0]}):
+        assert wait_until(revoked, "the command finds the new primary", 60).code == NOT_CONFIRMED
         assert fleet.request(key=key, at=other).status == 200
     wait_until(lambda: fleet.request(key=key, at=other).status == 401, "it follows the new primary")
 
