@@ -5,18 +5,26 @@ import RedisClient
 /// Connections to the sentinels. Each is used by a thread of its own, so that nobody waits for a slow one
 /// more than once.
 final class SentinelGroup: Sentinels {
-    /// Timeout of a connection and of each reply.
-    private static let timeoutMilliseconds: UInt64 = 1000
+    /// Timeouts of a connection and of each reply: the first one, and the longest.
+    private static let timeoutsMilliseconds: ClosedRange<UInt64> = 1000...4000
 
     private typealias Answer = Result<[RedisReply], StoreConnection.Fault>
 
-    private let makeConnection: (Endpoint) -> StoreConnection
+    private let makeConnection: (Endpoint, UInt64) -> StoreConnection
     private var members: [Member]
 
-    /// - Parameter makeConnection: Returns a connection that is opened with the first commands.
-    init(_ endpoints: [Endpoint], _ makeConnection: @escaping (Endpoint) -> StoreConnection) {
+    /// Doubled whenever no majority has answered in time: on a busy host all of them may be slow.
+    private var timeoutMilliseconds = SentinelGroup.timeoutsMilliseconds.lowerBound
+
+    /// - Parameter makeConnection: Returns a connection that is opened with the first commands, with a timeout
+    ///   in milliseconds.
+    init(
+        _ endpoints: [Endpoint],
+        _ makeConnection: @escaping (Endpoint, UInt64) -> StoreConnection
+    ) {
         self.makeConnection = makeConnection
-        members = endpoints.map { Member(endpoint: $0, connection: makeConnection($0)) }
+        let timeout = Self.timeoutsMilliseconds.lowerBound
+        members = endpoints.map { Member(endpoint: $0, connection: makeConnection($0, timeout)) }
     }
 
     /// Connections with the configuration's credentials.
@@ -28,13 +36,13 @@ final class SentinelGroup: Sentinels {
         let file = configuration.sentinelCredentialsFile
         let credentials = try translatingSecretFault(try Secrets.credentials(file: file))
         let tls = try TLSContext(configuration)
-        self.init(url.sentinels) { endpoint in
+        self.init(url.sentinels) { endpoint, timeout in
             StoreConnection(
                 .sentinel,
                 at: endpoint,
                 credentials: credentials,
                 tls: tls,
-                timeoutMilliseconds: Self.timeoutMilliseconds
+                timeoutMilliseconds: timeout
             )
         }
     }
@@ -44,14 +52,20 @@ final class SentinelGroup: Sentinels {
 
     func ask(_ commands: [RedisCommand]) -> [Result<[RedisReply], StoreConnection.Fault>] {
         let deadline = SystemClock.monotonicTime()
-            .advanced(byMilliseconds: Self.timeoutMilliseconds)
+            .advanced(byMilliseconds: timeoutMilliseconds)
         let inquiries = members.map { Inquiry($0.connection, commands) }
         wait(for: inquiries, until: deadline)
+        if members.count / 2 < inquiries.count(where: { $0.answer == nil }) {
+            timeoutMilliseconds = min(2 * timeoutMilliseconds, Self.timeoutsMilliseconds.upperBound)
+        }
         return inquiries.indices.map { index in
             let answer = inquiries[index].answer
             members[index].isSilent = answer == nil
             if answer == nil {
-                members[index].connection = makeConnection(members[index].endpoint)
+                members[index].connection = makeConnection(
+                    members[index].endpoint,
+                    timeoutMilliseconds
+                )
             }
             return answer ?? .failure(.unreachable("the sentinel does not answer"))
         }
