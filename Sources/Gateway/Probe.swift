@@ -12,6 +12,9 @@
             /// Until when cached records decide.
             var trustedUntil: MonotonicTime { gatekeeper.node.lease.trustedUntil }
 
+            /// Until when what the store replies decides.
+            var attestedUntil: MonotonicTime { gatekeeper.node.lease.fencedUntil }
+
             /// Requests that were decided and not handed out.
             var undelivered: [UInt] { gatekeeper.checks.undelivered.map(\.request) }
 

@@ -111,9 +111,10 @@ extension SimulatedWorker {
         }
     }
 
-    /// Notes since when the worker has reached the store without an interruption.
+    /// Notes since when the worker has reached an attested store without an interruption.
     private func noteReach() {
-        if timeline.now - auditedAt > noticeSpan || !gatekeeper.probe.isStoreReady {
+        let isAttested = now.monotonic < gatekeeper.probe.attestedUntil
+        if timeline.now - auditedAt > noticeSpan || !gatekeeper.probe.isStoreReady || !isAttested {
             reachingSince = timeline.now
         }
         auditedAt = timeline.now
