@@ -42,7 +42,7 @@ define built_with
 @$(MAKE) --no-print-directory build
 endef
 
-.PHONY: help build up down unit e2e test lint analyze fuzz fuzz-requests test-sanitizers valgrind slow reloads hostile trials failovers simulate soak nginx-tests module \
+.PHONY: help build up down unit e2e test lint analyze fuzz fuzz-requests test-sanitizers valgrind slow reloads hostile trials failovers everyday versions simulate soak nginx-tests module \
 	bench bench-full bench-scale bench-check bench-report model install uninstall clean
 .DEFAULT_GOAL := help
 
@@ -139,9 +139,17 @@ trials: ## [10 min] Inject random faults for SECONDS= under traffic and key chan
 	$(call built_with,run)
 	cd Tests/EndToEnd && SECONDS=$(SECONDS) SEED=$(SEED) $(PYTHON) -m trials
 
-failovers: ## [15 min] Change the primary N= times under traffic and key changes, and draw it; SEED= repeats a run
+failovers: ## [15 min] Change the primary 50 or N= times under traffic and key changes, and draw it; SEED= repeats a run
 	$(call built_with,run)
-	cd Tests/EndToEnd && N=$(N) SEED=$(SEED) PYTHONPATH=../../Benchmarks $(PYTHON) -m failovers
+	cd Tests/EndToEnd && N=$(if $(filter file,$(origin N)),50,$(N)) SEED=$(SEED) PYTHONPATH=../../Benchmarks $(PYTHON) -m failovers
+
+everyday: ## [10 min] Restart, add, remove and back up servers with Sentinel under traffic; T= chooses
+	$(call built_with,run)
+	cd Tests/EndToEnd && T='$(T)' $(PYTHON) -m everyday
+
+versions: ## [30 min] Run the end-to-end tests of what depends on Redis with other versions, without and with Sentinel; T= chooses
+	$(call built_with,test)
+	cd Tests/EndToEnd && T='$(T)' WORKERS=$(WORKERS) $(PYTHON) -m versions
 
 simulate: ## [1 h] Simulate gateways and a store through faults: SEEDS= worlds, or SEED= one, with its log
 	@scripts/require-swift $(SWIFT)

@@ -28,10 +28,10 @@ SERVER = """
 class World:
     def __init__(self, stack, gateways=GATEWAYS, **sentinel):
         users = Path(stack.enter_context(TemporaryDirectory())) / "users.acl"
-        acl.write_users(users)
+        acl.write_users(users, replicated=True)
         self.sandbox = stack.enter_context(Sandbox(
             start=False, gateways=0, settings=SETTINGS, redis_options=["--aclfile", str(users)], redis_login=acl.OPERATOR,
-            sentinel={"proxied": True, "auth": ("default", acl.PASSWORD["default"]), **sentinel}))
+            sentinel={"proxied": True, **acl.guarded_sentinels(), **sentinel}))
         acl.authenticate(self.sandbox)
         self.store = self.sandbox.redis
         self.programs = [self.sandbox.latchkey]

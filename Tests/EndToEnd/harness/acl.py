@@ -6,8 +6,9 @@ from harness.artefacts import ROOT
 from harness.sandbox import SENTINEL, TOPOLOGY
 
 PROGRAMS = ("gateway", "admin")
-PASSWORD = {"gateway": "gateway-password-1", "admin": "admin-password-2", "default": "default-password-4",
-            "sentinel/admin": "admin-password-5", "sentinel/sentinel": "sentinel-password-6"}
+PASSWORD = {
+    "gateway": "gateway-password-1", "admin": "admin-password-2", "default": "default-password-4", "sentinel": "sentinel-password-5",
+}
 
 # Whether the store of the tests has replicas and sentinels, unless they say otherwise.
 REPLICATED = TOPOLOGY == SENTINEL
@@ -16,39 +17,51 @@ REPLICATED = TOPOLOGY == SENTINEL
 OPERATOR = ("operator", "operator-password-3")
 
 
-def rules(program):
+def source(program, replicated=REPLICATED):
+    """The file in docs/acl for a program or the default user.
+
+    replicated   whether the store has replicas and sentinels
+    """
+    special = ROOT / f"docs/acl/sentinel/{program}.acl"
+    return special if replicated and special.exists() else ROOT / f"docs/acl/{program}.acl"
+
+
+def rules(program, replicated=REPLICATED):
     """The rules that follow the password in docs/acl."""
-    name, words = re.fullmatch(r"user (\S+) on >PASSWORD (.*)\n", document(program, REPLICATED)).groups()
+    line = source(program, replicated).read_text()
+    name, words = re.fullmatch(r"user (\S+) on >PASSWORD (.*)\n", line).groups()
     assert name == user(program)
     return re.findall(r"\(.*?\)|\S+", words)
 
 
 def user(program):
     """A program's user name in docs/acl."""
-    return f"latchkey-{program.rpartition('/')[2]}"
-
-
-def document(program, replicated):
-    """The text of docs/acl for a program or the default user, where the store has replicas and sentinels, or has none."""
-    special = ROOT / f"docs/acl/sentinel/{program}.acl"
-    path = special if replicated and special.exists() else ROOT / f"docs/acl/{program}.acl"
-    return path.read_text()
+    return f"latchkey-{program}"
 
 
 def line(program, replicated=REPLICATED):
-    """The line of a program or the default user, with the password in its place."""
-    return document(program, replicated).strip().replace("PASSWORD", PASSWORD[program])
+    """The line of docs/acl for a program or the default user, with the password in its place."""
+    return source(program, replicated).read_text().strip().replace("PASSWORD", PASSWORD[program])
 
 
 def write_users(path, default=None, replicated=REPLICATED):
     """Writes an ACL file with the documents' users and the operator; `default` replaces the default user's line."""
-    users = [default or line("default"), *map(line, PROGRAMS), f"user {OPERATOR[0]} on >{OPERATOR[1]} +@all ~* &*"]
+    programs = [line(program, replicated) for program in PROGRAMS]
+    users = [default or line("default"), *programs, f"user {OPERATOR[0]} on >{OPERATOR[1]} +@all ~* &*"]
     path.write_text("".join(f"{user}\n" for user in users))
 
 
-def rights(program):
+def guarded_sentinels():
+    """Options of a SentinelStore with the documents' users: replicas and sentinels log in as the default user."""
+    default = "default", PASSWORD["default"]
+    lines = [line("default"), line("sentinel", replicated=True),
+             f"sentinel sentinel-user {default[0]}", f"sentinel sentinel-pass {default[1]}"]
+    return {"auth": default, "guards": (lines, default)}
+
+
+def rights(program, replicated=REPLICATED):
     """Each permission that the rules grant, with the rules that grant all but that one."""
-    words = rules(program)
+    words = rules(program, replicated)
     for place, rule in enumerate(words):
         before, after = words[:place], words[place + 1 :]
         if rule[0] in "+%~&":
@@ -59,9 +72,9 @@ def rights(program):
                 yield f"{part} of {rule}", [*before, f"({' '.join(each for each in parts if each != part)})", *after]
 
 
-def without(program, right):
+def without(program, right, replicated=REPLICATED):
     """The rules without one permission, wherever it appears."""
-    return next(others for name, others in rights(program) if name.split(" of ")[0] == right)
+    return next(others for name, others in rights(program, replicated) if name.split(" of ")[0] == right)
 
 
 def give(sandbox, program, words):
@@ -83,11 +96,11 @@ def write_credentials(sandbox, name, text, mode=0o600):
 
 def authenticate(sandbox, name=user):
     """Makes both programs log in to Redis as their own users; `name` maps a program to its user name."""
-    for program in PROGRAMS:
+    programs = [*PROGRAMS, *(["sentinel"] if sandbox.has_sentinels and sandbox.redis.are_sentinels_guarded else [])]
+    for program in programs:
         write_credentials(sandbox, f"{program}.auth", f"{name(program)} {PASSWORD[program]}\n")
-    sandbox.add_settings(
-        f"latchkey_store_auth gateway={sandbox.folder}/gateway.auth admin={sandbox.folder}/admin.auth;"
-    )
+    files = " ".join(f"{program}={sandbox.folder}/{program}.auth" for program in programs)
+    sandbox.add_settings(f"latchkey_store_auth {files};")
 
 
 def protect(sandbox, gateway=None, admin=None):
@@ -97,7 +110,7 @@ def protect(sandbox, gateway=None, admin=None):
     # Sentinels are the default user, and use transactions.
     missing = ["-hmget", "-zrem", "-watch", *([] if sandbox.has_sentinels else ["-multi"])]
     for server in servers(sandbox):
-        server.cli("ACL", "SETUSER", "default", *(["-hmget"] if sandbox.has_sentinels else ["-hmget", "-zrem", "-multi", "-watch"]))
+        server.cli("ACL", "SETUSER", "default", *missing)
     authenticate(sandbox, name=str)
 
 

@@ -14,7 +14,7 @@ from harness.key_forge import KeyForge, record_key, secret_of
 from harness.nginx_server import NginxServer
 from harness.polling import wait_until
 from harness.redis_server import RedisServer
-from harness.sentinel_store import SentinelStore
+from harness.sentinel_store import STEADY, SentinelStore
 from harness.store_proxy import StoreProxy
 from harness.store_tls import StoreTLS
 
@@ -111,7 +111,7 @@ class Sandbox:
         self.tls = tls(self.folder / "tls") if tls and not proxied else None
         redis_options = [*REDIS_OPTIONS, *redis_options]
         if sentinel is None and TOPOLOGY == SENTINEL and not tcp:
-            sentinel = {}
+            sentinel = STEADY
         self.has_sentinels = sentinel is not None
         if self.has_sentinels:
             assert not proxied, "a proxy cannot stand in front of all servers and sentinels"

@@ -45,6 +45,7 @@ class SentinelStore:
         self.login = login
         self.proxied = proxied
         self.auth = auth
+        self.are_sentinels_guarded = bool(guards[0])
         self.down_after = down_after
         self.all_options = list(options)
         self.servers = []

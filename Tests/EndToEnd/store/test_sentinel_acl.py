@@ -8,7 +8,7 @@ from harness import acl
 from harness.executable import DONE, NOT_CONFIRMED, STORE_UNREACHABLE
 from harness.sandbox import OWNER
 
-ADMIN, SENTINEL = "sentinel/admin", "sentinel/sentinel"
+ADMIN, SENTINEL = "admin", "sentinel"
 
 
 @pytest.fixture
@@ -19,17 +19,16 @@ def guarded(sandboxes):
         files[name] = acl.write_credentials(sandbox, f"{name}.auth", f"{acl.user(program)} {acl.PASSWORD[program]}\n")
     for server in sandbox.redis.servers:
         allow(server, "gateway", acl.rules("gateway"))
-        allow(server, ADMIN, acl.rules(ADMIN))
+        allow(server, ADMIN, acl.rules(ADMIN, replicated=True))
     for sentinel in sandbox.redis.sentinels:
-        allow(sentinel, SENTINEL, acl.rules(SENTINEL))
+        allow(sentinel, SENTINEL, acl.rules(SENTINEL, replicated=True))
     sandbox.add_settings("latchkey_store_auth " + " ".join(f"{name}={path}" for name, path in files.items()) + ";")
     return sandbox
 
 
 def allow(server, program, words):
     """Creates a program's user at a server or a sentinel with exactly these permissions."""
-    rules = [word for rule in words for word in ([rule] if rule[0] == "(" else rule.split())]
-    reply = server.ask("ACL", "SETUSER", acl.user(program), "reset", "on", f">{acl.PASSWORD[program]}", "resetchannels", *rules)
+    reply = server.ask("ACL", "SETUSER", acl.user(program), "reset", "on", f">{acl.PASSWORD[program]}", "resetchannels", *words)
     assert reply == "OK", reply
 
 
@@ -60,7 +59,7 @@ def test_the_documented_permissions_are_enough(guarded):
 
 
 def test_without_the_permission_to_wait_no_change_is_confirmed(guarded):
-    allow_everywhere(guarded, ADMIN, acl.without(ADMIN, "+wait"))
+    allow_everywhere(guarded, ADMIN, acl.without(ADMIN, "+wait", replicated=True))
 
     guarded.add()
     result = guarded.latchkey.run("generate", "acme", "--yes", as_=OWNER)
@@ -73,19 +72,19 @@ def test_without_the_permission_to_wait_no_change_is_confirmed(guarded):
 
 def test_the_executable_needs_each_of_its_permissions_at_a_sentinel(guarded):
     guarded.key()
-    for right, others in acl.rights(SENTINEL):
+    for right, others in acl.rights(SENTINEL, replicated=True):
         if right == "+sentinel|get-master-addr-by-name":
             continue  # the gateways' question
         allow_everywhere(guarded, SENTINEL, others)
         found = findings(guarded)
         assert [check for check in found if check.startswith("sentinels.")], f"{right} is not needed"
-    allow_everywhere(guarded, SENTINEL, acl.rules(SENTINEL))
+    allow_everywhere(guarded, SENTINEL, acl.rules(SENTINEL, replicated=True))
     assert guarded.latchkey.run("status", "acme", as_=OWNER).code == DONE
 
 
 def test_sentinels_that_refuse_are_said_to_at_once(guarded):
     guarded.key()
-    allow_everywhere(guarded, SENTINEL, acl.without(SENTINEL, "+sentinel|master"))
+    allow_everywhere(guarded, SENTINEL, acl.without(SENTINEL, "+sentinel|master", replicated=True))
     result = guarded.latchkey.run("status", "acme", as_=OWNER, timeout=20)
     assert (result.code, "NOPERM" in result.err) == (STORE_UNREACHABLE, True)
 

@@ -5,11 +5,12 @@ import pytest
 from harness.executable import DONE, NOT_CONFIRMED
 from harness.failovers import Watch
 from harness.polling import wait_until
+from harness.sentinel_store import STEADY
 
 
 @pytest.fixture
 def gates(sandboxes):
-    return lambda settings="", **sentinel: sandboxes(workers=1, sentinel=sentinel, settings=settings)
+    return lambda settings="", sentinel=STEADY: sandboxes(workers=1, sentinel=sentinel, settings=settings)
 
 
 def revoke(gate, organization="acme"):
@@ -69,7 +70,7 @@ def test_more_copies_than_there_are_servers_are_never_reached(gates):
 
 def test_a_late_replica_that_would_be_preferred_makes_a_change_unconfirmed(gates):
     """Sentinels look at the priority before they look at how much a replica has: it may undo what it has not got."""
-    gate = gates()
+    gate = gates(sentinel={})
     key = gate.key()
     gate.warm(key)
     (late, _) = gate.redis.replicas

@@ -5,7 +5,7 @@ import time
 import pytest
 
 from harness import processes
-from harness.consistency import STRICT, under_either_consistency
+from harness.consistency import under_either_consistency
 from harness.executable import DONE, NOT_CONFIRMED, STORE_UNREACHABLE
 from harness.failovers import Watch
 from harness.polling import SLACK, wait_until
@@ -21,7 +21,7 @@ PATIENCE = 30
 
 @pytest.fixture
 def gates(sandboxes, consistency):
-    return lambda **options: sandboxes(workers=1, sentinel={}, **{"consistency": consistency, **options})
+    return lambda **options: sandboxes(workers=1, sentinel=STEADY, **{"consistency": consistency, **options})
 
 
 def kill(sentinels):

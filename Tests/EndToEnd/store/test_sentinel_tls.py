@@ -7,6 +7,7 @@ from harness.certificates import Authority
 from harness.executable import DONE, STORE_UNREACHABLE
 from harness.failovers import Watch, killed
 from harness.polling import wait_until
+from harness.sentinel_store import STEADY
 from harness.store_tls import StoreTLS
 
 
@@ -51,7 +52,7 @@ def test_a_stranger_s_certificate_is_refused(gate, tmp_path):
 
 
 def test_a_gateway_that_trusts_another_authority_answers_503(sandboxes):
-    gate = sandboxes(workers=1, sentinel={}, tls=lambda folder: StoreTLS(
+    gate = sandboxes(workers=1, sentinel=STEADY, tls=lambda folder: StoreTLS(
         folder, trust=lambda folder: Authority(folder, "stranger").path), start=False)
     honest = secure_redis.executable(gate, gate.redis.url, f"ca={gate.tls.authority.path}")
     honest.must("org", "add", "acme", "--owner", "alice")

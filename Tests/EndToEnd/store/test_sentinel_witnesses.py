@@ -8,6 +8,7 @@ from harness.failovers import cut_off
 from harness.nginx_server import NginxServer
 from harness.polling import wait_until
 from harness.sandbox import SERVER
+from harness.sentinel_store import STEADY
 
 
 def gateway_with_other_sentinels(fleet):
@@ -39,7 +40,7 @@ def test_a_gateway_that_asks_a_minority_goes_on_with_a_primary_that_was_cut_off(
 
 
 def test_a_silent_worker_with_other_sentinels_is_not_counted_as_expired_until_it_is_forgotten(sandboxes):
-    fleet = sandboxes(workers=1, sentinel={})
+    fleet = sandboxes(workers=1, sentinel=STEADY)
     other = gateway_with_other_sentinels(fleet)
     key = fleet.key()
     fleet.warm(key)
