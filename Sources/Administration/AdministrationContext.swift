@@ -62,6 +62,13 @@ public struct AdministrationContext {
         return other
     }
 
+    /// The same, without suggestions of names in errors: finding them reads all records.
+    public func withoutSuggestions() -> AdministrationContext {
+        var other = self
+        other.suggestsNames = false
+        return other
+    }
+
     static func randomSignalID(_ time: UnixTime) -> SignalID {
         var generator = SystemRandomNumberGenerator()
         return SignalID(at: time, using: &generator)

@@ -7,7 +7,8 @@ import Testing
     static let organization = Organization("acme")!
     static let alice = Principal("alice")!
 
-    /// Every caller: an account, and the principal it names with `--as`. root and ops are operators.
+    /// Every caller: an account, and the principal it names with `--as`. root and ops are operators,
+    /// portal is a delegate.
     enum Who: String, CaseIterable {
         case owner = "alice"
         case member = "bob"
@@ -21,18 +22,26 @@ import Testing
         case memberAsRoot = "bob as root"
         case ownerAsOwner = "alice as alice"
         case ownerAsOperator = "alice as root"
+        case delegate = "portal"
+        case delegateAsOwner = "portal as alice"
+        case delegateAsMember = "portal as bob"
+        case delegateAsRoot = "portal as root"
+        case delegateAsOperator = "portal as ops"
 
         var caller: Caller {
             let words = rawValue.split(separator: " ").map(String.init)
             return Caller(
                 account: Principal(words[0])!,
                 as: words.count > 1 ? Principal(words[2]) : nil,
-                operators: ["root", "ops"]
+                operators: ["root", "ops"],
+                delegates: ["portal"]
             )
         }
     }
 
-    static let owners: Set<Who> = [.owner, .ownerAsOwner, .rootAsOwner, .operatorAsOwner]
+    static let owners: Set<Who> = [
+        .owner, .ownerAsOwner, .rootAsOwner, .operatorAsOwner, .delegateAsOwner,
+    ]
     static let operators: Set<Who> = [
         .root, .other, .rootAsOwner, .operatorAsOwner, .operatorAsMember, .operatorAsRoot,
     ]
@@ -102,10 +111,34 @@ import Testing
         #expect(Self.kind(.status, toor.acting(as: Self.alice)) == nil)
     }
 
+    @Test func `a delegate of its own organization is an owner like any other`() {
+        let portal = Who.delegate.caller
+        #expect(Self.kind(.generate, portal, owner: portal.principal) == nil)
+        #expect(Self.kind(.addOrganization, portal, owner: portal.principal) == .notPermitted)
+    }
+
+    @Test func `a delegate that is an operator, too, is an operator`() {
+        let both = Caller(
+            account: Principal("ops")!,
+            as: nil,
+            operators: ["ops"],
+            delegates: ["ops"]
+        )
+        #expect(Self.kind(.addOrganization, both) == nil)
+        #expect(Self.kind(.status, both.acting(as: Self.alice)) == nil)
+    }
+
     @Test func `names are compared exactly`() {
         for name in ["Alice", "alice2", "alic"] {
             let caller = Caller(account: Principal(name)!, as: nil, operators: [])
             #expect(Self.kind(.status, caller) == .notPermitted)
         }
+        let other = Caller(
+            account: Principal("portal")!,
+            as: Self.alice,
+            operators: [],
+            delegates: ["Portal", "portal2", "porta"]
+        )
+        #expect(Self.kind(.status, other) == .notPermitted)
     }
 }

@@ -32,6 +32,7 @@ struct ConfigurationTests {
         #expect(configuration.cacheSize == 100_000)
         #expect(configuration.timeoutMilliseconds == 500)
         #expect(configuration.operators == ["root"])
+        #expect(configuration.delegates == [])
         #expect(configuration.rotateAfterMilliseconds == nil)
     }
 
@@ -48,6 +49,7 @@ struct ConfigurationTests {
             latchkey_cache_size  1000000;
             latchkey_timeout     2s;
             latchkey_operators   ops deploy;
+            latchkey_delegates   portal latchkey-console;
             latchkey_rotate_after 90d;
             latchkey_library     /usr/lib/latchkey/liblatchkey.so;
             """
@@ -62,6 +64,7 @@ struct ConfigurationTests {
         #expect(configuration.cacheSize == 1_000_000)
         #expect(configuration.timeoutMilliseconds == 2000)
         #expect(configuration.operators == ["root", "ops", "deploy"])
+        #expect(configuration.delegates == ["portal", "latchkey-console"])
         #expect(configuration.rotateAfterMilliseconds == 7_776_000_000)
     }
 
@@ -161,6 +164,7 @@ struct ConfigurationTests {
         "latchkey_timeout", "latchkey_timeout 0", "latchkey_timeout 61s", "latchkey_timeout -1s",
         "latchkey_timeout soon", "latchkey_timeout 1s 2s", "latchkey_timeout 99999999999999999999y",
         "latchkey_operators", "latchkey_operators \"a b\"", "latchkey_operators ops \"\"",
+        "latchkey_delegates", "latchkey_delegates \"a b\"",
         "latchkey_rotate_after", "latchkey_rotate_after 0", "latchkey_rotate_after never",
         "latchkey_library lib.so", "latchkey_library",
         "latchkey_store http://127.0.0.1:6379", "latchkey_store 127.0.0.1:6379",
@@ -196,6 +200,7 @@ struct ConfigurationTests {
         "latchkey_pepper_file /p",
         "latchkey_prefix ab",
         "latchkey_consistency strict", "latchkey_timeout 1s", "latchkey_operators a",
+        "latchkey_delegates a",
         "latchkey_rotate_after 1d",
         "latchkey_library /l",
     ])

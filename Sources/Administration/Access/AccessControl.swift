@@ -49,7 +49,8 @@ struct AccessControl {
         do throws(AdministrationError) {
             try OwnerRule.check(action, on: organization, owner: owner, by: context.caller)
         } catch {
-            if error.kind == .notPermitted, exists { auditRefusal(action, organization) }
+            let isRefusal = exists && error.kind == .notPermitted
+            auditRefusal(action, organization, isRefusal: isRefusal)
             throw withSuggestion(error, organization, exists: owner != nil)
         }
     }
@@ -87,10 +88,18 @@ struct AccessControl {
         withSuggestion(Self.noOrganization(organization), organization, exists: false)
     }
 
-    /// A refusal stands even if it cannot be audited.
-    private func auditRefusal(_ action: OwnerRule.Action, _ organization: Organization) {
+    /// A refusal stands even if it cannot be audited. Where there is nothing to audit, the store carries out as
+    /// many commands.
+    private func auditRefusal(
+        _ action: OwnerRule.Action,
+        _ organization: Organization,
+        isRefusal: Bool
+    ) {
+        let locator = organization.locator
         let entry = context.audit(action.auditAction)
-        _ = try? context.store.read(entry.refusal(organization.locator))
+        _ = try? context.store.read(
+            isRefusal ? entry.refusal(locator) : AuditEntry.nothing(locator)
+        )
     }
 
     /// An error that also suggests the organization that may have been meant.

@@ -12,36 +12,46 @@ public struct Caller: Equatable, Sendable {
     /// Whether the account may act for others and manage organizations.
     public let isOperator: Bool
 
+    /// Whether the account may manage keys for others, and nothing else.
+    public let isDelegate: Bool
+
     /// A caller. ``OwnerRule`` decides whether the account may act as the principal.
     ///
     /// - Parameters:
     ///   - name: The principal named with `--as`; `nil` for the account itself.
     ///   - isRoot: Whether the account's uid is 0, whatever its name.
-    ///   - operators: Accounts that may act for others.
+    ///   - operators: Accounts that may act for others and manage organizations.
+    ///   - delegates: Accounts that may manage keys for others.
     public init(
         account: Principal,
         isRoot: Bool = false,
         as name: Principal?,
-        operators: Set<String>
+        operators: Set<String>,
+        delegates: Set<String> = []
     ) {
         self.account = account
         isOperator = isRoot || operators.contains(account.name)
+        isDelegate = delegates.contains(account.name)
         principal = name ?? account
     }
 
     /// The same account, acting as another principal.
     public func acting(as principal: Principal) -> Caller {
-        Caller(account: account, principal: principal, isOperator: isOperator)
+        Caller(self, as: principal)
     }
 
-    private init(account: Principal, principal: Principal, isOperator: Bool) {
-        self.account = account
+    private init(_ caller: Caller, as principal: Principal) {
+        account = caller.account
+        isOperator = caller.isOperator
+        isDelegate = caller.isDelegate
         self.principal = principal
-        self.isOperator = isOperator
     }
+
+    /// Whether the account may act as any principal.
+    public var mayActForOthers: Bool { isOperator || isDelegate }
 
     /// Whether the account may act as the principal.
-    var mayActAsPrincipal: Bool { principal == account || isOperator }
+    var mayActAsPrincipal: Bool { principal == account || mayActForOthers }
 
     /// The account of this process: the login name of its real uid.
     public static func currentAccount() -> Principal {

@@ -5,7 +5,8 @@ import Keyring
 /// A key belongs to its owner alone: no other principal may see or manage it in its own name, not even
 /// an operator or root. Organizations belong to the operators: they add, list, transfer and remove them.
 /// An operator may also act as another principal; it may then do with keys what that principal may do,
-/// and the audit names both.
+/// and the audit names both. A delegate may do just that: it manages no organizations, and learns no more
+/// about them than the principal.
 public enum OwnerRule {
     /// What a caller may ask for.
     public enum Action: String, Sendable, CaseIterable {
@@ -84,13 +85,13 @@ public enum OwnerRule {
         }
     }
 
-    /// - Throws: An error if the caller acts as another principal without being an operator.
+    /// - Throws: An error if the caller acts as another principal and is neither an operator nor a delegate.
     public static func checkIdentity(_ caller: Caller) throws(AdministrationError) {
         guard caller.mayActAsPrincipal else {
             throw AdministrationError(
                 .notPermitted,
                 "\(caller.account) may not act as another principal: only root and the accounts in "
-                    + "latchkey_operators may use --as"
+                    + "latchkey_operators and latchkey_delegates may use --as"
             )
         }
     }
@@ -102,17 +103,30 @@ public enum OwnerRule {
         _ caller: Caller
     ) throws(AdministrationError) {
         if owner == nil, caller.isOperator {
-            throw AdministrationError(
-                .data,
-                "there is no organization \(organization): add it with \"latchkey org add\""
-            )
+            throw noOrganization(organization)
         }
-        guard owner == caller.principal else {
-            throw AdministrationError(
-                .notPermitted,
-                "\(caller.principal) is not the owner of \(organization): only the owner may "
-                    + "\(action.phrase)\(caller.isOperator ? "; act as the owner with --as OWNER" : "")"
-            )
-        }
+        guard owner == caller.principal else { throw notOwner(action, organization, caller) }
+    }
+
+    /// The error of an operator's action on the key of an organization that does not exist.
+    public static func noOrganization(_ organization: Organization) -> AdministrationError {
+        AdministrationError(
+            .data,
+            "there is no organization \(organization): add it with \"latchkey org add\""
+        )
+    }
+
+    /// The error of an action on a key that is not the caller's.
+    public static func notOwner(
+        _ action: Action,
+        _ organization: Organization,
+        _ caller: Caller
+    ) -> AdministrationError {
+        let hint = caller.mayActForOthers ? "; act as the owner with --as OWNER" : ""
+        return AdministrationError(
+            .notPermitted,
+            "\(caller.principal) is not the owner of \(organization): only the owner may "
+                + "\(action.phrase)\(hint)"
+        )
     }
 }

@@ -19,7 +19,8 @@ extension Membership {
 
 /// How many workers there are, on how many hosts.
 public struct Workers: Equatable, Sendable, CustomStringConvertible {
-    private let count: Int
+    /// How many there are.
+    public let count: Int
     private let hosts: Int
 
     /// Counts members.

@@ -10,7 +10,7 @@ struct FileCheck {
         self.configuration = configuration
     }
 
-    var findings: [Finding] { [pepper, folder] + credentials + [operators] }
+    var findings: [Finding] { [pepper, folder] + credentials + [operators] + delegates }
 
     private var pepper: Finding {
         do throws(SecretFault) {
@@ -95,16 +95,34 @@ struct FileCheck {
 
     /// A name without an account today may get one tomorrow.
     private var operators: Finding {
-        let unknown = configuration.operators.filter { getpwnam($0) == nil }.sorted()
+        accounts(
+            configuration.operators,
+            "operators",
+            "accounts that may act for others and manage organizations"
+        )
+    }
+
+    private var delegates: [Finding] {
+        guard !configuration.delegates.isEmpty else { return [] }
+        return [
+            accounts(
+                configuration.delegates,
+                "delegates",
+                "accounts that may manage keys for others"
+            )
+        ]
+    }
+
+    private func accounts(_ names: Set<String>, _ check: String, _ meaning: String) -> Finding {
+        let unknown = names.filter { getpwnam($0) == nil }.sorted()
         guard unknown.isEmpty else {
             return .fault(
-                "operators",
-                "latchkey_operators names accounts that do not exist here: "
+                check,
+                "latchkey_\(check) names accounts that do not exist here: "
                     + unknown.joined(separator: ", "),
                 "remove them: an account created under such a name could act for every owner"
             )
         }
-        let names = configuration.operators.sorted().joined(separator: ", ")
-        return .ok("operators", "accounts that may act for others: \(names)")
+        return .ok(check, "\(meaning): \(names.sorted().joined(separator: ", "))")
     }
 }

@@ -185,9 +185,14 @@ public struct KeyService {
         throws(AdministrationError)
     {
         guard let seen, seen.record.key != record?.key else { return }
-        throw AdministrationError(
+        throw keyChanged(seen.record.organization)
+    }
+
+    /// The error of a change to a key that is not the one that the owner was shown.
+    public static func keyChanged(_ organization: Organization) -> AdministrationError {
+        AdministrationError(
             .data,
-            "the key of \(seen.record.organization) has just been changed; nothing was done"
+            "the key of \(organization) has just been changed; nothing was done"
         )
     }
 }

@@ -6,8 +6,23 @@ extension Configuration {
     ///
     /// - Throws: An error with file and line if a directive is wrong, or the file does not name the store.
     public init(file path: String) throws(AdministrationError) {
+        try self.init(try Self.directives(file: path), file: path)
+    }
+
+    /// The directives of a file, and of the files that it includes.
+    ///
+    /// - Throws: An error with file and line if the syntax is wrong, or a file cannot be read.
+    public static func directives(file path: String) throws(AdministrationError) -> [Directive] {
+        try translating(try directives(in: path, depth: 0)) { fault in
+            AdministrationError(fault, in: path)
+        }
+    }
+
+    /// The configuration in directives that were read from a file.
+    ///
+    /// - Throws: An error with file and line if a directive is wrong, or none names the store.
+    public init(_ directives: [Directive], file path: String) throws(AdministrationError) {
         do throws(ConfigurationFault) {
-            let directives = try Self.directives(in: path, depth: 0)
             try self.init(directives)
             // Without it, the default store could silently differ from nginx's.
             guard directives.contains(where: { $0.name == "latchkey_store" }) else {
@@ -17,9 +32,7 @@ extension Configuration {
                 )
             }
         } catch {
-            let file = error.file ?? path
-            let place = error.line.map { "\(file):\($0)" } ?? file
-            throw AdministrationError(.configuration, "\(place): \(error.message)")
+            throw AdministrationError(error, in: path)
         }
     }
 
@@ -100,5 +113,16 @@ extension Configuration {
             }
             contents += buffer[..<count]
         }
+    }
+}
+
+extension AdministrationError {
+    /// A fault of a configuration, with its file and line.
+    ///
+    /// - Parameter path: The file, unless the fault names another.
+    public init(_ fault: ConfigurationFault, in path: String) {
+        let file = fault.file ?? path
+        let place = fault.line.map { "\(file):\($0)" } ?? file
+        self.init(.configuration, "\(place): \(fault.message)")
     }
 }

@@ -51,6 +51,14 @@ public struct AuditEntry: Sendable {
         commands(Keyspace.attempts(locator))
     }
 
+    /// As many commands as ``refusal(_:)``, which write nothing: whoever is refused cannot tell by the time
+    /// that it takes whether there is an organization.
+    public static func nothing(_ locator: Locator) -> [RedisCommand] {
+        let key = Keyspace.attempts(locator)
+        let trim = RedisCommand("LTRIM", .bytes(key), .number(-countMax), "-1")
+        return [trim, trim]
+    }
+
     private func commands(_ key: [UInt8]) -> [RedisCommand] {
         [
             RedisCommand("RPUSH", .bytes(key), .text(text)),

@@ -44,6 +44,9 @@ public struct Configuration: Sendable {
     /// `latchkey_operators`: accounts, besides root, that may act on behalf of
     /// another principal.
     public private(set) var operators: Set<String> = ["root"]
+    /// `latchkey_delegates`: accounts that may manage keys on behalf of another principal, and nothing
+    /// else.
+    public private(set) var delegates: Set<String> = []
     /// `latchkey_rotate_after`, in milliseconds.
     public private(set) var rotateAfterMilliseconds: UInt64?
 
@@ -113,6 +116,7 @@ public struct Configuration: Sendable {
         case "latchkey_cache_size": cacheSize = try directive.count(1...10_000_000)
         case "latchkey_timeout": timeoutMilliseconds = try directive.time(1...60_000)
         case "latchkey_operators": operators = Set(try directive.accounts()).union(["root"])
+        case "latchkey_delegates": delegates = Set(try directive.accounts())
         case "latchkey_rotate_after": rotateAfterMilliseconds = try directive.time(1...UInt64.max)
         case "latchkey_library": libraryFile = try directive.path()
         case let name where name.utf8.contains { (0x41...0x5A).contains($0) }:

@@ -38,13 +38,13 @@ struct OrgRemove: LatchkeyCommand {
             let confirmation = try confirmationOptions.run { policy throws(AdministrationError) in
                 try organizations.remove(name, policy: policy)
             }
-            try ConfirmationText.report(confirmation, of: ending(exists))
+            try EndingReport.report(confirmation, of: ending(exists))
         }
         return .success
     }
 
     /// - Parameter isFirst: Whether the organization existed; otherwise its removal is confirmed again.
-    private func ending(_ isFirst: Bool) -> ConfirmationText.Ending {
+    private func ending(_ isFirst: Bool) -> EndingReport.Ending {
         .init(
             done: isFirst ? "Removed" : "\(name) had already been removed",
             holds: "No gateway accepts a key of \(name)",

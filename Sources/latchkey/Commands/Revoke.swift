@@ -98,11 +98,11 @@ struct Revoke: LatchkeyCommand {
             Terminal.say("\(organization) has no key: nothing to revoke.")
         case .notAwaited where !hadKey:
             Terminal.say("\(organization) has no key: nothing to revoke.")
-        case let confirmation?: try ConfirmationText.report(confirmation, of: ending)
+        case let confirmation?: try EndingReport.report(confirmation, of: ending)
         }
     }
 
-    private var ending: ConfirmationText.Ending {
+    private var ending: EndingReport.Ending {
         .init(
             done: "Revoked",
             holds: "No gateway accepts the key",

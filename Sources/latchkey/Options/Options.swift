@@ -33,7 +33,8 @@ struct ConfigurationOption: ParsableArguments {
             account: Caller.currentAccount(),
             isRoot: getuid() == 0,
             as: principal,
-            operators: configuration.operators
+            operators: configuration.operators,
+            delegates: configuration.delegates
         )
     }
 }
@@ -44,7 +45,7 @@ struct CallerOptions: ParsableArguments {
 
     @Option(
         name: .customLong("as"),
-        help: ArgumentHelp("Act as this principal (operators only).", valueName: "who")
+        help: ArgumentHelp("Act as this principal (operators and delegates).", valueName: "who")
     )
     var principal: Principal?
 

@@ -1,3 +1,4 @@
+import Administration
 import Keyring
 
 /// Formats audit entries.
@@ -16,18 +17,5 @@ enum AuditReport {
         )
     }
 
-    static func json(_ lines: [AuditLine]) -> String {
-        JSONText.array(lines.map(object)) + "\n"
-    }
-
-    private static func object(_ line: AuditLine) -> String {
-        JSONText.object([
-            ("at", JSONText.string(TimeText.rfc3339(line.at))),
-            ("what", JSONText.string(line.action)),
-            ("who", JSONText.string(line.principal)),
-            ("via", JSONText.string(line.account)),
-            ("new_owner", line.newOwner.map { JSONText.string($0) } ?? "null"),
-            ("outcome", JSONText.string(line.isRefused ? "refused" : "done")),
-        ])
-    }
+    static func json(_ lines: [AuditLine]) -> String { JSONReport.audit(lines) + "\n" }
 }

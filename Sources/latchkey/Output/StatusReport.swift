@@ -38,34 +38,7 @@ enum StatusReport {
     }
 
     static func json(_ status: KeyStatus) -> String {
-        let key = status.record.key
-        let lastUse: UnixTime? = if case .at(let time) = status.lastUse { time } else { nil }
-        return JSONText.object([
-            ("organization", JSONText.string(status.record.organization.name)),
-            ("status", JSONText.string(key == nil ? "none" : "active")),
-            ("locator", JSONText.string(status.record.organization.locator.description)),
-            ("last_used_at", time(lastUse)),
-            ("last_used_delay_seconds", delay(status.lastUseDelay)),
-            ("created_at", time(key?.createdAt)),
-            ("created_by", key.map { JSONText.string($0.createdBy.name) } ?? "null"),
-            ("expires_at", time(key?.expiresAt)),
-            ("previous_key_until", time(status.previousUntil)),
-            ("rotation_due", status.rotationDueSince == nil ? "false" : "true"),
-            ("refused_uses", String(status.refusedUses?.count ?? 0)),
-            ("last_refused_at", time(status.refusedUses?.lastAt)),
-        ]) + "\n"
-    }
-
-    private static func delay(_ delay: KeyStatus.LastUseDelay) -> String {
-        switch delay {
-        case .none: "0"
-        case .milliseconds(let behind): "\(behind / 1000)"
-        case .unknown: "null"
-        }
-    }
-
-    private static func time(_ time: UnixTime?) -> String {
-        time.map { JSONText.string(TimeText.rfc3339($0)) } ?? "null"
+        JSONText.object(JSONReport.members(of: status)) + "\n"
     }
 
     private static func table(_ lines: [(String, String)]) -> String {

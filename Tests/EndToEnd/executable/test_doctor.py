@@ -107,6 +107,7 @@ PLANTED = {
     "credentials.admin": lambda gate: (acl.protect(gate), (gate.folder / "admin.auth").chmod(0o644)),
     "credentials.gateway": lambda gate: (acl.protect(gate), (gate.folder / "gateway.auth").write_text("alone\n")),
     "operators": lambda gate: gate.add_settings("latchkey_operators root nobody-at-all;"),
+    "delegates": lambda gate: gate.add_settings("latchkey_delegates nobody-at-all;"),
     "store.role": be_replica,
     "store.persistence": lambda gate: gate.redis.cli("CONFIG", "SET", "appendonly", "no"),
     "store.fsync": lambda gate: gate.redis.cli("CONFIG", "SET", "appendfsync", "no"),

@@ -176,12 +176,36 @@ def root(gate):
     assert secret_of(new) not in gate.redis.cli("HGETALL", RECORD)
 
 
-def account_that_may_read_the_pepper(gate):
+def delegate(gate):
     gate.key()
+    gate.add_settings("latchkey_delegates nobody;")
+    program = readable_by_nobody(gate)
+    new = program.generate("acme", as_=OWNER, account="nobody")
+    gate.latchkey.remember(new)
+    assert gate.status_of(new) == 200
+    assert f"generate\t{OWNER}\tnobody" in gate.latchkey.run("audit", "acme", as_=OWNER).out
+    for words in (
+        ["org", "add", "new", "--owner", OWNER], ["org", "list"], ["org", "transfer", "acme", "--to", "mallory"],
+        ["org", "remove", "acme", "--yes"], ["export"], ["gateways", "--forget", "f" * 16],
+    ):
+        result = program.run(*words, as_=OWNER, account="nobody") if words != ["export"] else program.run(*words, account="nobody")
+        assert result.code == NOT_PERMITTED, result
+    refusals = {program.run("status", name, as_="mallory", account="nobody").err.replace(name, "") for name in ("acme", "none")}
+    assert len(refusals) == 1
+    assert program.run("revoke", "acme", "--yes", as_=OWNER, account="nobody").code == DONE
+
+
+def readable_by_nobody(gate):
+    """The executable, and the right to use pepper and store, for the account nobody."""
     for path in (gate.pepper_file, gate.folder / "admin.auth"):
         os.chown(path, -1, pwd.getpwnam("nobody").pw_gid)
         path.chmod(0o640)
-    program = Latchkey(gate.config, shutil.copy(EXECUTABLE, gate.folder / "latchkey"))
+    return Latchkey(gate.config, shutil.copy(EXECUTABLE, gate.folder / "latchkey"))
+
+
+def account_that_may_read_the_pepper(gate):
+    gate.key()
+    program = readable_by_nobody(gate)
     for options in ({}, {"as_": OWNER}):
         assert program.run("generate", "acme", "--yes", account="nobody", **options).code == NOT_PERMITTED
     holder_of_everything(gate)
@@ -212,6 +236,7 @@ SHOWN = {
     "anyone who can write to Redis": writer_to_redis,
     "another member of an organization": another_member,
     "root, and the accounts in `latchkey_operators`": root,
+    "the accounts in `latchkey_delegates`": delegate,
     "an account that can read the pepper, for example through its group": account_that_may_read_the_pepper,
     "anyone with the pepper **and** write access to Redis": holder_of_everything,
     "the gateways' password": holder_of_the_gateways_password,

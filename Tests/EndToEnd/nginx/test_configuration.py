@@ -71,6 +71,7 @@ WRONG_LINES = [
     "latchkey_timeout 1s 2s;",
     "latchkey_outage_grace 90;",
     "latchkey_operators;",
+    "latchkey_delegates;",
     "latchkey_rotate_after never;",
 ]
 
@@ -103,7 +104,7 @@ def test_a_password_in_the_url_is_not_written_out(gate):
 
 
 ONCE = {
-    "store": "redis://127.0.0.1:6379", "pepper_file": None, "prefix": "lk", "timeout": "1s", "operators": "root",
+    "store": "redis://127.0.0.1:6379", "pepper_file": None, "prefix": "lk", "timeout": "1s", "operators": "root", "delegates": "portal",
     "consistency": "strict", "lease": "1s", "outage_grace": "10s", "cache_size": "1000", "rotate_after": "90d",
 }
 

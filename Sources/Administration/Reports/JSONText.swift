@@ -1,14 +1,17 @@
 /// Writes JSON (RFC 8259).
-enum JSONText {
-    static func object(_ members: [(name: String, value: String)]) -> String {
+public enum JSONText {
+    /// An object. The values are JSON already.
+    public static func object(_ members: [(name: String, value: String)]) -> String {
         "{" + members.map { "\(string($0.name)):\($0.value)" }.joined(separator: ",") + "}"
     }
 
-    static func array(_ elements: [String]) -> String {
+    /// An array of elements that are JSON already.
+    public static func array(_ elements: [String]) -> String {
         "[" + elements.joined(separator: ",") + "]"
     }
 
-    static func string(_ text: String) -> String {
+    /// A string, in quotation marks.
+    public static func string(_ text: String) -> String {
         var quoted = "\""
         for scalar in text.unicodeScalars {
             switch scalar {

@@ -1,15 +1,14 @@
-import Administration
 import Glibc
 import Keyring
 
 /// Formats times for people and programs.
-enum TimeText {
+public enum TimeText {
     private static let units: [(name: String, milliseconds: Int64)] = [
         ("day", 86_400_000), ("hour", 3_600_000), ("minute", 60_000), ("second", 1000),
     ]
 
     /// When the key last authenticated a request.
-    static func lastUse(_ status: KeyStatus, now: UnixTime) -> String {
+    public static func lastUse(_ status: KeyStatus, now: UnixTime) -> String {
         lastUse(status.lastUse, now: now)
             + (status.lastUseMayBePrevious ? ", with this key or the previous one" : "")
             + delay(status.lastUseDelay)
@@ -25,7 +24,8 @@ enum TimeText {
     }
 
     /// `3 minutes ago`, `Never`, or that it is unknown.
-    static func lastUse(_ use: KeyStatus.LastUse, now: UnixTime = SystemClock.unixTime()) -> String
+    public static func lastUse(_ use: KeyStatus.LastUse, now: UnixTime = SystemClock.unixTime())
+        -> String
     {
         switch use {
         case .never: "Never"
@@ -35,17 +35,17 @@ enum TimeText {
     }
 
     /// `3 minutes ago` or `just now`.
-    static func ago(_ time: UnixTime, now: UnixTime) -> String {
+    public static func ago(_ time: UnixTime, now: UnixTime) -> String {
         span(now.milliseconds - time.milliseconds).map { "\($0) ago" } ?? "just now"
     }
 
     /// `9 minutes`: the time until a moment.
-    static func until(_ time: UnixTime, now: UnixTime) -> String {
+    public static func until(_ time: UnixTime, now: UnixTime) -> String {
         span(time.milliseconds - now.milliseconds) ?? "a moment"
     }
 
     /// `in 3 days`, or `3 days ago: requests with it are refused`.
-    static func expiry(_ time: UnixTime, now: UnixTime) -> String {
+    public static func expiry(_ time: UnixTime, now: UnixTime) -> String {
         guard time <= now else {
             return span(time.milliseconds - now.milliseconds).map { "in \($0)" } ?? "now"
         }
@@ -53,7 +53,7 @@ enum TimeText {
     }
 
     /// `2026-11-24T14:02:11.204Z` (RFC 3339).
-    static func rfc3339(_ time: UnixTime) -> String {
+    public static func rfc3339(_ time: UnixTime) -> String {
         let parts = parts(time)
         let date = [parts.tm_year + 1900, parts.tm_mon + 1, parts.tm_mday]
         return
@@ -61,13 +61,13 @@ enum TimeText {
     }
 
     /// `2026-11-24 14:02:11 UTC`
-    static func moment(_ time: UnixTime) -> String {
+    public static func moment(_ time: UnixTime) -> String {
         let text = rfc3339(time)
         return "\(text.prefix(10)) \(text.dropFirst(11).prefix(8)) UTC"
     }
 
     /// `14:02:11.204`, in UTC.
-    static func timeOfDay(_ time: UnixTime) -> String {
+    public static func timeOfDay(_ time: UnixTime) -> String {
         let parts = parts(time)
         let milliseconds = padded(Int32(time.milliseconds % 1000), 3)
         return
@@ -75,7 +75,7 @@ enum TimeText {
     }
 
     /// `1s`, `500ms`, `1h30m`: in nginx's syntax.
-    static func span(milliseconds: UInt64) -> String {
+    public static func span(milliseconds: UInt64) -> String {
         var rest = milliseconds
         var text = ""
         for (name, unit) in nginxUnits where rest >= unit {

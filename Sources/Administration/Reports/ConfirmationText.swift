@@ -1,13 +1,12 @@
-import Administration
 import Keyring
 
 /// Formats whether a change is confirmed.
-enum ConfirmationText {
+public enum ConfirmationText {
     /// Most workers that one line names.
     private static let namesMax = 8
 
     /// `Waiting for 1 of 4 nginx workers: web-1 (process 4711), at most 0.8 s`
-    static func progress(_ wait: BarrierProgress) -> String {
+    public static func progress(_ wait: BarrierProgress) -> String {
         let tenths = wait.remainingMilliseconds / 100
         let limit = "at most \(tenths / 10).\(tenths % 10) s"
         if wait.missingServers > 0 {
@@ -25,7 +24,7 @@ enum ConfirmationText {
     }
 
     /// A line for each worker that was waited out.
-    static func notes(_ outcome: BarrierOutcome) -> [String] {
+    public static func notes(_ outcome: BarrierOutcome) -> [String] {
         outcome.expired.map { worker in
             worker.isTracking
                 ? "nginx worker \(name(worker)) did not acknowledge the change; its lease has ended."
@@ -33,52 +32,8 @@ enum ConfirmationText {
         }
     }
 
-    /// `Held by 3 servers, on disk.`; none where the store is one server.
-    static func copies(_ outcome: BarrierOutcome) -> [String] {
-        outcome.copies.map {
-            "Held by \(Counted($0.count, "server"))\($0.isOnDisk ? ", on disk" : "")."
-        }.map { [$0] } ?? []
-    }
-
-    /// The words for a change that ends keys.
-    struct Ending {
-        /// `Revoked`
-        let done: String
-        /// `No gateway accepts the key`
-        let holds: String
-        /// `the key of acme was revoked`, which continues with `, but …`
-        let change: String
-        /// The key that may still be accepted: `it`
-        let key: String
-        /// What to do if the store has lost the change: `revoke it again`
-        let remedy: String
-    }
-
-    /// Reports a change that ends keys.
-    ///
-    /// - Throws: An error if the change is not confirmed.
-    static func report(_ confirmation: ConfirmationResult, of ending: Ending)
-        throws(AdministrationError)
-    {
-        switch confirmation {
-        case .confirmed(let since, let outcome):
-            Terminal.say(notes(outcome))
-            let holds = "\(ending.holds) as of \(TimeText.timeOfDay(since)) UTC."
-            Terminal.say((["\(ending.done). \(holds)"] + copies(outcome)).joined(separator: " "))
-        case .notAwaited:
-            Terminal.say("\(ending.done). \(notAwaited)")
-        case .unconfirmed(let uncertainty):
-            throw error(
-                for: uncertainty,
-                change: ending.change,
-                key: ending.key,
-                remedy: ending.remedy
-            )
-        }
-    }
-
     /// The note for `--no-wait`.
-    static let notAwaited =
+    public static let notAwaited =
         "Redis notifies the nginx workers at once; their acknowledgements were not awaited."
 
     /// The error for a change that is not confirmed.
@@ -87,7 +42,7 @@ enum ConfirmationText {
     ///   - change: What was done, as the beginning of a sentence.
     ///   - key: The key that may still be accepted.
     ///   - remedy: What to do if the store has lost the change.
-    static func error(
+    public static func error(
         for uncertainty: ConfirmationResult.Uncertainty,
         change: String,
         key: String,
