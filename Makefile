@@ -26,7 +26,11 @@ E2E       := $(PYTHON) -m pytest --numprocesses $(WORKERS) --dist loadgroup
 FUZZ      := $(PRODUCTS)/latchkey-fuzz
 FUZZ_SEED := $(if $(SEED),--seed $(SEED))
 
+# All Swift tests: without the console's server and the packages that it needs.
+TESTS     := $(SWIFT) build --product latchkeyPackageTests
+
 executable := bin/latchkey
+console    := bin/latchkey-console
 libraries  := lib/latchkey
 library    := $(libraries)/liblatchkey.so.$(shell scripts/abi-version)
 module     := lib/nginx/modules/ngx_http_latchkey_module.so
@@ -35,6 +39,9 @@ module     := lib/nginx/modules/ngx_http_latchkey_module.so
 zsh         := zsh/$(if $(filter /usr,$(prefix)),vendor-completions,site-functions)/_latchkey
 completions := $(addprefix share/,bash-completion/completions/latchkey $(zsh) fish/vendor_completions.d/latchkey.fish)
 
+# The console's account, folder and service.
+units := $(addprefix lib/,systemd/system/latchkey-console.service sysusers.d/latchkey-console.conf tmpfiles.d/latchkey-console.conf)
+
 # Installs the Debian packages that a target needs, then builds everything.
 define built_with
 @scripts/require-swift $(SWIFT)
@@ -42,7 +49,7 @@ define built_with
 @$(MAKE) --no-print-directory build
 endef
 
-.PHONY: help build up down unit e2e test lint analyze fuzz fuzz-requests test-sanitizers valgrind slow reloads hostile trials failovers everyday versions simulate soak nginx-tests module \
+.PHONY: help build console up up-console down unit e2e test lint analyze fuzz fuzz-requests test-sanitizers valgrind slow reloads hostile trials simulate soak nginx-tests module \
 	bench bench-full bench-scale bench-check bench-report model install uninstall clean
 .DEFAULT_GOAL := help
 
@@ -61,9 +68,20 @@ build: ## [2 min] Build executable, library, nginx module, manual and completion
 	scripts/build-module $(prefix)/$(libraries) build/$(module)
 	scripts/make-manual build/$(executable) build/share $(zsh)
 
+console: ## [5 min] Build latchkey-console, the page for owners, into build/
+	@scripts/require-swift $(SWIFT)
+	@scripts/install-packages --check build
+	$(RELEASE) --product latchkey-console
+	$(INSTALL) --strip $(PRODUCTS)/latchkey-console build/$(console)
+
 up: ## [10 s] Start the demonstration on 127.0.0.1:8080 (PORT=) and make a key
 	$(call built_with,run)
 	scripts/demo/up $(PORT)
+
+up-console: ## [1 s] Add the page for owners to the demonstration, after `make console` (PORT= as for up)
+	$(call built_with,run)
+	@$(MAKE) --no-print-directory console
+	scripts/demo/up --console $(PORT)
 
 down: ## [1 s] Stop the demonstration; its data is kept
 	scripts/demo/down
@@ -71,19 +89,21 @@ down: ## [1 s] Stop the demonstration; its data is kept
 unit: ## [1 min] Run the Swift tests without the simulation, or only those that match T=; 10 s after a small change
 	@scripts/require-swift $(SWIFT)
 	@scripts/install-packages build
-	$(SWIFT) build --build-tests
+	$(TESTS)
 	$(SWIFT) test --skip-build --disable-xctest $(if $(T),--filter '$(T)',--skip GatewaySimulation)
 
 e2e: ## [4 min] Run the end-to-end tests, WORKERS= at a time, or only those that match T= (pytest -k)
 	$(call built_with,test)
+	@$(MAKE) --no-print-directory console
 	$(E2E) Tests/EndToEnd $(if $(T),-k '$(T)')
 
 test: ## [7 min] Run every test except the long ones (fuzz, slow, simulate, model)
 	$(call built_with,test costs)
-	$(SWIFT) build --build-tests
+	@$(MAKE) --no-print-directory console
+	$(TESTS)
 	$(SWIFT) test --skip-build --disable-xctest
 	scripts/check-library build/$(library)
-	scripts/check-hardening build/$(library) build/$(executable)
+	scripts/check-hardening build/$(library) build/$(executable) build/$(console)
 	scripts/check-hardening --module CBridge/nginx/exports.map build/$(module)
 	$(MAKE) --no-print-directory bench-check
 	$(PYTHON) -m pytest Tests/Benchmarks
@@ -154,7 +174,7 @@ versions: ## [30 min] Run the end-to-end tests of what depends on Redis with oth
 simulate: ## [1 h] Simulate gateways and a store through faults: SEEDS= worlds, or SEED= one, with its log
 	@scripts/require-swift $(SWIFT)
 	@scripts/install-packages build
-	$(SWIFT) build --build-tests
+	$(TESTS)
 	SEEDS=$(SEEDS) $(if $(SEED),SEED=$(SEED)) $(SWIFT) test --skip-build --disable-xctest --filter SimulationTests
 
 soak: ## [10 min] Keep two workers under mixed traffic for SECONDS=: their memory must not grow
@@ -204,10 +224,13 @@ install: ## [1 s] Install the built files (DESTDIR=, prefix=/usr)
 	$(INSTALL) build/$(library) $(DESTDIR)$(prefix)/$(library)
 	$(INSTALL) build/$(module) $(DESTDIR)$(prefix)/$(module)
 	scripts/install-share build/share $(DESTDIR)$(prefix)/share
+	@if test -e build/$(console); then \
+		$(INSTALL) build/$(console) $(DESTDIR)$(prefix)/$(console) && \
+		scripts/install-units $(prefix) $(DESTDIR)$(prefix)/lib; fi
 	@echo 'At the top of nginx.conf: load_module $(prefix)/$(module);'
 
 uninstall: ## [1 s] Remove the installed files (same DESTDIR= and prefix=); read docs/BUILDING.md first
-	rm -f $(addprefix $(DESTDIR)$(prefix)/,$(executable) $(module) $(completions) $(libraries)/liblatchkey.so*)
+	rm -f $(addprefix $(DESTDIR)$(prefix)/,$(executable) $(console) $(units) $(module) $(completions) $(libraries)/liblatchkey.so*)
 	rm -f $(DESTDIR)$(prefix)/share/man/man1/latchkey.1 $(DESTDIR)$(prefix)/share/man/man1/latchkey-*.1
 	@rmdir $(DESTDIR)$(prefix)/$(libraries) 2>/dev/null || true
 

@@ -34,10 +34,19 @@ let package = Package(
     products: [
         .library(name: "LatchkeyABI", type: .dynamic, targets: ["LatchkeyABI"]),
         .executable(name: "latchkey", targets: ["latchkey"]),
+        .executable(name: "latchkey-console", targets: ["latchkey-console"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
         .package(url: "https://github.com/apple/swift-collections", exact: "1.6.0"),
+        .package(
+            url: "https://github.com/hummingbird-project/hummingbird",
+            exact: "2.28.1",
+            traits: []
+        ),
+        .package(url: "https://github.com/apple/swift-http-types", exact: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-log", exact: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-nio", exact: "2.101.2"),
     ],
     targets: [
         .systemLibrary(name: "CLibcrypto", path: "CBridge/modulemaps/libcrypto"),
@@ -97,6 +106,28 @@ let package = Package(
             exclude: ["Documentation.md"],
             linkerSettings: [.unsafeFlags(bindNow)]
         ),
+        .target(
+            name: "ConsoleCore",
+            dependencies: ["Administration"],
+            exclude: ["Documentation.md"],
+            resources: [
+                .embedInCode("Assets/console.css"), .embedInCode("Assets/console.js"),
+                .embedInCode("Assets/key.svg"), .embedInCode("Assets/openapi.json"),
+            ]
+        ),
+        .executableTarget(
+            name: "latchkey-console",
+            dependencies: [
+                "CLinux",
+                "ConsoleCore",
+                .product(name: "HTTPTypes", package: "swift-http-types"),
+                .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+            ],
+            exclude: ["Documentation.md"],
+            linkerSettings: [.unsafeFlags(bindNow + ["-use-ld=lld", "-Xlinker", "--gc-sections"])]
+        ),
 
         .executableTarget(
             name: "latchkey-fuzz",
@@ -136,6 +167,7 @@ let package = Package(
             name: "AdministrationTests",
             dependencies: ["Administration", "TestSupport", "latchkey"]
         ),
+        .testTarget(name: "ConsoleCoreTests", dependencies: ["ConsoleCore", "TestSupport"]),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -1,12 +1,13 @@
 # shellcheck shell=bash
-# The demonstration's two servers, nginx and redis: each runs in the folder of
-# .latchkey/ with its name.  Sourced by up and down.
+# The demonstration's servers, nginx, redis and, if wanted, the console: each runs in the
+# folder of .latchkey/ with its name.  Sourced by up and down.
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)/.latchkey
-declare -A programs=([nginx]=nginx [redis]=redis-server)
+# The kernel keeps 15 characters of a name.
+declare -A programs=([nginx]=nginx [redis]=redis-server [console]=latchkey-consol)
 
 # Graceful, so that nginx's workers write the last uses that they hold.
-declare -A stop_signals=([nginx]=QUIT [redis]=TERM)
+declare -A stop_signals=([nginx]=QUIT [redis]=TERM [console]=TERM)
 
 fail() {
     echo "$1" >&2

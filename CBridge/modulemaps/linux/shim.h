@@ -6,6 +6,7 @@
 #define LATCHKEY_LINUX_SHIM_H
 
 #include <linux/capability.h>
+#include <malloc.h>
 #include <sys/auxv.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -21,6 +22,13 @@ static inline int
 linux_forbid_dumps(void)
 {
     return prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+}
+
+/* Overwrites memory as soon as it is freed. */
+static inline int
+linux_overwrite_freed_memory(void)
+{
+    return mallopt(M_PERTURB, 0xA5);
 }
 
 /* Whether this program's file gave the process capabilities that its caller lacks. */

@@ -1,0 +1,67 @@
+/// Why a request is not carried out.
+enum Problem: Equatable, Sendable {
+    case notSignedIn
+    case notFound
+    case methodNotAllowed
+    case crossSite
+    /// The part of the request that is wrong, as programs name it.
+    case invalid(String)
+    case unsupportedType
+    case tooLarge
+    case keyChanged
+    case preconditionNeeded
+    case tooMany
+    case busy
+    case storeUnavailable
+    case outcomeUnknown
+
+    /// The last part of the type's URN.
+    var name: String {
+        switch self {
+        case .notSignedIn: "not-signed-in"
+        case .notFound: "not-found"
+        case .methodNotAllowed: "method-not-allowed"
+        case .crossSite: "cross-site"
+        case .invalid: "invalid"
+        case .unsupportedType: "unsupported-type"
+        case .tooLarge: "too-large"
+        case .keyChanged: "key-changed"
+        case .preconditionNeeded: "precondition-needed"
+        case .tooMany: "too-many"
+        case .busy: "busy"
+        case .storeUnavailable: "store-unavailable"
+        case .outcomeUnknown: "outcome-unknown"
+        }
+    }
+
+    var status: Int {
+        switch self {
+        case .invalid: 400
+        case .notSignedIn: 401
+        case .crossSite: 403
+        case .notFound: 404
+        case .methodNotAllowed: 405
+        case .keyChanged: 412
+        case .tooLarge: 413
+        case .unsupportedType: 415
+        case .preconditionNeeded: 428
+        case .tooMany: 429
+        case .busy, .storeUnavailable, .outcomeUnknown: 503
+        }
+    }
+
+    /// Whether the same request may succeed in a second.
+    var isTemporary: Bool {
+        switch self {
+        case .busy, .storeUnavailable: true
+        default: false
+        }
+    }
+
+    /// One of each.
+    static let all: [Problem] = [
+        .notSignedIn, .notFound, .methodNotAllowed, .crossSite, .invalid("body"), .unsupportedType,
+        .tooLarge, .keyChanged, .preconditionNeeded, .tooMany, .busy, .storeUnavailable,
+        .outcomeUnknown,
+    ]
+}
