@@ -161,6 +161,12 @@ import Testing
         let answer = try console().answer("GET", "/console/api/v1/openapi.json", [])
         #expect(answer.status == 200)
         #expect(answer.body.contains("\"url\": \"/console\""))
+        #expect(answer.body.contains("\"enum\": [\"none\",null]"))
+        #expect(!answer.body.contains("{{"))
+        let bound = try console("latchkey_console_expiry 30d 90d; latchkey_console_grace none 1h;")
+            .answer("GET", "/console/api/v1/openapi.json", []).body
+        #expect(bound.contains("\"enum\": [\"30d\",\"90d\"]"))
+        #expect(bound.contains("\"enum\": [\"none\",\"1h\",null]"))
         let root = try console("latchkey_console_base /;").answer("GET", "/api/v1/openapi.json", [])
         #expect(root.body.contains("\"url\": \"/\""))
     }

@@ -96,8 +96,8 @@ struct KeyPage {
             notes.append(texts.previousValid(context.moment(until)))
         }
         if status.rotationDueSince != nil, let key {
-            let days = max(0, context.now.milliseconds - key.createdAt.milliseconds) / 86_400_000
-            notes.append("\(texts.rotationDue(days))")
+            let age = texts.span(TimeParts(from: key.createdAt, to: context.now))
+            notes.append("\(texts.rotationDue(age))")
         }
         if let refused = status.refusedUses {
             let ago = texts.ago(TimeParts(from: refused.lastAt, to: context.now))

@@ -33,7 +33,7 @@ extension Texts {
         createdBy: { date, who in "\(date), by \(who)" },
         expires: "Expires",
         key: "Key",
-        rotationDue: { "This key is \($0) days old. Consider rotating it." },
+        rotationDue: { "This key is \($0) old. Consider rotating it." },
         refused: { count, ago in
             let times =
                 count == 1 ? "once, \(ago)" : "\(count) times, most recently \(ago)"

@@ -34,7 +34,7 @@ extension Texts {
         createdBy: { date, who in "\(date), von \(who)" },
         expires: "Läuft ab",
         key: "Schlüssel",
-        rotationDue: { "Dieser Schlüssel ist \($0) Tage alt. Erwägen Sie, ihn zu erneuern." },
+        rotationDue: { "Dieser Schlüssel ist \($0) alt. Erwägen Sie, ihn zu erneuern." },
         refused: { count, ago in
             let times =
                 count == 1 ? "einmal abgewiesen, \(ago)" : "\(count)-mal abgewiesen, zuletzt \(ago)"

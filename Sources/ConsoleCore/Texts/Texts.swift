@@ -51,8 +51,8 @@ struct Texts: Sendable {
 
     // Notes
 
-    /// Days.
-    let rotationDue: @Sendable (Int64) -> String
+    /// `104 days`
+    let rotationDue: @Sendable (String) -> String
     /// Count, `6 hours ago`.
     let refused: @Sendable (UInt64, String) -> String
     /// Moment.

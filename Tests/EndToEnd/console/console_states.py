@@ -60,9 +60,6 @@ def active_with_notes(stacks):
     stack = made(stacks)
     sandbox = stack.sandbox
     old = sandbox.latchkey.keys[-1]
-    sandbox.add_settings("latchkey_rotate_after 1ms;")
-    stack.console.stop()
-    stack.console.start()
     new = sandbox.latchkey.generate("acme", "--grace", "10m", "--expires-in", "90d", as_=OWNER)
     sandbox.warm(new)
     forged = sandbox.forge().issued("acme")

@@ -72,7 +72,7 @@ http {{
         listen 127.0.0.1:{port};
         location = /oauth2/auth {{
             if ($cookie_session = "") {{ return 401; }}
-            add_header X-Auth-Request-Email $cookie_session;
+            add_header X-Auth-Request-Email $cookie_session always;
             return 202;
         }}
         location / {{ return 200 "sign in here"; }}

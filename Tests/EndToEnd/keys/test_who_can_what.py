@@ -185,10 +185,11 @@ def delegate(gate):
     assert gate.status_of(new) == 200
     assert f"generate\t{OWNER}\tnobody" in gate.latchkey.run("audit", "acme", as_=OWNER).out
     for words in (
-        ["org", "add", "new", "--owner", OWNER], ["org", "list"], ["org", "transfer", "acme", "--to", "mallory"],
-        ["org", "remove", "acme", "--yes"], ["export"], ["gateways", "--forget", "f" * 16],
+        ["org", "add", "new", "--owner", OWNER], ["org", "list"], ["org", "transfer", "acme", "--owner", "mallory"],
+        ["org", "remove", "acme", "--yes"], ["export"], ["gateways", "--forget", "f" * 16, "--yes"],
     ):
-        result = program.run(*words, as_=OWNER, account="nobody") if words != ["export"] else program.run(*words, account="nobody")
+        as_ = OWNER if words[0] == "org" else None  # the others know no --as
+        result = program.run(*words, as_=as_, account="nobody")
         assert result.code == NOT_PERMITTED, result
     refusals = {program.run("status", name, as_="mallory", account="nobody").err.replace(name, "") for name in ("acme", "none")}
     assert len(refusals) == 1
