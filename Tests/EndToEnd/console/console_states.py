@@ -30,85 +30,96 @@ class Shown:
             self.stack.console.remember(page.locator("#key").inner_text())
 
 
-def shown(stack, *clicks, path="/console/acme", **options):
-    return Shown(stack.front.origin, f"{stack.front.origin}{path}", list(clicks), stack=stack, **options)
+@dataclass
+class Place:
+    """A stack, and an organization in it."""
+
+    stack: object
+    organization: str
+
+    @property
+    def sandbox(self):
+        return self.stack.sandbox
+
+    def shown(self, *clicks, path="", **options):
+        origin = self.stack.front.origin
+        return Shown(origin, f"{origin}/console/{self.organization}{path}", list(clicks), stack=self.stack, **options)
+
+    def generate(self, *options):
+        return self.sandbox.latchkey.generate(self.organization, *options, as_=OWNER)
+
+    def with_key(self, *options):
+        """A key that was just used."""
+        self.sandbox.status_of(self.generate(*options))
+        return self
 
 
-def made(stacks, settings="", key=True):
-    stack = stacks(settings=SETTINGS + settings)
-    stack.add()
-    if key:
-        stack.sandbox.latchkey.generate("acme", as_=OWNER)
-    return stack
+def place(stack, state):
+    """An organization for a state."""
+    name = NAMES[STATES.index(state)]
+    stack.add(name)
+    return Place(stack, name)
 
 
 @contextmanager
-def none(stacks):
-    yield shown(made(stacks, key=False))
+def none(place):
+    yield place.shown()
 
 
 @contextmanager
-def active(stacks):
-    stack = made(stacks)
-    stack.sandbox.status_of(stack.sandbox.latchkey.keys[-1])
-    yield shown(stack)
+def active(place):
+    yield place.with_key().shown()
 
 
 @contextmanager
-def active_with_notes(stacks):
-    """An old key, of which earlier ones are still used, and a previous one that stays valid."""
-    stack = made(stacks)
-    sandbox = stack.sandbox
-    old = sandbox.latchkey.keys[-1]
-    new = sandbox.latchkey.generate("acme", "--grace", "10m", "--expires-in", "90d", as_=OWNER)
+def active_with_notes(place):
+    """A key of which earlier ones are still used, and a previous one that stays valid."""
+    place.with_key()
+    sandbox = place.sandbox
+    new = place.generate("--grace", "10m", "--expires-in", "90d")
     sandbox.warm(new)
-    forged = sandbox.forge().issued("acme")
+    forged = sandbox.forge().issued(place.organization)
     sandbox.forged_keys.append(forged)
-    for key in (forged, new, old):
+    for key in (forged, new):
         sandbox.status_of(key)
-    yield shown(stack)
+    yield place.shown()
 
 
 @contextmanager
-def question_generate(stacks):
-    stack = made(stacks, "latchkey_console_expiry none 30d 90d;\nlatchkey_console_grace none 10m 1h;")
-    stack.sandbox.status_of(stack.sandbox.latchkey.keys[-1])
-    yield shown(stack, ("link", "Generate a New API Key"))
+def question_generate(place):
+    yield place.with_key().shown(("link", "Generate a New API Key"))
 
 
 @contextmanager
-def question_revoke(stacks):
-    stack = made(stacks)
-    stack.sandbox.status_of(stack.sandbox.latchkey.keys[-1])
-    yield shown(stack, ("link", "Revoke API Key…"))
+def question_revoke(place):
+    yield place.with_key().shown(("link", "Revoke API Key…"))
 
 
 @contextmanager
-def question_without_scripts(stacks):
-    stack = made(stacks)
-    yield shown(stack, path="/console/acme/revoke")
+def question_without_scripts(place):
+    yield place.with_key().shown(path="/revoke")
 
 
 @contextmanager
-def new_key(stacks):
-    stack = made(stacks)
-    yield shown(stack, ("link", "Generate a New API Key"), ("button", "Generate"), ("button", "Copy"),
-                options={"permissions": ["clipboard-read", "clipboard-write"]})
+def new_key(place):
+    yield place.with_key().shown(
+        ("link", "Generate a New API Key"), ("button", "Generate"), ("button", "Copy"),
+        options={"permissions": ["clipboard-read", "clipboard-write"]},
+    )
 
 
 @contextmanager
-def revoked(stacks):
-    yield shown(made(stacks), ("link", "Revoke API Key…"), ("button", "Revoke"))
+def revoked(place):
+    yield place.with_key().shown(("link", "Revoke API Key…"), ("button", "Revoke"))
 
 
 @contextmanager
-def changed_elsewhere(stacks):
-    stack = made(stacks, key=False)
-    result = shown(stack)
+def changed_elsewhere(place):
+    result = place.shown()
 
     def open_late(page):
         page.goto(result.address)
-        stack.sandbox.latchkey.generate("acme", as_=OWNER)
+        place.generate()
         page.get_by_role("button", name="Generate API Key").click()
         page.get_by_role("alert").wait_for()
 
@@ -117,9 +128,8 @@ def changed_elsewhere(stacks):
 
 
 @contextmanager
-def working(stacks):
-    stack = made(stacks)
-    result = shown(stack)
+def working(place):
+    result = place.with_key().shown()
 
     def open_waiting(page):
         page.goto(result.address)
@@ -133,29 +143,32 @@ def working(stacks):
 
 
 @contextmanager
-def store_unavailable(stacks):
-    stack = made(stacks)
-    stack.sandbox.redis.freeze()
-    yield shown(stack)
-    stack.sandbox.redis.thaw()
+def store_unavailable(place):
+    place.sandbox.redis.freeze()
+    yield place.shown()
+    place.sandbox.redis.thaw()
 
 
 @contextmanager
-def not_signed_in(stacks):
-    yield shown(made(stacks, key=False), user=None)
+def not_signed_in(place):
+    yield place.shown(user=None)
 
 
 @contextmanager
-def not_found(stacks):
-    yield shown(made(stacks, key=False), user="bob")
+def not_found(place):
+    yield place.shown(user="bob")
 
 
 @contextmanager
-def german(stacks):
-    stack = made(stacks)
-    stack.sandbox.status_of(stack.sandbox.latchkey.keys[-1])
-    yield shown(stack, options={"locale": "de-DE"})
+def german(place):
+    yield place.with_key().shown(options={"locale": "de-DE"})
 
 
 STATES = [none, active, active_with_notes, question_generate, question_revoke, question_without_scripts, new_key, revoked,
           changed_elsewhere, working, store_unavailable, not_signed_in, not_found, german]
+
+NAMES = ["acme", "globex", "initech", "umbrella", "hooli", "tyrell", "wonka", "cyberdyne", "soylent", "oscorp", "aperture", "vandelay",
+         "gringotts", "monsters"]
+
+# States that need other settings than the rest.
+CHOICES = {question_generate: "latchkey_console_expiry none 30d 90d;\nlatchkey_console_grace none 10m 1h;"}

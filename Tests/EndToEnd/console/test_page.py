@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from console_states import STATES
+from console_states import CHOICES, SETTINGS, STATES, place
 from harness import processes
 from harness.chromium import CLIPBOARD, Chromium, axe_source
 from harness.console_server import KEY, OWNER
+from harness.console_stack import stack as new_stack
 from harness.polling import wait_until
 
 pytestmark = pytest.mark.xdist_group("console_page")
@@ -297,10 +298,18 @@ THEMES = {
 PICTURES = os.environ.get("PICTURES")
 
 
+@pytest.fixture(scope="module")
+def pictured():
+    """A console with a product around it."""
+    with new_stack(settings=SETTINGS) as made:
+        yield made
+
+
 @pytest.mark.parametrize("state", STATES, ids=lambda state: state.__name__)
-def test_every_state_is_accessible_in_every_theme(stacks, chromium, state):
+def test_every_state_is_accessible_in_every_theme(pictured, stacks, chromium, state):
     """axe-core finds nothing in light, dark and forced colours; nothing is wider than 320 pixels."""
-    with state(stacks) as shown, chromium.context(shown.origin, shown.user, reduced_motion="reduce", **shown.options) as context:
+    stack = stacks(settings=SETTINGS + CHOICES[state]) if state in CHOICES else pictured
+    with state(place(stack, state)) as shown, chromium.context(shown.origin, shown.user, reduced_motion="reduce", **shown.options) as context:
         page = context.new_page()
         page.on("dialog", lambda dialog: dialog.accept())
         shown.open(page)
