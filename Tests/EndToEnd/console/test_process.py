@@ -12,10 +12,10 @@ import pytest
 
 from harness import processes
 from harness.artefacts import IS_ROOT, ROOT
-from harness.console_server import CONSOLE, KEY, OWNER, SAME_ORIGIN, ConsoleServer, who
+from harness.console_server import CONSOLE, OWNER, SAME_ORIGIN, ConsoleServer, who
 from harness.executable import CONFIGURATION, DONE, USAGE
 from harness.http_client import Connection
-from harness.key_forge import audit_key, secret_of
+from harness.key_forge import audit_key
 from harness.polling import wait_until
 
 pytestmark = pytest.mark.xdist_group("console_process")
@@ -182,37 +182,6 @@ def test_a_doubt_is_said_and_the_key_is_handed_over(stack):
     assert stack.sandbox.status_of(key) == 401
     notes = [line["note"] for line in stack.console.log_lines() if "note" in line and line.get("method") == "POST"]
     assert len(notes) == 3 and all("not in the audit" in note for note in notes)
-
-
-@pytest.mark.skipif(not IS_ROOT, reason="only root may read the memory of a process that forbids it")
-def test_a_key_does_not_stay_in_memory(stack):
-    key, = stack.console.remember(stack.console.api("POST", "*").body)
-    page = KEY.search(stack.console.post("generate", stack.console.version()).body)[0]
-    stack.console.remember(page)
-    secrets = [secret_of(each).encode() for each in (key, page)]
-
-    def is_gone():
-        stack.console.page()
-        contents = memory(stack.console.process.pid)
-        return not any(secret in contents for secret in secrets)
-
-    wait_until(is_gone, "all that held them is overwritten", seconds=10)
-
-
-def memory(pid):
-    """All that a process may write to."""
-    contents = []
-    with open(f"/proc/{pid}/mem", "rb") as file:
-        for line in processes.read_bytes(pid, "maps").decode().splitlines():
-            place, rights, *_ = line.split()
-            start, end = (int(each, 16) for each in place.split("-"))
-            if "w" in rights and end - start < 1 << 28:
-                file.seek(start)
-                try:
-                    contents.append(file.read(end - start))
-                except OSError:
-                    pass
-    return b"".join(contents)
 
 
 def test_ten_changes_an_hour_and_then_a_time_to_wait(stack):
