@@ -49,7 +49,7 @@ define built_with
 @$(MAKE) --no-print-directory build
 endef
 
-.PHONY: help build console up up-console down unit e2e test lint analyze fuzz fuzz-requests test-sanitizers valgrind slow reloads hostile trials simulate soak nginx-tests module \
+.PHONY: help build console up up-console down unit e2e test lint analyze fuzz fuzz-requests test-sanitizers valgrind slow reloads hostile trials failovers everyday versions simulate soak nginx-tests module \
 	bench bench-full bench-scale bench-check bench-report model install uninstall clean
 .DEFAULT_GOAL := help
 

@@ -99,6 +99,13 @@ ngx_command_t ngx_http_latchkey_commands[] = {
         0,
         NULL },
 
+    { ngx_string("latchkey_copies"),
+        NGX_HTTP_MAIN_CONF | NGX_CONF_TAKE1,
+        ngx_http_latchkey_setting,
+        NGX_HTTP_MAIN_CONF_OFFSET,
+        0,
+        NULL },
+
     { ngx_string("latchkey_delegates"),
         NGX_HTTP_MAIN_CONF | NGX_CONF_1MORE,
         ngx_http_latchkey_setting,

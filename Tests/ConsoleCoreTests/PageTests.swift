@@ -250,7 +250,8 @@ import Testing
             try doubt(.unacknowledged(BarrierOutcome(fault: "NOAUTH"))).contains("it is not known")
         )
         let reasons: [ConfirmationResult.Uncertainty] = [
-            .membershipUnknown("NOAUTH"), .notReadBack("NOAUTH"), .undone, .notAudited("NOAUTH"),
+            .membershipUnknown("NOAUTH"), .primaryUnknown("NOAUTH"), .copiesUnknown("NOAUTH"),
+            .tooFewCopies(1, needed: 2), .notReadBack("NOAUTH"), .undone, .notAudited("NOAUTH"),
             .incomplete("NOAUTH"),
         ]
         for language in Language.allCases {

@@ -23,7 +23,10 @@ struct ConfigurationFuzz: FuzzTarget {
         ["latchkey_store_tls", "ca=/ca.pem", "certificate=/my.pem", "key=/my.key", "name=::1"],
         ["latchkey_pepper_file", "/etc/latchkey/pepper"], ["latchkey_prefix", "acme_live"],
         ["latchkey_consistency", "strict"], ["latchkey_timeout", "500ms"],
-        ["latchkey_operators", "ops", "deploy"], ["latchkey_delegates", "portal"], ["latchkey_rotate_after", "90d"],
+        ["latchkey_operators", "ops", "deploy"], ["latchkey_rotate_after", "90d"],
+        ["latchkey_store", "sentinel://10.0.0.1,s-2:26380,[::1]:7000/main"],
+        ["latchkey_copies", "3"],
+        ["latchkey_delegates", "portal"],
         ["latchkey_realm", "my api; {really}"], ["log_format", "'$it' \"is\" \\ text"],
         ["empty", ""],
     ]

@@ -32,6 +32,13 @@ public enum ConfirmationText {
         }
     }
 
+    /// `Held by 3 servers, on disk.`; none where the store is one server.
+    public static func copies(_ outcome: BarrierOutcome) -> [String] {
+        outcome.copies.map {
+            "Held by \(Counted($0.count, "server"))\($0.isOnDisk ? ", on disk" : "")."
+        }.map { [$0] } ?? []
+    }
+
     /// The note for `--no-wait`.
     public static let notAwaited =
         "Redis notifies the nginx workers at once; their acknowledgements were not awaited."

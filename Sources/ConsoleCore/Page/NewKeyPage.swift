@@ -75,8 +75,8 @@ extension ConfirmationResult.Uncertainty {
     /// none.
     var isAboutGateways: Bool {
         switch self {
-        case .membershipUnknown, .unacknowledged: true
-        case .notReadBack, .undone, .notAudited, .incomplete: false
+        case .membershipUnknown, .primaryUnknown, .unacknowledged: true
+        case .notReadBack, .undone, .notAudited, .tooFewCopies, .copiesUnknown, .incomplete: false
         }
     }
 }

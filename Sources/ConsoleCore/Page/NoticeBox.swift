@@ -63,7 +63,8 @@ struct DoubtText {
         let doubts = context.texts.doubts
         switch uncertainty {
         case .unacknowledged(let outcome): return reason(outcome)
-        case .membershipUnknown, .notReadBack: return doubts.unknown
+        case .membershipUnknown, .primaryUnknown, .notReadBack: return doubts.unknown
+        case .tooFewCopies, .copiesUnknown: return doubts.mayBeLost
         case .notAudited, .incomplete: return doubts.notAudited
         case .undone: return doubts.undone
         }

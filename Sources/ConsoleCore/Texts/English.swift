@@ -112,6 +112,9 @@ extension Texts {
             unknown: "it is not known whether every gateway refuses the old key already.",
             notAudited: "the change is missing in the audit.",
             undone: "the store has lost the change. Please repeat it.",
+            mayBeLost: """
+                too few servers hold it yet: a failure may undo it. Look at the status again in a moment.
+                """,
             others: { "and \($0) more" }
         ),
         problem: englishProblem,

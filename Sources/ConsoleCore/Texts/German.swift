@@ -115,6 +115,10 @@ extension Texts {
             unknown: "es ist nicht bekannt, ob schon jedes Gateway den alten Schlüssel abweist.",
             notAudited: "die Änderung fehlt im Protokoll.",
             undone: "der Speicher hat die Änderung verloren. Bitte wiederholen Sie sie.",
+            mayBeLost: """
+                noch haben zu wenige Server die Änderung: Ein Ausfall kann sie rückgängig machen. Sehen Sie \
+                gleich noch einmal nach.
+                """,
             others: { "und \($0) weiteren" }
         ),
         problem: germanProblem,

@@ -134,6 +134,7 @@ struct Texts: Sendable {
         let unknown: HTML
         let notAudited: HTML
         let undone: HTML
+        let mayBeLost: HTML
         /// `a, b and 3 more`
         let others: @Sendable (Int) -> String
     }

@@ -26,7 +26,9 @@ enum EndingReport {
         switch confirmation {
         case .confirmed(let since, let outcome):
             Terminal.say(ConfirmationText.notes(outcome))
-            Terminal.say("\(ending.done). \(ending.holds) as of \(TimeText.timeOfDay(since)) UTC.")
+            let holds = "\(ending.holds) as of \(TimeText.timeOfDay(since)) UTC."
+            let copies = ConfirmationText.copies(outcome)
+            Terminal.say((["\(ending.done). \(holds)"] + copies).joined(separator: " "))
         case .notAwaited:
             Terminal.say("\(ending.done). \(ConfirmationText.notAwaited)")
         case .unconfirmed(let uncertainty):

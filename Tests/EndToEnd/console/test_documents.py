@@ -81,11 +81,15 @@ http {{
 """
 
 
+def example(root, name):
+    return (root / "nginx-conf" / name).read_text()
+
+
 def test_the_sample_with_a_proxy_for_single_sign_on(stacks):
     stack = stacks(front=False)
     stack.add()
     proxy = Front(stack.sandbox.folder / "sign-on", "", text=SIGN_ON).start()
-    text = (ROOT / "nginx-conf/console.conf").read_text()
+    text = example(ROOT, "console.conf")
     front = Front(stack.sandbox.folder / "sample", "", text="{user}")
     for written, here in (
         ("127.0.0.1:8080", f"127.0.0.1:{front.port}"), ("127.0.0.1:4180", f"127.0.0.1:{proxy.port}"),

@@ -11,6 +11,7 @@ from harness.artefacts import ROOT
 # The packages that each make target needs besides the compilers, in the order in which it would miss them.
 NEEDS = {
     "up": ["redis-server", "nginx"],
+    "up-console": ["redis-server", "nginx"],
     "unit": ["libhiredis-dev"],
     "e2e": ["python3-pytest", "python3-pytest-xdist", "nginx", "redis-server"],
     "test": ["python3-pytest", "python3-pytest-xdist", "nginx", "redis-server", "prometheus", "valgrind", "openssl"],
@@ -38,7 +39,7 @@ NEEDS = {
 }
 
 # These need none, or are for another nginx, whose packages are unknown.
-NEEDY_OF_NOTHING = {"help", "build", "down", "install", "uninstall", "clean", "bench-report", "module"}
+NEEDY_OF_NOTHING = {"help", "build", "console", "down", "install", "uninstall", "clean", "bench-report", "module"}
 
 STAND_INS = {
     "apt-get": "#!/bin/sh\necho \"apt-get $*\"\n[ \"$1\" = update ]\n",  # installs nothing, and says so
