@@ -19,7 +19,7 @@ struct PrimarySearch {
         /// What the sentinels say, as a sentence without an end.
         let text: String
 
-        /// Whether so many of them refuse to answer that the others are no majority.
+        /// Whether too many sentinels refuse the question for a majority to form.
         var isRefusal = false
     }
 
