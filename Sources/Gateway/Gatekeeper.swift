@@ -90,7 +90,7 @@ public final class Gatekeeper {
         let interval = Heartbeat.Interval(leaseMilliseconds: configuration.leaseMilliseconds)
         node = StoreNode(configuration, secrets.credentials, interval)
         switch configuration.topology {
-        case .standalone: sentinels = Sentinels()
+        case .standalone, .cluster: sentinels = Sentinels()
         case .sentinel(let url):
             sentinels = Sentinels(url, configuration, secrets.sentinelCredentials)
         }

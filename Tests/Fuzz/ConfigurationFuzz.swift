@@ -25,6 +25,7 @@ struct ConfigurationFuzz: FuzzTarget {
         ["latchkey_consistency", "strict"], ["latchkey_timeout", "500ms"],
         ["latchkey_operators", "ops", "deploy"], ["latchkey_rotate_after", "90d"],
         ["latchkey_store", "sentinel://10.0.0.1,s-2:26380,[::1]:7000/main"],
+        ["latchkey_store", "clusters://10.0.0.1,c-2:7001,[::1]:7002/0"],
         ["latchkey_copies", "3"],
         ["latchkey_delegates", "portal"],
         ["latchkey_realm", "my api; {really}"], ["log_format", "'$it' \"is\" \\ text"],

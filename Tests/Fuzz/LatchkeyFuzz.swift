@@ -8,7 +8,7 @@ import TestSupport
 @main
 struct LatchkeyFuzz {
     static let usage = """
-        Usage: latchkey-fuzz keys|replies|records|configuration|gateway|failover
+        Usage: latchkey-fuzz keys|replies|records|configuration|cluster|gateway|failover
                             [--inputs N] [--seed S] [--first I]
 
           --inputs N  how many inputs (default 1000000)
@@ -28,6 +28,7 @@ struct LatchkeyFuzz {
             case .replies: try run(ReplyFuzz(), options)
             case .records: try run(RecordFuzz(), options)
             case .configuration: try run(ConfigurationFuzz(), options)
+            case .cluster: try run(ClusterFuzz(), options)
             case .gateway: try run(GatewayFuzz(), options)
             case .failover: try run(GatewayFuzz(sentinelCount: 3), options)
             }

@@ -7,6 +7,7 @@ struct Options {
         case replies
         case records
         case configuration
+        case cluster
         case gateway
         case failover
     }

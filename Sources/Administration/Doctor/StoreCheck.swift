@@ -18,6 +18,7 @@ struct StoreCheck {
                 return try findings(opening.connection(to: url, refusesOld: false))
             case .sentinel(let url):
                 return try SentinelCheck(url, configuration, opening).findings
+            case .cluster: throw StoreOpening.clusterIsNotReached
             }
         } catch {
             return [Self.unreachable(error)]

@@ -32,7 +32,13 @@ struct StoreOpening {
                 PrimarySearch(url: url, sentinels: sentinels),
                 clock: SystemClock()
             ) { opening.connection(to: $0) }
+        case .cluster: throw clusterIsNotReached
         }
+    }
+
+    /// Thrown where the configuration names a cluster.
+    static var clusterIsNotReached: AdministrationError {
+        AdministrationError(.configuration, "this version manages no keys in a cluster")
     }
 
     /// A connection to the only server.

@@ -72,6 +72,10 @@ struct WorkerMembership: ~Copyable {
             leaseMilliseconds = configuration.fenceMilliseconds
             detectionMilliseconds = max(detection, configuration.fenceMilliseconds)
             witnesses = url.digest
+        case .cluster:
+            leaseMilliseconds = configuration.fenceMilliseconds
+            detectionMilliseconds = max(detection, configuration.fenceMilliseconds)
+            witnesses = nil
         }
         heartbeat = Heartbeat(interval)
     }

@@ -51,7 +51,7 @@ struct StoreNode: ~Copyable {
         let url: StoreURL? =
             switch configuration.topology {
             case .standalone(let url): url
-            case .sentinel: nil
+            case .sentinel, .cluster: nil
             }
         return LinkSettings(
             endpoint: url?.endpoint,

@@ -155,11 +155,19 @@ public struct Configuration: Sendable {
 
     /// What makes sense only where another server may become the primary.
     private func checkFailover(auth: Directive?, copies: Directive?) throws(ConfigurationFault) {
-        guard !topology.hasFailover else { return }
-        let reason =
-            "requires a latchkey_store with sentinels, such as sentinel://host:port,host:port/name"
-        if sentinelCredentialsFile != nil, let auth { throw auth.fault("with sentinel= \(reason)") }
-        if let copies, self.copies != 1 { throw copies.fault("of more than 1 \(reason)") }
+        let usesSentinels = if case .sentinel = topology { true } else { false }
+        let example = "sentinel://host:port,host:port/name"
+        if sentinelCredentialsFile != nil, !usesSentinels, let auth {
+            throw auth.fault(
+                "with sentinel= requires a latchkey_store with sentinels, such as \(example)"
+            )
+        }
+        if !topology.hasFailover, let copies, self.copies != 1 {
+            throw copies.fault(
+                "of more than 1 requires a latchkey_store with replicas, such as \(example) "
+                    + "or cluster://host:port,host:port"
+            )
+        }
     }
 
     private static func topology(_ values: [String]) throws(ConfigurationFault) -> Topology {

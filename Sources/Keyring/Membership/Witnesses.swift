@@ -5,7 +5,7 @@ extension Configuration {
     /// ``SentinelURL/digest`` of the sentinels; `nil` where there are none.
     public var witnesses: String? {
         switch topology {
-        case .standalone: nil
+        case .standalone, .cluster: nil
         case .sentinel(let url): url.digest
         }
     }

@@ -38,24 +38,11 @@ public struct SentinelURL: Hashable, Sendable {
     {
         guard !text.contains(UInt8(ascii: "@")) else { throw .credentials }
         let slash = text.firstIndex(of: UInt8(ascii: "/")) ?? text.endIndex
-        sentinels = try Self.sentinels(text[..<slash])
+        sentinels = try Endpoint.list(text[..<slash], standardPort: Self.standardPort)
+        guard sentinels.count <= Self.countMax, Set(sentinels).count == sentinels.count
+        else { throw .sentinels }
         name = try Self.name(text[slash...].dropFirst())
         self.isSecure = isSecure
-    }
-
-    private static func sentinels(_ list: ArraySlice<UInt8>) throws(StoreURL.Fault) -> [Endpoint] {
-        var sentinels: [Endpoint] = []
-        for authority in list.split(separator: UInt8(ascii: ","), omittingEmptySubsequences: false)
-        {
-            do throws(AuthorityFault) {
-                sentinels.append(try Endpoint(authority: authority, standardPort: standardPort))
-            } catch {
-                throw StoreURL.Fault(error)
-            }
-        }
-        guard sentinels.count <= countMax, Set(sentinels).count == sentinels.count
-        else { throw .sentinels }
-        return sentinels
     }
 
     private static func name(_ text: ArraySlice<UInt8>) throws(StoreURL.Fault) -> String {

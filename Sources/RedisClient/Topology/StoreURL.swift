@@ -19,6 +19,10 @@ public struct StoreURL: Hashable, Sendable {
         case sentinels
         /// Of a URL with sentinels.
         case primaryName
+        /// Of a URL with a cluster.
+        case clusterServers
+        /// Of a URL with a cluster.
+        case clusterDatabase
 
         init(_ fault: AuthorityFault) {
             self =
@@ -90,7 +94,8 @@ extension StoreURL.Fault: CustomStringConvertible {
         switch self {
         case .unknownScheme:
             "has an unknown scheme: use redis://host:port/db, rediss://host:port/db, unix:/path, "
-                + "or sentinel://host:port,host:port,host:port/name"
+                + "sentinel://host:port,host:port,host:port/name, "
+                + "or cluster://host:port,host:port,host:port"
         case .credentials: "must not contain a user or password: use latchkey_store_auth"
         case .host: "has no valid host"
         case .port: "has no valid port"
@@ -100,6 +105,9 @@ extension StoreURL.Fault: CustomStringConvertible {
         case .sentinels: "must name 1 to \(SentinelURL.countMax) sentinels, each once"
         case .primaryName:
             "must end with the name that the sentinels know the primary by, such as /mymaster"
+        case .clusterServers:
+            "must name 1 to \(ClusterURL.countMax) servers of the cluster, each once"
+        case .clusterDatabase: "must name no database but 0: a cluster has no other"
         }
     }
 }

@@ -7,11 +7,16 @@ public enum Topology: Hashable, Sendable {
     case standalone(StoreURL)
     /// A primary holds every record, and replicas follow it. Sentinels name the primary.
     case sentinel(SentinelURL)
+    /// Several primaries hold the records, each those of some slots, and replicas follow them. The primaries
+    /// name each other.
+    case cluster(ClusterURL)
 
     /// Parses the value of `latchkey_store`.
     public init(_ text: String) throws(StoreURL.Fault) {
         if let url = try SentinelURL(text) {
             self = .sentinel(url)
+        } else if let url = try ClusterURL(text) {
+            self = .cluster(url)
         } else {
             self = .standalone(try StoreURL(text))
         }
@@ -22,6 +27,7 @@ public enum Topology: Hashable, Sendable {
         switch self {
         case .standalone(let url): [url.endpoint]
         case .sentinel(let url): url.sentinels
+        case .cluster(let url): url.servers
         }
     }
 
@@ -30,14 +36,15 @@ public enum Topology: Hashable, Sendable {
         switch self {
         case .standalone(let url): url.isSecure
         case .sentinel(let url): url.isSecure
+        case .cluster(let url): url.isSecure
         }
     }
 
-    /// Whether another server may become the primary.
+    /// Whether another server may become the primary of a record.
     public var hasFailover: Bool {
         switch self {
         case .standalone: false
-        case .sentinel: true
+        case .sentinel, .cluster: true
         }
     }
 }

@@ -1,0 +1,8 @@
+/// What a server of a cluster is asked.
+public enum ClusterCommands {
+    /// Asks who holds which slots: the reply is a ``SlotMap``.
+    public static var slots: RedisCommand { RedisCommand("CLUSTER", "SLOTS") }
+
+    /// Sent before a command that follows ``Redirection/ask(_:to:)``.
+    public static var asking: RedisCommand { RedisCommand("ASKING") }
+}

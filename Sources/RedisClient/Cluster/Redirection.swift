@@ -1,0 +1,57 @@
+/// What a server of a cluster answers to a command for a key that it does not hold. Nothing was done.
+public enum Redirection: Equatable, Sendable {
+    /// Another server holds the slot, from now on.
+    case moved(Slot, to: Endpoint)
+    /// The slot is being moved to another server, which has the key or will create it. It accepts this command
+    /// behind ``ClusterCommands/asking``.
+    case ask(Slot, to: Endpoint)
+
+    /// Parses an error; `nil` if it is another one, or names no IP address.
+    ///
+    /// - Parameter asked: The server that was asked, whose address stands for an omitted one.
+    public init?(_ error: RedisError, from asked: Endpoint) {
+        guard error.code == "MOVED" || error.code == "ASK" else { return nil }
+        let words = Array(error.message.utf8).split(separator: 0x20, omittingEmptySubsequences: false)
+        guard words.count == 3, let slot = words[1].smallNumber.flatMap({ Slot($0) }),
+            let endpoint = Self.endpoint(words[2], from: asked)
+        else { return nil }
+        self = error.code == "ASK" ? .ask(slot, to: endpoint) : .moved(slot, to: endpoint)
+    }
+
+    /// Parses an error reply; `nil` if it is another reply.
+    public init?(_ reply: RedisReply, from asked: Endpoint) {
+        guard let error = reply.failure else { return nil }
+        self.init(error, from: asked)
+    }
+
+    /// The colon before the port is the last one: Redis writes IPv6 addresses without brackets.
+    private static func endpoint(_ text: ArraySlice<UInt8>, from asked: Endpoint) -> Endpoint? {
+        guard let colon = text.lastIndex(of: UInt8(ascii: ":")),
+            let number = text[colon...].dropFirst().smallNumber,
+            let port = UInt16(exactly: number), port > 0
+        else { return nil }
+        return asked.announced(text[..<colon], port: port)
+    }
+
+    /// The slot of the command's key.
+    public var slot: Slot {
+        switch self {
+        case .moved(let slot, _), .ask(let slot, _): slot
+        }
+    }
+
+    /// Where the command belongs.
+    public var target: Endpoint {
+        switch self {
+        case .moved(_, let target), .ask(_, let target): target
+        }
+    }
+}
+
+extension RedisError {
+    /// Whether a cluster refuses the command only for now, and nothing was done: some of the keys are being
+    /// moved, or nobody holds their slot.
+    public var isTemporaryInCluster: Bool {
+        code == "TRYAGAIN" || code == "CLUSTERDOWN"
+    }
+}
