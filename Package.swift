@@ -10,7 +10,7 @@ let selfContained: [LinkerSetting] = [
     .unsafeFlags([
         "-static-stdlib", "-use-ld=lld",
         "-Xlinker", "--gc-sections",
-        "-Xlinker", "-soname", "-Xlinker", "liblatchkey.so.7",
+        "-Xlinker", "-soname", "-Xlinker", "liblatchkey.so.8",
         "-Xlinker", "--version-script=\(Context.packageDirectory)/CBridge/abi/exports.map",
     ]),
 ]

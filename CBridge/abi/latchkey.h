@@ -46,7 +46,7 @@ extern "C" {
  * libraries of several versions are installed side by side: a process that is still
  * running loads its own after an upgrade, too.
  */
-#define LATCHKEY_ABI_VERSION 7
+#define LATCHKEY_ABI_VERSION 8
 
 /* Longest organization name, and the length of a locator, in bytes. */
 #define LATCHKEY_ORGANIZATION_MAX 64
@@ -110,7 +110,8 @@ size_t latchkey_prepare(const latchkey_directive *directives, size_t directive_c
 /*
  * Lists the endpoints that a configuration names, so that their names can be
  * resolved ahead of time: "127.0.0.1:6379" or "unix:/run/redis.sock", one a line.
- * Orders may name others, which sentinels have named: those are IP addresses.
+ * Orders may name others, which sentinels or a cluster have named: those are IP
+ * addresses.
  *
  * Returns the number of bytes written to endpoints, without a final 0; or 0 if the
  * configuration is refused or capacity is too small.
@@ -340,16 +341,21 @@ typedef struct {
     uint64_t barriers_acknowledged;
     uint64_t cache_evictions;
     uint64_t streams_ended;   /* handed out by latchkey_stream_next() */
-    uint64_t primary_changes; /* another server became the primary */
+    uint64_t primary_changes; /* another server became the primary, or one of a cluster's */
+    uint64_t map_changes;     /* slots of a cluster moved, or one of its primaries changed */
 
     /* gauges */
     uint64_t cache_records;
     uint64_t streams_open;
     uint64_t trusted_until_ns;    /* boottime_ns at which the lease ends; 0 without one */
-    uint64_t attested_until_ns;   /* boottime_ns at which the sentinels' word for the primary ends;
-                                     0 without one, LATCHKEY_NEVER where none are configured */
+    uint64_t attested_until_ns;   /* boottime_ns at which the word for the primary ends: the
+                                     sentinels', or in a cluster the other primaries', for the
+                                     first that it ends for; 0 without one, LATCHKEY_NEVER where
+                                     there is only one server */
     uint64_t sentinels;           /* that are configured */
     uint64_t sentinels_connected; /* of those */
+    uint64_t cluster;             /* 1 where the store is a cluster, else 0 */
+    uint64_t primaries_connected; /* of the cluster */
 } latchkey_metrics;
 
 /* Copies a gateway's counters and gauges. */

@@ -9,7 +9,7 @@ extension Gatekeeper {
     public func check(_ credential: Span<UInt8>, request: UInt, at now: ClockReading) -> Admission {
         switch credentials.read(credential) {
         case .recognized(let slot):
-            if isTrusted(now.monotonic), let admitted = cache.admit(slot, at: now.unix) {
+            if isTrusted(slot, now.monotonic), let admitted = cache.admit(slot, at: now.unix) {
                 return .decided(.recognized(admitted))
             }
             return check(cache.verifiedKey(slot), request, now)
@@ -31,7 +31,9 @@ extension Gatekeeper {
     public var waitingCount: Int { checks.count }
 
     private func check(_ key: VerifiedKey, _ request: UInt, _ now: ClockReading) -> Admission {
-        if isTrusted(now.monotonic), let hit = cache.lookup(key.locator) {
+        if let slot = cache.slot(of: key.locator), isTrusted(slot, now.monotonic),
+            let hit = cache.lookup(slot)
+        {
             credentials.remember(key)
             return .decided(
                 conclude(
@@ -45,55 +47,70 @@ extension Gatekeeper {
     }
 
     private func askStore(_ key: VerifiedKey, _ request: UInt, _ now: ClockReading) -> Admission {
-        if !node.data.isReady || !isFenced(now.monotonic) {
+        let place = cluster.place(of: key.locator)
+        if !canAnswer(place, now.monotonic) {
             if let decision = decideWithoutStore(key.issued, now) { return .decided(decision) }
-            guard maySoonAsk(now.monotonic) else { return .decided(.unavailable(key.locator)) }
+            guard maySoonAsk(place, now.monotonic) else {
+                return .decided(.unavailable(key.locator))
+            }
         }
-        guard let ticket = wait(key, request, now.monotonic) else {
+        guard let ticket = wait(key, request, place, now.monotonic) else {
             log.note(.tooManyChecks, now.monotonic, "too many checks wait for the store")
             return .decided(.unavailable(key.locator))
         }
         return .waiting(ticket: ticket.number)
     }
 
+    /// Whether a record can be read from the primary in a place, and decides.
+    func canAnswer(_ place: Int?, _ now: MonotonicTime) -> Bool {
+        guard let place else { return false }
+        return nodes[place].data.isReady && isFenced(place, now)
+    }
+
     /// Whether the store may answer soon, although it does not now.
-    private func maySoonAsk(_ now: MonotonicTime) -> Bool {
-        if node.endpoint == nil { return sentinels.isFinding(now) }
-        return node.data.isReady || node.data.isConnecting(now)
+    private func maySoonAsk(_ place: Int?, _ now: MonotonicTime) -> Bool {
+        guard let place else { return cluster.seeds.isSearching || isAnyReady }
+        if nodes[place].endpoint == nil { return sentinels.isFinding(now) }
+        return nodes[place].data.isReady || nodes[place].data.isConnecting(now)
     }
 
     /// Lets a check wait for a read; or for a proof, where a lease of no length is all that a cached record
     /// lacks.
-    private func wait(_ key: VerifiedKey, _ request: UInt, _ now: MonotonicTime) -> Checks.Ticket? {
-        if isStrict, node.canProve(membership), cache.holds(key.locator) {
+    private func wait(_ key: VerifiedKey, _ request: UInt, _ place: Int?, _ now: MonotonicTime)
+        -> Checks.Ticket?
+    {
+        if isStrict, let place, nodes[place].canProve(membership), cache.holds(key.locator) {
             let asked: UInt64 = obligations.keeps(.asksAfterCheck) ? 0 : 1
-            let ping = node.invalidations.nextNumber - asked
-            return checks.add(request, key, forPing: ping, at: now)
+            let ping = nodes[place].invalidations.nextNumber - asked
+            return checks.add(request, key, forPing: ping, to: place, at: now)
         }
         return checks.add(request, key, at: now)
     }
 
-    /// Whether cached records decide.
-    private func isTrusted(_ now: MonotonicTime) -> Bool {
+    /// Whether the cached record in a slot decides.
+    @inline(__always)
+    private func isTrusted(_ slot: Int, _ now: MonotonicTime) -> Bool {
         #if CANARIES
             if !obligations.keeps(.lease) { return true }
-            if !obligations.keeps(.freshClock) { return staleClock < node.lease.trustedUntil }
+            if !obligations.keeps(.freshClock) { return staleClock < cache.trustedUntil(slot) }
         #endif
-        return now < node.lease.trustedUntil
+        return now < cache.trustedUntil(slot)
     }
 
     /// Admits a key by its cached record where the store cannot be asked. It refuses none: the key may
     /// be newer than the record.
     private func decideWithoutStore(_ key: KeyVerifier.IssuedKey, _ now: ClockReading) -> Decision?
     {
-        guard now.monotonic < node.lease.usableUntil, let hit = cache.lookup(key.locator)
+        guard let slot = cache.slot(of: key.locator),
+            now.monotonic < cache.usableUntil(slot), let hit = cache.lookup(slot)
         else { return nil }
-        let source = node.lease.isInGrace(now.monotonic) ? Decision.Source.grace : .cache
+        let isInGrace = nodes[0].lease.isInGrace(now.monotonic, until: cache.usableUntil(slot))
+        let source = isInGrace ? Decision.Source.grace : .cache
         let decision = Decision.compared(key, with: hit.keys, from: source, at: now.unix)
         if obligations.keeps(.staleRecordRefusesNobody) {
-            guard decision.result == .allowed || isTrusted(now.monotonic) else { return nil }
+            guard decision.result == .allowed || isTrusted(slot, now.monotonic) else { return nil }
         }
-        return conclude(decision, hit.slot, now)
+        return conclude(decision, slot, now)
     }
 
     /// Decides a check by what the store answered.
@@ -111,7 +128,9 @@ extension Gatekeeper {
     /// Decides a check by its cached record, which is proven to be current; `nil` where that has been
     /// invalidated meanwhile.
     func decideProven(_ check: Checks.Check, _ now: ClockReading) -> Decision? {
-        guard isFenced(now.monotonic), let hit = cache.lookup(check.key.locator) else { return nil }
+        guard let place = cluster.place(of: check.key.locator), isFenced(place, now.monotonic),
+            let hit = cache.lookup(check.key.locator)
+        else { return nil }
         credentials.remember(check.key)
         let decision = Decision.compared(
             check.key.issued,

@@ -4,65 +4,79 @@ import RedisClient
 
 /// What the gatekeeper does with invalidations and signals.
 extension Gatekeeper {
-    func handle(_ arrival: InvalidationLink.Arrival, _ now: ClockReading) {
+    func handle(_ arrival: InvalidationLink.Arrival, from place: Int, _ now: ClockReading) {
         switch arrival {
-        case .started: trackingStarted(now)
-        case .lost(let failure): trackingLost(failure, now)
-        case .invalidated(let locator): invalidate(locator)
-        case .invalidatedAll: invalidateAll(now)
-        case .signal(let signal): handle(signal, now)
-        case .answered: answered(now)
+        case .started: trackingStarted(place, now)
+        case .lost(let failure): trackingLost(place, failure, now)
+        case .invalidated(let locator): invalidate(locator, from: place)
+        case .invalidatedAll: invalidateAll(of: place, now)
+        case .signal(let signal): handle(signal, from: place, now)
+        case .answered: answered(place, now)
         }
     }
 
-    private func trackingStarted(_ now: ClockReading) {
+    private func trackingStarted(_ place: Int, _ now: ClockReading) {
         metrics.invalidation.connected()
         log.note(
             .trackingStarted,
             now.monotonic,
-            "the store at \(node.name) sends invalidations"
+            "the store at \(nodes[place].name) sends invalidations"
         )
-        if obligations.keeps(.emptyCacheOnTracking) { cache.invalidateAll(of: node.number) }
-        forgetVersions()
+        if obligations.keeps(.emptyCacheOnTracking) { cache.invalidateAll(of: nodes[place].number) }
+        forgetVersions(place)
         if obligations.keeps(.readAfterTracking) { checks.invalidateAllInFlight() }
-        node.lease.trackingStarted()
-        renewLease()
+        nodes[place].lease.trackingStarted()
+        renewLease(place)
         streams.markAllStale()
         streams.postponeWatch(now.monotonic)
-        node.invalidations.renewNow(now.monotonic)
+        nodes[place].invalidations.renewNow(now.monotonic)
         membership.renewNow(now.monotonic)
     }
 
-    private func trackingLost(_ failure: LinkFailure, _ now: ClockReading) {
+    private func trackingLost(_ place: Int, _ failure: LinkFailure, _ now: ClockReading) {
         metrics.invalidation.disconnected()
-        if node.lease.isTracking { streams.watchNow(now.monotonic) }
-        node.lease.trackingLost()
-        renewLease()
-        checks.readUnproven()
+        if nodes[place].lease.isTracking { streams.watchNow(now.monotonic) }
+        nodes[place].lease.trackingLost()
+        renewLease(place)
+        checks.readUnproven(of: place)
         if obligations.keeps(.readAfterTracking) { checks.invalidateAllInFlight() }
         guard failure != .replaced else { return }
         log.note(
             .trackingLost,
             now.monotonic,
-            "the store at \(node.name) does not send invalidations: \(failure)"
+            "the store at \(nodes[place].name) does not send invalidations: \(failure)"
         )
     }
 
-    private func invalidate(_ locator: Locator) {
+    private func invalidate(_ locator: Locator, from place: Int) {
         metrics.invalidations &+= 1
         cache.invalidate(locator)
         if obligations.keeps(.racingReplyIsNotCached) { checks.invalidateInFlight(locator) }
         streams.markStale(locator)
+        if cluster.isUsed, cluster.place(of: locator) != place { cluster.reader.want(from: place) }
     }
 
     /// The membership list may be gone together with the records.
-    private func invalidateAll(_ now: ClockReading) {
+    private func invalidateAll(of place: Int, _ now: ClockReading) {
         metrics.flushes &+= 1
-        forgetAll()
-        forgetVersions()
-        membership.listLost(now.monotonic)
+        forgetAll(of: place)
+        forgetVersions(place)
+        if cluster.listPlace == place { listLost(now.monotonic) }
+        renewLeases()
+    }
+
+    /// This worker's entry may be gone, or it stands where nobody looks.
+    func listLost(_ now: MonotonicTime) {
+        membership.listLost(now)
         term.reset()
-        renewLease()
+    }
+
+    /// Nothing that was read from a node before is known any more.
+    private func forgetAll(of place: Int) {
+        guard cluster.isUsed else { return forgetAll() }
+        for number in nodes[place].numbers { cache.invalidateAll(of: number) }
+        checks.invalidateAllInFlight()
+        streams.markAllStale()
     }
 
     /// Nothing that was read before is known any more.
@@ -73,30 +87,30 @@ extension Gatekeeper {
     }
 
     /// A PING was answered. Where nothing is proven yet, the next one follows at once.
-    private func answered(_ now: ClockReading) {
-        let proven = node.invalidations.pings.proven
+    private func answered(_ place: Int, _ now: ClockReading) {
+        let proven = nodes[place].invalidations.pings.proven
         if proven.number > 0 {
-            node.lease.isCurrent(at: proven.sentAt)
-            renewLease()
+            nodes[place].lease.isCurrent(at: proven.sentAt)
+            renewLease(place)
         } else {
-            node.invalidations.renewNow(now.monotonic)
+            nodes[place].invalidations.renewNow(now.monotonic)
         }
         guard isStrict else { return }
-        let number = node.invalidations.pings.provenNumber
-        checks.prove(upTo: number, at: now.monotonic) { decideProven($0, now) }
+        let number = nodes[place].invalidations.pings.provenNumber
+        checks.prove(upTo: number, of: place, at: now.monotonic) { decideProven($0, now) }
     }
 
-    private func handle(_ signal: Signal, _ now: ClockReading) {
+    private func handle(_ signal: Signal, from place: Int, _ now: ClockReading) {
         switch signal.kind {
-        case .barrier: acknowledgeBarrier(signal, now)
-        case .flush: flush(signal, now)
+        case .barrier: acknowledgeBarrier(signal, from: place, now)
+        case .flush: flush(signal, from: place, now)
         }
     }
 
     /// All invalidations before the barrier have been handled, in order: nothing older is cached.
-    private func acknowledgeBarrier(_ signal: Signal, _ now: ClockReading) {
-        guard node.lease.isTracking, node.data.isReady else { return }
-        acknowledge(signal, now)
+    private func acknowledgeBarrier(_ signal: Signal, from place: Int, _ now: ClockReading) {
+        guard nodes[place].lease.isTracking, nodes[place].data.isReady else { return }
+        acknowledge(signal, to: place, now.monotonic)
         guard recentBarriers.insert(signal.id) else { return }
         metrics.barriersAcknowledged &+= 1
         if let delay = signal.id.ageMilliseconds(at: now.unix) {
@@ -105,17 +119,21 @@ extension Gatekeeper {
     }
 
     /// Writes the uses of one organization, then acknowledges that they were written.
-    private func flush(_ signal: Signal, _ now: ClockReading) {
-        guard node.data.isReady else { return }
-        for (command, purpose) in uses.flush(signal.locator) {
-            send(command, purpose, now.monotonic)
+    private func flush(_ signal: Signal, from place: Int, _ now: ClockReading) {
+        guard nodes[place].data.isReady else { return }
+        let bucket = cluster.place(ofShard: Keyspace.shard(of: signal.locator))
+        guard bucket == place else {
+            return flush(signal, from: place, to: bucket, now.monotonic)
         }
-        acknowledge(signal, now)
+        for (command, purpose) in uses.flush(signal.locator) {
+            send(command, purpose, to: place, now.monotonic)
+        }
+        acknowledge(signal, to: place, now.monotonic)
     }
 
-    private func acknowledge(_ signal: Signal, _ now: ClockReading) {
+    func acknowledge(_ signal: Signal, to place: Int, _ now: MonotonicTime) {
         for command in signal.acknowledge(by: membership.id) {
-            send(command, .acknowledgement, now.monotonic)
+            send(command, .acknowledgement, to: place, now)
         }
     }
 }

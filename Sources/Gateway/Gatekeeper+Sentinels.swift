@@ -40,7 +40,7 @@ extension Gatekeeper {
 
     /// A sentinel has named a primary.
     private func followPrimary(_ now: ClockReading) {
-        if let primary = sentinels.attestation.primary, primary != node.endpoint {
+        if let primary = sentinels.attestation.primary, primary != nodes[0].endpoint {
             change(to: primary, now)
         }
         attest()
@@ -48,14 +48,14 @@ extension Gatekeeper {
     }
 
     private func attest() {
-        guard let server = node.endpoint, let moment = sentinels.attestation.attestedAt(server)
+        guard let server = nodes[0].endpoint, let moment = sentinels.attestation.attestedAt(server)
         else { return }
-        node.lease.isAttested(at: moment)
-        renewLease()
+        nodes[0].lease.isAttested(at: moment)
+        renewLease(0)
     }
 
     private func attestTerm(_ now: MonotonicTime) {
-        guard let elected = sentinels.termAttestation.primary, elected.address == node.endpoint,
+        guard let elected = sentinels.termAttestation.primary, elected.address == nodes[0].endpoint,
             let askedAt = sentinels.termAttestation.attestedAt(elected)
         else { return }
         term.attested(configEpoch: elected.configEpoch, askedAt: askedAt, now)
@@ -66,46 +66,52 @@ extension Gatekeeper {
     /// decides nothing else.
     private func change(to primary: Endpoint, _ now: ClockReading) {
         noteChange(to: primary, now.monotonic)
-        node.follow(primary, now.monotonic)
-        handleNodeEvents(now)
-        beginTerm(now)
+        nodes[0].follow(primary, now.monotonic)
+        handleNodeEvents(0, now)
+        beginTerm(0, now)
+        listLost(now.monotonic)
+        sentinels.isTermWanted = false
+        renewLease(0)
     }
 
     /// The server has been a replica, and is a primary again: it is another one. The link for invalidations may be
     /// older than that.
-    func returnToPrimary(_ now: ClockReading) {
-        node.invalidations.link.abandon(.replaced, now.monotonic)
-        handleArrivals(now)
-        beginTerm(now)
-        attest()
+    func returnToPrimary(_ place: Int, _ now: ClockReading) {
+        nodes[place].invalidations.link.abandon(.replaced, now.monotonic)
+        handleArrivals(place, now)
+        beginTerm(place, now)
+        if cluster.listPlace == place { listLost(now.monotonic) }
+        sentinels.isTermWanted = false
+        renewLeases()
+        if sentinels.isUsed { attest() }
     }
 
-    private func beginTerm(_ now: ClockReading) {
-        node.primaryChanged(now.monotonic)
-        forgetVersions()
+    /// Another server is the primary in a place, or the same one anew.
+    func beginTerm(_ place: Int, _ now: ClockReading) {
+        nodes[place].primaryChanged(now.monotonic)
+        forgetVersions(place)
         checks.invalidateAllInFlight()
         membership.renewNow(now.monotonic)
-        membership.listLost(now.monotonic)
-        term.reset()
-        sentinels.isTermWanted = false
         #if CANARIES
-            if !obligations.keeps(.decidesOnlyAttested) { node.lease.isAttested(at: .never) }
+            if !obligations.keeps(.decidesOnlyAttested) {
+                nodes[place].lease.isAttested(at: .never)
+            }
         #endif
-        renewLease()
     }
 
     /// The data may be others: another server was the primary for a while, perhaps, and this one has lost changes
     /// that nobody had confirmed. Versions of records count anew.
-    func forgetVersions() {
-        guard sentinels.isUsed else { return }
-        node.renumber()
-        cache.begin(node: node.number)
+    func forgetVersions(_ place: Int) {
+        guard sentinels.isUsed || cluster.isUsed else { return }
+        nodes[place].renumber()
+        cache.begin(node: nodes[place].number)
+        cache.setTrust(of: nodes[place].numbers, nodes[place].lease)
     }
 
     private func noteChange(to primary: Endpoint, _ now: MonotonicTime) {
         let (count, all) = (sentinels.attestation.count(naming: primary), sentinels.count)
-        let former = node.endpoint.map { ", instead of the store at \($0)" } ?? ""
-        if node.endpoint != nil { metrics.primaryChanges &+= 1 }
+        let former = nodes[0].endpoint.map { ", instead of the store at \($0)" } ?? ""
+        if nodes[0].endpoint != nil { metrics.primaryChanges &+= 1 }
         log.note(
             .primaryFollowed,
             now,
@@ -114,9 +120,9 @@ extension Gatekeeper {
     }
 
     /// The server of a link takes no writes: it has become a replica.
-    func leaveReplica(_ error: RedisError, _ now: MonotonicTime) {
-        guard sentinels.isUsed, error.code == "READONLY" else { return }
-        node.abandon(now)
+    func leaveReplica(_ place: Int, _ error: RedisError, _ now: MonotonicTime) {
+        guard sentinels.isUsed || cluster.isUsed, error.code == "READONLY" else { return }
+        nodes[place].abandon(now)
     }
 }
 
@@ -130,8 +136,8 @@ extension Gatekeeper {
         guard let due = sentinels.reportDue, due <= now else { return }
         if due == .origin {
             sentinels.reportDue = now.advanced(byMilliseconds: Self.silenceMilliseconds)
-        } else if now < node.lease.fencedUntil {
-            sentinels.reportDue = node.lease.fencedUntil
+        } else if now < nodes[0].lease.fencedUntil {
+            sentinels.reportDue = nodes[0].lease.fencedUntil
         } else {
             sentinels.reportDue = nil
             log.note(.primaryUnknown, now, silence)
@@ -140,7 +146,7 @@ extension Gatekeeper {
 
     private var silence: String {
         let (majority, all) = (sentinels.majority, sentinels.count)
-        guard let server = node.endpoint else {
+        guard let server = nodes[0].endpoint else {
             return "no primary is known: fewer than \(majority) of \(all) sentinels name one"
         }
         return
@@ -149,13 +155,13 @@ extension Gatekeeper {
     }
 
     private func reportReturn(_ now: MonotonicTime) {
-        guard sentinels.reportDue == nil, now < node.lease.fencedUntil else { return }
-        sentinels.reportDue = node.lease.fencedUntil
-        node.retryNow(now)
+        guard sentinels.reportDue == nil, now < nodes[0].lease.fencedUntil else { return }
+        sentinels.reportDue = nodes[0].lease.fencedUntil
+        nodes[0].retryNow(now)
         log.note(
             .primaryNamed,
             now,
-            "\(sentinels.majority) of \(sentinels.count) sentinels name the store at \(node.name)"
+            "\(sentinels.majority) of \(sentinels.count) sentinels name the store at \(nodes[0].name)"
         )
     }
 }

@@ -44,9 +44,13 @@ public final class Gatekeeper {
     /// Checks that may wait for the store: more than a worker has connections.
     private static let waitingMax = 65_536
 
-    /// The store's primary.
-    var node: StoreNode
+    /// The store's primaries. There is one unless the store is a cluster.
+    var nodes: StoreNodes
     var sentinels: Sentinels
+    var cluster: Cluster
+
+    /// Makes the node for one more primary of a cluster.
+    let makeNode: (_ place: Int) -> StoreNode
 
     let cache: RecordCache
     let credentials: CredentialReader
@@ -70,10 +74,7 @@ public final class Gatekeeper {
         /// Leaves an obligation out.
         func omit(_ obligation: Obligation) {
             obligations.omitted = obligation
-            node.invalidations.obligations.omitted = obligation
-            node.invalidations.pings.countsFromArrival = obligation == .leaseCountsFromSending
-            node.invalidations.pings.countsNewest = obligation == .heartbeatIsMatched
-            node.invalidations.pings.believesFirstAnswer = obligation == .leaseByEarlierAnswer
+            for place in 0..<nodes.count { nodes[place].omit(obligation) }
             membership.believesAnyEntry = obligation == .entryIsCompared
             checks.joinsSent = obligation == .joinsOnlyUnsent
             cache.recognizesReplaced = obligation == .recognizesActiveOnly
@@ -81,26 +82,42 @@ public final class Gatekeeper {
             sentinels.attestation.oneSuffices = obligation == .majorityAttests
             sentinels.attestation.countsFromArrival = obligation == .attestationCountsFromAsking
             term.skipsWait = obligation == .handoverAfterAttestation
-            node.lease.restartsGrace = obligation == .graceIsNotRestarted
+            cluster.witnesses.oneSuffices = obligation == .majorityAttests
+            cluster.witnesses.countsFromArrival = obligation == .attestationCountsFromAsking
         }
     #endif
 
     /// A gatekeeper that orders its connections at the first tick.
     public init(_ configuration: Configuration, secrets: GatewaySecrets, identity: Identity) {
         let interval = Heartbeat.Interval(leaseMilliseconds: configuration.leaseMilliseconds)
-        node = StoreNode(configuration, secrets.credentials, interval)
-        switch configuration.topology {
-        case .standalone, .cluster: sentinels = Sentinels()
-        case .sentinel(let url):
-            sentinels = Sentinels(url, configuration, secrets.sentinelCredentials)
+        let credentials = secrets.credentials
+        let makeNode: (Int) -> StoreNode = { place in
+            StoreNode(configuration, credentials, interval, place: place)
         }
+        self.makeNode = makeNode
+        var nodes = StoreNodes(countMax: StoreNode.placeCount(configuration.topology))
+        switch configuration.topology {
+        case .standalone:
+            nodes.add(makeNode(0))
+            sentinels = Sentinels()
+            cluster = Cluster()
+        case .sentinel(let url):
+            nodes.add(makeNode(0))
+            sentinels = Sentinels(url, configuration, secrets.sentinelCredentials)
+            cluster = Cluster()
+        case .cluster(let url):
+            sentinels = Sentinels()
+            cluster = Cluster(url, configuration, credentials)
+        }
+        self.nodes = nodes
         term = TermWatch(needsAttestation: configuration.topology.hasFailover)
         isStrict = configuration.consistency == .strict
         cache = RecordCache(
             countMax: configuration.cacheSize,
-            nodeCount: StoreNode.numberCount(configuration.topology)
+            nodeCount: StoreNode.numberCount(configuration.topology),
+            hasSlots: cluster.isUsed
         )
-        credentials = CredentialReader(
+        self.credentials = CredentialReader(
             KeyVerifier(prefix: configuration.prefix, peppers: secrets.peppers),
             cache
         )
@@ -108,7 +125,8 @@ public final class Gatekeeper {
         membership = WorkerMembership(identity, configuration, interval)
         checks = Checks(
             countMax: Self.waitingMax,
-            timeoutMilliseconds: configuration.timeoutMilliseconds
+            timeoutMilliseconds: configuration.timeoutMilliseconds,
+            nodeCount: StoreNode.placeCount(configuration.topology)
         )
         streams = StreamSupervisor(interval)
         uses = KeyUses(cache)
@@ -122,7 +140,8 @@ extension Gatekeeper {
     public func openStream(_ request: UInt, _ locator: Locator, _ key: Decision.StreamKey) -> UInt64
     {
         // An invalidation or a newer reply may have arrived since the decision.
-        let isCurrent = !node.lease.isTracking || cache.contains(locator, accepting: key)
+        let isTracking = cluster.place(of: locator).map { nodes[$0].lease.isTracking } ?? false
+        let isCurrent = !isTracking || cache.contains(locator, accepting: key)
         return streams.open(request, locator, key, isCurrent: isCurrent)
     }
 
@@ -154,13 +173,18 @@ extension Gatekeeper {
         isEnding = true
         uses.flushNow(now.monotonic)
         sendUses(now.monotonic)
-        for command in membership.leave() { send(command, .leave, now.monotonic) }
-        node.lease.forgotFormer()
-        renewLease()
+        if let list = cluster.listPlace {
+            for command in membership.leave() { send(command, .leave, to: list, now.monotonic) }
+        }
+        for place in 0..<nodes.count { nodes[place].lease.forgotFormer() }
+        renewLeases()
     }
 
     /// How much the store has not confirmed; 0 if nothing is left.
-    public var unconfirmedCount: Int { uses.unconfirmedCount + (node.data.isIdle ? 0 : 1) }
+    public var unconfirmedCount: Int {
+        let isIdle = (0..<nodes.count).allSatisfy { nodes[$0].data.isIdle }
+        return uses.unconfirmedCount + (isIdle ? 0 : 1)
+    }
 
     /// Counters and gauges.
     public func readMetrics() -> GatewayMetrics {
@@ -170,8 +194,11 @@ extension Gatekeeper {
         metrics.cacheRecords = UInt64(cache.count)
         metrics.streamsEnded = streams.endedCount
         metrics.streamsOpen = UInt64(streams.count)
-        metrics.trustedUntil = node.lease.trustedUntil
-        metrics.attestedUntil = node.lease.fencedUntil
+        metrics.trustedUntil = earliest { $0.trustedUntil }
+        metrics.attestedUntil = earliest { $0.fencedUntil }
+        metrics.usesCluster = cluster.isUsed
+        metrics.primariesConnected = UInt64(places.count { nodes[$0].data.isReady })
+        metrics.mapChanges = cluster.mapChanges
         metrics.sentinels = UInt64(sentinels.count)
         metrics.sentinelsConnected = UInt64(sentinels.connectedCount)
         return metrics
@@ -181,22 +208,32 @@ extension Gatekeeper {
     public func nextLogLine() -> EventLog.Line? { log.next() }
 
     private var nextDeadline: MonotonicTime {
-        var next = min(node.deadline, checks.deadline, log.due, streams.endExpiredDue)
+        var next = min(checks.deadline, log.due, streams.endExpiredDue)
+        for place in 0..<nodes.count { next = min(next, nodes[place].deadline) }
         if sentinels.isUsed { next = min(next, sentinelsDue) }
-        if node.data.isReady { next = min(next, uses.due) }
+        if cluster.isUsed { next = min(next, clusterDue) }
+        let isReady = isAnyReady
+        if isReady { next = min(next, uses.due) }
         guard !isEnding else { return next }
-        next = min(next, node.invalidations.due)
-        guard node.data.isReady else { return next }
-        return min(next, membership.due(node.lease), term.due, watchDue)
+        for place in 0..<nodes.count { next = min(next, nodes[place].invalidations.due) }
+        guard isReady else { return next }
+        return min(next, membershipDue, watchDue)
+    }
+
+    private var membershipDue: MonotonicTime {
+        guard let list = cluster.listPlace, nodes[list].data.isReady else { return .never }
+        return min(membership.due(trackingOfList), term.due)
     }
 
     private var watchDue: MonotonicTime {
-        obligations.keeps(.streamsAreWatched) ? streams.watchDue(node.lease) : .never
+        guard obligations.keeps(.streamsAreWatched) else { return .never }
+        return streams.watchDue { span in earliest { $0.isCurrentUntil(span) } }
     }
 
     private func doWhatIsDue(_ now: ClockReading) {
         if sentinels.isUsed { tickSentinels(now) }
-        node.tick(now.monotonic)
+        if cluster.isUsed { tickCluster(now) }
+        for place in 0..<nodes.count { nodes[place].tick(now.monotonic) }
         handleEvents(now)
         checks.answerOverdue(at: now.monotonic) { decideUnanswered($0, now) }
         streams.endExpired(at: now)
@@ -206,13 +243,17 @@ extension Gatekeeper {
     }
 
     private func sendHeartbeats(_ now: MonotonicTime) {
-        node.invalidations.ping(now)
-        guard node.data.isReady else { return }
-        for (command, tag) in membership.nextCommands(node.lease, at: now) {
-            _ = node.data.send(command, tag: tag, now: now)
+        for place in 0..<nodes.count { nodes[place].invalidations.ping(now) }
+        guard isAnyReady else { return }
+        if let list = cluster.listPlace, nodes[list].data.isReady { keepMembership(list, now) }
+        if watchDue <= now { streams.watch(now) }
+    }
+
+    private func keepMembership(_ list: Int, _ now: MonotonicTime) {
+        for (command, tag) in membership.nextCommands(trackingOfList, at: now) {
+            _ = nodes[list].data.send(command, tag: tag, now: now)
         }
-        renewLease()
-        if let command = term.next(now) { send(command, .leave, now) }
-        if watchDue <= now { streams.watch(node.lease, now) }
+        renewLeases()
+        if let command = term.next(now) { send(command, .leave, to: list, now) }
     }
 }

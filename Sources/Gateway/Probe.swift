@@ -7,13 +7,16 @@
         struct Probe {
             fileprivate let gatekeeper: Gatekeeper
 
-            var isStoreReady: Bool { gatekeeper.node.data.isReady }
+            var isStoreReady: Bool {
+                let places = gatekeeper.places
+                return !places.isEmpty && places.allSatisfy { gatekeeper.nodes[$0].data.isReady }
+            }
 
             /// Until when cached records decide.
-            var trustedUntil: MonotonicTime { gatekeeper.node.lease.trustedUntil }
+            var trustedUntil: MonotonicTime { gatekeeper.earliest { $0.trustedUntil } }
 
             /// Until when what the store replies decides.
-            var attestedUntil: MonotonicTime { gatekeeper.node.lease.fencedUntil }
+            var attestedUntil: MonotonicTime { gatekeeper.earliest { $0.fencedUntil } }
 
             /// Requests that were decided and not handed out.
             var undelivered: [UInt] { gatekeeper.checks.undelivered.map(\.request) }
@@ -25,8 +28,10 @@
             /// causes no traffic.
             var traffic: [Int] {
                 [
-                    gatekeeper.node.data.hasOutput ? 1 : 0,
-                    gatekeeper.node.invalidations.link.hasOutput ? 1 : 0,
+                    gatekeeper.places.count { gatekeeper.nodes[$0].data.hasOutput },
+                    gatekeeper.places.count {
+                        gatekeeper.nodes[$0].invalidations.link.hasOutput
+                    },
                     gatekeeper.checks.hasUnsentReads ? 1 : 0,
                     gatekeeper.streams.hasStale ? 1 : 0,
                     gatekeeper.uses.unconfirmedCount,

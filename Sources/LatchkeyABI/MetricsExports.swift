@@ -28,12 +28,15 @@ extension latchkey_metrics {
             cache_evictions: metrics.cacheEvictions,
             streams_ended: metrics.streamsEnded,
             primary_changes: metrics.primaryChanges,
+            map_changes: metrics.mapChanges,
             cache_records: metrics.cacheRecords,
             streams_open: metrics.streamsOpen,
             trusted_until_ns: metrics.trustedUntil.nanoseconds,
             attested_until_ns: metrics.attestedUntil.nanoseconds,
             sentinels: metrics.sentinels,
-            sentinels_connected: metrics.sentinelsConnected
+            sentinels_connected: metrics.sentinelsConnected,
+            cluster: metrics.usesCluster ? 1 : 0,
+            primaries_connected: metrics.primariesConnected
         )
     }
 }

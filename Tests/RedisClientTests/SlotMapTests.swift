@@ -129,8 +129,8 @@ struct SlotMapTests {
             }
             return try SlotMap(.array(ranges), from: asked)
         }
-        #expect(try map(60).primaries.count == 60)
-        #expect(throws: SlotMap.Fault.tooManyPrimaries) { try map(61) }
+        #expect(try map(52).primaries.count == 52)
+        #expect(throws: SlotMap.Fault.tooManyPrimaries) { try map(53) }
     }
 
     @Test func `an error is the server's refusal`() {

@@ -10,7 +10,7 @@
 
 
 /* To be raised whenever the shared structures change. */
-#define NGX_HTTP_LATCHKEY_LAYOUT 2
+#define NGX_HTTP_LATCHKEY_LAYOUT 3
 
 #define NGX_HTTP_LATCHKEY_BLOCKS 16
 
@@ -40,6 +40,8 @@ typedef struct {
     volatile uint64_t attested_until_ns;
     volatile uint64_t sentinels;
     volatile uint64_t sentinels_connected;
+    volatile uint64_t cluster;
+    volatile uint64_t primaries_connected;
 } __attribute__((aligned(NGX_HTTP_LATCHKEY_CACHE_LINE)))
 ngx_http_latchkey_slot_t;
 
@@ -288,6 +290,8 @@ ngx_http_latchkey_update_slot(const latchkey_metrics *metrics)
     slot->attested_until_ns = metrics->attested_until_ns;
     slot->sentinels = metrics->sentinels;
     slot->sentinels_connected = metrics->sentinels_connected;
+    slot->cluster = metrics->cluster;
+    slot->primaries_connected = metrics->primaries_connected;
     slot->updated_ns = now;
 }
 
@@ -386,9 +390,14 @@ ngx_http_latchkey_add_state(ngx_http_latchkey_slot_t *slot, uint64_t now,
     state->lease_ns = ngx_http_latchkey_span(now, slot->trusted_until_ns);
     state->attestation_ns = ngx_http_latchkey_span(now, slot->attested_until_ns);
     state->sentinels = slot->sentinels_connected;
+    state->primaries = slot->primaries_connected;
 
     if (slot->sentinels) {
         summary->sentinels = 1;
+    }
+
+    if (slot->cluster) {
+        summary->cluster = 1;
     }
 
     summary->metrics.cache_records += slot->cache_records;

@@ -36,6 +36,7 @@ typedef struct {
     uint64_t lease_ns;       /* for which it may still trust its cache */
     uint64_t attestation_ns; /* for which the primary is still attested */
     uint64_t sentinels;      /* that it is connected to */
+    uint64_t primaries;      /* of a cluster, that it is connected to */
 } ngx_http_latchkey_worker_state_t;
 
 
@@ -45,6 +46,7 @@ typedef struct {
     uint64_t checks[NGX_HTTP_LATCHKEY_RESULTS][NGX_HTTP_LATCHKEY_SOURCES];
     latchkey_metrics metrics; /* sums; what follows streams_open stays 0 */
     ngx_uint_t sentinels;     /* whether workers ask any */
+    ngx_uint_t cluster;       /* whether they use one */
 
     ngx_uint_t nworkers;
     ngx_http_latchkey_worker_state_t workers[NGX_HTTP_LATCHKEY_WORKERS_MAX];

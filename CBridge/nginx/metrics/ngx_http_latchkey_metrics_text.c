@@ -43,7 +43,9 @@ static void ngx_http_latchkey_write_histogram(ngx_http_latchkey_text_t *text,
     const char *name, const char *help, const latchkey_histogram *histogram);
 static void ngx_http_latchkey_write_workers(ngx_http_latchkey_text_t *text,
     const ngx_http_latchkey_summary_t *summary);
-static void ngx_http_latchkey_write_sentinels(ngx_http_latchkey_text_t *text,
+static void ngx_http_latchkey_write_attestations(
+    ngx_http_latchkey_text_t *text, const ngx_http_latchkey_summary_t *summary);
+static void ngx_http_latchkey_write_connected(ngx_http_latchkey_text_t *text,
     const ngx_http_latchkey_summary_t *summary);
 static void ngx_http_latchkey_write_seconds(ngx_http_latchkey_text_t *text,
     uint64_t ns);
@@ -97,6 +99,10 @@ static const ngx_http_latchkey_series_t ngx_http_latchkey_all_series[] = {
 
     ngx_http_latchkey_series("latchkey_primary_changes_total", "counter",
         "Times another server became the primary.", "", primary_changes),
+
+    ngx_http_latchkey_series("latchkey_map_changes_total", "counter",
+        "Times slots of a cluster moved, or one of its primaries changed.", "",
+        map_changes),
 
     ngx_http_latchkey_series("latchkey_cache_records", "gauge",
         "Records in the cache.", "", cache_records),
@@ -196,8 +202,9 @@ ngx_http_latchkey_metrics_text(ngx_pool_t *pool,
     ngx_http_latchkey_write_series(&text, &summary->metrics);
     ngx_http_latchkey_write_workers(&text, summary);
 
-    if (summary->sentinels) {
-        ngx_http_latchkey_write_sentinels(&text, summary);
+    if (summary->sentinels || summary->cluster) {
+        ngx_http_latchkey_write_attestations(&text, summary);
+        ngx_http_latchkey_write_connected(&text, summary);
     }
 
     value->len = text.pos - value->data;
@@ -342,13 +349,13 @@ ngx_http_latchkey_write_workers(ngx_http_latchkey_text_t *text,
 
 
 static void
-ngx_http_latchkey_write_sentinels(ngx_http_latchkey_text_t *text,
+ngx_http_latchkey_write_attestations(ngx_http_latchkey_text_t *text,
     const ngx_http_latchkey_summary_t *summary)
 {
     ngx_uint_t i;
 
     ngx_http_latchkey_write_family(text, "latchkey_attestation_seconds",
-        "gauge", "Time for which the sentinels' word for the primary holds.");
+        "gauge", "Time for which the word for the primary holds.");
 
     for (i = 0; i < summary->nworkers; i++) {
         ngx_http_latchkey_write(text,
@@ -358,14 +365,29 @@ ngx_http_latchkey_write_sentinels(ngx_http_latchkey_text_t *text,
             summary->workers[i].attestation_ns);
         ngx_http_latchkey_write(text, "\n");
     }
+}
 
-    ngx_http_latchkey_write_family(text, "latchkey_sentinels_connected",
-        "gauge", "Sentinels that a worker is connected to.");
+
+static void
+ngx_http_latchkey_write_connected(ngx_http_latchkey_text_t *text,
+    const ngx_http_latchkey_summary_t *summary)
+{
+    const char *name;
+    ngx_uint_t i;
+
+    name = summary->cluster ? "latchkey_primaries_connected"
+                            : "latchkey_sentinels_connected";
+
+    ngx_http_latchkey_write_family(text, name, "gauge",
+        summary->cluster
+            ? "Primaries of the cluster that a worker is connected to."
+            : "Sentinels that a worker is connected to.");
 
     for (i = 0; i < summary->nworkers; i++) {
-        ngx_http_latchkey_write(text,
-            "latchkey_sentinels_connected{pid=\"%P\"} %uL\n",
-            summary->workers[i].pid, summary->workers[i].sentinels);
+        ngx_http_latchkey_write(text, "%s{pid=\"%P\"} %uL\n", name,
+            summary->workers[i].pid,
+            summary->cluster ? summary->workers[i].primaries
+                             : summary->workers[i].sentinels);
     }
 }
 

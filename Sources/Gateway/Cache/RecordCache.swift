@@ -1,6 +1,7 @@
 import Glibc
 import KeyFormat
 import Keyring
+import RedisClient
 
 /// A worker's cache of records: of each what decides about its keys.
 ///
@@ -63,6 +64,8 @@ final class RecordCache {
     private let states: UnsafeMutablePointer<State>
     /// The current epoch of each node. The records of an earlier one are invalid.
     private let epochs: UnsafeMutablePointer<UInt16>
+    private let trust: NodeTrust
+    private let slotLists: SlotLists?
     private var previousKeys: [Int: AcceptedKeys.Key] = [:]
     private var longNames: [Int: Organization] = [:]
     private var index: CacheIndex
@@ -88,7 +91,8 @@ final class RecordCache {
     /// - Parameters:
     ///   - countMax: Most records that are cached. Unused slots cost no memory.
     ///   - nodeCount: Store nodes that records may be from.
-    init(countMax: Int, nodeCount: UInt8 = 1) {
+    ///   - hasSlots: Whether records may be forgotten by their slots in a cluster.
+    init(countMax: Int, nodeCount: UInt8 = 1, hasSlots: Bool = false) {
         self.countMax = max(countMax, 1)
         self.nodeCount = nodeCount
         recordMemory = HugePages(byteCount: self.countMax * MemoryLayout<Record>.stride)
@@ -96,6 +100,8 @@ final class RecordCache {
         states = .allocate(capacity: self.countMax)
         epochs = .allocate(capacity: Int(nodeCount))
         epochs.initialize(repeating: 1, count: Int(nodeCount))
+        trust = NodeTrust(nodeCount: nodeCount)
+        slotLists = hasSlots ? SlotLists(countMax: self.countMax) : nil
         index = CacheIndex(countMax: self.countMax)
         queue = EvictionQueue(countMax: self.countMax)
         dirtySlots = DirtySlots(countMax: self.countMax)
@@ -107,16 +113,39 @@ final class RecordCache {
     }
 }
 
+// MARK: - Trust
+
+extension RecordCache {
+    /// Sets until when the records of a node decide.
+    func setTrust(of nodes: Range<UInt8>, _ lease: NodeLease) {
+        for node in nodes { trust.set(node, lease) }
+    }
+
+    /// Until when a slot's record decides although the store could be asked.
+    @inline(__always)
+    func trustedUntil(_ slot: Int) -> MonotonicTime { trust.trustedUntil(states[slot].node) }
+
+    /// Until when a slot's record decides where the store cannot be asked.
+    func usableUntil(_ slot: Int) -> MonotonicTime { trust.usableUntil(states[slot].node) }
+
+    /// The store node that a slot's record is from.
+    func node(_ slot: Int) -> UInt8 { states[slot].node }
+}
+
 // MARK: - Lookup
 
 extension RecordCache {
-    /// Looks up a locator's valid record; `nil` where the store has to be asked.
+    /// Looks up a slot's valid record; `nil` where the store has to be asked.
     @inline(__always)
-    func lookup(_ locator: Locator) -> Hit? {
-        guard let slot = slot(of: locator), isValid(slot) else { return nil }
+    func lookup(_ slot: Int) -> Hit? {
+        guard isValid(slot) else { return nil }
         if !states[slot].flags.contains(.visited) { states[slot].flags.insert(.visited) }
         return Hit(slot: slot, keys: keys(slot))
     }
+
+    /// Looks up a locator's valid record.
+    @inline(__always)
+    func lookup(_ locator: Locator) -> Hit? { slot(of: locator).flatMap { lookup($0) } }
 
     /// Whether a locator's record is valid.
     @inline(__always)
@@ -287,6 +316,11 @@ extension RecordCache {
         }
     }
 
+    /// The records in these slots of a cluster may have changed.
+    func invalidate(in slots: SlotSet) {
+        for slot in slots { slotLists?.forEach(in: slot) { states[$0].epoch = 0 } }
+    }
+
     /// A locator's record has changed.
     func invalidate(_ locator: Locator) {
         if let slot = slot(of: locator) { states[slot].epoch = 0 }
@@ -322,6 +356,7 @@ extension RecordCache {
         records.advanced(by: slot).initialize(to: Record(locator: locator))
         index.insert(locator, slot: slot)
         queue.append(slot)
+        slotLists?.add(slot, Slot(of: locator))
         return (slot, lostUse)
     }
 
@@ -337,6 +372,7 @@ extension RecordCache {
             return states[slot].flags.contains(.visited)
         }
         evictionCount &+= 1
+        slotLists?.remove(slot, Slot(of: records[slot].locator))
         index.remove(records[slot].locator) { records[$0].locator }
         previousKeys[slot] = nil
         longNames[slot] = nil

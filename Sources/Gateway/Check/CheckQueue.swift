@@ -101,6 +101,12 @@ struct CheckQueue {
         return overdue
     }
 
+    /// Removes the checks of certain records.
+    mutating func remove(where isWanted: (Locator) -> Bool) -> [Check] {
+        let slots = entries.usedSlots.filter { isWanted(entries[$0].key.locator) }
+        return slots.map { remove(slot: $0) }
+    }
+
     private func check(_ slot: Int) -> Check {
         let entry = entries[slot]
         return Check(

@@ -28,8 +28,8 @@ struct Checks: ~Copyable {
     private var reads = InflightReads()
     private var answers: Deque<CheckAnswer> = []
 
-    /// The PINGs that checks wait for, with the queue of each, in order.
-    private var proofs: Deque<(ping: UInt64, queue: ReadID)> = []
+    /// The PINGs to each node that checks wait for, with the queue of each, in order.
+    private var proofs: [Deque<(ping: UInt64, queue: ReadID)>]
 
     /// How long checks waited, whatever they came to.
     private(set) var waits = DurationHistogram()
@@ -41,7 +41,8 @@ struct Checks: ~Copyable {
         var undelivered: Deque<CheckAnswer> { answers }
     #endif
 
-    init(countMax: Int, timeoutMilliseconds: UInt64) {
+    init(countMax: Int, timeoutMilliseconds: UInt64, nodeCount: Int = 1) {
+        proofs = Array(repeating: [], count: nodeCount)
         self.countMax = countMax
         self.timeoutMilliseconds = timeoutMilliseconds
     }
@@ -68,18 +69,19 @@ extension Checks {
         )
     }
 
-    /// Lets a check wait for the answer to a PING that is not sent yet. `nil` when too many wait already.
+    /// Lets a check wait for a node's answer to a PING that is not sent yet. `nil` when too many wait already.
     mutating func add(
         _ request: UInt,
         _ key: VerifiedKey,
         forPing ping: UInt64,
+        to node: Int = 0,
         at now: MonotonicTime
     ) -> Ticket? {
         guard count < countMax else { return nil }
         return queue.add(
             request,
             key,
-            for: proof(ping),
+            for: proof(ping, node),
             since: now,
             until: now.advanced(byMilliseconds: timeoutMilliseconds)
         )
@@ -101,6 +103,15 @@ extension Checks {
     /// Answers all checks. Reads that are wanted for their own sake stay.
     mutating func answerAll(at now: MonotonicTime, _ decide: (Check) -> Decision) {
         for check in queue.removeOverdue(.never) { answer(check, decide(check), at: now) }
+    }
+
+    /// Answers the checks of certain records.
+    mutating func answer(
+        where isWanted: (Locator) -> Bool,
+        at now: MonotonicTime,
+        _ decide: (Check) -> Decision
+    ) {
+        for check in queue.remove(where: isWanted) { answer(check, decide(check), at: now) }
     }
 
     /// Ends a read and answers its checks.
@@ -130,21 +141,26 @@ extension Checks {
 // MARK: - Proofs
 
 extension Checks {
-    /// The newest PING that checks wait for.
-    var newestAwaitedPing: UInt64? { proofs.last?.ping }
+    /// The newest PING to a node that checks wait for.
+    func newestAwaitedPing(to node: Int = 0) -> UInt64? { proofs[node].last?.ping }
 
-    /// All PINGs up to a number are proven: decides their checks. A check without a decision waits for a
-    /// read.
-    mutating func prove(upTo ping: UInt64, at now: MonotonicTime, _ decide: (Check) -> Decision?) {
-        while let proof = proofs.first, proof.ping <= ping {
-            proofs.removeFirst()
+    /// All PINGs to a node up to a number are proven: decides their checks. A check without a decision waits for
+    /// a read.
+    mutating func prove(
+        upTo ping: UInt64,
+        of node: Int = 0,
+        at now: MonotonicTime,
+        _ decide: (Check) -> Decision?
+    ) {
+        while let proof = proofs[node].first, proof.ping <= ping {
+            proofs[node].removeFirst()
             endProof(proof.queue, at: now, decide)
         }
     }
 
-    /// No PING will be answered: the checks wait for reads.
-    mutating func readUnproven() {
-        while let proof = proofs.popFirst() {
+    /// No PING to a node will be answered: the checks wait for reads.
+    mutating func readUnproven(of node: Int = 0) {
+        while let proof = proofs[node].popFirst() {
             while let check = queue.first(of: proof.queue) {
                 queue.moveFirst(of: proof.queue, to: read(of: check.key.locator))
             }
@@ -168,10 +184,10 @@ extension Checks {
         reads.release(id)
     }
 
-    private mutating func proof(_ ping: UInt64) -> ReadID {
-        if let last = proofs.last, last.ping == ping { return last.queue }
+    private mutating func proof(_ ping: UInt64, _ node: Int) -> ReadID {
+        if let last = proofs[node].last, last.ping == ping { return last.queue }
         let id = reads.reserve()
-        proofs.append((ping, id))
+        proofs[node].append((ping, id))
         return id
     }
 }
@@ -203,6 +219,34 @@ extension Checks {
         return nil
     }
 
+    /// The next read that waits to be sent. It is in flight from now on: ``sent(_:mayCache:)`` or ``stall(_:)``
+    /// follows.
+    mutating func dequeueUnsentRead() -> (id: ReadID, locator: Locator)? {
+        while let id = reads.dequeueUnsent() {
+            if reads.isWanted(id) || queue.hasChecks(for: id) { return (id, reads.locator(of: id)) }
+            reads.end(id)
+        }
+        return nil
+    }
+
+    /// A dequeued read is sent.
+    mutating func sent(_ id: ReadID, mayCache: Bool) { reads.sent(id, mayCache: mayCache) }
+
+    /// A dequeued read cannot be sent now.
+    mutating func stall(_ id: ReadID) { reads.stall(id) }
+
+    /// Whether a dequeued read is to be stalled.
+    func isHeld(_ id: ReadID) -> Bool { reads.isHeld(id) }
+
+    /// Whether reads are stalled.
+    var hasStalledReads: Bool { reads.hasStalled }
+
+    /// Stalled reads may be sent again.
+    mutating func resumeStalledReads() { if reads.hasStalled { reads.resumeStalled() } }
+
+    /// The reply to a read in flight may not fill the cache.
+    mutating func neverCache(_ id: ReadID) { reads.neverCache(id) }
+
     /// What a read in flight asks for, and whether its reply may fill the cache.
     func inFlight(_ id: ReadID) -> (locator: Locator, mayCache: Bool)? {
         guard reads.isInFlight(id) else { return nil }
@@ -210,11 +254,14 @@ extension Checks {
     }
 
     /// Repeats a read whose reply was lost or is of no use.
-    mutating func requeue(_ id: ReadID) {
+    ///
+    /// - Parameter isHeld: Whether it waits until somebody else may have an answer.
+    mutating func requeue(_ id: ReadID, isHeld: Bool = false) {
         guard reads.isInFlight(id) else { return }
         let other = reads.unsent(reads.locator(of: id))
         queue.move(from: id, to: other)
         if reads.isWanted(id) { reads.want(other) }
+        if isHeld { reads.hold(other) }
         reads.end(id)
     }
 

@@ -90,24 +90,24 @@ struct WorkerMembership: ~Copyable {
     var registeredAt: MonotonicTime? { isEntryTracking == true ? confirmedAt : nil }
 
     /// When the next heartbeat is due.
-    func due(_ lease: NodeLease) -> MonotonicTime {
+    func due(_ tracking: TrackingState) -> MonotonicTime {
         if hasLeft || isJoining { return .never }
-        return max(heartbeat.due, isEntryTracking == nil ? mayJoinAt(lease) : .origin)
+        return max(heartbeat.due, isEntryTracking == nil ? mayJoinAt(tracking) : .origin)
     }
 
     /// The commands of the heartbeat that is due, with their tags: they read the entry, or write it.
-    mutating func nextCommands(_ lease: NodeLease, at now: MonotonicTime) -> [(
+    mutating func nextCommands(_ tracking: TrackingState, at now: MonotonicTime) -> [(
         RedisCommand, CommandTag
     )] {
-        guard due(lease) <= now, let number = heartbeat.next(now) else { return [] }
+        guard due(tracking) <= now, let number = heartbeat.next(now) else { return [] }
         func tag(_ purpose: CommandTag.Purpose) -> CommandTag {
             CommandTag(purpose: purpose, number: number, sentAt: now)
         }
-        let isOutdated = isEntryTracking != lease.isTracking && mayJoinAt(lease) <= now
+        let isOutdated = isEntryTracking != tracking.isTracking && mayJoinAt(tracking) <= now
         if isEntryTracking != nil, !isOutdated {
             return [(MembershipCommands.readEntry(id), tag(.entryRead))]
         }
-        let commands = join(lease.isTracking)
+        let commands = join(tracking.isTracking)
         return commands.dropLast().map { ($0, tag(.joinPart)) }
             + commands.suffix(1).map { ($0, tag(.join)) }
     }
@@ -192,9 +192,9 @@ struct WorkerMembership: ~Copyable {
         heartbeat.renewNow(.origin)
     }
 
-    private func mayJoinAt(_ lease: NodeLease) -> MonotonicTime {
-        if lease.isTracking { return .origin }
-        return lease.hasLostTracking ? lease.usableUntil : .never
+    private func mayJoinAt(_ tracking: TrackingState) -> MonotonicTime {
+        if tracking.isTracking { return .origin }
+        return tracking.hasLostTracking ? tracking.usableUntil : .never
     }
 
     private mutating func member(_ isTracking: Bool) -> Member {

@@ -25,7 +25,7 @@ struct NodeLease {
 
     /// Up to when the node is known to be the primary; `nil` while it is not. Never ends where no other
     /// server may become the primary.
-    private var attestedAt: MonotonicTime?
+    private(set) var attestedAt: MonotonicTime?
 
     /// Until when the node's replies decide.
     private(set) var fencedUntil: MonotonicTime
@@ -52,6 +52,20 @@ struct NodeLease {
         fencedUntil = isAttested ? .origin : .never
     }
 
+    /// What the membership list has to be told of it.
+    var tracking: TrackingState {
+        TrackingState(
+            isTracking: isTracking,
+            hasLostTracking: hasLostTracking,
+            usableUntil: usableUntil
+        )
+    }
+
+    /// Whether cached records will decide as soon as nothing of a former primary is cached.
+    func isReady(registeredAt: MonotonicTime?) -> Bool {
+        isTracking && currentAt != nil && attestedAt != nil && registeredAt != nil
+    }
+
     /// Until when the invalidations of all changes older than a span are known to have arrived.
     func isCurrentUntil(_ milliseconds: UInt64) -> MonotonicTime {
         guard isTracking, let currentAt else { return .origin }
@@ -59,7 +73,9 @@ struct NodeLease {
     }
 
     /// Whether a decision by a cached record is made in the grace, beyond the lease.
-    func isInGrace(_ now: MonotonicTime) -> Bool {
+    ///
+    /// - Parameter usableUntil: Until when the record is usable.
+    func isInGrace(_ now: MonotonicTime, until usableUntil: MonotonicTime) -> Bool {
         now.advanced(byMilliseconds: graceMilliseconds) >= usableUntil
     }
 
@@ -106,6 +122,18 @@ struct NodeLease {
         #endif
     }
 
+    /// No server stands here any more, and nothing of it is cached.
+    mutating func ended() {
+        isTracking = false
+        hasLostTracking = false
+        holdsFormer = false
+        currentAt = nil
+        attestedAt = nil
+        fencedUntil = .origin
+        trustedUntil = .origin
+        usableUntil = .origin
+    }
+
     /// Nothing of a former primary is cached any more.
     mutating func forgotFormer() {
         holdsFormer = false
@@ -126,4 +154,14 @@ struct NodeLease {
         trustedUntil = isTracking ? end : .origin
         usableUntil = end.advanced(byMilliseconds: graceMilliseconds)
     }
+}
+
+/// How far a worker is sent invalidations, and until when it uses what it has cached.
+struct TrackingState {
+    let isTracking: Bool
+
+    /// Whether Redis was asked for invalidations and does not send them.
+    let hasLostTracking: Bool
+
+    let usableUntil: MonotonicTime
 }

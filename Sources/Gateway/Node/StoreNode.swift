@@ -6,16 +6,28 @@ import RedisClient
 ///
 /// Where sentinels name the server, another one may take its place.
 struct StoreNode: ~Copyable {
-    /// Primaries that the cache's records can be told apart by.
+    /// Primaries in one place that the cache's records can be told apart by.
     private static let primariesMax: UInt8 = 4
+
+    /// Places for primaries in this topology.
+    static func placeCount(_ topology: Topology) -> Int {
+        if case .cluster = topology { Seats.countMax } else { 1 }
+    }
 
     /// Numbers that nodes have in this topology.
     static func numberCount(_ topology: Topology) -> UInt8 {
+        UInt8(placeCount(topology)) * numbersPerPlace(topology)
+    }
+
+    private static func numbersPerPlace(_ topology: Topology) -> UInt8 {
         topology.hasFailover ? primariesMax : 1
     }
 
     /// Distinguishes the node: the cache's records carry it. Each primary has the next one.
-    private(set) var number: UInt8 = 0
+    private(set) var number: UInt8
+
+    /// The numbers of the primaries in this place.
+    let numbers: Range<UInt8>
 
     /// The link that carries reads and writes.
     var data: RedisLink
@@ -26,12 +38,13 @@ struct StoreNode: ~Copyable {
     var hasBeenReplica = false
 
     private let tls: StoreTLS?
-    private let numberCount: UInt8
 
+    /// - Parameter place: The place among several primaries.
     init(
         _ configuration: Configuration,
         _ credentials: RedisCredentials?,
-        _ interval: Heartbeat.Interval
+        _ interval: Heartbeat.Interval,
+        place: Int = 0
     ) {
         data = RedisLink(Self.settings(configuration, credentials))
         invalidations = InvalidationLink(
@@ -40,8 +53,22 @@ struct StoreNode: ~Copyable {
         )
         lease = NodeLease(configuration, isAttested: configuration.topology.hasFailover)
         tls = configuration.tls
-        numberCount = Self.numberCount(configuration.topology)
+        let count = Self.numbersPerPlace(configuration.topology)
+        let first = UInt8(truncatingIfNeeded: place) &* count
+        numbers = first..<first + count
+        number = first
     }
+
+    #if CANARIES
+        /// Leaves an obligation out.
+        mutating func omit(_ obligation: Obligation) {
+            invalidations.obligations.omitted = obligation
+            invalidations.pings.countsFromArrival = obligation == .leaseCountsFromSending
+            invalidations.pings.countsNewest = obligation == .heartbeatIsMatched
+            invalidations.pings.believesFirstAnswer = obligation == .leaseByEarlierAnswer
+            lease.restartsGrace = obligation == .graceIsNotRestarted
+        }
+    #endif
 
     private static func settings(
         _ configuration: Configuration,
@@ -59,12 +86,17 @@ struct StoreNode: ~Copyable {
             database: url?.database ?? 0,
             credentials: credentials,
             timeoutMilliseconds: configuration.timeoutMilliseconds,
+            replyLengthMax: replyLengthMax(configuration.topology),
             trackedPrefix: trackedPrefix,
             requiresPrimary: configuration.topology.hasFailover
         )
     }
 
-    /// Where the server listens; `nil` before the sentinels have named one.
+    private static func replyLengthMax(_ topology: Topology) -> Int {
+        if case .cluster = topology { SlotMap.replyLengthMax } else { LinkSettings.replyLengthMax }
+    }
+
+    /// Where the server listens; `nil` before the sentinels, or the cluster, have named one.
     var endpoint: Endpoint? { data.endpoint }
 
     /// The endpoint for people.
@@ -79,7 +111,13 @@ struct StoreNode: ~Copyable {
 
     /// Takes the next number: what was read before says nothing of what is read from now on.
     mutating func renumber() {
-        number = (number + 1) % numberCount
+        number = number + 1 < numbers.upperBound ? number + 1 : numbers.lowerBound
+    }
+
+    /// No server takes the place of this one: both links are closed.
+    mutating func release(_ now: MonotonicTime) {
+        data.release(now)
+        invalidations.link.release(now)
     }
 
     /// The events of the links to the server before have been handled: from now on there is another.
@@ -162,8 +200,10 @@ extension StoreNode {
 
     /// Sends the PING that the waiting checks need, once none is on its way: the busier a worker, the more
     /// checks share one. Where two in sequence are needed, none waits for another's.
-    mutating func askForProof(_ checks: borrowing Checks, _ now: MonotonicTime) {
-        guard let newest = checks.newestAwaitedPing else { return }
+    ///
+    /// - Parameter newest: The newest PING that checks wait for.
+    mutating func askForProof(_ newest: UInt64?, _ now: MonotonicTime) {
+        guard let newest else { return }
         let isDue =
             invalidations.pings.answersMayOvertake
             ? invalidations.pings.needsAnother(for: newest)

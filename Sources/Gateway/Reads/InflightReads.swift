@@ -19,6 +19,8 @@ struct InflightReads {
         let locator: Locator
         var state = State.unsent
         var isWanted = false
+        /// Whether it is not sent before others may have an answer.
+        var isHeld = false
         /// The epoch in which the read was sent, if its reply may fill the cache.
         var epoch: UInt64 = 0
     }
@@ -29,6 +31,9 @@ struct InflightReads {
     private var reads: [Read] = []
     private var freeIDs: [ID] = []
     private var unsent: Deque<ID> = []
+
+    /// Unsent reads that nobody answers now.
+    private var stalled: [ID] = []
     private var chains = SlotChains(count: chainCount)
 
     /// Replies to reads of earlier epochs may not fill the cache.
@@ -66,6 +71,31 @@ struct InflightReads {
         reads[id].state = .inFlight
         return id
     }
+
+    /// Returns a read that was dequeued: nobody answers it now. It is queued again by ``resumeStalled()``.
+    mutating func stall(_ id: ID) {
+        reads[id].state = .unsent
+        reads[id].isHeld = false
+        stalled.append(id)
+    }
+
+    /// Queues the stalled reads again: somebody may answer them.
+    mutating func resumeStalled() {
+        unsent.append(contentsOf: stalled)
+        stalled.removeAll(keepingCapacity: true)
+    }
+
+    /// Whether reads wait for somebody who answers them.
+    var hasStalled: Bool { !stalled.isEmpty }
+
+    /// Has an unsent read stalled when it is dequeued.
+    mutating func hold(_ id: ID) { reads[id].isHeld = true }
+
+    /// Whether a read is to be stalled.
+    func isHeld(_ id: ID) -> Bool { reads[id].isHeld }
+
+    /// The reply to a read may not fill the cache.
+    mutating func neverCache(_ id: ID) { reads[id].epoch = 0 }
 
     /// A read is sent. Older ones of its record may no longer fill the cache.
     ///

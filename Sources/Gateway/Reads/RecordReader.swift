@@ -31,6 +31,9 @@ struct RecordReader: ~Copyable {
         return link.send(query.command(read.locator), tag: tag, now: now)
     }
 
+    /// The command that reads a record.
+    mutating func command(_ locator: Locator) -> RedisCommand { query.command(locator) }
+
     /// Proves a node's reply to a read. A version that another node has given says nothing of this one's: the
     /// change may have been lost with it.
     func record(_ reply: RedisReply, at locator: Locator, from node: UInt8) throws(RecordFault)

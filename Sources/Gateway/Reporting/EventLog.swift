@@ -37,13 +37,18 @@ public struct EventLog {
         case primaryNamed
         case sentinelSilent
         case sentinelReady
+        case mapChanged
+        case mapUnknown
 
         var level: Level {
             switch self {
-            case .storeReady, .trackingStarted, .primaryFollowed, .primaryNamed, .sentinelReady:
+            case .storeReady, .trackingStarted, .primaryFollowed, .primaryNamed, .sentinelReady,
+                .mapChanged:
                 .notice
             case .usesRefused, .tooManyChecks, .acknowledgementRefused, .sentinelSilent: .warning
-            case .storeLost, .trackingLost, .recordRefused, .joinRefused, .primaryUnknown: .error
+            case .storeLost, .trackingLost, .recordRefused, .joinRefused, .primaryUnknown,
+                .mapUnknown:
+                .error
             }
         }
 
@@ -53,6 +58,7 @@ public struct EventLog {
             case .storeLost, .storeReady: .store
             case .trackingLost, .trackingStarted: .tracking
             case .primaryFollowed, .primaryUnknown, .primaryNamed: .primary
+            case .mapChanged, .mapUnknown: .map
             case .joinRefused, .acknowledgementRefused, .recordRefused, .usesRefused,
                 .tooManyChecks, .sentinelSilent, .sentinelReady:
                 nil
@@ -65,6 +71,7 @@ public struct EventLog {
         case store
         case tracking
         case primary
+        case map
     }
 
     private struct Rate {

@@ -51,6 +51,9 @@ public struct GatewayMetrics: Sendable {
     /// Number of times that another server became the primary.
     public internal(set) var primaryChanges: UInt64 = 0
 
+    /// Number of times that slots of a cluster moved, or another server became one of its primaries.
+    public internal(set) var mapChanges: UInt64 = 0
+
     /// Number of cached records, valid or not.
     public internal(set) var cacheRecords: UInt64 = 0
     /// Number of open requests.
@@ -59,6 +62,10 @@ public struct GatewayMetrics: Sendable {
     public internal(set) var trustedUntil = MonotonicTime.origin
     /// Until when what the store replies decides; never ends where no sentinels are asked.
     public internal(set) var attestedUntil = MonotonicTime.origin
+    /// Whether the store is a cluster.
+    public internal(set) var usesCluster = false
+    /// Number of primaries that hold records and are connected.
+    public internal(set) var primariesConnected: UInt64 = 0
     /// Number of sentinels in the configuration.
     public internal(set) var sentinels: UInt64 = 0
     /// Number of those that are connected.

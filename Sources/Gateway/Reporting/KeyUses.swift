@@ -52,15 +52,24 @@ struct KeyUses: ~Copyable {
     }
 
     /// The commands of the next batches that are due.
-    mutating func nextCommands(_ now: MonotonicTime) -> [(RedisCommand, CommandTag.Purpose)] {
-        lastUses.nextBatch(cache, now).map { ($0, .lastUses) }
-            + refusals.nextBatch(now).map { ($0, .refusedUses) }
+    ///
+    /// - Parameter isWritable: Whether the uses of a shard can be written now; the others go on waiting.
+    mutating func nextCommands(_ now: MonotonicTime, isWritable: ((UInt8) -> Bool)? = nil) -> [(
+        RedisCommand, CommandTag.Purpose
+    )] {
+        lastUses.nextBatch(cache, now, isWritable: isWritable).map { ($0, .lastUses) }
+            + refusals.nextBatch(now, isWritable: isWritable).map { ($0, .refusedUses) }
     }
 
     /// The commands that write the uses of one organization. A last use stays in its batch: written
     /// twice, it does no harm.
-    mutating func flush(_ locator: Locator) -> [(RedisCommand, CommandTag.Purpose)] {
-        let lastUse = [cache.unwrittenUse(of: locator), lastUses.unwrittenUse(of: locator)]
+    ///
+    /// - Parameter includesSent: Whether that includes a use in the batch in flight.
+    mutating func flush(_ locator: Locator, includesSent: Bool = false) -> [(
+        RedisCommand, CommandTag.Purpose
+    )] {
+        let sent = includesSent ? lastUses.sentUse(of: locator) : nil
+        let lastUse = [cache.unwrittenUse(of: locator), lastUses.unwrittenUse(of: locator), sent]
             .compactMap(\.self).max()
         let lastUseCommands =
             lastUse.map { UseCommands.record(CollectionOfOne((key: locator, value: $0))) } ?? []
@@ -73,6 +82,11 @@ struct KeyUses: ~Copyable {
     /// A command of the last uses' batch was answered.
     mutating func answered() {
         lastUses.answered()
+    }
+
+    /// A command of the last uses' batch was not carried out.
+    mutating func failed() {
+        lastUses.failed()
     }
 
     /// The connection was lost, and perhaps the batch with it.

@@ -41,11 +41,20 @@ struct RefusalRecorder {
 
     /// The commands of the next batch, if one is due. A lost batch is not repeated: it might count
     /// twice.
-    mutating func nextBatch(_ now: MonotonicTime) -> [RedisCommand] {
+    ///
+    /// - Parameter isWritable: Whether the counts of a shard can be written now; the others go on waiting.
+    mutating func nextBatch(_ now: MonotonicTime, isWritable: ((UInt8) -> Bool)? = nil)
+        -> [RedisCommand]
+    {
         guard due <= now, !waiting.isEmpty else { return [] }
         due = now.advanced(byMilliseconds: Self.pauseMilliseconds)
-        defer { waiting.removeAll(keepingCapacity: true) }
-        return waiting.sorted { $0.key.tableHash < $1.key.tableHash }
+        let batch = waiting.filter { isWritable?(Keyspace.shard(of: $0.key)) ?? true }
+        if batch.count == waiting.count {
+            waiting.removeAll(keepingCapacity: true)
+        } else {
+            for locator in batch.keys { waiting[locator] = nil }
+        }
+        return batch.sorted { $0.key.tableHash < $1.key.tableHash }
             .flatMap { RefusalCommands.record($0.value, of: $0.key) }
     }
 }

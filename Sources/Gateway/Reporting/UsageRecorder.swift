@@ -30,6 +30,9 @@ struct UsageRecorder {
     private var repliesExpected = 0
     private var isFinal = false
 
+    /// Whether a part of the batch in flight was not written.
+    private var hasFailed = false
+
     /// The most uses that have waited during this round.
     private var roundCount = 0
 
@@ -54,6 +57,11 @@ struct UsageRecorder {
     /// The waiting use of an organization. One in flight reaches Redis before whatever is sent next.
     func unwrittenUse(of locator: Locator) -> UnixTime? { waiting[locator] }
 
+    /// The use of an organization in the batch in flight.
+    func sentUse(of locator: Locator) -> UnixTime? {
+        sent.lazy.filter { $0.key == locator }.map(\.value).max()
+    }
+
     /// Adds a use.
     mutating func record(_ locator: Locator, at now: UnixTime) {
         guard waiting.count < countMax || waiting[locator] != nil else { return }
@@ -67,13 +75,23 @@ struct UsageRecorder {
     }
 
     /// The commands of the next batch, if one is due and none is in flight.
-    mutating func nextBatch(_ cache: RecordCache, _ now: MonotonicTime) -> [RedisCommand] {
+    ///
+    /// - Parameter isWritable: Whether the uses of a shard can be written now; the others go on waiting.
+    mutating func nextBatch(
+        _ cache: RecordCache,
+        _ now: MonotonicTime,
+        isWritable: ((UInt8) -> Bool)? = nil
+    ) -> [RedisCommand] {
         guard due <= now, sent.isEmpty else { return [] }
         roundCount = max(roundCount, waiting.count + cache.usesCount)
         let countMax = isFinal ? Self.finalBatchMax : Self.batchMax
-        while sent.count < countMax, let use = waiting.popFirst() { sent.append(use) }
+        dequeueWaiting(countMax, isWritable)
         let isCacheDone = cache.dequeueUses(countMax - sent.count) { use in
-            sent.append((use.locator, use.at))
+            if isWritable?(Keyspace.shard(of: use.locator)) ?? true {
+                sent.append((use.locator, use.at))
+            } else {
+                record(use.locator, at: use.at)
+            }
         }
         if !isFinal { due = now.advanced(byMilliseconds: UInt64(pauseMilliseconds)) }
         if isCacheDone, waiting.isEmpty { roundCount = 0 }
@@ -82,9 +100,21 @@ struct UsageRecorder {
         return commands
     }
 
+    private mutating func dequeueWaiting(_ countMax: Int, _ isWritable: ((UInt8) -> Bool)?) {
+        guard let isWritable else {
+            while sent.count < countMax, let use = waiting.popFirst() { sent.append(use) }
+            return
+        }
+        for (locator, at) in waiting where isWritable(Keyspace.shard(of: locator)) {
+            guard sent.count < countMax else { break }
+            sent.append((locator, at))
+        }
+        for use in sent { waiting[use.key] = nil }
+    }
+
     /// Spreads batches over their round.
     private var pauseMilliseconds: Int {
-        guard roundCount > 0 else { return Self.quietRoundMilliseconds }
+        guard roundCount > 0, !sent.isEmpty else { return Self.quietRoundMilliseconds }
         return roundMilliseconds * sent.count / roundCount
     }
 
@@ -97,13 +127,29 @@ struct UsageRecorder {
     /// A command of the batch was answered.
     mutating func answered() {
         repliesExpected -= 1
-        if repliesExpected <= 0 { sent.removeAll(keepingCapacity: true) }
+        if repliesExpected <= 0 { endBatch() }
+    }
+
+    /// A command of the batch was not carried out. The batch is written again once the others are answered.
+    mutating func failed() {
+        hasFailed = true
+        answered()
+    }
+
+    private mutating func endBatch() {
+        if hasFailed { keepSent() }
+        hasFailed = false
+        sent.removeAll(keepingCapacity: true)
+    }
+
+    private mutating func keepSent() {
+        waiting.merge(sent.map { ($0.key, $0.value) }) { max($0, $1) }
     }
 
     /// The batch may be lost. To write it again does no harm.
     mutating func requeue(_ now: MonotonicTime) {
         guard !sent.isEmpty else { return }
-        waiting.merge(sent.map { ($0.key, $0.value) }) { max($0, $1) }
+        keepSent()
         sent.removeAll()
         due = now
     }

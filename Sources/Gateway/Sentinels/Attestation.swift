@@ -62,6 +62,9 @@ struct Attestation<Primary: Equatable> {
         answers[sentinel] = primary.map { Answer(primary: $0, askedAt: askedAt) }
     }
 
+    /// What a witness has said does not count any more.
+    mutating func forget(_ sentinel: Int) { answers[sentinel] = nil }
+
     /// Up to when this is known to be the primary; `nil` if no majority names it.
     func attestedAt(_ primary: Primary) -> MonotonicTime? {
         let moments = answers.compactMap { $0?.primary == primary ? $0?.askedAt : nil }

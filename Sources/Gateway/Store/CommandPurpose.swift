@@ -4,6 +4,8 @@ import RedisClient
 extension CommandTag {
     enum Purpose: UInt8 {
         case recordRead
+        /// The same, at a server that the slot is being moved to.
+        case askedRead
         case lastUses
         /// The last use of one organization, which was asked for.
         case flushedUse
@@ -25,6 +27,10 @@ extension CommandTag {
         case primaryAddress
         /// Asks a sentinel all that it knows of the primary.
         case primaryReport
+        /// Asks a primary of a cluster who holds a slot of another one.
+        case probe
+        /// Asks a server of a cluster who holds which slots.
+        case slotMap
         case acknowledgement
         /// Nothing depends on the reply.
         case leave
@@ -37,7 +43,7 @@ extension CommandTag {
     var purpose: Purpose? { Purpose(rawValue: kind) }
 
     /// Whether the command carries out a read.
-    var isRead: Bool { purpose == .recordRead }
+    var isRead: Bool { purpose == .recordRead || purpose == .askedRead }
 
     /// The read that the command carries out.
     var read: InflightReads.ID { Int(truncatingIfNeeded: number) }

@@ -90,6 +90,14 @@ extension OpenStreams {
         if hasStream { stale.insert(locator) }
     }
 
+    /// Certain records may have changed: they are to be read if streams depend on them.
+    mutating func markStale(_ isStale: (Locator) -> Bool) {
+        guard count > 0, !areAllStale else { return }
+        for slot in openSlots where isStale(streams[slot].locator) {
+            stale.insert(streams[slot].locator)
+        }
+    }
+
     /// Any record may have changed.
     mutating func markAllStale() {
         areAllStale = count > 0

@@ -58,6 +58,11 @@ struct StreamSupervisor: ~Copyable {
         streams.markStale(locator)
     }
 
+    /// The records in these slots of a cluster may have changed.
+    mutating func markStale(in slots: SlotSet) {
+        streams.markStale { slots.contains(Slot(of: $0)) }
+    }
+
     /// Any record may have changed.
     mutating func markAllStale() {
         streams.markAllStale()
@@ -86,13 +91,15 @@ struct StreamSupervisor: ~Copyable {
 
 extension StreamSupervisor {
     /// When the records of open requests have to be read because invalidations may be missing.
-    func watchDue(_ lease: NodeLease) -> MonotonicTime {
-        streams.count > 0 ? max(lease.isCurrentUntil(detectionMilliseconds), nextWatch) : .never
+    ///
+    /// - Parameter currentUntil: Until when the invalidations of all changes older than a span are known to have
+    ///   arrived.
+    func watchDue(_ currentUntil: (_ milliseconds: UInt64) -> MonotonicTime) -> MonotonicTime {
+        streams.count > 0 ? max(currentUntil(detectionMilliseconds), nextWatch) : .never
     }
 
-    /// Marks all open requests stale, if it is time.
-    mutating func watch(_ lease: NodeLease, _ now: MonotonicTime) {
-        guard watchDue(lease) <= now else { return }
+    /// Marks all open requests stale.
+    mutating func watch(_ now: MonotonicTime) {
         postponeWatch(now)
         streams.markAllStale()
     }

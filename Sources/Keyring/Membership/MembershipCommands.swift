@@ -4,6 +4,9 @@ import RedisClient
 public enum MembershipCommands {
     static let key = RedisCommand.Argument.bytes(Keyspace.gateways)
 
+    /// Where a cluster holds the list.
+    public static let slot = Slot(ofKey: Keyspace.gateways)
+
     /// Registers a worker, in one transaction; ``JoinReply`` parses the last reply. Where there is no list,
     /// one of a new generation begins.
     ///

@@ -20,7 +20,7 @@ public struct ClusterNode: Hashable, Sendable {
     /// - Parameter asked: The server that was asked, whose address stands for an omitted one.
     init(_ reply: RedisReply, from asked: Endpoint) throws(SlotMap.Fault) {
         guard case .array(let elements) = reply, elements.count >= 3,
-            case .integer(let port) = elements[1], let port = UInt16(exactly: port), port > 0,
+            case .integer(let number) = elements[1], let port = UInt16(exactly: number), port > 0,
             case .bulk(let id) = elements[2], (1...Self.idLengthMax).contains(id.count)
         else { throw .malformed }
         let host: ArraySlice<UInt8>

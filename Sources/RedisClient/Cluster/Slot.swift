@@ -34,12 +34,17 @@ public struct Slot: Hashable, Sendable {
 
     /// CRC-16/XMODEM: polynomial 0x1021, from 0, bits not reversed.
     private static func crc16(_ bytes: some Sequence<UInt8>) -> UInt16 {
+        let table = Self.table
         var crc: UInt16 = 0
-        for byte in bytes {
-            crc ^= UInt16(byte) << 8
-            for _ in 0..<8 { crc = crc & 0x8000 == 0 ? crc << 1 : crc << 1 ^ 0x1021 }
-        }
+        for byte in bytes { crc = crc << 8 ^ table[Int(UInt8(truncatingIfNeeded: crc >> 8) ^ byte)] }
         return crc
+    }
+
+    /// The sums of single bytes.
+    private static let table: [UInt16] = (0..<256).map { byte in
+        (0..<8).reduce(UInt16(byte) << 8) { crc, _ in
+            crc & 0x8000 == 0 ? crc << 1 : crc << 1 ^ 0x1021
+        }
     }
 }
 

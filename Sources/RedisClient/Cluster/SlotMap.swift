@@ -1,7 +1,7 @@
 /// Which primary of a cluster holds which slots, as one of its servers says.
 public struct SlotMap: Equatable, Sendable {
     /// The most primaries that a cluster may have.
-    public static let primariesMax = 60
+    public static let primariesMax = 52
 
     /// The longest reply that lists every slot on its own, in bytes. Connections on which the map is asked for
     /// have to accept it.

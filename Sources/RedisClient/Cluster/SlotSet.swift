@@ -10,7 +10,7 @@ public struct SlotSet: Equatable, Sendable {
     /// All slots.
     public static var all: SlotSet {
         var set = SlotSet()
-        set.words = set.words.map { _ in .max }
+        set.words = set.words.map { _ in UInt64.max }
         return set
     }
 

@@ -167,6 +167,18 @@ extension RedisLink {
         state = .waiting(until: now)
     }
 
+    /// Takes the link its server away. The connection counts as lost.
+    public mutating func release(_ now: MonotonicTime) {
+        settings.endpoint = nil
+        settings.certificateName = nil
+        orders = []
+        if decoder != nil || isBeingOpened {
+            orders = [.close]
+            disconnect(.replaced, now)
+        }
+        state = .waiting(until: .never)
+    }
+
     /// Ends a pause between two attempts: the server may be reached again.
     public mutating func retryNow(_ now: MonotonicTime) {
         if case .waiting(let until) = state, until != .never {

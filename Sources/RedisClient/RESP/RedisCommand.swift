@@ -62,6 +62,14 @@ public struct RedisCommand: Equatable, Sendable {
         }
     }
 
+    /// The first argument behind the name: of most commands, their key. `nil` without arguments.
+    public var key: ArraySlice<UInt8>? {
+        guard count > 1 else { return nil }
+        var head = self
+        head.count = 2
+        return head.arguments[1]
+    }
+
     /// Overwrites bytes of an argument in place; bytes beyond the end of the command are dropped.
     ///
     /// - Parameter start: An index of one of the slices in ``arguments``.

@@ -18,15 +18,23 @@ DASHBOARD = json.loads((ROOT / "docs/grafana-dashboard.json").read_text())
 PARTS = ("_bucket", "_sum", "_count")
 
 
+def families_with(store, complaint, shown):
+    """The names of the metrics of a gateway whose store cannot be reached, with their kinds."""
+    with Sandbox(server=SERVER + LOCATION, workers=1, start=False) as gate:
+        gate.config.write_text(re.sub("(?m)^latchkey_store .*;", f"latchkey_store {store};", gate.config.read_text()))
+        gate.expect(*complaint)
+        gate.nginx.start()
+        wait_until(lambda: shown + "{" in scrape(gate).text, "the metrics")
+        return dict(re.findall(r"^# TYPE (\S+) (\S+)$", scrape(gate).text, re.MULTILINE))
+
+
 @pytest.fixture(scope="module")
 def families():
-    """The names of the metrics of a gateway that asks a sentinel for the primary, with their kinds."""
-    with Sandbox(server=SERVER + LOCATION, workers=1, start=False) as gate:
-        gate.config.write_text(re.sub("(?m)^latchkey_store .*;", "latchkey_store sentinel://127.0.0.1:1/none;", gate.config.read_text()))
-        gate.expect("no primary is known", "the sentinel at 127.0.0.1:1 names no primary")
-        gate.nginx.start()
-        wait_until(lambda: "latchkey_sentinels_connected{" in scrape(gate).text, "the metrics of sentinels")
-        return dict(re.findall(r"^# TYPE (\S+) (\S+)$", scrape(gate).text, re.MULTILINE))
+    """The metrics of a gateway that asks a sentinel for the primary, and of one that uses a cluster."""
+    sentinel = ("no primary is known", "the sentinel at 127.0.0.1:1 names no primary")
+    cluster = ("no server of the cluster says", "connect() to 127.0.0.1:1 failed")
+    return families_with("sentinel://127.0.0.1:1/none", sentinel, "latchkey_sentinels_connected") | families_with(
+        "cluster://127.0.0.1:1", cluster, "latchkey_primaries_connected")
 
 
 def rows(heading):

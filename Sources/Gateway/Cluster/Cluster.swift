@@ -1,0 +1,84 @@
+import KeyFormat
+import Keyring
+import RedisClient
+
+/// What this worker knows of the cluster that holds the records; nothing where there is none.
+struct Cluster: ~Copyable {
+    /// Whether there is one. Asked at each turn of the event loop.
+    let isUsed: Bool
+
+    var seats = Seats()
+    var witnesses: ClusterWitnesses
+    var reader = MapReader()
+    var seeds: SeedLinks
+    var flushes = PendingFlushes()
+
+    /// The place of each shard of last uses is that of its slot.
+    private let slotByShard: [Slot]
+
+    /// A map that has arrived and is still to be adopted.
+    var arrived: SlotMap?
+
+    /// How often a slot was assigned to another place since the last answer about the map.
+    private var assignments: [Slot: Int] = [:]
+    private static let assignmentsMax = 4
+
+    /// When stalled reads are tried again.
+    var retryDue = MonotonicTime.never
+
+    /// The places that were reported as not attested.
+    var silent: Set<Int> = []
+
+    /// When the lack of a map has to be reported; `nil` once it has been.
+    var reportDue: MonotonicTime?
+
+    /// Number of times that slots moved, or another server became a primary.
+    var mapChanges: UInt64 = 0
+
+    /// No cluster.
+    init() {
+        isUsed = false
+        witnesses = ClusterWitnesses(.init(leaseMilliseconds: 0))
+        seeds = SeedLinks()
+        slotByShard = []
+    }
+
+    init(_ url: ClusterURL, _ configuration: Configuration, _ credentials: RedisCredentials?) {
+        isUsed = true
+        witnesses = ClusterWitnesses(.init(leaseMilliseconds: configuration.fenceMilliseconds))
+        seeds = SeedLinks(url, configuration, credentials)
+        slotByShard = (0...UInt8.max).map { Slot(ofTag: CollectionOfOne($0)) }
+    }
+
+    /// The place of an organization's record; `nil` where nobody holds it. Without a cluster there is one place.
+    @inline(__always)
+    func place(of locator: Locator) -> Int? {
+        isUsed ? seats.place(of: Slot(of: locator)) : 0
+    }
+
+    /// The place of the uses of a shard.
+    func place(ofShard shard: UInt8) -> Int? {
+        isUsed ? seats.place(of: slotByShard[Int(shard)]) : 0
+    }
+
+    /// The place of the membership list.
+    var listPlace: Int? { isUsed ? seats.place(of: MembershipCommands.slot) : 0 }
+
+    /// Assigns a slot to the place of a server that another one has named. Returns whether that is news that a
+    /// read may follow at once: servers that contradict each other do not send it to and fro.
+    mutating func assign(_ slot: Slot, to place: Int) -> Bool {
+        let count = assignments[slot, default: 0]
+        guard seats.place(of: slot) != place, count < Self.assignmentsMax else { return false }
+        assignments[slot] = count + 1
+        seats.assign(slot, to: place)
+        return true
+    }
+
+    /// The next answer of a server that is no primary, or not yet.
+    mutating func nextSeedAnswer(_ now: MonotonicTime) -> SeedLinks.Answer? {
+        seeds.nextAnswer(&reader, now)
+    }
+
+    /// A server has answered with a map: what others say of slots is news again.
+    mutating func mapAnswered() { assignments.removeAll(keepingCapacity: true) }
+}

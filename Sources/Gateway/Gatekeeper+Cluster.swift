@@ -1,0 +1,277 @@
+import KeyFormat
+import Keyring
+import RedisClient
+
+/// How the gatekeeper follows the primaries of a cluster.
+extension Gatekeeper {
+    /// A worker that starts has this long to find a map before it complains.
+    private static let silenceMilliseconds: UInt64 = 1000
+
+    /// When the cluster needs something.
+    var clusterDue: MonotonicTime {
+        var next = min(cluster.seeds.due, cluster.seats.guestsDue, cluster.retryDue)
+        next = min(next, cluster.reportDue ?? .never)
+        guard !isEnding else { return next }
+        guard !readyPlaces.isEmpty else { return cluster.seeds.isSearching ? next : .origin }
+        if cluster.witnesses.needed > 0 { next = min(next, cluster.witnesses.heartbeat.due) }
+        return min(next, cluster.reader.due)
+    }
+
+    /// The places whose primaries can be asked.
+    private var readyPlaces: [Int] { cluster.seats.places.filter { nodes[$0].data.isReady } }
+
+    /// Asks for the map and for attestations, if it is time.
+    func tickCluster(_ now: ClockReading) {
+        cluster.seeds.search(!isEnding && readyPlaces.isEmpty, now.monotonic)
+        handleClusterEvents(now)
+        for place in cluster.seats.dismissGuests(now.monotonic) { empty(place, now) }
+        if cluster.retryDue <= now.monotonic { resumeReads() }
+        if !isEnding {
+            readMap(now.monotonic)
+            sendProbes(now.monotonic)
+        }
+        reportLackOfMap(now.monotonic)
+    }
+
+    /// Takes answers of seeds, and adopts a map that has arrived.
+    func handleClusterEvents(_ now: ClockReading) {
+        while let answer = cluster.nextSeedAnswer(now.monotonic) {
+            take(answer.reply, answer.number, from: answer.server)
+        }
+        while let arrived = cluster.arrived {
+            cluster.arrived = nil
+            adopt(arrived, now)
+        }
+    }
+
+    /// A primary can be asked.
+    func clusterNodeReady(_ now: MonotonicTime) {
+        cluster.witnesses.heartbeat.renewNow(now)
+        resumeReads()
+    }
+
+    /// A connection to a primary is gone. Checks of its records are answered without it, unless another takes its
+    /// place at once.
+    func clusterNodeLost(_ place: Int, _ unanswered: [CommandTag], _ now: ClockReading) {
+        for tag in unanswered {
+            switch tag.purpose {
+            case .lastUses: uses.failed()
+            case .flushedUse, .refusedUses: cluster.flushes.failed(tag.number)
+            default: break
+            }
+        }
+        cluster.reader.want()
+        guard !nodes[place].data.isConnecting(now.monotonic) else { return }
+        let isOwned = isOwned(by: place)
+        checks.answer(where: isOwned, at: now.monotonic) { decideUnanswered($0, now) }
+    }
+
+    /// Whether the primary in a place holds a record.
+    private func isOwned(by place: Int) -> (Locator) -> Bool {
+        { [seats = cluster.seats] in seats.place(of: Slot(of: $0)) == place }
+    }
+
+    /// Reads that nobody answered may be answered now.
+    func resumeReads() {
+        checks.resumeStalledReads()
+        cluster.retryDue = .never
+    }
+}
+
+// MARK: - The map
+
+extension Gatekeeper {
+    private func readMap(_ now: MonotonicTime) {
+        guard let (place, number) = cluster.reader.next(readyPlaces, now) else { return }
+        let tag = CommandTag(purpose: .slotMap, number: number, sentAt: now)
+        _ = nodes[place].data.send(ClusterCommands.slots, tag: tag, now: now)
+    }
+
+    func handleMap(_ reply: RedisReply, _ tag: CommandTag, from place: Int, _ now: ClockReading) {
+        guard let server = nodes[place].endpoint else { return }
+        take(reply, tag.number, from: server)
+    }
+
+    /// Reads an answer. It is adopted once the events of the turn have been handled.
+    private func take(_ reply: RedisReply, _ number: UInt64, from server: Endpoint) {
+        do throws(SlotMap.Fault) {
+            let map = try SlotMap(reply, from: server)
+            guard !map.primaries.isEmpty else {
+                return cluster.seeds.failed(server, "it knows no primary that holds slots")
+            }
+            guard cluster.reader.isNews(number) else { return }
+            cluster.mapAnswered()
+            cluster.arrived = map
+        } catch {
+            cluster.seeds.failed(server, "\(error)")
+        }
+    }
+
+    private func adopt(_ map: SlotMap, _ now: ClockReading) {
+        cluster.reportDue = nil
+        resumeReads()
+        guard !cluster.seats.isAdopted(map) else { return }
+        let list = cluster.listPlace
+        let change = cluster.seats.adopt(map)
+        guard !change.taken.isEmpty || !change.left.isEmpty || !change.moved.isEmpty else { return }
+        cluster.seeds.remember(map)
+        cluster.mapChanges &+= 1
+        noteMap(map, now.monotonic)
+        let isListTaken = change.taken.contains { $0.place == cluster.listPlace }
+        for taken in change.taken { seat(taken, now) }
+        for place in change.left { empty(place, now) }
+        forget(change.moved)
+        let seats = cluster.seats
+        cluster.witnesses.adopt(seats, change)
+        cluster.witnesses.heartbeat.renewNow(now.monotonic)
+        if isListTaken || cluster.listPlace != list { moveList(now.monotonic) }
+        renewLeases()
+    }
+
+    private func noteMap(_ map: SlotMap, _ now: MonotonicTime) {
+        let primaries = map.primaries.map(\.address.description).joined(separator: ", ")
+        log.note(.mapChanged, now, "the primaries of the cluster are \(primaries)")
+        guard map.primaries.count < ClusterWitnesses.primariesMin else { return }
+        log.note(
+            .mapUnknown,
+            now,
+            "the cluster decides nothing: it has \(map.primaries.count) primaries, and fewer than "
+                + "\(ClusterWitnesses.primariesMin) cannot elect one"
+        )
+    }
+
+    /// Another primary takes a place. What was read from the one before admits keys in the grace that it had, and
+    /// decides nothing else.
+    private func seat(_ taken: Seats.Taken, _ now: ClockReading) {
+        guard !taken.wasGuest else { return }
+        addPlaces(upTo: taken.place)
+        if nodes[taken.place].endpoint != nil { metrics.primaryChanges &+= 1 }
+        follow(taken.server.address, in: taken.place, now)
+    }
+
+    /// A server that a slot is being moved to is asked for what has been moved.
+    func welcome(_ guest: Endpoint, in place: Int, _ now: ClockReading) {
+        addPlaces(upTo: place)
+        follow(guest, in: place, now)
+    }
+
+    private func follow(_ address: Endpoint, in place: Int, _ now: ClockReading) {
+        nodes[place].follow(address, now.monotonic)
+        handleNodeEvents(place, now)
+        beginTerm(place, now)
+    }
+
+    /// Nobody takes a place any more.
+    private func empty(_ place: Int, _ now: ClockReading) {
+        guard place < nodes.count else { return }
+        nodes[place].release(now.monotonic)
+        handleNodeEvents(place, now)
+        nodes[place].lease.ended()
+        for number in nodes[place].numbers { cache.invalidateAll(of: number) }
+        cache.setTrust(of: nodes[place].numbers, nodes[place].lease)
+    }
+
+    private func addPlaces(upTo place: Int) {
+        while nodes.count <= place {
+            nodes.add(makeNode(nodes.count))
+            #if CANARIES
+                if let omitted = obligations.omitted { nodes[nodes.count - 1].omit(omitted) }
+            #endif
+        }
+    }
+
+    /// Slots have moved: what is known of their records, or about to be, is another server's affair.
+    func forget(_ slots: SlotSet) {
+        guard !slots.isEmpty else { return }
+        cache.invalidate(in: slots)
+        checks.invalidateAllInFlight()
+        streams.markStale(in: slots)
+    }
+
+    /// The membership list is another server's from now on.
+    func moveList(_ now: MonotonicTime) {
+        membership.renewNow(now)
+        listLost(now)
+    }
+
+    private func reportLackOfMap(_ now: MonotonicTime) {
+        guard cluster.seats.map == nil else { return }
+        guard let due = cluster.reportDue else {
+            cluster.reportDue = now.advanced(byMilliseconds: Self.silenceMilliseconds)
+            return
+        }
+        guard due <= now else { return }
+        cluster.reportDue = .never
+        let last = cluster.seeds.failure.map { ": the last one at \($0.server): \($0.reason)" } ?? ""
+        log.note(.mapUnknown, now, "no server of the cluster says who holds which slots\(last)")
+    }
+}
+
+// MARK: - Attestation
+
+extension Gatekeeper {
+    private func sendProbes(_ now: MonotonicTime) {
+        let questions = cluster.witnesses.nextQuestions(cluster.seats.places, now) { place in
+            nodes[place].data.isReady
+        }
+        for question in questions {
+            _ = nodes[question.witness].data.send(question.command, tag: question.tag, now: now)
+        }
+        if !questions.isEmpty { reportSilence(now) }
+    }
+
+    func handleProbe(_ reply: RedisReply, _ tag: CommandTag, from place: Int, _ now: MonotonicTime)
+    {
+        guard let asked = nodes[place].endpoint, cluster.seats.isOccupied(place) else { return }
+        let word = cluster.witnesses.answered(
+            by: place,
+            reply,
+            tag,
+            from: asked,
+            about: { nodes[$0].endpoint },
+            at: now
+        )
+        switch word {
+        case .named(let named): attest(named, now)
+        case .another: cluster.reader.want(from: place)
+        case .nothing: break
+        }
+    }
+
+    private func attest(_ place: Int, _ now: MonotonicTime) {
+        guard let server = nodes[place].endpoint,
+            let moment = cluster.witnesses.attestedAt(place, server)
+        else { return }
+        let wasFenced = isFenced(place, now)
+        nodes[place].lease.isAttested(at: moment)
+        if cluster.listPlace == place { renewLeases() } else { renewLease(place) }
+        guard !wasFenced, isFenced(place, now) else { return }
+        nodes[place].retryNow(now)
+        resumeReads()
+        reportReturn(place, now)
+    }
+
+    private func reportSilence(_ now: MonotonicTime) {
+        for place in cluster.seats.places
+        where nodes[place].lease.fencedUntil <= now && nodes[place].lease.attestedAt != nil {
+            guard cluster.silent.insert(place).inserted else { continue }
+            log.note(
+                .primaryUnknown,
+                now,
+                "the store at \(nodes[place].name) decides nothing: fewer than "
+                    + "\(cluster.witnesses.needed) of the other primaries have named it within "
+                    + "the lease"
+            )
+        }
+    }
+
+    private func reportReturn(_ place: Int, _ now: MonotonicTime) {
+        guard cluster.silent.remove(place) != nil else { return }
+        log.note(
+            .primaryNamed,
+            now,
+            "\(cluster.witnesses.needed) of the other primaries name the store at "
+                + nodes[place].name
+        )
+    }
+}

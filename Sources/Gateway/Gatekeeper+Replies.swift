@@ -1,0 +1,187 @@
+import KeyFormat
+import Keyring
+import RedisClient
+
+/// What the gatekeeper does with the replies of the store.
+extension Gatekeeper {
+    func handle(_ event: RedisLink.Event, from place: Int, _ now: ClockReading) {
+        switch event {
+        case .ready:
+            dataReady(place, now)
+        case .reply(let tag, let reply): handle(reply, tag, from: place, now)
+        case .lost(let failure, let unanswered): handleLoss(of: place, failure, unanswered, now)
+        case .invalidated: break
+        }
+    }
+
+    private func dataReady(_ place: Int, _ now: ClockReading) {
+        metrics.data.connected()
+        if nodes[place].hasBeenReplica { returnToPrimary(place, now) }
+        log.note(
+            .storeReady,
+            now.monotonic,
+            "connected to the store at \(nodes[place].name)"
+        )
+        nodes[place].invalidations.renewNow(now.monotonic)
+        membership.renewNow(now.monotonic)
+        if cluster.isUsed { clusterNodeReady(now.monotonic) }
+        if isStrict {
+            send(StoreInformation.readServer, .serverInformation, to: place, now.monotonic)
+        }
+    }
+
+    private func handle(
+        _ reply: RedisReply,
+        _ tag: CommandTag,
+        from place: Int,
+        _ now: ClockReading
+    ) {
+        switch tag.purpose {
+        case .recordRead: handleRecord(reply, tag.read, from: place, now)
+        case .askedRead: handleRecord(reply, tag.read, from: place, isAsked: true, now)
+        case .lastUses:
+            logRefusal(reply, .usesRefused, "last uses were not recorded", place, now)
+            usesAnswered(reply)
+        case .flushedUse:
+            logRefusal(reply, .usesRefused, "a last use was not recorded", place, now)
+            flushAnswered(reply, tag, now.monotonic)
+        case .refusedUses:
+            logRefusal(reply, .usesRefused, "refused uses were not recorded", place, now)
+            flushAnswered(reply, tag, now.monotonic)
+        case .join: handle(membership.joinOutcome(reply, tag), from: place, now)
+        case .joinPart: logRefusal(reply, .joinRefused, Self.notAMember, place, now)
+        case .entryRead: handle(membership.entryOutcome(reply, tag), from: place, now)
+        case .generation: term.received(generation: reply)
+        case .term:
+            term.received(
+                term: reply,
+                trustMilliseconds: membership.trustMilliseconds,
+                now.monotonic
+            )
+            sentinels.isTermWanted = term.isUnattested
+        case .serverInformation:
+            nodes[place].invalidations.pings.answersMayOvertake =
+                StoreInformation(reply)?.answersMayOvertakeInvalidations ?? true
+        case .acknowledgement:
+            logRefusal(
+                reply,
+                .acknowledgementRefused,
+                "a change could not be acknowledged",
+                place,
+                now
+            )
+        case .probe: handleProbe(reply, tag, from: place, now.monotonic)
+        case .slotMap: handleMap(reply, tag, from: place, now)
+        case .leave, .ping, .primaryAddress, .primaryReport, nil: break
+        }
+    }
+
+    private func logRefusal(
+        _ reply: RedisReply,
+        _ kind: EventLog.Kind,
+        _ text: String,
+        _ place: Int,
+        _ now: ClockReading
+    ) {
+        guard let error = reply.failure else { return }
+        if heedsCluster(error, from: place, now.monotonic) { return }
+        leaveReplica(place, error, now.monotonic)
+        log.note(kind, now.monotonic, "\(text): \(error.message)")
+    }
+
+    private func handleRecord(
+        _ reply: RedisReply,
+        _ read: Checks.ReadID,
+        from place: Int,
+        isAsked: Bool = false,
+        _ now: ClockReading
+    ) {
+        guard let (locator, mayCache) = checks.inFlight(read) else { return }
+        if cluster.isUsed {
+            guard acceptsReply(reply, to: read, locator, from: place, isAsked: isAsked, now)
+            else { return }
+        } else if !isFenced(place, now.monotonic) {
+            return checks.requeue(read)
+        }
+        let number = nodes[place].number
+        do throws(RecordFault) {
+            let record = try records.record(reply, at: locator, from: number)
+            let evicted = records.store(record, at: locator, from: number, mayCache: mayCache)
+            if let evicted { uses.keep(evicted) }
+            finish(read, locator, record.keys, now)
+        } catch {
+            cache.invalidate(locator)
+            log.note(.recordRefused, now.monotonic, "the record of locator \(locator) \(error)")
+            checks.finish(read, at: now.monotonic) { _ in .unavailable(locator) }
+        }
+    }
+
+    private func finish(
+        _ read: Checks.ReadID,
+        _ locator: Locator,
+        _ keys: AcceptedKeys?,
+        _ now: ClockReading
+    ) {
+        checks.finish(read, at: now.monotonic) { decide($0, keys, now) }
+        streams.update(locator, keys, at: now.unix)
+    }
+
+    private static let notAMember =
+        "this worker is not in the membership list, so every check reads the store"
+
+    private func handle(
+        _ outcome: WorkerMembership.Outcome,
+        from place: Int,
+        _ now: ClockReading
+    ) {
+        switch outcome {
+        case .irrelevant: return
+        case .joined:
+            if obligations.keeps(.emptyCacheOnJoin) { forgetAll() }
+            for place in 0..<nodes.count { nodes[place].lease.forgotFormer() }
+        case .stands: break
+        case .lost:
+            forgetAll()
+            term.reset()
+        case .refused(let error):
+            refuseMembership(error, from: place, now.monotonic)
+        }
+        renewLeases()
+        guard membership.registeredAt != nil, !cluster.isUsed else { return }
+        for (command, purpose) in term.ask() { send(command, purpose, to: place, now.monotonic) }
+    }
+
+    private func refuseMembership(_ error: RedisError?, from place: Int, _ now: MonotonicTime) {
+        if let error {
+            leaveReplica(place, error, now)
+            if heedsCluster(error, from: place, now) { return }
+        }
+        log.note(
+            .joinRefused,
+            now,
+            "\(Self.notAMember): \(error?.message ?? "unexpected reply")"
+        )
+    }
+
+    private func handleLoss(
+        of place: Int,
+        _ failure: LinkFailure,
+        _ unanswered: [CommandTag],
+        _ now: ClockReading
+    ) {
+        metrics.data.disconnected()
+        checks.invalidateAllInFlight()
+        if failure == .notPrimary { nodes[place].hasBeenReplica = true }
+        if failure != .replaced {
+            log.note(.storeLost, now.monotonic, "the store at \(nodes[place].name): \(failure)")
+        }
+        for tag in unanswered where tag.isRead { checks.requeue(tag.read) }
+        nodes[place].invalidations.pings.answersMayOvertake = true
+        if cluster.isUsed { return clusterNodeLost(place, unanswered, now) }
+        uses.connectionLost(now.monotonic)
+        term.reset()
+        if !nodes[place].data.isConnecting(now.monotonic) {
+            checks.answerAll(at: now.monotonic) { decideUnanswered($0, now) }
+        }
+    }
+}

@@ -1,0 +1,186 @@
+import KeyFormat
+import Keyring
+import RedisClient
+import Testing
+
+@testable import Gateway
+
+/// How the primaries of a cluster attest each other, and what happens when one is replaced.
+struct ClusterAttestationTests {
+    private typealias Driver = ClusterDriver
+
+    // MARK: Witnesses
+
+    @Test(arguments: ["leased", "strict"])
+    func `a primary that the others no longer name decides nothing after the lease`(mode: String)
+        throws
+    {
+        let driver = try Driver.settled("latchkey_consistency \(mode);")
+        let name = driver.organization(at: 1)
+        let key = driver.generate(name, at: 1)
+        let unread = driver.generate(driver.organization(at: 1, 1), at: 1)
+        #expect(driver.result(key) == .allowed)
+        driver.assign(driver.slots(of: 1), to: 4, inViewOf: [2, 3])
+        driver.servers[Driver.endpoint(4)]!.isReachable = false
+        driver.pass(milliseconds: 1100)
+        #expect(driver.atOnce(key)?.result != .allowed)
+        #expect(driver.result(key) != .allowed)
+        #expect(driver.result(unread) != .allowed)
+    }
+
+    @Test func `one of two other primaries is not enough`() throws {
+        let driver = try Driver.settled()
+        let key = driver.generate(driver.organization(at: 1), at: 1)
+        #expect(driver.result(key) == .allowed)
+        driver.servers[Driver.endpoint(3)]!.isDown = true
+        driver.pass(milliseconds: 1100)
+        #expect(driver.atOnce(key) == nil)
+        #expect(driver.result(key) == nil)
+        let line = "the store at 10.0.0.1:7000 decides nothing: fewer than 2 of the other primaries"
+        #expect(driver.lines.contains { $0.text.hasPrefix(line) })
+        driver.servers[Driver.endpoint(3)]!.isDown = false
+        driver.pass(milliseconds: 600)
+        #expect(driver.result(key) == .allowed)
+        #expect(driver.lines.contains { $0.text.contains("name the store at 10.0.0.1:7000") })
+    }
+
+    @Test func `in a cluster of five a majority is enough`() throws {
+        let driver = try Driver.settled(primaries: 5)
+        let key = driver.generate(driver.organization(at: 1), at: 1)
+        driver.servers[Driver.endpoint(5)]!.isDown = true
+        driver.pass(milliseconds: 1500)
+        #expect(driver.result(key) == .allowed)
+        driver.servers[Driver.endpoint(4)]!.isDown = true
+        driver.pass(milliseconds: 1100)
+        #expect(driver.result(key) == nil)
+    }
+
+    @Test func `what another primary said counts from when it was asked`() throws {
+        let driver = try Driver.settled()
+        let key = driver.generate(driver.organization(at: 1), at: 1)
+        #expect(driver.result(key) == .allowed)
+        driver.held = [Driver.endpoint(2)]
+        driver.pass(milliseconds: 480)
+        driver.release(2)
+        driver.held = [Driver.endpoint(2)]
+        driver.pass(milliseconds: 700)
+        #expect(driver.atOnce(key)?.source == .cache)
+        driver.pass(milliseconds: 400)
+        #expect(driver.atOnce(key) == nil)
+    }
+
+    @Test func `a witness that holds the slot itself, or answers otherwise, attests nothing`() throws {
+        let driver = try Driver.settled()
+        let key = driver.generate(driver.organization(at: 1), at: 1)
+        #expect(driver.result(key) == .allowed)
+        driver.assign(driver.slots(of: 1), to: 2, inViewOf: [2])
+        driver.assign(driver.slots(of: 1), to: 3, inViewOf: [3])
+        driver.held = [Driver.endpoint(1)]
+        driver.pass(milliseconds: 1100)
+        #expect(driver.atOnce(key)?.source != .cache)
+    }
+
+    @Test func `questions go to the others, in the middle of what a primary holds`() throws {
+        let driver = try Driver.settled("latchkey_lease 4s;")
+        driver.clearCommands()
+        driver.pass(milliseconds: 4000, step: 50)
+        let probes = driver.commands[Driver.endpoint(2)]!.filter { $0[0] == "HMGET" }
+        #expect((6...12).contains(probes.count))
+        let slots = Set(probes.map { Slot(ofKey: Array($0[1].utf8)).number })
+        #expect(slots.count == 2)
+        #expect(slots.allSatisfy { slot in
+            [1, 3].contains { driver.slots(of: $0).contains(slot) }
+        })
+    }
+
+    // MARK: Failover
+
+    @Test func `after a failover records come from the new primary`() throws {
+        let driver = try Driver.settled()
+        let name = driver.organization(at: 1)
+        let key = driver.generate(name, at: 1)
+        #expect(driver.result(key) == .allowed)
+        driver.copy(from: 1, to: 4)
+        driver.revoke(name, at: 4)
+        driver.cutOff(1)
+        driver.assign(driver.slots(of: 1), to: 4, inViewOf: Array(2...9))
+        driver.pass(milliseconds: 1200)
+        #expect(driver.result(key) == .revoked)
+        let other = driver.generate(driver.organization(at: 1, 1), at: 4)
+        #expect(driver.result(other) == .allowed)
+        #expect(driver.atOnce(other)?.source == .cache)
+    }
+
+    @Test func `records of other primaries stay cached through a failover`() throws {
+        let driver = try Driver.settled("latchkey_lease 5s;")
+        let key = driver.generate(driver.organization(at: 1), at: 1)
+        #expect(driver.result(key) == .allowed)
+        let list = driver.servers.keys.first { !driver.servers[$0]!.store.members.isEmpty }
+        let failed = [1, 2, 3].first { Driver.endpoint($0) != list && $0 != 1 }!
+        driver.copy(from: failed, to: 4)
+        driver.cutOff(failed)
+        driver.assign(driver.slots(of: failed), to: 4, inViewOf: [1, 2, 3, 4].filter { $0 != failed })
+        driver.pass(milliseconds: 2000)
+        #expect(driver.atOnce(key)?.source == .cache)
+    }
+
+    @Test func `grace covers a failover, and is not begun anew`() throws {
+        let driver = try Driver.settled("latchkey_outage_grace 3s;")
+        let key = driver.generate(driver.organization(at: 1), at: 1)
+        #expect(driver.result(key) == .allowed)
+        driver.cutOff(1)
+        driver.pass(milliseconds: 1500)
+        #expect(driver.atOnce(key)?.source == .grace)
+        driver.servers[Driver.endpoint(4)]!.isReachable = false
+        driver.assign(driver.slots(of: 1), to: 4, inViewOf: Array(2...9))
+        driver.pass(milliseconds: 1000)
+        #expect(driver.atOnce(key)?.source == .grace)
+        driver.pass(milliseconds: 2000)
+        #expect(driver.atOnce(key)?.result != .allowed)
+    }
+
+    // MARK: The membership list
+
+    private func list(_ driver: Driver) -> Int {
+        (1...9).first { number in
+            !driver.servers[Driver.endpoint(number)]!.store.members.isEmpty
+        } ?? 0
+    }
+
+    @Test func `this worker is a member at the primary that holds the list`() throws {
+        let driver = try Driver.settled()
+        #expect(list(driver) == 3)
+        #expect(MembershipCommands.slot.number == 15_195)
+    }
+
+    @Test func `when the list's primary is replaced nothing is trusted before the entry is found`() throws
+    {
+        let driver = try Driver.settled("latchkey_lease 5s;")
+        let key = driver.generate(driver.organization(at: 1), at: 1)
+        #expect(driver.result(key) == .allowed)
+        driver.cutOff(3)
+        driver.assign(driver.slots(of: 3), to: 4, inViewOf: [1, 2, 4])
+        driver.held = [Driver.endpoint(4)]
+        driver.pass(milliseconds: 1000)
+        #expect(driver.atOnce(key)?.source != .cache)
+        driver.release(4)
+        driver.pass(milliseconds: 2000)
+        #expect(driver.servers[Driver.endpoint(4)]!.store.members.count == 1)
+        #expect(driver.result(key) == .allowed)
+        #expect(driver.atOnce(key)?.source == .cache)
+    }
+
+    @Test func `a flush of the list's primary voids the entry, of another one only its records`() throws {
+        let driver = try Driver.settled()
+        let key = driver.generate(driver.organization(at: 1), at: 1)
+        #expect(driver.result(key) == .allowed)
+        driver.sendInvalidationOfAll(from: 2)
+        #expect(driver.atOnce(key)?.source == .cache)
+        driver.sendInvalidationOfAll(from: 1)
+        #expect(driver.atOnce(key) == nil)
+        #expect(driver.result(key) == .allowed)
+        #expect(driver.atOnce(key)?.source == .cache)
+        driver.sendInvalidationOfAll(from: 3)
+        #expect(driver.atOnce(key) == nil)
+    }
+}

@@ -1,0 +1,185 @@
+import KeyFormat
+import Keyring
+import RedisClient
+import Testing
+
+@testable import Gateway
+
+/// How a gatekeeper reads records from a cluster, and follows its slots.
+struct ClusterTests {
+    private typealias Driver = ClusterDriver
+
+    // MARK: The map
+
+    @Test func `a record is read from the primary that holds its slot`() throws {
+        let driver = try Driver.settled()
+        for number in 1...3 {
+            let name = driver.organization(at: number)
+            let key = driver.generate(name, at: number)
+            #expect(driver.result(key) == .allowed)
+            #expect(driver.atOnce(key)?.source == .cache)
+        }
+    }
+
+    @Test func `a seed that does not answer costs no more than its timeout`() throws {
+        let driver = try Driver()
+        driver.pass(milliseconds: 700)
+        #expect(driver.opened.contains(Driver.seed))
+        let name = driver.organization(at: 2)
+        #expect(driver.result(driver.generate(name, at: 2)) == .allowed)
+    }
+
+    @Test func `without a map a check waits, and no server that is unknown is connected`() throws {
+        let driver = try Driver()
+        driver.servers[Driver.endpoint(1)]!.isReachable = false
+        driver.pass(milliseconds: 1500)
+        let key = driver.generate(driver.organization(at: 2), at: 2)
+        #expect(driver.result(key) == nil)
+        #expect(!driver.opened.contains(Driver.endpoint(2)))
+        let line = "no server of the cluster says who holds which slots: the last one at "
+        #expect(driver.lines.contains { $0.text.hasPrefix(line) && $0.level == .error })
+        driver.servers[Driver.endpoint(1)]!.isReachable = true
+        driver.pass(milliseconds: 700)
+        #expect(driver.result(key) == .allowed)
+    }
+
+    @Test func `a server that knows no slots gives no map`() throws {
+        let driver = try Driver()
+        let owners = driver.servers[Driver.endpoint(1)]!.owners
+        driver.servers[Driver.endpoint(1)]!.owners = owners.map { _ in nil }
+        driver.pass(milliseconds: 1500)
+        #expect(driver.lines.contains { $0.text.hasSuffix("it knows no primary that holds slots") })
+        driver.servers[Driver.endpoint(1)]!.owners = owners
+        driver.pass(milliseconds: 1000)
+        #expect(driver.result(driver.generate(driver.organization(at: 3), at: 3)) == .allowed)
+    }
+
+    @Test(arguments: [1, 2])
+    func `fewer than three primaries decide nothing, because they elect nobody`(count: Int) throws {
+        let driver = try Driver.settled(primaries: count)
+        let key = driver.generate(driver.organization(at: 1), at: 1)
+        #expect(driver.result(key) == nil)
+        let driverAgain = try Driver(primaries: count)
+        driverAgain.pass(milliseconds: 700)
+        #expect(driverAgain.lines.contains { $0.text.contains("fewer than 3 cannot elect one") })
+    }
+
+    @Test func `the map is asked for once a second, from one primary in turn`() throws {
+        let driver = try Driver.settled("latchkey_lease 10s;")
+        driver.clearCommands()
+        driver.pass(milliseconds: 6000, step: 50)
+        for number in 1...3 {
+            let asked = driver.commands[Driver.endpoint(number)]!.count { $0[0] == "CLUSTER" }
+            #expect((1...3).contains(asked))
+        }
+    }
+
+    // MARK: Moves
+
+    @Test func `MOVED leads to the server that it names, which is cached from then on`() throws {
+        let driver = try Driver.settled()
+        let name = driver.organization(at: 1)
+        let key = driver.generate(name, at: 2)
+        driver.assign([driver.slot(of: name)], to: 2)
+        #expect(driver.result(key) == .allowed)
+        #expect(driver.atOnce(key)?.source == .cache)
+    }
+
+    @Test func `MOVED to a server that is new makes the gatekeeper connect to it`() throws {
+        let driver = try Driver.settled()
+        let name = driver.organization(at: 1)
+        let key = driver.generate(name, at: 7)
+        driver.assign([driver.slot(of: name)], to: 7)
+        #expect(driver.result(key) == nil)
+        driver.pass(milliseconds: 600)
+        #expect(driver.result(key) == .allowed)
+        driver.pass(milliseconds: 600)
+        #expect(driver.atOnce(key)?.source == .cache)
+    }
+
+    @Test func `a slot that was taken by force is forgotten with the next map`() throws {
+        let driver = try Driver.settled()
+        let name = driver.organization(at: 1)
+        let key = driver.generate(name, at: 1)
+        #expect(driver.result(key) == .allowed)
+        driver.copy(from: 1, to: 2)
+        driver.revoke(name, at: 2)
+        driver.assign([driver.slot(of: name)], to: 2)
+        driver.pass(milliseconds: 1100)
+        #expect(driver.result(key) == .revoked)
+    }
+
+    @Test func `other slots stay cached when one moves`() throws {
+        let driver = try Driver.settled()
+        let names = [driver.organization(at: 1), driver.organization(at: 1, 1)]
+        let keys = names.map { driver.generate($0, at: 1) }
+        for key in keys { #expect(driver.result(key) == .allowed) }
+        driver.copy(from: 1, to: 2)
+        driver.assign([driver.slot(of: names[0])], to: 2)
+        driver.pass(milliseconds: 1100)
+        #expect(driver.atOnce(keys[0]) == nil)
+        #expect(driver.atOnce(keys[1])?.source == .cache)
+    }
+
+    @Test func `servers that send a read to and fro do not make it loop`() throws {
+        let driver = try Driver.settled()
+        let name = driver.organization(at: 1)
+        let key = driver.generate(name, at: 1)
+        driver.assign([driver.slot(of: name)], to: 2, inViewOf: [1])
+        driver.clearCommands()
+        driver.assign([driver.slot(of: name)], to: 1, inViewOf: [2])
+        #expect(driver.result(key) == nil)
+        let reads = driver.commands.values.joined().count { $0[0] == "HMGET" && $0.count > 3 }
+        #expect(reads < 20)
+    }
+
+    // MARK: A slot on its way
+
+    @Test func `ASK is followed for one read, and its reply is not kept`() throws {
+        let driver = try Driver.settled()
+        let name = driver.organization(at: 1)
+        let key = driver.generate(name, at: 2)
+        driver.servers[Driver.endpoint(1)]!.migrating[driver.slot(of: name)] = Driver.endpoint(2)
+        #expect(driver.result(key) == .allowed)
+        #expect(driver.atOnce(key) == nil)
+        driver.revoke(name, at: 2)
+        #expect(driver.result(key) == .revoked)
+    }
+
+    @Test func `ASK leads to a server that holds no slots yet, and that stays no longer than needed`()
+        throws
+    {
+        let driver = try Driver.settled()
+        let name = driver.organization(at: 1)
+        let key = driver.generate(name, at: 7)
+        driver.servers[Driver.endpoint(1)]!.migrating[driver.slot(of: name)] = Driver.endpoint(7)
+        _ = driver.result(key)
+        driver.pass(milliseconds: 100)
+        #expect(driver.result(key) == .allowed)
+        driver.servers[Driver.endpoint(1)]!.migrating = [:]
+        driver.pass(milliseconds: 12_000, step: 50)
+        driver.cutOff(7)
+        #expect(!driver.lines.contains { $0.text.contains("10.0.0.7:7000: connection lost") })
+    }
+
+    @Test func `what ASK has led to decides only while the primary that said so is attested`() throws {
+        let driver = try Driver.settled()
+        let name = driver.organization(at: 1)
+        let key = driver.generate(name, at: 2)
+        driver.servers[Driver.endpoint(1)]!.migrating[driver.slot(of: name)] = Driver.endpoint(2)
+        driver.assign(driver.slots(of: 1), to: 4, inViewOf: [2, 3])
+        driver.held = [Driver.endpoint(4)]
+        driver.pass(milliseconds: 1100)
+        #expect(driver.result(key) == nil)
+    }
+
+    @Test func `while the cluster is down checks wait`() throws {
+        let driver = try Driver.settled()
+        let key = driver.generate(driver.organization(at: 1), at: 1)
+        for number in 1...3 { driver.servers[Driver.endpoint(number)]!.isDown = true }
+        #expect(driver.result(key) == nil)
+        for number in 1...3 { driver.servers[Driver.endpoint(number)]!.isDown = false }
+        driver.pass(milliseconds: 300)
+        #expect(driver.result(key) == .allowed)
+    }
+}
