@@ -127,6 +127,7 @@ fuzz: ## [15 min] Feed each parser INPUTS= generated inputs; SEED= repeats a run
 	$(FUZZ) records --inputs $(INPUTS) $(FUZZ_SEED)
 	$(FUZZ) gateway --inputs $(INPUTS) $(FUZZ_SEED)
 	$(FUZZ) failover --inputs $(INPUTS) $(FUZZ_SEED)
+	$(FUZZ) moves --inputs $(INPUTS) $(FUZZ_SEED)
 	$(FUZZ) cluster --inputs $$(($(INPUTS) / 10)) $(FUZZ_SEED)
 	$(FUZZ) configuration --inputs $$(($(INPUTS) / 10)) $(FUZZ_SEED)
 

@@ -45,7 +45,8 @@ extension Gatekeeper {
     }
 
     /// A primary can be asked.
-    func clusterNodeReady(_ now: MonotonicTime) {
+    func clusterNodeReady(_ place: Int, _ now: MonotonicTime) {
+        hear(place, now)
         cluster.witnesses.heartbeat.renewNow(now)
         resumeReads()
     }
@@ -82,20 +83,41 @@ extension Gatekeeper {
 
 extension Gatekeeper {
     private func readMap(_ now: MonotonicTime) {
+        if let place = cluster.firstUnheard(readyPlaces) { cluster.reader.want(from: place) }
         guard let (place, number) = cluster.reader.next(readyPlaces, now) else { return }
+        ask(place, number, now)
+    }
+
+    private func ask(_ place: Int, _ number: UInt64, _ now: MonotonicTime) {
         let tag = CommandTag(purpose: .slotMap, number: number, sentAt: now)
         _ = nodes[place].data.send(ClusterCommands.slots, tag: tag, now: now)
     }
 
+    /// A primary is asked which slots it holds, where it has not said so since its invalidation link stood. Until it
+    /// has, no signal of it is acknowledged.
+    func hear(_ place: Int, _ now: MonotonicTime) {
+        guard nodes[place].lease.isTracking, nodes[place].data.isReady, !cluster.isHeard(place)
+        else { return }
+        ask(place, cluster.reader.ask(now), now)
+    }
+
     func handleMap(_ reply: RedisReply, _ tag: CommandTag, from place: Int, _ now: ClockReading) {
         guard let server = nodes[place].endpoint else { return }
-        take(reply, tag.number, from: server)
+        take(reply, tag.number, from: server, in: place)
     }
 
     /// Reads an answer. It is adopted once the events of the turn have been handled.
-    private func take(_ reply: RedisReply, _ number: UInt64, from server: Endpoint) {
+    private func take(
+        _ reply: RedisReply,
+        _ number: UInt64,
+        from server: Endpoint,
+        in place: Int? = nil
+    ) {
         do throws(SlotMap.Fault) {
             let map = try SlotMap(reply, from: server)
+            if let place, let slots = cluster.heard(place, number, map, at: server) {
+                forget(slots)
+            }
             guard !map.primaries.isEmpty else {
                 return cluster.seeds.failed(server, "it knows no primary that holds slots")
             }
@@ -116,7 +138,7 @@ extension Gatekeeper {
         guard !change.taken.isEmpty || !change.left.isEmpty || !change.moved.isEmpty else { return }
         cluster.seeds.remember(map)
         cluster.mapChanges &+= 1
-        noteMap(map, now.monotonic)
+        if !change.taken.isEmpty || !change.left.isEmpty { noteMap(map, now.monotonic) }
         let isListTaken = change.taken.contains { $0.place == cluster.listPlace }
         for taken in change.taken { seat(taken, now) }
         for place in change.left { empty(place, now) }
@@ -129,8 +151,8 @@ extension Gatekeeper {
     }
 
     private func noteMap(_ map: SlotMap, _ now: MonotonicTime) {
-        let primaries = map.primaries.map(\.address.description).joined(separator: ", ")
-        log.note(.mapChanged, now, "the primaries of the cluster are \(primaries)")
+        let primaries = map.primaries.map(\.address.description)
+        log.note(.mapChanged, now, "the primaries of the cluster are \(primaries.joined(separator: ", "))")
         guard map.primaries.count < ClusterWitnesses.primariesMin else { return }
         log.note(
             .mapUnknown,

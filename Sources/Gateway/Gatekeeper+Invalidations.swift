@@ -26,6 +26,10 @@ extension Gatekeeper {
         forgetVersions(place)
         if obligations.keeps(.readAfterTracking) { checks.invalidateAllInFlight() }
         nodes[place].lease.trackingStarted()
+        if cluster.isUsed {
+            cluster.linkStands(place)
+            hear(place, now.monotonic)
+        }
         renewLease(place)
         streams.markAllStale()
         streams.postponeWatch(now.monotonic)
@@ -38,6 +42,7 @@ extension Gatekeeper {
         if nodes[place].lease.isTracking { streams.watchNow(now.monotonic) }
         nodes[place].lease.trackingLost()
         renewLease(place)
+        if cluster.isUsed { cluster.reader.want() }
         checks.readUnproven(of: place)
         if obligations.keeps(.readAfterTracking) { checks.invalidateAllInFlight() }
         guard failure != .replaced else { return }
@@ -109,7 +114,8 @@ extension Gatekeeper {
 
     /// All invalidations before the barrier have been handled, in order: nothing older is cached.
     private func acknowledgeBarrier(_ signal: Signal, from place: Int, _ now: ClockReading) {
-        guard nodes[place].lease.isTracking, nodes[place].data.isReady else { return }
+        guard nodes[place].lease.isTracking, nodes[place].data.isReady, cluster.isHeard(place)
+        else { return }
         acknowledge(signal, to: place, now.monotonic)
         guard recentBarriers.insert(signal.id) else { return }
         metrics.barriersAcknowledged &+= 1

@@ -55,7 +55,7 @@ extension Gatekeeper {
 
     private func renew(_ place: Int, _ registeredAt: MonotonicTime?) {
         if cluster.isUsed { forgetFormer(place, registeredAt) }
-        nodes[place].lease.renew(registeredAt: registeredAt)
+        nodes[place].lease.renew(registeredAt: registeredAt, keepsUsable: cluster.isUsed)
         cache.setTrust(of: nodes[place].numbers, nodes[place].lease)
     }
 

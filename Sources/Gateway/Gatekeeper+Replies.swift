@@ -24,7 +24,7 @@ extension Gatekeeper {
         )
         nodes[place].invalidations.renewNow(now.monotonic)
         membership.renewNow(now.monotonic)
-        if cluster.isUsed { clusterNodeReady(now.monotonic) }
+        if cluster.isUsed { clusterNodeReady(place, now.monotonic) }
         if isStrict {
             send(StoreInformation.readServer, .serverInformation, to: place, now.monotonic)
         }

@@ -176,7 +176,10 @@ extension Gatekeeper {
         if let list = cluster.listPlace {
             for command in membership.leave() { send(command, .leave, to: list, now.monotonic) }
         }
-        for place in 0..<nodes.count { nodes[place].lease.forgotFormer() }
+        for place in 0..<nodes.count {
+            nodes[place].lease.forgotFormer()
+            if cluster.isUsed { nodes[place].lease.ended() }
+        }
         renewLeases()
     }
 

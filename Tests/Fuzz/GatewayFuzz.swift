@@ -23,6 +23,7 @@ struct GatewayFuzz: FuzzTarget {
         unix: UnixTime(milliseconds: 1_790_000_000_000)
     )
     private let sentinelCount: Int
+    private var cluster: FuzzedCluster?
     private let linkCount: Int
     private var incoming: [[UInt8]]
     private var isOpen: [Bool]
@@ -46,15 +47,19 @@ struct GatewayFuzz: FuzzTarget {
     private var moves = 0
     private var server: Endpoint?
 
-    /// - Parameter sentinelCount: How many sentinels name the store; 0 for a store whose address is known.
-    init(sentinelCount: Int = 0) throws {
+    /// - Parameters:
+    ///   - sentinelCount: How many sentinels name the store; 0 for a store whose address is known.
+    ///   - isCluster: Whether the store is a cluster.
+    init(sentinelCount: Int = 0, isCluster: Bool = false) throws {
         self.sentinelCount = sentinelCount
-        linkCount = 2 + sentinelCount
+        cluster = isCluster ? FuzzedCluster() : nil
+        linkCount = isCluster ? FuzzedCluster.linkCount : 2 + sentinelCount
         incoming = Array(repeating: [], count: linkCount)
         isOpen = Array(repeating: false, count: linkCount)
         words = Array(repeating: Self.address("10.0.0.1", "6379"), count: sentinelCount)
         let hosts = (0..<sentinelCount).map { "s\($0)" }.joined(separator: ",")
-        let store = sentinelCount == 0 ? "" : "latchkey_store sentinel://\(hosts)/m;"
+        let sentinels = sentinelCount == 0 ? "" : "latchkey_store sentinel://\(hosts)/m;"
+        let store = isCluster ? "latchkey_store \(FuzzedCluster.url);" : sentinels
 
         var random = SplitMix64(seed: 3)
         let pepper = hexadecimal(random.bytes(count: 32))
@@ -89,6 +94,7 @@ struct GatewayFuzz: FuzzTarget {
 
     var outcomes: [Int] {
         [known, read, refused, unavailable, ended, losses] + (sentinelCount == 0 ? [] : [moves])
+            + (cluster?.outcomes ?? [])
     }
 
     var tally: String {
@@ -103,12 +109,13 @@ struct GatewayFuzz: FuzzTarget {
         case 55..<80: deliver(&random)
         case 80..<86: invalidate(&random)
         case 86..<96: pass(milliseconds: UInt64(random.below(80)))
-        case 96: lose(random.below(linkCount))
+        case 96: lose(openLink(&random))
         case 97: closeStream(&random)
         case 98: cancel(&random)
         default:
             change(&random)
             if sentinelCount > 0 { changeServers(&random) }
+            cluster?.change(&random)
         }
         try takeDecisions()
         try takeEnded()
@@ -201,7 +208,7 @@ extension GatewayFuzz {
             case .open where random.once(in: 10): gatekeeper.linkClosed(number, at: now)
             case .open:
                 isOpen[link] = true
-                if link == 0 {
+                if link == 0 || cluster != nil {
                     transaction = nil
                     follow(gatekeeper.endpoint(link: number))
                 }
@@ -222,8 +229,23 @@ extension GatewayFuzz {
             }
         }
         for command in Self.commands(output) {
-            incoming[link] += link < 2 ? reply(to: command) : word(of: link - 2, command)
+            incoming[link] += reply(on: link, to: command)
         }
+    }
+
+    private mutating func reply(on link: Int, to command: [String]) -> [UInt8] {
+        if cluster != nil {
+            let server = gatekeeper.endpoint(link: UInt32(link))
+            if let refusal = cluster?.reply(of: server, to: command) { return refusal }
+            return reply(to: command)
+        }
+        return link < 2 ? reply(to: command) : word(of: link - 2, command)
+    }
+
+    /// A link that is open, where there is one.
+    private func openLink(_ random: inout SplitMix64) -> Int {
+        let open = isOpen.indices.filter { isOpen[$0] }
+        return open.isEmpty ? 0 : random.element(open)
     }
 
     private func word(of sentinel: Int, _ command: [String]) -> [UInt8] {
@@ -306,7 +328,7 @@ extension GatewayFuzz {
     }
 
     private mutating func deliver(_ random: inout SplitMix64) {
-        let link = random.below(linkCount)
+        let link = openLink(&random)
         guard isOpen[link], !incoming[link].isEmpty else { return }
         if random.once(in: 60) { mutations.apply(to: &incoming[link], &random) }
         let count = min(incoming[link].count, 1 + random.below(4000))
@@ -323,8 +345,10 @@ extension GatewayFuzz {
             Self.keys(key), Self.keys(key, barrier), Self.keys(barrier), Self.keys(flush),
             Array("*-1\r\n".utf8), Self.bulk(barrier),
         ])
-        incoming[1] += Array("*3\r\n$7\r\nmessage\r\n".utf8) + Self.bulk("__redis__:invalidate")
-        incoming[1] += content
+        let link = cluster == nil ? 1 : 1 + 2 * random.below(4)
+        guard link == 1 || isOpen[link] else { return }
+        incoming[link] += Array("*3\r\n$7\r\nmessage\r\n".utf8) + Self.bulk("__redis__:invalidate")
+        incoming[link] += content
     }
 
     private mutating func lose(_ link: Int) {

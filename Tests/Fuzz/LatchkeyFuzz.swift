@@ -8,7 +8,7 @@ import TestSupport
 @main
 struct LatchkeyFuzz {
     static let usage = """
-        Usage: latchkey-fuzz keys|replies|records|configuration|cluster|gateway|failover
+        Usage: latchkey-fuzz keys|replies|records|configuration|cluster|gateway|failover|moves
                             [--inputs N] [--seed S] [--first I]
 
           --inputs N  how many inputs (default 1000000)
@@ -31,6 +31,7 @@ struct LatchkeyFuzz {
             case .cluster: try run(ClusterFuzz(), options)
             case .gateway: try run(GatewayFuzz(), options)
             case .failover: try run(GatewayFuzz(sentinelCount: 3), options)
+            case .moves: try run(GatewayFuzz(isCluster: true), options)
             }
         } catch {
             print("\(options.target): \(error)")

@@ -10,6 +10,7 @@ struct Options {
         case cluster
         case gateway
         case failover
+        case moves
     }
 
     let target: Target

@@ -146,6 +146,12 @@ extension ClusterDriver {
         run()
     }
 
+    /// Connections to a server end, and are made anew.
+    func reconnect(_ number: Int) {
+        cutOff(number)
+        servers[Self.endpoint(number)]!.isReachable = true
+    }
+
     /// Lets time pass, a few milliseconds at a time.
     func pass(milliseconds: UInt64, step: UInt64 = 5) {
         var left = milliseconds

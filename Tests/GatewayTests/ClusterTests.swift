@@ -133,6 +133,29 @@ struct ClusterTests {
         #expect(reads < 20)
     }
 
+    @Test func `no signal is acknowledged before its sender has said which slots it holds`() throws {
+        let driver = try Driver.settled()
+        let moved = driver.organization(at: 1)
+        let key = driver.generate(moved, at: 1)
+        #expect(driver.result(key) == .allowed)
+        driver.reconnect(2)
+        driver.assign([driver.slot(of: moved)], to: 2, inViewOf: [2])
+        driver.held = [Driver.endpoint(2)]
+        let other = "latchkey:record:{\(Organization(driver.organization(at: 2))!.locator)}"
+        let barrier = "\(other):\(String(repeating: "0", count: 32))"
+        driver.pass(milliseconds: 50)
+        driver.clearCommands()
+        driver.release(2)
+        driver.sendInvalidation(of: [barrier], from: 2)
+        driver.pass(milliseconds: 50)
+        driver.sendInvalidation(of: [barrier], from: 2)
+        let sent = driver.commands[Driver.endpoint(2)] ?? []
+        let asked = sent.firstIndex { $0[0] == "CLUSTER" }
+        let acknowledged = sent.firstIndex { $0[0] == "RPUSH" }
+        #expect(try #require(asked) < #require(acknowledged))
+        #expect(driver.atOnce(key) == nil)
+    }
+
     // MARK: A slot on its way
 
     @Test func `ASK is followed for one read, and its reply is not kept`() throws {

@@ -19,6 +19,11 @@ struct Cluster: ~Copyable {
     /// A map that has arrived and is still to be adopted.
     var arrived: SlotMap?
 
+    /// The places whose primaries have not said which slots they hold since their invalidation links stood, each with the
+    /// number of the last question before that. Until then a signal may have been sent for records that this
+    /// worker takes for another's.
+    private var unheard: [Int: UInt64] = [:]
+
     /// How often a slot was assigned to another place since the last answer about the map.
     private var assignments: [Slot: Int] = [:]
     private static let assignmentsMax = 4
@@ -63,6 +68,30 @@ struct Cluster: ~Copyable {
 
     /// The place of the membership list.
     var listPlace: Int? { isUsed ? seats.place(of: MembershipCommands.slot) : 0 }
+
+    /// A new invalidation link stands.
+    mutating func linkStands(_ place: Int) { unheard[place] = reader.asked }
+
+    /// Whether a primary has said which slots it holds since its invalidation link stood.
+    func isHeard(_ place: Int) -> Bool { unheard[place] == nil }
+
+    /// The first primary that has not.
+    func firstUnheard(_ ready: [Int]) -> Int? { ready.first { unheard[$0] != nil } }
+
+    /// A primary has said which slots it holds. Returns those that were another one's until now, where this is
+    /// the first word since its invalidation link stood.
+    mutating func heard(_ place: Int, _ number: UInt64, _ map: SlotMap, at server: Endpoint)
+        -> SlotSet?
+    {
+        guard let last = unheard[place], number > last else { return nil }
+        unheard[place] = nil
+        var slots = SlotSet()
+        guard let index = map.index(of: server) else { return slots }
+        for slot in map.slots(ofPrimary: index) where seats.place(of: slot) != place {
+            slots.insert(slot)
+        }
+        return slots
+    }
 
     /// Assigns a slot to the place of a server that another one has named. Returns whether that is news that a
     /// read may follow at once: servers that contradict each other do not send it to and fro.

@@ -15,7 +15,7 @@ struct MapReader {
 
     /// When a server was last asked, and how often one was.
     private var askedAt: MonotonicTime?
-    private var asked: UInt64 = 0
+    private(set) var asked: UInt64 = 0
 
     /// The last question whose answer was taken: earlier ones are older news.
     private var answered: UInt64 = 0

@@ -141,12 +141,15 @@ struct NodeLease {
 
     /// Computes the lease anew.
     ///
-    /// - Parameter registeredAt: When this worker's entry is known to have stood; `nil` if it may not stand.
-    mutating func renew(registeredAt: MonotonicTime?) {
+    /// - Parameters:
+    ///   - registeredAt: When this worker's entry is known to have stood; `nil` if it may not stand.
+    ///   - keepsUsable: Whether what is cached stays usable until its time where the entry may not stand: the
+    ///     list is another server's, and that one has not answered.
+    mutating func renew(registeredAt: MonotonicTime?, keepsUsable: Bool = false) {
         guard !holdsFormer else { return }
         guard let currentAt, let registeredAt, let attestedAt else {
             trustedUntil = .origin
-            usableUntil = .origin
+            if !keepsUsable || currentAt == nil || attestedAt == nil { usableUntil = .origin }
             return
         }
         let base = min(currentAt, registeredAt, attestedAt)
