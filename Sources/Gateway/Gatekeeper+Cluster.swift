@@ -152,7 +152,11 @@ extension Gatekeeper {
 
     private func noteMap(_ map: SlotMap, _ now: MonotonicTime) {
         let primaries = map.primaries.map(\.address.description)
-        log.note(.mapChanged, now, "the primaries of the cluster are \(primaries.joined(separator: ", "))")
+        log.note(
+            .mapChanged,
+            now,
+            "the primaries of the cluster are \(primaries.joined(separator: ", "))"
+        )
         guard map.primaries.count < ClusterWitnesses.primariesMin else { return }
         log.note(
             .mapUnknown,
@@ -224,7 +228,8 @@ extension Gatekeeper {
         }
         guard due <= now else { return }
         cluster.reportDue = .never
-        let last = cluster.seeds.failure.map { ": the last one at \($0.server): \($0.reason)" } ?? ""
+        let last =
+            cluster.seeds.failure.map { ": the last one at \($0.server): \($0.reason)" } ?? ""
         log.note(.mapUnknown, now, "no server of the cluster says who holds which slots\(last)")
     }
 }

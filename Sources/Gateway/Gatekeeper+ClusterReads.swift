@@ -95,7 +95,9 @@ extension Gatekeeper {
         _ locator: Locator,
         _ now: ClockReading
     ) {
-        if let place = cluster.seats.invite(target, now.monotonic) { welcome(target, in: place, now) }
+        if let place = cluster.seats.invite(target, now.monotonic) {
+            welcome(target, in: place, now)
+        }
         cluster.seats.keep(target, now.monotonic)
         guard let place = cluster.seats.placeOfTarget(target), place < nodes.count,
             nodes[place].data.isReady
@@ -129,7 +131,9 @@ extension Gatekeeper {
 extension Gatekeeper {
     func sendUsesToCluster(_ now: MonotonicTime) {
         guard isAnyReady, uses.due <= now else { return }
-        let commands = uses.nextCommands(now) { [cluster = writablePlaces] in cluster[Int($0)] != nil }
+        let commands = uses.nextCommands(now) { [cluster = writablePlaces] in
+            cluster[Int($0)] != nil
+        }
         for (command, purpose) in commands {
             guard let place = placeOfUses(command) else {
                 if purpose == .lastUses { uses.failed() }

@@ -174,4 +174,3 @@ extension Gatekeeper {
         return nodes[place].lease.isTracking && membership.registeredAt != nil
     }
 }
-

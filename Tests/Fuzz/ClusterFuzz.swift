@@ -10,7 +10,8 @@ struct ClusterFuzz: FuzzTarget {
     private var others = 0
     private let asked = Endpoint.tcp(host: "10.9.9.9", port: 7999)
     private let mutations = Mutations(words: [
-        "MOVED", "ASK", " ", ":", "::1", "127.0.0.1", "redis-1", "0", "16383", "16384", "65535", "65536",
+        "MOVED", "ASK", " ", ":", "::1", "127.0.0.1", "redis-1", "0", "16383", "16384", "65535",
+        "65536",
         "-1", "99999999999999999999", "'", "\r\n", "\0", "{", "}", "{}",
     ])
 
@@ -144,7 +145,9 @@ struct ClusterFuzz: FuzzTarget {
         guard mutationCount == 0 else { return }
         let target = Endpoint.tcp(host: host.isEmpty ? "10.9.9.9" : host, port: UInt16(port))
         let expected =
-            Slot(slot).map { kind == "ASK" ? Redirection.ask($0, to: target) : .moved($0, to: target) }
+            Slot(slot).map {
+                kind == "ASK" ? Redirection.ask($0, to: target) : .moved($0, to: target)
+            }
         try require(redirection == expected, "a redirection leads elsewhere", error)
     }
 

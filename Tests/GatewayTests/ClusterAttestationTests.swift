@@ -69,7 +69,9 @@ struct ClusterAttestationTests {
         #expect(driver.atOnce(key) == nil)
     }
 
-    @Test func `a witness that holds the slot itself, or answers otherwise, attests nothing`() throws {
+    @Test func `a witness that holds the slot itself, or answers otherwise, attests nothing`()
+        throws
+    {
         let driver = try Driver.settled()
         let key = driver.generate(driver.organization(at: 1), at: 1)
         #expect(driver.result(key) == .allowed)
@@ -88,9 +90,11 @@ struct ClusterAttestationTests {
         #expect((6...12).contains(probes.count))
         let slots = Set(probes.map { Slot(ofKey: Array($0[1].utf8)).number })
         #expect(slots.count == 2)
-        #expect(slots.allSatisfy { slot in
-            [1, 3].contains { driver.slots(of: $0).contains(slot) }
-        })
+        #expect(
+            slots.allSatisfy { slot in
+                [1, 3].contains { driver.slots(of: $0).contains(slot) }
+            }
+        )
     }
 
     // MARK: Failover
@@ -119,7 +123,11 @@ struct ClusterAttestationTests {
         let failed = [1, 2, 3].first { Driver.endpoint($0) != list && $0 != 1 }!
         driver.copy(from: failed, to: 4)
         driver.cutOff(failed)
-        driver.assign(driver.slots(of: failed), to: 4, inViewOf: [1, 2, 3, 4].filter { $0 != failed })
+        driver.assign(
+            driver.slots(of: failed),
+            to: 4,
+            inViewOf: [1, 2, 3, 4].filter { $0 != failed }
+        )
         driver.pass(milliseconds: 2000)
         #expect(driver.atOnce(key)?.source == .cache)
     }
@@ -153,7 +161,8 @@ struct ClusterAttestationTests {
         #expect(MembershipCommands.slot.number == 15_195)
     }
 
-    @Test func `when the list's primary is replaced nothing is trusted before the entry is found`() throws
+    @Test func `when the list's primary is replaced nothing is trusted before the entry is found`()
+        throws
     {
         let driver = try Driver.settled("latchkey_lease 5s;")
         let key = driver.generate(driver.organization(at: 1), at: 1)
@@ -170,7 +179,9 @@ struct ClusterAttestationTests {
         #expect(driver.atOnce(key)?.source == .cache)
     }
 
-    @Test func `a flush of the list's primary voids the entry, of another one only its records`() throws {
+    @Test func `a flush of the list's primary voids the entry, of another one only its records`()
+        throws
+    {
         let driver = try Driver.settled()
         let key = driver.generate(driver.organization(at: 1), at: 1)
         #expect(driver.result(key) == .allowed)

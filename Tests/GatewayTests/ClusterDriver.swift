@@ -119,7 +119,9 @@ extension ClusterDriver {
     /// All servers, or some, think that another one holds slots.
     func assign(_ slots: [Int], to number: Int, inViewOf viewers: [Int] = Array(1...9)) {
         for viewer in viewers {
-            for slot in slots { servers[Self.endpoint(viewer)]!.owners[slot] = Self.endpoint(number) }
+            for slot in slots {
+                servers[Self.endpoint(viewer)]!.owners[slot] = Self.endpoint(number)
+            }
         }
     }
 
@@ -214,7 +216,9 @@ extension ClusterDriver {
     }
 
     private func answer(_ command: [String], _ number: UInt32, _ endpoint: Endpoint) -> String {
-        if command[0] == "CLIENT" || command[0] == "SUBSCRIBE" { links[number]!.isSubscriber = true }
+        if command[0] == "CLIENT" || command[0] == "SUBSCRIBE" {
+            links[number]!.isSubscriber = true
+        }
         if links[number]!.isSubscriber {
             return servers[endpoint]!.store.answer([command], isSubscriber: true)
         }
@@ -232,7 +236,10 @@ extension ClusterDriver {
     }
 
     private func refusal(_ command: [String], _ endpoint: Endpoint, isAsking: Bool) -> String? {
-        let keyed = ["HMGET", "HGET", "HSET", "HSETNX", "HINCRBY", "HDEL", "ZADD", "ZINCRBY", "RPUSH", "EXPIRE"]
+        let keyed = [
+            "HMGET", "HGET", "HSET", "HSETNX", "HINCRBY", "HDEL", "ZADD", "ZINCRBY", "RPUSH",
+            "EXPIRE",
+        ]
         let server = servers[endpoint]!
         guard keyed.contains(command[0]) else { return nil }
         if server.isDown { return "CLUSTERDOWN The cluster is down" }
@@ -256,7 +263,8 @@ extension ClusterDriver {
         let owners = servers[endpoint]!.owners
         var ranges: [String] = []
         var first = 0
-        for slot in owners.indices where slot + 1 == owners.count || owners[slot + 1] != owners[slot] {
+        for slot in owners.indices
+        where slot + 1 == owners.count || owners[slot + 1] != owners[slot] {
             defer { first = slot + 1 }
             guard let owner = owners[slot], case .tcp(let host, let port) = owner,
                 let id = servers[owner]?.id

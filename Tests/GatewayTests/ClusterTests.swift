@@ -133,7 +133,8 @@ struct ClusterTests {
         #expect(reads < 20)
     }
 
-    @Test func `no signal is acknowledged before its sender has said which slots it holds`() throws {
+    @Test func `no signal is acknowledged before its sender has said which slots it holds`() throws
+    {
         let driver = try Driver.settled()
         let moved = driver.organization(at: 1)
         let key = driver.generate(moved, at: 1)
@@ -169,7 +170,8 @@ struct ClusterTests {
         #expect(driver.result(key) == .revoked)
     }
 
-    @Test func `ASK leads to a server that holds no slots yet, and that stays no longer than needed`()
+    @Test
+    func `ASK leads to a server that holds no slots yet, and that stays no longer than needed`()
         throws
     {
         let driver = try Driver.settled()
@@ -185,7 +187,9 @@ struct ClusterTests {
         #expect(!driver.lines.contains { $0.text.contains("10.0.0.7:7000: connection lost") })
     }
 
-    @Test func `what ASK has led to decides only while the primary that said so is attested`() throws {
+    @Test func `what ASK has led to decides only while the primary that said so is attested`()
+        throws
+    {
         let driver = try Driver.settled()
         let name = driver.organization(at: 1)
         let key = driver.generate(name, at: 2)

@@ -78,13 +78,16 @@ struct ConfigurationTests {
         #expect(try self.configuration(text + "latchkey_copies 2;").copies == 2)
     }
 
-    @Test func `a cluster holds the records, and how many servers hold a change may be said`() throws
+    @Test func `a cluster holds the records, and how many servers hold a change may be said`()
+        throws
     {
         let text = "latchkey_store cluster://a,b:1,c; latchkey_copies 3;"
         let configuration = try configuration(text)
         #expect(configuration.topology == (try Topology("cluster://a,b:1,c")))
         #expect(configuration.copies == 3)
-        #expect(fault(text + "latchkey_store_auth sentinel=/s;")?.message.contains("sentinels") == true)
+        #expect(
+            fault(text + "latchkey_store_auth sentinel=/s;")?.message.contains("sentinels") == true
+        )
     }
 
     @Test func `one server is all that one Redis has`() throws {
@@ -159,7 +162,8 @@ struct ConfigurationTests {
     @Test(arguments: [
         "latchkey_store", "latchkey_store redis://a redis://b", "latchkey_store http://a",
         "latchkey_store rediss://", "latchkey_store rediss://h:0", "latchkey_store sentinel://a",
-        "latchkey_store sentinel://a,a/b", "latchkey_store cluster://", "latchkey_store cluster://a/1",
+        "latchkey_store sentinel://a,a/b", "latchkey_store cluster://",
+        "latchkey_store cluster://a/1",
         "latchkey_store_auth sentinel=/s", "latchkey_copies 2", "latchkey_copies",
         "latchkey_copies 0",
         "latchkey_copies all", "latchkey_copies 1 1", "latchkey_copies 17",

@@ -30,7 +30,9 @@ struct RedirectionTests {
 
     @Test func `an IPv6 address has no brackets`() {
         #expect(redirection("MOVED 1 ::1:6381")?.target == .tcp(host: "::1", port: 6381))
-        #expect(redirection("MOVED 1 fe80::1:2:6381")?.target == .tcp(host: "fe80::1:2", port: 6381))
+        #expect(
+            redirection("MOVED 1 fe80::1:2:6381")?.target == .tcp(host: "fe80::1:2", port: 6381)
+        )
     }
 
     @Test func `an omitted address is that of the server that was asked`() {
@@ -48,7 +50,8 @@ struct RedirectionTests {
         "MOVED -1 127.0.0.1:6381", "MOVED 16384 127.0.0.1:6381",
         "MOVED 99999999999999999999 127.0.0.1:6381", "MOVED 1 127.0.0.1:99999999999999999999",
         "moved 1 127.0.0.1:6381", "ASKING 1 127.0.0.1:6381", "ERR MOVED 1 127.0.0.1:6381",
-        "TRYAGAIN Multiple keys request during rehashing of slot", "CLUSTERDOWN Hash slot not served",
+        "TRYAGAIN Multiple keys request during rehashing of slot",
+        "CLUSTERDOWN Hash slot not served",
     ])
     func `any other error redirects nowhere`(text: String) {
         #expect(redirection(text) == nil)

@@ -48,8 +48,13 @@ struct SlotMapTests {
     @Test func `replicas stand with their primary`() throws {
         let map = try map(
             range(0, 1, server("10.0.0.1", 7001, "a"), server("10.0.0.4", 7004, "d")),
-            range(5, 6, server("10.0.0.1", 7001, "a"), server("10.0.0.4", 7004, "d"),
-                server("10.0.0.5", 7005, "e"))
+            range(
+                5,
+                6,
+                server("10.0.0.1", 7001, "a"),
+                server("10.0.0.4", 7004, "d"),
+                server("10.0.0.5", 7005, "e")
+            )
         )
         #expect(map.replicas(ofPrimary: 0).map(\.id) == ["d", "e"])
         #expect(map.replicas(ofPrimary: 1).isEmpty)

@@ -95,7 +95,7 @@ extension Seats {
         for index in map.primaries.indices where placeByPrimary[index] == nil {
             guard
                 let place = successorPlace(of: index, in: map, among: free)
-                ?? guestPlace(map.primaries[index].address) ?? freePlace(free, placeByPrimary)
+                    ?? guestPlace(map.primaries[index].address) ?? freePlace(free, placeByPrimary)
             else { continue }
             let server = map.primaries[index]
             let wasGuest = guestPlace(server.address) == place

@@ -11,7 +11,10 @@ public enum Redirection: Equatable, Sendable {
     /// - Parameter asked: The server that was asked, whose address stands for an omitted one.
     public init?(_ error: RedisError, from asked: Endpoint) {
         guard error.code == "MOVED" || error.code == "ASK" else { return nil }
-        let words = Array(error.message.utf8).split(separator: 0x20, omittingEmptySubsequences: false)
+        let words = Array(error.message.utf8).split(
+            separator: 0x20,
+            omittingEmptySubsequences: false
+        )
         guard words.count == 3, let slot = words[1].smallNumber.flatMap({ Slot($0) }),
             let endpoint = Self.endpoint(words[2], from: asked)
         else { return nil }

@@ -36,7 +36,9 @@ public struct Slot: Hashable, Sendable {
     private static func crc16(_ bytes: some Sequence<UInt8>) -> UInt16 {
         let table = Self.table
         var crc: UInt16 = 0
-        for byte in bytes { crc = crc << 8 ^ table[Int(UInt8(truncatingIfNeeded: crc >> 8) ^ byte)] }
+        for byte in bytes {
+            crc = crc << 8 ^ table[Int(UInt8(truncatingIfNeeded: crc >> 8) ^ byte)]
+        }
         return crc
     }
 
