@@ -1,0 +1,126 @@
+import KeyFormat
+import Keyring
+import RedisClient
+import Testing
+
+@testable import Gateway
+
+/// Where a gatekeeper writes the uses of keys in a cluster.
+struct ClusterUseTests {
+    private typealias Driver = ClusterDriver
+
+    /// The server that holds the last uses of an organization.
+    private func bucket(of name: String, _ driver: Driver) -> Int {
+        let digit = Organization(name)!.locator.firstDigit
+        let slot = Slot(ofTag: CollectionOfOne(digit)).number
+        return (1...3).first { driver.slots(of: $0).contains(slot) }!
+    }
+
+    /// An organization whose record the first server holds, and whose last uses another one does.
+    private func divided(_ driver: Driver) -> (name: String, bucket: Int) {
+        let names = (0..<100).lazy.map { driver.organization(at: 1, $0) }
+        let name = names.first { bucket(of: $0, driver) != 1 }!
+        return (name, bucket(of: name, driver))
+    }
+
+    private func signal(_ mark: String, _ name: String) -> String {
+        let id = String(repeating: "0", count: 32)
+        return "latchkey:record:{\(Organization(name)!.locator)}:\(mark)\(id)"
+    }
+
+    private func count(_ command: String, at number: Int, _ driver: Driver) -> Int {
+        (driver.commands[Driver.endpoint(number)] ?? []).count { $0[0] == command }
+    }
+
+    @Test func `last uses are written where their shard's slot is`() throws {
+        let driver = try Driver.settled()
+        let names = (1...3).flatMap { number in
+            (0..<5).map { driver.organization(at: number, $0) }
+        }
+        for (index, name) in names.enumerated() {
+            #expect(driver.result(driver.generate(name, at: 1 + index / 5)) == .allowed)
+        }
+        driver.pass(milliseconds: 2500)
+        for name in names {
+            let server = driver.servers[Driver.endpoint(bucket(of: name, driver))]!
+            #expect(server.store.lastUses[Organization(name)!.locator.description] != nil)
+        }
+        #expect(driver.gatekeeper.unconfirmedCount == 0)
+    }
+
+    @Test func `uses wait for a primary that cannot be reached, and hold nobody else's up`() throws
+    {
+        let driver = try Driver.settled()
+        let (name, other) = divided(driver)
+        let near = (0..<100).lazy.map { driver.organization(at: 1, $0) }
+            .first { bucket(of: $0, driver) == 1 }!
+        let keys = [name, near].map { driver.generate($0, at: 1) }
+        driver.cutOff(other)
+        for key in keys { #expect(driver.result(key) != .revoked) }
+        driver.pass(milliseconds: 2500)
+        let locators = [name, near].map { Organization($0)!.locator.description }
+        #expect(driver.servers[Driver.endpoint(1)]!.store.lastUses[locators[1]] != nil)
+        driver.servers[Driver.endpoint(other)]!.isReachable = true
+        driver.pass(milliseconds: 3000)
+        #expect(driver.servers[Driver.endpoint(other)]!.store.lastUses[locators[0]] != nil)
+    }
+
+    @Test func `a flush is acknowledged behind the answer of its shard's primary`() throws {
+        let driver = try Driver.settled()
+        let (name, other) = divided(driver)
+        let key = driver.generate(name, at: 1)
+        driver.pass(milliseconds: 1100)
+        #expect(driver.result(key) == .allowed)
+        driver.clearCommands()
+        driver.held = [Driver.endpoint(other)]
+        driver.sendInvalidation(of: [signal("?", name)], from: 1)
+        #expect(count("ZADD", at: other, driver) == 1)
+        #expect(count("RPUSH", at: 1, driver) == 0)
+        driver.release(other)
+        #expect(count("RPUSH", at: 1, driver) == 1)
+    }
+
+    @Test func `a flush whose use is refused is not acknowledged`() throws {
+        let driver = try Driver.settled()
+        let (name, other) = divided(driver)
+        let key = driver.generate(name, at: 1)
+        driver.pass(milliseconds: 1100)
+        #expect(driver.result(key) == .allowed)
+        driver.servers[Driver.endpoint(other)]!.isDown = true
+        driver.clearCommands()
+        driver.sendInvalidation(of: [signal("?", name)], from: 1)
+        #expect(count("ZADD", at: other, driver) >= 1)
+        #expect(count("RPUSH", at: 1, driver) == 0)
+        driver.servers[Driver.endpoint(other)]!.isDown = false
+        driver.pass(milliseconds: 1500)
+        driver.sendInvalidation(of: [signal("?", name)], from: 1)
+        #expect(count("RPUSH", at: 1, driver) == 1)
+    }
+
+    @Test func `a barrier is acknowledged where the record is, once nothing of it is cached`()
+        throws
+    {
+        let driver = try Driver.settled()
+        let name = driver.organization(at: 2)
+        let key = driver.generate(name, at: 2)
+        #expect(driver.result(key) == .allowed)
+        driver.clearCommands()
+        driver.sendInvalidation(of: [signal("", name)], from: 2)
+        #expect(count("RPUSH", at: 2, driver) == 1)
+        #expect(driver.atOnce(key) == nil)
+    }
+
+    @Test func `a worker that ends writes all uses, and leaves the list`() throws {
+        let driver = try Driver.settled()
+        let names = (1...3).map { driver.organization(at: $0) }
+        for (index, name) in names.enumerated() {
+            #expect(driver.result(driver.generate(name, at: index + 1)) == .allowed)
+        }
+        driver.gatekeeper.finish(driver.now)
+        driver.run()
+        #expect(driver.gatekeeper.unconfirmedCount == 0)
+        #expect(driver.servers[Driver.endpoint(3)]!.store.members.isEmpty)
+        let uses = driver.servers.values.map(\.store.lastUses.count).reduce(0, +)
+        #expect(uses == 3)
+    }
+}
