@@ -210,7 +210,8 @@ extension ClusterDriver {
         }
         guard let endpoint = links[number]?.endpoint else { return }
         for command in TestStore.commands(in: output) {
-            links[number]?.held += Array(answer(command, number, endpoint).utf8)
+            let answer = answer(command, number, endpoint)
+            links[number]?.held += Array(answer.utf8)
         }
         if !held.contains(endpoint) { deliver(number) }
     }
