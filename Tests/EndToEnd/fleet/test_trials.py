@@ -32,8 +32,8 @@ BRIDGED = {"bridged": "latchkey_lease 1s;\nlatchkey_outage_grace 10m;\nlatchkey_
 class History:
     """Changes of keys and answers to requests, as they could have been."""
 
-    def __init__(self):
-        self.judge = Judge(LEASE)
+    def __init__(self, **options):
+        self.judge = Judge(LEASE, **options)
 
     def begin(self, began, kind=GENERATE, **options):
         change = Change(kind, "acme", began, **options)
@@ -133,6 +133,15 @@ def test_a_change_without_a_wait_makes_a_valid_key_and_ends_none_for_certain(his
 
     assert history.states("second", 21.5, 22.5) == [UNKNOWN, VALID]
     assert history.states("first", 22.5) == [UNKNOWN]
+
+
+def test_a_key_that_no_replica_may_hold_is_not_certain_before_the_next_confirmed_change():
+    history = History(is_replicated=True)
+    history.change(20, 21, key="first", waits=False)
+    history.change(30, 31, key="second")
+
+    assert history.states("first", 22.5, 32) == [UNKNOWN, ENDED]
+    assert history.states("second", 32) == [VALID]
 
 
 def test_what_a_crash_may_have_lost_is_not_certain_and_all_before_is(history):

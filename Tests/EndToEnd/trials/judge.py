@@ -3,7 +3,8 @@
 A change that ends with exit 0 makes certain: the keys from before it have ended, and its own key counts.  While one is
 under way, and behind one that ended in any other way, nothing is certain of the keys that it could have touched, until
 the next one that ends with exit 0.  With `--no-wait` it says nothing of the keys from before, and its own counts when the
-longest lease is over.  Times are those of CLOCK_MONOTONIC.
+longest lease is over; with replicas its own is uncertain too, since a change of the primary may undo what no replica has.
+Times are those of CLOCK_MONOTONIC.
 """
 
 import threading
@@ -80,10 +81,11 @@ class Change:
 
 
 class Judge:
-    """`longest_lease` is that of the gateways."""
+    """`longest_lease` is that of the gateways; `is_replicated` tells whether another server may become the primary."""
 
-    def __init__(self, longest_lease):
+    def __init__(self, longest_lease, is_replicated=False):
         self.longest_lease = longest_lease
+        self.is_replicated = is_replicated
         self.lock = threading.Lock()
         self.lives = {}
         self.keys_of = {}
@@ -161,7 +163,7 @@ class Judge:
     def note_key(self, change, ended, is_certain, key):
         life = self.lives[key] = Life(change.organization, ended)
         self.keys_of.setdefault(change.organization, []).append(key)
-        if is_certain and change.is_alone:
+        if is_certain and change.is_alone and (change.waits or not self.is_replicated):
             life.becomes(VALID, ended if change.waits else ended + self.longest_lease)
             if change.expires:
                 life.will_be(UNKNOWN, max(ended, change.began + change.expires))
@@ -226,7 +228,7 @@ class Judge:
         self.figures[what] += 1
         if self.figures[what] <= TOLD:
             life = self.lives.get(key)
-            self.told.append(f"{what}: {seen}; {life.organization if life else 'nobody'}: {life.spans[1:] if life else ''}")
+            self.told.append(f"{what}: {seen}; {life.organization if life else 'nobody'}: {f'made {life.made}, {life.spans[1:]}' if life else ''}")
 
     def known_keys(self):
         """The keys of each organization, from the oldest to the latest."""
