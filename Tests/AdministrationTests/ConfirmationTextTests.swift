@@ -146,6 +146,16 @@ struct ConfirmationTextTests {
         #expect(message(.primaryUnknown("they are down")).hasSuffix("accept it: they are down"))
     }
 
+    @Test func `a record that is incomplete for lack of memory matters more than copies that cannot be counted`() {
+        let incomplete = ConfirmationResult.Uncertainty.incomplete("OOM")
+        #expect(
+            ConfirmationResult.unconfirmed(.copiesUnknown("OOM")).including(incomplete) == .unconfirmed(incomplete)
+        )
+        #expect(ConfirmationResult.unconfirmed(.undone).including(incomplete) == .unconfirmed(.undone))
+        #expect(ConfirmationResult.notAwaited.including(incomplete) == .unconfirmed(incomplete))
+        #expect(ConfirmationResult.unconfirmed(.undone).including(nil) == .unconfirmed(.undone))
+    }
+
     @Test func `a worker with other sentinels is named with its ID`() {
         let text = message(BarrierOutcome(foreign: [member(1)]))
         #expect(

@@ -38,11 +38,15 @@ public enum ConfirmationResult: Equatable, Sendable {
 }
 
 extension ConfirmationResult {
-    /// The result with what is uncertain about the change itself. Any other uncertainty matters more.
+    /// The result with what is uncertain about the change itself. Any other uncertainty matters more, but that of
+    /// the copies: a full memory is why they cannot be counted, and what to do about it is the same.
     func including(_ uncertainty: Uncertainty?) -> ConfirmationResult {
         guard let uncertainty else { return self }
-        if case .unconfirmed = self { return self }
-        return .unconfirmed(uncertainty)
+        switch self {
+        case .unconfirmed(.copiesUnknown): return .unconfirmed(uncertainty)
+        case .unconfirmed: return self
+        case .confirmed, .notAwaited: return .unconfirmed(uncertainty)
+        }
     }
 }
 

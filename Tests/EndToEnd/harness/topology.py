@@ -13,6 +13,12 @@ HELD = re.compile(rf"{HELD_BY}\n" if HELD_BY else "")
 # The beginning of what both programs say when all servers are gone.
 AWAY = "the sentinels do not agree on the primary" if TOPOLOGY == SENTINEL else "the store at"
 
+# What the executable says where no server listens.
+NO_SERVER = AWAY if TOPOLOGY == SENTINEL else "No such file or directory"
+
+# What the executable says of a server that it was led to, and that is a replica.
+NO_PRIMARY = "does not say that it is the primary" if TOPOLOGY == SENTINEL else "READONLY"
+
 
 def says(err, text):
     """Whether a command that made a change has said a text, how many servers hold the change, and nothing else."""
@@ -23,6 +29,9 @@ def one_redis(reason):
     """Marks a test that is left out where the store has replicas and sentinels; the reason is shown."""
     return pytest.mark.one_redis(reason)
 
+
+# A failover may undo a change that nobody confirmed; so with sentinels a version counts for one invalidation link.
+versions_outlive_the_store = one_redis("with sentinels, versions that a worker has seen count for one invalidation link")
 
 # The proxy that these tests use stands between the gateways and one server.
 behind_a_proxy = one_redis("a proxy that looks into what passes stands in front of one server")

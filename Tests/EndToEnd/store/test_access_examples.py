@@ -11,6 +11,7 @@ from harness.artefacts import EXECUTABLE, IS_ROOT, ROOT
 from harness.executable import DONE, NOT_PERMITTED, USAGE
 from harness.polling import wait_until
 from harness.sandbox import OWNER
+from harness.topology import one_redis
 
 pytestmark = pytest.mark.skipif(not IS_ROOT, reason="they are for root")
 
@@ -107,6 +108,7 @@ def test_the_sudoers_line_names_a_script_that_only_root_can_write(tmp_path):
 # Redis' users
 
 
+@one_redis("the example of servers with sentinels has a test of its own")
 def test_the_example_of_redis_users_works_as_printed(gate):
     key = gate.key()
     section = "An example: Redis users on Debian"

@@ -12,6 +12,9 @@ import pytest
 from harness.disk import Disk
 from harness.executable import DONE
 from harness.polling import wait_until
+from harness.topology import one_redis
+
+pytestmark = one_redis("how one server writes to its disk")
 
 CRASHES = int(os.environ.get("CRASHES", 2))
 

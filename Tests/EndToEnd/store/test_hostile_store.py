@@ -21,6 +21,7 @@ from harness.revocations import Revocations
 from harness.sandbox import OWNER
 from harness.separate_links import CutOff, SeparateLinks
 from harness.stepped_clock import SteppedClock
+from harness.topology import one_redis
 
 SETTINGS = "latchkey_lease 300ms;\nlatchkey_outage_grace 3s;"
 
@@ -28,6 +29,9 @@ STEPS = [90, -90]
 
 # By when after its start a command has certainly written its change, unless the machine is very slow.
 COMMAND_SECONDS = 0.05
+
+
+pytestmark = one_redis("each gateway has a way of its own to one server")
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ import pytest
 
 from harness.key_forge import locator, record_key
 from harness.polling import SLACK, wait_until
+from harness.topology import versions_outlive_the_store
 
 RECORD = record_key("acme")
 
@@ -169,6 +170,7 @@ def test_after_the_store_was_emptied_organizations_that_were_not_cached_start_af
     gate.warm(gate.key("hooli"))
 
 
+@versions_outlive_the_store
 def test_after_the_store_was_emptied_cached_organizations_start_afresh_with_a_reload(gate, key):
     """To the gateway it looks like an older copy: the error log says what to do."""
     gate.redis.cli("FLUSHALL")

@@ -9,6 +9,7 @@ from harness.key_forge import record_key
 from harness.polling import wait_until
 from harness.redis_server import NO_SOCKET
 from harness.sandbox import OWNER
+from harness.topology import versions_outlive_the_store
 
 EARLIER = "is older than a version seen before"
 
@@ -34,6 +35,7 @@ def replaced_often(gate, organization="acme"):
     return key
 
 
+@versions_outlive_the_store
 @under_either_consistency
 def test_an_organization_added_again_after_the_store_was_emptied_needs_a_reload(gate):
     old = replaced_often(gate)
@@ -53,6 +55,7 @@ def test_an_organization_added_again_after_the_store_was_emptied_needs_a_reload(
     assert gate.request(key=old).result == "revoked"
 
 
+@versions_outlive_the_store
 @under_either_consistency
 def test_a_store_restored_from_a_backup_needs_a_reload_for_records_changed_since(gate):
     old, untouched = gate.key(), gate.key("umbrella")
@@ -73,6 +76,7 @@ def test_a_store_restored_from_a_backup_needs_a_reload_for_records_changed_since
     assert gate.status_of(old) == 200, "it is back, with all that the backup holds"
 
 
+@versions_outlive_the_store
 def test_keys_that_a_backup_restores_are_accepted_after_the_reload_unless_ended_once_more(gate):
     forgotten, ended = gate.key(), gate.key("umbrella")
     gate.warm(forgotten, ended)

@@ -10,10 +10,11 @@ from harness.polling import wait_until
 from harness.redis_server import NO_SOCKET
 from harness.sandbox import OWNER
 from harness.store_proxy import StoreProxy
+from harness.topology import NO_PRIMARY, NO_SERVER
 
 
 class Unreachable:
-    says = "No such file or directory"
+    says = NO_SERVER
 
     def come(self, gate):
         gate.expect(NO_SOCKET)
@@ -26,7 +27,7 @@ class Unreachable:
 class ReadOnly:
     """A replica, to which an address may point after a failed failover."""
 
-    says = "READONLY"
+    says = NO_PRIMARY
 
     def come(self, gate):
         gate.redis.cli("REPLICAOF", "127.0.0.1", "1")

@@ -12,6 +12,9 @@ from harness.load import at_once
 from harness.polling import wait_until
 from harness.redis_server import NO_SOCKET
 from harness.sandbox import Sandbox
+from harness.topology import one_redis
+
+pytestmark = one_redis("the stand-in takes the place of one server")
 
 HUGE = 1 << 40
 
