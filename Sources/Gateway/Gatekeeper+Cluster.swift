@@ -135,6 +135,7 @@ extension Gatekeeper {
         guard !cluster.seats.isAdopted(map) else { return }
         let list = cluster.listPlace
         let change = cluster.seats.adopt(map)
+        for taken in change.taken { addPlaces(upTo: taken.place) }
         guard !change.taken.isEmpty || !change.left.isEmpty || !change.moved.isEmpty else { return }
         cluster.seeds.remember(map)
         cluster.mapChanges &+= 1
@@ -170,7 +171,6 @@ extension Gatekeeper {
     /// decides nothing else.
     private func seat(_ taken: Seats.Taken, _ now: ClockReading) {
         guard !taken.wasGuest else { return }
-        addPlaces(upTo: taken.place)
         if nodes[taken.place].endpoint != nil { metrics.primaryChanges &+= 1 }
         follow(taken.server.address, in: taken.place, now)
     }

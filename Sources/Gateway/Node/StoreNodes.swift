@@ -27,7 +27,13 @@ struct StoreNodes: ~Copyable {
 
     /// The node in one of the places.
     subscript(place: Int) -> StoreNode {
-        @inline(__always) _read { yield nodes[place] }
-        @inline(__always) nonmutating _modify { yield &nodes[place] }
+        @inline(__always) _read {
+            assert(place < count)
+            yield nodes[place]
+        }
+        @inline(__always) nonmutating _modify {
+            assert(place < count)
+            yield &nodes[place]
+        }
     }
 }
