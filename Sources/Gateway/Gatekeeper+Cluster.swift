@@ -83,6 +83,7 @@ extension Gatekeeper {
 
 extension Gatekeeper {
     private func readMap(_ now: MonotonicTime) {
+        guard cluster.reader.due <= now else { return }
         if let place = cluster.firstUnheard(readyPlaces) { cluster.reader.want(from: place) }
         guard let (place, number) = cluster.reader.next(readyPlaces, now) else { return }
         ask(place, number, now)
@@ -193,6 +194,7 @@ extension Gatekeeper {
         nodes[place].release(now.monotonic)
         handleNodeEvents(place, now)
         nodes[place].lease.ended()
+        cluster.silent.remove(place)
         for number in nodes[place].numbers { cache.invalidateAll(of: number) }
         cache.setTrust(of: nodes[place].numbers, nodes[place].lease)
     }

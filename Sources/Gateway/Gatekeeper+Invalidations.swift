@@ -16,7 +16,7 @@ extension Gatekeeper {
     }
 
     private func trackingStarted(_ place: Int, _ now: ClockReading) {
-        metrics.invalidation.connected()
+        metrics.invalidation.connected(&nodes[place].isInvalidationUp)
         log.note(
             .trackingStarted,
             now.monotonic,
@@ -38,7 +38,7 @@ extension Gatekeeper {
     }
 
     private func trackingLost(_ place: Int, _ failure: LinkFailure, _ now: ClockReading) {
-        metrics.invalidation.disconnected()
+        metrics.invalidation.disconnected(&nodes[place].isInvalidationUp)
         if nodes[place].lease.isTracking { streams.watchNow(now.monotonic) }
         nodes[place].lease.trackingLost()
         renewLease(place)

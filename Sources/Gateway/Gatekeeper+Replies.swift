@@ -15,7 +15,7 @@ extension Gatekeeper {
     }
 
     private func dataReady(_ place: Int, _ now: ClockReading) {
-        metrics.data.connected()
+        metrics.data.connected(&nodes[place].isDataUp)
         if nodes[place].hasBeenReplica { returnToPrimary(place, now) }
         log.note(
             .storeReady,
@@ -169,7 +169,7 @@ extension Gatekeeper {
         _ unanswered: [CommandTag],
         _ now: ClockReading
     ) {
-        metrics.data.disconnected()
+        metrics.data.disconnected(&nodes[place].isDataUp)
         checks.invalidateAllInFlight()
         if failure == .notPrimary { nodes[place].hasBeenReplica = true }
         if failure != .replaced {

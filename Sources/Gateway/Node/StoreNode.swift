@@ -37,6 +37,10 @@ struct StoreNode: ~Copyable {
     /// Whether the server has said that it is a replica. If it becomes a primary, it begins a new term.
     var hasBeenReplica = false
 
+    /// Whether the links have connections that count.
+    var isDataUp = false
+    var isInvalidationUp = false
+
     private let tls: StoreTLS?
 
     /// - Parameter place: The place among several primaries.

@@ -10,15 +10,15 @@ public struct GatewayMetrics: Sendable {
         public private(set) var connections: UInt64 = 0
         /// Number of those that were lost.
         public private(set) var losses: UInt64 = 0
-        private var isUp = false
 
-        mutating func connected() {
+        /// - Parameter isUp: Of the connection's link.
+        mutating func connected(_ isUp: inout Bool) {
             isUp = true
             connections &+= 1
         }
 
         /// Also called for attempts that failed, which are no losses.
-        mutating func disconnected() {
+        mutating func disconnected(_ isUp: inout Bool) {
             if isUp { losses &+= 1 }
             isUp = false
         }
