@@ -90,6 +90,9 @@ extension AdministrationContext {
     /// Exports and imports all records.
     public var archive: ArchiveService { ArchiveService(self) }
 
+    /// Converts what earlier releases have stored.
+    public var migration: MigrationService { MigrationService(self) }
+
     /// The running workers; `nil` if the store does not list them.
     public func workers() -> Workers? {
         guard let reply = try? store.read([Membership.read])[0] else { return nil }

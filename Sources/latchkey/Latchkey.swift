@@ -21,7 +21,7 @@ struct Latchkey: ParsableCommand {
         subcommands: [
             Init.self, Org.self, Generate.self, Revoke.self, Status.self, Audit.self, Verify.self,
             Gateways.self, DoctorCommand.self, Export.self, Import.self,
-            Scan.self,
+            Scan.self, Migrate.self,
         ]
     )
 

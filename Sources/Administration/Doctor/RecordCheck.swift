@@ -26,6 +26,7 @@ struct RecordCheck {
         let count = provenCount + faults.count
         guard let first = faults.first else {
             return [.ok("records", "\(Counted(count, "record").are) proven")]
+                + formerAudits(store)
         }
         let others = faults.count > 1 ? ", and \(faults.count - 1) more" : ""
         return [
@@ -33,6 +34,34 @@ struct RecordCheck {
                 "records",
                 "\(faults.count) of \(count) records cannot be proven: \(first)\(others)",
                 "check that no pepper is missing from the file; if none is: latchkey org remove, then org add"
+            )
+        ]
+    }
+
+    /// Whether audits have the form of an earlier release, in which no change is recorded.
+    private func formerAudits(_ store: RecordStore) -> [Finding] {
+        var locators: [Locator] = []
+        var count = 0
+        do throws(AdministrationError) {
+            try RecordListing(store).visit { locator, _ in locators.append(locator) }
+            for start in stride(from: 0, to: locators.count, by: RecordBatch.countMax) {
+                let streams = locators[start...].prefix(RecordBatch.countMax).flatMap {
+                    AuditStream.all(of: $0)
+                }
+                count += try store.read(streams.map(\.probe)).count { reply in
+                    (try? AuditStream.isStream(reply)) == true
+                }
+            }
+        } catch {
+            return []  // said of the records
+        }
+        guard count > 0 else { return [] }
+        return [
+            .fault(
+                "audit",
+                "\(Counted(count, "audit").have) the form of a release before 0.3: changes are made, "
+                    + "but not recorded, and end with 75",
+                "latchkey migrate"
             )
         ]
     }

@@ -1,5 +1,5 @@
 /// The version of the module and the executable.
 public enum Release {
     /// A semantic version.
-    public static let version = "0.2.0"
+    public static let version = "0.3.0"
 }

@@ -20,7 +20,7 @@ from harness.sandbox import MEMBERSHIP
 
 UNWELL = 1
 WORKERS = "www-data"  # Debian's account for them
-RELEASE = "0.2.0"
+RELEASE = "0.3.0"
 
 
 @pytest.fixture

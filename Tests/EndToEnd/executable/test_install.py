@@ -26,6 +26,7 @@ COMMANDS = {
     "latchkey", "latchkey-init", "latchkey-org", "latchkey-org-add", "latchkey-org-list", "latchkey-org-transfer",
     "latchkey-org-remove", "latchkey-org-seal", "latchkey-generate", "latchkey-revoke", "latchkey-status", "latchkey-audit", "latchkey-verify",
     "latchkey-gateways", "latchkey-doctor", "latchkey-export", "latchkey-import", "latchkey-scan",
+    "latchkey-migrate",
 }
 COMPLETIONS = {
     "bash": "share/bash-completion/completions/latchkey",
