@@ -49,7 +49,10 @@ define built_with
 @$(MAKE) --no-print-directory build
 endef
 
-.PHONY: help build console up up-console down unit e2e test lint analyze fuzz fuzz-requests test-sanitizers valgrind slow reloads hostile trials failovers everyday versions simulate soak nginx-tests module \
+TAG   ?= HEAD
+BUILT ?=
+
+.PHONY: help build console packages test-packages reproducible up up-console down unit e2e test lint analyze fuzz fuzz-requests test-sanitizers valgrind slow reloads hostile trials failovers everyday versions simulate soak nginx-tests module \
 	bench bench-full bench-scale bench-check bench-report model install uninstall clean
 .DEFAULT_GOAL := help
 
@@ -73,6 +76,26 @@ console: ## [5 min] Build latchkey-console, the page for owners, into build/
 	@scripts/install-packages --check build
 	$(RELEASE) --product latchkey-console
 	$(INSTALL) --strip $(PRODUCTS)/latchkey-console build/$(console)
+
+packages: ## [10 min] Make Debian packages of TAG= (default: HEAD) in build/packages; BUILT=build: of what is built, in seconds
+	@scripts/require-swift $(SWIFT)
+	@scripts/install-packages build packages
+	scripts/make-packages $(if $(BUILT),--built $(BUILT)) build/packages $(TAG)
+	lintian --fail-on error,warning build/packages/*.changes
+
+test-packages: ## [10 min] Make packages of what is built, and try README, removal and upgrades in a fresh Debian 12 (needs root)
+	$(call built_with,packages)
+	@$(MAKE) --no-print-directory console
+	@$(MAKE) --no-print-directory packages BUILT=build
+	test -e build/packages/debian-12.tar || scripts/debian-root build/packages/debian-12.tar
+	$(PYTHON) -m pytest Tests/Packages
+
+reproducible: ## [20 min] Make the packages of TAG= twice, in folders of different names, and compare them byte by byte
+	@scripts/require-swift $(SWIFT)
+	@scripts/install-packages build packages
+	scripts/make-packages build/packages-once $(TAG)
+	scripts/make-packages build/packages-a-second-time $(TAG)
+	scripts/compare-packages build/packages-once build/packages-a-second-time
 
 up: ## [10 s] Start the demonstration on 127.0.0.1:8080 (PORT=) and make a key
 	$(call built_with,run)

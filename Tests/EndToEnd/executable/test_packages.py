@@ -10,6 +10,9 @@ from harness.artefacts import ROOT
 
 # The packages that each make target needs besides the compilers, in the order in which it would miss them.
 NEEDS = {
+    "packages": ["debhelper", "po-debconf", "lintian"],
+    "test-packages": ["debhelper", "lintian", "mmdebstrap"],
+    "reproducible": ["debhelper", "diffoscope-minimal"],
     "up": ["redis-server", "nginx"],
     "up-console": ["redis-server", "nginx"],
     "unit": ["libhiredis-dev"],

@@ -107,6 +107,9 @@ def test_the_sudoers_line_names_a_script_that_only_root_can_write(tmp_path):
 
 # Redis' users
 
+# What CONFIG REWRITE and sentinels write into their files: with an ACL file, neither starts with it.
+REWRITTEN = "user default on nopass sanitize-payload ~* &* +@all\n"
+
 
 @one_redis("the example of servers with sentinels has a test of its own")
 def test_the_example_of_redis_users_works_as_printed(gate):
@@ -119,7 +122,7 @@ def test_the_example_of_redis_users_works_as_printed(gate):
     def placed(text):
         return re.sub("|".join(here), lambda found: here[found[0]], text)
 
-    (gate.redis.folder / "redis.conf").touch()
+    (gate.redis.folder / "redis.conf").write_text(REWRITTEN)
     subprocess.run(["sh", "-euc", placed(commands)], cwd=ROOT, check=True)
     gate.add_settings(placed(settings))
     assert [line.split("#")[0].strip() for line in restart.splitlines()] == [
@@ -154,6 +157,8 @@ def test_the_example_of_users_with_sentinel_works_as_printed(sandboxes, tmp_path
 
     for folder in (redis, latchkey):
         folder.mkdir()
+    for name in ("redis.conf", "sentinel.conf"):
+        (redis / name).write_text(REWRITTEN)
     subprocess.run(["sh", "-euc", placed(commands)], cwd=ROOT, check=True)
     operator, guard = ((latchkey / name).read_text().split() for name in ("default.auth", "sentinel-default.auth"))
     store = sandboxes(
