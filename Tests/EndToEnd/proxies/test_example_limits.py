@@ -4,7 +4,7 @@ from contextlib import ExitStack
 
 import pytest
 
-from harness.example_server import example
+from harness.example_server import ExampleServer, example
 from harness.http_client import bearer
 from harness.polling import wait_until
 from harness.redis_server import NO_SOCKET
@@ -59,9 +59,24 @@ def test_an_organization_is_limited_wherever_it_comes_from_and_others_are_not(ga
     assert others == [200] * 100
 
 
-def in_one_piece(gate, times, key):
+def test_two_gateways_of_a_fleet_count_for_themselves(sandboxes, gate):
+    """What docs/NGINX.md says about limits in a fleet: N gateways let N bursts through."""
+    key = gate.key("acme")
+    other = ExampleServer(gate.folder / "second", gate.config, "limits.conf", "api.sock")
+    other.start()
+    try:
+        first = in_one_piece(gate, 900, key)
+        second = in_one_piece(gate, 900, key, at=other)
+    finally:
+        other.stop()
+
+    assert first[:200] == second[:200] == [200] * 200
+    assert 429 in first and 429 in second
+
+
+def in_one_piece(gate, times, key, at=None):
     """Requests that come faster than any limit, from two addresses in turn."""
-    with gate.connect() as connection:
+    with gate.connect(at) as connection:
         requests = [("/", [*place, *bearer(key)]) for place in (HERE, THERE)] * (times // 2)
         return [answer.status for answer in connection.pipeline(requests)]
 

@@ -1,4 +1,6 @@
-"""nginx-conf/access-log.conf and query-and-cookie.conf: the log lines, and the removal of keys before the API."""
+"""nginx-conf/access-log.conf, query-and-cookie.conf and traces.conf: the log lines, and the removal of keys before the API."""
+
+import json
 
 import pytest
 
@@ -130,3 +132,29 @@ def test_an_address_with_a_key_is_sent_in_no_referer(sandboxes):
     assert answer.status == 200 and answer.header("X-Seen-Referer") is None
     for each in (answer, refused):
         assert each.header("Referrer-Policy") == "no-referrer"
+
+
+# traces.conf
+
+TRACE, SPAN = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
+
+
+@pytest.mark.parametrize("parent, trace, span", [
+    (f"00-{TRACE}-{SPAN}-01", TRACE, SPAN), ("nonsense", "", ""), (f"00-{TRACE}-01", "", ""), (None, "", ""),
+    (f'00-{TRACE}","latchkey.organization":"umbrella-{SPAN}-01', "", ""),
+])
+def test_each_request_is_a_line_of_json_with_its_trace_and_its_organization(sandboxes, parent, trace, span):
+    with example(sandboxes, "traces.conf") as gate:
+        key = gate.key("acme")
+        headers = [("traceparent", parent)] if parent else []
+        assert gate.request(f"/page?key={key}", [*bearer(key), *headers]).body == "GET of=acme keys="
+        assert gate.request("/page", headers).status == 401
+        allowed, refused = lines_of(gate, "traces.json", 2)
+
+    told = json.loads(allowed)
+    assert (told["trace_id"], told["parent_span_id"]) == (trace, span)
+    assert (told["latchkey.organization"], told["latchkey.result"], told["url.path"]) == ("acme", "allowed", "/page")
+    assert told["latchkey.locator"] == key_forge.locator("acme") and told["latchkey.source"] == "store"
+    assert secret_of(key) not in allowed
+    told = json.loads(refused)
+    assert (told["http.response.status_code"], told["latchkey.organization"], told["latchkey.result"]) == (401, "", "missing")
