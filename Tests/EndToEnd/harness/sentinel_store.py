@@ -7,7 +7,7 @@ to all its servers, while the sentinels stay. What happens to single servers has
 from contextlib import contextmanager
 
 from harness.polling import wait_until
-from harness.sentinel_servers import NAME, DataServer, Sentinel
+from harness.sentinel_servers import NAME, Sentinel, WatchedServer
 
 # All servers agree on a fault after this many milliseconds; a failover that does not come about is tried again.
 DOWN_AFTER = 500
@@ -69,10 +69,10 @@ class SentinelStore:
         return [f"sentinel auth-user {NAME} {user}", f"sentinel auth-pass {NAME} {password}"]
 
     def new_server(self, primary, more=()):
-        server = DataServer(self.root, self.next_number, self.all_options, self.login, self.program, self.tls, self.proxied)
+        server = WatchedServer(self.root, self.next_number, self.all_options, self.login, self.program, self.tls, self.proxied)
         self.next_number += 1
         auth = [f"masteruser {self.auth[0]}", f"masterauth {self.auth[1]}"] if self.auth else []
-        server.configure(primary, [*auth, *more])
+        server.join(primary, [*auth, *more])
         self.servers.append(server)
         return server
 
@@ -166,6 +166,15 @@ class SentinelStore:
 
     # Who is what
 
+    @property
+    def shards(self):
+        """The parts of the store that fail over by themselves: there is one."""
+        return [self]
+
+    def shard_of(self, key):
+        """The part that has a key."""
+        return self
+
     def named(self):
         """The server that a majority of the configured sentinels names; `None` if there is none."""
         ports = [sentinel.named_port() for sentinel in self.sentinels if sentinel.is_running]
@@ -196,10 +205,8 @@ class SentinelStore:
             return False
         self.primary_before = primary
         replicas = [each for each in self.servers if each is not primary and each.is_running]
-        told = primary.replication()
-        online = [value for name, value in told.items() if name.startswith("slave") and "state=online" in value]
         return (
-            told.get("role") == "master" and len(online) == len(replicas)
+            primary.is_primary and primary.online_replicas() == len(replicas)
             and all(each.is_linked_to(primary) for each in replicas)
             and all(self.is_informed(each, primary, replicas) for each in self.sentinels if each.is_running)
         )

@@ -17,6 +17,8 @@ class TCPProxy:
         self.process = None
 
     def start(self):
+        if self.process:
+            return self
         self.process = subprocess.Popen(
             [sys.executable, "-SE", PROGRAM, str(self.port), str(self.target)],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,

@@ -16,24 +16,32 @@ class Conversation:
 
 
 class WireTap:
-    """Listens on `port` and passes everything on to another port and back."""
+    """Listens on `port`, a free one unless it is given, and passes everything on to another port and back."""
 
-    def __init__(self, target):
+    def __init__(self, target, port=0):
         self.target = target
-        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.listener = socket.create_server(("127.0.0.1", port))
         self.port = self.listener.getsockname()[1]
         self.conversations = []
         self.sockets = [self.listener]
         self.thread = threading.Thread(target=self.accept, daemon=True)
 
     def __enter__(self):
-        self.thread.start()
-        return self
+        return self.start()
 
     def __exit__(self, *_):
+        self.stop()
+
+    def start(self):
+        if not self.thread.ident:
+            self.thread.start()
+        return self
+
+    def stop(self):
         for each in self.sockets:
             shut(each)
-        self.thread.join(10)
+        if self.thread.ident:
+            self.thread.join(10)
 
     def cut(self):
         """Ends all connections."""
@@ -48,9 +56,13 @@ class WireTap:
         while True:
             try:
                 client, _ = self.listener.accept()
-                store = socket.create_connection(("127.0.0.1", self.target))
             except OSError:
                 return
+            try:
+                store = socket.create_connection(("127.0.0.1", self.target))
+            except OSError:
+                shut(client)
+                continue
             conversation = Conversation()
             self.conversations.append(conversation)
             self.sockets += [client, store]

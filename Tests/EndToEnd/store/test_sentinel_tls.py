@@ -9,6 +9,7 @@ from harness.failovers import Watch, killed
 from harness.polling import wait_until
 from harness.sentinel_store import STEADY
 from harness.store_tls import StoreTLS
+from harness.wire_tap import WireTap
 
 
 @pytest.fixture
@@ -62,3 +63,29 @@ def test_a_gateway_that_trusts_another_authority_answers_503(sandboxes):
 
     assert gate.status_of(key) == 503
     wait_until(lambda: gate.nginx.lines("certificate"), "the log tells why")
+
+
+def tap(port, target):
+    """Keeps a copy of all that reaches a server or a sentinel."""
+    return WireTap(target, port)
+
+
+def test_no_plaintext_of_a_command_to_servers_and_sentinels_is_on_the_wire(sandboxes):
+    """Neither of both programs', nor of the servers' and sentinels' among themselves."""
+    gate = sandboxes(workers=1, sentinel={"proxied": tap}, tls=StoreTLS)
+    key = gate.key()
+    gate.warm(key)
+    assert gate.revoke().code == DONE
+    assert gate.status_of(key) == 401
+    gate.redis.fail_over()
+    gate.redis.wait_until_whole()
+    gate.warm(gate.latchkey.generate("acme", as_="alice"))
+
+    taps = [each.listener.proxy for each in [*gate.redis.servers, *gate.redis.sentinels]]
+    gate.nginx.stop()
+
+    for each in taps:
+        passed = each.bytes()
+        assert len(passed) > 2000 and all(one.sent[:2] in (b"\x16\x03", b"") for one in each.conversations)
+        for text in (b"sentinel", b"get-master-addr", b"tracking", b"latchkey", b"replconf", b"master"):
+            assert text not in passed.lower(), text

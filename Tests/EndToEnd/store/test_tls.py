@@ -1,20 +1,17 @@
 """Gateways that reach Redis with TLS."""
 
 import re
-import socket
-import struct
-import threading
 from collections import Counter
 from functools import partial
 
 import pytest
 
-from harness.certificates import LOOPBACK, Authority, Certificate, openssl
-from harness.fake_redis import shut
+from harness.certificates import Authority, openssl
 from harness.polling import wait_until
 from harness.sandbox import OWNER
 from harness.store_tls import StoreTLS
 from harness.wire_tap import WireTap
+from harness.wrong_peers import OTHER_FAULTS, OTHER_ISSUER, REDIS_FAULTS, HandshakeServer, client_words
 
 # What nginx logs of a handshake that fails, and Latchkey of one that does not end.
 FAILED = r"\[(crit|error)\] .* while (connecting|talking) to the store at 127\.0\.0\.1:\d+, name: \"127\.0\.0\.1\""
@@ -27,11 +24,6 @@ GATEWAY_COMMANDS = ("client\\|id", "client\\|tracking", "hget", "hmget", "hset",
 def gate(sandboxes):
     """A gateway that reaches Redis with TLS, by its address."""
     return sandboxes(workers=1, tls=StoreTLS)
-
-
-def client_words(authority):
-    client = authority.client()
-    return f"certificate={client.path} key={client.key}"
 
 
 # What works
@@ -174,89 +166,13 @@ def test_what_redis_sends_with_the_end_of_the_handshake_is_read(gate):
 # What fails: each ends in 503, without a command, and the log says why
 
 
-def stalling(connection):
-    """Half a handshake: the beginning of an answer, and no more."""
-    connection.sendall(b"\x16\x03\x03\x00\x7a\x02\x00\x00\x76\x03\x03")
-    connection.recv(1)
-
-
-def resetting(connection):
-    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-
-
-def closing(connection):
-    pass
-
-
-class HandshakeServer:
-    """Receives the first message of each client, and then does something else than TLS."""
-
-    def __init__(self, behaviour):
-        self.behaviour = behaviour
-        self.listener = socket.create_server(("127.0.0.1", 0))
-        self.port = self.listener.getsockname()[1]
-        self.received = bytearray()
-        threading.Thread(target=self.accept, daemon=True).start()
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        shut(self.listener)
-
-    def accept(self):
-        while True:
-            try:
-                connection, _ = self.listener.accept()
-            except OSError:
-                return
-            threading.Thread(target=self.serve, args=(connection,), daemon=True).start()
-
-    def serve(self, connection):
-        with connection:
-            try:
-                self.received += connection.recv(1 << 16)
-                self.behaviour(connection)
-            except OSError:
-                pass
-
-
-def self_signed(authority):
-    folder = authority.folder
-    openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-subj", "/CN=redis",
-            "-addext", "subjectAltName=" + ",".join(LOOPBACK), "-keyout", folder / "own.key", "-out", folder / "own.crt")
-    return Certificate(folder / "own.crt", folder / "own.key")
-
-
-OLD = ("--tls-protocols", "TLSv1.1", "--tls-ciphers", "DEFAULT@SECLEVEL=0")
-
-# Redis sends the certificates of its tls-ca-cert-file along.
-OTHER_ISSUER = ": (self-signed certificate in certificate chain|unable to get local issuer certificate) while"
-
-REDIS_FAULTS = {
+# What gateways trust instead of the authority of Redis.
+DISTRUST = {
     "wrong authority": (dict(trust=lambda folder: Authority(folder, "other").path), OTHER_ISSUER),
     "wrong authority of the system": (dict(trust=lambda folder: None), OTHER_ISSUER),
-    "wrong name": (dict(words=lambda ca: "name=other.example"), r": hostname mismatch while .*, name: \"other\.example\""),
-    "wrong address": (dict(serve=lambda ca: ca.server(["DNS:localhost", "IP:127.0.0.2"])), r": IP address mismatch"),
-    "an address as a name": (dict(serve=lambda ca: ca.server(["DNS:127.0.0.1"])), r": IP address mismatch"),
-    "expired": (dict(serve=lambda ca: ca.server(begin=-9, end=-1)), r": certificate has expired"),
-    "not yet valid": (dict(serve=lambda ca: ca.server(begin=1, end=9)), r": certificate is not yet valid"),
-    "self-signed": (dict(serve=self_signed), r": self-signed certificate while"),
-    "wrong purpose": (dict(serve=lambda ca: ca.server(purpose="clientAuth")), r": uns\w+ certificate purpose"),
-    "no certificate of the client": (dict(options=("--tls-auth-clients", "yes")), r"certificate required"),
-    "another authority's client": (
-        dict(options=("--tls-auth-clients", "yes"), words=lambda ca: client_words(Authority(ca.folder, "strange"))),
-        r"alert (unknown ca|bad certificate|decrypt error)",
-    ),
-    "an old TLS": (dict(options=OLD), r"(alert protocol version|unsupported protocol)"),
 }
 
-OTHER_FAULTS = {
-    "half a handshake": (stalling, r"latchkey: TLS handshake not finished in time: is this a port with TLS\?"),
-    "a reset": (resetting, r"\(104: Connection reset by peer\)"),
-    "a close": (closing, r"peer closed connection in SSL handshake"),
-    "no TLS": (lambda connection: connection.sendall(b"-ERR unknown command\r\n"), r"(wrong version number|packet length too long)"),
-}
+REDIS = {**DISTRUST, **REDIS_FAULTS}
 
 
 def check_fault(sandbox, reason):
@@ -278,9 +194,9 @@ def reasons(sandbox):
     return sandbox.nginx.lines(" to the store at 127.0.0.1:")
 
 
-@pytest.mark.parametrize("fault", REDIS_FAULTS)
+@pytest.mark.parametrize("fault", REDIS)
 def test_redis_with_a_fault_gets_no_command_and_the_log_says_why(sandboxes, fault):
-    options, reason = REDIS_FAULTS[fault]
+    options, reason = REDIS[fault]
     sandbox = sandboxes(workers=1, tls=partial(StoreTLS, **options))
 
     check_fault(sandbox, reason)
