@@ -14,6 +14,7 @@ RELOADS ?= 1000
 N       ?= 100
 T       ?=
 WORKERS ?= 6
+NODE    ?=
 
 SWIFT   ?= swift
 PYTHON  := /usr/bin/python3
@@ -49,10 +50,7 @@ define built_with
 @$(MAKE) --no-print-directory build
 endef
 
-TAG   ?= HEAD
-BUILT ?=
-
-.PHONY: help build console packages test-packages reproducible up up-console down unit e2e test lint analyze fuzz fuzz-requests test-sanitizers valgrind slow reloads hostile trials failovers everyday versions simulate soak nginx-tests module \
+.PHONY: help build console up up-console down unit e2e test lint analyze fuzz fuzz-requests test-sanitizers valgrind slow reloads hostile trials failovers everyday moves versions fleet fleet-kill fleet-down simulate soak nginx-tests module \
 	bench bench-full bench-scale bench-check bench-report model install uninstall clean
 .DEFAULT_GOAL := help
 
@@ -184,13 +182,27 @@ trials: ## [10 min] Inject random faults for SECONDS= under traffic and key chan
 	$(call built_with,run)
 	cd Tests/EndToEnd && SECONDS=$(SECONDS) SEED=$(SEED) $(PYTHON) -m trials
 
-failovers: ## [15 min] Change the primary 50 or N= times under traffic and key changes, and draw it; SEED= repeats a run
+failovers: ## [15 min] Change a primary 50 or N= times under traffic and key changes, and draw it; TOPOLOGY=sentinel|cluster, SEED= repeats a run
 	$(call built_with,run)
 	cd Tests/EndToEnd && N=$(if $(filter file,$(origin N)),50,$(N)) SEED=$(SEED) PYTHONPATH=../../Benchmarks $(PYTHON) -m failovers
 
-everyday: ## [10 min] Restart, add, remove and back up servers with Sentinel under traffic; T= chooses
+everyday: ## [10 min] Restart, add, remove, back up and rebalance servers under traffic; TOPOLOGY=sentinel|cluster, T= chooses
 	$(call built_with,run)
 	cd Tests/EndToEnd && T='$(T)' $(PYTHON) -m everyday
+
+moves: ## [5 min] Move 1000 or N= slots of a cluster under traffic and key changes; SEED= repeats a run
+	$(call built_with,run)
+	cd Tests/EndToEnd && N=$(if $(filter file,$(origin N)),1000,$(N)) SEED=$(SEED) $(PYTHON) -m moves
+
+fleet: ## [10 min] Show servers that fail over, three gateways and a load in a table, for SECONDS=; TOPOLOGY=sentinel|cluster
+	$(call built_with,run)
+	@cd Tests/EndToEnd && SECONDS=$(SECONDS) $(PYTHON) -m live
+
+fleet-kill: ## [1 s] Kill NODE= of the fleet, as its table names it: a server or sentinel comes back after 15 s
+	@cd Tests/EndToEnd && $(PYTHON) -m live kill '$(NODE)'
+
+fleet-down: ## [1 s] End the fleet
+	@cd Tests/EndToEnd && $(PYTHON) -m live down
 
 versions: ## [30 min] Run the end-to-end tests of what depends on Redis with other versions, without and with Sentinel; T= chooses
 	$(call built_with,test)

@@ -7,9 +7,9 @@ import pytest
 
 pytest.register_assert_rewrite("harness")
 
-from harness import artefacts, sanitizers  # noqa: E402
+from harness import artefacts, prepared_clusters, sanitizers  # noqa: E402
 from harness.checkout import Checkout  # noqa: E402
-from harness.sandbox import SENTINEL, TOPOLOGY, Sandbox  # noqa: E402
+from harness.sandbox import STANDALONE, TOPOLOGY, Sandbox  # noqa: E402
 
 # These take minutes; `make slow` and `make reloads` run them by name.
 collect_ignore = ["nginx/test_valgrind.py", "fleet/test_long_grace.py", "keys/test_hundred_thousand.py",
@@ -20,7 +20,7 @@ if not sanitizers.are_used():
     collect_ignore.append("nginx/test_sanitizers.py")
 
 # The longest tests start first, so that no worker still runs one at the end.
-BEGIN_FIRST = ("checkout", "test_sentinel_failover", "test_failovers", "test_graphql", "test_alerts", "test_trials", "test_acl",
+BEGIN_FIRST = ("checkout", "test_failover", "test_failovers", "test_sentinel_wrong_peers", "test_graphql", "test_alerts", "test_trials", "test_acl",
                "test_forged_keys", "test_revocation", "test_interruption", "test_faults", "test_reload", "test_two_generates",
                "test_request_fuzz")
 
@@ -36,9 +36,13 @@ def pytest_sessionstart():
         pytest.exit(f"{missing[0]} is not there: run `make build` first", returncode=1)
 
 
+def pytest_sessionfinish():
+    prepared_clusters.end_all()
+
+
 def pytest_configure(config):
     config.addinivalue_line("markers", "xdist_group(name): these tests run one after another, on one worker")
-    config.addinivalue_line("markers", "one_redis(reason): left out where the store has replicas and sentinels")
+    config.addinivalue_line("markers", "one_redis(reason): left out where the store has several servers")
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -47,7 +51,7 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if shares_fixture(item) and not item.get_closest_marker("xdist_group"):
             item.add_marker(pytest.mark.xdist_group(item.path.stem))
-        if TOPOLOGY == SENTINEL and (mark := item.get_closest_marker("one_redis")):
+        if TOPOLOGY != STANDALONE and (mark := item.get_closest_marker("one_redis")):
             item.add_marker(pytest.mark.skip(reason=mark.args[0]))
     items.sort(key=begins)
 

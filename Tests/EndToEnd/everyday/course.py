@@ -4,19 +4,23 @@ import time
 
 from failovers.course import STEPS, Course
 from harness.executable import DONE, NOT_CONFIRMED
+from harness.sandbox import CLUSTER, SENTINEL
 
 # Seconds before and after the work, without which nothing can be compared.
 BEFORE, AFTER = 3, 5
 
-# As docs/DEPLOYMENT.md says, in milliseconds.
-DOWN_AFTER, FAILOVER_TIMEOUT = 2000, 10_000
+# As docs/DEPLOYMENT.md says, in milliseconds. Sentinels ask as often as they do in production.
+STORES = {
+    SENTINEL: {"is_hurried": False, "down_after": 2000, "failover_timeout": 10_000},
+    CLUSTER: {"node_timeout": 2000},
+}
 
 
 class Everyday(Course):
-    """Sentinels ask as often as they do in production."""
+    """`topology` is that of the store."""
 
-    def __init__(self, work):
-        super().__init__(seed=1, is_hurried=False, down_after=DOWN_AFTER, failover_timeout=FAILOVER_TIMEOUT)
+    def __init__(self, work, topology=SENTINEL):
+        super().__init__(seed=1, topology=topology, **STORES[topology])
         self.work = work
         self.took = 0
 

@@ -1,9 +1,8 @@
-"""The works.  Each is a function in the registry, which does it, and ends when all is well again."""
+"""The works with sentinels."""
 
 import subprocess
-from dataclasses import dataclass
-from typing import Callable
 
+from everyday.registry import Works, restart
 from harness import processes
 from harness.disk import Disk
 
@@ -13,35 +12,15 @@ GATEWAYS, WORKERS = 20, 10
 SECONDS_MAX = 120
 
 
-@dataclass(frozen=True)
-class Work:
-    name: str
-    do: Callable
+WORKS = Works()
 
 
-WORKS = []
-
-
-def work(name):
-    def register(function):
-        WORKS.append(Work(name, function))
-        return function
-    return register
-
-
-def restart(course, server):
-    """Restarts a server, and waits until all is linked again."""
-    server.stop()
-    server.start()
-    course.wait(course.world.store.is_whole)
-
-
-@work("nothing at all")
+@WORKS.add("nothing at all")
 def nothing(course):
     course.report_for(10)
 
 
-@work("all servers restarted: replicas, then a failover, then the old primary")
+@WORKS.add("all servers restarted: replicas, then a failover, then the old primary")
 def rolling_restart(course):
     store = course.world.store
     for replica in store.replicas:
@@ -52,14 +31,14 @@ def rolling_restart(course):
     restart(course, old)
 
 
-@work("all servers restarted, the primary without a failover before")
+@WORKS.add("all servers restarted, the primary without a failover before")
 def blunt_restart(course):
     store = course.world.store
     for server in [*store.replicas, store.primary]:
         restart(course, server)
 
 
-@work("a replica added, with `replica-priority 0` until it is linked")
+@WORKS.add("a replica added, with `replica-priority 0` until it is linked")
 def added_replica(course):
     store = course.world.store
     replica = store.add_replica(["replica-priority 0"])
@@ -67,13 +46,13 @@ def added_replica(course):
     replica.ask("CONFIG", "SET", "replica-priority", "100")
 
 
-@work("a replica removed: stopped, then forgotten by one sentinel after another")
+@WORKS.add("a replica removed: stopped, then forgotten by one sentinel after another")
 def removed_replica(course):
     store = course.world.store
     store.remove(store.replicas[0])
 
 
-@work("sentinels upgraded one by one")
+@WORKS.add("sentinels upgraded one by one")
 def upgraded_sentinels(course):
     store = course.world.store
     for sentinel in store.sentinels:
@@ -83,7 +62,7 @@ def upgraded_sentinels(course):
         course.wait(store.is_whole)
 
 
-@work("a backup by `redis-cli --rdb` from the primary")
+@WORKS.add("a backup by `redis-cli --rdb` from the primary")
 def backup(course):
     store = course.world.store
     path = store.root / "backup.rdb"
@@ -111,12 +90,12 @@ def fill_disk(course, server):
     course.wait(course.world.store.is_whole)
 
 
-@work("a replica's disk full for 10 s")
+@WORKS.add("a replica's disk full for 10 s")
 def full_disk_of_a_replica(course):
     fill_disk(course, course.world.store.replicas[0])
 
 
-@work("the primary's disk full for 10 s")
+@WORKS.add("the primary's disk full for 10 s")
 def full_disk(course):
     store = course.world.store
     old = store.order_failover()
@@ -125,7 +104,7 @@ def full_disk(course):
     fill_disk(course, store.primary)
 
 
-@work(f"gateways scaled from 2 to {GATEWAYS}, with {WORKERS} workers each")
+@WORKS.add(f"gateways scaled from 2 to {GATEWAYS}, with {WORKERS} workers each")
 def scaled_gateways(course):
     world = course.world
     for number in range(2, GATEWAYS):

@@ -30,6 +30,8 @@ NEEDS = {
     "trials": ["nginx", "redis-server", "redis-tools"],
     "failovers": ["nginx", "redis-server", "redis-tools"],
     "everyday": ["nginx", "redis-server", "redis-tools"],
+    "moves": ["nginx", "redis-server", "redis-tools"],
+    "fleet": ["nginx", "redis-server", "redis-tools"],
     "versions": ["python3-pytest", "python3-pytest-xdist", "nginx", "redis-server"],
     "simulate": ["libhiredis-dev"],
     "soak": ["nginx", "redis-server", "redis-tools"],
@@ -42,7 +44,7 @@ NEEDS = {
 }
 
 # These need none, or are for another nginx, whose packages are unknown.
-NEEDY_OF_NOTHING = {"help", "build", "console", "down", "install", "uninstall", "clean", "bench-report", "module"}
+NEEDY_OF_NOTHING = {"help", "build", "console", "down", "install", "uninstall", "clean", "bench-report", "module", "fleet-kill", "fleet-down"}
 
 STAND_INS = {
     "apt-get": "#!/bin/sh\necho \"apt-get $*\"\n[ \"$1\" = update ]\n",  # installs nothing, and says so
@@ -124,7 +126,7 @@ def test_if_nothing_is_missing_nothing_is_installed(bare):
 
 # The Python programs that run without pytest, since their targets do not install it.
 WITHOUT_PYTEST = {
-    "Tests/EndToEnd": ["trials.__main__"],
+    "Tests/EndToEnd": ["trials.__main__", "everyday.__main__", "moves.__main__", "live.__main__"],
     "Benchmarks": ["soak", "check_costs", "bench", "memory"],
 }
 

@@ -1,4 +1,4 @@
-"""make failovers: N= of them, with SEED= if a run is to be repeated, of the kinds with T= in their name. Prints the figures, and draws FILE= (build/failovers.svg).
+"""make failovers: N= of them, with TOPOLOGY=sentinel|cluster, with SEED= if a run is to be repeated, of the kinds with T= in their name. Prints the figures, and draws FILE= (build/failovers.svg).
 
 Fails where an ended key was accepted, a valid one was refused, or a gateway refused keys for longer than it may.
 """
@@ -12,14 +12,16 @@ from failovers.drawing_of_failovers import picture
 from failovers.figures import faults, table
 from failovers.run import KINDS, Run
 from harness.artefacts import ROOT
+from harness.sandbox import SENTINEL
 
 
 def main():
     seed = int(os.environ.get("SEED") or random.SystemRandom().randrange(2**32))
     count = int(os.environ.get("N") or 50)
     path = Path(os.environ.get("FILE") or ROOT / "build/failovers.svg")
-    print(f"SEED={seed}: {count} failovers", flush=True)
-    run = Run(seed, told=lambda line: print(line, flush=True))
+    topology = os.environ.get("TOPOLOGY") or SENTINEL
+    print(f"SEED={seed} TOPOLOGY={topology}: {count} failovers", flush=True)
+    run = Run(seed, topology, told=lambda line: print(line, flush=True))
     try:
         run.run(count, [kind for kind in KINDS if os.environ.get("T", "") in kind])
     finally:

@@ -1,4 +1,4 @@
-"""Traffic and changes of keys in front of servers with sentinels, and a count of what is refused."""
+"""Traffic and changes of keys in front of servers that fail over, and a count of what is refused."""
 
 import time
 from contextlib import ExitStack, contextmanager
@@ -9,18 +9,19 @@ from trials.judge import Judge
 from trials.trial import ORGANIZATIONS, PATIENCE, REPORT_EVERY, Trial
 
 ADMINISTRATORS = 2
-CONNECTIONS, SLOW_CONNECTIONS, PAUSE = 1, 16, 0.05
+LOAD = {"connections": 1, "slow": 16, "pause": 0.05}
 
 # The counts of answers are kept by stretches of a second's tenth.
 STEPS = 10
 
 
 class Course(Trial):
-    """A trial without faults of its own. `world` are options of the World."""
+    """A trial without faults of its own. `load` are options of the Hammer, `world` of the World."""
 
-    def __init__(self, seed, told=lambda line: None, **world):
+    def __init__(self, seed, told=lambda line: None, load=LOAD, **world):
         super().__init__(seed, told=told)
-        self.judge = Judge(LEASE, is_replicated=True)
+        self.judge = Judge(LEASE)
+        self.load = load
         self.options = world
         self.refusals = []
         self.spans = {}
@@ -35,7 +36,7 @@ class Course(Trial):
             self.administrators = Owners(self.judge, self.world.programs, None, ORGANIZATIONS, self.spread)
             self.gates = [gateway.gate for gateway in self.world.gateways]
             self.hammer = stack.enter_context(
-                Hammer(self.gates, CONNECTIONS, slow=SLOW_CONNECTIONS, pause=PAUSE, patience=PATIENCE))
+                Hammer(self.gates, patience=PATIENCE, **self.load))
             self.began = time.monotonic()
             self.spread()
             yield

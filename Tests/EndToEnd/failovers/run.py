@@ -4,24 +4,26 @@ import time
 from dataclasses import dataclass
 
 from failovers.course import STEPS, Course
-from failovers.naming import Naming
+from failovers.naming import NamingByServers, NamingBySentinels
 from harness.failovers import FAULTS
 from harness.polling import wait_until
+from harness.sandbox import CLUSTER, SENTINEL
 
 # Seconds, at least and at most: from one failover to the next, and until a fault is taken back.
 CALM = 1, 4
 HOLDING = 0, 6
 
-# Milliseconds. Sentinels that notice sooner take a loaded machine for a lost server.
-DOWN_AFTER = 1000
+# Milliseconds. Sentinels and servers that notice sooner take a loaded machine for a lost server.
+STORES = {SENTINEL: {"down_after": 1000}, CLUSTER: {"node_timeout": 2000}}
+NAMINGS = {SENTINEL: NamingBySentinels, CLUSTER: NamingByServers}
 
-# What sentinels may take to make another server the primary, and a gateway to find it, in seconds.
+# What it may take to make another server the primary, and a gateway to find it, in seconds.
 NOTICE, RECOVERY = 5, 2
 
 KINDS = {
     "killed": "kill -9, then a restart",
     "stopped": "SIGSTOP, then SIGCONT",
-    "ordered": "SENTINEL FAILOVER",
+    "ordered": "an order to fail over",
     "cut_off": "a partition that heals",
 }
 
@@ -46,38 +48,43 @@ class Failover:
 
 
 class Run(Course):
-    """A course in which the primary changes again and again."""
+    """A course in which the primary, or one of several, changes again and again."""
 
-    def __init__(self, seed, **options):
-        super().__init__(seed, down_after=DOWN_AFTER, **options)
+    def __init__(self, seed, topology=SENTINEL, **options):
+        super().__init__(seed, topology=topology, **STORES[topology], **options)
+        self.topology = topology
         self.failovers = []
-        self.changes, self.stalls = [], []
+        self.naming, self.stalls = None, []
 
     def run(self, count, kinds=tuple(KINDS)):
         with self.traffic():
-            with self.threads(self.works(), self.ended), Naming(self.world.store) as self.naming:
-                self.changes, self.stalls = self.naming.changes, self.naming.stalls
+            with self.threads(self.works(), self.ended), NAMINGS[self.topology](self.world.store) as self.naming:
+                self.stalls = self.naming.stalls
                 chance = self.chance("failovers")
                 for number in range(count):
                     self.report_for(chance.uniform(*CALM))
-                    self.fail_over(chance, kinds[number % len(kinds)])
+                    shards = self.world.store.shards
+                    self.fail_over(chance, kinds[number % len(kinds)], shards[number % len(shards)])
                 self.report_for(CALM[1])
             self.calm()
 
-    def fail_over(self, chance, kind):
+    def fail_over(self, chance, kind, shard):
+        """Each shard in turn: a replica of Redis 7.0 that is elected twice within two node timeouts may count the old votes."""
         store = self.world.store
         store.wait_until_whole()
         if self.failovers:
             self.failovers[-1].until = time.monotonic()
         company = (0,) if kind == "cut_off" and chance.random() < 0.5 else ()
         workers = set().union(*(self.world.gateways[number].workers() for number in company))
-        old = store.primary
+        old = shard.primary
         failover = Failover(kind, time.monotonic(), company)
-        with FAULTS[kind](store, workers):
+        self.naming.lost = (old,)
+        with FAULTS[kind](shard, workers):
             self.report_for(chance.uniform(*HOLDING))
             failover.named = wait_until(lambda: self.naming.named_other_than(old, failover.began), "another primary is named")
         failover.healed = time.monotonic()
         store.wait_until_whole()
+        self.naming.lost = ()
         self.failovers.append(failover)
         self.told(f"{len(self.failovers)}: {failover}; {self.judge.faults or 'no fault'}")
 
@@ -102,8 +109,8 @@ class Run(Course):
     def excuses(self):
         """The spans of what nobody ordered: a machine that stands still, and failovers that only a late answer has caused."""
         ordered = {failover.named for failover in self.failovers}
-        changes = [(moment - NOTICE, moment) for moment, port in self.changes[1:] if port and moment not in ordered]
-        return [*self.stalls, *changes]
+        changes = self.naming.changed_to_others() if self.naming else []
+        return [*self.stalls, *((moment - NOTICE, moment) for moment in changes if moment not in ordered)]
 
     def refused_seconds(self, failover):
         """The time in which any gateway refused keys that had not stayed with the old primary, in tenths of a second."""

@@ -1,4 +1,4 @@
-"""Two gateways of two workers, and three servers with three sentinels, each behind a network of its own, with the documented users."""
+"""Two gateways of two workers, and servers with sentinels or a cluster, each behind a network of its own, with the documented users."""
 
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -6,7 +6,7 @@ from tempfile import TemporaryDirectory
 from harness import acl
 from harness.key_forge import KeyForge
 from harness.nginx_server import NginxServer
-from harness.sandbox import Sandbox
+from harness.sandbox import SENTINEL, Sandbox
 from trials.administrators import Administrators
 
 GATEWAYS = ("leased", "strict")
@@ -26,12 +26,16 @@ SERVER = """
 
 
 class World:
-    def __init__(self, stack, gateways=GATEWAYS, **sentinel):
+    """`store` are options of a SentinelStore or a ClusterStore, as the topology says."""
+
+    def __init__(self, stack, gateways=GATEWAYS, topology=SENTINEL, server=SERVER, **store):
+        self.server = server
         users = Path(stack.enter_context(TemporaryDirectory())) / "users.acl"
-        acl.write_users(users, replicated=True)
+        acl.write_users(users, topology=topology)
+        options = {"proxied": True, **(acl.guarded_sentinels() if topology == SENTINEL else acl.guarded_servers()), **store}
         self.sandbox = stack.enter_context(Sandbox(
             start=False, gateways=0, settings=SETTINGS, redis_options=["--aclfile", str(users)], redis_login=acl.OPERATOR,
-            sentinel={"proxied": True, **acl.guarded_sentinels(), **sentinel}))
+            **{topology: options}))
         acl.authenticate(self.sandbox)
         self.store = self.sandbox.redis
         self.programs = [self.sandbox.latchkey]
@@ -41,7 +45,7 @@ class World:
     def add_gateway(self, number, consistency, **options):
         settings = self.sandbox.folder / f"{consistency}-{number}.conf"
         settings.write_text(f"{self.sandbox.config.read_text()}\nlatchkey_consistency {consistency};\n")
-        gateway = NginxServer(self.sandbox.folder / f"nginx-{number}", settings, SERVER, **options)
+        gateway = NginxServer(self.sandbox.folder / f"nginx-{number}", settings, self.server, **options)
         self.sandbox.gateways.append(gateway)
         return gateway.start()
 

@@ -3,6 +3,7 @@
 import pytest
 
 from failovers.figures import STRAY, TOO_LONG, faults, table, wrongs
+from failovers.naming import NamingBySentinels
 from failovers.run import NOTICE, RECOVERY, Failover, Run
 from trials.judge import DEAD_ACCEPTED
 
@@ -44,7 +45,8 @@ def test_what_nobody_ordered_is_excused(invented):
     assert faults(invented) == [TOO_LONG]
 
     invented.stalls = [(29, 29.5)]
-    invented.changes = [(0, 1), (12, 2), (31 + NOTICE, 3)]
+    invented.naming = NamingBySentinels(None)
+    invented.naming.changes = [(0, (1,)), (12, None), (12, (2,)), (31 + NOTICE, (3,))]
     assert faults(invented) == []
 
 

@@ -10,25 +10,19 @@ PASSWORD = {
     "gateway": "gateway-password-1", "admin": "admin-password-2", "default": "default-password-4", "sentinel": "sentinel-password-5",
 }
 
-# Whether the store of the tests has replicas and sentinels, unless they say otherwise.
-REPLICATED = TOPOLOGY == SENTINEL
-
 # The operator of Redis may do everything.
 OPERATOR = ("operator", "operator-password-3")
 
 
-def source(program, replicated=REPLICATED):
-    """The file in docs/acl for a program or the default user.
-
-    replicated   whether the store has replicas and sentinels
-    """
-    special = ROOT / f"docs/acl/sentinel/{program}.acl"
-    return special if replicated and special.exists() else ROOT / f"docs/acl/{program}.acl"
+def source(program, topology=TOPOLOGY):
+    """The file in docs/acl for a program or the default user, with a store of this kind."""
+    special = ROOT / f"docs/acl/{topology}/{program}.acl"
+    return special if special.exists() else ROOT / f"docs/acl/{program}.acl"
 
 
-def rules(program, replicated=REPLICATED):
+def rules(program, topology=TOPOLOGY):
     """The rules that follow the password in docs/acl."""
-    line = source(program, replicated).read_text()
+    line = source(program, topology).read_text()
     name, words = re.fullmatch(r"user (\S+) on >PASSWORD (.*)\n", line).groups()
     assert name == user(program)
     return re.findall(r"\(.*?\)|\S+", words)
@@ -39,14 +33,14 @@ def user(program):
     return f"latchkey-{program}"
 
 
-def line(program, replicated=REPLICATED):
+def line(program, topology=TOPOLOGY):
     """The line of docs/acl for a program or the default user, with the password in its place."""
-    return source(program, replicated).read_text().strip().replace("PASSWORD", PASSWORD[program])
+    return source(program, topology).read_text().strip().replace("PASSWORD", PASSWORD[program])
 
 
-def write_users(path, default=None, replicated=REPLICATED):
+def write_users(path, default=None, topology=TOPOLOGY):
     """Writes an ACL file with the documents' users and the operator; `default` replaces the default user's line."""
-    programs = [line(program, replicated) for program in PROGRAMS]
+    programs = [line(program, topology) for program in PROGRAMS]
     users = [default or line("default"), *programs, f"user {OPERATOR[0]} on >{OPERATOR[1]} +@all ~* &*"]
     path.write_text("".join(f"{user}\n" for user in users))
 
@@ -54,14 +48,19 @@ def write_users(path, default=None, replicated=REPLICATED):
 def guarded_sentinels():
     """Options of a SentinelStore with the documents' users: replicas and sentinels log in as the default user."""
     default = "default", PASSWORD["default"]
-    lines = [line("default"), line("sentinel", replicated=True),
+    lines = [line("default"), line("sentinel", topology=SENTINEL),
              f"sentinel sentinel-user {default[0]}", f"sentinel sentinel-pass {default[1]}"]
     return {"auth": default, "guards": (lines, default)}
 
 
-def rights(program, replicated=REPLICATED):
+def guarded_servers():
+    """Options of a ClusterStore with the documents' users: replicas log in as the default user."""
+    return {"auth": ("default", PASSWORD["default"])}
+
+
+def rights(program, topology=TOPOLOGY):
     """Each permission that the rules grant, with the rules that grant all but that one."""
-    words = rules(program, replicated)
+    words = rules(program, topology)
     for place, rule in enumerate(words):
         before, after = words[:place], words[place + 1 :]
         if rule[0] in "+%~&":
@@ -72,9 +71,9 @@ def rights(program, replicated=REPLICATED):
                 yield f"{part} of {rule}", [*before, f"({' '.join(each for each in parts if each != part)})", *after]
 
 
-def without(program, right, replicated=REPLICATED):
+def without(program, right, topology=TOPOLOGY):
     """The rules without one permission, wherever it appears."""
-    return next(others for name, others in rights(program, replicated) if name.split(" of ")[0] == right)
+    return next(others for name, others in rights(program, topology) if name.split(" of ")[0] == right)
 
 
 def give(sandbox, program, words):
@@ -84,7 +83,7 @@ def give(sandbox, program, words):
 
 
 def servers(sandbox):
-    return sandbox.redis.servers if sandbox.has_sentinels else [sandbox.redis]
+    return sandbox.redis.servers if sandbox.has_failover else [sandbox.redis]
 
 
 def write_credentials(sandbox, name, text, mode=0o600):

@@ -4,17 +4,16 @@ import itertools
 import os
 import re
 import shutil
-import tempfile
-from pathlib import Path
 
-from harness import http_client
+from harness import cluster_store, http_client, prepared_clusters, sentinel_store
 from harness.artefacts import CALLER, IS_ROOT
+from harness.cluster_store import ClusterStore
 from harness.executable import DONE, Latchkey
 from harness.key_forge import KeyForge, record_key, secret_of
 from harness.nginx_server import NginxServer
 from harness.polling import wait_until
 from harness.redis_server import RedisServer
-from harness.sentinel_store import STEADY, SentinelStore
+from harness.sentinel_store import SentinelStore
 from harness.store_proxy import StoreProxy
 from harness.store_tls import StoreTLS
 
@@ -26,9 +25,12 @@ OWNER = "alice"
 # Gateways reach Redis with TLS in every test, except through proxies that look at what passes.
 TLS_EVERYWHERE = StoreTLS if os.environ.get("TLS") == "1" else None
 
-# Whether the store of every test is one Redis, or servers with sentinels.
-STANDALONE, SENTINEL = "standalone", "sentinel"
+# Whether the store of every test is one Redis, servers with sentinels, or a cluster.
+STANDALONE, SENTINEL, CLUSTER = "standalone", "sentinel", "cluster"
 TOPOLOGY = os.environ.get("TOPOLOGY") or STANDALONE
+
+# Options of a SentinelStore, and of a ClusterStore.
+DEFAULTS = {STANDALONE: (None, None), SENTINEL: (sentinel_store.STEADY, None), CLUSTER: (None, cluster_store.STEADY)}
 
 # The server of every test that does not name one, and options of all.
 REDIS = (os.environ.get("REDIS_SERVER") or "redis-server",)
@@ -97,27 +99,34 @@ class Sandbox:
     With `proxied`, the gateways reach Redis through `proxy`; with `tls`, which makes a StoreTLS in a folder, they reach
     it with TLS. The executable does neither.
 
-    With `sentinel`, options of a SentinelStore, or where TOPOLOGY says so, the store has replicas and sentinels; gateways and
-    executable reach it in the same way.
+    With `sentinel`, options of a SentinelStore, or `cluster`, options of a ClusterStore, or where TOPOLOGY says so, the store
+    consists of several servers; gateways and executable reach it in the same way.
     """
 
     live = []
 
     def __init__(self, tcp=False, settings="", start=True, redis_options=(), redis_login=(), redis_program=REDIS,
-                 consistency=None, gateways=1, proxied=False, tls=TLS_EVERYWHERE, sentinel=None, **nginx):
-        self.folder = Path(tempfile.mkdtemp(prefix="latchkey-"))
-        self.folder.chmod(0o755)  # other accounts may come as far as the executable does
+                 consistency=None, gateways=1, proxied=False, tls=TLS_EVERYWHERE, sentinel=None, cluster=None, **nginx):
         self.expected = []
-        self.tls = tls(self.folder / "tls") if tls and not proxied else None
+        if proxied:
+            tls = None
         redis_options = [*REDIS_OPTIONS, *redis_options]
-        if sentinel is None and TOPOLOGY == SENTINEL and not tcp:
-            sentinel = STEADY
+        if sentinel is None and cluster is None and not tcp:
+            sentinel, cluster = DEFAULTS[TOPOLOGY]
         self.has_sentinels = sentinel is not None
-        if self.has_sentinels:
-            assert not proxied, "a proxy cannot stand in front of all servers and sentinels"
-            self.redis = SentinelStore(self.folder / "redis", redis_options, redis_login, redis_program, self.tls, **sentinel)
+        self.has_cluster = cluster is not None
+        assert not (proxied and self.has_failover), "a proxy cannot stand in front of all servers"
+        is_usual = TOPOLOGY == CLUSTER and cluster == cluster_store.STEADY and tls is TLS_EVERYWHERE
+        if is_usual and not redis_options and not redis_login and redis_program == REDIS:
+            prepared = prepared_clusters.take(tls)
+            self.folder, self.tls, self.redis = prepared.folder, prepared.tls, prepared.store
         else:
-            self.redis = RedisServer(self.folder / "redis", tcp, redis_options, redis_login, redis_program, self.tls)
+            self.folder = prepared_clusters.new_folder()
+            self.tls = tls(self.folder / "tls") if tls else None
+            server = self.folder / "redis", redis_options, redis_login, redis_program, self.tls
+            self.redis = (
+                SentinelStore(*server, **sentinel) if self.has_sentinels else ClusterStore(*server, **cluster) if self.has_cluster
+                else RedisServer(server[0], tcp, *server[1:]))
         self.config = self.folder / "latchkey.conf"
         self.pepper_file = self.folder / "pepper"
         self.latchkey = Latchkey(self.config)
@@ -142,7 +151,7 @@ class Sandbox:
 
     def make_configuration(self, settings, consistency):
         self.latchkey.must("init", "--store", self.redis.url, "--pepper-file", self.pepper_file)
-        if self.has_sentinels and self.tls:
+        if self.has_failover and self.tls:
             self.add_settings(self.tls.directive)
         if consistency:
             self.add_settings(f"latchkey_consistency {consistency};")
@@ -160,7 +169,12 @@ class Sandbox:
     @property
     def gateways_differ(self):
         """Whether gateways reach the store in another way than the executable does."""
-        return bool(self.proxy or self.tls and not self.has_sentinels)
+        return bool(self.proxy or self.tls and not self.has_failover)
+
+    @property
+    def has_failover(self):
+        """Whether the store consists of several servers."""
+        return self.has_sentinels or self.has_cluster
 
     def write_gateway_settings(self):
         """Writes the file of gateways that reach Redis in another way than the executable does."""

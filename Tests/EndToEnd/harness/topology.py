@@ -4,10 +4,16 @@ import re
 
 import pytest
 
-from harness.sandbox import SENTINEL, TOPOLOGY
+from harness.sandbox import CLUSTER, SENTINEL, TOPOLOGY
+
+# The kinds of store in which another server may become the primary.
+FAILOVER = [SENTINEL]
+
+# How many servers hold a record, where there are several.
+COPIES = {SENTINEL: 3, CLUSTER: 2}.get(TOPOLOGY)
 
 # What a change tells of the servers that hold it, where there are several; nothing else may stand in its place.
-HELD_BY = r"Held by 3 servers(, on disk)?\." if TOPOLOGY == SENTINEL else ""
+HELD_BY = rf"Held by {COPIES} servers(, on disk)?\." if COPIES else ""
 HELD = re.compile(rf"{HELD_BY}\n" if HELD_BY else "")
 
 # The beginning of what both programs say when all servers are gone.
@@ -26,7 +32,7 @@ def says(err, text):
 
 
 def one_redis(reason):
-    """Marks a test that is left out where the store has replicas and sentinels; the reason is shown."""
+    """Marks a test that is left out where the store has several servers; the reason is shown."""
     return pytest.mark.one_redis(reason)
 
 

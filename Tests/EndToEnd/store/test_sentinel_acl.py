@@ -19,9 +19,9 @@ def guarded(sandboxes):
         files[name] = acl.write_credentials(sandbox, f"{name}.auth", f"{acl.user(program)} {acl.PASSWORD[program]}\n")
     for server in sandbox.redis.servers:
         allow(server, "gateway", acl.rules("gateway"))
-        allow(server, ADMIN, acl.rules(ADMIN, replicated=True))
+        allow(server, ADMIN, acl.rules(ADMIN, topology=SENTINEL))
     for sentinel in sandbox.redis.sentinels:
-        allow(sentinel, SENTINEL, acl.rules(SENTINEL, replicated=True))
+        allow(sentinel, SENTINEL, acl.rules(SENTINEL, topology=SENTINEL))
     sandbox.add_settings("latchkey_store_auth " + " ".join(f"{name}={path}" for name, path in files.items()) + ";")
     return sandbox
 
@@ -59,7 +59,7 @@ def test_the_documented_permissions_are_enough(guarded):
 
 
 def test_without_the_permission_to_wait_no_change_is_confirmed(guarded):
-    allow_everywhere(guarded, ADMIN, acl.without(ADMIN, "+wait", replicated=True))
+    allow_everywhere(guarded, ADMIN, acl.without(ADMIN, "+wait", topology=SENTINEL))
 
     guarded.add()
     result = guarded.latchkey.run("generate", "acme", "--yes", as_=OWNER)
@@ -72,19 +72,19 @@ def test_without_the_permission_to_wait_no_change_is_confirmed(guarded):
 
 def test_the_executable_needs_each_of_its_permissions_at_a_sentinel(guarded):
     guarded.key()
-    for right, others in acl.rights(SENTINEL, replicated=True):
+    for right, others in acl.rights(SENTINEL, topology=SENTINEL):
         if right == "+sentinel|get-master-addr-by-name":
             continue  # the gateways' question
         allow_everywhere(guarded, SENTINEL, others)
         found = findings(guarded)
         assert [check for check in found if check.startswith("sentinels.")], f"{right} is not needed"
-    allow_everywhere(guarded, SENTINEL, acl.rules(SENTINEL, replicated=True))
+    allow_everywhere(guarded, SENTINEL, acl.rules(SENTINEL, topology=SENTINEL))
     assert guarded.latchkey.run("status", "acme", as_=OWNER).code == DONE
 
 
 def test_sentinels_that_refuse_are_said_to_at_once(guarded):
     guarded.key()
-    allow_everywhere(guarded, SENTINEL, acl.without(SENTINEL, "+sentinel|master", replicated=True))
+    allow_everywhere(guarded, SENTINEL, acl.without(SENTINEL, "+sentinel|master", topology=SENTINEL))
     result = guarded.latchkey.run("status", "acme", as_=OWNER, timeout=20)
     assert (result.code, "NOPERM" in result.err) == (STORE_UNREACHABLE, True)
 

@@ -30,7 +30,7 @@ FILES = ["keys/test_key_life.py", "keys/test_many.py", "keys/test_last_used.py",
 
 TOPOLOGIES = {
     "standalone": FILES,
-    "sentinel": [*FILES, "store/test_sentinel_failover.py", "store/test_sentinel_copies.py", "store/test_sentinel_restart.py"],
+    "sentinel": [*FILES, "store/test_failover.py", "store/test_sentinel_copies.py", "store/test_sentinel_restart.py"],
 }
 
 

@@ -1,0 +1,355 @@
+"""A store of several shards: primaries that share the slots, each with its replicas.
+
+It looks like a RedisServer: commands with a key reach the server that has it, all others reach every server that they concern, and
+what ends, stops or starts "the store" does so to all its servers. What happens to single servers has names of its own.
+"""
+
+import binascii
+import re
+from contextlib import contextmanager
+
+from harness.cluster_server import SLOTS, ClusterServer
+from harness.polling import wait_until
+
+# Milliseconds after which the servers agree on a fault.
+NODE_TIMEOUT = 1000
+
+# Options of a store whose primaries stay, whatever a loaded machine does, unless one is lost for good.
+STEADY = {"node_timeout": 30_000}
+
+# A failover on a loaded machine, in seconds; and until all servers know each other again.
+FAILOVER_SECONDS = 30
+RECOVERY_SECONDS = 120
+
+# Commands whose first argument is a key; and those that replicas carry out, too.
+KEYED = set(
+    "DEL EXISTS TTL PTTL TYPE GET SET SETRANGE STRLEN EXPIRE COPY RENAME HGET HGETALL HSET HDEL HLEN HEXISTS HMGET HINCRBY LRANGE LINDEX "
+    "LLEN RPUSH XADD XLEN XRANGE ZADD ZSCORE ZCARD ZCOUNT ZRANGE ZREM DUMP OBJECT".split())
+QUESTIONS = {"INFO", "KEYS"}
+FOR_ALL = {"ACL", "CONFIG", "CLIENT", "SAVE", "BGSAVE", "BGREWRITEAOF", "DEBUG"}
+
+
+def slot_of(key):
+    """The slot of a key: of what stands in its first braces, if anything does."""
+    found = re.search(r"\{([^}]+)\}", key) if "{" in key else None
+    tag = found[1] if found and key.index("{") == found.start() else key
+    return binascii.crc_hqx(tag.encode(), 0) % SLOTS
+
+
+class ClusterStore:
+    """`shards` is the number of primaries, each with `replicas` of its own.
+
+    options   more options of the servers, as of redis-server
+    login     the user and password of the tests' own commands
+    tls       a StoreTLS: all of them speak TLS, and nothing else
+    proxied   everything that reaches a server or its bus passes through its proxies
+    auth      the user and password with which replicas log in to primaries
+    settings  lines of all servers' files
+    """
+
+    def __init__(self, folder, options=(), login=(), program=("redis-server",), tls=None, shards=3, replicas=1, proxied=False,
+                 node_timeout=NODE_TIMEOUT, auth=(), settings=()):
+        folder.mkdir()
+        self.root = folder
+        self.tls = tls
+        self.auth = auth
+        self.all_options = list(options)
+        self.replica_count = replicas
+        self.are_sentinels_guarded = False
+        self.servers = [ClusterServer(folder, number, self.all_options, login, program, tls, proxied)
+                        for number in range(shards * (1 + replicas))]
+        self.shards = [Shard(self, number, self.servers[number::shards]) for number in range(shards)]
+        access = [f"masteruser {auth[0]}", f"masterauth {auth[1]}"] if auth else []
+        members = [line for shard in self.shards for line in shard.members()]
+        for server in self.servers:
+            server.join(node_timeout, [*access, *settings])
+            server.know(members)
+
+    # As a RedisServer
+
+    @property
+    def url(self):
+        places = ",".join(shard.servers[0].place for shard in self.shards)
+        return f"cluster{'s' if self.tls else ''}://{places}"
+
+    @property
+    def gateway_url(self):
+        return self.url
+
+    @property
+    def options(self):
+        return self.all_options
+
+    @options.setter
+    def options(self, options):
+        self.all_options = options
+        for server in self.servers:
+            server.options = options
+
+    def authenticate(self, user, password):
+        for server in self.servers:
+            server.login = user, password
+            server.authenticate(user, password)
+
+    def __getattr__(self, name):
+        """Whatever else a RedisServer has is that of the server with the membership list: `folder`, `process`, `socket`, …"""
+        if name.startswith("_") or name in ("servers", "shards"):
+            raise AttributeError(name)
+        return getattr(self.owner("latchkey:{gateways}"), name)
+
+    def launch(self):
+        """Starts what does not run, and does not wait."""
+        for each in self.servers:
+            if not each.is_running:
+                each.launch()
+        return self
+
+    def start(self):
+        """Starts what does not run, and waits until all is linked."""
+        self.launch()
+        for each in self.servers:
+            wait_until(each.answers, "all servers answer", RECOVERY_SECONDS)
+        return self.wait_until_whole()
+
+    def stop(self):
+        """Stops all servers in order, replicas first, for which a primary would wait."""
+        primaries = self.primaries
+        for server in [*(each for each in self.servers if each not in primaries), *primaries]:
+            server.stop()
+
+    def kill(self):
+        """Kills all servers, as a loss of power does."""
+        for server in self.servers:
+            if server.is_running:
+                server.process.kill()
+        for server in self.servers:
+            server.process.wait()
+
+    crash = kill
+
+    def freeze(self):
+        for server in self.servers:
+            server.freeze()
+
+    def thaw(self):
+        for server in self.servers:
+            server.thaw()
+
+    def rewrite(self):
+        for server in self.servers:
+            server.rewrite()
+
+    def end_connections(self):
+        return sum(each.end_connections() for each in self.primaries)
+
+    def clients(self):
+        """The connections to all primaries, except for those of replicas."""
+        return [line for each in self.primaries for line in each.clients() if " flags=S " not in line]
+
+    def calls(self, command):
+        return sum(each.calls(command) for each in self.primaries)
+
+    def statistic(self, name):
+        return sum(each.statistic(name) for each in self.primaries)
+
+    def log(self):
+        return "\n".join(each.log() for each in self.servers)
+
+    def end(self):
+        """Ends whatever runs, and the proxies."""
+        for each in self.servers:
+            each.end()
+
+    # Commands
+
+    def places_for(self, command):
+        """The servers that a command concerns."""
+        name = str(command[0]).upper()
+        if name in KEYED:
+            return [self.owner(str(command[1]))]
+        return self.servers if name in FOR_ALL else self.primaries
+
+    def run(self, *command):
+        return [each.run(*command) for each in self.places_for(command)][0]
+
+    def cli(self, *command):
+        """What redis-cli prints: of a question about all servers the answers one after the other, of other commands the first."""
+        texts = [each.cli(*command) for each in self.places_for(command)]
+        return "\n".join(filter(None, texts)) if str(command[0]).upper() in QUESTIONS else texts[0]
+
+    def hash(self, key):
+        return self.owner(key).hash(key)
+
+    def feed(self, commands):
+        """Runs any number of commands with a key at once."""
+        shares = {}
+        for words in commands:
+            shares.setdefault(self.owner(str(words[1])), []).append(words)
+        for server, share in shares.items():
+            server.feed(share)
+
+    # Who is what
+
+    def shard_of(self, key):
+        """The shard that has a key."""
+        server = self.owner(key)
+        return next(shard for shard in self.shards if server in shard.servers)
+
+    def owner(self, key):
+        """The server that has a key."""
+        return self.owner_of_slot(slot_of(key))
+
+    def owner_of_slot(self, slot):
+        """The server that has a slot, as the first one that serves sees it."""
+        for viewer in self.servers:
+            for first, last, port in viewer.slot_map() if viewer.is_running and viewer.is_serving else []:
+                if first <= slot <= last:
+                    return self.at_port(port)
+        return self.shards[slot * len(self.shards) // SLOTS].servers[0]
+
+    def at_port(self, port):
+        return next(each for each in self.servers if each.listener.port == port)
+
+    @property
+    def primaries(self):
+        return [shard.primary for shard in self.shards]
+
+    def wait_until_whole(self, seconds=RECOVERY_SECONDS):
+        """Waits until all running servers see each other and serve."""
+        wait_until(self.is_whole, "the cluster is whole", seconds, pause=0.1)
+        return self
+
+    def is_whole(self):
+        running = [each for each in self.servers if each.is_running]
+        ports = {each.listener.port for each in running}
+        maps = set()
+        for server in running:
+            view = server.view()
+            if not server.is_serving or not all(member.is_well for member in view if member.port in ports):
+                return False
+            maps.add(frozenset(server.slot_map()))
+        return len(maps) == 1 and all(shard.is_whole() for shard in self.shards)
+
+    # Faults
+
+    def cut_off(self, server, company=()):
+        """Parts the network: a server and its company are on one side, everything else is on the other.
+
+        company   other servers, and processes by their ids
+        What is under way waits until the network is whole.
+        """
+        nodes = {server, *(each for each in company if not isinstance(each, int))}
+        inside = {each if isinstance(each, int) else each.process.pid for each in (server, *company)}
+        for each in self.servers:
+            for listener in (each.listener, each.bus):
+                if each in nodes:
+                    listener.proxy.stall(but=inside)
+                else:
+                    listener.proxy.stall(among=inside)
+
+    def reconnect(self):
+        """Makes the network whole."""
+        for each in self.servers:
+            each.listener.proxy.heal()
+            each.bus.proxy.heal()
+
+
+class Shard:
+    """One share of the slots, with the servers that hold it; the first of them was its primary at the beginning."""
+
+    def __init__(self, store, number, servers):
+        self.store = store
+        self.number = number
+        self.servers = servers
+        self.primary_before = servers[0]
+
+    def members(self):
+        """The lines of its servers in the files of all."""
+        count = len(self.store.servers) // len(self.servers)
+        first, *replicas = self.servers
+        slots = range(self.number * SLOTS // count, (self.number + 1) * SLOTS // count)
+        return [first.member(self.number + 1, slots=slots), *(each.member(self.number + 1, primary=first) for each in replicas)]
+
+    def named(self):
+        """Its primary, as all primaries of other shards see it that answer; `None` if they disagree, or do not serve."""
+        ids = {server.id: server for server in self.servers}
+        names = set()
+        for shard in self.store.shards:
+            if shard is self:
+                continue
+            views = [server.view() for server in shard.servers if server.is_running and server.is_serving]
+            for view in views:
+                names |= {member.id for member in view if member.id in ids and member.ranges and member.is_well}
+        return ids[names.pop()] if len(names) == 1 else None
+
+    @property
+    def primary(self):
+        """The server that is named, or else the last one that was."""
+        named = self.named()
+        if named:
+            self.primary_before = named
+        return self.primary_before
+
+    @property
+    def replicas(self):
+        """All its servers but the primary, whether they run or not."""
+        primary = self.primary
+        return [each for each in self.servers if each is not primary]
+
+    def is_whole(self):
+        primary = self.named()
+        if not (primary and primary.is_running and primary.is_primary):
+            return False
+        self.primary_before = primary
+        replicas = [each for each in self.servers if each is not primary and each.is_running]
+        return primary.online_replicas() == len(replicas) and all(each.is_linked_to(primary) for each in replicas)
+
+    # Faults, as of a SentinelStore
+
+    def wait_until_whole(self):
+        self.store.wait_until_whole()
+        return self
+
+    def wait_for_another(self, old, seconds=FAILOVER_SECONDS):
+        """Waits until all others name another server, which takes writes."""
+        return wait_until(lambda: self.successor(old), "another server is the primary", seconds)
+
+    def successor(self, old):
+        named = self.named()
+        return named if named and named is not old and named.is_primary else None
+
+    def order_failover(self):
+        """Orders a replica to become the primary; returns the server that was it."""
+        old = self.primary
+        replica = next(each for each in self.replicas if each.is_running)
+        wait_until(lambda: replica.ask("CLUSTER", "FAILOVER") == "OK", "the replica takes the order", FAILOVER_SECONDS)
+        return old
+
+    def fail_over(self):
+        """CLUSTER FAILOVER: returns the new primary."""
+        return self.wait_for_another(self.order_failover())
+
+    def kill_primary(self):
+        """Kills the primary, and returns it."""
+        old = self.primary
+        old.process.kill()
+        old.process.wait()
+        return old
+
+    @contextmanager
+    def frozen(self, server):
+        """A server that stands still during the block."""
+        server.freeze()
+        try:
+            yield server
+        finally:
+            server.thaw()
+
+    @contextmanager
+    def partition(self, server, company=()):
+        """A partition of the network for the duration of the block."""
+        self.store.cut_off(server, company)
+        try:
+            yield server
+        finally:
+            self.store.reconnect()

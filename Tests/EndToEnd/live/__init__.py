@@ -1,0 +1,1 @@
+"""A fleet to look at: servers that fail over, three gateways, and a bounded load, on the loopback interface."""

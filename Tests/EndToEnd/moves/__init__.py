@@ -1,0 +1,1 @@
+"""Slots that move from shard to shard under traffic and changes of keys."""
