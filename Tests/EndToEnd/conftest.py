@@ -9,7 +9,7 @@ pytest.register_assert_rewrite("harness")
 
 from harness import artefacts, prepared_clusters, sanitizers  # noqa: E402
 from harness.checkout import Checkout  # noqa: E402
-from harness.sandbox import STANDALONE, TOPOLOGY, Sandbox  # noqa: E402
+from harness.sandbox import CLUSTER, SENTINEL, TOPOLOGY, Sandbox  # noqa: E402
 
 # These take minutes; `make slow` and `make reloads` run them by name.
 collect_ignore = ["nginx/test_valgrind.py", "fleet/test_long_grace.py", "keys/test_hundred_thousand.py",
@@ -18,6 +18,9 @@ collect_ignore = ["nginx/test_valgrind.py", "fleet/test_long_grace.py", "keys/te
 # Only for builds of `make test-sanitizers`.
 if not sanitizers.are_used():
     collect_ignore.append("nginx/test_sanitizers.py")
+
+# Which marked tests are left out with which stores.
+LEFT_OUT = {"one_redis": (SENTINEL, CLUSTER), "no_cluster": (CLUSTER,)}
 
 # The longest tests start first, so that no worker still runs one at the end.
 BEGIN_FIRST = ("checkout", "test_failover", "test_failovers", "test_sentinel_wrong_peers", "test_graphql", "test_alerts", "test_trials", "test_acl",
@@ -42,6 +45,7 @@ def pytest_sessionfinish():
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "xdist_group(name): these tests run one after another, on one worker")
+    config.addinivalue_line("markers", "no_cluster(reason): left out where the store is a cluster")
     config.addinivalue_line("markers", "one_redis(reason): left out where the store has several servers")
 
 
@@ -51,8 +55,9 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if shares_fixture(item) and not item.get_closest_marker("xdist_group"):
             item.add_marker(pytest.mark.xdist_group(item.path.stem))
-        if TOPOLOGY != STANDALONE and (mark := item.get_closest_marker("one_redis")):
-            item.add_marker(pytest.mark.skip(reason=mark.args[0]))
+        for name, topologies in LEFT_OUT.items():
+            if TOPOLOGY in topologies and (mark := item.get_closest_marker(name)):
+                item.add_marker(pytest.mark.skip(reason=mark.args[0]))
     items.sort(key=begins)
 
 

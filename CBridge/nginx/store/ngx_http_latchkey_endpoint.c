@@ -2,13 +2,18 @@
 /*
  * The addresses of the store.  A name is looked up at each connection where the
  * http block has a "resolver"; otherwise once, when the configuration is read,
- * because the system's resolver blocks.  An endpoint that a gateway discovers later
- * (a member of a cluster) must be an IP address or a unix socket.
+ * because the system's resolver blocks.  One of several endpoints that has no address
+ * then stays without, as long as most have one.  An endpoint that a gateway discovers
+ * later (a member of a cluster) must be an IP address or a unix socket.
  */
 
 #include "ngx_http_latchkey_store.h"
 
 
+static char *ngx_http_latchkey_add_endpoint(ngx_pool_t *pool, ngx_str_t *text,
+    ngx_uint_t later, ngx_http_latchkey_endpoint_t *endpoint);
+static ngx_int_t ngx_http_latchkey_miss_addresses(ngx_array_t *endpoints,
+    ngx_log_t *log, char *error, size_t size);
 static ngx_int_t ngx_http_latchkey_reserve_addresses(ngx_pool_t *pool,
     ngx_http_latchkey_endpoint_t *endpoint);
 static char *ngx_http_latchkey_parse_endpoint(ngx_pool_t *pool,
@@ -16,9 +21,14 @@ static char *ngx_http_latchkey_parse_endpoint(ngx_pool_t *pool,
     ngx_http_latchkey_endpoint_t *endpoint);
 
 
+/* What nginx says of a name that the system's resolver does not know. */
+static const char ngx_http_latchkey_not_found[] = "host not found";
+
+
 /*
- * Adds an endpoint for each line; names are looked up later, or now.  Returns
- * NGX_ERROR after writing a text that ends with a 0 to error.
+ * Adds an endpoint for each line; names are looked up later, or now: then most of the
+ * endpoints must have an address, as the others are left out.  Returns NGX_ERROR after
+ * writing a text that ends with a 0 to error.
  */
 
 ngx_int_t
@@ -45,14 +55,8 @@ ngx_http_latchkey_resolve_endpoints(ngx_pool_t *pool, ngx_array_t *endpoints,
         endpoint = ngx_array_push(endpoints);
 
         wrong = endpoint
-            ? ngx_http_latchkey_parse_endpoint(pool, &text, !later, endpoint)
+            ? ngx_http_latchkey_add_endpoint(pool, &text, later, endpoint)
             : "no memory";
-
-        if (wrong == NULL && endpoint->host.len
-            && ngx_http_latchkey_reserve_addresses(pool, endpoint) != NGX_OK)
-        {
-            wrong = "no memory";
-        }
 
         if (wrong) {
             *ngx_snprintf((u_char *) error, size - 1, "%s in the store \"%V\"",
@@ -61,7 +65,69 @@ ngx_http_latchkey_resolve_endpoints(ngx_pool_t *pool, ngx_array_t *endpoints,
         }
     }
 
+    if (later) {
+        return NGX_OK;
+    }
+
+    return ngx_http_latchkey_miss_addresses(endpoints, pool->log, error, size);
+}
+
+
+/* Names that are not known are left out, with a warning for each. */
+
+static ngx_int_t
+ngx_http_latchkey_miss_addresses(ngx_array_t *endpoints, ngx_log_t *log,
+    char *error, size_t size)
+{
+    ngx_uint_t i, missing;
+    ngx_http_latchkey_endpoint_t *endpoint;
+
+    missing = 0;
+    endpoint = endpoints->elts;
+
+    for (i = 0; i < endpoints->nelts; i++) {
+
+        if (endpoint[i].naddrs) {
+            continue;
+        }
+
+        if (endpoints->nelts <= 2 * ++missing) {
+            *ngx_snprintf((u_char *) error, size - 1, "%s in the store \"%V\"",
+                ngx_http_latchkey_not_found, &endpoint[i].text) = '\0';
+            return NGX_ERROR;
+        }
+
+        ngx_log_error(NGX_LOG_WARN, log, 0,
+            "latchkey: %s in the store \"%V\": "
+            "it is left out until nginx reloads and finds it",
+            ngx_http_latchkey_not_found, &endpoint[i].text);
+    }
+
     return NGX_OK;
+}
+
+
+/* Returns what is wrong, or NULL.  A name that is not known has no address. */
+
+static char *
+ngx_http_latchkey_add_endpoint(ngx_pool_t *pool, ngx_str_t *text,
+    ngx_uint_t later, ngx_http_latchkey_endpoint_t *endpoint)
+{
+    char *wrong;
+
+    wrong = ngx_http_latchkey_parse_endpoint(pool, text, !later, endpoint);
+
+    if (wrong && ngx_strcmp(wrong, ngx_http_latchkey_not_found) == 0) {
+        wrong = ngx_http_latchkey_parse_endpoint(pool, text, 0, endpoint);
+    }
+
+    if (wrong == NULL && endpoint->host.len
+        && ngx_http_latchkey_reserve_addresses(pool, endpoint) != NGX_OK)
+    {
+        wrong = "no memory";
+    }
+
+    return wrong;
 }
 
 

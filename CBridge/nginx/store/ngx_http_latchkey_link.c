@@ -109,8 +109,8 @@ ngx_http_latchkey_link_connect(ngx_http_latchkey_link_t *link,
 
     if (link->order.secure && link->worker->tls == NULL) {
         ngx_log_error(NGX_LOG_ERR, &link->log, 0,
-            "latchkey: the store at %s needs TLS, which this module lacks",
-            link->order.endpoint);
+            "latchkey: the %s at %s needs TLS, which this module lacks",
+            ngx_http_latchkey_link_peer(link), link->order.endpoint);
         *failure = LATCHKEY_FAILURE_TLS;
         return NGX_ERROR;
     }
@@ -324,7 +324,11 @@ ngx_http_latchkey_link_lost(ngx_http_latchkey_link_t *link,
 {
     if (!link->heard) {
         link->failures++;
-        link->worker->logged = ngx_time();
+
+        if (link->log.log_level == link->worker->log->log_level) {
+            link->told = 1;
+            link->worker->logged = ngx_time();
+        }
     }
 
     ngx_http_latchkey_link_close(link);
@@ -358,9 +362,16 @@ ngx_http_latchkey_link_close(ngx_http_latchkey_link_t *link)
 }
 
 
+const char *
+ngx_http_latchkey_link_peer(ngx_http_latchkey_link_t *link)
+{
+    return link->order.sentinel ? "sentinel" : "store";
+}
+
+
 /*
- * A store that is down is worth one line a second, not one an attempt; a server
- * that others make up for is worth the lines of its first attempt.
+ * A store that is down is worth one line a second, not one an attempt; a sentinel,
+ * which others make up for, is worth the lines of one.
  */
 
 void
@@ -369,7 +380,7 @@ ngx_http_latchkey_link_limit_log(ngx_http_latchkey_link_t *link)
     link->log.log_level = link->worker->log->log_level;
 
     if (link->worker->logged == ngx_time()
-        || (link->order.spare && link->failures))
+        || (link->order.sentinel && link->told))
     {
         link->log.log_level = ngx_min(link->log.log_level, NGX_LOG_ALERT);
     }

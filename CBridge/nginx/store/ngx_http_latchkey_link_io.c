@@ -75,6 +75,7 @@ ngx_http_latchkey_link_read_handler(ngx_event_t *rev)
 
         link->heard = 1;
         link->failures = 0;
+        link->told = 0;
 
         ngx_http_latchkey_notify_received(link, buffer, n);
     }

@@ -33,7 +33,7 @@ ngx_http_latchkey_link_start_tls(ngx_http_latchkey_link_t *link)
 
     link->log.handler = ngx_http_latchkey_link_log_handler;
     link->log.data = link;
-    link->log.action = "connecting to the store";
+    link->log.action = "connecting";
 
     /* without NGX_SSL_BUFFER, as c->send() must not keep bytes back */
 
@@ -129,7 +129,7 @@ ngx_http_latchkey_link_handshake(ngx_http_latchkey_link_t *link,
         return NGX_ERROR;
     }
 
-    link->log.action = "talking to the store";
+    link->log.action = "talking";
 
     return NGX_OK;
 }
@@ -238,8 +238,9 @@ ngx_http_latchkey_link_log_handler(ngx_log_t *log, u_char *buf, size_t len)
         len -= p - buf;
     }
 
-    return ngx_snprintf(p, len, " while %s at %V, name: \"%s\"",
-        log->action, &link->address.name, link->order.name);
+    return ngx_snprintf(p, len, " while %s to the %s at %V, name: \"%s\"",
+        log->action, ngx_http_latchkey_link_peer(link), &link->address.name,
+        link->order.name);
 }
 
 #else

@@ -28,7 +28,9 @@ ngx_http_latchkey_start_lookup(ngx_http_latchkey_link_t *link)
     endpoint = ngx_http_latchkey_configured_endpoint(worker->endpoints,
         link->order.endpoint);
 
-    if (endpoint == NULL || endpoint->host.len == 0) {
+    if (endpoint == NULL || endpoint->host.len == 0
+        || worker->resolver == NULL)
+    {
         return NGX_OK;
     }
 
@@ -72,8 +74,8 @@ ngx_http_latchkey_end_lookup(ngx_http_latchkey_link_t *link)
     ngx_http_latchkey_link_limit_log(link);
 
     ngx_log_error(NGX_LOG_ERR, &link->log, 0,
-        "latchkey: no answer in time to the lookup of the store %s",
-        link->order.endpoint);
+        "latchkey: no answer in time to the lookup of the %s %s",
+        ngx_http_latchkey_link_peer(link), link->order.endpoint);
 
     link->worker->logged = ngx_time();
 
@@ -103,8 +105,8 @@ ngx_http_latchkey_lookup_handler(ngx_resolver_ctx_t *ctx)
 
     } else {
         ngx_log_error(NGX_LOG_ERR, &link->log, 0,
-            "latchkey: the store %s could not be looked up (%i: %s)",
-            link->order.endpoint, ctx->state,
+            "latchkey: the %s %s could not be looked up (%i: %s)",
+            ngx_http_latchkey_link_peer(link), link->order.endpoint, ctx->state,
             ngx_resolver_strerror(ctx->state));
     }
 

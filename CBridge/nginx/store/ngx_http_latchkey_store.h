@@ -67,7 +67,7 @@ typedef struct {
 
 typedef struct {
     ngx_str_t text; /* as the gateway writes it */
-    ngx_str_t host; /* a name that nginx's resolver looks up; empty: addrs stay */
+    ngx_str_t host; /* a name, to be looked up or unknown; empty: addrs stay */
     in_port_t port; /* of host */
     ngx_addr_t *addrs;
     ngx_uint_t naddrs; /* 0: not looked up yet */
@@ -119,8 +119,8 @@ typedef struct {
     ngx_event_t turn;          /* posted: the gateway is driven in this turn */
     ngx_queue_t announcements; /* of ngx_http_latchkey_stream_t */
 
-    ngx_array_t *endpoints; /* of ngx_http_latchkey_endpoint_t: those configured */
-    ngx_resolver_t *resolver;
+    ngx_array_t *endpoints;   /* of ngx_http_latchkey_endpoint_t: those configured */
+    ngx_resolver_t *resolver; /* NULL: addresses stay as they are */
     ngx_msec_t resolver_timeout;
     ngx_ssl_t *tls; /* NULL: the store is reached without */
     ngx_log_t *log;
@@ -148,6 +148,7 @@ typedef struct {
     ngx_uint_t messages;        /* of TLS itself, in this turn's read */
 #endif
 
+    unsigned told:1;   /* why it fails has been logged, since the store was heard */
     unsigned late:1;   /* the last lookup: this attempt uses the addresses known */
     unsigned opened:1; /* the gateway has been notified */
     unsigned heard:1;  /* the store has sent something */
@@ -222,6 +223,7 @@ void ngx_http_latchkey_link_start(ngx_http_latchkey_link_t *link);
 void ngx_http_latchkey_link_lost(ngx_http_latchkey_link_t *link,
     latchkey_link_failure failure);
 void ngx_http_latchkey_link_close(ngx_http_latchkey_link_t *link);
+const char *ngx_http_latchkey_link_peer(ngx_http_latchkey_link_t *link);
 void ngx_http_latchkey_link_limit_log(ngx_http_latchkey_link_t *link);
 
 

@@ -230,7 +230,8 @@ struct SentinelView {
             .fault(
                 "sentinels.reachable",
                 reason,
-                "start it; with a majority of the others all continues, but without the next one nothing does"
+                "start it, or give its name an address and reload nginx; with a majority of the others all continues, "
+                    + "but without the next one nothing does"
             )
             .at(endpoint)
         case .refused(let reason):

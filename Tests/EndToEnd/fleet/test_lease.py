@@ -6,7 +6,7 @@ import pytest
 
 from harness import processes
 from harness.http_client import bearer
-from harness.key_forge import record_key
+from harness.key_forge import beside, record_key
 from harness.load import at_once
 from harness.polling import SLACK, wait_until
 from harness.redis_server import NO_SOCKET
@@ -387,11 +387,11 @@ def test_the_versions_that_a_worker_has_seen_outlive_an_outage(gate):
     gate.expect(NO_SOCKET)
     record = record_key("acme")
     old = gate.key()
-    gate.redis.cli("COPY", record, "backup")
+    gate.redis.cli("COPY", record, beside("acme", "backup"))
     key = gate.key()
     gate.warm(key)
 
-    gate.redis.cli("COPY", "backup", record, "REPLACE")
+    gate.redis.cli("COPY", beside("acme", "backup"), record, "REPLACE")
     gate.redis.stop()
     gate.redis.start()
 

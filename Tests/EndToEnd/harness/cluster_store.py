@@ -21,9 +21,9 @@ STEADY = {"node_timeout": 30_000}
 FAILOVER_SECONDS = 30
 RECOVERY_SECONDS = 120
 
-# Commands whose first argument is a key; and those that replicas carry out, too.
+# Commands whose first argument is a key; questions about all servers; and what replicas carry out, too.
 KEYED = set(
-    "DEL EXISTS TTL PTTL TYPE GET SET SETRANGE STRLEN EXPIRE COPY RENAME HGET HGETALL HSET HDEL HLEN HEXISTS HMGET HINCRBY LRANGE LINDEX "
+    "DEL UNLINK PEXPIRE EXPIREAT EXISTS TTL PTTL TYPE GET SET SETRANGE STRLEN EXPIRE COPY RENAME HGET HGETALL HSET HDEL HLEN HEXISTS HMGET HINCRBY LRANGE LINDEX "
     "LLEN RPUSH XADD XLEN XRANGE ZADD ZSCORE ZCARD ZCOUNT ZRANGE ZREM DUMP OBJECT".split())
 QUESTIONS = {"INFO", "KEYS"}
 FOR_ALL = {"ACL", "CONFIG", "CLIENT", "SAVE", "BGSAVE", "BGREWRITEAOF", "DEBUG"}
@@ -165,8 +165,8 @@ class ClusterStore:
     def places_for(self, command):
         """The servers that a command concerns."""
         name = str(command[0]).upper()
-        if name in KEYED:
-            return [self.owner(str(command[1]))]
+        if name in KEYED or name == "EVAL":
+            return [self.owner(str(command[1 if name in KEYED else 3]))]
         return self.servers if name in FOR_ALL else self.primaries
 
     def run(self, *command):

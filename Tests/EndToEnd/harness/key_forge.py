@@ -43,6 +43,11 @@ def audit_key(organization):
     return f"latchkey:audit:{{{locator(organization)}}}"
 
 
+def beside(organization, name):
+    """A key of a test's own, in the slot of an organization's record."""
+    return f"{name}:{{{locator(organization)}}}"
+
+
 def used_key(organization):
     return f"latchkey:used:{{{locator(organization)[0]}}}"
 

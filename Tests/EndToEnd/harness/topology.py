@@ -36,8 +36,12 @@ def one_redis(reason):
     return pytest.mark.one_redis(reason)
 
 
-# A failover may undo a change that nobody confirmed; so with sentinels a version counts for one invalidation link.
-versions_outlive_the_store = one_redis("with sentinels, versions that a worker has seen count for one invalidation link")
+def no_cluster(reason):
+    """Marks a test that is left out where the store is a cluster; the reason is shown."""
+    return pytest.mark.no_cluster(reason)
+
+
+ONE_DATABASE = "a cluster has one database"
 
 # The proxy that these tests use stands between the gateways and one server.
 behind_a_proxy = one_redis("a proxy that looks into what passes stands in front of one server")

@@ -4,7 +4,7 @@ import pytest
 
 from harness.consistency import under_either_consistency
 from harness.http_client import bearer
-from harness.key_forge import record_key
+from harness.key_forge import beside, record_key
 from harness.load import steady_load
 from harness.polling import wait_until
 
@@ -21,8 +21,9 @@ def gate(sandboxes, consistency):
 
 def write(gate, field, length):
     """Writes a field directly into Redis, and makes it long there."""
-    gate.redis.cli("SETRANGE", "long", length - 1, "x")
-    gate.redis.cli("EVAL", "redis.call('HSET', KEYS[1], ARGV[1], redis.call('GET', KEYS[2]))", "2", record_key("acme"), "long",
+    long = beside("acme", "long")
+    gate.redis.cli("SETRANGE", long, length - 1, "x")
+    gate.redis.cli("EVAL", "redis.call('HSET', KEYS[1], ARGV[1], redis.call('GET', KEYS[2]))", "2", record_key("acme"), long,
                    field)
 
 

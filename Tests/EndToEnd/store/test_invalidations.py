@@ -5,11 +5,12 @@ What is done to single fields is in test_tampering.py.
 
 import pytest
 
-from harness.key_forge import locator, record_key
+from harness.key_forge import beside, locator, record_key
 from harness.polling import SLACK, wait_until
-from harness.topology import versions_outlive_the_store
+from harness.topology import ONE_DATABASE, no_cluster
 
 RECORD = record_key("acme")
+ELSEWHERE, BACKUP = beside("acme", "elsewhere"), beside("acme", "backup")
 
 
 @pytest.fixture
@@ -38,7 +39,7 @@ REMOVALS = {
     "UNLINK": [["UNLINK", RECORD]],
     "PEXPIRE": [["PEXPIRE", RECORD, "1"]],
     "EXPIREAT": [["EXPIREAT", RECORD, "1"]],
-    "RENAME": [["RENAME", RECORD, "elsewhere"]],
+    "RENAME": [["RENAME", RECORD, ELSEWHERE]],
     "MOVE": [["MOVE", RECORD, "1"]],
     "FLUSHDB": [["FLUSHDB"]],
     "FLUSHALL": [["FLUSHALL"]],
@@ -48,7 +49,7 @@ REMOVALS = {
 }
 
 
-@pytest.mark.parametrize("name", REMOVALS)
+@pytest.mark.parametrize("name", [pytest.param(name, marks=[no_cluster(ONE_DATABASE)] if name == "MOVE" else []) for name in REMOVALS])
 def test_the_key_of_a_deleted_record_is_not_accepted(gate, key, name):
     for command in REMOVALS[name]:
         gate.redis.cli(*command)
@@ -63,24 +64,24 @@ def test_the_key_of_a_record_that_was_set_to_revoked_is_refused(gate, key):
 
 
 def test_a_record_that_is_moved_away_and_back_is_accepted_again(gate, key):
-    gate.redis.cli("RENAME", RECORD, "elsewhere")
+    gate.redis.cli("RENAME", RECORD, ELSEWHERE)
     assert comes_to(gate, key, "unavailable")
 
-    gate.redis.cli("RENAME", "elsewhere", RECORD)
+    gate.redis.cli("RENAME", ELSEWHERE, RECORD)
 
     assert comes_to(gate, key, "allowed")
 
 
 @pytest.mark.parametrize("change", ["generate", "revoke"])
 def test_a_restored_older_copy_is_recognized(gate, key, change):
-    gate.redis.cli("COPY", RECORD, "backup")
+    gate.redis.cli("COPY", RECORD, BACKUP)
     if change == "generate":
         gate.warm(gate.key("acme"))
     else:
         gate.revoke("acme")
     assert comes_to(gate, key, "revoked")
 
-    gate.redis.cli("COPY", "backup", RECORD, "REPLACE")
+    gate.redis.cli("COPY", BACKUP, RECORD, "REPLACE")
 
     assert comes_to(gate, key, "unavailable")
     (line,) = gate.nginx.lines("is older than a version seen before")[:1]
@@ -88,11 +89,11 @@ def test_a_restored_older_copy_is_recognized(gate, key, change):
 
 
 def test_the_next_key_replaces_an_older_copy(gate, key):
-    gate.redis.cli("COPY", RECORD, "backup")
+    gate.redis.cli("COPY", RECORD, BACKUP)
     gate.key("acme")
     gate.revoke("acme")
     assert comes_to(gate, key, "revoked")
-    gate.redis.cli("COPY", "backup", RECORD, "REPLACE")
+    gate.redis.cli("COPY", BACKUP, RECORD, "REPLACE")
     assert comes_to(gate, key, "unavailable")
 
     keys = [gate.key("acme") for _ in range(3)]
@@ -123,6 +124,7 @@ def test_a_published_message_invalidates_nothing(gate, key, command):
     assert gate.nginx.worker() == worker
 
 
+@no_cluster(ONE_DATABASE)
 def test_another_database_that_is_emptied_costs_a_read_and_nothing_more(gate, key):
     worker = gate.nginx.worker()
     before = gate.redis.calls("hmget")
