@@ -1,5 +1,6 @@
 import Administration
 import ArgumentParser
+import Glibc
 import Keyring
 
 struct Gateways: LatchkeyCommand {
@@ -13,14 +14,21 @@ struct Gateways: LatchkeyCommand {
             --forget. Changes still wait until its lease and grace have ended, counted from
             then on. A worker that is alive after all joins again within a lease.
 
+            With --watch the list is shown anew each second, until you press Ctrl-C. Workers
+            that have come or gone are marked.
+
             Examples:
               latchkey gateways --json
+              latchkey gateways --watch
               latchkey gateways --forget 9f86d081884c7d65
             """
     )
 
     @Flag(help: "For programs: an array of JSON objects, times as RFC 3339.")
     var json = false
+
+    @Flag(help: "Show the list anew each second.")
+    var watch = false
 
     @Option(help: ArgumentHelp("Take a worker off the list.", valueName: "id"))
     var forget: Member.ID?
@@ -34,12 +42,42 @@ struct Gateways: LatchkeyCommand {
         guard forget == nil ? !yes : !json else {
             throw ValidationError("--yes belongs to --forget, and --json does not")
         }
+        guard !watch || forget == nil && !json else {
+            throw ValidationError("--watch takes neither --forget nor --json")
+        }
     }
 
     func perform() throws(AdministrationError) -> ExitCode {
         let configuration = try Configuration(file: configurationOption.file)
-        if let forget { try remove(forget, configuration) } else { try list(configuration) }
+        if let forget {
+            try remove(forget, configuration)
+        } else if watch {
+            try show(configuration)
+        } else {
+            try list(configuration)
+        }
         return .success
+    }
+
+    /// Shows the list until a signal, or the end of standard output, ends the process.
+    private func show(_ configuration: Configuration) throws(AdministrationError) {
+        var watch = WorkerWatch()
+        var isShown = false
+        while true {
+            do throws(AdministrationError) {
+                let membership = try Membership(of: configuration)
+                try Terminal.write(watch.picture(of: membership, at: SystemClock.unixTime()))
+                isShown = true
+            } catch {
+                guard isShown, error.kind != .output else { throw error }
+                let picture = watch.picture(
+                    withoutList: error.message,
+                    at: SystemClock.unixTime()
+                )
+                try Terminal.write(picture)
+            }
+            sleep(1)
+        }
     }
 
     private func list(_ configuration: Configuration) throws(AdministrationError) {

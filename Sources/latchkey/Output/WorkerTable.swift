@@ -3,7 +3,7 @@ import Keyring
 
 /// Formats the list of nginx workers.
 enum WorkerTable {
-    private static let header = [
+    static let header = [
         "HOST", "PROCESS", "VERSION", "TRACKING", "LEASE", "GRACE", "ID",
     ]
 
@@ -25,7 +25,7 @@ enum WorkerTable {
         JSONText.array(membership.members.map(object)) + "\n"
     }
 
-    private static func row(_ worker: Member) -> [String] {
+    static func row(_ worker: Member) -> [String] {
         [
             worker.host, String(worker.processID), worker.version,
             worker.isTracking ? "on" : "off",

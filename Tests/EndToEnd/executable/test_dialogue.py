@@ -11,6 +11,7 @@ import pytest
 
 from harness.executable import BAD_DATA, DONE, KEY, USAGE, Dialogue, clean_environment
 from harness.polling import wait_until
+from harness.redis_server import NO_SOCKET
 from harness.sandbox import OWNER
 
 
@@ -280,3 +281,36 @@ def test_a_full_disk_costs_no_key(sandbox, tmp_path, force):
     assert len(result.stderr.splitlines()) == 1
     assert list(tmp_path.iterdir()) == []
     assert sandbox.status_of(key) == 200
+
+
+def test_workers_that_come_and_go_are_seen_in_the_list_that_is_watched(sandbox):
+    sandbox.wait_for_members()
+    with Dialogue(sandbox.latchkey, "gateways", "--watch") as dialogue:
+        dialogue.read_until("2 nginx workers on 1 host")
+
+        old = sandbox.nginx.reload()
+
+        for worker in sandbox.workers() - old:
+            wait_until(lambda: dialogue.take() and re.search(rf"new +\S+ +{worker} ", dialogue.text), "the new worker is marked")
+        for worker in old:
+            wait_until(lambda: dialogue.take() and re.search(rf"gone +\S+ +{worker} ", dialogue.text), "the old worker is marked")
+        dialogue.process.send_signal(signal.SIGINT)
+        assert dialogue.end() == -signal.SIGINT
+
+
+def test_a_list_that_is_watched_goes_on_when_the_store_is_back(sandbox):
+    sandbox.expect(NO_SOCKET)
+    with Dialogue(sandbox.latchkey, "gateways", "--watch") as dialogue:
+        dialogue.read_until(" nginx workers")
+
+        sandbox.redis.stop()
+        dialogue.read_until("not up to date: ")
+        sandbox.redis.start()
+
+        seen = len(dialogue.text)
+        wait_until(lambda: dialogue.take() and " nginx workers" in dialogue.text[seen:], "the list is read again")
+
+
+@pytest.mark.parametrize("options", [["--watch", "--json"], ["--watch", "--forget", "9f86d081884c7d65"]])
+def test_what_is_watched_is_a_table_alone(sandbox, options):
+    assert sandbox.latchkey.run("gateways", *options).code == USAGE
