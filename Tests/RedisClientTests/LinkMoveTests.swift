@@ -47,6 +47,23 @@ struct LinkMoveTests {
         #expect(driver.events() == [.lost(.replaced, unanswered: [])])
     }
 
+    @Test func `a link whose server is taken away closes its connection, and waits for another`() {
+        let driver = LinkDriver.ready()
+        driver.send("GET", "x", tag: 4)
+        driver.link.release(driver.now)
+        #expect(driver.orders() == [.close])
+        #expect(driver.events() == [.lost(.replaced, unanswered: [4])])
+        #expect(driver.link.endpoint == nil)
+        driver.tick(afterMilliseconds: 100_000)
+        #expect(driver.orders().isEmpty)
+        #expect(driver.deadline == .never)
+        driver.link.release(driver.now)
+        #expect(driver.events().isEmpty)
+        driver.link.move(to: other, certificateName: nil, driver.now)
+        driver.tick()
+        #expect(driver.orders() == [.open])
+    }
+
     @Test func `a link that moves does not wait for the pauses of the server before`() {
         let driver = LinkDriver()
         for _ in 0..<8 {
