@@ -125,8 +125,7 @@ public final class Gatekeeper {
         membership = WorkerMembership(identity, configuration, interval)
         checks = Checks(
             countMax: Self.waitingMax,
-            timeoutMilliseconds: configuration.timeoutMilliseconds,
-            nodeCount: StoreNode.placeCount(configuration.topology)
+            timeoutMilliseconds: configuration.timeoutMilliseconds
         )
         streams = StreamSupervisor(interval)
         uses = KeyUses(cache)

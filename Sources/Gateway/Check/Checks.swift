@@ -28,8 +28,15 @@ struct Checks: ~Copyable {
     private var reads = InflightReads()
     private var answers: Deque<CheckAnswer> = []
 
-    /// The PINGs to each node that checks wait for, with the queue of each, in order.
-    private var proofs: [Deque<(ping: UInt64, queue: ReadID)>]
+    /// A PING to a node that checks wait for, with their queue.
+    private struct Proof {
+        let node: Int
+        let ping: UInt64
+        let queue: ReadID
+    }
+
+    /// These PINGs; those of one node in order.
+    private var proofs: Deque<Proof> = []
 
     /// How long checks waited, whatever they came to.
     private(set) var waits = DurationHistogram()
@@ -41,8 +48,7 @@ struct Checks: ~Copyable {
         var undelivered: Deque<CheckAnswer> { answers }
     #endif
 
-    init(countMax: Int, timeoutMilliseconds: UInt64, nodeCount: Int = 1) {
-        proofs = Array(repeating: [], count: nodeCount)
+    init(countMax: Int, timeoutMilliseconds: UInt64) {
         self.countMax = countMax
         self.timeoutMilliseconds = timeoutMilliseconds
     }
@@ -142,7 +148,9 @@ extension Checks {
 
 extension Checks {
     /// The newest PING to a node that checks wait for.
-    func newestAwaitedPing(to node: Int = 0) -> UInt64? { proofs[node].last?.ping }
+    func newestAwaitedPing(to node: Int = 0) -> UInt64? {
+        proofs.last { $0.node == node }?.ping
+    }
 
     /// All PINGs to a node up to a number are proven: decides their checks. A check without a decision waits for
     /// a read.
@@ -152,20 +160,25 @@ extension Checks {
         at now: MonotonicTime,
         _ decide: (Check) -> Decision?
     ) {
-        while let proof = proofs[node].first, proof.ping <= ping {
-            proofs[node].removeFirst()
-            endProof(proof.queue, at: now, decide)
-        }
+        while let queue = removeProof(upTo: ping, of: node) { endProof(queue, at: now, decide) }
     }
 
     /// No PING to a node will be answered: the checks wait for reads.
     mutating func readUnproven(of node: Int = 0) {
-        while let proof = proofs[node].popFirst() {
-            while let check = queue.first(of: proof.queue) {
-                queue.moveFirst(of: proof.queue, to: read(of: check.key.locator))
+        while let proof = removeProof(upTo: .max, of: node) {
+            while let check = queue.first(of: proof) {
+                queue.moveFirst(of: proof, to: read(of: check.key.locator))
             }
-            reads.release(proof.queue)
+            reads.release(proof)
         }
+    }
+
+    /// Removes the first PING to a node up to a number; returns its queue.
+    private mutating func removeProof(upTo ping: UInt64, of node: Int) -> ReadID? {
+        guard let index = proofs.firstIndex(where: { $0.node == node }),
+            proofs[index].ping <= ping
+        else { return nil }
+        return proofs.remove(at: index).queue
     }
 
     private mutating func endProof(
@@ -185,9 +198,11 @@ extension Checks {
     }
 
     private mutating func proof(_ ping: UInt64, _ node: Int) -> ReadID {
-        if let last = proofs[node].last, last.ping == ping { return last.queue }
+        if let last = proofs.last(where: { $0.node == node }), last.ping == ping {
+            return last.queue
+        }
         let id = reads.reserve()
-        proofs[node].append((ping, id))
+        proofs.append(Proof(node: node, ping: ping, queue: id))
         return id
     }
 }
