@@ -43,5 +43,8 @@ def no_cluster(reason):
 
 ONE_DATABASE = "a cluster has one database"
 
+# With sentinels there are tests of TLS by themselves.
+own_tls = one_redis("how one server speaks TLS")
+
 # The proxy that these tests use stands between the gateways and one server.
 behind_a_proxy = one_redis("a proxy that looks into what passes stands in front of one server")

@@ -162,7 +162,7 @@ def test_the_example_of_users_with_sentinel_works_as_printed(sandboxes, tmp_path
     subprocess.run(["sh", "-euc", placed(commands)], cwd=ROOT, check=True)
     operator, guard = ((latchkey / name).read_text().split() for name in ("default.auth", "sentinel-default.auth"))
     store = sandboxes(
-        start=False, redis_options=["--include", str(redis / "redis.conf")], redis_login=operator,
+        start=False, redis_options=["--include", str(redis / "redis.conf")], redis_login=operator, tls=None,
         sentinel={"guards": ((redis / "sentinel.conf").read_text().splitlines(), guard)})
     store.add_settings(placed(settings))
     store.nginx.start()

@@ -8,6 +8,7 @@ from harness.executable import CONFIGURATION, DONE, NOT_CONFIRMED, NOT_PERMITTED
 from harness.key_forge import locator, record_key, used_key
 from harness.polling import wait_until
 from harness.sandbox import OWNER
+from harness.topology import one_redis
 
 def lead_a_life(sandbox):
     """Does everything that needs a permission of the store."""
@@ -181,6 +182,7 @@ def test_a_password_that_others_may_read_is_refused(sandboxes, mode):
 # Addresses
 
 
+@one_redis("with sentinels there is database 0 alone")
 def test_a_database_is_selected(sandboxes):
     sandbox = sandboxes(tcp=True, start=False, workers=1)
     sandbox.add_settings(f"latchkey_store {sandbox.redis.url}/7;")
@@ -215,6 +217,7 @@ def test_of_the_addresses_of_a_host_name_the_one_that_answers_is_used(sandboxes)
     wait_until(lambda: sandbox.status_of(key) == 200, "the right address is found")
 
 
+@one_redis("most of the sentinels need an address, and no server does")
 def test_an_unknown_host_name_is_refused_by_nginx(sandboxes):
     sandbox = sandboxes(start=False)
     sandbox.expect("store.invalid")

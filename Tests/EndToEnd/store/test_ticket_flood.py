@@ -7,6 +7,9 @@ from harness.executable import STORE_UNREACHABLE
 from harness.polling import wait_until
 from harness.store_tls import StoreTLS
 from harness.ticket_flood import TicketFlood
+from harness.topology import own_tls
+
+pytestmark = own_tls
 
 
 @pytest.fixture

@@ -10,8 +10,11 @@ from harness.certificates import Authority, openssl
 from harness.polling import wait_until
 from harness.sandbox import OWNER
 from harness.store_tls import StoreTLS
+from harness.topology import own_tls
 from harness.wire_tap import WireTap
 from harness.wrong_peers import OTHER_FAULTS, OTHER_ISSUER, REDIS_FAULTS, HandshakeServer, client_words
+
+pytestmark = own_tls
 
 # What nginx logs of a handshake that fails, and Latchkey of one that does not end.
 FAILED = r"\[(crit|error)\] .* while (connecting|talking) to the store at 127\.0\.0\.1:\d+, name: \"127\.0\.0\.1\""
