@@ -71,19 +71,21 @@ public final class Gatekeeper {
         /// The clock as it was at the last tick, for the canary that decides by it.
         var staleClock = MonotonicTime.origin
 
-        /// Leaves an obligation out.
-        func omit(_ obligation: Obligation) {
-            obligations.omitted = obligation
-            for place in 0..<nodes.count { nodes[place].omit(obligation) }
-            membership.believesAnyEntry = obligation == .entryIsCompared
-            checks.joinsSent = obligation == .joinsOnlyUnsent
-            cache.recognizesReplaced = obligation == .recognizesActiveOnly
-            cache.comparesAllVersions = obligation == .versionsOfOnePrimary
-            sentinels.attestation.oneSuffices = obligation == .majorityAttests
-            sentinels.attestation.countsFromArrival = obligation == .attestationCountsFromAsking
-            term.skipsWait = obligation == .handoverAfterAttestation
-            cluster.witnesses.oneSuffices = obligation == .majorityAttests
-            cluster.witnesses.countsFromArrival = obligation == .attestationCountsFromAsking
+        /// Leaves obligations out.
+        func omit(_ omitted: Set<Obligation>) {
+            obligations.omitted = omitted
+            node.invalidations.obligations.omitted = omitted
+            node.invalidations.pings.countsFromArrival = omitted.contains(.leaseCountsFromSending)
+            node.invalidations.pings.countsNewest = omitted.contains(.heartbeatIsMatched)
+            node.invalidations.pings.believesFirstAnswer = omitted.contains(.leaseByEarlierAnswer)
+            membership.believesAnyEntry = omitted.contains(.entryIsCompared)
+            checks.joinsSent = omitted.contains(.joinsOnlyUnsent)
+            cache.recognizesReplaced = omitted.contains(.recognizesActiveOnly)
+            cache.comparesAllVersions = omitted.contains(.versionsOfOnePrimary)
+            sentinels.attestation.oneSuffices = omitted.contains(.majorityAttests)
+            sentinels.attestation.countsFromArrival = omitted.contains(.attestationCountsFromAsking)
+            term.skipsWait = omitted.contains(.handoverAfterAttestation)
+            node.lease.restartsGrace = omitted.contains(.graceIsNotRestarted)
         }
     #endif
 

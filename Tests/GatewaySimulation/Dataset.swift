@@ -30,6 +30,11 @@ struct Dataset {
         if !touched.contains(key) { touched.append(key) }
     }
 
+    /// In their order.
+    var allKeys: [String] {
+        Set(hashes.keys).union(scores.keys).union(lists.keys).union(strings.keys).sorted()
+    }
+
     /// FLUSHALL.
     mutating func removeAll() { self = Dataset() }
 
@@ -68,7 +73,7 @@ struct Dataset {
 // MARK: - Expiry
 
 extension Dataset {
-    private func exists(_ key: String) -> Bool {
+    func exists(_ key: String) -> Bool {
         hashes[key] != nil || lists[key] != nil || strings[key] != nil || scores[key] != nil
     }
 

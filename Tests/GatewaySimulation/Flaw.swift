@@ -5,6 +5,8 @@ enum Flaw: Hashable, Sendable {
     #if CANARIES
         /// The gatekeeper omits an obligation.
         case omission(Obligation)
+        /// It omits several.
+        case omissions(Set<Obligation>)
     #endif
     case procedure(Procedure)
     case driver(Driver)
@@ -78,7 +80,16 @@ enum Flaw: Hashable, Sendable {
         return all
     }
 
+    /// - Parameter name: That of several omissions consists of theirs, with `+` in between.
     init?(named name: String) {
+        #if CANARIES
+            let names = name.split(separator: "+").map(String.init)
+            let omitted = Obligation.allCases.filter { names.contains("\($0)") }
+            if names.count > 1, omitted.count == names.count {
+                self = .omissions(Set(omitted))
+                return
+            }
+        #endif
         guard let flaw = Self.all.first(where: { $0.name == name }) else { return nil }
         self = flaw
     }
@@ -87,9 +98,22 @@ enum Flaw: Hashable, Sendable {
         switch self {
         #if CANARIES
             case .omission(let obligation): "\(obligation)"
+            case .omissions(let obligations):
+                obligations.map { "\($0)" }.sorted().joined(separator: "+")
         #endif
         case .procedure(let flaw): flaw.rawValue
         case .driver(let flaw): flaw.rawValue
         }
     }
+
+    #if CANARIES
+        /// What the gatekeeper omits.
+        var omitted: Set<Obligation> {
+            switch self {
+            case .omission(let obligation): [obligation]
+            case .omissions(let obligations): obligations
+            case .procedure, .driver: []
+            }
+        }
+    #endif
 }

@@ -19,24 +19,46 @@ final class FlawedSentinels: Sentinels {
         if flaw == .minorityDecides, let any = answers.first(where: { (try? $0.get()) != nil }) {
             answers = answers.map { (try? $0.get()) == nil ? any : $0 }
         }
-        answers = answers.map { $0.map { $0.map(falsified) } }
+        answers = answers.map { $0.map(falsified) }
         last = answers
         return answers
     }
 
-    private func falsified(_ reply: RedisReply) -> RedisReply {
+    /// Falsifies what a sentinel says of the primary and of its replicas.
+    private func falsified(_ replies: [RedisReply]) -> [RedisReply] {
+        guard replies.count == 2, let report = SentinelReport(replies[0]) else { return replies }
+        switch flaw {
+        case .failoverIgnored:
+            return [replacing("flags", by: "master", in: replies[0]), replies[1]]
+        case .epochIgnored: return [replacing("config-epoch", by: "1", in: replies[0]), replies[1]]
+        case .copiesOfServer:
+            let followers = followers(of: report.address)
+            let count = String(followers.count)
+            return [
+                replacing("num-slaves", by: count, in: replies[0]), only(followers, replies[1]),
+            ]
+        default: return replies
+        }
+    }
+
+    /// Those that the server itself has.
+    private func followers(of primary: Endpoint?) -> Set<Endpoint> {
+        let server = deployment.servers.first { $0.endpoint == primary }
+        return Set((server?.followers ?? []).filter { !$0.isBroken }.map(\.follower.endpoint))
+    }
+
+    private func only(_ servers: Set<Endpoint>, _ list: RedisReply) -> RedisReply {
+        guard case .array(let elements) = list else { return list }
+        return .array(
+            elements.filter { SentinelReport($0)?.address.map(servers.contains) ?? false }
+        )
+    }
+
+    private func replacing(_ field: String, by value: String, in reply: RedisReply) -> RedisReply {
         guard case .array(var elements) = reply else { return reply }
         for index in elements.indices.dropLast() {
-            guard case .bulk(let name) = elements[index] else { continue }
-            switch (flaw, String(decoding: name, as: UTF8.self)) {
-            case (.failoverIgnored, "flags"): elements[index + 1] = .bulk(ArraySlice("master".utf8))
-            case (.epochIgnored, "config-epoch"): elements[index + 1] = .bulk(ArraySlice("1".utf8))
-            case (.copiesOfServer, "num-slaves"):
-                let primary = SentinelReport(reply)?.address
-                let server = deployment.servers.first { $0.endpoint == primary }
-                let count = server?.followers.count { !$0.isBroken } ?? 0
-                elements[index + 1] = .bulk(ArraySlice(String(count).utf8))
-            default: break
+            if case .bulk(let name) = elements[index], name.elementsEqual(field.utf8) {
+                elements[index + 1] = .bulk(ArraySlice(value.utf8))
             }
         }
         return .array(elements)

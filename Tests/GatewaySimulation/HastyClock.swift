@@ -13,6 +13,7 @@ struct HastyClock: BlockingClock {
     var bootID: String { clock.bootID }
 
     var monotonic: MonotonicTime {
+        guard !timeline.isOver else { return .never }
         let actual = clock.reading(at: timeline.now).monotonic
         return MonotonicTime(nanoseconds: actual.nanoseconds * Self.haste)
     }

@@ -67,8 +67,9 @@ struct Ledger {
 
     var servers: [Server] = [Server()]
 
-    /// The number of the server that is the primary.
+    /// The number of the server that is the primary; in a cluster, of the one that holds an organization's slot.
     var primary = 0
+    var holders: [String: Int] = [:]
 
     /// The highest version of each record whose writing was confirmed.
     private var confirmedVersions: [String: UInt64] = [:]
@@ -76,9 +77,9 @@ struct Ledger {
 
     /// The revisions of an organization's record; the first one stands for no record.
     ///
-    /// - Parameter server: Its number; the primary's if it is `nil`.
+    /// - Parameter server: Its number; that of the server which has the say if it is `nil`.
     func history(_ organization: String, at server: Int? = nil) -> [Revision] {
-        servers[server ?? primary].histories[organization] ?? [
+        servers[server ?? holders[organization] ?? primary].histories[organization] ?? [
             Revision(number: 0, from: 0, author: nil, version: 0, accepted: [], isSealed: true)
         ]
     }

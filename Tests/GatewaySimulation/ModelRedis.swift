@@ -82,6 +82,9 @@ final class ModelRedis: ModelListener {
     var formerID: String?
     var formerOffset = 0
 
+    /// Its part in a cluster; `nil` for a server that is in none.
+    var seat: ModelSeat?
+
     /// Whether the network leads to another server.
     var reaches: (ModelRedis) -> Bool = { _ in true }
 

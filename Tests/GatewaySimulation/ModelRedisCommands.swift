@@ -12,6 +12,15 @@ extension ModelRedis {
             session.transaction = nil
             return session.answer(.error("LOADING Redis is loading the dataset in memory"))
         }
+        defer { if session.transaction == nil { session.isAsking = command[0] == "ASKING" } }
+        if let redirection = seat?.redirection(of: command, session) {
+            if command[0] == "EXEC" {
+                session.transaction = nil
+                session.unwatch()
+            }
+            session.transaction?.isBroken = true
+            return session.answer(.error(redirection))
+        }
         if let refusal = refusal(of: command, session) {
             session.transaction?.isBroken = true
             return session.answer(.error(refusal))
@@ -109,6 +118,8 @@ extension ModelRedis {
     private func connectionReply(to command: [String], _ session: Session) -> Reply? {
         switch (command[0], command.dropFirst().first) {
         case ("AUTH", _), ("SELECT", _): return .ok
+        case ("ASKING", _) where seat != nil: return .ok
+        case ("CLUSTER", _): return seat?.reply(to: command)
         case ("PING", let payload): return payload.map { .bulk($0) } ?? .status("PONG")
         case ("CLIENT", "ID"): return .integer(session.number)
         case ("CLIENT", "TRACKING"): return track(command, session)

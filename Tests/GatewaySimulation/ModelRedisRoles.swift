@@ -171,11 +171,10 @@ extension ModelRedis {
         } else {
             role = ["role:master"]
         }
-        let connected = followers.count { !$0.isBroken }
-        return ["# Replication"] + role + [
-            "connected_slaves:\(connected)", "master_replid:\(replicationID)",
-            "master_repl_offset:\(offset)",
-        ]
+        let connected = followers.filter { !$0.isBroken }
+        return ["# Replication"] + role + ["connected_slaves:\(connected.count)"]
+            + connected.enumerated().map { "slave\($0):\($1.information)" }
+            + ["master_replid:\(replicationID)", "master_repl_offset:\(offset)"]
     }
 
     private var addressInformation: [String] {

@@ -93,16 +93,22 @@ extension ModelRedis {
 
     /// Fails the transactions that watch a written key, and collects the keys to be invalidated.
     func processTouched(by session: Session) {
+        if noteChanges(by: session.wire.client) { session.lastWriteOffset = offset }
+    }
+
+    /// - Returns: Whether there were any.
+    @discardableResult
+    func noteChanges(by client: Client?) -> Bool {
         let keys = data.drainTouched()
         propagate(keys)
-        if !keys.isEmpty { session.lastWriteOffset = offset }
         for key in keys {
             for other in sessions where other.watched.contains(key) { other.isDirty = true }
             if key == Self.membershipKey { noteFormerList() }
             guard key.hasPrefix(Self.recordPrefix) else { continue }
             if !changedKeys.contains(key) { changedKeys.append(key) }
-            onRecord(key, session.wire.client)
+            if let client { onRecord(key, client) } else { onCopy(key) }
         }
+        return !keys.isEmpty
     }
 
     /// One message carries all keys, in any order.

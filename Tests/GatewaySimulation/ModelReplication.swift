@@ -14,7 +14,7 @@ struct ModelChange {
 /// The stream of changes from a server to one that follows it, and of acknowledgements back.
 final class ModelReplication {
     unowned let leader: ModelRedis
-    private unowned let follower: ModelRedis
+    unowned let follower: ModelRedis
     private let timeline: Timeline
     private var lastArrival: Nanoseconds = 0
     private var heldUntil: Nanoseconds = 0
@@ -31,6 +31,13 @@ final class ModelReplication {
         self.leader = leader
         self.follower = follower
         timeline = leader.timeline
+    }
+
+    /// What the leader says of its follower: until that has a whole copy, it is not online.
+    var information: String {
+        guard case .tcp(let host, let port) = follower.endpoint else { return "" }
+        let state = acknowledged == nil ? "send_bulk" : "online"
+        return "ip=\(host),port=\(port),state=\(state),offset=\(acknowledged ?? 0),lag=0"
     }
 
     /// Sends what the follower lacks: the changes since, or everything.

@@ -18,6 +18,15 @@ final class ModelSentinel: ModelListener {
         case promoted(Endpoint)
     }
 
+    /// What it has last seen of a replica.
+    struct Sight {
+        let isDown: Bool
+        /// Whom the replica follows; `nil` if it says that it is a primary.
+        let leader: Endpoint?
+        let isLinkUp: Bool
+        let offset: Int
+    }
+
     private final class Connection {
         let wire: Wire
         var reader = CommandReader()
@@ -42,6 +51,9 @@ final class ModelSentinel: ModelListener {
 
     /// The servers that it knows beside the primary.
     private let servers: [Endpoint]
+
+    /// What it sees of a server.
+    var sight: (Endpoint) -> Sight? = { _ in nil }
 
     /// Called when it names another primary.
     var onNaming: () -> Void = {}
@@ -162,7 +174,7 @@ extension ModelSentinel {
         case ("PING", _): .bulk(command[1])
         case ("SENTINEL", "GET-MASTER-ADDR-BY-NAME"): Self.address(named)
         case ("SENTINEL", "MASTER"): report
-        case ("SENTINEL", "REPLICAS"), ("SENTINEL", "SLAVES"): .array(replicas.map(Self.replica))
+        case ("SENTINEL", "REPLICAS"), ("SENTINEL", "SLAVES"): .array(replicas.map(replica))
         case ("SENTINEL", "SENTINELS"): .array([])
         default: .error("ERR unknown command '\(command[0])'")
         }
@@ -182,16 +194,31 @@ extension ModelSentinel {
             view.primary,
             [
                 ("flags", flags.joined(separator: ",")),
-                ("num-slaves", String(servers.count - 1)), ("num-other-sentinels", "2"),
+                ("num-slaves", String(replicas.count)), ("num-other-sentinels", "2"),
                 ("quorum", "2"), ("config-epoch", String(view.epoch)),
             ]
         )
     }
 
-    private static func replica(_ endpoint: Endpoint) -> Reply {
-        report(
+    /// A replica is never forgotten, reachable or not.
+    private func replica(_ endpoint: Endpoint) -> Reply {
+        let sight = sight(endpoint)
+        let isDown = sight?.isDown ?? false
+        let isLinkUp = sight?.isLinkUp ?? true
+        var fields = [
+            ("flags", isDown ? "s_down,slave" : "slave"),
+            ("role-reported", sight != nil && sight?.leader == nil ? "master" : "slave"),
+            ("master-link-status", isLinkUp ? "ok" : "err"),
+        ]
+        if case .tcp(let host, let port)? = sight?.leader {
+            fields += [("master-host", host), ("master-port", String(port))]
+        }
+        return Self.report(
             endpoint,
-            [("flags", "slave"), ("master-link-status", "ok"), ("slave-priority", "100")]
+            fields + [
+                ("slave-priority", "100"), ("slave-repl-offset", String(sight?.offset ?? 0)),
+                ("replica-announced", "1"),
+            ]
         )
     }
 

@@ -12,28 +12,7 @@ final class Network {
 
     private var wires: [Wire] = []
     private var partitions: [Client: Nanoseconds] = [:]
-    private var isolations: [Endpoint: Isolation] = [:]
-
-    /// A server that other servers do not reach, and only some clients.
-    private struct Isolation {
-        let until: Nanoseconds
-        let number: UInt64
-
-        /// Whether the clients that reach the server reach no other.
-        let isWhole: Bool
-
-        /// Whether it hides the server from a client. About half of all are on either side.
-        func hides(from client: Client) -> Bool {
-            let number =
-                switch client {
-                case .worker(let number): UInt64(number)
-                case .administrator(let number): UInt64(number)
-                case .stranger: 0 as UInt64
-                }
-            var chance = Chance(seed: self.number &+ number)
-            return chance.percent(50)
-        }
-    }
+    private var rifts: [NetworkRift] = []
 
     /// - Parameter listeners: All that clients may connect to. Where there is one alone, each connection leads to it.
     init(
@@ -72,11 +51,8 @@ final class Network {
     }
 
     private func isHidden(_ wire: Wire) -> Bool {
-        isolations.contains { endpoint, isolation in
-            guard timeline.now < isolation.until else { return false }
-            let isAway = isolation.hides(from: wire.client)
-            return endpoint == wire.endpoint ? isAway : isolation.isWhole && !isAway
-        }
+        guard let endpoint = wire.endpoint else { return false }
+        return rifts.contains { timeline.now < $0.until && $0.hides(endpoint, from: wire.client) }
     }
 
     private func arrive(_ wire: Wire, at listener: (any ModelListener)?) {
@@ -157,22 +133,31 @@ extension Network {
         separate(until: end) { $0.client == client }
     }
 
-    /// Separates a server from all others for a while, and from some clients.
-    ///
-    /// - Parameter isWhole: Whether the other clients reach nothing else.
-    func isolate(_ server: any ModelListener, for span: Nanoseconds, isWhole: Bool = false) {
-        let end = timeline.now + span
-        isolations[server.endpoint] = Isolation(
-            until: end,
-            number: timeline.chance.next(),
-            isWhole: isWhole
-        )
-        separate(until: end) { self.isHidden($0) }
+    /// Opens a rift, and breaks or delays what goes through it.
+    func open(_ rift: NetworkRift) {
+        add(rift)
+        separate(until: rift.until) { self.isHidden($0) }
     }
 
-    /// Whether servers and sentinels reach a server.
-    func reaches(_ server: any ModelListener) -> Bool {
-        isolations[server.endpoint].map { $0.until <= timeline.now } ?? true
+    /// Opens a rift. What goes through it goes on: only new connections are not made.
+    func add(_ rift: NetworkRift) {
+        rifts.removeAll { $0.until <= timeline.now }
+        rifts.append(rift)
+    }
+
+    /// Whether two servers or sentinels reach each other.
+    func reaches(_ one: any ModelListener, _ other: any ModelListener) -> Bool {
+        !rifts.contains {
+            timeline.now < $0.until && $0.separates(one.endpoint, from: other.endpoint)
+        }
+    }
+
+    /// The open connections of a client to some listeners.
+    func wires(of client: Client, to listeners: [any ModelListener]) -> [Wire] {
+        let endpoints = Set(listeners.map(\.endpoint))
+        return wires.filter {
+            $0.state == .open && $0.client == client && $0.endpoint.map(endpoints.contains) ?? false
+        }
     }
 
     private func separate(until end: Nanoseconds, _ isConcerned: (Wire) -> Bool) {
@@ -188,7 +173,7 @@ extension Network {
     func heal() {
         latency.isCalm = true
         partitions = [:]
-        isolations = [:]
+        rifts = []
     }
 }
 

@@ -31,14 +31,17 @@ struct Scenario {
     var isQuiet = false
 
     /// Whether there are sentinels, and replicas one of which may become the primary; how many servers must hold a
-    /// change, `nil` for all; what leads to a failover; how long one takes, at most; whether the replica that has got
-    /// most is promoted; and whether an earlier primary is that has not followed since.
+    /// change, `nil` for all; what leads to a failover; how long one takes, at most; and whether the replica that has
+    /// got most is promoted.
     var hasFailover = false
     var copies: Int?
     var failovers = ModelDeployment.Failover.allCases
     var failoverSpan: Nanoseconds = 0
     var promotesNewest = false
-    var namesAgain = false
+
+    /// Whether the store is a cluster, and whether a server tells of the keys in a slot that was taken from it.
+    var hasCluster = false
+    var tellsOfLostKeys = true
 
     /// How many of the changes concern all organizations together.
     var bulkPercent = 10
@@ -87,6 +90,7 @@ struct Scenario {
         if (mix ?? drawn) == .silence { favourSilence(&chance) }
         if (mix ?? drawn) == .failovers { favourFailovers(&chance) }
         if (mix ?? drawn) == .twoCopies { favourTwoCopies(&chance) }
+        if [.shards, .slots].contains(mix ?? drawn) { favourCluster(&chance) }
         if let flaw { favour(flaw, &chance) }
     }
 
@@ -162,6 +166,26 @@ enum Fault: CaseIterable {
     case lateReplication
     /// A replica loses its connection to the primary.
     case cutReplication
+    /// A plot: the primary fails while the replicas lack its last changes.
+    case failOverBehind
+    /// A plot: the primary is cut off together with a worker.
+    case cutOff
+    /// A plot: a worker hears late what the sentinels have said of a primary that was cut off together with it.
+    case hearLate
+    /// A plot: a worker that was away hears of the new primary, and does not reach it.
+    case hearNews
+    /// A plot: the primary fails together with a worker that the replicas do not know yet.
+    case loseEntry
+    /// A plot: a primary that nobody has told to follow is the primary again, and does not know a worker of the meantime.
+    case returnToPrimary
+    /// A shard of a cluster gets another primary, for any reason.
+    case failOverShard
+    /// Two shards do, one shortly after the other.
+    case failOverShards
+    /// The slot of a record, or of the membership list, moves to another primary.
+    case moveSlot
+    /// A primary takes a slot without the steps that this needs.
+    case takeSlot
 }
 
 extension Fault {
@@ -171,6 +195,8 @@ extension Fault {
     /// Those that need several servers.
     static let ofReplicas: [Fault] = [
         .failOver, .deafSentinel, .hideSentinel, .stopSentinel, .lateReplication, .cutReplication,
+        .failOverBehind, .cutOff, .hearLate, .hearNews, .loseEntry, .returnToPrimary,
+        .failOverShard, .failOverShards, .moveSlot, .takeSlot,
     ]
 }
 
@@ -192,9 +218,15 @@ enum Mix: String, CaseIterable {
     case failovers
     /// The same where two of three servers have to hold a change, and the one that has got most is promoted.
     case twoCopies
+    /// Shards of a cluster fail over.
+    case shards
+    /// Slots of a cluster move.
+    case slots
 
     /// Those with one server alone.
-    static let standalone = allCases.filter { $0 != .failovers && $0 != .twoCopies }
+    static let standalone = allCases.filter {
+        ![.failovers, .twoCopies, .shards, .slots].contains($0)
+    }
 
     func faults(_ chance: inout Chance) -> [Fault] {
         switch self {
@@ -228,9 +260,23 @@ enum Mix: String, CaseIterable {
                 .failOver, .failOver, .failOver, .failOver, .failOver, .failOver,
                 .deafSentinel, .hideSentinel, .stopSentinel, .lateReplication, .cutReplication,
                 .partition, .stopWorker, .replaceWorker, .cut,
+                .failOverBehind, .cutOff, .hearLate, .hearNews, .loseEntry, .returnToPrimary,
             ]
         case .twoCopies:
-            [.failOver, .failOver, .failOver, .failOver, .partition, .stopWorker, .stall, .cut]
+            [
+                .failOver, .failOver, .failOver, .failOver, .partition, .stopWorker, .stall, .cut,
+                .failOverBehind, .cutOff, .hearLate, .hearNews, .loseEntry,
+            ]
+        case .shards:
+            [
+                .failOverShard, .failOverShard, .failOverShards, .partition, .stopWorker,
+                .replaceWorker, .cut, .stall, .lateInvalidations,
+            ]
+        case .slots:
+            [
+                .moveSlot, .moveSlot, .moveSlot, .takeSlot, .failOverShard, .partition,
+                .stopWorker, .replaceWorker, .cut, .stall, .lateInvalidations,
+            ]
         case .anything:
             (0..<5).map { _ in Fault.promised.randomElement(using: &chance)! }
         }

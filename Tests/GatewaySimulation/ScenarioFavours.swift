@@ -53,22 +53,31 @@ extension Scenario {
         changePause = chance.number(lease / 4...lease)
     }
 
-    /// The same, and former primaries that nobody has told have a replica left, or readers.
+    /// Shards of a cluster fail over, and slots move.
+    mutating func favourCluster(_ chance: inout Chance) {
+        favourFailovers(&chance)
+        (hasFailover, hasCluster) = (false, true)
+        tellsOfLostKeys = chance.percent(50)
+    }
+
+    /// Primaries fail, and former primaries that nobody has told have a replica left, or readers.
     mutating func favourTwoCopies(_ chance: inout Chance) {
         favourFailovers(&chance)
         (copies, promotesNewest) = (2, true)
     }
 
-    /// Primaries are cut off for long together with workers, and changes are confirmed at the next one meanwhile.
-    mutating func favourCutOffPrimaries(_ chance: inout Chance) {
+    /// One plot follows the other, and changes are quick.
+    private mutating func favourPlot(_ plot: Fault) {
+        (workers, organizations, administrators) = (2, 2, 3)
+        (faults, failovers) = ([plot], [.crash, .pause, .partition])
+        leaseMilliseconds = min(leaseMilliseconds, 200)
         let lease = Nanoseconds.milliseconds(leaseMilliseconds)
-        graceMilliseconds = 0
-        (workers, organizations, administrators) = (3, 3, 8)
-        (faults, failovers) = ([.failOver], [.partition])
-        (faultPause, faultLength) = (lease * 4, lease * 20)
-        (failoverSpan, changePause, length) = (lease / 4, lease / 2, lease * 50)
+        graceMilliseconds = leaseMilliseconds * 5
+        (failoverSpan, changePause, faultPause) = (lease / 4, lease / 4, lease * 2)
+        length = lease * 60
         stallPercent = 0
         workerDelayMax = .microseconds(200)
+        isMixed = false
     }
 
     mutating func favour(_ flaw: Flaw, _ chance: inout Chance) {
@@ -77,6 +86,7 @@ extension Scenario {
         case .driver: break
         #if CANARIES
             case .omission(let obligation): favour(obligation, &chance)
+            case .omissions: favourLateInvalidations(&chance)
         #endif
         }
     }
@@ -128,7 +138,8 @@ extension Scenario {
         case .signalMissingNotWaitedOut: faults = [.refuseSignals, .lateInvalidations]
         case .copiesIgnored, .waitOnFreshConnection:
             favourFailovers(&chance)
-            faults = [.failOver, .failOver, .lateReplication]
+            faults = [.failOverBehind]
+            changePause = .milliseconds(leaseMilliseconds / 4)
         case .copiesOfServer:
             // A primary that has just been cut off has no replicas, and is still named.
             favourFailovers(&chance)
@@ -137,9 +148,11 @@ extension Scenario {
             changePause = .milliseconds(leaseMilliseconds / 4)
             stallPercent = 0
         case .minorityDecides:
+            // A sentinel, and a replica, are cut off with the primary.
             favourTwoCopies(&chance)
-            faults = [.failOver, .deafSentinel, .hideSentinel, .hideSentinel, .hideSentinel]
-            failovers = [.crash, .pause, .partition]
+            favourPlot(.cutOff)
+            failovers = [.split]
+            graceMilliseconds = 0
         case .failoverIgnored:
             favourTwoCopies(&chance)
             (faults, failovers) = ([.failOver], [.ordered])
@@ -151,26 +164,35 @@ extension Scenario {
             faults = [.failOver]
         case .epochIgnored:
             favourFailovers(&chance)
-            namesAgain = true
-            graceMilliseconds = leaseMilliseconds * 5
-            faults = [.failOver, .failOver, .partition]
-            failoverSpan = .milliseconds(leaseMilliseconds / 4)
+            favourPlot(.returnToPrimary)
         }
     }
 
     #if CANARIES
         private mutating func favour(_ obligation: Obligation, _ chance: inout Chance) {
             switch obligation {
-            case .decidesOnlyAttested, .attestationCountsFromAsking, .majorityAttests,
-                .readsAreFenced,
-                .graceIsNotRestarted, .versionsOfOnePrimary, .handoverAfterAttestation:
+            case .decidesOnlyAttested, .readsAreFenced, .majorityAttests:
                 favourTwoCopies(&chance)
-                if [.decidesOnlyAttested, .readsAreFenced, .majorityAttests].contains(obligation) {
-                    favourCutOffPrimaries(&chance)
-                    if obligation == .majorityAttests { faults += [.deafSentinel, .hideSentinel] }
-                } else {
-                    faults = [.failOver, .failOver, .failOver, .partition, .stall]
-                }
+                favourPlot(.cutOff)
+                failovers = obligation == .majorityAttests ? [.split] : [.partition]
+                graceMilliseconds = 0
+            case .versionsOfOnePrimary:
+                favourTwoCopies(&chance)
+                faults = [.failOver, .failOver, .failOver, .partition, .stall]
+            case .attestationCountsFromAsking:
+                favourTwoCopies(&chance)
+                favourPlot(.hearLate)
+                (leaseMilliseconds, graceMilliseconds, timeoutMilliseconds) = (100, 0, 500)
+                failoverSpan = .milliseconds(20)
+                requestPause = .milliseconds(5)
+            case .graceIsNotRestarted:
+                favourTwoCopies(&chance)
+                favourPlot(.hearNews)
+                graceMilliseconds = 3000
+                length = .milliseconds(20_000)
+            case .handoverAfterAttestation:
+                favourTwoCopies(&chance)
+                favourPlot(.loseEntry)
             case .leaseCountsFromSending, .heartbeatIsMatched:
                 // An answer is late, and the invalidations behind it are even later.
                 favourLateInvalidations(&chance)

@@ -31,6 +31,9 @@ final class Session {
 
     var transaction: Transaction?
 
+    /// Whether ASKING precedes the next command, or the transaction.
+    var isAsking = false
+
     /// The list and the timeout of BLPOP.
     var blocked: (key: String, until: ServerTime)?
 

@@ -129,7 +129,12 @@ struct SimulatedClock: BlockingClock {
     let timeline: Timeline
 
     var bootID: String { clock.bootID }
-    var monotonic: MonotonicTime { clock.reading(at: timeline.now).monotonic }
+
+    /// Once the world is over no time passes, and nobody waits any longer.
+    var monotonic: MonotonicTime {
+        timeline.isOver ? .never : clock.reading(at: timeline.now).monotonic
+    }
+
     var unix: UnixTime { clock.reading(at: timeline.now).unix }
 
     func sleep(until moment: MonotonicTime) { timeline.run(until: clock.time(of: moment)) }

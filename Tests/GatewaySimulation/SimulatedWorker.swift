@@ -100,7 +100,7 @@ final class SimulatedWorker {
             )
         )
         #if CANARIES
-            if case .omission(let obligation) = flaw { gatekeeper.omit(obligation) }
+            if let flaw { gatekeeper.omit(flaw.omitted) }
         #endif
         wake()
     }

@@ -23,15 +23,19 @@ struct SimulationTests {
         if Seeds.mix == nil { #expect(counts.isComplete, "\(counts)") }
     }
 
-    @Test(.enabled(if: Seeds.number("SEED") == nil && Seeds.mix == nil), arguments: 0..<partsCount)
-    func `every promise holds in every world where primaries fail`(part: UInt64) throws {
+    @Test(
+        .enabled(if: Seeds.number("SEED") == nil && Seeds.mix == nil),
+        arguments: [Mix.failovers, .twoCopies],
+        0..<partsCount
+    )
+    func `every promise holds in every world where primaries fail`(mix: Mix, part: UInt64) throws {
         var counts = Judge.Counts()
-        for seed in stride(from: part, to: Self.count / 4, by: Int(Self.partsCount)) {
-            let world = try World(Scenario(seed: seed, mix: .failovers))
+        for seed in stride(from: part, to: Self.count / 8, by: Int(Self.partsCount)) {
+            let world = try World(Scenario(seed: seed, mix: mix))
             world.run()
             counts += world.judge.counts
             guard let violation = world.timeline.story.violation else { continue }
-            Issue.record("seed \(seed): \(violation)\n\(try Seeds.story(of: seed, .failovers))")
+            Issue.record("\(mix), seed \(seed): \(violation)\n\(try Seeds.story(of: seed, mix))")
             return
         }
         #expect(counts.hasFailovers, "\(counts)")

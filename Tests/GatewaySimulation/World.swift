@@ -13,8 +13,11 @@ final class World {
     let judge: Judge
     private let firstStore: ModelRedis
 
-    /// `nil` in worlds with one server alone.
+    /// `nil` in worlds without sentinels.
     let deployment: ModelDeployment?
+
+    /// `nil` in worlds without a cluster.
+    let cluster: ModelCluster?
     let network: Network
     private let latency: Latency
     let secrets: WorldSecrets
@@ -25,6 +28,8 @@ final class World {
 
     /// Whether no new faults and changes begin.
     private(set) var isEnding = false
+    /// Whether a plot is under way.
+    var hasPlot = false
     var counts = Counts()
     var copies: [RecordCopy] = []
 
@@ -36,17 +41,19 @@ final class World {
         self.flaw = flaw
         timeline = Timeline(seed: scenario.seed, story: story)
         judge = Judge(timeline, isCalm: scenario.isCalm)
+        cluster = scenario.hasCluster ? Self.cluster(scenario, timeline) : nil
         if scenario.hasFailover {
             let deployment = ModelDeployment(
                 timeline,
                 hasThreads: scenario.hasThreads,
                 span: scenario.failoverSpan,
-                promotesNewest: scenario.promotesNewest,
-                namesAgain: scenario.namesAgain
+                promotesNewest: scenario.promotesNewest
             )
             (self.deployment, firstStore) = (deployment, deployment.servers[0])
         } else {
-            (deployment, firstStore) = (nil, ModelRedis(timeline, hasThreads: scenario.hasThreads))
+            deployment = nil
+            firstStore =
+                cluster?.servers[0] ?? ModelRedis(timeline, hasThreads: scenario.hasThreads)
         }
         latency = Latency(
             delayMax: scenario.delayMax,
@@ -55,11 +62,12 @@ final class World {
         )
         network = Network(
             timeline,
-            deployment?.listeners ?? [firstStore],
+            deployment?.listeners ?? cluster?.listeners ?? [firstStore],
             latency,
             isLocal: scenario.isLocal
         )
         deployment?.network = network
+        cluster?.network = network
         secrets = try WorldSecrets()
         organizations = Self.names.prefix(scenario.organizations).map { Organization($0)! }
         administratorClocks = (0..<2).map { [timeline] _ in MachineClock(&timeline.chance) }
@@ -69,6 +77,16 @@ final class World {
                 habits: WorkerHabits(scenario)
             )
         }
+    }
+
+    private static func cluster(_ scenario: Scenario, _ timeline: Timeline) -> ModelCluster {
+        ModelCluster(
+            timeline,
+            hasThreads: scenario.hasThreads,
+            span: scenario.failoverSpan,
+            needsFullCoverage: timeline.chance.percent(50),
+            tellsOfLostKeys: scenario.tellsOfLostKeys
+        )
     }
 
     private static let names = ["acme", "umbrella", "initech", "hooli", "globex", "soylent"]
@@ -121,8 +139,10 @@ extension World {
         checkOpenRequests()
     }
 
-    /// The only server, or the primary.
-    var store: ModelRedis { deployment?.primary ?? firstStore }
+    /// The only server, or the primary; in a cluster, the one that holds the membership list.
+    var store: ModelRedis {
+        deployment?.primary ?? cluster?.primary(of: ModelRedis.membershipKey) ?? firstStore
+    }
 
     var leaseSpan: Nanoseconds { .milliseconds(scenario.leaseMilliseconds) }
 
@@ -139,6 +159,11 @@ extension World {
             deployment.recover()
             timeline.run(until: timeline.now + .milliseconds(3000)) { deployment.isSettled }
             if !deployment.isSettled { timeline.fail("the replicas do not follow") }
+        }
+        if let cluster {
+            cluster.recover()
+            timeline.run(until: timeline.now + .milliseconds(3000)) { cluster.isSettled }
+            if !cluster.isSettled { timeline.fail("the servers of the cluster do not agree") }
         }
         store.recover()
         for machine in machines {

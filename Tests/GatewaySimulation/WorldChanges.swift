@@ -204,7 +204,8 @@ extension World {
             store.patienceMilliseconds = 1000
             return store
         }
-        let sentinels = SimulatedSentinels(url.sentinels, client, machine, timeline, network)
+        let servers = SimulatedServers(client, machine, timeline, network)
+        let sentinels = SimulatedSentinels(url.sentinels, servers)
         guard let deployment, case .procedure(let flaw) = flaw else {
             return (store(sentinels), clock)
         }

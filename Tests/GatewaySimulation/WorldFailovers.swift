@@ -30,7 +30,7 @@ extension World {
 
     /// G1: the primary has every change that was confirmed.
     func checkConfirmedChanges() {
-        guard deployment != nil else { return }
+        guard deployment != nil || cluster != nil else { return }
         for organization in organizations {
             if let loss = judge.ledger.lostChange(of: organization.name) {
                 timeline.fail("G1: a failover undoes a confirmed change: \(loss)")
@@ -46,7 +46,14 @@ extension World {
         case .deafSentinel: timeline.chance.element(of: deployment.sentinels)?.turnDeaf(for: span)
         case .hideSentinel:
             guard let sentinel = timeline.chance.element(of: deployment.sentinels) else { return }
-            network.isolate(sentinel, for: span)
+            network.open(
+                NetworkRift(
+                    until: timeline.now + span,
+                    inside: [sentinel.endpoint],
+                    isOfListeners: false,
+                    number: timeline.chance.next()
+                )
+            )
         case .stopSentinel:
             guard let sentinel = timeline.chance.element(of: deployment.sentinels) else { return }
             sentinel.pause()
@@ -57,6 +64,12 @@ extension World {
         case .cutReplication:
             timeline.chance.element(of: deployment.servers.filter(\.isReplica))?.upstream?
                 .breakOff()
+        case .failOverBehind: failOverBehind(deployment)
+        case .cutOff: cutOff(deployment)
+        case .hearLate: hearLate(deployment)
+        case .hearNews: hearNews(deployment)
+        case .loseEntry: loseEntry(deployment)
+        case .returnToPrimary: returnToPrimary(deployment)
         default: break
         }
     }

@@ -66,8 +66,11 @@ extension World {
             }
         case .beginTerm: store.beginTerm()
         case .failOver, .deafSentinel, .hideSentinel, .stopSentinel, .lateReplication,
-            .cutReplication:
+            .cutReplication, .failOverBehind, .cutOff, .hearLate, .hearNews, .loseEntry,
+            .returnToPrimary:
             if let deployment { inject(fault, deployment, span) }
+        case .failOverShard, .failOverShards, .moveSlot, .takeSlot:
+            if let cluster { inject(fault, cluster, span) }
         case .stepClock: store.stepClock(by: timeline.chance.percent(50) ? 90_000 : -90_000)
         case .refuseJoins: store.refuse(.joins, for: span)
         case .refuseTracking: store.refuse(.tracking, for: span)
@@ -83,15 +86,20 @@ extension World {
         timeline.after(span) { [self] in store.start() }
     }
 
+    /// The connections to all servers that have the say.
+    private var sessions: [Session] {
+        cluster?.primaries.flatMap(\.sessions) ?? store.sessions
+    }
+
     /// A random invalidation link.
     private var invalidationSession: Session? {
-        timeline.chance.element(of: store.sessions.filter(\.isSubscribed))
+        timeline.chance.element(of: sessions.filter(\.isSubscribed))
     }
 
     /// A random data link of a worker.
     private var dataSession: Session? {
         timeline.chance.element(
-            of: store.sessions.filter {
+            of: sessions.filter {
                 if case .worker = $0.wire.client { !$0.isSubscribed } else { false }
             }
         )
@@ -122,13 +130,14 @@ extension World {
 extension World {
     /// Follows the commands and records of the store.
     func watchStore() {
+        if let cluster { return watch(cluster) }
         guard let deployment else { return watch(store, 0) }
         judge.ledger.servers = deployment.servers.map { _ in Ledger.Server() }
         for (number, server) in deployment.servers.enumerated() { watch(server, number) }
         watch(deployment)
     }
 
-    private func watch(_ store: ModelRedis, _ number: Int) {
+    func watch(_ store: ModelRedis, _ number: Int) {
         let names = Dictionary(
             uniqueKeysWithValues: organizations.map { ("latchkey:record:{\($0.locator)}", $0.name) }
         )

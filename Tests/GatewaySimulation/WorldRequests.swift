@@ -38,7 +38,7 @@ extension World {
             latchkey_cache_size \(scenario.cacheSize);
             latchkey_operators owner;
             """
-        if let deployment { directives += "latchkey_store \(deployment.url);" }
+        if let url = deployment?.url ?? cluster?.url { directives += "latchkey_store \(url);" }
         if let copies = scenario.copies { directives += "latchkey_copies \(copies);" }
         return try Configuration(ConfigurationFile.directives(in: Array(directives.utf8)))
     }

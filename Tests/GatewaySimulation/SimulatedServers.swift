@@ -3,28 +3,25 @@ import RedisClient
 
 @testable import Administration
 
-/// The executable's connections to the sentinels. The world runs while it waits.
-final class SimulatedSentinels: Sentinels {
+/// The executable's connections to servers that it asks at the same time. The world runs while it waits.
+final class SimulatedServers {
     private static let timeoutMilliseconds: UInt64 = 1000
 
+    private let client: Client
     private let clock: MachineClock
     private let timeline: Timeline
-    private let members: [Member]
+    private let network: Network
+    private var members: [Endpoint: Member] = [:]
 
-    init(
-        _ endpoints: [Endpoint],
-        _ client: Client,
-        _ clock: MachineClock,
-        _ timeline: Timeline,
-        _ network: Network
-    ) {
-        (self.clock, self.timeline) = (clock, timeline)
-        members = endpoints.map { endpoint in
-            Member(endpoint) { network.connect(client, to: endpoint) }
-        }
+    init(_ client: Client, _ clock: MachineClock, _ timeline: Timeline, _ network: Network) {
+        (self.client, self.clock, self.timeline, self.network) = (client, clock, timeline, network)
     }
 
-    func ask(_ commands: [RedisCommand]) -> [Result<[RedisReply], StoreConnection.Fault>] {
+    /// What each of them replies, in their order.
+    func ask(_ servers: [Endpoint], _ commands: [RedisCommand])
+        -> [Result<[RedisReply], StoreConnection.Fault>]
+    {
+        let members = servers.map(member)
         let deadline = now.advanced(byMilliseconds: Self.timeoutMilliseconds)
         for member in members { member.begin(commands) }
         while !timeline.isOver, now < deadline {
@@ -37,11 +34,34 @@ final class SimulatedSentinels: Sentinels {
         return members.map { $0.end() }
     }
 
+    private func member(_ endpoint: Endpoint) -> Member {
+        if let member = members[endpoint] { return member }
+        let member = Member(endpoint) { [network, client] in
+            network.connect(client, to: endpoint)
+        }
+        members[endpoint] = member
+        return member
+    }
+
     private var now: MonotonicTime { clock.reading(at: timeline.now).monotonic }
 }
 
-extension SimulatedSentinels {
-    /// A connection to one sentinel.
+/// The executable's connections to the sentinels.
+final class SimulatedSentinels: Sentinels {
+    private let endpoints: [Endpoint]
+    private let servers: SimulatedServers
+
+    init(_ endpoints: [Endpoint], _ servers: SimulatedServers) {
+        (self.endpoints, self.servers) = (endpoints, servers)
+    }
+
+    func ask(_ commands: [RedisCommand]) -> [Result<[RedisReply], StoreConnection.Fault>] {
+        servers.ask(endpoints, commands)
+    }
+}
+
+extension SimulatedServers {
+    /// A connection to one server.
     private final class Member {
         private let endpoint: Endpoint
         private let connect: () -> Wire
@@ -167,7 +187,7 @@ extension SimulatedSentinels {
                 wire?.close()
                 wire = nil
                 link = Self.link(endpoint)
-                return .failure(.unreachable(fault ?? "the sentinel does not answer"))
+                return .failure(.unreachable(fault ?? "the server does not answer"))
             }
             return .success(replies.compactMap { $0 })
         }

@@ -1,0 +1,65 @@
+import Keyring
+
+/// Worlds whose store is a cluster.
+extension World {
+    private func recordKey(of organization: Organization) -> String {
+        "\(ModelRedis.recordPrefix){\(organization.locator)}"
+    }
+
+    func watch(_ cluster: ModelCluster) {
+        judge.ledger.servers = cluster.servers.map { _ in Ledger.Server() }
+        for (number, server) in cluster.servers.enumerated() { watch(server, number) }
+        judge.changedAt = { [unowned cluster] in cluster.changedAt }
+        if scenario.stallPercent == 0, scenario.workerDelayMax <= .microseconds(200) {
+            judge.recoverySpan = recoverySpan + trustSpan + 4 * scenario.failoverSpan
+        }
+        cluster.onMove = { [unowned self] _ in noteHolders() }
+        cluster.onPromotion = { [unowned self] _ in
+            judge.counts.promotions += 1
+            noteHolders()
+            checkConfirmedChanges()
+        }
+        noteHolders()
+    }
+
+    private func noteHolders() {
+        guard let cluster else { return }
+        for organization in organizations {
+            let slot = ModelSlots.slot(of: recordKey(of: organization))
+            judge.ledger.holders[organization.name] = cluster.holders[slot]
+        }
+    }
+
+    func inject(_ fault: Fault, _ cluster: ModelCluster, _ span: Nanoseconds) {
+        switch fault {
+        case .failOverShard: failOverAny(cluster, for: span)
+        case .failOverShards:
+            failOverAny(cluster, for: span)
+            timeline.after(
+                timeline.chance.number(scenario.failoverSpan...scenario.failoverSpan * 3)
+            ) {
+                [self] in
+                if !isEnding { failOverAny(cluster, for: span) }
+            }
+        case .moveSlot:
+            cluster.move(anyKey, timeline.chance.percent(80) ? .orderly : .interrupted)
+        case .takeSlot: cluster.move(anyKey, .forced)
+        default: break
+        }
+    }
+
+    private func failOverAny(_ cluster: ModelCluster, for span: Nanoseconds) {
+        guard let former = timeline.chance.element(of: Set(cluster.holders).sorted()),
+            let kind = timeline.chance.element(of: ModelCluster.Failover.allCases)
+        else { return }
+        cluster.failOver(former, kind, for: span)
+    }
+
+    /// Of a record, or of the membership list.
+    private var anyKey: String {
+        guard timeline.chance.percent(80),
+            let organization = timeline.chance.element(of: organizations)
+        else { return ModelRedis.membershipKey }
+        return recordKey(of: organization)
+    }
+}
