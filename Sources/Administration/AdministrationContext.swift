@@ -95,7 +95,7 @@ extension AdministrationContext {
 
     /// The running workers; `nil` if the store does not list them.
     public func workers() -> Workers? {
-        guard let reply = try? store.read([Membership.read])[0] else { return nil }
+        guard let reply = try? store.read([Membership.read], at: .membership)[0] else { return nil }
         return (try? Membership(reply)).map { Workers($0.members) }
     }
 

@@ -44,6 +44,9 @@ final class SimulatedStore: StoreChannel {
     /// Called with each command before it is carried out.
     var onCommand: (String) -> Void = { _ in }
 
+    /// What the server of a cluster replies instead; `nil` if it carries the command out.
+    var turnAway: ([String]) -> RedisReply? = { _ in nil }
+
     private let clock: SimulatedClock
     private var lists: [String: [String]] = [:]
     private var counters: [String: (number: Int64, until: MonotonicTime)] = [:]
@@ -93,6 +96,11 @@ final class SimulatedStore: StoreChannel {
         commands.map { perform($0.texts) }
     }
 
+    /// Replies to another client, as a server of a cluster.
+    func answer(_ commands: [RedisCommand]) -> [RedisReply] {
+        commands.map { turnAway($0.texts) ?? perform($0.texts) }
+    }
+
     /// Writes a field as another client would.
     func write(_ key: String, _ field: String, _ value: String) {
         hashes[key, default: [:]][field] = value
@@ -113,6 +121,10 @@ extension SimulatedStore {
         if role != "master", Self.writes.contains(words[0]) {
             isAborted = queue != nil
             return .error(bytes("READONLY You can't write against a read only replica."))
+        }
+        if let reply = turnAway(words) {
+            if queue != nil, reply.failure != nil { isAborted = true }
+            return reply
         }
         switch words[0] {
         case "EXEC": return exec()
@@ -141,8 +153,10 @@ extension SimulatedStore {
         case "WAITAOF": .array([.integer(1), .integer(Int64(prompt))])
         case "BLPOP": waitAndPop(words)
         case "LPOP": pop(words[1])
-        case "DEL", "RPUSH", "PEXPIRE": .integer(1)
+        case "RPUSH": push()
+        case "DEL", "PEXPIRE": .integer(1)
         case "LTRIM": .status(bytes("OK"))
+        case "SCAN": scan()
         default: .null
         }
     }
@@ -156,6 +170,12 @@ extension SimulatedStore {
                 "slave\($0):ip=10.0.0.\(addresses[$0]),port=6379,state=online,offset=1,lag=0"
             })
             .joined(separator: "\r\n")
+    }
+
+    /// All records in one page.
+    private func scan() -> RedisReply {
+        let keys = hashes.keys.filter { Keyspace.locator(ofRecord: bytes($0)) != nil }.sorted()
+        return .array([text("0"), .array(keys.map(text))])
     }
 
     /// On a connection that has written nothing there is nothing to wait for.
@@ -210,6 +230,11 @@ extension SimulatedStore {
         signals.append(words[1])
         lists[signal.popAcknowledgements.texts[1], default: []] += onSignal(signals.count)
         return .status(bytes("OK"))
+    }
+
+    private func push() -> RedisReply {
+        hasWritten = true
+        return .integer(1)
     }
 
     private func count(_ key: String) -> RedisReply {

@@ -142,11 +142,11 @@ extension FlawedChannel: ReplicatedStore {
 
     var connected: NamedPrimary? { channel.replicated?.connected }
 
-    func findPrimary() throws(StoreConnection.Fault) -> NamedPrimary {
+    func findPrimary(unanimously: Bool) throws(StoreConnection.Fault) -> NamedPrimary {
         guard let replicated = channel.replicated else {
             throw .unreachable("there is one server alone")
         }
-        return try replicated.findPrimary()
+        return try replicated.findPrimary(unanimously: unanimously)
     }
 }
 

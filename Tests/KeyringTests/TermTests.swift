@@ -51,7 +51,7 @@ struct TermTests {
     @Test func `a list without a generation is not whole`() throws {
         let fields = [("term:r1:", "1000:0"), ("term:r1:g1", "1000:0")]
         #expect(!(try Example.list(fields)).isWhole(in: try term(), forMilliseconds: 0))
-        #expect((try Example.list(fields)).handOver(try term(), trustMilliseconds: 1) == nil)
+        #expect((try Example.list(fields)).handOver([try term()], trustMilliseconds: 1) == nil)
         #expect((try Example.list(fields)).noteWait(try term(), from: .origin) == nil)
     }
 
@@ -107,7 +107,7 @@ struct TermTests {
         throws
     {
         #expect(
-            try membership().handOver(try term(), trustMilliseconds: 1000)?.map(\.texts) == [
+            try membership().handOver([try term()], trustMilliseconds: 1000)?.map(\.texts) == [
                 ["HSET", list, "term:r1:g1", "1000:0"]
             ]
         )
@@ -120,7 +120,7 @@ struct TermTests {
             Example.entry(Example.member(2, token: "b"))
         )
         #expect(
-            membership.handOver(try term(), trustMilliseconds: 1000)?.map(\.texts) == [
+            membership.handOver([try term()], trustMilliseconds: 1000)?.map(\.texts) == [
                 ["HSET", list, "term:r1:g1", "1000:11"],
                 ["HDEL", list, "begun:r0:g1:boot-1", "term:r0:g1", "term:r1:g0"],
             ]

@@ -74,7 +74,8 @@ struct AccessControl {
         throws(AdministrationError)
     {
         guard !context.caller.isOperator else { return try check(nil, organization, action) }
-        let reply = try context.store.read([KeyCommands.read(organization.locator)])[0]
+        let locator = organization.locator
+        let reply = try context.store.read([KeyCommands.read(locator)], at: .record(locator))[0]
         try check(try? context.store.record(reply, organization), organization, action)
     }
 
@@ -98,7 +99,8 @@ struct AccessControl {
         let locator = organization.locator
         let entry = context.audit(action.auditAction)
         _ = try? context.store.read(
-            isRefusal ? entry.refusal(locator) : AuditEntry.nothing(locator)
+            isRefusal ? entry.refusal(locator) : AuditEntry.nothing(locator),
+            at: .record(locator)
         )
     }
 

@@ -40,6 +40,7 @@ extension BulkService {
         let mint = KeyMint(prefix: context.configuration.prefix, pepper: context.peppers.current)
         var summary = BatchSummary()
         var changes: [RecordChange] = []
+        let lines = context.inStoreOrder(lines, \.organization)
         try forEachBatch(lines, &summary, onProgress) { lines throws(AdministrationError) in
             let keys = lines.map { PendingKey(mint.mint(for: $0.organization.locator)) }
             let steps = zip(lines, keys).map { line, key in
@@ -104,10 +105,22 @@ extension BulkService {
             throw AdministrationError(
                 .output,
                 "\(Counted(names.count, "organization").have) new keys that could not be handed over: "
-                    + "\(error.message). Generate new ones with --replace, from \(names[0]) "
-                    + "to \(names[names.count - 1])"
+                    + "\(error.message). Generate new ones with --replace, \(range(names))"
             )
         }
+    }
+}
+
+extension BulkService {
+    /// Most organizations that one line names.
+    private static let namesMax = 8
+
+    /// Which organizations. A cluster takes them in another order than the file's.
+    private func range(_ names: [String]) -> String {
+        guard context.channel.cluster != nil else { return "from \(names[0]) to \(names[names.count - 1])" }
+        let rest = names.count - Self.namesMax
+        return "for those without a line: \(names.prefix(Self.namesMax).joined(separator: ", "))"
+            + (rest > 0 ? " and \(rest) more" : "")
     }
 }
 

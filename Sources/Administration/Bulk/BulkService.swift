@@ -21,6 +21,7 @@ public struct BulkService {
         try OwnerRule.check(.addOrganization, on: nil, owner: nil, by: context.caller)
         EmptyStore(context).handOver()
         var summary = BatchSummary()
+        let lines = context.inStoreOrder(lines, \.organization)
         try forEachBatch(lines, &summary, onProgress) { lines throws(AdministrationError) in
             let entry = context.audit(.register)
             return try RecordBatch(context.store).change(
@@ -57,6 +58,10 @@ public struct BulkService {
                 error.behind(progress.done, "line")
             }
             for (line, outcome) in zip(part, outcomes) { summary.add(outcome, line) }
+            if let failure = outcomes.lazy.compactMap(\.failure).first {
+                let done = outcomes.count { $0.failure == nil }
+                throw failure.behind(progress.done + done, "line")
+            }
             progress.done += part.count
         }
         _ = onProgress(progress)
@@ -102,6 +107,26 @@ public struct BatchSummary: Sendable {
             if let error = change.missingAudit { refusals.append(.init(line: line, error: error)) }
         case .unchanged: unchanged += 1
         case .refused(let error): refusals.append(.init(line: line, error: error))
+        case .failed: break
         }
+    }
+}
+
+extension RecordBatch.Outcome {
+    /// Why the batch ended; `nil` if it went on.
+    var failure: AdministrationError? { if case .failed(let error) = self { error } else { nil } }
+}
+
+extension AdministrationContext {
+    /// Elements in the order in which the store takes them best: in a cluster by slot, so that records of one slot are
+    /// written together.
+    func inStoreOrder<Element>(_ elements: [Element], _ organization: (Element) -> Organization)
+        -> [Element]
+    {
+        guard channel.cluster != nil else { return elements }
+        return elements.enumerated()
+            .map { (Place.record(organization($1).locator).slot?.number ?? 0, $0, $1) }
+            .sorted { ($0.0, $0.1) < ($1.0, $1.1) }
+            .map(\.2)
     }
 }

@@ -82,13 +82,13 @@ struct Barrier {
     /// Returns when no worker trusts what it cached before the change.
     ///
     /// - Parameter known: The fleet, if it was read behind the change.
-    /// - Returns: `nil` if the sentinels name another primary than the one that the fleet was read at.
+    /// - Returns: `nil` if the witnesses name other primaries than those that the fleet was read at.
     /// - Throws: Why that is uncertain.
     mutating func run(_ known: FleetReading?) throws(ConfirmationResult.Uncertainty) -> Passage? {
         var fleet = try fleet(known)
         let trust = max(trustMilliseconds, fleet.membership.trustMilliseconds)
-        if fleet.beginsWait(trust), let replicated = store.channel.replicated {
-            guard try store.findPrimary(replicated).primary == fleet.primary else { return nil }
+        if fleet.beginsWait(trust), store.channel.replicated != nil {
+            guard try areAttested(fleet.servers) else { return nil }
             fleet.attestedAt = store.clock.monotonic
         }
         let unlistedEnd = fleet.unlistedTrustEnd(trust)
@@ -107,6 +107,18 @@ struct Barrier {
         )
     }
 
+    /// Whether all witnesses name these servers.
+    private func areAttested(_ servers: [FleetReading.Server])
+        throws(ConfirmationResult.Uncertainty) -> Bool
+    {
+        for server in servers {
+            guard let replicated = store.channel.at(server.place).replicated,
+                try store.findPrimary(replicated, unanimously: true).primary == server.primary
+            else { return false }
+        }
+        return true
+    }
+
     /// The fleet. A list without a generation gets one first: a hand-over needs it.
     private func fleet(_ known: FleetReading?) throws(ConfirmationResult.Uncertainty)
         -> FleetReading
@@ -119,19 +131,39 @@ struct Barrier {
     private func readFleet(_ commands: [RedisCommand]) throws(ConfirmationResult.Uncertainty)
         -> FleetReading
     {
-        let replies = try translating(try store.execute(commands)) {
-            (fault: StoreConnection.Fault) in
-            ConfirmationResult.Uncertainty.membershipUnknown(AdministrationError(fault).message)
-        }
+        let list = store.at(.membership)
+        let replies = try executing(list, commands)
+        let primary = list.channel.replicated?.connected?.primary
+        let record = try recordServer()
         return try translating(
             try FleetReading(
                 replies.suffix(FleetReading.commands.count),
                 bootID: store.clock.bootID,
                 at: store.clock.monotonic,
-                from: store.channel.replicated?.connected?.primary
+                from: primary,
+                record: record
             )
         ) { (error: RedisError) in
             ConfirmationResult.Uncertainty.membershipUnknown(error.message)
+        }
+    }
+
+    /// The server of the record in a cluster; `nil` where it has the list, too. It is asked for the record as well, so that
+    /// no other one replies.
+    private func recordServer() throws(ConfirmationResult.Uncertainty) -> FleetReading.Server? {
+        guard store.channel.cluster != nil else { return nil }
+        let place = Place.record(signal.locator)
+        let holder = store.at(place)
+        let replies = try executing(holder, [KeyCommands.read(signal.locator), Term.read])
+        let primary = holder.channel.replicated?.connected?.primary
+        return FleetReading.Server(place: place, primary: primary, replies.last)
+    }
+
+    private func executing(_ store: RetryingStore, _ commands: [RedisCommand])
+        throws(ConfirmationResult.Uncertainty) -> [RedisReply]
+    {
+        try translating(try store.execute(commands)) { (fault: StoreConnection.Fault) in
+            ConfirmationResult.Uncertainty.membershipUnknown(AdministrationError(fault).message)
         }
     }
 
@@ -210,7 +242,7 @@ struct Barrier {
         if unlistedEnd <= store.clock.monotonic {
             upkeep.handOver(fleet, trustMilliseconds: trust)
         } else {
-            upkeep.noteWait(fleet)
+            upkeep.noteWait(fleet, trustMilliseconds: trust)
         }
         guard !isInterrupted, couldBeAcknowledged else { return }
         upkeep.move(
@@ -234,7 +266,7 @@ extension Barrier {
         } catch {
             fault = AdministrationError(error).message
             isSent = false
-            store.reconnect(before: end)
+            store.at(.record(signal.locator)).reconnect(before: end)
         }
     }
 
@@ -243,7 +275,8 @@ extension Barrier {
     {
         let sending = isSent ? [] : signal.transaction
         let collecting = collecting(count, milliseconds) + [signal.popAcknowledgements]
-        let all = try store.channel.execute(sending + collecting + question)
+        let channel = store.channel.at(.record(signal.locator))
+        let all = try channel.execute(sending + collecting + question)
         answer = all.suffix(question.count)
         let replies = all.dropLast(question.count)
         if case .array = replies.prefix(sending.count).last { couldBeAcknowledged = true }

@@ -4,7 +4,7 @@ import RedisClient
 
 /// Confirms a change: waits for the workers, then for the replicas, and then reads the record back.
 struct ChangeConfirmer {
-    private let context: AdministrationContext
+    let context: AdministrationContext
 
     init(_ context: AdministrationContext) {
         self.context = context
@@ -16,7 +16,7 @@ struct ChangeConfirmer {
             .including(change.uncertainty)
     }
 
-    /// Confirms several changes together.
+    /// Confirms several changes together; in a cluster, those of each server.
     ///
     /// - Parameter repliedAt: When the store's last reply had arrived.
     func confirmation(
@@ -24,7 +24,13 @@ struct ChangeConfirmer {
         by repliedAt: MonotonicTime,
         _ policy: ConfirmationPolicy
     ) -> ConfirmationResult {
-        confirmation(of: changes, changes.last?.signalling ?? .unsent, by: repliedAt, nil, policy)
+        guard let cluster = context.channel.cluster, !changes.isEmpty else {
+            let signalling = changes.last?.signalling ?? .unsent
+            return confirmation(of: changes, signalling, by: repliedAt, nil, policy)
+        }
+        return waiting(from: repliedAt, policy) { store throws(ConfirmationResult.Uncertainty) in
+            try confirm(changes, at: cluster, store)
+        }
     }
 
     /// Waits for the workers, and then checks what is stored. Begins again where another server has become the
@@ -41,6 +47,22 @@ struct ChangeConfirmer {
         _ fleet: FleetReading?,
         _ policy: ConfirmationPolicy
     ) -> ConfirmationResult {
+        waiting(from: repliedAt, policy) { store throws(ConfirmationResult.Uncertainty) in
+            if let result = try attempt(changes, signalling, fleet, store) { return result }
+            while store.clock.monotonic < store.deadline, store.shouldContinue() {
+                let again = signalling.isRefused ? Signalling.refused : .unsent
+                if let result = try attempt(changes, again, nil, store) { return result }
+            }
+            throw .notReadBack("the primary has changed meanwhile")
+        }
+    }
+
+    /// Runs `body` with a store that is retried as long as the policy waits.
+    private func waiting(
+        from repliedAt: MonotonicTime,
+        _ policy: ConfirmationPolicy,
+        _ body: (RetryingStore) throws(ConfirmationResult.Uncertainty) -> ConfirmationResult
+    ) -> ConfirmationResult {
         guard case .whileTrue(let onProgress) = policy else { return .notAwaited }
         let store = RetryingStore(
             context.channel,
@@ -54,19 +76,14 @@ struct ChangeConfirmer {
         // The wait has its own end, and the caller may end it.
         store.channel.replicated?.patienceMilliseconds = 0
         do throws(ConfirmationResult.Uncertainty) {
-            if let result = try attempt(changes, signalling, fleet, store) { return result }
-            while store.clock.monotonic < store.deadline, store.shouldContinue() {
-                let again = signalling.isRefused ? Signalling.refused : .unsent
-                if let result = try attempt(changes, again, nil, store) { return result }
-            }
-            throw .notReadBack("the primary has changed meanwhile")
+            return try body(store)
         } catch {
             return .unconfirmed(error)
         }
     }
 
     /// Confirms the changes at one primary; `nil` if another one has the changes now.
-    private func attempt(
+    func attempt(
         _ changes: [RecordChange],
         _ signalling: Signalling,
         _ fleet: FleetReading?,
@@ -88,7 +105,8 @@ struct ChangeConfirmer {
         let passage = try barrier.run(fleet)
         // The clock is truncated to milliseconds: round up, so that the promise is not early.
         let since = context.clock.unix.advanced(byMilliseconds: 1)
-        let copies = if let passage { try copies(passage.fleet, store) } else { Copies?.none }
+        let copies =
+            if let passage { try copies(passage.fleet, signal, store) } else { Copies?.none }
         let isHeld = try readBack.check(
             changes,
             heldIn: passage?.fleet,
@@ -99,11 +117,18 @@ struct ChangeConfirmer {
         return .confirmed(since: since, outcome)
     }
 
-    private func copies(_ fleet: FleetReading, _ store: RetryingStore)
+    private func copies(_ fleet: FleetReading, _ signal: Signal, _ store: RetryingStore)
         throws(ConfirmationResult.Uncertainty) -> Copies?
     {
+        let store = store.at(.record(signal.locator))
         guard let replicated = store.channel.replicated else { return nil }
-        let check = CopyCheck(store, replicated, configured: context.configuration.copies)
+        let isCluster = store.channel.cluster != nil
+        let check = CopyCheck(
+            store,
+            replicated,
+            configured: context.configuration.copies,
+            touch: isCluster ? signal.touch : [Membership.touch]
+        )
         return try check.copies(fleet)
     }
 }

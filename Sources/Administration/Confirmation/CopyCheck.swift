@@ -15,14 +15,24 @@ struct CopyCheck {
     private let store: RetryingStore
     private let replicated: any ReplicatedStore
     private let configured: Int?
+    private let touch: [RedisCommand]
 
-    /// - Parameter configured: Number of servers that must hold it; `nil` for all that the sentinels know.
-    init(_ store: RetryingStore, _ replicated: any ReplicatedStore, configured: Int?) {
-        (self.store, self.replicated, self.configured) = (store, replicated, configured)
+    /// - Parameters:
+    ///   - store: Where the record is.
+    ///   - configured: Number of servers that must hold it; `nil` for all that the witnesses know.
+    ///   - touch: A write there that changes nothing.
+    init(
+        _ store: RetryingStore,
+        _ replicated: any ReplicatedStore,
+        configured: Int?,
+        touch: [RedisCommand]
+    ) {
+        (self.store, self.replicated) = (store, replicated)
+        (self.configured, self.touch) = (configured, touch)
     }
 
-    /// The servers that hold the change, as the primary at which the fleet was read says, and the sentinels that
-    /// were asked behind it.
+    /// The servers that hold the change, as the primary says that held it when the fleet was read, and the witnesses
+    /// that were asked behind it.
     ///
     /// - Returns: `nil` if the primary is another one now.
     /// - Throws: How many servers are missing, or why that is uncertain.
@@ -40,7 +50,7 @@ struct CopyCheck {
             }
             if missing == 0 {
                 let now = try store.findPrimary(replicated)
-                guard now.primary == fleet.primary else { return nil }
+                guard now.primary == fleet.recordServer.primary else { return nil }
                 guard now != named else {
                     return Copies(count: round.held, isOnDisk: round.isOnDisk)
                 }
@@ -74,12 +84,14 @@ struct CopyCheck {
     private func round(_ fleet: FleetReading, _ named: NamedPrimary)
         throws(ConfirmationResult.Uncertainty) -> Round?
     {
-        let questions = [Membership.touch, Term.read, StoreInformation.readServer]
-        let replies = try execute(questions)
-        guard isSamePrimary(fleet, replies[1]) else { return nil }
+        let all = try execute(touch + [Term.read, StoreInformation.readServer])
+        let replies = Array(all.dropFirst(touch.count))
+        guard isSamePrimary(fleet, replies[0]) else { return nil }
         let needed = configured ?? named.replicaCount + 1
-        if let error = replies[0].failure { return Round(needed: needed, held: 1, error: error) }
-        let replicas = ConnectedReplicas(StoreInformation(replies[1]), named)
+        if let error = all.prefix(touch.count).lazy.compactMap(\.failure).first {
+            return Round(needed: needed, held: 1, error: error)
+        }
+        let replicas = ConnectedReplicas(StoreInformation(replies[0]), named)
         let threshold = replicas.threshold(for: needed - 1)
         let reply = wait("WAIT", .number(threshold), .number(Self.roundMilliseconds))
         guard let reply, case .integer(let acknowledged) = reply else {
@@ -87,7 +99,7 @@ struct CopyCheck {
         }
         let held = replicas.known(of: Int(clamping: acknowledged)) + 1
         guard needed <= held else { return Round(needed: needed, held: held) }
-        let server = StoreInformation(replies[2])
+        let server = StoreInformation(replies[1])
         return Round(needed: needed, held: held, isOnDisk: isOnDisk(threshold, server))
     }
 
@@ -105,7 +117,7 @@ struct CopyCheck {
     }
 
     private func isSamePrimary(_ fleet: FleetReading, _ reply: RedisReply) -> Bool {
-        fleet.isSameTerm(reply, from: replicated.connected?.primary)
+        fleet.recordServer.isSameTerm(reply, from: replicated.connected?.primary)
     }
 
     /// Sends a command behind a write of the connection; `nil` if that is lost.

@@ -17,26 +17,34 @@ struct FleetInquiry {
     /// The members that have not acknowledged the flush in time; `nil` if the store does not send it.
     func silentMembers(_ flush: Signal) -> Set<Member.ID>? {
         let deadline = clock.monotonic.advanced(byMilliseconds: Self.waitMilliseconds)
-        let replies = execute(flush.transaction + [Membership.read])
-        guard let reply = replies.last, let membership = try? Membership(reply),
-            replies.allSatisfy({ $0.failure == nil })
-        else { return nil }
+        guard let reply = send(flush), let membership = try? Membership(reply) else { return nil }
         var silent = Set(membership.members.map(\.id))
         while !silent.isEmpty {
             let left = clock.monotonic.milliseconds(until: deadline)
             guard left > 0 else { break }
-            let ids = execute([
+            let commands = [
                 flush.awaitAcknowledgement(milliseconds: left), flush.popAcknowledgements,
-            ]).flatMap(flush.acknowledgements)
+            ]
+            let ids = execute([(.record(flush.locator), commands)])
+                .flatMap { $0.flatMap(flush.acknowledgements) }
             guard !ids.isEmpty else { break }
             silent.subtract(ids)
         }
         return silent
     }
 
-    private func execute(_ commands: [RedisCommand]) -> [RedisReply] {
+    /// Sends the flush, and reads the membership list behind it; `nil` if either is refused.
+    private func send(_ flush: Signal) -> RedisReply? {
+        let replies = execute([
+            (.record(flush.locator), flush.transaction), (.membership, [Membership.read]),
+        ])
+        guard replies.allSatisfy({ $0.allSatisfy { $0.failure == nil } }) else { return nil }
+        return replies.last?.last
+    }
+
+    private func execute(_ parts: [PlacedCommands]) -> [[RedisReply]] {
         do throws(StoreConnection.Fault) {
-            return try channel.execute(commands)
+            return try channel.execute(parts)
         } catch {
             channel.renew()
             return []

@@ -3,54 +3,66 @@ import RedisClient
 
 /// What the store says about all workers that may trust their caches, read at one moment.
 struct FleetReading {
-    /// Reads it; ``init(_:bootID:at:)`` parses the replies.
+    /// Reads it; ``init(_:bootID:at:from:)`` parses the replies.
     static var commands: [RedisCommand] { [Membership.read, Term.read] }
 
-    let membership: Membership
-    let term: Term?
+    /// A server whose term counts, and which must be the primary still once a change is confirmed.
+    struct Server {
+        /// What it holds: the membership list, or the record.
+        let place: Place
 
-    /// The primary that replied; `nil` where the store is one server.
-    let primary: Primary?
+        /// The server; `nil` where the store is one server.
+        let primary: Primary?
+        let term: Term?
+    }
+
+    let membership: Membership
+
+    /// The server that has the list. In a cluster the server of the record follows: workers may trust what it has said, and
+    /// the list of the other one may lack workers.
+    let servers: [Server]
 
     /// When the replies had arrived.
     let readAt: MonotonicTime
 
-    /// When the sentinels had named that primary, asked after the reading; `nil` if they were not asked.
+    /// When the witnesses had named those servers, asked after the reading; `nil` if they were not asked.
     var attestedAt: MonotonicTime?
 
     /// Parses the replies.
     ///
+    /// - Parameter record: The server of the record, if that is another place.
     /// - Throws: The error, if Redis did not send the list.
     init(
         _ replies: [RedisReply],
         bootID: String,
         at now: MonotonicTime,
-        from primary: Primary? = nil
+        from primary: Primary? = nil,
+        record: Server? = nil
     ) throws(RedisError) {
         membership = try Membership(replies[0], bootID: bootID)
-        term = Term(replies[1], configEpoch: primary?.configEpoch)
-        self.primary = primary
+        let list = Server(place: .membership, primary: primary, replies[1])
+        servers = [list] + (record.map { [$0] } ?? [])
         readAt = now
     }
 
-    /// Whether a reply to ``Term/read`` comes from the same term.
+    /// The server that holds the record, or everything.
+    var recordServer: Server { servers[servers.count - 1] }
+
+    /// The terms that have not been handed over to the list.
     ///
-    /// - Parameter primary: The primary that replied.
-    func isSameTerm(_ reply: RedisReply?, from primary: Primary?) -> Bool {
-        primary == self.primary
-            && reply.flatMap { Term($0, configEpoch: primary?.configEpoch) } == term
+    /// - Parameter trust: How long workers that the list lacks may trust their caches at most.
+    func unknownTerms(_ trust: UInt64) -> [Term?] {
+        servers.map(\.term).filter { !membership.isWhole(in: $0, forMilliseconds: trust) }
     }
 
     /// Whether the list may lack workers, and nobody on this machine has begun to wait for them.
-    ///
-    /// - Parameter trust: How long they may trust their caches at most.
     func beginsWait(_ trust: UInt64) -> Bool {
-        !membership.isWhole(in: term, forMilliseconds: trust) && membership.waitBegan(term) == nil
+        unknownTerms(trust).contains { membership.waitBegan($0) == nil }
     }
 
-    /// When the wait for workers that the list may lack began. A former primary may have let them trust their
-    /// caches until the sentinels named this one.
-    var waitBeganAt: MonotonicTime {
+    /// When the wait for workers that the list may lack in a term began. A former primary may have let them trust their
+    /// caches until the witnesses named this one.
+    func waitBeganAt(_ term: Term?) -> MonotonicTime {
         membership.waitBegan(term).map { min($0, readAt) } ?? attestedAt ?? readAt
     }
 
@@ -69,12 +81,28 @@ struct FleetReading {
     ///
     /// - Parameter trust: How long it may trust its cache at most.
     func unlistedTrustEnd(_ trust: UInt64) -> MonotonicTime {
-        if membership.isWhole(in: term, forMilliseconds: trust) { return readAt }
-        return end(ofTrust: trust, from: waitBeganAt)
+        unknownTerms(trust).map { end(ofTrust: trust, from: waitBeganAt($0)) }.max() ?? readAt
     }
 
     private func end(ofTrust trust: UInt64, from start: MonotonicTime) -> MonotonicTime {
         let span = TrustSpan.milliseconds(ofTrust: trust)
         return span == .max ? .never : start.advanced(byMilliseconds: span)
+    }
+}
+
+extension FleetReading.Server {
+    /// - Parameter reply: To ``Term/read``.
+    init(place: Place, primary: Primary?, _ reply: RedisReply?) {
+        self.place = place
+        self.primary = primary
+        term = reply.flatMap { Term($0, configEpoch: primary?.configEpoch) }
+    }
+
+    /// Whether a reply to ``Term/read`` comes from the same term.
+    ///
+    /// - Parameter primary: The primary that replied.
+    func isSameTerm(_ reply: RedisReply?, from primary: Primary?) -> Bool {
+        primary == self.primary
+            && reply.flatMap { Term($0, configEpoch: primary?.configEpoch) } == term
     }
 }

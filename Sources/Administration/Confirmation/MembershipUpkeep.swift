@@ -10,23 +10,26 @@ struct MembershipUpkeep {
     private let store: RetryingStore
 
     init(_ store: RetryingStore) {
-        self.store = store
+        self.store = store.at(.membership)
     }
 
-    /// Hands the term over: whoever was missing in the list no longer trusts anything.
+    /// Hands the terms over: whoever was missing in the list no longer trusts anything.
     func handOver(_ fleet: FleetReading, trustMilliseconds trust: UInt64) {
-        guard let term = fleet.term, !fleet.membership.isWhole(in: term, forMilliseconds: trust),
-            let commands = fleet.membership.handOver(term, trustMilliseconds: trust)
-        else { return }
-        _ = execute(commands)
+        let terms = fleet.unknownTerms(trust).compactMap(\.self)
+        guard !terms.isEmpty else { return }
+        // In a cluster other primaries have their own terms.
+        let others = store.channel.cluster.map { $0.terms().map { Set($0) } } ?? []
+        let commands = fleet.membership.handOver(terms, besides: others, trustMilliseconds: trust)
+        if let commands { _ = execute(commands) }
     }
 
-    /// Notes since when the term is waited for, so that a later command goes on.
-    func noteWait(_ fleet: FleetReading) {
-        guard let term = fleet.term, fleet.membership.waitBegan(term) == nil,
-            let command = fleet.membership.noteWait(term, from: fleet.waitBeganAt)
-        else { return }
-        _ = execute([command])
+    /// Notes since when terms are waited for, so that a later command goes on.
+    func noteWait(_ fleet: FleetReading, trustMilliseconds trust: UInt64) {
+        let commands = fleet.unknownTerms(trust).compactMap { term -> RedisCommand? in
+            guard let term, fleet.membership.waitBegan(term) == nil else { return nil }
+            return fleet.membership.noteWait(term, from: fleet.waitBeganAt(term))
+        }
+        if !commands.isEmpty { _ = execute(commands) }
     }
 
     /// Moves members off the list, unless they have registered anew or left. Returns those that it moved.

@@ -13,8 +13,8 @@ struct ReadBack {
         (self.records, self.store) = (records, store)
     }
 
-    /// What may be asked behind the acknowledgements of one change, in the same write. With sentinels nothing
-    /// may: the primary has to be found anew.
+    /// What may be asked behind the acknowledgements of one change, in the same write. Where the primary may change
+    /// nothing may: it has to be found anew.
     func question(about changes: [RecordChange]) -> [RedisCommand] {
         guard store.channel.replicated == nil, changes.count == 1 else { return [] }
         return Self.commands(changes[...])
@@ -55,21 +55,61 @@ struct ReadBack {
     private func check(_ batch: ArraySlice<RecordChange>, heldIn fleet: FleetReading?)
         throws(ConfirmationResult.Uncertainty) -> Bool
     {
+        if let cluster = store.channel.cluster { return try check(batch, heldIn: fleet, cluster) }
         let replicated = store.channel.replicated
         guard replicated != nil || !batch.isEmpty else { return true }
-        let replies = try translating(
-            try store.execute(Self.commands(batch) + (replicated == nil ? [] : [Term.read]))
-        ) { (fault: StoreConnection.Fault) in
-            ConfirmationResult.Uncertainty.notReadBack(AdministrationError(fault).message)
-        }
+        let replies = try executing([
+            (.membership, Self.commands(batch) + (replicated == nil ? [] : [Term.read]))
+        ])[0]
         let primary = replicated?.connected?.primary
         let isSame =
             replicated == nil
-            || fleet?.isSameTerm(replies.last, from: primary) == true
+            || fleet?.recordServer.isSameTerm(replies.last, from: primary) == true
         for (change, reply) in zip(batch, replies) {
             try check(change, reply, isSameLine: isSame && change.primary == primary)
         }
         return isSame
+    }
+
+    /// The same in a cluster: both servers must be the primaries still, and all records at the one.
+    private func check(
+        _ batch: ArraySlice<RecordChange>,
+        heldIn fleet: FleetReading?,
+        _ cluster: any ClusteredStore
+    ) throws(ConfirmationResult.Uncertainty) -> Bool {
+        var isSame = fleet != nil
+        for server in fleet?.servers ?? [] {
+            isSame = try isStillPrimary(server) && isSame
+        }
+        let parts = batch.map { ($0.place, [KeyCommands.read($0.record.organization.locator)]) }
+        let replies = try executing(parts)
+        for (change, reply) in zip(batch, replies) {
+            let primary = cluster.owner(of: change.place)
+            let isHere = isSame && primary == fleet?.recordServer.primary
+            try check(change, reply[0], isSameLine: isHere && change.primary == primary)
+            isSame = isSame && isHere
+        }
+        return isSame
+    }
+
+    /// Whether the other primaries name a server, and its term is the one in which it was read.
+    private func isStillPrimary(_ server: FleetReading.Server)
+        throws(ConfirmationResult.Uncertainty) -> Bool
+    {
+        let channel = store.channel.at(server.place)
+        guard let replicated = channel.replicated,
+            try store.findPrimary(replicated).primary == server.primary
+        else { return false }
+        let replies = try executing([(server.place, [server.place.probe, Term.read])])[0]
+        return server.isSameTerm(replies.last, from: replicated.connected?.primary)
+    }
+
+    private func executing(_ parts: [PlacedCommands]) throws(ConfirmationResult.Uncertainty)
+        -> [[RedisReply]]
+    {
+        try translating(try store.execute(parts)) { (fault: StoreConnection.Fault) in
+            ConfirmationResult.Uncertainty.notReadBack(AdministrationError(fault).message)
+        }
     }
 
     /// - Parameter isSameLine: Whether a later version of the record includes the change.

@@ -35,6 +35,22 @@ struct RetryingStore {
         deadline = start.advanced(byMilliseconds: milliseconds)
     }
 
+    /// The same for one place.
+    func at(_ place: Place) -> RetryingStore {
+        RetryingStore(channel.at(place), clock, start, deadline, onProgress)
+    }
+
+    private init(
+        _ channel: any StoreChannel,
+        _ clock: any BlockingClock,
+        _ start: MonotonicTime,
+        _ deadline: MonotonicTime,
+        _ onProgress: @escaping (BarrierProgress) -> Bool
+    ) {
+        (self.channel, self.clock, self.start) = (channel, clock, start)
+        (self.deadline, self.onProgress) = (deadline, onProgress)
+    }
+
     /// Sends commands that may be repeated.
     ///
     /// - Throws: The last fault, once time is up or the caller has ended the wait.
@@ -49,15 +65,30 @@ struct RetryingStore {
         }
     }
 
-    /// The primary, as the sentinels name it now.
+    /// Sends commands about several places that may be repeated.
     ///
+    /// - Throws: The last fault, once time is up or the caller has ended the wait.
+    func execute(_ parts: [PlacedCommands]) throws(StoreConnection.Fault) -> [[RedisReply]] {
+        while true {
+            do throws(StoreConnection.Fault) {
+                return try channel.execute(parts)
+            } catch {
+                guard clock.monotonic < deadline, shouldContinue() else { throw error }
+                reconnect(before: deadline)
+            }
+        }
+    }
+
+    /// The primary, as the witnesses name it now.
+    ///
+    /// - Parameter unanimously: As in ``ReplicatedStore/findPrimary(unanimously:)``.
     /// - Throws: Why that is uncertain, once time is up or the caller has ended the wait.
-    func findPrimary(_ replicated: any ReplicatedStore) throws(ConfirmationResult.Uncertainty)
-        -> NamedPrimary
+    func findPrimary(_ replicated: any ReplicatedStore, unanimously: Bool = false)
+        throws(ConfirmationResult.Uncertainty) -> NamedPrimary
     {
         while true {
             do throws(StoreConnection.Fault) {
-                return try replicated.findPrimary()
+                return try replicated.findPrimary(unanimously: unanimously)
             } catch {
                 guard clock.monotonic < deadline, shouldContinue() else {
                     throw .primaryUnknown(error.text)

@@ -15,9 +15,18 @@ struct ExcessPermissionCheck {
     }
 
     var findings: [Finding] {
-        [
-            finding("admin", configuration.adminCredentialsFile, ExcessPermissionProbe.admin),
-            finding("gateway", configuration.gatewayCredentialsFile, ExcessPermissionProbe.gateway),
+        let cluster = configuration.topology.isCluster ? ExcessPermissionProbe.cluster : []
+        return [
+            finding(
+                "admin",
+                configuration.adminCredentialsFile,
+                ExcessPermissionProbe.admin + cluster
+            ),
+            finding(
+                "gateway",
+                configuration.gatewayCredentialsFile,
+                ExcessPermissionProbe.gateway + cluster
+            ),
         ].compactMap { $0 }
     }
 

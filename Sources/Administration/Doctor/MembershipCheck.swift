@@ -5,15 +5,15 @@ import RedisClient
 /// Whether the nginx workers are alive, of this release, and configured as the configuration says.
 struct MembershipCheck {
     private let configuration: Configuration
-    private let connection: StoreConnection
+    private let channel: any StoreChannel
 
-    init(_ configuration: Configuration, _ connection: StoreConnection) {
+    init(_ configuration: Configuration, _ channel: any StoreChannel) {
         self.configuration = configuration
-        self.connection = connection
+        self.channel = channel
     }
 
     var findings: [Finding] {
-        guard let membership = try? Membership(through: connection) else { return [] }
+        guard let membership = try? Membership(through: channel) else { return [] }
         guard !membership.members.isEmpty || !membership.unreadable.isEmpty else {
             return [
                 .note(
@@ -37,7 +37,7 @@ struct MembershipCheck {
         var generator = SystemRandomNumberGenerator()
         let nobody = Locator(organization: [])
         let id = SignalID(at: SystemClock.unixTime(), using: &generator)
-        return FleetInquiry(connection, clock: SystemClock())
+        return FleetInquiry(channel, clock: SystemClock())
             .silentMembers(Signal(.flush, about: nobody, id: id))
     }
 

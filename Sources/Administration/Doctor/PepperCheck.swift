@@ -12,11 +12,11 @@ struct PepperCheck {
     private static let namesMax = 5
 
     private let configuration: Configuration
-    private let connection: StoreConnection
+    private let channel: any StoreChannel
 
-    init(_ configuration: Configuration, _ connection: StoreConnection) {
+    init(_ configuration: Configuration, _ channel: any StoreChannel) {
         self.configuration = configuration
-        self.connection = connection
+        self.channel = channel
     }
 
     var findings: [Finding] {
@@ -26,7 +26,7 @@ struct PepperCheck {
         var need = PepperNeed(peppers.peppers.count, changedAt: changedAt)
         let seal = RecordSeal(peppers: peppers)
         let clock = SystemClock()
-        let store = RecordStore(connection, clock: clock, seal: seal)
+        let store = RecordStore(channel, clock: clock, seal: seal)
         do throws(AdministrationError) {
             _ = try RecordListing(store).visitProven(seal) { record, stored in
                 guard let pepper = stored.pepperIndex(seal) else { return }

@@ -16,18 +16,17 @@ struct PermissionCheck {
 
     private var admin: Finding {
         do throws(StoreConnection.Fault) {
+            let isCluster = configuration.topology.isCluster
             let reads =
                 PermissionProbe.adminReads
                 + (configuration.topology.hasFailover ? PermissionProbe.adminReplication : [])
+                + (isCluster ? PermissionProbe.adminCluster : [])
+            let changes = PermissionProbe.adminChanges(inCluster: isCluster)
             var replies = try connection.execute(reads)
             // Queueing them shows what is refused. The last one is wrong, so nothing is carried out.
-            replies += try connection.execute(PermissionProbe.adminChanges)
+            replies += try connection.execute(changes)
             connection.renew()
-            return finding(
-                "admin",
-                reads + PermissionProbe.adminChanges,
-                replies
-            )
+            return finding("admin", reads + changes, replies)
         } catch {
             return lost("admin", error)
         }
@@ -43,8 +42,12 @@ struct PermissionCheck {
         }
         let connection = connection.sibling(as: credentials)
         do throws(StoreConnection.Fault) {
-            let replies = try connection.execute(PermissionProbe.gateway)
-            return [finding("gateway", PermissionProbe.gateway, replies)]
+            // The last ones subscribe, and allow nothing else on the connection.
+            let commands =
+                (configuration.topology.isCluster ? PermissionProbe.gatewayCluster : [])
+                + PermissionProbe.gateway
+            let replies = try connection.execute(commands)
+            return [finding("gateway", commands, replies)]
         } catch {
             return [lost("gateway", error)]
         }

@@ -5,17 +5,17 @@ import RedisClient
 /// Whether the stored records can be proven.
 struct RecordCheck {
     private let configuration: Configuration
-    private let connection: StoreConnection
+    private let channel: any StoreChannel
 
-    init(_ configuration: Configuration, _ connection: StoreConnection) {
+    init(_ configuration: Configuration, _ channel: any StoreChannel) {
         self.configuration = configuration
-        self.connection = connection
+        self.channel = channel
     }
 
     var findings: [Finding] {
         guard let peppers = try? Secrets.peppers(configuration) else { return [] }
         let seal = RecordSeal(peppers: peppers)
-        let store = RecordStore(connection, clock: SystemClock(), seal: seal)
+        let store = RecordStore(channel, clock: SystemClock(), seal: seal)
         var provenCount = 0
         let faults: [String]
         do throws(AdministrationError) {

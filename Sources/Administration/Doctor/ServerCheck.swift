@@ -34,10 +34,27 @@ struct ServerCheck {
         CertificateCheck.findings(of: connection.certificates)
             + [clock(Self.time(replies[0]))]
             + information(standing)
-            + durability(StoreSettings(replies.dropFirst(2)))
+            + durability(settings)
             + PermissionCheck(configuration, connection).findings
             + ExcessPermissionCheck(configuration, connection).findings
     }
+
+    /// What is found at one of several servers. All that is in order takes one line.
+    ///
+    /// - Parameter role: What it is.
+    func findings(
+        at address: Endpoint,
+        as role: String,
+        _ standing: (StoreInformation) -> [Finding]
+    ) -> [Finding] {
+        let findings = findings(standing)
+        let passed = findings.count { $0.level == .ok }
+        let line = Finding.ok("store.server", "\(role); \(Counted(passed, "check")) passed")
+        return ([line] + findings.filter { $0.level != .ok }).map { $0.at(address) }
+    }
+
+    /// Its configuration, as far as this user may read it.
+    var settings: StoreSettings { StoreSettings(replies.dropFirst(2)) }
 
     /// Parses the reply to TIME: seconds and microseconds.
     private static func time(_ reply: RedisReply) -> UnixTime? {
@@ -88,10 +105,19 @@ struct ServerCheck {
 
     private func version(_ information: StoreInformation) -> Finding {
         let version = information["redis_version"] ?? "unknown"
-        return information.isNewEnough == true
-            ? .ok("store.version", "Redis \(version)")
-            : .fault("store.version", "Redis \(version) is too old", "install 6.2 or newer")
+        guard information.isNewEnough == true, !isCluster || !information.isOlder(than: (7, 0))
+        else {
+            let oldest = isCluster ? "7.0" : "6.2"
+            return .fault(
+                "store.version",
+                "Redis \(version) is too old",
+                "install \(oldest) or newer"
+            )
+        }
+        return .ok("store.version", "Redis \(version)")
     }
+
+    private var isCluster: Bool { configuration.topology.isCluster }
 
     private func durability(_ settings: StoreSettings) -> [Finding] {
         guard let information else { return [] }

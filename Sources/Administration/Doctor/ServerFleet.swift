@@ -40,13 +40,9 @@ struct ServerFleet {
     private func at(_ address: Endpoint, standing: (StoreInformation) -> [Finding]) -> [Finding] {
         do throws(AdministrationError) {
             let connection = opening.connection(to: address, refusesOld: false)
-            let server = try ServerCheck(configuration, connection)
-            let findings = server.findings(standing)
-            let faults = findings.filter { $0.level != .ok }
-            let rest = findings.filter { $0.level == .ok }.map(\.check)
             let role = address == named?.primary.address ? "the primary" : "a replica"
-            let line = Finding.ok("store.server", "\(role); \(Counted(rest.count, "check")) passed")
-            return ([line] + faults).map { $0.at(address) }
+            return try ServerCheck(configuration, connection)
+                .findings(at: address, as: role, standing)
         } catch {
             return [lost(address, error)]
         }

@@ -18,7 +18,7 @@ struct StoreCheck {
                 return try findings(opening.connection(to: url, refusesOld: false))
             case .sentinel(let url):
                 return try SentinelCheck(url, configuration, opening).findings
-            case .cluster: throw StoreOpening.clusterIsNotReached
+            case .cluster(let url): return try ClusterCheck(url, configuration, opening).findings
             }
         } catch {
             return [Self.unreachable(error)]

@@ -5,7 +5,8 @@ import RedisClient
 struct StoreSettings {
     private static let names = [
         "appendfsync", "no-appendfsync-on-rewrite", "save", "stop-writes-on-bgsave-error",
-        "repl-backlog-ttl",
+        "repl-backlog-ttl", "cluster-allow-reads-when-down", "cluster-node-timeout",
+        "cluster-require-full-coverage", "cluster-replica-no-failover",
     ]
 
     /// A command for each setting: Redis 6.2 accepts one name at a time.

@@ -34,7 +34,12 @@ struct TransportCheck {
             return host
         }
         guard let host = hosts.first else { return nil }
-        let scheme = configuration.topology.hasFailover ? "sentinels" : "rediss"
+        let scheme =
+            switch configuration.topology {
+            case .standalone: "rediss"
+            case .sentinel: "sentinels"
+            case .cluster: "clusters"
+            }
         return .note(
             "store.plaintext",
             "passwords and records cross the network to \(host) unencrypted, and nothing proves that it is "

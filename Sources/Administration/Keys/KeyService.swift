@@ -25,13 +25,14 @@ public struct KeyService {
         let locator = organization.locator
         var delay = KeyStatus.LastUseDelay.unasked
         if collectsUses {
-            let reply = try store.read([KeyCommands.read(locator)])[0]
+            let reply = try store.read([KeyCommands.read(locator)], at: .record(locator))[0]
             _ = try context.access.permittedRecord(reply, organization, action)
             delay = context.lastUses.collect(locator)
         }
-        let replies = try store.read(
-            [KeyCommands.read(locator), UseCommands.read(locator)] + RefusalCommands.read(locator)
-        )
+        let replies = try store.read([
+            (.record(locator), [KeyCommands.read(locator)]),
+            (.uses(locator), [UseCommands.read(locator)] + RefusalCommands.read(locator)),
+        ]).flatMap(\.self)
         return KeyStatus(
             try context.access.permittedRecord(replies[0], organization, action),
             use: replies[1],
@@ -147,7 +148,10 @@ public struct KeyService {
         case .malformed: return .malformed
         case .forged: return .forged
         case .issued(let key):
-            let reply = try context.store.read([KeyCommands.read(key.locator)])[0]
+            let reply = try context.store.read(
+                [KeyCommands.read(key.locator)],
+                at: .record(key.locator)
+            )[0]
             let record = try translating(
                 try StoredRecord(reply).activeRecord(at: key.locator, seal: context.seal)
             ) { (fault: RecordFault) in
@@ -158,12 +162,13 @@ public struct KeyService {
     }
 
     private func earlierRevocation(_ record: KeyRecord, isProvable: Bool) -> RecordChange {
-        RecordChange(
+        let place = Place.record(record.organization.locator)
+        return RecordChange(
             before: record,
             record: record,
             isProvable: isProvable,
             repliedAt: context.clock.monotonic,
-            primary: context.channel.replicated?.connected?.primary
+            primary: context.channel.at(place).replicated?.connected?.primary
         )
     }
 

@@ -19,6 +19,12 @@ struct LastUseCollector {
 
     /// Returns when all members have acknowledged the flush, or none has for too long.
     func collect(_ locator: Locator) -> KeyStatus.LastUseDelay {
+        // A slot that is being moved is not waited for any longer than a worker.
+        let patience = context.channel.replicated?.patienceMilliseconds ?? 0
+        if context.channel.cluster != nil {
+            context.channel.replicated?.patienceMilliseconds = FleetInquiry.waitMilliseconds
+        }
+        defer { context.channel.replicated?.patienceMilliseconds = patience }
         guard mayFlush else { return .unasked }
         let id = context.makeSignalID(context.clock.unix)
         let flush = Signal(.flush, about: locator, id: id)
@@ -28,14 +34,15 @@ struct LastUseCollector {
 
     private var mayFlush: Bool {
         let commands = FlushBudget.count(windowMilliseconds: Self.windowMilliseconds)
+        let channel = context.channel.at(.flushes)
         do throws(StoreConnection.Fault) {
-            let replies = try context.channel.execute(commands)
+            let replies = try channel.execute(commands)
             if let number = FlushBudget.number(replies.last) { return number <= Self.countMax }
             // A refused EXEC would leave the connection in the transaction.
-            context.channel.renew()
+            channel.renew()
             return false
         } catch {
-            context.channel.renew()
+            channel.renew()
             return false
         }
     }

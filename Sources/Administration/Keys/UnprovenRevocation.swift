@@ -39,7 +39,8 @@ public struct UnprovenRevocation {
     public init?(of organization: Organization, _ context: AdministrationContext)
         throws(AdministrationError)
     {
-        let reply = try context.store.read([KeyCommands.read(organization.locator)])[0]
+        let locator = organization.locator
+        let reply = try context.store.read([KeyCommands.read(locator)], at: .record(locator))[0]
         guard let stored = try? StoredRecord(reply), stored.isBare else { return nil }
         self.context = context
         reason = AdministrationError(.unsealed, "the record of \(organization)").message
@@ -55,14 +56,14 @@ public struct UnprovenRevocation {
     ) throws(AdministrationError) -> KeyStatus.LastUse? {
         let store = context.store
         let locator = organization.locator
-        let reply = try store.read([KeyCommands.read(locator)])[0]
+        let reply = try store.read([KeyCommands.read(locator)], at: .record(locator))[0]
         let claim = try translating(try StoredRecord(reply)) { (fault: RecordFault) in
             AdministrationError(fault, "the record of \(organization)")
         }
         try context.access.check(claim, organization, .revoke)
         guard claim.unauthenticatedState == .active else { return nil }
         if collectsUses { _ = context.lastUses.collect(locator) }
-        let use = try store.read([UseCommands.read(locator)])[0]
+        let use = try store.read([UseCommands.read(locator)], at: .uses(locator))[0]
         if let time = UseCommands.lastUse(use) { return .at(time) }
         return use.failure == nil ? .never : .unknown
     }

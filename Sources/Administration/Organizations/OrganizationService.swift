@@ -109,12 +109,13 @@ public struct OrganizationService {
             stored = existing
             return existing.isRemoved ? nil : existing.removed(at: clock.unix)
         }
+        let place = Place.record(organization.locator)
         let earlier = stored.map {
             RecordChange(
                 before: $0,
                 record: $0,
                 repliedAt: clock.monotonic,
-                primary: context.channel.replicated?.connected?.primary
+                primary: context.channel.at(place).replicated?.connected?.primary
             )
         }
         guard let removal = change ?? earlier else {
@@ -129,7 +130,8 @@ public struct OrganizationService {
     /// - Throws: An error if the caller is not an operator, or there is no such organization.
     public func checkRemovable(_ organization: Organization) throws(AdministrationError) -> Bool {
         try context.access.checkOperator(.removeOrganization, on: organization)
-        let reply = try context.store.read([KeyCommands.read(organization.locator)])[0]
+        let locator = organization.locator
+        let reply = try context.store.read([KeyCommands.read(locator)], at: .record(locator))[0]
         guard let stored = try? StoredRecord(reply) else { return true }
         guard !stored.isAbsent else { throw context.access.unknownOrganization(organization) }
         let record = try? stored.record(at: organization.locator, seal: context.seal)
@@ -144,7 +146,10 @@ public struct OrganizationService {
         throws(AdministrationError) -> [AuditLine]
     {
         let locator = organization.locator
-        let replies = try context.store.read([KeyCommands.read(locator)] + AuditLine.read(locator))
+        let replies = try context.store.read(
+            [KeyCommands.read(locator)] + AuditLine.read(locator),
+            at: .record(locator)
+        )
         let record = try context.store.record(replies[0], organization)
         let isOperators = record?.isRemoved == true && context.caller.isOperator
         try context.access.check(

@@ -25,9 +25,11 @@ public struct ArchiveService {
         }
         for start in stride(from: 0, to: proven.count, by: RecordBatch.countMax) {
             let part = proven[start...].prefix(RecordBatch.countMax)
-            let uses = try context.store.read(part.map { UseCommands.read($0.0) })
+            let uses = try context.store.read(
+                part.map { (.uses($0.0), [UseCommands.read($0.0)]) }
+            )
             for ((_, stored), use) in zip(part, uses) {
-                text += RecordArchive.line(stored, lastUse: UseCommands.lastUse(use))
+                text += RecordArchive.line(stored, lastUse: UseCommands.lastUse(use[0]))
             }
         }
         summary.written = proven.count
@@ -46,8 +48,9 @@ public struct ArchiveService {
         onProgress: (BatchProgress) -> Bool
     ) throws(AdministrationError) -> (TransferSummary, ConfirmationResult) {
         try OwnerRule.check(.importRecords, on: nil, owner: nil, by: context.caller)
-        let entries = try Self.entries(in: text)
-        let records = try proven(entries)
+        let read = try Self.entries(in: text)
+        let pairs = context.inStoreOrder(Array(zip(try proven(read), read)), \.0.organization)
+        let (records, entries) = (pairs.map(\.0), pairs.map(\.1))
         try distrustMembership()
         let (summary, changes): (TransferSummary, [RecordChange])
         do throws(AdministrationError) {
@@ -87,7 +90,12 @@ public struct ArchiveService {
                     if let error = change.missingAudit { summary.faults.append(error.message) }
                 case .unchanged: summary.left += 1
                 case .refused(let error): summary.faults.append(error.message)
+                case .failed: break
                 }
+            }
+            if let failure = outcomes.lazy.compactMap(\.failure).first {
+                let done = outcomes.count { $0.failure == nil }
+                throw failure.behind(progress.done + done, "record")
             }
             summary.faults += try importUses(
                 entries[progress.done...].prefix(RecordBatch.countMax)
@@ -105,7 +113,7 @@ public struct ArchiveService {
     /// Workers that are not listed here may have cached the keys that the archive brings.
     private func distrustMembership() throws(AdministrationError) {
         let id = context.makeSignalID(context.clock.unix)
-        if let error = try context.store.read([Membership.renew(as: id)])[0].failure {
+        if let error = try context.store.read([Membership.renew(as: id)], at: .membership)[0].failure {
             throw AdministrationError(error)
         }
     }
@@ -171,7 +179,11 @@ public struct ArchiveService {
         let uses = entries.compactMap { entry in
             entry.lastUse.map { (key: entry.locator, value: $0) }
         }
-        return try context.store.read(UseCommands.record(uses)).compactMap(\.failure).map {
+        let shards = Dictionary(grouping: uses) { Place.uses($0.key).slot }
+        let parts = shards.values.map { uses -> PlacedCommands in
+            (.uses(uses[0].key), UseCommands.record(uses))
+        }
+        return try context.store.read(parts).flatMap { $0.compactMap(\.failure) }.map {
             "last uses were not imported: \($0.message)"
         }
     }

@@ -18,42 +18,54 @@ struct EmptyStore {
     func handOver() {
         guard let first = fleet(), !isWhole(first) else { return }
         let begin = Membership.begin(as: context.makeSignalID(context.clock.unix))
-        guard let fleet = fleet(after: [begin]), let term = fleet.term, holdsNoRecord else {
+        guard let fleet = fleet(after: [begin]), let terms = terms(fleet), holdsNoRecord else {
             return
         }
         let trust = Membership.endlessTrustMilliseconds
-        if let commands = fleet.membership.handOver(term, trustMilliseconds: trust) {
-            _ = try? context.store.read(commands)
+        if let commands = fleet.membership.handOver(terms, trustMilliseconds: trust) {
+            _ = try? context.store.read(commands, at: .membership)
         }
     }
 
     private func isWhole(_ fleet: FleetReading) -> Bool {
         let trust = context.configuration.trustMilliseconds
-        return fleet.membership.isWhole(
-            in: fleet.term,
-            forMilliseconds: max(trust, fleet.membership.trustMilliseconds)
-        )
+        return fleet.unknownTerms(max(trust, fleet.membership.trustMilliseconds)).isEmpty
+    }
+
+    /// The terms of all primaries; `nil` if one does not tell, or a cluster does not hold all slots.
+    private func terms(_ fleet: FleetReading) -> [Term]? {
+        guard let cluster = context.channel.cluster else {
+            return fleet.recordServer.term.map { [$0] }
+        }
+        guard (try? cluster.refresh())?.table.isComplete == true else { return nil }
+        return cluster.terms()
     }
 
     private func fleet(after commands: [RedisCommand] = []) -> FleetReading? {
-        guard let replies = try? context.store.read(commands + FleetReading.commands) else {
-            return nil
-        }
+        guard
+            let replies = try? context.store.read(
+                commands + FleetReading.commands,
+                at: .membership
+            )
+        else { return nil }
         return try? FleetReading(
             replies.suffix(FleetReading.commands.count),
             bootID: context.clock.bootID,
             at: context.clock.monotonic,
-            from: context.channel.replicated?.connected?.primary
+            from: context.channel.at(.membership).replicated?.connected?.primary
         )
     }
 
     private var holdsNoRecord: Bool {
-        var scan = RecordScan()
-        while let command = scan.next {
-            guard let page = try? context.store.read([command])[0],
-                let locators = try? scan.receive(page), locators.isEmpty
-            else { return false }
+        do throws(AdministrationError) {
+            var isEmpty = true
+            try RecordListing(context.store).visitPages { locators throws(AdministrationError) in
+                isEmpty = locators.isEmpty
+                return isEmpty
+            }
+            return isEmpty
+        } catch {
+            return false
         }
-        return true
     }
 }

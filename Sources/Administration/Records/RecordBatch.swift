@@ -2,7 +2,7 @@ import Keyring
 import RedisClient
 
 /// Changes many records in one transaction, or none of them if another client changed one first; then
-/// it starts again from the read.
+/// it starts again from the read. A cluster gets a transaction for each slot, because it takes no others.
 struct RecordBatch {
     /// Most records in one transaction.
     static let countMax = 250
@@ -15,6 +15,8 @@ struct RecordBatch {
         /// Nothing had to be done.
         case unchanged
         case refused(AdministrationError)
+        /// The batch ended at this record or before it, for this reason.
+        case failed(AdministrationError)
     }
 
     /// How one record is changed.
@@ -45,14 +47,44 @@ struct RecordBatch {
     ///
     /// - Throws: An error if nothing was written, or if it is uncertain whether the batch was.
     func change(_ steps: [Step]) throws(AdministrationError) -> [Outcome] {
+        guard store.channel.cluster != nil else { return try changeTogether(steps) }
+        return try changeBySlot(steps)
+    }
+
+    /// Changes the records of one slot after the other. Behind them no signal goes: the confirmation sends one from
+    /// each server.
+    private func changeBySlot(_ steps: [Step]) throws(AdministrationError) -> [Outcome] {
+        let silent = RecordBatch(store, setsVersion: setsVersion)
+        var outcomes = [Outcome?](repeating: nil, count: steps.count)
+        let groups = Dictionary(grouping: steps.indices) { index in
+            Place.record(steps[index].organization.locator).slot?.number ?? 0
+        }
+        for indices in groups.sorted(by: { $0.key < $1.key }).map(\.value) {
+            do throws(AdministrationError) {
+                let own = try silent.changeTogether(indices.map { steps[$0] })
+                for (index, outcome) in zip(indices, own) { outcomes[index] = outcome }
+            } catch {
+                guard outcomes.contains(where: { $0 != nil }) else { throw error }
+                return outcomes.map { $0 ?? .failed(error) }
+            }
+        }
+        return outcomes.compactMap(\.self)
+    }
+
+    private func changeTogether(_ steps: [Step]) throws(AdministrationError) -> [Outcome] {
+        guard let first = steps.first else { return [] }
+        let place = Place.record(first.organization.locator)
+        var settling = Settling(store.clock)
+        var attempts = 0
         var uncertain: [Organization: RecordChange] = [:]
         var wasUncertain = false
         var takesSignals = true
-        for _ in 0..<Self.attemptsMax {
+        while attempts < Self.attemptsMax {
+            attempts += 1
             let attempt: Attempt
             do throws(AdministrationError) {
-                let plans = try plans(steps, uncertain)
-                attempt = try write(plans, takesSignals: takesSignals)
+                let plans = try plans(steps, uncertain, at: place)
+                attempt = try write(plans, at: place, takesSignals: takesSignals)
             } catch {
                 throw wasUncertain ? Self.unconfirmed(error.message) : error
             }
@@ -60,13 +92,20 @@ struct RecordBatch {
             case .written(let outcomes): return outcomes
             case .conflict: break
             case .signalRefused: takesSignals = false
+            case .misplaced(let error):
+                guard settling.goesOn() else {
+                    let names = Counted(steps.count, "record")
+                    let error = RecordStore.misplaced("\(names)", error)
+                    throw wasUncertain ? Self.unconfirmed(error.message) : error
+                }
+                attempts -= 1
             case .unknown(let changes, let reason):
                 guard !wasUncertain else { throw Self.unconfirmed(reason) }
                 wasUncertain = true
                 uncertain = Dictionary(
                     uniqueKeysWithValues: changes.map { ($0.record.organization, $0) }
                 )
-                store.channel.renew()
+                store.channel.at(place).renew()
             }
         }
         let reason = "other commands keep changing the same records"
@@ -99,17 +138,21 @@ extension RecordBatch {
         case conflict
         /// The store takes no signal.
         case signalRefused
+        /// The cluster is moving the records to another server.
+        case misplaced(RedisError)
         /// They may or may not have been written.
         case unknown([RecordChange], String)
     }
 
     /// Watches and reads the records, so that the transaction fails if one of them changes.
-    private func plans(_ steps: [Step], _ uncertain: [Organization: RecordChange])
-        throws(AdministrationError) -> [Plan]
-    {
+    private func plans(
+        _ steps: [Step],
+        _ uncertain: [Organization: RecordChange],
+        at place: Place
+    ) throws(AdministrationError) -> [Plan] {
         let locators = steps.map(\.organization.locator)
         let commands = [KeyCommands.watch(locators)] + locators.map { KeyCommands.read($0) }
-        let replies = try store.read(commands)
+        let replies = try store.read(commands, at: place)
         if let error = replies[0].failure { throw AdministrationError(error) }
         return zip(steps, replies.dropFirst()).map { step, reply in
             plan(step, reply, uncertain[step.organization])
@@ -139,11 +182,13 @@ extension RecordBatch {
         }
     }
 
-    private func write(_ plans: [Plan], takesSignals: Bool) throws(AdministrationError) -> Attempt {
+    private func write(_ plans: [Plan], at place: Place, takesSignals: Bool)
+        throws(AdministrationError) -> Attempt
+    {
         let writes = plans.compactMap(\.write)
         guard let last = writes.last else {
             // An empty transaction ends the watch: thousands of watched records are slow.
-            _ = try store.read([RedisCommand("MULTI"), RedisCommand("EXEC")])
+            _ = try store.read([RedisCommand("MULTI"), RedisCommand("EXEC")], at: place)
             return .written(plans.map(\.outcome))
         }
         let signal =
@@ -159,13 +204,14 @@ extension RecordBatch {
             },
             signal: signal
         )
-        switch try store.execute(transaction).0 {
+        switch try store.execute(transaction, at: place).0 {
         case .written(let faults):
             let signalling =
                 takesSignals ? Signalling(signal, fault: faults.signal) : Signalling.refused
             return .written(outcomes(plans, faults.audits, signalling))
         case .conflict: return .conflict
         case .signalRefused: return .signalRefused
+        case .misplaced(let error, _): return .misplaced(error)
         case .refused(let error): throw AdministrationError(error)
         case .unknown(let reason): return .unknown(writes.map(\.change), reason)
         }
@@ -179,7 +225,7 @@ extension RecordBatch {
         return plans.map { plan in
             guard var change = plan.write?.change else { return plan.outcome }
             change.repliedAt = store.clock.monotonic
-            change.primary = store.channel.replicated?.connected?.primary
+            change.primary = store.channel.at(change.place).replicated?.connected?.primary
             change.auditFault = faults.popFirst() ?? nil
             if faults.isEmpty { change.signalling = signalling }
             return .changed(change)

@@ -31,6 +31,9 @@ struct RecordChange {
     /// Why nothing but the deletion of the keys was written, and that not in the audit; `nil` otherwise.
     var incompleteness: RedisError?
 
+    /// What it is about.
+    var place: Place { .record(record.organization.locator) }
+
     /// What remains uncertain although the change is confirmed; `nil` if nothing does.
     var uncertainty: ConfirmationResult.Uncertainty? {
         incompleteness.map { .incomplete($0.message) } ?? auditFault.map { .notAudited($0.message) }

@@ -4,7 +4,7 @@ import RedisClient
 
 /// Reads the stored records of all organizations.
 struct RecordListing {
-    private let store: RecordStore
+    let store: RecordStore
 
     init(_ store: RecordStore) {
         self.store = store
@@ -39,15 +39,46 @@ struct RecordListing {
     func visit(_ body: (Locator, RedisReply) throws(AdministrationError) -> Void)
         throws(AdministrationError)
     {
+        try visitPages { locators throws(AdministrationError) in
+            guard !locators.isEmpty else { return true }
+            let replies = try store.read(
+                locators.map { (.record($0), [KeyCommands.read($0)]) }
+            )
+            for (locator, reply) in zip(locators, replies) { try body(locator, reply[0]) }
+            return true
+        }
+    }
+
+    /// Calls `body` with the locators of each page, until it returns `false`. No locator comes twice.
+    ///
+    /// - Throws: What `body` throws, or an error if the records cannot be listed.
+    func visitPages(_ body: ([Locator]) throws(AdministrationError) -> Bool)
+        throws(AdministrationError)
+    {
+        var seen: Set<Locator> = []
+        guard let cluster = store.channel.cluster else {
+            _ = try visitPages(of: .membership, &seen, body)
+            return
+        }
+        try visitServers(cluster, &seen, body)
+    }
+
+    /// Scans the server that holds a place. Returns `false` if `body` has ended that.
+    func visitPages(
+        of place: Place,
+        _ seen: inout Set<Locator>,
+        _ body: ([Locator]) throws(AdministrationError) -> Bool
+    ) throws(AdministrationError) -> Bool {
         var scan = RecordScan()
         while let command = scan.next {
-            let page = try store.read([command])[0]
+            let page = try store.read([command], at: place)[0]
             let locators = try translating(try scan.receive(page)) { (error: RedisError) in
                 AdministrationError(refused: "the records cannot be listed", error)
             }
-            guard !locators.isEmpty else { continue }
-            let replies = try store.read(locators.map { KeyCommands.read($0) })
-            for (locator, reply) in zip(locators, replies) { try body(locator, reply) }
+            let new = locators.filter { !seen.contains($0) }
+            guard try body(new) else { return false }
+            seen.formUnion(new)
         }
+        return true
     }
 }

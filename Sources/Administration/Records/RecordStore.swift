@@ -27,8 +27,17 @@ struct RecordStore {
     /// again on a new one.
     ///
     /// - Throws: An error if there are no replies. Errors that Redis replies are returned.
-    func read(_ commands: [RedisCommand]) throws(AdministrationError) -> [RedisReply] {
-        try translatingStoreFault(try channel.execute(repeating: commands))
+    func read(_ commands: [RedisCommand], at place: Place) throws(AdministrationError)
+        -> [RedisReply]
+    {
+        try translatingStoreFault(try channel.at(place).execute(repeating: commands))
+    }
+
+    /// Sends commands about several places that may be repeated.
+    ///
+    /// - Throws: An error if there are not all replies. Errors that Redis replies are returned.
+    func read(_ parts: [PlacedCommands]) throws(AdministrationError) -> [[RedisReply]] {
+        try translatingStoreFault(try channel.execute(repeating: parts))
     }
 
     /// The record in the reply to ``KeyCommands/read(_:)``; `nil` if there is none.
@@ -84,7 +93,10 @@ struct RecordStore {
     ) throws(AdministrationError) -> RecordChange? {
         var takesSignals = true
         var uncertain: RecordChange?
-        for _ in 0..<Self.attemptsMax {
+        var settling = Settling(clock)
+        var attempts = 0
+        while attempts < Self.attemptsMax {
+            attempts += 1
             let attempt: Attempt
             do throws(AdministrationError) {
                 let seen = try watch(organization, mayLackProof: unproven != nil)
@@ -107,10 +119,19 @@ struct RecordStore {
             case .made(let change): return takesSignals ? change : made(change, .refused)
             case .conflict: break
             case .signalRefused: takesSignals = false
+            case .misplaced(let error, let ofSignal):
+                if settling.goesOn() {
+                    attempts -= 1
+                } else if ofSignal, takesSignals {
+                    takesSignals = false
+                } else {
+                    let error = Self.misplaced("the record of \(organization)", error)
+                    throw uncertain == nil ? error : Self.unconfirmed(organization, error.message)
+                }
             case .unknown(let change, let reason):
                 guard uncertain == nil else { throw Self.unconfirmed(organization, reason) }
                 uncertain = change
-                channel.renew()
+                channel.at(.record(organization.locator)).renew()
             }
         }
         let reason = "other commands keep changing the record of \(organization)"
@@ -128,7 +149,7 @@ struct RecordStore {
     private func made(_ change: RecordChange, _ signalling: Signalling) -> RecordChange {
         var change = change
         change.repliedAt = clock.monotonic
-        change.primary = channel.replicated?.connected?.primary
+        change.primary = channel.at(change.place).replicated?.connected?.primary
         change.signalling = signalling
         return change
     }
@@ -140,12 +161,17 @@ extension RecordStore {
     /// Carries out a transaction. MULTI goes alone: if it were refused, the commands behind it would be
     /// carried out one by one.
     ///
-    /// - Parameter following: Commands that are sent with it, whatever becomes of it.
+    /// - Parameters:
+    ///   - place: What was watched.
+    ///   - following: Commands that are sent with it, whatever becomes of it.
     /// - Returns: What became of it, and the replies to the commands behind it.
     /// - Throws: An error if the connection is lost before, or MULTI is refused.
-    func execute(_ transaction: RecordTransaction, following: [RedisCommand] = [])
-        throws(AdministrationError) -> (RecordTransaction.Outcome, [RedisReply])
-    {
+    func execute(
+        _ transaction: RecordTransaction,
+        at place: Place,
+        following: [RedisCommand] = []
+    ) throws(AdministrationError) -> (RecordTransaction.Outcome, [RedisReply]) {
+        let channel = channel.at(place)
         let replies = try translatingStoreFault(
             try channel.execute([RedisCommand("MULTI")], onSameConnection: true)
         )
@@ -171,6 +197,8 @@ extension RecordStore {
         case conflict
         /// The store takes no signal.
         case signalRefused
+        /// The record, or only the signal's key, is being moved to another server of the cluster.
+        case misplaced(RedisError, ofSignal: Bool)
         /// It may or may not have been made.
         case unknown(RecordChange, String)
     }
@@ -188,7 +216,10 @@ extension RecordStore {
         throws(AdministrationError) -> Seen
     {
         let locator = organization.locator
-        let replies = try read([KeyCommands.watch(locator), KeyCommands.read(locator)])
+        let replies = try read(
+            [KeyCommands.watch(locator), KeyCommands.read(locator)],
+            at: .record(locator)
+        )
         // Unwatched, two simultaneous changes would leave a record whose seal does not hold.
         if let error = replies[0].failure { throw AdministrationError(error) }
         do throws(AdministrationError) {
@@ -220,9 +251,11 @@ extension RecordStore {
         )
         // Its first reading takes time, which must not pass between the change and its confirmation.
         let bootID = clock.bootID
+        // In a cluster the membership list is elsewhere.
         let (outcome, fleet) = try execute(
             RecordTransaction([write], signal: signal),
-            following: signal == nil ? [] : FleetReading.commands
+            at: change.place,
+            following: signal == nil || channel.cluster != nil ? [] : FleetReading.commands
         )
         switch outcome {
         case .written(let faults):
@@ -239,6 +272,7 @@ extension RecordStore {
             return .made(made(change, Signalling(signal, fault: faults.signal)))
         case .conflict: return .conflict
         case .signalRefused: return .signalRefused
+        case .misplaced(let error, let ofSignal): return .misplaced(error, ofSignal: ofSignal)
         case .unknown(let reason): return .unknown(change, reason)
         case .refused(let error):
             let endsKeys = next.record.key == nil && (seen.claim != nil || seen.record?.key != nil)
@@ -255,7 +289,7 @@ extension RecordStore {
         let reply: RedisReply
         do throws(StoreConnection.Fault) {
             let command = KeyCommands.deleteKeys(change.record.organization.locator)
-            reply = try channel.execute([command])[0]
+            reply = try channel.at(change.place).execute([command])[0]
         } catch {
             guard case .interrupted(let reason) = error else { throw AdministrationError(error) }
             return .unknown(change, reason)
@@ -265,6 +299,16 @@ extension RecordStore {
         change.isProvable = false
         change.incompleteness = error
         return .made(made(change, .refused))
+    }
+
+    /// The error for records that a cluster was moving for too long.
+    ///
+    /// - Parameter records: Which ones, as the beginning of a sentence.
+    static func misplaced(_ records: String, _ error: RedisError) -> AdministrationError {
+        AdministrationError(
+            .store,
+            "\(records) could not be written, because the cluster is moving it; nothing was done: \(error.message)"
+        )
     }
 
     /// The error for a record that may have been changed.

@@ -72,7 +72,7 @@ final class KeyClassifier {
         if let record = records[locator] { return record }
         guard let store, !isStoreLost else { return nil }
         do throws(AdministrationError) {
-            let reply = try store.read([KeyCommands.read(locator)])[0]
+            let reply = try store.read([KeyCommands.read(locator)], at: .record(locator))[0]
             let record = try translating(try StoredRecord(reply)) { (fault: RecordFault) in
                 AdministrationError(fault, "the record of locator \(locator)")
             }

@@ -31,9 +31,21 @@ public final class StoreConnection: StoreChannel {
         /// One of several, which sentinels name.
         case server
         case sentinel
+        /// One of a cluster.
+        case node
 
         fileprivate var noun: String { self == .sentinel ? "sentinel" : "store" }
-        fileprivate var scheme: String { self == .store ? "redis" : "sentinel" }
+
+        fileprivate var scheme: String {
+            switch self {
+            case .store: "redis"
+            case .server, .sentinel: "sentinel"
+            case .node: "cluster"
+            }
+        }
+
+        /// The oldest release of Redis that Latchkey works with.
+        fileprivate var oldest: (Int, Int) { self == .node ? (7, 0) : (6, 2) }
     }
 
     /// Timeout of the connection and of each reply.
@@ -174,12 +186,12 @@ public final class StoreConnection: StoreChannel {
     /// A store that does not report its version to this user is accepted.
     private func refuseOld() throws(Fault) {
         guard let reply = try replies(to: [RedisCommand("INFO", "server")]).first,
-            let information = StoreInformation(reply), information.isNewEnough == false
+            let information = StoreInformation(reply), information.isOlder(than: kind.oldest)
         else { return }
         renew()
         let version = RedisError.printable(ArraySlice((information["redis_version"] ?? "").utf8))
         throw .unreachable(
-            "the store at \(endpoint) is Redis \(version): 6.2 or newer is required"
+            "the store at \(endpoint) is Redis \(version): \(kind.oldest.0).\(kind.oldest.1) or newer is required"
         )
     }
 

@@ -32,13 +32,28 @@ struct StoreOpening {
                 PrimarySearch(url: url, sentinels: sentinels),
                 clock: SystemClock()
             ) { opening.connection(to: $0) }
-        case .cluster: throw clusterIsNotReached
+        case .cluster(let url): return opening.cluster(url)
         }
     }
 
-    /// Thrown where the configuration names a cluster.
-    static var clusterIsNotReached: AdministrationError {
-        AdministrationError(.configuration, "this version manages no keys in a cluster")
+    /// A cluster.
+    func cluster(_ url: ClusterURL) -> ClusterStore {
+        ClusterStore(seeds: url.servers, servers: inquiry(), clock: SystemClock()) { node in
+            connection(to: node, .node)
+        }
+    }
+
+    /// Connections for questions to many servers of a cluster at once.
+    func inquiry() -> ServerGroup {
+        ServerGroup("store") { endpoint, timeout in
+            StoreConnection(
+                .node,
+                at: endpoint,
+                credentials: credentials,
+                tls: tls,
+                timeoutMilliseconds: timeout
+            )
+        }
     }
 
     /// A connection to the only server.
@@ -55,9 +70,13 @@ struct StoreOpening {
     }
 
     /// A connection to one of several servers.
-    func connection(to endpoint: Endpoint, refusesOld: Bool = true) -> StoreConnection {
+    func connection(
+        to endpoint: Endpoint,
+        _ kind: StoreConnection.Kind = .server,
+        refusesOld: Bool = true
+    ) -> StoreConnection {
         StoreConnection(
-            .server,
+            kind,
             at: endpoint,
             credentials: credentials,
             tls: tls,

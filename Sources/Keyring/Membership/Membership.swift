@@ -46,6 +46,11 @@ public struct Membership: Sendable {
     /// Reads the whole list atomically; ``init(_:bootID:)`` parses the reply.
     public static var read: RedisCommand { RedisCommand("HGETALL", MembershipCommands.key) }
 
+    /// Asks for nothing but whether a server of a cluster has the list: any other one says who has.
+    public static var probe: RedisCommand {
+        RedisCommand("HMGET", MembershipCommands.key, .text(generationField))
+    }
+
     /// Parses the reply to ``read``.
     ///
     /// - Parameter bootID: Distinguishes the monotonic clock of this machine from others.

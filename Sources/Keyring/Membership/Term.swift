@@ -100,19 +100,38 @@ extension Membership {
     /// Whether a hand-over can begin.
     public var hasGeneration: Bool { generation != nil }
 
-    /// Hands a term over to the list as it was read, after the wait, and removes what is of other
-    /// terms. `nil` if the list had no generation.
-    public func handOver(_ term: Term, trustMilliseconds trust: UInt64) -> [RedisCommand]? {
-        guard let generation else { return nil }
-        let field = Self.field(term, generation)
+    /// Hands terms over to the list as it was read, after the wait, and removes what is of other terms. `nil` if
+    /// the list had no generation.
+    ///
+    /// - Parameter others: The other terms that go on: those of the other primaries in a cluster. `nil` if they
+    ///   are not known; then only what is of other generations is removed.
+    public func handOver(
+        _ terms: [Term],
+        besides others: Set<Term>? = [],
+        trustMilliseconds trust: UInt64
+    ) -> [RedisCommand]? {
+        guard let generation, !terms.isEmpty else { return nil }
         let value = Handover(trustMilliseconds: trust, excess: excess)
-        let set = RedisCommand("HSET", MembershipCommands.key, .text(field), .text("\(value)"))
-        let current = Self.waitPrefix(term, generation)
-        let ended =
-            handovers.keys.filter { $0 != field } + waits.keys.filter { !$0.hasPrefix(current) }
+        let pairs = terms.flatMap { term -> [RedisCommand.Argument] in
+            [.text(Self.field(term, generation)), .text("\(value)")]
+        }
+        let set = RedisCommand(["HSET", MembershipCommands.key] + pairs)
+        let ended = ended(besides: others.map { $0.union(terms) }, generation)
         guard !ended.isEmpty else { return [set] }
         let names = ended.sorted().map { RedisCommand.Argument.text($0) }
         return [set, RedisCommand(["HDEL", MembershipCommands.key] + names)]
+    }
+
+    /// The names of the fields that are of none of these terms; if they are not known, of no such generation.
+    private func ended(besides terms: Set<Term>?, _ generation: Generation) -> [String] {
+        guard let terms else {
+            return handovers.keys.filter { !$0.hasSuffix(":\(generation)") }
+                + waits.keys.filter { !$0.contains(":\(generation):") }
+        }
+        let fields = Set(terms.map { Self.field($0, generation) })
+        let prefixes = terms.map { Self.waitPrefix($0, generation) }
+        return handovers.keys.filter { !fields.contains($0) }
+            + waits.keys.filter { name in !prefixes.contains { name.hasPrefix($0) } }
     }
 }
 

@@ -28,6 +28,11 @@ public enum ExcessPermissionProbe {
         ]
     }
 
+    /// A command that neither program needs in a cluster.
+    public static var cluster: [(command: RedisCommand, permission: String)] {
+        [(RedisCommand("CLUSTER", "FORGET", key), "change the cluster")]
+    }
+
     /// Commands that the executable does not need, and the permission that each stands for.
     public static var admin: [(command: RedisCommand, permission: String)] { both }
 

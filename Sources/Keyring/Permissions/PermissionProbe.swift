@@ -28,10 +28,23 @@ public enum PermissionProbe {
     /// The command with which the executable waits for replicas.
     public static var adminReplication: [RedisCommand] { [RedisCommand("WAIT", "0", "1")] }
 
+    /// The commands with which the executable follows what moves in a cluster.
+    public static var adminCluster: [RedisCommand] {
+        [ClusterCommands.asking, ClusterCommands.nodes]
+    }
+
+    /// The same for a worker.
+    public static var gatewayCluster: [RedisCommand] {
+        [ClusterCommands.asking, ClusterCommands.slots]
+    }
+
     /// The commands with which the executable writes, in a transaction that Redis discards because one of
     /// its commands lacks arguments.
-    public static var adminChanges: [RedisCommand] {
-        [RedisCommand("MULTI")] + changes
+    ///
+    /// - Parameter isCluster: Whether it waits for replicas in a cluster, too.
+    public static func adminChanges(inCluster isCluster: Bool) -> [RedisCommand] {
+        let touch = isCluster ? Array(signal.touch.dropFirst().dropLast()) : []
+        return [RedisCommand("MULTI")] + changes + touch
             + [
                 signal.awaitAcknowledgement(milliseconds: 1),
                 RedisCommand("HMGET"),

@@ -72,6 +72,10 @@ public struct RecordTransaction: Sendable {
         case refused(RedisError)
         /// Redis refused the signal, and so nothing was written.
         case signalRefused
+        /// The keys belong to another server of the cluster, or are being moved, and so nothing was written.
+        ///
+        /// - Parameter ofSignal: Whether only the signal was turned away.
+        case misplaced(RedisError, ofSignal: Bool)
         /// It is unknown, for this reason, what was written.
         case unknown(String)
     }
@@ -90,10 +94,13 @@ public struct RecordTransaction: Sendable {
         // EXEC only says that something was refused; the command's own reply says what.
         for (index, reply) in replies.dropLast().enumerated() {
             guard let error = reply.failure else { continue }
+            if error.isMisplacement { return .misplaced(error, ofSignal: signalStart <= index) }
             return index < signalStart ? .refused(error) : .signalRefused
         }
         guard let last = replies.last else { return Self.unexpected }
-        if let error = last.failure { return .refused(error) }
+        if let error = last.failure {
+            return error.isMisplacement ? .misplaced(error, ofSignal: false) : .refused(error)
+        }
         switch last {
         case .null: return .conflict
         case .array(let results) where results.count == signalStart + signal.count:
@@ -133,6 +140,11 @@ public struct RecordTransaction: Sendable {
 }
 
 extension RedisError {
+    /// Whether a server of a cluster turned a command away: it holds the key no longer or not yet, or nobody does.
+    public var isMisplacement: Bool {
+        isTemporaryInCluster || code == "MOVED" || code == "ASK"
+    }
+
     /// Whether Redis refused a command because its memory is full.
     public var isOutOfMemory: Bool { code == "OOM" || message.contains(" OOM ") }
 }

@@ -91,6 +91,16 @@ extension Signal {
         )
     }
 
+    /// A write beside the signal that changes nothing and tells nobody: Redis' WAIT behind it speaks of all that
+    /// was written before.
+    public var touch: [RedisCommand] {
+        let key = RedisCommand.Argument.bytes(Keyspace.acknowledgements(self))
+        return [
+            RedisCommand("MULTI"), RedisCommand("RPUSH", key, "-"), RedisCommand("LPOP", key),
+            RedisCommand("EXEC"),
+        ]
+    }
+
     /// Pops the acknowledgements that have arrived; ``acknowledgements(_:)`` parses the reply.
     public var popAcknowledgements: RedisCommand {
         RedisCommand("LPOP", .bytes(Keyspace.acknowledgements(self)), "1000")

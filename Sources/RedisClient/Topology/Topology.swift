@@ -40,6 +40,9 @@ public enum Topology: Hashable, Sendable {
         }
     }
 
+    /// Whether several primaries share the records.
+    public var isCluster: Bool { if case .cluster = self { true } else { false } }
+
     /// Whether another server may become the primary of a record.
     public var hasFailover: Bool {
         switch self {

@@ -130,7 +130,7 @@ struct PrimaryVerdict {
 
     private func isDisputed(_ primary: Primary) -> Bool {
         reports.contains { report in
-            report.isFailingOver || primary.configEpoch < report.configEpoch ?? 0
+            report.isFailingOver || primary.configEpoch ?? 0 < report.configEpoch ?? 0
         }
     }
 

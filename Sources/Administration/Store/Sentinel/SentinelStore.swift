@@ -1,21 +1,6 @@
 import Keyring
 import RedisClient
 
-/// A store whose primary may change.
-protocol ReplicatedStore: StoreChannel {
-    /// How long commands wait for a primary, in milliseconds.
-    var patienceMilliseconds: UInt64 { get set }
-
-    /// The primary that the connection leads to, as it was last named; `nil` without a connection.
-    var connected: NamedPrimary? { get }
-
-    /// Asks the sentinels anew. If they name another primary than the connection leads to, the next commands
-    /// open a connection to that one.
-    ///
-    /// - Throws: A fault if they do not agree.
-    func findPrimary() throws(StoreConnection.Fault) -> NamedPrimary
-}
-
 /// Carries commands to the primary that the sentinels name.
 ///
 /// A connection is made anew when it is lost, when the server is no longer the primary, and when the sentinels
@@ -76,7 +61,7 @@ final class SentinelStore: ReplicatedStore {
         connection = nil
     }
 
-    func findPrimary() throws(StoreConnection.Fault) -> NamedPrimary {
+    func findPrimary(unanimously: Bool) throws(StoreConnection.Fault) -> NamedPrimary {
         let named = try namedPrimary()
         if isReady, let connection, connection.named.primary == named.primary {
             self.connection?.named = named

@@ -1,0 +1,52 @@
+import RedisClient
+
+/// Asks several servers of a cluster at once.
+///
+/// ``ServerInquiry`` connects to them; tests simulate.
+protocol ClusterServers: AnyObject {
+    /// What each of them replies to the same commands, in their order, within a bounded time.
+    func ask(_ servers: [Endpoint], _ commands: [RedisCommand])
+        -> [Result<[RedisReply], StoreConnection.Fault>]
+}
+
+/// What the servers of a cluster say of each other at one moment.
+struct ClusterSurvey {
+    /// What the one says that knows the latest epoch.
+    let table: ClusterTable
+
+    /// What each one says that has answered.
+    let views: [Endpoint: ClusterTable]
+
+    /// - Parameter views: At least one.
+    init?(_ views: [Endpoint: ClusterTable]) {
+        let newest = views.max { left, right in
+            (left.value.epoch, right.key.description) < (right.value.epoch, left.key.description)
+        }
+        guard let newest else { return nil }
+        (table, self.views) = (newest.value, views)
+    }
+
+    /// The primaries that hold slots.
+    var primaries: [ClusterServer] { table.primaries }
+
+    /// The slots that a server says are being moved to it or away from it.
+    func openSlots(of server: ClusterServer) -> SlotSet {
+        let own = views[server.node.address]?.servers.first(where: \.isMyself)
+        return own?.openSlots ?? SlotSet()
+    }
+
+    /// The primaries from or to which slots are being moved.
+    var movingPrimaries: [Endpoint] {
+        primaries.filter { !openSlots(of: $0).isEmpty }.map(\.node.address)
+    }
+
+    /// The primaries to which slots have come since an earlier survey, or that have taken over from others.
+    func primaries(changedSince earlier: ClusterSurvey) -> [Endpoint] {
+        primaries.filter { now in
+            let before = earlier.table.server(at: now.node.address)
+            return before?.node.id != now.node.id || before?.isPrimary != true
+                || before?.slots != now.slots || before?.configEpoch != now.configEpoch
+        }
+        .map(\.node.address)
+    }
+}
