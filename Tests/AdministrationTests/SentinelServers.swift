@@ -18,7 +18,7 @@ final class SentinelServers: Sendable {
     let sentinels: [Endpoint]
 
     init() throws {
-        let ports = try Self.freePorts(6)
+        let ports = try ServerProcesses.freePorts(6)
         let folder = temporary.path
         servers = ports[..<3].map { .tcp(host: "127.0.0.1", port: $0) }
         sentinels = ports[3...].map { .tcp(host: "127.0.0.1", port: $0) }
@@ -28,9 +28,9 @@ final class SentinelServers: Sendable {
             mkdir(home, 0o700)
             let lines =
                 number < 3 ? Self.server(port, ports[0], home) : Self.sentinel(port, ports, home)
-            try Self.write(lines, to: "\(home)/conf")
+            try ServerProcesses.write(lines, to: "\(home)/conf")
             processes.append(
-                try Self.spawn(
+                try ServerProcesses.spawn(
                     ["redis-server", "\(home)/conf"] + (number < 3 ? [] : ["--sentinel"])
                 )
             )
@@ -131,40 +131,5 @@ final class SentinelServers: Sendable {
     private static func id(_ port: UInt16) -> String {
         let digits = String(port)
         return String(repeating: "a", count: 40 - digits.count) + digits
-    }
-
-    private static func write(_ lines: [String], to path: String) throws {
-        var file = try NewFile(path, mode: 0o600)
-        try Array((lines.joined(separator: "\n") + "\n").utf8).withUnsafeBufferPointer { bytes in
-            try file.commit(bytes.span)
-        }
-    }
-
-    /// Ports that nobody listens on now.
-    private static func freePorts(_ count: Int) throws -> [UInt16] {
-        let sockets = (0..<count).map { _ in socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0) }
-        defer { for descriptor in sockets { close(descriptor) } }
-        return try sockets.map { descriptor in
-            var address = sockaddr_in()
-            address.sin_family = sa_family_t(AF_INET)
-            address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
-            var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-            let result = withUnsafeMutablePointer(to: &address) { pointer in
-                pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                    bind(descriptor, $0, length) == 0 ? getsockname(descriptor, $0, &length) : -1
-                }
-            }
-            guard result == 0 else { throw NotStarted() }
-            return address.sin_port.bigEndian
-        }
-    }
-
-    private static func spawn(_ arguments: [String]) throws -> pid_t {
-        var process: pid_t = 0
-        var pointers = arguments.map { strdup($0) } + [nil]
-        defer { for pointer in pointers { free(pointer) } }
-        guard posix_spawnp(&process, arguments[0], nil, nil, &pointers, environ) == 0
-        else { throw NotStarted() }
-        return process
     }
 }

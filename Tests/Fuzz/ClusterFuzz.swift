@@ -5,26 +5,28 @@ import TestSupport
 /// and address in its text, and each key has one slot.
 struct ClusterFuzz: FuzzTarget {
     private var maps = 0
+    private var tables = 0
     private var refused = 0
     private var redirections = 0
     private var others = 0
     private let asked = Endpoint.tcp(host: "10.9.9.9", port: 7999)
     private let mutations = Mutations(words: [
-        "MOVED", "ASK", " ", ":", "::1", "127.0.0.1", "redis-1", "0", "16383", "16384", "65535",
-        "65536",
-        "-1", "99999999999999999999", "'", "\r\n", "\0", "{", "}", "{}",
+        "MOVED", "ASK", " ", ":", "::1", "127.0.0.1", "redis-1", "0", "16383", "16384", "65535", "65536",
+        "-1", "99999999999999999999", "'", "\r\n", "\0", "{", "}", "{}", "\n", "@", "-", "[7->-b]",
+        "master", "slave", "myself,", "fail?", "noaddr", "connected",
     ])
 
-    var outcomes: [Int] { [maps, refused, redirections, others] }
+    var outcomes: [Int] { [maps, tables, refused, redirections, others] }
 
     var tally: String {
-        "\(maps) maps, \(refused) refused; \(redirections) redirections, \(others) other errors"
+        "\(maps) maps, \(tables) tables, \(refused) refused; \(redirections) redirections, \(others) other errors"
     }
 
     mutating func run(_ random: inout SplitMix64) throws {
-        switch random.below(4) {
+        switch random.below(5) {
         case 0: try checkMap(&random)
         case 1: try checkKey(&random)
+        case 2: try checkTable(&random)
         default: try checkRedirection(&random)
         }
     }
@@ -120,6 +122,36 @@ struct ClusterFuzz: FuzzTarget {
             .null, .integer(-1), .integer(.max), .integer(.min), .integer(16_384), .integer(0),
             text(""), text("redis-1"), text("::1"), .array([]), .array([.null, .null, .null]),
         ])
+    }
+
+    // MARK: Tables
+
+    private mutating func checkTable(_ random: inout SplitMix64) throws {
+        let end = random.below(16_383)
+        let lines = [
+            "a 10.0.0.1:6379@16379,host myself,master - 0 0 7 connected 0-\(end) [5->-b]",
+            "b ::1:6380@16380 master,fail? - 1 2 3 disconnected \(end + 1)-16383",
+            "c :6381@16381 slave a 0 0 7 connected",
+        ]
+        var text = Array(lines.joined(separator: "\n").utf8)
+        let mutationCount = random.below(4)
+        for _ in 0..<mutationCount { mutations.apply(to: &text, &random) }
+        guard let table = try? ClusterTable(.bulk(text[...]), from: asked) else {
+            refused += 1
+            return try require(mutationCount > 0, "a table is not understood", text)
+        }
+        tables += 1
+        let isSound = (0..<Slot.count).lazy.compactMap { Slot($0) }.allSatisfy { slot in
+            table.primary(of: slot).map { $0.isPrimary && $0.slots.contains(slot) } ?? true
+        }
+        try require(
+            isSound && table.servers.allSatisfy(\.node.address.isIPAddress),
+            "a table contradicts itself",
+            text
+        )
+        guard mutationCount == 0 else { return }
+        let isWhole = table.isComplete && table.primaries.map(\.slots.count) == [end + 1, 16_383 - end]
+        try require(isWhole, "a table is not parsed as it was written", text)
     }
 
     // MARK: Redirections

@@ -18,7 +18,8 @@ struct MembershipUpkeep {
         let terms = fleet.unknownTerms(trust).compactMap(\.self)
         guard !terms.isEmpty else { return }
         // In a cluster other primaries have their own terms.
-        let others = store.channel.cluster.map { $0.terms().map { Set($0) } } ?? []
+        let others: Set<Term>? =
+            if let cluster = store.channel.cluster { cluster.terms().map { Set($0) } } else { [] }
         let commands = fleet.membership.handOver(terms, besides: others, trustMilliseconds: trust)
         if let commands { _ = execute(commands) }
     }

@@ -15,10 +15,10 @@ struct ClusterFleet {
         let servers = survey.table.servers.sorted {
             $0.node.address.description < $1.node.address.description
         }
-        return servers.flatMap(findings) + copies
+        return servers.flatMap(examine) + copies
     }
 
-    private func findings(_ server: ClusterServer) -> [Finding] {
+    private func examine(_ server: ClusterServer) -> [Finding] {
         let address = server.node.address
         do throws(AdministrationError) {
             let connection = opening.connection(to: address, .node, refusesOld: false)

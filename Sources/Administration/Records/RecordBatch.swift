@@ -95,8 +95,8 @@ struct RecordBatch {
             case .misplaced(let error):
                 guard settling.goesOn() else {
                     let names = Counted(steps.count, "record")
-                    let error = RecordStore.misplaced("\(names)", error)
-                    throw wasUncertain ? Self.unconfirmed(error.message) : error
+                    let fault = RecordStore.misplaced("\(names)", error)
+                    throw wasUncertain ? Self.unconfirmed(fault.message) : fault
                 }
                 attempts -= 1
             case .unknown(let changes, let reason):

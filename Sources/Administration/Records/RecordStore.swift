@@ -125,8 +125,8 @@ struct RecordStore {
                 } else if ofSignal, takesSignals {
                     takesSignals = false
                 } else {
-                    let error = Self.misplaced("the record of \(organization)", error)
-                    throw uncertain == nil ? error : Self.unconfirmed(organization, error.message)
+                    let fault = Self.misplaced("the record of \(organization)", error)
+                    throw uncertain == nil ? fault : Self.unconfirmed(organization, fault.message)
                 }
             case .unknown(let change, let reason):
                 guard uncertain == nil else { throw Self.unconfirmed(organization, reason) }
@@ -307,7 +307,7 @@ extension RecordStore {
     static func misplaced(_ records: String, _ error: RedisError) -> AdministrationError {
         AdministrationError(
             .store,
-            "\(records) could not be written, because the cluster is moving it; nothing was done: \(error.message)"
+            "\(records) could not be written while the cluster moves the slot; nothing was done: \(error.message)"
         )
     }
 

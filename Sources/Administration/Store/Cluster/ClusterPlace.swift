@@ -99,7 +99,7 @@ extension ClusterStore {
             }
             if survey.table.primary(of: slot)?.node.address != candidate { learn(slot, candidate) }
             if let wasConnected, wasConnected != candidate { close(wasConnected) }
-            if let named = named(at: place) { return named }
+            if let primary = named(at: place) { return primary }
         }
         throw .unreachable(Self.dispute(slot, primaries, votes))
     }

@@ -338,11 +338,11 @@ extension ClusterStore {
                 let text = "the store at \(server) does not serve now: \(error.message)"
                 round.obstruct(.unreachable(text), isMoving: error.code == "TRYAGAIN")
             }
-            guard let done else {
+            guard let taken = done else {
                 round.pending.append(unit)
                 continue
             }
-            for (offset, reply) in done.enumerated() { replies[unit.part][unit.start + offset] = reply }
+            for (offset, reply) in taken.enumerated() { replies[unit.part][unit.start + offset] = reply }
         }
         // What a server says of itself is of no use if it was the wrong one.
         round.pending += units.filter { $0.isKeyless && misplaced.contains($0.part) }

@@ -1,0 +1,137 @@
+import KeyFormat
+import Keyring
+import RedisClient
+import Testing
+
+@testable import Administration
+
+/// Many changes in a cluster.
+struct ClusterBulkTests {
+    private let deployment: SimulatedClusterDeployment
+    private let names = (0..<40).map { "org-\($0)" }
+
+    init() throws {
+        deployment = try SimulatedClusterDeployment()
+        let summary = try root.bulk.addOrganizations(lines) { _ in true }
+        #expect(summary.changed == names.count)
+        for server in cluster.servers { server.signals = [] }
+    }
+
+    private var cluster: SimulatedCluster { deployment.cluster }
+    private var root: AdministrationContext { deployment.administration(of: "root") }
+
+    private var lines: [OrganizationLine] {
+        names.enumerated().map { index, name in
+            OrganizationLine(
+                number: index + 1,
+                organization: Organization(name)!,
+                principal: Installation.alice
+            )
+        }
+    }
+
+    private func slot(_ name: String) -> Slot { Place.record(Organization(name)!.locator).slot! }
+
+    private func generate(
+        deliver: (Span<UInt8>) throws(AdministrationError) -> Void = { _ in }
+    ) throws -> (BatchSummary, ConfirmationResult) {
+        try root.bulk.generateKeys(
+            lines,
+            isReplacing: true,
+            lifetime: KeyLifetime(expiresInMilliseconds: nil, graceMilliseconds: 0),
+            policy: .untilConfirmed,
+            deliver: deliver,
+            onProgress: { _ in true }
+        )
+    }
+
+    @Test func `one signal from each server confirms all of its changes`() throws {
+        let worker = deployment.worker(1)
+        for server in cluster.servers { server.onSignal = { _ in [worker.id.description] } }
+        let (summary, result) = try generate()
+        #expect(summary.changed == names.count)
+        #expect(deployment.confirmed(result)?.copies?.count == 2)
+        #expect(cluster.servers.map(\.signals.count) == [1, 1, 1, 0])
+        #expect(deployment.clock.elapsedMilliseconds == 0)
+    }
+
+    @Test func `no transaction has keys of two slots`() throws {
+        var slots: Set<Slot> = []
+        var isMixed = false
+        for (number, server) in cluster.servers.enumerated() {
+            let answer = server.turnAway
+            server.turnAway = { words in
+                if words[0] == "MULTI" { slots = [] }
+                if words.count > 1, words[1].hasPrefix("latchkey:") {
+                    slots.insert(Slot(ofKey: Array(words[1].utf8)))
+                }
+                if words[0] == "EXEC", slots.count > 1 { isMixed = number >= 0 }
+                return answer(words)
+            }
+        }
+        _ = try generate()
+        #expect(!isMixed)
+    }
+
+    @Test func `records that moved since they were changed get a signal each`() throws {
+        let moved = names.filter { cluster.owners[0][slot($0).number] == 2 }.prefix(3)
+        var isDone = false
+        let (summary, result) = try root.bulk.generateKeys(
+            lines,
+            isReplacing: true,
+            lifetime: KeyLifetime(expiresInMilliseconds: nil, graceMilliseconds: 0),
+            policy: .whileTrue { _ in true },
+            deliver: { _ in },
+            onProgress: { progress in
+                if progress.done == progress.count, !isDone {
+                    isDone = true
+                    for name in moved { cluster.move(slot(name), to: 1) }
+                }
+                return true
+            }
+        )
+        #expect(summary.changed == names.count)
+        #expect(deployment.confirmed(result) != nil)
+        let signalled = cluster.servers[1].signals.filter { signal in
+            moved.contains { signal.contains("\(Organization($0)!.locator)") }
+        }
+        #expect(Set(signalled).count >= moved.count)
+    }
+
+    @Test func `keys that were stored before a server was lost are handed over, and the rest is said`()
+        throws
+    {
+        deployment.store.patienceMilliseconds = 1000
+        var count = 0
+        cluster.servers[2].onCommand = { name in
+            guard name == "WATCH" else { return }
+            count += 1
+            if count == 3 { cluster.servers[2].isDown = true }
+        }
+        var delivered = 0
+        do {
+            _ = try generate { text in
+                for index in text.indices where text[index] == 0x0A { delivered += 1 }
+            }
+            Issue.record("nothing was lost")
+        } catch let error as AdministrationError {
+            #expect(error.kind == .store)
+            #expect(error.message.hasPrefix("after \(delivered) lines, which stay as they are: "))
+        }
+        let active = cluster.servers.flatMap(\.hashes.values).count { $0["state"] == "active" }
+        #expect(delivered == active - 1)
+        #expect(delivered > 2)
+    }
+
+    @Test func `keys that could not be handed over are named`() throws {
+        do {
+            _ = try generate { _ throws(AdministrationError) in
+                throw AdministrationError(.output, "the disk is full")
+            }
+            Issue.record("they were handed over")
+        } catch let error as AdministrationError {
+            #expect(error.message.contains("for those without a line: org-"))
+            #expect(error.message.hasSuffix(" and 32 more"))
+        }
+    }
+}

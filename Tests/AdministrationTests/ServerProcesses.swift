@@ -1,0 +1,43 @@
+import Glibc
+
+@testable import Administration
+
+/// Servers that tests start on the loopback interface.
+enum ServerProcesses {
+    struct NotStarted: Error {}
+
+    static func write(_ lines: [String], to path: String) throws {
+        var file = try NewFile(path, mode: 0o600)
+        try Array((lines.joined(separator: "\n") + "\n").utf8).withUnsafeBufferPointer { bytes in
+            try file.commit(bytes.span)
+        }
+    }
+
+    /// Ports that nobody listens on now.
+    static func freePorts(_ count: Int) throws -> [UInt16] {
+        let sockets = (0..<count).map { _ in socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0) }
+        defer { for descriptor in sockets { close(descriptor) } }
+        return try sockets.map { descriptor in
+            var address = sockaddr_in()
+            address.sin_family = sa_family_t(AF_INET)
+            address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
+            var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+            let result = withUnsafeMutablePointer(to: &address) { pointer in
+                pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                    bind(descriptor, $0, length) == 0 ? getsockname(descriptor, $0, &length) : -1
+                }
+            }
+            guard result == 0 else { throw NotStarted() }
+            return address.sin_port.bigEndian
+        }
+    }
+
+    static func spawn(_ arguments: [String]) throws -> pid_t {
+        var process: pid_t = 0
+        var pointers = arguments.map { strdup($0) } + [nil]
+        defer { for pointer in pointers { free(pointer) } }
+        guard posix_spawnp(&process, arguments[0], nil, nil, &pointers, environ) == 0
+        else { throw NotStarted() }
+        return process
+    }
+}
