@@ -144,6 +144,14 @@ struct ClusterChangeTests {
 
     // MARK: - Moves
 
+    /// A worker that acknowledges whatever any server tells.
+    private func promptWorker(_ deployment: SimulatedClusterDeployment) {
+        let worker = deployment.worker(1)
+        for server in deployment.cluster.servers {
+            server.onSignal = { _ in [worker.id.description] }
+        }
+    }
+
     /// Runs `body` once at a command to a server.
     private func once(_ command: String, _ server: SimulatedStore, _ body: @escaping () -> Void) {
         var isDone = false
@@ -219,6 +227,7 @@ struct ClusterChangeTests {
 
     @Test func `a slot that moves behind the change is confirmed anew at the new server`() throws {
         let deployment = try SimulatedClusterDeployment()
+        promptWorker(deployment)
         let target = deployment.other
         once("WAIT", deployment.recordServer) {
             deployment.cluster.move(deployment.slot, to: target)
@@ -247,6 +256,7 @@ struct ClusterChangeTests {
         throws
     {
         let deployment = try SimulatedClusterDeployment()
+        promptWorker(deployment)
         let former = deployment.holder
         once("WAIT", deployment.recordServer) { deployment.cluster.failOver(former, to: 3) }
         let outcome = deployment.confirmed(try deployment.revoke())
