@@ -22,10 +22,13 @@ public struct MigrationService {
     public func migrate() throws(AdministrationError) -> MigrationSummary {
         try OwnerRule.checkOperator(context.caller, to: "convert the store")
         var summary = MigrationSummary()
-        for locator in try locators(&summary) {
+        let locators = try locators(&summary)
+        // Earlier releases kept nothing in a cluster.
+        guard context.channel.cluster == nil else { return summary }
+        for locator in locators {
             var isConverted = false
             for stream in try streams(of: locator) {
-                isConverted = try convert(stream) || isConverted
+                isConverted = try convert(stream, of: locator) || isConverted
             }
             if isConverted { summary.converted += 1 }
         }
@@ -45,7 +48,7 @@ public struct MigrationService {
 
     private func streams(of locator: Locator) throws(AdministrationError) -> [AuditStream] {
         let candidates = AuditStream.all(of: locator)
-        let replies = try context.store.read(candidates.map(\.probe))
+        let replies = try context.store.read(candidates.map(\.probe), at: .record(locator))
         var streams: [AuditStream] = []
         for (stream, reply) in zip(candidates, replies) {
             let isStream = try translating(try AuditStream.isStream(reply), Self.refused)
@@ -55,9 +58,11 @@ public struct MigrationService {
     }
 
     /// - Returns: `false` if somebody else has converted it meanwhile.
-    private func convert(_ stream: AuditStream) throws(AdministrationError) -> Bool {
+    private func convert(_ stream: AuditStream, of locator: Locator) throws(AdministrationError)
+        -> Bool
+    {
         for _ in 0..<Self.attemptsMax {
-            let replies = try context.store.read(stream.read)
+            let replies = try context.store.read(stream.read, at: .record(locator))
             if let error = replies[0].failure { throw Self.refused(error) }
             if replies[1].failure?.code == "WRONGTYPE" { return false }
             let texts = try translating(try AuditStream.texts(replies[1]), Self.refused)
@@ -89,10 +94,10 @@ public struct MigrationService {
 
     /// - Returns: Number of workers of an earlier release that may still check keys.
     private func removeFormerMembership() throws(AdministrationError) -> Int {
-        let replies = try context.store.read(FormerMembership.read)
+        let replies = try context.store.read(FormerMembership.read, at: .membership)
         let count = try translating(try FormerMembership.livingCount(replies), Self.refused)
         guard count == 0 else { return count ?? 0 }
-        let reply = try context.store.read([FormerMembership.remove])[0]
+        let reply = try context.store.read([FormerMembership.remove], at: .membership)[0]
         if let error = reply.failure { throw Self.refused(error) }
         return 0
     }
