@@ -100,7 +100,32 @@ struct ClusterBulkTests {
         #expect(Set(signalled).count >= moved.count)
     }
 
-    @Test func `keys that were stored before a server was lost are handed over, and the rest is said`()
+    @Test func `a record that moved with the one that the shared signal names gets its own, too`()
+        throws
+    {
+        let worker = deployment.worker(1)
+        for server in cluster.servers { server.onSignal = { _ in [worker.id.description] } }
+        var isDone = false
+        cluster.servers[2].onCommand = { name in
+            guard name == "WAIT", !isDone else { return }
+            isDone = true
+            for name in names where cluster.owners[0][slot(name).number] == 2 {
+                cluster.move(slot(name), to: 1)
+            }
+        }
+        let moved = names.filter { cluster.owners[0][slot($0).number] == 2 }
+        let (_, result) = try generate()
+        #expect(deployment.confirmed(result) != nil)
+        let signals = cluster.servers[1].signals
+        #expect(
+            moved.allSatisfy { name in
+                signals.contains { $0.contains("\(Organization(name)!.locator)") }
+            }
+        )
+    }
+
+    @Test
+    func `keys that were stored before a server was lost are handed over, and the rest is said`()
         throws
     {
         deployment.store.patienceMilliseconds = 1000

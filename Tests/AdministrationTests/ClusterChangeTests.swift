@@ -9,7 +9,9 @@ import Testing
 struct ClusterChangeTests {
     private let leaseEnd: UInt64 = 1040
 
-    private func state(_ server: SimulatedStore, _ deployment: SimulatedClusterDeployment) -> String? {
+    private func state(_ server: SimulatedStore, _ deployment: SimulatedClusterDeployment)
+        -> String?
+    {
         server.hashes[deployment.record]?["state"]
     }
 
@@ -88,19 +90,24 @@ struct ClusterChangeTests {
         #expect(deployment.clock.elapsedMilliseconds == leaseEnd)
     }
 
-    @Test func `terms that go on stay in the list where one primary does not tell its own`() throws {
+    @Test func `terms that go on stay in the list where one primary does not tell its own`() throws
+    {
         let deployment = try SimulatedClusterDeployment()
         deployment.recordServer.replicationID = "r9"
         deployment.cluster.servers[deployment.other].refused = ["INFO"]
-        deployment.cluster.servers[deployment.other].turnAway = { [cluster = deployment.cluster, other = deployment.other] words in
-            words[0] == "INFO" ? .error(ArraySlice("NOPERM no".utf8)) : cluster.reply(words, at: other)
+        deployment.cluster.servers[deployment.other].turnAway = {
+            [cluster = deployment.cluster, other = deployment.other] words in
+            words[0] == "INFO"
+                ? .error(ArraySlice("NOPERM no".utf8)) : cluster.reply(words, at: other)
         }
         #expect(deployment.confirmed(try deployment.revoke()) != nil)
         let list = deployment.listServer.hashes[SimulatedInstallation.members] ?? [:]
         #expect(list.keys.filter { $0.hasPrefix("term:") }.count == 4)
     }
 
-    @Test func `an unknown term is waited for from when all other primaries name its server`() throws {
+    @Test func `an unknown term is waited for from when all other primaries name its server`()
+        throws
+    {
         let deployment = try SimulatedClusterDeployment(isHandedOver: false)
         deployment.cluster.isolated = [deployment.other]
         deployment.clock.at(5000) { deployment.cluster.isolated = [] }
@@ -173,7 +180,8 @@ struct ClusterChangeTests {
         #expect(other.signals.count == 1)
     }
 
-    @Test func `a signal whose key is at neither server keeps the change from being made, until it is`()
+    @Test
+    func `a signal whose key is at neither server keeps the change from being made, until it is`()
         throws
     {
         let deployment = try SimulatedClusterDeployment()
@@ -266,6 +274,16 @@ struct ClusterChangeTests {
         let list = deployment.listServer.hashes[SimulatedInstallation.members]
         #expect(list?["term:r4:g1"] != nil)
         #expect(list?["term:r\(former + 1):g1"] == nil)
+    }
+
+    @Test func `a former primary that is lost may come back as a replica, and is waited for`()
+        throws
+    {
+        let deployment = try SimulatedClusterDeployment()
+        let former = deployment.holder
+        deployment.cluster.failOver(former, to: 3)
+        deployment.cluster.servers[former].isDown = true
+        #expect(deployment.uncertainty(try deployment.revoke()) == .tooFewCopies(2, needed: 3))
     }
 
     @Test func `a change that the new primary lacks is undone`() throws {

@@ -27,7 +27,9 @@ struct ClusterListingTests {
 
     private func slot(_ name: String) -> Slot { Place.record(Organization(name)!.locator).slot! }
 
-    private func key(_ name: String) -> String { "latchkey:record:{\(Organization(name)!.locator)}" }
+    private func key(_ name: String) -> String {
+        "latchkey:record:{\(Organization(name)!.locator)}"
+    }
 
     /// Runs `body` once, at the first scan of a server.
     private func atScan(of server: Int, _ body: @escaping () -> Void) {
@@ -48,7 +50,8 @@ struct ClusterListingTests {
         #expect((0..<3).map(scans) == [2, 2, 2])
     }
 
-    @Test func `a record that moves to a server that was read already is listed, and only once`() throws
+    @Test func `a record that moves to a server that was read already is listed, and only once`()
+        throws
     {
         atScan(of: 2) { cluster.move(slot("acme"), to: 0) }
         #expect(try listed() == names.sorted())
@@ -79,7 +82,9 @@ struct ClusterListingTests {
         #expect(deployment.clock.elapsedMilliseconds >= 30_000)
     }
 
-    @Test func `an export has the last uses, and an import into a cluster brings all records`() throws {
+    @Test func `an export has the last uses, and an import into a cluster brings all records`()
+        throws
+    {
         let (text, summary) = try deployment.administration(of: "root").archive.export()
         #expect(summary.written == names.count && summary.faults.isEmpty)
         for server in cluster.servers { server.hashes = [:] }

@@ -61,7 +61,11 @@ struct ClusterStoreTests {
         ]
         let replies = try store.carryOut(parts)
         #expect(replies.map(\.count) == [1, 1, 1, 1])
-        #expect(cluster.servers.map { $0.calls.last } == [["HGETALL"], ["HMGET"], ["HMGET", "ZSCORE"], nil])
+        #expect(
+            cluster.servers.map { $0.calls.last } == [
+                ["HGETALL"], ["HMGET"], ["HMGET", "ZSCORE"], nil,
+            ]
+        )
     }
 
     @Test func `a command that is sent on goes to the other server at once`() throws {
@@ -89,7 +93,8 @@ struct ClusterStoreTests {
         #expect(clock.elapsedMilliseconds == 0)
     }
 
-    @Test func `what is watched is not read while it is being moved, but ten seconds later it is said`()
+    @Test
+    func `what is watched is not read while it is being moved, but ten seconds later it is said`()
         throws
     {
         cluster.moves[slot] = .init(source: 2, target: 1)
@@ -164,7 +169,8 @@ struct ClusterStoreTests {
         #expect(clock.elapsedMilliseconds == 0)
     }
 
-    @Test func `commands for the same connection stay with the server of the previous ones`() throws {
+    @Test func `commands for the same connection stay with the server of the previous ones`() throws
+    {
         #expect(fault { try write(onSameConnection: true) } != nil)
         try write()
         try write(onSameConnection: true)
@@ -192,7 +198,8 @@ struct ClusterStoreTests {
         let store = ClusterStore(seeds: [cluster.endpoint(0)], servers: cluster, clock: clock) {
             cluster.servers[cluster.number($0)]
         }
-        guard case .refused(let text) = fault({ _ = try store.at(place).execute([Term.read]) }) else {
+        guard case .refused(let text) = fault({ _ = try store.at(place).execute([Term.read]) })
+        else {
             Issue.record("another fault")
             return
         }
@@ -216,7 +223,10 @@ struct ClusterStoreTests {
 
     @Test func `the holder of a slot is who all others name`() throws {
         let place = store.at(place)
-        #expect(try place.replicated?.findPrimary(unanimously: true).primary.address == cluster.endpoint(2))
+        #expect(
+            try place.replicated?.findPrimary(unanimously: true).primary.address
+                == cluster.endpoint(2)
+        )
         #expect(cluster.servers[2].calls.isEmpty)
     }
 
@@ -224,12 +234,17 @@ struct ClusterStoreTests {
         cluster.isolated = [0]
         let found = try? store.at(place).replicated?.findPrimary()
         #expect(found == nil)
-        guard case .unreachable(let text) = fault({ _ = try store.at(place).replicated?.findPrimary() })
+        guard
+            case .unreachable(let text) = fault({
+                _ = try store.at(place).replicated?.findPrimary()
+            })
         else {
             Issue.record("another fault")
             return
         }
-        #expect(text.contains("do not agree on who holds slot \(slot) (10.0.0.1:6379: names no other"))
+        #expect(
+            text.contains("do not agree on who holds slot \(slot) (10.0.0.1:6379: names no other")
+        )
     }
 
     @Test func `a former primary that nobody else names is left`() throws {

@@ -146,12 +146,18 @@ struct ConfirmationTextTests {
         #expect(message(.primaryUnknown("they are down")).hasSuffix("accept it: they are down"))
     }
 
-    @Test func `a record that is incomplete for lack of memory matters more than copies that cannot be counted`() {
+    @Test
+    func
+        `a record that is incomplete for lack of memory matters more than copies that cannot be counted`()
+    {
         let incomplete = ConfirmationResult.Uncertainty.incomplete("OOM")
         #expect(
-            ConfirmationResult.unconfirmed(.copiesUnknown("OOM")).including(incomplete) == .unconfirmed(incomplete)
+            ConfirmationResult.unconfirmed(.copiesUnknown("OOM")).including(incomplete)
+                == .unconfirmed(incomplete)
         )
-        #expect(ConfirmationResult.unconfirmed(.undone).including(incomplete) == .unconfirmed(.undone))
+        #expect(
+            ConfirmationResult.unconfirmed(.undone).including(incomplete) == .unconfirmed(.undone)
+        )
         #expect(ConfirmationResult.notAwaited.including(incomplete) == .unconfirmed(incomplete))
         #expect(ConfirmationResult.unconfirmed(.undone).including(nil) == .unconfirmed(.undone))
     }

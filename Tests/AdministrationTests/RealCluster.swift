@@ -49,7 +49,10 @@ final class RealCluster: Sendable {
         }
         return try Configuration(
             [
-                Directive(name: "latchkey_store", values: ["cluster://\(servers[0]),\(servers[4])"]),
+                Directive(
+                    name: "latchkey_store",
+                    values: ["cluster://\(servers[0]),\(servers[4])"]
+                ),
                 Directive(name: "latchkey_pepper_file", values: [pepper]),
                 Directive(name: "latchkey_lease", values: ["100ms"]),
             ] + directives
@@ -149,7 +152,8 @@ final class RealCluster: Sendable {
             let myself = number == own ? "myself," : ""
             let role = number < 3 ? "master -" : "slave \(id(number - 3))"
             let slots = number < 3 ? thirds[number] : ""
-            return "\(id(number)) \(place) \(myself)\(role) 0 0 \(number % 3 + 1) connected \(slots)"
+            return
+                "\(id(number)) \(place) \(myself)\(role) 0 0 \(number % 3 + 1) connected \(slots)"
         } + ["vars currentEpoch 3 lastVoteEpoch 0"]
     }
 

@@ -70,7 +70,8 @@ final class SimulatedCluster: ClusterServers {
         questions += 1
         return endpoints.map { endpoint in
             let server = servers[number(endpoint)]
-            return server.isDown ? .failure(.unreachable("it is down")) : .success(server.answer(commands))
+            return server.isDown
+                ? .failure(.unreachable("it is down")) : .success(server.answer(commands))
         }
     }
 
@@ -156,7 +157,9 @@ final class SimulatedCluster: ClusterServers {
             guard !held.isEmpty else { continue }
             for replica in 0..<replicas {
                 let place = "10.0.0.\(number + 11 + 10 * replica):6379@16379"
-                lines.append("\(id(number + 10 + 10 * replica)) \(place) slave \(id(number)) 0 0 0 connected")
+                lines.append(
+                    "\(id(number + 10 + 10 * replica)) \(place) slave \(id(number)) 0 0 0 connected"
+                )
             }
         }
         return lines.joined(separator: "\n") + "\n"
@@ -171,7 +174,9 @@ final class SimulatedCluster: ClusterServers {
                 ranges.append(slot...slot)
             }
         }
-        return ranges.map { $0.count == 1 ? "\($0.lowerBound)" : "\($0.lowerBound)-\($0.upperBound)" }
+        return ranges.map {
+            $0.count == 1 ? "\($0.lowerBound)" : "\($0.lowerBound)-\($0.upperBound)"
+        }
     }
 
     private func id(_ number: Int) -> String {

@@ -11,7 +11,8 @@ struct ClusterFuzz: FuzzTarget {
     private var others = 0
     private let asked = Endpoint.tcp(host: "10.9.9.9", port: 7999)
     private let mutations = Mutations(words: [
-        "MOVED", "ASK", " ", ":", "::1", "127.0.0.1", "redis-1", "0", "16383", "16384", "65535", "65536",
+        "MOVED", "ASK", " ", ":", "::1", "127.0.0.1", "redis-1", "0", "16383", "16384", "65535",
+        "65536",
         "-1", "99999999999999999999", "'", "\r\n", "\0", "{", "}", "{}", "\n", "@", "-", "[7->-b]",
         "master", "slave", "myself,", "fail?", "noaddr", "connected",
     ])
@@ -150,7 +151,8 @@ struct ClusterFuzz: FuzzTarget {
             text
         )
         guard mutationCount == 0 else { return }
-        let isWhole = table.isComplete && table.primaries.map(\.slots.count) == [end + 1, 16_383 - end]
+        let isWhole =
+            table.isComplete && table.primaries.map(\.slots.count) == [end + 1, 16_383 - end]
         try require(isWhole, "a table is not parsed as it was written", text)
     }
 

@@ -37,7 +37,11 @@ struct ClusterTableTests {
 
     @Test func `it tells the replicas of a primary, those that failed, too`() throws {
         let table = try table()
-        #expect(table.replicas(of: table.servers[0]).map(\.node.address.description) == ["10.0.0.4:6379"])
+        #expect(
+            table.replicas(of: table.servers[0]).map(\.node.address.description) == [
+                "10.0.0.4:6379"
+            ]
+        )
         #expect(table.replicas(of: table.servers[1]).map(\.isDown) == [true])
         #expect(table.servers.map(\.isDown) == [false, false, true, false, true])
     }
@@ -69,9 +73,12 @@ struct ClusterTableTests {
     }
 
     @Test(arguments: [
-        "aa", "aa 10.0.0.1:6379@16379 master - 0 0", "aa 10.0.0.1:6379@1 master - 0 0 x connected 0",
-        "aa 10.0.0.1:6379@1 master - 0 0 1 connected 5-3", "aa 10.0.0.1:6379@1 master - 0 0 1 connected 16384",
-        "aa 10.0.0.1:6379@1 master - 0 0 1 connected 1-2-3", "aa 10.0.0.1:6379@1 master - 0 0 1 connected [x]",
+        "aa", "aa 10.0.0.1:6379@16379 master - 0 0",
+        "aa 10.0.0.1:6379@1 master - 0 0 x connected 0",
+        "aa 10.0.0.1:6379@1 master - 0 0 1 connected 5-3",
+        "aa 10.0.0.1:6379@1 master - 0 0 1 connected 16384",
+        "aa 10.0.0.1:6379@1 master - 0 0 1 connected 1-2-3",
+        "aa 10.0.0.1:6379@1 master - 0 0 1 connected [x]",
         "aa 10.0.0.1:6379@1 master - 0 0 1 connected -", "",
     ])
     func `anything else is refused`(line: String) {

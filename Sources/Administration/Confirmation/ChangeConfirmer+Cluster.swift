@@ -21,7 +21,12 @@ extension ChangeConfirmer {
             for group in groups {
                 let signalling: Signalling =
                     group.contains { $0.signalling.isRefused } ? .refused : .unsent
-                if case .confirmed(let since, let outcome) = try attempt(group, signalling, nil, store) {
+                if case .confirmed(let since, let outcome) = try attempt(
+                    group,
+                    signalling,
+                    nil,
+                    store
+                ) {
                     all.since = max(all.since, since)
                     all.outcome.add(outcome)
                 } else {

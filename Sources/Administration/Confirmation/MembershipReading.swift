@@ -10,7 +10,9 @@ extension Membership {
     }
 
     init(through channel: any StoreChannel) throws(AdministrationError) {
-        let reply = try translatingStoreFault(try channel.at(.membership).execute([Membership.read])[0])
+        let reply = try translatingStoreFault(
+            try channel.at(.membership).execute([Membership.read])[0]
+        )
         self = try translating(try Membership(reply)) { (error: RedisError) in
             AdministrationError(refused: "the nginx workers cannot be listed", error)
         }

@@ -81,7 +81,9 @@ struct ReadBack {
         for server in fleet?.servers ?? [] {
             isSame = try isStillPrimary(server) && isSame
         }
-        let parts: [PlacedCommands] = batch.map { ($0.place, [KeyCommands.read($0.record.organization.locator)]) }
+        let parts: [PlacedCommands] = batch.map {
+            ($0.place, [KeyCommands.read($0.record.organization.locator)])
+        }
         let replies = try executing(parts)
         for (change, reply) in zip(batch, replies) {
             let primary = cluster.owner(of: change.place)

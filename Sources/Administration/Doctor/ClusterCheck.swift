@@ -26,7 +26,10 @@ struct ClusterCheck {
         } catch {
             return [StoreCheck.unreachable(AdministrationError(error))]
         }
-        let views = ClusterViews(survey, asked: group.ask(survey.primaries.map(\.node.address), [ClusterCommands.nodes]))
+        let views = ClusterViews(
+            survey,
+            asked: group.ask(survey.primaries.map(\.node.address), [ClusterCommands.nodes])
+        )
         return seeds + views.findings + ClusterFleet(configuration, opening, survey).findings
             + MembershipCheck(configuration, store).findings
             + RecordCheck(configuration, store).findings
@@ -50,7 +53,12 @@ struct ClusterCheck {
         }
         return certificates
             + (faults.isEmpty
-                ? [.ok("cluster.reachable", "\(Counted(url.servers.count, "server").have) answered")]
+                ? [
+                    .ok(
+                        "cluster.reachable",
+                        "\(Counted(url.servers.count, "server").have) answered"
+                    )
+                ]
                 : faults)
     }
 }
@@ -120,7 +128,8 @@ struct ClusterViews {
                 .at(server)
             }
         }
-        return faults.isEmpty ? [.ok("cluster.agreement", "they agree on who holds the slots")] : faults
+        return faults.isEmpty
+            ? [.ok("cluster.agreement", "they agree on who holds the slots")] : faults
     }
 
     private var moving: [Finding] {

@@ -23,7 +23,9 @@ struct ClusterFleet {
         do throws(AdministrationError) {
             let connection = opening.connection(to: address, .node, refusesOld: false)
             let check = try ServerCheck(configuration, connection)
-            let role = server.isPrimary ? "a primary with \(Counted(server.slots.count, "slot"))" : "a replica"
+            let role =
+                server.isPrimary
+                ? "a primary with \(Counted(server.slots.count, "slot"))" : "a replica"
             return check.findings(at: address, as: role) { standing(server, $0) }
                 + settings(check.settings, check.information).map { $0.at(address) }
         } catch {
@@ -60,7 +62,8 @@ struct ClusterFleet {
         return []
     }
 
-    private func settings(_ settings: StoreSettings, _ information: StoreInformation?) -> [Finding] {
+    private func settings(_ settings: StoreSettings, _ information: StoreInformation?) -> [Finding]
+    {
         [
             readsWhenDown(settings), coverage(settings), election(settings), timeout(settings),
             takeover(information),
@@ -135,12 +138,19 @@ struct ClusterFleet {
         }
         guard let wanted = configuration.copies else {
             if alone.isEmpty {
-                findings.append(.ok("store.copies", "a change is confirmed once all servers of its shard have it"))
+                findings.append(
+                    .ok(
+                        "store.copies",
+                        "a change is confirmed once all servers of its shard have it"
+                    )
+                )
             }
             return findings
         }
         for (primary, all) in counts where copies(wanted, all) != nil {
-            findings.append(contentsOf: copies(wanted, all).map { [$0.at(primary.node.address)] } ?? [])
+            findings.append(
+                contentsOf: copies(wanted, all).map { [$0.at(primary.node.address)] } ?? []
+            )
         }
         return findings
     }

@@ -113,7 +113,9 @@ public struct ArchiveService {
     /// Workers that are not listed here may have cached the keys that the archive brings.
     private func distrustMembership() throws(AdministrationError) {
         let id = context.makeSignalID(context.clock.unix)
-        if let error = try context.store.read([Membership.renew(as: id)], at: .membership)[0].failure {
+        if let error = try context.store.read([Membership.renew(as: id)], at: .membership)[0]
+            .failure
+        {
             throw AdministrationError(error)
         }
     }

@@ -142,7 +142,9 @@ extension ClusterStore {
         _ primaries: [Endpoint],
         _ votes: [Endpoint: Endpoint]
     ) -> String {
-        let words = primaries.map { "\($0): \(votes[$0].map { "names \($0)" } ?? "names no other")" }
+        let words = primaries.map {
+            "\($0): \(votes[$0].map { "names \($0)" } ?? "names no other")"
+        }
         return
             "the primaries of the cluster do not agree on who holds slot \(slot) (\(words.joined(separator: "; ")))"
     }

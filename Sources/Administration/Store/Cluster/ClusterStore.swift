@@ -187,7 +187,9 @@ extension ClusterStore {
     /// Notes where a server says that slots are.
     private func learn(_ replies: [RedisReply], from server: Endpoint) {
         for reply in replies {
-            guard case .moved(let slot, let target) = Redirection(reply, from: server) else { continue }
+            guard case .moved(let slot, let target) = Redirection(reply, from: server) else {
+                continue
+            }
             learn(slot, target)
         }
     }
@@ -342,7 +344,9 @@ extension ClusterStore {
                 round.pending.append(unit)
                 continue
             }
-            for (offset, reply) in taken.enumerated() { replies[unit.part][unit.start + offset] = reply }
+            for (offset, reply) in taken.enumerated() {
+                replies[unit.part][unit.start + offset] = reply
+            }
         }
         // What a server says of itself is of no use if it was the wrong one.
         round.pending += units.filter { $0.isKeyless && misplaced.contains($0.part) }

@@ -80,8 +80,11 @@ struct ClusterUnit {
 extension RedisError {
     /// Whether a server of a cluster turns a command away, or cannot carry it out for now.
     fileprivate var isTurningAway: Bool {
-        ["MOVED", "ASK", "TRYAGAIN", "CLUSTERDOWN", "LOADING", "READONLY", "MASTERDOWN", "UNBLOCKED"]
-            .contains(code)
+        [
+            "MOVED", "ASK", "TRYAGAIN", "CLUSTERDOWN", "LOADING", "READONLY", "MASTERDOWN",
+            "UNBLOCKED",
+        ]
+        .contains(code)
     }
 }
 
