@@ -45,10 +45,11 @@ struct RecordCheck {
         do throws(AdministrationError) {
             try RecordListing(store).visit { locator, _ in locators.append(locator) }
             for start in stride(from: 0, to: locators.count, by: RecordBatch.countMax) {
-                let streams = locators[start...].prefix(RecordBatch.countMax).flatMap {
-                    AuditStream.all(of: $0)
-                }
-                count += try store.read(streams.map(\.probe)).count { reply in
+                let part = locators[start...].prefix(RecordBatch.countMax)
+                let replies = try store.read(
+                    part.map { (.record($0), AuditStream.all(of: $0).map(\.probe)) }
+                )
+                count += replies.flatMap(\.self).count { reply in
                     (try? AuditStream.isStream(reply)) == true
                 }
             }
