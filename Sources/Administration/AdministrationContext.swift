@@ -118,6 +118,7 @@ extension AdministrationContext {
             action,
             by: caller.principal,
             account: caller.account,
+            from: caller.address,
             newOwner: newOwner,
             at: clock.unix
         )

@@ -41,6 +41,7 @@ struct AuditLineTests {
             .transfer,
             by: Principal("=a=")!,
             account: Principal("what=x")!,
+            from: ClientAddress("2001:DB8:0::1"),
             newOwner: Principal("b=")!,
             at: UnixTime(milliseconds: 1_790_000_000_000)
         )
@@ -48,6 +49,7 @@ struct AuditLineTests {
         #expect(line?.at == UnixTime(milliseconds: 1_790_000_000_000))
         #expect(line?.action == "transfer" && line?.principal == "=a=")
         #expect(line?.account == "what=x" && line?.newOwner == "b=")
+        #expect(line?.address == "2001:db8::1")
     }
 
     @Test func `anything that is not an entry is skipped`() {

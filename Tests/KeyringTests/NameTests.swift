@@ -56,3 +56,27 @@ struct NameTests {
         #expect(Principal("alice") != Principal("Alice"))
     }
 }
+
+struct ClientAddressTests {
+    @Test(arguments: [
+        ("192.0.2.7", "192.0.2.7"), ("2001:DB8:0:0::1", "2001:db8::1"),
+        ("::ffff:192.0.2.7", "::ffff:192.0.2.7"),
+        ("::", "::"),
+        (
+            "ffff:ffff:ffff:ffff:ffff:ffff:255.255.255.255",
+            "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"
+        ),
+    ])
+    func `an address has one spelling`(text: String, address: String) {
+        #expect(ClientAddress(text)?.description == address)
+    }
+
+    @Test(arguments: [
+        "", "unix:", "localhost", "192.0.2.7:80", "192.0.2", "192.0.2.07 ", "[::1]", "fe80::1%eth0",
+        "1 what=x",
+        "::1\n", String(repeating: "1", count: 4096),
+    ])
+    func `anything else is none`(text: String) {
+        #expect(ClientAddress(text) == nil)
+    }
+}

@@ -15,17 +15,22 @@ public struct Caller: Equatable, Sendable {
     /// Whether the account may manage keys for others, and nothing else.
     public let isDelegate: Bool
 
+    /// Where the principal's request came from, for the audit; `nil` if the account does not know it.
+    public let address: ClientAddress?
+
     /// A caller. ``OwnerRule`` decides whether the account may act as the principal.
     ///
     /// - Parameters:
     ///   - name: The principal named with `--as`; `nil` for the account itself.
     ///   - isRoot: Whether the account's uid is 0, whatever its name.
+    ///   - address: The address of the principal's client.
     ///   - operators: Accounts that may act for others and manage organizations.
     ///   - delegates: Accounts that may manage keys for others.
     public init(
         account: Principal,
         isRoot: Bool = false,
         as name: Principal?,
+        from address: ClientAddress? = nil,
         operators: Set<String>,
         delegates: Set<String> = []
     ) {
@@ -33,6 +38,7 @@ public struct Caller: Equatable, Sendable {
         isOperator = isRoot || operators.contains(account.name)
         isDelegate = delegates.contains(account.name)
         principal = name ?? account
+        self.address = address
     }
 
     /// The same account, acting as another principal.
@@ -44,6 +50,7 @@ public struct Caller: Equatable, Sendable {
         account = caller.account
         isOperator = caller.isOperator
         isDelegate = caller.isDelegate
+        address = caller.address
         self.principal = principal
     }
 

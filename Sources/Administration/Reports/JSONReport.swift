@@ -38,6 +38,7 @@ public enum JSONReport {
             ("what", JSONText.string(line.action)),
             ("who", JSONText.string(line.principal)),
             ("via", JSONText.string(line.account)),
+            ("from", line.address.map { JSONText.string($0) } ?? "null"),
             ("new_owner", line.newOwner.map { JSONText.string($0) } ?? "null"),
             ("outcome", JSONText.string(line.isRefused ? "refused" : "done")),
         ])

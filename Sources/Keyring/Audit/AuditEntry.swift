@@ -28,18 +28,22 @@ public struct AuditEntry: Sendable {
     /// - Parameters:
     ///   - principal: The principal that performed the action.
     ///   - account: The account that ran the executable on behalf of the principal.
+    ///   - address: The address of the principal's client, if the account knows it.
     ///   - newOwner: The owner after the action, if the action changed it.
     ///   - time: When the action was performed.
     public init(
         _ action: Action,
         by principal: Principal,
         account: Principal,
+        from address: ClientAddress? = nil,
         newOwner: Principal? = nil,
         at time: UnixTime
     ) {
         let owner = newOwner.map { " owner=\($0)" } ?? ""
+        let from = address.map { " from=\($0)" } ?? ""
         text =
-            "at=\(time.milliseconds) what=\(action.rawValue) who=\(principal) via=\(account)\(owner)"
+            "at=\(time.milliseconds) what=\(action.rawValue) who=\(principal) via=\(account)"
+            + owner + from
     }
 
     /// Appends the entry of a completed action.

@@ -14,6 +14,8 @@ public struct AuditLine: Equatable, Sendable {
     public let account: String
     /// The owner after the action, if the action changed it.
     public let newOwner: String?
+    /// The address of the principal's client, if the account knew it.
+    public let address: String?
     /// Whether the action was refused.
     public let isRefused: Bool
 
@@ -61,5 +63,6 @@ public struct AuditLine: Equatable, Sendable {
         self.account = RedisError.printable(account)
         self.isRefused = isRefused
         newOwner = values["owner"].map(RedisError.printable)
+        address = values["from"].map(RedisError.printable)
     }
 }
