@@ -6,16 +6,24 @@ import RedisClient
 public struct Doctor {
     let configurationFile: String
     let nginxConfigurationFile: String?
+    let consoleConfigurationFile: String?
     let interface: UInt32
 
     /// - Parameters:
     ///   - configurationFile: The configuration of both programs.
     ///   - nginxConfigurationFile: nginx's own, which names the user of its workers; `nil` for nginx's
     ///     default.
+    ///   - consoleConfigurationFile: The console's own; `nil` for the usual one, if it exists.
     ///   - interface: This release's version of the interface between library and module.
-    public init(configurationFile: String, nginxConfigurationFile: String?, interface: UInt32) {
+    public init(
+        configurationFile: String,
+        nginxConfigurationFile: String?,
+        consoleConfigurationFile: String?,
+        interface: UInt32
+    ) {
         self.configurationFile = configurationFile
         self.nginxConfigurationFile = nginxConfigurationFile
+        self.consoleConfigurationFile = consoleConfigurationFile
         self.interface = interface
     }
 
@@ -36,9 +44,13 @@ public struct Doctor {
         let module = InstalledModule()
         let library = InstalledModule.library(configuration, interface: interface)
         findings += InstallationCheck(library: library, module, interface: interface).findings
+        var workers: Account?
         if let server = module.server?.with(configurationFile: nginxConfigurationFile) {
-            findings += WorkerCheck(configuration, server, library: library).findings
+            let check = WorkerCheck(configuration, server, library: library)
+            findings += check.findings
+            workers = check.account
         }
         return findings
+            + ConsoleCheck(file: consoleConfigurationFile, workers: workers).findings
     }
 }

@@ -70,7 +70,7 @@ struct InstallationCheck {
                 "chown root, chmod 0755"
             )
         }
-        return PathRights(path).folderOfOthers.map { folder in
+        return PathRights(path).folderOfOthers().map { folder in
             .fault(
                 check,
                 "other accounts can write to \(folder) and replace the \(check), which nginx loads "

@@ -52,7 +52,7 @@ struct InstalledModule {
     }
 
     /// A file that was installed with this executable.
-    private static func installed(_ name: String) -> String {
+    static func installed(_ name: String) -> String {
         var buffer = [CChar](repeating: 0, count: 4096)
         let count = readlink("/proc/self/exe", &buffer, buffer.count)
         let bytes = buffer.prefix(max(0, count)).map { UInt8(bitPattern: $0) }

@@ -30,14 +30,16 @@ struct PathRights {
     }
 
     /// The first folder on the path in which accounts other than root and the caller can replace files.
-    var folderOfOthers: String? {
+    ///
+    /// - Parameter owner: An account that may, too.
+    func folderOfOthers(trusting owner: uid_t? = nil) -> String? {
         folders.first { folder in
             var status = stat()
             guard stat(folder, &status) == 0 else { return false }
             let isOpen =
                 status.st_mode & S_IWOTH != 0
                 || status.st_mode & S_IWGRP != 0 && ![0, getgid()].contains(status.st_gid)
-            return ![0, getuid()].contains(status.st_uid)
+            return ![0, getuid(), owner ?? 0].contains(status.st_uid)
                 || isOpen && status.st_mode & S_ISVTX == 0
         }
     }

@@ -27,9 +27,7 @@ struct WorkerCheck {
                 )
             ]
         }
-        let user = values.first ?? server.user
-        let group = values.count > 1 ? values[1] : values.isEmpty ? server.group : nil
-        guard let account = Account(user, group: group) else {
+        guard let account = account(values) else {
             return [
                 .fault(
                     "workers",
@@ -52,6 +50,14 @@ struct WorkerCheck {
         return faults.isEmpty
             ? [.ok("workers", "nginx workers reach the store and the library as \(account.name)")]
             : faults
+    }
+
+    /// The account of the workers; `nil` if it is not known.
+    var account: Account? { (try? userDirective()).flatMap(account) }
+
+    private func account(_ values: [String]) -> Account? {
+        let group = values.count > 1 ? values[1] : values.isEmpty ? server.group : nil
+        return Account(values.first ?? server.user, group: group)
     }
 
     /// The values of nginx's directive `user`; none if there is none.

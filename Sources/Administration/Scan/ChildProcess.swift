@@ -15,8 +15,14 @@ final class ChildProcess {
     /// - Parameters:
     ///   - removed: A prefix: variables whose names begin with it are left out of the environment.
     ///   - added: Variables that are added to it.
-    init?(_ arguments: [String], takesInput: Bool, removing removed: String, adding added: [String])
-    {
+    ///   - showsErrors: Whether its errors are part of its output.
+    init?(
+        _ arguments: [String],
+        takesInput: Bool,
+        removing removed: String? = nil,
+        adding added: [String] = [],
+        showsErrors: Bool = false
+    ) {
         guard let (reading, output) = Self.pipe() else { return nil }
         defer { close(output) }
         let inputs = takesInput ? Self.pipe() : nil
@@ -25,13 +31,17 @@ final class ChildProcess {
         posix_spawn_file_actions_init(&actions)
         defer { posix_spawn_file_actions_destroy(&actions) }
         posix_spawn_file_actions_adddup2(&actions, output, STDOUT_FILENO)
+        if showsErrors { posix_spawn_file_actions_adddup2(&actions, output, STDERR_FILENO) }
         if let inputs {
             posix_spawn_file_actions_adddup2(&actions, inputs.reading, STDIN_FILENO)
         } else {
             posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0)
         }
         var id: pid_t = 0
-        let environment = Self.environment.filter { !$0.hasPrefix(removed) } + added
+        let environment =
+            Self.environment.filter { variable in
+                removed.map { !variable.hasPrefix($0) } ?? true
+            } + added
         let result = Self.withPointers(arguments) { arguments in
             Self.withPointers(environment) { environment in
                 posix_spawnp(&id, arguments[0]!, &actions, nil, arguments, environment)

@@ -9,7 +9,7 @@ struct DoctorCommand: LatchkeyCommand {
         discussion: """
             Checks the configuration, the files it names, the store and the permissions of
             both programs there, what nginx workers can reach, the running workers, the
-            library and the module. Changes nothing. The exit code is 0 if there are no
+            library and the module, and the console where it is configured. Changes nothing. The exit code is 0 if there are no
             problems, otherwise 1.
 
             Examples:
@@ -29,12 +29,21 @@ struct DoctorCommand: LatchkeyCommand {
     )
     var nginxConf: String?
 
+    @Option(
+        help: ArgumentHelp(
+            "The console's configuration (default: \(ConsoleAddress.standardFile), if it exists).",
+            valueName: "file"
+        )
+    )
+    var consoleConf: String?
+
     @OptionGroup var configurationOption: ConfigurationOption
 
     func perform() throws(AdministrationError) -> ExitCode {
         let doctor = Doctor(
             configurationFile: configurationOption.file,
             nginxConfigurationFile: nginxConf,
+            consoleConfigurationFile: consoleConf,
             interface: UInt32(LATCHKEY_ABI_VERSION)
         )
         let findings = doctor.examine()
