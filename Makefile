@@ -12,6 +12,7 @@ RESULTS ?=
 SECONDS ?= 600
 RELOADS ?= 1000
 N       ?= 100
+EXAMPLES ?= 300
 T       ?=
 WORKERS ?= 6
 NODE    ?=
@@ -53,7 +54,7 @@ define built_with
 @$(MAKE) --no-print-directory build
 endef
 
-.PHONY: help build console up up-console down unit e2e test lint analyze fuzz fuzz-requests test-sanitizers valgrind slow reloads hostile trials failovers everyday moves versions fleet fleet-kill fleet-down simulate soak nginx-tests module \
+.PHONY: help build console up up-console down unit e2e test lint analyze fuzz fuzz-requests fuzz-console test-sanitizers valgrind slow reloads hostile trials failovers everyday versions simulate soak nginx-tests module \
 	bench bench-full bench-scale bench-check bench-report model install uninstall clean
 .DEFAULT_GOAL := help
 
@@ -72,7 +73,7 @@ build: ## [2 min] Build executable, library, nginx module, manual and completion
 	scripts/build-module $(prefix)/$(libraries) build/$(module)
 	scripts/make-manual build/$(executable) build/share $(zsh)
 
-console: ## [5 min] Build latchkey-console, the page for owners, into build/
+console: ## [6 min] Build latchkey-console, the page for owners, into build/
 	@scripts/require-swift $(SWIFT)
 	@scripts/install-packages --check build
 	$(RELEASE) --product latchkey-console
@@ -158,6 +159,11 @@ fuzz: ## [15 min] Feed each parser INPUTS= generated inputs; SEED= repeats a run
 fuzz-requests: ## [10 min] Send absurd requests to a real gateway for SECONDS=; SEED= repeats a run
 	$(call built_with,test)
 	SECONDS=$(SECONDS) SEED=$(SEED) $(PYTHON) -m pytest Tests/EndToEnd/nginx/test_request_fuzz.py
+
+fuzz-console: ## [5 min] Ask the console's API EXAMPLES= generated questions an operation (Schemathesis); SEED= repeats a run
+	$(call built_with,test)
+	@$(MAKE) --no-print-directory console
+	EXAMPLES=$(EXAMPLES) SEED=$(SEED) $(PYTHON) -m pytest Tests/EndToEnd/console/test_schemathesis.py
 
 test-sanitizers: ## [15 min] Run the tests with AddressSanitizer and UndefinedBehaviorSanitizer in C and Swift
 	@scripts/require-swift $(SWIFT)

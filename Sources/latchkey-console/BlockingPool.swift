@@ -34,3 +34,17 @@ final class BlockingPool: Sendable {
 
     func stop() async throws { try await pool.shutdownGracefully() }
 }
+
+/// A pool for changes, which may wait for silent gateways for half a minute, and one for all else.
+struct BlockingPools: Sendable {
+    let reads = BlockingPool()
+    let changes = BlockingPool()
+
+    /// Number of jobs that wait for a thread.
+    var waiting: Int { reads.waiting + changes.waiting }
+
+    func stop() async throws {
+        try await reads.stop()
+        try await changes.stop()
+    }
+}

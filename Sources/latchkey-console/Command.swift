@@ -15,7 +15,7 @@ enum Command: Equatable {
         USAGE: latchkey-console [--config <file>] [--check]
 
         OPTIONS:
-          --config <file>  The configuration (default: \(ConsoleSettings.standardPath)).
+          --config <file>  The configuration (default: \(ConsoleAddress.standardFile)).
           --check          Check the configuration, and exit.
           --version        Show the version.
           -h, --help       Show help information.
@@ -24,7 +24,7 @@ enum Command: Equatable {
 
     /// - Throws: An error if the arguments are not understood.
     init(_ arguments: [String]) throws(AdministrationError) {
-        var configuration = ConsoleSettings.standardPath
+        var configuration = ConsoleAddress.standardFile
         var isCheck = false
         var rest = arguments[...]
         while let argument = rest.popFirst() {

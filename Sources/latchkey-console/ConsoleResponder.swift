@@ -2,16 +2,29 @@ import Administration
 import ConsoleCore
 import Hummingbird
 import Keyring
+import NIOCore
 import RedisClient
 import Synchronization
 
+/// What a request knows of its connection.
+struct ConnectionContext: Hummingbird.RequestContext {
+    var coreContext: CoreRequestContextStorage
+
+    let channel: any Channel
+
+    init(source: ApplicationRequestContextSource) {
+        coreContext = CoreRequestContextStorage(source: source)
+        channel = source.channel
+    }
+}
+
 /// Answers requests: at once where it can, and in the pool where the store is needed.
 struct ConsoleResponder: HTTPResponder {
-    typealias Context = BasicRequestContext
+    typealias Context = ConnectionContext
 
     private let installation: Installation
     private let console: Console
-    private let pool: BlockingPool
+    private let pools: BlockingPools
     private let shared: Shared
 
     /// What all requests share.
@@ -24,10 +37,14 @@ struct ConsoleResponder: HTTPResponder {
         }
     }
 
-    init(_ installation: Installation, _ pool: BlockingPool) {
+    init(_ installation: Installation, _ pools: BlockingPools) {
         self.installation = installation
-        self.pool = pool
-        console = Console(installation.settings, keyPrefix: installation.configuration.prefix)
+        self.pools = pools
+        console = Console(
+            installation.settings,
+            keyPrefix: installation.configuration.prefix,
+            tokens: installation.tokens
+        )
         shared = Shared(ConsoleLimits(changesPerHour: installation.settings.changesPerHour))
     }
 
@@ -39,11 +56,11 @@ struct ConsoleResponder: HTTPResponder {
         var job: Job?
         let reply: Reply
         if route == .metrics, received.method == "GET" {
-            let text = shared.metrics.withLock { $0.text(waiting: pool.waiting) }
+            let text = shared.metrics.withLock { $0.text(waiting: pools.waiting) }
             reply = Reply(metrics: text)
         } else {
-            switch console.decide(received, id: id) {
-            case .respond(let response): reply = Reply(response)
+            switch console.decide(received, id: id, now: SystemClock.unixTime()) {
+            case .respond(let response, let note): reply = Reply(response, note: note)
             case .perform(let wanted):
                 job = wanted
                 reply = try await perform(wanted)
@@ -63,7 +80,7 @@ struct ConsoleResponder: HTTPResponder {
                 at: SystemClock.unixTime()
             )
         )
-        return reply.response {
+        return reply.response(on: context.channel) {
             guard reply.hasKey else { return }
             Journal.say("a key was created, but not delivered: generate another", .warning, id: id)
         }
@@ -76,9 +93,10 @@ struct ConsoleResponder: HTTPResponder {
         }
         let mayAsk = shared.limits.withLock { $0.mayAskGateways(job, at: now) }
         let (console, installation) = (console, installation)
+        let pool = job.change == nil ? pools.reads : pools.changes
         let reply = try await pool.run { () -> Reply in
             do throws(KeyFailure) {
-                let administration = try installation.administration(for: job.principal)
+                let administration = try installation.administration(for: job)
                 let result = console.perform(
                     job,
                     administration,
@@ -101,14 +119,12 @@ struct ConsoleResponder: HTTPResponder {
         }
     }
 
-    /// Reads the body, if it is not too long.
     private static func received(_ request: Request) async -> ConsoleRequest {
-        let buffer = try? await request.body.collect(upTo: ConsoleRequest.bodyLengthMax)
-        return ConsoleRequest(
+        ConsoleRequest(
             method: request.method.rawValue,
             target: request.head.path ?? "",
             headers: request.headers.map { ($0.name.rawName, $0.value) },
-            body: buffer.map { Array($0.readableBytesView) }
+            body: await BodyReader(request).body()
         )
     }
 

@@ -6,6 +6,7 @@ import Hummingbird
 import HummingbirdCore
 import Keyring
 import Logging
+import RedisClient
 
 /// The program.
 @main
@@ -19,7 +20,7 @@ enum LatchkeyConsole {
             switch try Command(Array(CommandLine.arguments.dropFirst())) {
             case .version: print("latchkey-console \(Release.version)")
             case .help: print(Command.usage, terminator: "")
-            case .check(let file): try check(file)
+            case .check(let file): try await check(file)
             case .serve(let file): try await serve(file)
             }
         } catch {
@@ -27,20 +28,24 @@ enum LatchkeyConsole {
         }
     }
 
-    private static func check(_ file: String) throws(AdministrationError) {
-        try Installation(file: file).checkSecrets()
+    private static func check(_ file: String) async throws(AdministrationError) {
+        let installation = try await Installation(file: file)
+        try installation.checkSecrets()
+        try installation.checkFolder()
         print("\(file) is correct")
     }
 
     private static func serve(_ file: String) async throws(AdministrationError) {
-        let installation = try Installation(file: file)
+        let installation = try await Installation(file: file)
         try installation.checkSecrets()
-        let pool = BlockingPool()
+        try installation.checkFolder()
+        let pools = BlockingPools()
+        let listener = installation.settings.listener
         // The proxy's group may connect: the folder of the socket gives it that group.
         umask(0o117)
         let logger = Logger(label: "latchkey-console") { _ in Journal() }
         let application = Application(
-            responder: ConsoleResponder(installation, pool),
+            responder: ConsoleResponder(installation, pools),
             server: .http1(
                 configuration: .init(
                     idleTimeout: .seconds(75),
@@ -52,21 +57,21 @@ enum LatchkeyConsole {
                 )
             ),
             configuration: ApplicationConfiguration(
-                address: .unixDomainSocket(path: installation.settings.socket),
+                address: listener.address,
                 availableConnectionsDelegate: .maximum(connectionsMax, logger: logger)
             ),
             onServerRunning: { _ in
-                Journal.say("listening on \(installation.settings.socket)", .info)
+                Journal.say("listening on \(listener)", .info)
             },
             logger: logger
         )
         do {
             try await application.runService()
-            try await pool.stop()
+            try await pools.stop()
         } catch {
-            throw AdministrationError(.configuration, "\(installation.settings.socket): \(error)")
+            throw AdministrationError(.configuration, "\(listener): \(error)")
         }
-        unlink(installation.settings.socket)
+        if case .unix(let path) = listener { unlink(path) }
     }
 
     /// Keeps keys out of core dumps, of other processes, and of memory that is free.
@@ -82,5 +87,15 @@ enum LatchkeyConsole {
     private static func fail(_ error: AdministrationError) -> Never {
         Journal.write("latchkey-console: \(error.message)\n")
         exit(error.kind.rawValue)
+    }
+}
+
+extension Endpoint {
+    /// The address to bind.
+    fileprivate var address: BindAddress {
+        switch self {
+        case .unix(let path): .unixDomainSocket(path: path)
+        case .tcp(let host, let port): .hostname(host, port: Int(port))
+        }
     }
 }

@@ -2,6 +2,8 @@ import ConsoleCore
 import HTTPTypes
 import Hummingbird
 import NIOCore
+import NIOHTTPTypes
+import Synchronization
 
 /// A response in the form in which it is sent.
 struct Reply: Sendable {
@@ -36,8 +38,11 @@ struct Reply: Sendable {
         (hasKey, isHeadOnly, note, outcome) = (false, false, nil, nil)
     }
 
-    /// - Parameter lost: Called if the body could not be written.
-    func response(lost: @escaping @Sendable () -> Void) -> Response {
+    /// - Parameters:
+    ///   - channel: The connection. The body is written to it directly: Hummingbird's writer does not tell whether
+    ///     the client was still there to take it.
+    ///   - lost: Called if the body could not be written.
+    func response(on channel: any Channel, lost: @escaping @Sendable () -> Void) -> Response {
         var fields = HTTPFields()
         for (name, value) in headers {
             if let name = HTTPField.Name(name) {
@@ -50,18 +55,29 @@ struct Reply: Sendable {
             return Response(status: code, headers: fields, body: .init())
         }
         let buffer = body
+        let delivery = Delivery(lost)
         return Response(
             status: code,
             headers: fields,
             body: ResponseBody(contentLength: buffer.readableBytes) { writer in
-                do {
-                    try await writer.write(buffer)
-                    try await writer.finish(nil)
-                } catch {
-                    lost()
-                    throw error
-                }
+                try await channel.writeAndFlush(HTTPResponsePart.body(buffer))
+                delivery.isDone.withLock { $0 = true }
+                try await writer.finish(nil)
             }
         )
+    }
+}
+
+/// Tells that a body was not written: also where its writing never began, because the client had gone before.
+private final class Delivery: Sendable {
+    let isDone = Mutex(false)
+    private let lost: @Sendable () -> Void
+
+    init(_ lost: @escaping @Sendable () -> Void) {
+        self.lost = lost
+    }
+
+    deinit {
+        if !isDone.withLock({ $0 }) { lost() }
     }
 }

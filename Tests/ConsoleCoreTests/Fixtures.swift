@@ -235,10 +235,11 @@ extension Console {
             method: method,
             target: target,
             headers: headers,
-            body: body.utf8.count > ConsoleRequest.bodyLengthMax ? nil : Array(body.utf8)
+            body: body.utf8.count > ConsoleRequest.bodyLengthMax
+                ? .failure(.tooLong) : .success(Array(body.utf8))
         )
-        switch decide(request, id: "7f3c91aa") {
-        case .respond(let response): return Answer(response)
+        switch decide(request, id: "7f3c91aa", now: now) {
+        case .respond(let response, let note): return Answer(response, note: note)
         case .perform(let job):
             let result = perform(job, administration, mayAskGateways: mayAskGateways, now: now)
             return Answer(result.response, note: result.note, outcome: result.outcome)
@@ -258,9 +259,9 @@ extension Console {
             method: method,
             target: target,
             headers: headers,
-            body: Array(body.utf8)
+            body: .success(Array(body.utf8))
         )
-        switch decide(request, id: "7f3c91aa") {
+        switch decide(request, id: "7f3c91aa", now: now) {
         case .respond: return nil
         case .perform(let job): return job
         }

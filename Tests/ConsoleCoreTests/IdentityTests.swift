@@ -41,6 +41,31 @@ import Testing
     }
 }
 
+@Suite struct `Where a request came from` {
+    private func address(_ values: [String], _ settings: String = "") throws -> String? {
+        let headers = signedIn + values.map { (name: "X-Real-IP", value: $0) }
+        return try console(settings).job("GET", "/console/acme", headers)?.address?.description
+    }
+
+    @Test func `the audit keeps what the proxy says`() throws {
+        #expect(try address(["192.0.2.7"]) == "192.0.2.7")
+        #expect(try address(["2001:DB8::7"]) == "2001:db8::7")
+    }
+
+    @Test(arguments: [
+        [], [""], ["unix:"], ["192.0.2.7", "192.0.2.8"], ["192.0.2.7, 192.0.2.8"],
+        ["x what=revoke"],
+    ])
+    func `anything but one address is not kept`(values: [String]) throws {
+        #expect(try address(values) == nil)
+    }
+
+    @Test func `operators can leave addresses out`() throws {
+        #expect(try address(["192.0.2.7"], "latchkey_console_audit_address off;") == nil)
+        #expect(try address(["192.0.2.7"], "latchkey_console_audit_address on;") == "192.0.2.7")
+    }
+}
+
 @Suite struct `Requests of other sites` {
     private func permits(
         _ headers: [(String, String)],
@@ -82,6 +107,18 @@ import Testing
     @Test func `a request that does not say where it comes from is refused`() {
         #expect(!permits([]))
         #expect(!permits([("Referer", "https://app.example.com/console/acme")]))
+    }
+
+    @Test func `a token may say nothing of where it comes from, but nothing wrong`() {
+        func permits(_ headers: [(name: String, value: String)]) -> Bool {
+            let request = ConsoleRequest(method: "POST", target: "/", headers: headers)
+            return CrossSiteRule.permits(request, ["https://app.example.com"], hasToken: true)
+        }
+        #expect(permits([]))
+        #expect(permits([("Origin", "https://app.example.com")]))
+        #expect(!permits([("Origin", "https://evil.test")]))
+        #expect(!permits([("Origin", "https://app.example.com"), ("Origin", "https://evil.test")]))
+        #expect(!permits([("Sec-Fetch-Site", "cross-site")]))
     }
 
     @Test func `a header that is there twice is refused`() {

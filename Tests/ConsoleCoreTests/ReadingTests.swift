@@ -53,6 +53,41 @@ import Testing
     }
 }
 
+@Suite struct `JSON in tokens` {
+    @Test(arguments: [
+        ("null", JSONValue.null), ("true", .boolean(true)), (" false ", .boolean(false)),
+        ("0", .number(0)), ("-1.5e+2", .number(-150)), ("1E2", .number(100)), ("[]", .array([])),
+        ("[1, [\"a\"]]", .array([.number(1), .array([.string("a")])])),
+        ("{\"a\":{\"b\":[ ]}}", .object(["a": .object(["b": .array([])])])),
+        ("\"\\ud83d\\uDE00\"", .string("😀")), ("\"\\u0000\"", .string("\u{0}")),
+    ])
+    func `values are read`(text: String, value: JSONValue) {
+        #expect(JSONValue(Array(text.utf8)) == value)
+    }
+
+    @Test(arguments: [
+        "", " ", "nul", "nullx", "True", "01", "-", "+1", ".5", "1.", "1e", "1e+", "1e999", "0x1",
+        "NaN", "Infinity", "[", "]", "[1", "[1,]", "[,1]", "[1 2]", "{\"a\":1", "{\"a\":1,}", "1 2",
+        "{\"a\":1,\"\\u0061\":2}", "\"\\ud83d\"", "\"\\ude00\"", "\"\\ud83d\\ud83d\"",
+        "\"\\ud83dx\"", "\u{FEFF}{}",
+    ])
+    func `anything else is refused`(text: String) {
+        #expect(JSONValue(Array(text.utf8)) == nil)
+    }
+
+    @Test func `nesting has a limit`() {
+        let nested = { (depth: Int) in
+            Array(
+                (String(repeating: "[", count: depth) + String(repeating: "]", count: depth)).utf8
+            )
+        }
+        #expect(JSONValue(nested(16)) != nil)
+        #expect(JSONValue(nested(17)) == nil)
+        #expect(JSONValue([UInt8](repeating: UInt8(ascii: "["), count: 1_000_000)) == nil)
+        #expect(JSONValue(Array("{\"a\":[1],\"b\":[[2]]}".utf8)) != nil)
+    }
+}
+
 @Suite struct `If-Match` {
     @Test(arguments: [
         ("*", Precondition.any), (" * ", .any), ("\"v1.ab\"", .states(["v1.ab"])),

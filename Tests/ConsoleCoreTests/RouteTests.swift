@@ -9,6 +9,7 @@ import Testing
         ("/console/acme/generate", .change(.generate, "acme")),
         ("/console/acme/revoke", .change(.revoke, "acme")),
         ("/console/assets/console.css", .asset("console.css")),
+        ("/console/assets/generate", .change(.generate, "assets")),
         ("/console/api/v1/organizations/acme/key", .key("acme")),
         ("/console/api/v1/organizations/acme/audit", .audit("acme")),
         ("/console/api/v1/openapi.json", .description),

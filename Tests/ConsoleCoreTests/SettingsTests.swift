@@ -1,4 +1,6 @@
+import Administration
 import Keyring
+import RedisClient
 import Testing
 
 @testable import ConsoleCore
@@ -21,7 +23,7 @@ import Testing
 
     @Test func `only origin and identity are needed`() throws {
         let settings = try settings()
-        #expect(settings.socket == "/run/latchkey-console/http.sock")
+        #expect(settings.listener == .unix(path: "/run/latchkey-console/http.sock"))
         #expect(settings.base == "/console")
         #expect(settings.origins == ["https://app.example.com"])
         #expect(settings.languages == [.english, .german])
@@ -54,9 +56,9 @@ import Testing
                 )
             )
         )
-        #expect(settings.socket == "/tmp/console.sock")
+        #expect(settings.listener == .unix(path: "/tmp/console.sock"))
         #expect(settings.origins == ["https://app.example.com", "http://[::1]:8080"])
-        #expect(settings.identity.name == "remote-user")
+        #expect(settings.identity == .header(HeaderIdentity("remote-user")!))
         #expect(settings.base == "/settings/api")
         #expect(settings.expiries.map(\.milliseconds) == [nil, 2_592_000_000])
         #expect(settings.graces.map(\.text) == ["10m"])
@@ -97,7 +99,9 @@ import Testing
         "documentation https://a\\\"b", "api data:x", "api /a /b", "stylesheet",
         "stylesheet https://a/b.css", "stylesheet //a/b.css", "stylesheet theme.css",
         "frame_ancestors", "frame_ancestors *", "frame_ancestors \"https://a;script-src\"",
-        "frame_ancestors app.example.com", "changes", "changes 10", "changes 0/h", "changes -1/h",
+        "frame_ancestors app.example.com", "audit_address", "audit_address no",
+        "audit_address off off", "issuer https://id.example.com", "fresh 15m", "changes",
+        "changes 10", "changes 0/h", "changes -1/h",
         "changes 10001/h", "changes x/h", "unheard_of x", "", "Listen unix:/a",
     ])
     func `a wrong value is a fault with its line`(directive: String) throws {
@@ -110,7 +114,8 @@ import Testing
         "origin", "origin app.example.com", "origin https://", "origin https://a/",
         "origin https://A",
         "origin *", "origin null", "identity", "identity header", "identity header X_User",
-        "identity token /f", "identity X-User", "identity header Cookie", "identity header A B",
+        "identity token", "identity token keys.json", "identity token /a /b", "identity X-User",
+        "identity header Cookie", "identity header A B",
     ])
     func `a wrong origin or identity is a fault`(directive: String) throws {
         let others = Self.needed.split(separator: "\n").filter {
@@ -123,6 +128,49 @@ import Testing
     @Test func `a directive may appear once`() throws {
         let twice = "\(Self.needed)\nlatchkey_console_origin https://b;"
         #expect(try fault(twice)?.message.hasSuffix("is duplicate") == true)
+    }
+
+    private static let withTokens = """
+        latchkey_console_origin https://app.example.com;
+        latchkey_console_identity token /etc/latchkey/console-keys.json;
+        """
+
+    @Test func `tokens may arrive on a loopback port, from one issuer, after a recent sign-in`()
+        throws
+    {
+        let text = """
+            \(Self.withTokens)
+            latchkey_console_listen 127.0.0.1:8090;
+            latchkey_console_issuer https://id.example.com/;
+            latchkey_console_fresh 15m;
+            """
+        let settings = try ConsoleSettings(ConfigurationFile.directives(in: Array(text.utf8)))
+        #expect(settings.identity == .token(file: "/etc/latchkey/console-keys.json"))
+        #expect(settings.listener == .tcp(host: "127.0.0.1", port: 8090))
+        #expect(settings.issuer == "https://id.example.com/")
+        #expect(settings.freshness == 900_000)
+    }
+
+    @Test(arguments: [
+        "listen", "listen 127.0.0.1", "listen 127.0.0.1:0", "listen 127.0.0.1:65536",
+        "listen 127.0.0.1:+80", "listen 127.0.0.1:080", "listen 127.0.0.256:80",
+        "listen 0.0.0.0:80", "listen 10.0.0.1:80", "listen [::]:80", "listen ::1:80",
+        "listen localhost:80", "listen *:80", "listen :80", "listen 127.0.0.1:80:80", "issuer",
+        "issuer a b", "fresh", "fresh soon", "fresh 59s", "fresh 15m 15m",
+    ])
+    func `a wrong address, issuer or time is a fault`(directive: String) throws {
+        let fault = try self.fault("\(Self.withTokens)\nlatchkey_console_\(directive);")
+        #expect(fault?.line == 3)
+    }
+
+    @Test(arguments: [
+        ("unix:/run/c.sock", Endpoint.unix(path: "/run/c.sock")),
+        ("127.255.0.1:1", .tcp(host: "127.255.0.1", port: 1)),
+        ("[::1]:65535", .tcp(host: "::1", port: 65_535)),
+    ])
+    func `an address is shown as it is written`(text: String, endpoint: Endpoint) {
+        #expect(ConsoleAddress.endpoint(text) == endpoint)
+        #expect(endpoint.description == text)
     }
 
     @Test func `only what is offered can be chosen`() throws {

@@ -1,5 +1,13 @@
 import Keyring
 
+/// How the console learns who asks.
+public enum IdentityRule: Equatable, Sendable {
+    /// The proxy in front says so.
+    case header(HeaderIdentity)
+    /// A token says so, which one of the keys in the file has signed.
+    case token(file: String)
+}
+
 /// Who asks, as the proxy in front says.
 enum Identity: Equatable {
     case principal(Principal)

@@ -5,12 +5,21 @@ enum APIDescription {
     static func text(_ settings: ConsoleSettings) -> String {
         [
             ("{{base}}", settings.base.isEmpty ? "/" : settings.base),
+            ("\"{{security}}\"", security(settings)),
             ("\"{{expires_in}}\"", values(settings.expiries)),
             ("\"{{grace}}\"", values(settings.graces)),
         ]
         .reduce(String(decoding: PackageResources.openapi_json, as: UTF8.self)) { text, place in
             text.split(separator: place.0, omittingEmptySubsequences: false)
                 .joined(separator: place.1)
+        }
+    }
+
+    /// What says who asks; a header is set by the proxy, not by clients.
+    private static func security(_ settings: ConsoleSettings) -> String {
+        switch settings.identity {
+        case .header: "[{}]"
+        case .token: "[{\"token\":[]}]"
         }
     }
 

@@ -10,33 +10,52 @@ public struct Console: Sendable {
     /// What keys begin with.
     let keyPrefix: String
 
-    /// - Parameter keyPrefix: What keys begin with.
-    public init(_ settings: ConsoleSettings, keyPrefix: KeyPrefix) {
+    /// Who asks, where tokens say so.
+    let tokens: TokenIdentity?
+
+    /// - Parameters:
+    ///   - keyPrefix: What keys begin with.
+    ///   - tokens: The keys of the tokens that say who asks; `nil` if a header says so.
+    public init(
+        _ settings: ConsoleSettings,
+        keyPrefix: KeyPrefix,
+        tokens: (keys: WebKeySet, verifier: any SignatureVerifier)? = nil
+    ) {
         self.settings = settings
+        self.tokens = tokens.map {
+            TokenIdentity(
+                keys: $0.keys,
+                verifier: $0.verifier,
+                audiences: settings.origins,
+                issuer: settings.issuer
+            )
+        }
         self.keyPrefix = String(decoding: keyPrefix.ascii, as: UTF8.self)
     }
 
     /// What to do about a request.
     public enum Decision: ~Copyable {
-        /// Send this.
-        case respond(ConsoleResponse)
+        /// Send this. The note is for the log.
+        case respond(ConsoleResponse, note: String?)
         /// Do this, where it may block.
         case perform(Job)
     }
 
     /// - Parameter id: The ID under which the log names the request.
-    public func decide(_ request: ConsoleRequest, id: String) -> Decision {
+    public func decide(_ request: ConsoleRequest, id: String, now: UnixTime) -> Decision {
         let route = Route(request.path, base: settings.base)
         let context = self.context(request, route, id)
         do throws(Problem) {
             guard let route else { throw .notFound }
             guard route.methods.contains(request.readMethod) else {
-                return .respond(notAllowed(route, context))
+                return .respond(notAllowed(route, context), note: nil)
             }
-            if let response = file(route, context) { return .respond(response) }
-            return .perform(try job(route, request, context))
+            if let response = file(route, context) {
+                return .respond(response, note: nil)
+            }
+            return .perform(try job(route, request, context, now))
         } catch {
-            return .respond(response(error, context))
+            return .respond(response(error, context), note: error.note)
         }
     }
 
@@ -63,29 +82,39 @@ public struct Console: Sendable {
     private func job(
         _ route: Route,
         _ request: ConsoleRequest,
-        _ context: RequestContext
+        _ context: RequestContext,
+        _ now: UnixTime
     ) throws(Problem) -> Job {
         guard route != .readiness else {
-            return Job(work: .readiness, request: context, principal: nil, organization: nil)
+            return Job(
+                work: .readiness,
+                request: context,
+                principal: nil,
+                address: nil,
+                organization: nil
+            )
         }
-        let principal = try principal(request)
+        let asker = try asker(request, route, now)
         if request.changes {
-            guard CrossSiteRule.permits(request, settings.origins) else { throw .crossSite }
+            guard CrossSiteRule.permits(request, settings.origins, hasToken: asker.hasToken) else {
+                throw .crossSite
+            }
+            guard asker.isFresh(settings.freshness, at: now) else { throw .reauthenticationNeeded }
         }
-        guard let body = request.body else { throw .tooLarge }
         return Job(
-            work: try work(route, request, body),
+            work: try work(route, request, try body(of: request)),
             request: context,
-            principal: principal,
+            principal: asker.principal,
+            address: settings.keepsAddresses ? request.clientAddress : nil,
             organization: route.organizationName.flatMap { Organization($0) }
         )
     }
 
-    private func principal(_ request: ConsoleRequest) throws(Problem) -> Principal {
-        switch settings.identity.identity(request) {
-        case .principal(let principal): return principal
-        case .missing: throw .notSignedIn
-        case .invalid: throw .invalid(settings.identity.name)
+    private func body(of request: ConsoleRequest) throws(Problem) -> [UInt8] {
+        switch request.body {
+        case .success(let body): return body
+        case .failure(.tooLong): throw .tooLarge
+        case .failure(.incomplete): throw .requestTimeout
         }
     }
 
@@ -220,6 +249,9 @@ public struct Console: Sendable {
                 ).html,
                 context
             )
+        if let challenge = challenge(problem) {
+            response.headers.append(("WWW-Authenticate", challenge))
+        }
         if let wait = seconds ?? (problem.isTemporary ? 1 : nil) {
             response.headers.append(("Retry-After", String(wait)))
         }

@@ -25,6 +25,9 @@ public struct Job: Sendable {
     /// Who asks; `nil` if it does not matter.
     public let principal: Principal?
 
+    /// Where the request came from, for the audit; `nil` if that is unknown, or not to be kept.
+    public let address: ClientAddress?
+
     /// The organization that is named; `nil` if there can be none with such a name, or none is named.
     let organization: Organization?
 

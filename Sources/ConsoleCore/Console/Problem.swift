@@ -1,6 +1,9 @@
 /// Why a request is not carried out.
 enum Problem: Equatable, Sendable {
-    case notSignedIn
+    /// With what is wrong with the token, if there was one.
+    case notSignedIn(TokenFault?)
+    /// The last sign-in is too long ago for a change.
+    case reauthenticationNeeded
     case notFound
     case methodNotAllowed
     case crossSite
@@ -8,6 +11,7 @@ enum Problem: Equatable, Sendable {
     case invalid(String)
     case unsupportedType
     case tooLarge
+    case requestTimeout
     case keyChanged
     case preconditionNeeded
     case tooMany
@@ -19,12 +23,14 @@ enum Problem: Equatable, Sendable {
     var name: String {
         switch self {
         case .notSignedIn: "not-signed-in"
+        case .reauthenticationNeeded: "reauthentication-needed"
         case .notFound: "not-found"
         case .methodNotAllowed: "method-not-allowed"
         case .crossSite: "cross-site"
         case .invalid: "invalid"
         case .unsupportedType: "unsupported-type"
         case .tooLarge: "too-large"
+        case .requestTimeout: "request-timeout"
         case .keyChanged: "key-changed"
         case .preconditionNeeded: "precondition-needed"
         case .tooMany: "too-many"
@@ -37,10 +43,11 @@ enum Problem: Equatable, Sendable {
     var status: Int {
         switch self {
         case .invalid: 400
-        case .notSignedIn: 401
+        case .notSignedIn, .reauthenticationNeeded: 401
         case .crossSite: 403
         case .notFound: 404
         case .methodNotAllowed: 405
+        case .requestTimeout: 408
         case .keyChanged: 412
         case .tooLarge: 413
         case .unsupportedType: 415
@@ -58,10 +65,16 @@ enum Problem: Equatable, Sendable {
         }
     }
 
+    /// What the log says about it; `nil` if the line of the request says enough.
+    var note: String? {
+        guard case .notSignedIn(let fault?) = self else { return nil }
+        return "the token \(fault.rawValue)"
+    }
+
     /// One of each.
     static let all: [Problem] = [
-        .notSignedIn, .notFound, .methodNotAllowed, .crossSite, .invalid("body"), .unsupportedType,
-        .tooLarge, .keyChanged, .preconditionNeeded, .tooMany, .busy, .storeUnavailable,
-        .outcomeUnknown,
+        .notSignedIn(nil), .reauthenticationNeeded, .notFound, .methodNotAllowed, .crossSite,
+        .invalid("body"), .unsupportedType, .tooLarge, .requestTimeout, .keyChanged,
+        .preconditionNeeded, .tooMany, .busy, .storeUnavailable, .outcomeUnknown,
     ]
 }

@@ -1,3 +1,5 @@
+import Keyring
+
 /// A request as it arrived, without its connection.
 public struct ConsoleRequest: Sendable {
     /// Longest body that is read, in bytes.
@@ -12,8 +14,16 @@ public struct ConsoleRequest: Sendable {
     /// What follows the `?`; empty if nothing does.
     public let query: Substring
 
-    /// The body; `nil` if it is longer than ``bodyLengthMax``.
-    public let body: [UInt8]?
+    /// Why there is no body.
+    public enum BodyFault: Error, Equatable, Sendable {
+        /// It is longer than ``bodyLengthMax``.
+        case tooLong
+        /// It did not arrive in time, or not whole.
+        case incomplete
+    }
+
+    /// The body.
+    public let body: Result<[UInt8], BodyFault>
 
     private let headers: [(name: String, value: String)]
 
@@ -24,7 +34,7 @@ public struct ConsoleRequest: Sendable {
         method: String,
         target: String,
         headers: [(name: String, value: String)],
-        body: [UInt8]? = []
+        body: Result<[UInt8], BodyFault> = .success([])
     ) {
         self.method = method
         let parts = target.split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false)
@@ -46,6 +56,9 @@ public struct ConsoleRequest: Sendable {
         let values = values(name)
         return values.count == 1 ? values[0] : nil
     }
+
+    /// The client's address as the proxy says it; `nil` if it says none.
+    var clientAddress: ClientAddress? { value("x-real-ip").flatMap { ClientAddress($0) } }
 
     /// The media type of the body in lower case, without parameters; empty if there is none.
     var mediaType: String {

@@ -48,8 +48,10 @@ public enum Route: Equatable, Sendable {
         guard !words.contains("") else { return nil }
         switch (words.count, words[0]) {
         case (1, let name): return .page(name)
-        case (2, "assets"): return .asset(words[1])
-        case (2, let name): return ChangeKind(rawValue: words[1]).map { .change($0, name) }
+        case (2, let name):
+            // An organization may be named "assets".
+            if let change = ChangeKind(rawValue: words[1]) { return .change(change, name) }
+            return name == "assets" ? .asset(words[1]) : nil
         case (3, "api") where words[1...] == ["v1", "openapi.json"]: return .description
         case (5, "api") where words[1...2] == ["v1", "organizations"]:
             switch words[4] {

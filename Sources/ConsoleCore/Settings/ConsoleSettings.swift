@@ -1,23 +1,25 @@
 import Administration
 import Keyring
+import RedisClient
 
 /// The directives of the console alone, validated.
 public struct ConsoleSettings: Sendable {
-    /// The file that the console reads by default.
-    public static let standardPath = "/etc/latchkey/console.conf"
-
     /// A link: its text and address.
     public struct Link: Equatable, Sendable {
         let text: String
         let address: String
     }
 
-    /// `latchkey_console_listen`: the path of the socket.
-    public private(set) var socket = "/run/latchkey-console/http.sock"
+    /// `latchkey_console_listen`
+    public private(set) var listener = ConsoleAddress.standard
     /// `latchkey_console_origin`: what the address bar says before the path.
     public private(set) var origins: [String] = []
     /// `latchkey_console_identity`
-    public private(set) var identity: HeaderIdentity
+    public private(set) var identity: IdentityRule
+    /// `latchkey_console_issuer`: who must have signed a token; `nil` if that does not matter.
+    private(set) var issuer: String?
+    /// `latchkey_console_fresh`: how long ago the sign-in before a change may be, in milliseconds.
+    private(set) var freshness: UInt64?
     /// `latchkey_console_base`: what every path begins with; empty for none.
     public private(set) var base = "/console"
     /// `latchkey_console_expiry`: the lifetimes that an owner may choose from; empty for no choice.
@@ -36,6 +38,8 @@ public struct ConsoleSettings: Sendable {
     private(set) var stylesheet: String?
     /// `latchkey_console_frame_ancestors`
     private(set) var frameAncestors: [String] = []
+    /// `latchkey_console_audit_address`: whether the audit keeps the addresses of clients.
+    private(set) var keepsAddresses = true
     /// `latchkey_console_changes`: changes of one organization in an hour.
     public private(set) var changesPerHour = 10
 
@@ -44,7 +48,7 @@ public struct ConsoleSettings: Sendable {
     /// - Throws: The first fault, in the order of the directives.
     public init(_ directives: [Directive]) throws(ConfigurationFault) {
         var seen: Set<String> = []
-        var identity: HeaderIdentity?
+        var identity: IdentityRule?
         let own = directives.filter(\.isForConsole)
         if let first = own.first(where: { $0.name == "latchkey_console_identity" }) {
             identity = try first.identity()
@@ -60,6 +64,7 @@ public struct ConsoleSettings: Sendable {
                 throw directive.fault("is duplicate")
             }
             try read(directive)
+            try checkIdentity(directive)
         }
         guard !origins.isEmpty else {
             throw ConfigurationFault(
@@ -68,11 +73,30 @@ public struct ConsoleSettings: Sendable {
         }
     }
 
+    /// Some directives mean nothing, or something dangerous, where a header says who asks.
+    private func checkIdentity(_ directive: Directive) throws(ConfigurationFault) {
+        guard case .header = identity else { return }
+        switch directive.name {
+        case "latchkey_console_issuer", "latchkey_console_fresh":
+            throw directive.fault("requires \"latchkey_console_identity token FILE\"")
+        case "latchkey_console_listen":
+            guard case .unix = listener else {
+                throw directive.fault(
+                    "requires unix:/PATH: a header that says who asks is believed only where nobody "
+                        + "but the proxy can write it"
+                )
+            }
+        default: break
+        }
+    }
+
     private mutating func read(_ directive: Directive) throws(ConfigurationFault) {
         switch directive.name {
-        case "latchkey_console_listen": socket = try directive.socket()
+        case "latchkey_console_listen": listener = try directive.listener()
         case "latchkey_console_origin": origins = try directive.origins()
         case "latchkey_console_identity": break
+        case "latchkey_console_issuer": issuer = try directive.value()
+        case "latchkey_console_fresh": freshness = try directive.span()
         case "latchkey_console_base": base = try directive.base()
         case "latchkey_console_expiry": expiries = try directive.spans()
         case "latchkey_console_grace": graces = try directive.spans()
@@ -82,6 +106,7 @@ public struct ConsoleSettings: Sendable {
         case "latchkey_console_api": api = try directive.address()
         case "latchkey_console_stylesheet": stylesheet = try directive.ownPath()
         case "latchkey_console_frame_ancestors": frameAncestors = try directive.origins()
+        case "latchkey_console_audit_address": keepsAddresses = try directive.flag()
         case "latchkey_console_changes": changesPerHour = try directive.perHour()
         default: throw directive.fault("is unknown")
         }
@@ -117,33 +142,42 @@ extension Directive {
     /// Whether the directive is the console's: the rest of a file is for all programs.
     public var isForConsole: Bool { name.hasPrefix("latchkey_console_") }
 
-    private func value() throws(ConfigurationFault) -> String {
+    fileprivate func value() throws(ConfigurationFault) -> String {
         guard let value = values.first, values.count == 1 else {
             throw fault("requires exactly one value")
         }
         return value
     }
 
-    fileprivate func socket() throws(ConfigurationFault) -> String {
-        let text = try value()
-        guard text.hasPrefix("unix:/"), (2...100).contains(text.utf8.count - 5) else {
+    fileprivate func listener() throws(ConfigurationFault) -> Endpoint {
+        guard let listener = ConsoleAddress.endpoint(try value()) else {
             throw fault(
-                "requires unix:/PATH: a header that says who asks is believed only where nobody but "
-                    + "the proxy can write it"
+                "requires unix:/PATH, or a port of a loopback address, such as 127.0.0.1:8090"
             )
         }
-        return String(text.dropFirst("unix:".count))
+        return listener
     }
 
-    fileprivate func identity() throws(ConfigurationFault) -> HeaderIdentity {
-        guard values.count == 2, values[0] == "header", let identity = HeaderIdentity(values[1])
-        else {
-            throw fault(
-                "requires \"header NAME\", with a name of letters, digits and \"-\" that no browser "
-                    + "sends, such as X-Latchkey-User"
-            )
+    fileprivate func identity() throws(ConfigurationFault) -> IdentityRule {
+        switch (values.count, values.first) {
+        case (2, "header"):
+            if let identity = HeaderIdentity(values[1]) { return .header(identity) }
+        case (2, "token"):
+            if values[1].hasPrefix("/") { return .token(file: values[1]) }
+        default: break
         }
-        return identity
+        throw fault(
+            "requires \"header NAME\", with a name of letters, digits and \"-\" that no browser "
+                + "sends, such as X-Latchkey-User, or \"token FILE\", with the full path of a JSON "
+                + "Web Key Set"
+        )
+    }
+
+    fileprivate func span() throws(ConfigurationFault) -> UInt64 {
+        guard let span = TimeSpan.milliseconds(try value()), span >= 60_000 else {
+            throw fault("requires a time of a minute or more, such as 15m")
+        }
+        return span
     }
 
     fileprivate func origins() throws(ConfigurationFault) -> [String] {
@@ -216,6 +250,14 @@ extension Directive {
             throw fault("requires the path of a style sheet on the same origin, such as /theme.css")
         }
         return text
+    }
+
+    fileprivate func flag() throws(ConfigurationFault) -> Bool {
+        switch try value() {
+        case "on": return true
+        case "off": return false
+        default: throw fault("requires on or off")
+        }
     }
 
     fileprivate func perHour() throws(ConfigurationFault) -> Int {

@@ -144,6 +144,11 @@ private func englishDate(_ time: CalendarTime) -> String {
 private func englishProblem(_ problem: Problem) -> (title: String, detail: String) {
     switch problem {
     case .notSignedIn: ("You are not signed in", "Sign in, and try again.")
+    case .reauthenticationNeeded:
+        (
+            "Please sign in again",
+            "Nothing was changed: your last sign-in is too long ago for a change."
+        )
     case .notFound:
         ("Page not found", "Nothing is here, or nothing that you may see. Check the address.")
     case .methodNotAllowed: ("That method is not possible here", "See the header field Allow.")
@@ -154,6 +159,8 @@ private func englishProblem(_ problem: Problem) -> (title: String, detail: Strin
     case .unsupportedType:
         ("The body has the wrong type", "Nothing was changed. See the header field Accept.")
     case .tooLarge: ("The body is too large", "Nothing was changed.")
+    case .requestTimeout:
+        ("The request did not arrive in time", "Nothing was changed. Please try again.")
     case .keyChanged:
         (
             "The key has just been changed",

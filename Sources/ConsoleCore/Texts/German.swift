@@ -151,6 +151,11 @@ private func germanProblem(_ problem: Problem) -> (title: String, detail: String
     switch problem {
     case .notSignedIn:
         ("Sie sind nicht angemeldet", "Melden Sie sich an, und versuchen Sie es noch einmal.")
+    case .reauthenticationNeeded:
+        (
+            "Bitte melden Sie sich noch einmal an",
+            "Es wurde nichts geändert: Ihre letzte Anmeldung liegt für eine Änderung zu lange zurück."
+        )
     case .notFound:
         (
             "Seite nicht gefunden",
@@ -167,6 +172,11 @@ private func germanProblem(_ problem: Problem) -> (title: String, detail: String
     case .unsupportedType:
         ("Der Inhalt hat den falschen Typ", "Es wurde nichts geändert. Siehe das Kopffeld Accept.")
     case .tooLarge: ("Der Inhalt ist zu groß", "Es wurde nichts geändert.")
+    case .requestTimeout:
+        (
+            "Die Anfrage kam nicht rechtzeitig an",
+            "Es wurde nichts geändert. Bitte versuchen Sie es noch einmal."
+        )
     case .keyChanged:
         (
             "Der Schlüssel wurde gerade eben geändert",

@@ -7,6 +7,7 @@ import socket
 import pytest
 
 from harness import http_client
+from harness.artefacts import CALLER
 from harness.console_server import OWNER, SAME_ORIGIN, who
 from harness.polling import wait_until
 
@@ -59,6 +60,26 @@ def test_refusals_are_in_the_owners_audit(served, organization):
 
     assert [(entry["what"], entry["who"]) for entry in entries if entry["outcome"] == "refused"] == [
         ("status", "bob"), ("revoke", "bob")]
+
+
+def test_the_audit_says_where_a_change_came_from(served, stacks, organization):
+    """As the proxy says it, whatever the client says; and not at all if the operator wants none."""
+    forged = [("X-Real-IP", "203.0.113.9"), ("Cookie", f"user={OWNER}"), *SAME_ORIGIN, ("If-Match", "*")]
+    target = f"/console/api/v1/organizations/{organization}/key"
+    assert served.front.ask(target, forged, method="DELETE").status == 200
+    assert served.front.ask(target, [("Cookie", "user=bob")]).status == 404
+    served.sandbox.latchkey.generate(organization, as_=OWNER)
+    entries = json.loads(served.console.api(organization=organization, of="audit").body)
+    assert {(entry["what"], entry["who"]): entry["from"] for entry in entries} == {
+        ("register", CALLER): None, ("status", "bob"): "127.0.0.1", ("generate", OWNER): None}
+    served.front.ask(target, [*forged, ("Content-Type", "application/json")], method="DELETE")
+    table = served.sandbox.latchkey.must("audit", organization, as_=OWNER).splitlines()
+    assert [line.split()[-2:] for line in (table[0], table[-1])] == [["done", "-"], ["done", "127.0.0.1"]]
+
+    private = stacks(settings="latchkey_console_audit_address off;", front=False)
+    private.add()
+    private.console.page(user="bob", headers=[("X-Real-IP", "192.0.2.7")])
+    assert [entry["from"] for entry in json.loads(private.console.api(of="audit").body)] == [None, None]
 
 
 def test_a_product_learns_whether_to_show_the_tab(served, organization):

@@ -70,11 +70,16 @@ FAULTS = {
     "it hangs": (lambda stack: processes.freeze(stack.console.process.pid), "console.answer", "does not answer at unix:"),
     "it cannot read the pepper": (lambda stack: stack.sandbox.pepper_file.chmod(0o600), "console.files", f"{ACCOUNT} may not read"),
     "its account is no delegate": (lambda stack: change(stack.sandbox.config, f"latchkey_delegates {ACCOUNT};", ""), "console.account", "may not act for owners"),
-    "its account is an operator": (
-        lambda stack: change(stack.sandbox.config, "latchkey_delegates", "latchkey_operators"), "console.account", "also adds, transfers, removes"),
+    "its account is an operator": (lambda stack: promote(stack.sandbox.config), "console.account", "also adds, transfers, removes"),
     "a directive is wrong": (lambda stack: change(stack.console.config, "latchkey_console_base", "latchkey_console_bass"), "console.settings", ".conf:6: "),
     "a line has no end": (lambda stack: change(stack.console.config, ";", ""), "console.settings", "console.conf"),
 }
+
+
+def promote(config):
+    """Makes the delegates operators."""
+    text = re.sub("(?m)^latchkey_operators .*$", "", config.read_text())
+    config.write_text(text.replace("latchkey_delegates", "latchkey_operators"))
 
 
 def change(file, old, new):

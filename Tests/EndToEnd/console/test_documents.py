@@ -9,11 +9,13 @@ from harness.artefacts import ROOT
 from harness.chromium import packages
 from harness.console_server import OWNER, Front, who
 from harness.graphql_programs import install_packages
+from harness.redis_server import free_port
 
 pytestmark = pytest.mark.xdist_group("console_documents")
 
-EMBEDDING = (ROOT / "docs/EMBEDDING.md").read_text()
+OVER_THE_SOCKET, WITH_A_TOKEN = (ROOT / "docs/EMBEDDING.md").read_text().split("## With a token\n")
 CONSOLE = (ROOT / "docs/CONSOLE.md").read_text()
+ORIGIN = "https://app.example.com"
 
 PROGRAMS = {
     "sh": lambda path: ["bash", "-euo", "pipefail", path],
@@ -28,15 +30,59 @@ def test_a_product_generates_and_revokes_a_key_in_thirty_lines(stacks, tmp_path,
     stack = stacks(front=False)
     text = stack.console.config.read_text()
     stack.console.stop()
-    stack.console.config.write_text(re.sub("(?m)^(latchkey_console_origin).*", r"\1 https://app.example.com;", text))
+    stack.console.config.write_text(re.sub("(?m)^(latchkey_console_origin).*", rf"\1 {ORIGIN};", text))
     stack.console.start()
     stack.add()
-    code, = re.findall(rf"```{language}\n(.*?)```", EMBEDDING, re.DOTALL)
-    program = tmp_path / f"program.{'mjs' if language == 'js' else language}"
-    program.write_text(code.replace("/run/latchkey-console/http.sock", str(stack.console.socket)))
+    code, = re.findall(rf"```{language}\n(.*?)```", OVER_THE_SOCKET, re.DOTALL)
+    run(stack, language, code.replace("/run/latchkey-console/http.sock", str(stack.console.socket)), tmp_path)
+
+
+@pytest.mark.parametrize("language", PROGRAMS)
+def test_and_with_a_token_of_its_own(stacks, sandbox, tmp_path, language):
+    """The documented key, set and location: nothing but addresses is replaced."""
+    install_packages()
+    make_keys, *programs = re.findall(r"```sh\n(.*?)```", WITH_A_TOKEN, re.DOTALL)
+    subprocess.run(["bash", "-euo", "pipefail", "-c", make_keys], check=True, timeout=60, cwd=tmp_path)
+    (tmp_path / "console-keys.json").chmod(0o640)
+    port = free_port()
+    identity = f"token {tmp_path}/console-keys.json"
+    stack = stacks(sandbox, front=False, port=port, identity=identity, origins=ORIGIN)
+    stack.add()
+    location, = re.findall(r"```nginx\n(location .*?)```", WITH_A_TOKEN, re.DOTALL)
+    location = location.replace("127.0.0.1:8090", f"127.0.0.1:{port}")
+    front = Front(sandbox.folder / "front", "", text=THROUGH.replace("{location}", location.replace("{", "{{").replace("}", "}}"))).start()
+    if language != "sh":
+        programs = re.findall(rf"```{language}\n(.*?)```", WITH_A_TOKEN, re.DOTALL)
+    code, = programs
+    try:
+        run(stack, language, code.replace(f"{ORIGIN}/console", f"{front.origin}/console"), tmp_path)
+    finally:
+        front.stop()
+
+
+THROUGH = """\
+{user}
+daemon off;
+pid nginx.pid;
+error_log error.log warn;
+events {{}}
+http {{
+    access_log off;
+    server {{
+        listen 127.0.0.1:{port};
+        {location}
+    }}
+}}
+"""
+
+
+def run(stack, language, code, folder):
+    """Runs a program that generates a key and revokes it."""
+    program = folder / f"program.{'mjs' if language == 'js' else language}"
+    program.write_text(code)
     assert len(code.splitlines()) <= 35
 
-    result = subprocess.run(PROGRAMS[language](program), capture_output=True, text=True, timeout=60)
+    result = subprocess.run(PROGRAMS[language](program), capture_output=True, text=True, timeout=60, cwd=folder)
 
     assert result.returncode == 0, result.stderr
     key, = stack.console.remember(result.stdout)

@@ -9,7 +9,7 @@ import pytest
 from console_states import CHOICES, SETTINGS, STATES, place
 from harness import processes
 from harness.chromium import CLIPBOARD, Chromium, axe_source
-from harness.console_server import KEY, OWNER
+from harness.console_server import BY_COOKIE, KEY, OWNER
 from harness.console_stack import stack as new_stack
 from harness.polling import wait_until
 
@@ -168,7 +168,7 @@ def test_without_a_clipboard_the_key_is_selected(stacks, chromium):
 
 
 def test_a_key_does_not_stay_where_it_was_shown(served, chromium, organization, tmp_path):
-    """By a link, Back, Forward, reload, Esc and in another tab; nor in the profile's folder."""
+    """By a link, Back, Forward, reload, Esc, in another tab and in a restored one; nor in the profile's folder."""
     profile = tmp_path / "profile"
     origin = served.front.origin
     with chromium.profile(profile, origin, OWNER) as context:
@@ -193,29 +193,57 @@ def test_a_key_does_not_stay_where_it_was_shown(served, chromium, organization, 
         assert other.get_by_text("Active", exact=True).is_visible() and key not in other.content()
         assert page.evaluate("JSON.stringify([history.state, {...localStorage}, {...sessionStorage}, document.cookie])").find(key) < 0
         assert key not in page.url
-    holders = [path for path in profile.rglob("*") if path.is_file() and key[-46:].encode() in path.read_bytes()]
-    assert not holders
-    assert key.encode() not in processes.environment(served.console.process.pid)
+        page.goto(address(served, organization))
+        page.get_by_role("link", name="Generate a New API Key").click()
+        page.get_by_role("button", name="Generate", exact=True).click()
+        last = shown_key(served, page)
+    with chromium.profile(profile, origin, OWNER, args=["--restore-last-session"]) as context:
+        restored = [page for page in context.pages if organization in page.url]
+        assert restored, "the tabs are there again"
+        for page in restored:
+            page.get_by_text("Active", exact=True).wait_for()
+            assert last not in page.content() and not page.locator("#key").count()
+    assert holders(profile, organization), "what a profile keeps is found"
+    for each in (key, last):
+        assert not holders(profile, each[-46:])
+        assert each.encode() not in processes.environment(served.console.process.pid)
 
 
-def test_without_no_store_the_back_forward_cache_gives_no_key_back(served, chromium, organization):
-    """Browsers change what no-store means for that cache: what the page itself does is enough."""
-    with chromium.context(served.front.origin, OWNER) as context:
-        context.route("**/console/**", lambda route: without_no_store(route))
+def holders(folder, text):
+    """The files that hold a text, in either encoding that browsers write."""
+    spellings = [text.encode(), text.encode("utf-16-le")]
+    return [path for path in folder.rglob("*") if path.is_file() and any(each in path.read_bytes() for each in spellings)]
+
+
+CACHEABLE = """
+            proxy_hide_header Cache-Control;
+            add_header Cache-Control private;
+"""
+
+NOTE_RESTORED = "addEventListener('pageshow', (event) => { if (event.persisted) sessionStorage.restored = 'yes'; });"
+
+
+@pytest.mark.parametrize("scripts", [True, False], ids=["with scripts", "without"])
+def test_without_no_store_the_back_forward_cache_gives_no_key_back(stacks, chromium, scripts):
+    """Browsers change what no-store means for that cache: what the page itself does is enough. Without scripts, no-store has to do."""
+    stack = stacks(location=BY_COOKIE + (CACHEABLE if scripts else ""))
+    stack.add()
+    with chromium.context(stack.front.origin, OWNER, java_script_enabled=scripts) as context:
+        context.add_init_script(NOTE_RESTORED)
         page = context.new_page()
         page.on("dialog", lambda dialog: dialog.accept())
-        page.goto(address(served, organization))
+        page.goto(address(stack, "acme"))
         page.get_by_role("button", name="Generate API Key").click()
-        key = shown_key(served, page)
-        page.goto(f"{served.front.origin}/elsewhere")
-        page.go_back()
-        page.get_by_text("Active", exact=True).wait_for()
+        key = shown_key(stack, page)
+        page.goto(f"{stack.front.origin}/elsewhere")
+        if scripts:
+            page.go_back(wait_until="commit")
+            page.get_by_text("Active", exact=True).wait_for()
+            assert page.evaluate("sessionStorage.restored") == "yes", "it came out of that cache"
+        else:
+            with pytest.raises(Exception, match="ERR_CACHE_MISS"):
+                page.go_back()
         assert key not in page.content()
-
-
-def without_no_store(route):
-    answer = route.fetch()
-    route.fulfill(response=answer, headers={**answer.headers, "cache-control": "private"})
 
 
 def test_of_two_tabs_one_makes_a_key_and_the_other_reads_why(served, browse, organization):

@@ -163,6 +163,45 @@ def test_a_client_that_goes_away_takes_nothing_back(stack):
     assert json.loads(stack.console.api().body)["status"] == "active"
 
 
+@pytest.mark.parametrize("path, kind", [
+    ("/console/api/v1/organizations/acme/key", "application/json"), ("/console/acme/generate", "application/x-www-form-urlencoded"),
+])
+def test_a_key_that_could_not_be_handed_over_is_in_the_log(stack, path, kind):
+    """A client that has gone away while its change waited for a gateway: without the line, nobody would know why the old key ended."""
+    body = b"{}" if kind == "application/json" else f"version={stack.console.version()}".encode()
+    worker = frozen_worker(stack)
+    try:
+        before = stack.sandbox.redis.calls("exec")
+        with Connection(stack.console.socket) as connection:
+            fields = [*who(OWNER), *SAME_ORIGIN, ("Content-Type", kind), ("If-Match", "*")]
+            connection.send(path, fields, method="POST", body=body)
+            wait_until(lambda: stack.sandbox.redis.calls("exec") > before, "the change is written")
+    finally:
+        processes.thaw(worker)
+    line, = wait_until(lambda: [each for each in stack.console.log_lines() if "not delivered" in each.get("note", "")], "it is said")
+    request = next(each for each in stack.console.log_lines() if each.get("method") == "POST")
+    assert line["level"] == "warning" and line["request"] == request["request"]
+    assert "lk_" not in json.dumps(line)
+
+
+def test_a_key_that_was_handed_over_is_no_matter_for_the_log(stack):
+    stack.console.remember(stack.console.api("POST", "*").body)
+    stack.console.stop()
+    assert not [each for each in stack.console.log_lines() if "delivered" in each.get("note", "")]
+    stack.console.start()
+
+
+@pytest.mark.parametrize("length", ["Content-Length: 20", "Transfer-Encoding: chunked"])
+def test_a_body_that_does_not_arrive_is_not_waited_for(stack, length):
+    head = f"POST /console/acme/revoke HTTP/1.1\r\nHost: console\r\nX-Latchkey-User: {OWNER}\r\nSec-Fetch-Site: same-origin\r\n{length}\r\n\r\n"
+    with Connection(stack.console.socket) as connection:
+        connection.socket.sendall(head.encode() + b"1")
+        answer = connection.receive("POST")
+        assert answer.status == 408 and "did not arrive in time" in answer.body
+        assert connection.peek() == b"", "the connection ends"
+    assert stack.console.page().status == 200
+
+
 def test_a_doubt_is_said_and_the_key_is_handed_over(stack):
     """An audit that cannot be written, because its Redis key has another type."""
     stack.sandbox.redis.cli("DEL", audit_key("acme"))

@@ -22,6 +22,7 @@ NEEDS = {
     "analyze": ["clang-tidy", "cppcheck", "nginx-dev"],
     "fuzz": ["libhiredis-dev"],
     "fuzz-requests": ["python3-pytest", "nginx", "redis-server"],
+    "fuzz-console": ["python3-pytest", "nginx", "redis-server"],
     "test-sanitizers": ["python3-pytest", "nginx", "redis-server", "nginx-dev"],
     "valgrind": ["python3-pytest", "valgrind", "nginx"],
     "slow": ["python3-pytest", "valgrind", "nginx"],

@@ -67,7 +67,8 @@ class Chromium:
     @contextmanager
     def profile(self, folder: Path, origin, user, **options):
         """The same with a profile on disk."""
-        context = self.driver.chromium.launch_persistent_context(folder, **OPTIONS, **options)
+        options = {**OPTIONS, **options, "args": [*OPTIONS["args"], *options.get("args", [])]}
+        context = self.driver.chromium.launch_persistent_context(folder, **options)
         try:
             with prepared(context, origin, user):
                 yield context

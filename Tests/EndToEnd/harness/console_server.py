@@ -13,6 +13,8 @@ from harness.redis_server import free_port
 
 CONSOLE = BUILD / "bin/latchkey-console"
 
+BY_HEADER = "header X-Latchkey-User"
+
 OWNER = "alice@example.com"
 
 # The language that tests without a browser ask for, and what a browser says of its own page's requests.
@@ -57,24 +59,28 @@ http {{
 """
 
 # The browser's user is whom the test names.
-BY_COOKIE = "            proxy_set_header X-Latchkey-User $cookie_user;\n            proxy_set_header Host $http_host;"
+BY_COOKIE = """\
+            proxy_set_header X-Latchkey-User $cookie_user;
+            proxy_set_header X-Real-IP $remote_addr;
+            proxy_set_header Host $http_host;"""
 
 
 class ConsoleServer:
-    """The program, on a unix socket in the folder of a sandbox."""
+    """The program, on a unix socket in the folder of a sandbox, or on a port."""
 
-    def __init__(self, sandbox, settings="", origin="http://127.0.0.1", account=None, program=CONSOLE):
+    def __init__(self, sandbox, settings="", origin="http://127.0.0.1", account=None, program=CONSOLE, identity=BY_HEADER, port=None):
         self.sandbox = sandbox
         self.folder = sandbox.folder / "console"
         self.folder.mkdir()
         self.socket = self.folder / "http.sock"
+        self.place = port or self.socket
         self.config = self.folder / "console.conf"
         self.account = account
         self.program = program
         self.process = None
         lines = [
-            f"include {sandbox.config};", f"latchkey_console_listen unix:{self.socket};",
-            f"latchkey_console_origin {origin};", "latchkey_console_identity header X-Latchkey-User;", settings,
+            f"include {sandbox.config};", f"latchkey_console_listen {f'127.0.0.1:{port}' if port else f'unix:{self.socket}'};",
+            f"latchkey_console_origin {origin};", f"latchkey_console_identity {identity};", settings,
         ]
         self.config.write_text("\n".join(lines) + "\n")
 
@@ -99,7 +105,7 @@ class ConsoleServer:
     def listens(self):
         assert self.process.poll() is None, f"the console ended: {self.log()}"
         try:
-            return self.socket.exists() and self.ask("/healthz").status == 204
+            return (self.place != self.socket or self.socket.exists()) and self.ask("/healthz").status == 204
         except ConnectionError:  # it is bound, and does not listen yet
             return False
 
@@ -114,7 +120,7 @@ class ConsoleServer:
         return [json.loads(line) for line in self.log().splitlines() if line.startswith("{")]
 
     def ask(self, target, headers=(), **options) -> Response:
-        return http_client.request(self.socket, target, headers, **options)
+        return http_client.request(self.place, target, headers, **options)
 
     # As the proxy sends them
 

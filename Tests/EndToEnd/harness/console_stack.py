@@ -16,7 +16,7 @@ class Stack:
         folder = sandbox.folder / "console"
         if front:
             self.front = Front(sandbox.folder / "front", folder / "http.sock", **({"location": location} if location else {}))
-        origin = f"{self.front.origin} {origins}" if front else "http://127.0.0.1"
+        origin = f"{self.front.origin} {origins}" if front else f"http://127.0.0.1 {origins}"
         self.console = ConsoleServer(sandbox, settings, origin=origin, **options)
         if start:
             self.start()
