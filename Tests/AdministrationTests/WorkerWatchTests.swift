@@ -49,6 +49,7 @@ struct WorkerWatchTests {
                        web-1  4711     0.2.0    on        1s     0s     0000000000000001
                        web-1  4712     0.2.0    on        1s     0s     0000000000000002
 
+
                 """
         )
     }
