@@ -8,12 +8,17 @@ extension Gatekeeper {
     /// all questions of the turn into one write.
     public func nextOrder(_ now: ClockReading) -> (link: UInt32, order: LinkOrder)? {
         sendQuestions(now.monotonic)
+        if cluster.isUsed { return nextOrderInCluster() }
+        if let order = nodes[0].nextOrder() { return order }
+        return sentinels.isUsed ? sentinels.nextOrder() : nil
+    }
+
+    private func nextOrderInCluster() -> (link: UInt32, order: LinkOrder)? {
         for place in 0..<nodes.count {
             guard let (link, order) = nodes[place].nextOrder() else { continue }
             return (UInt32(place) * StoreNode.linkCount + link, order)
         }
-        if cluster.isUsed { return cluster.seeds.nextOrder() }
-        return sentinels.isUsed ? sentinels.nextOrder() : nil
+        return cluster.seeds.nextOrder()
     }
 
     /// Where the server of a link listens; `nil` while that is not known.
@@ -38,7 +43,9 @@ extension Gatekeeper {
     public func drainOutput(link number: UInt32, into buffer: UnsafeMutableRawBufferPointer) -> Int
     {
         if let sentinel = sentinels.link(number) { return sentinel.link.drainOutput(into: buffer) }
-        if let seed = cluster.seeds.link(number) { return seed.link.drainOutput(into: buffer) }
+        if cluster.isUsed, let seed = cluster.seeds.link(number) {
+            return seed.link.drainOutput(into: buffer)
+        }
         guard let place = place(ofLink: number) else { return 0 }
         return nodes[place].drainOutput(link: number % StoreNode.linkCount, into: buffer)
     }
@@ -77,7 +84,7 @@ extension Gatekeeper {
     private func withLink(_ number: UInt32, _ body: (inout RedisLink) -> Void) {
         if let sentinel = sentinels.link(number) {
             body(&sentinel.link)
-        } else if let seed = cluster.seeds.link(number) {
+        } else if cluster.isUsed, let seed = cluster.seeds.link(number) {
             body(&seed.link)
         } else if let place = place(ofLink: number) {
             nodes[place].withLink(number % StoreNode.linkCount, body)
@@ -86,7 +93,10 @@ extension Gatekeeper {
 
     /// In a cluster, the other links have nothing to say.
     private func handleEvents(ofLink number: UInt32, _ now: ClockReading) {
-        guard cluster.isUsed else { return handleEvents(now) }
+        guard cluster.isUsed else {
+            if sentinels.isUsed { handleSentinelEvents(now) }
+            return handleNodeEvents(0, now)
+        }
         if let place = place(ofLink: number) { handleNodeEvents(place, now) }
         handleClusterEvents(now)
     }
@@ -122,7 +132,7 @@ extension Gatekeeper {
 
     /// Asks what the checks of this turn wait for.
     func sendQuestions(_ now: MonotonicTime) {
-        if isStrict {
+        if checks.awaitsProof {
             for place in 0..<nodes.count {
                 nodes[place].askForProof(checks.newestAwaitedPing(to: place), now)
             }

@@ -148,8 +148,17 @@ extension Checks {
 
 extension Checks {
     /// The newest PING to a node that checks wait for.
-    func newestAwaitedPing(to node: Int = 0) -> UInt64? {
-        proofs.last { $0.node == node }?.ping
+    func newestAwaitedPing(to node: Int = 0) -> UInt64? { newestProof(of: node)?.ping }
+
+    /// Whether checks wait for any.
+    @inline(__always)
+    var awaitsProof: Bool { !proofs.isEmpty }
+
+    /// The last one is nearly always of the node: most stores have one.
+    @inline(__always)
+    private func newestProof(of node: Int) -> Proof? {
+        guard let last = proofs.last, last.node != node else { return proofs.last }
+        return proofs.last { $0.node == node }
     }
 
     /// All PINGs to a node up to a number are proven: decides their checks. A check without a decision waits for
@@ -175,6 +184,8 @@ extension Checks {
 
     /// Removes the first PING to a node up to a number; returns its queue.
     private mutating func removeProof(upTo ping: UInt64, of node: Int) -> ReadID? {
+        guard let first = proofs.first else { return nil }
+        if first.node == node { return first.ping <= ping ? proofs.removeFirst().queue : nil }
         guard let index = proofs.firstIndex(where: { $0.node == node }),
             proofs[index].ping <= ping
         else { return nil }
@@ -198,9 +209,7 @@ extension Checks {
     }
 
     private mutating func proof(_ ping: UInt64, _ node: Int) -> ReadID {
-        if let last = proofs.last(where: { $0.node == node }), last.ping == ping {
-            return last.queue
-        }
+        if let last = newestProof(of: node), last.ping == ping { return last.queue }
         let id = reads.reserve()
         proofs.append(Proof(node: node, ping: ping, queue: id))
         return id

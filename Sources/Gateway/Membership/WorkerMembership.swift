@@ -90,9 +90,9 @@ struct WorkerMembership: ~Copyable {
     var registeredAt: MonotonicTime? { isEntryTracking == true ? confirmedAt : nil }
 
     /// When the next heartbeat is due.
-    func due(_ tracking: TrackingState) -> MonotonicTime {
+    func due(_ tracking: @autoclosure () -> TrackingState) -> MonotonicTime {
         if hasLeft || isJoining { return .never }
-        return max(heartbeat.due, isEntryTracking == nil ? mayJoinAt(tracking) : .origin)
+        return max(heartbeat.due, isEntryTracking == nil ? mayJoinAt(tracking()) : .origin)
     }
 
     /// The commands of the heartbeat that is due, with their tags: they read the entry, or write it.
