@@ -27,7 +27,7 @@ SECONDS = int(os.environ.get("SECONDS", 5))
 ROUNDS = int(os.environ.get("ROUNDS", 9))
 
 CHECK_CONNECTIONS = 64
-STATUS_CONNECTIONS = 50
+STATUS_CONNECTIONS = 200
 
 # Each connection asks again so long after its last answer.
 SCRIPT = """
