@@ -268,7 +268,7 @@ struct ClusterChangeTests {
         let former = deployment.holder
         once("WAIT", deployment.recordServer) { deployment.cluster.failOver(former, to: 3) }
         let outcome = deployment.confirmed(try deployment.revoke())
-        #expect(outcome?.copies?.count == 2)
+        #expect(outcome?.copies?.count == 3)
         #expect(deployment.clock.elapsedMilliseconds == leaseEnd)
         #expect(deployment.cluster.servers[3].signals.count == 1)
         let list = deployment.listServer.hashes[SimulatedInstallation.members]
@@ -282,7 +282,16 @@ struct ClusterChangeTests {
         let deployment = try SimulatedClusterDeployment()
         let former = deployment.holder
         deployment.cluster.failOver(former, to: 3)
+        deployment.cluster.leaveBehind(former)
         deployment.cluster.servers[former].isDown = true
+        #expect(deployment.uncertainty(try deployment.revoke()) == .tooFewCopies(2, needed: 3))
+    }
+
+    @Test func `a former primary that has not followed the new one yet is waited for`() throws {
+        let deployment = try SimulatedClusterDeployment()
+        let former = deployment.holder
+        deployment.cluster.failOver(former, to: 3)
+        deployment.cluster.leaveBehind(former)
         #expect(deployment.uncertainty(try deployment.revoke()) == .tooFewCopies(2, needed: 3))
     }
 

@@ -25,6 +25,9 @@ final class SimulatedCluster: ClusterServers {
     var owners: [[Int]]
     var moves: [Slot: Move] = [:]
 
+    /// Whom a former primary follows.
+    private var successors: [Int: Int] = [:]
+
     /// Epochs of the servers.
     var epochs = [1, 2, 3, 0]
 
@@ -100,6 +103,20 @@ final class SimulatedCluster: ClusterServers {
             owners[view] = owners[view].map { $0 == former ? other : $0 }
         }
         epochs[other] = (epochs.max() ?? 0) + 1
+        follow(former, other)
+    }
+
+    /// A former primary becomes a replica of the one that has taken over.
+    private func follow(_ former: Int, _ other: Int) {
+        successors[former] = other
+        (servers[other].replicas, servers[other].prompt) = (2, 2)
+        servers[other].addresses = [other + 11, former + 1]
+    }
+
+    /// A former primary has not heard yet that another one has taken over.
+    func leaveBehind(_ former: Int) {
+        guard let other = successors.removeValue(forKey: former) else { return }
+        (servers[other].replicas, servers[other].prompt) = (1, 1)
     }
 
     // MARK: - Replies
@@ -141,8 +158,8 @@ final class SimulatedCluster: ClusterServers {
             let held = view.indices.filter { view[$0] == number }
             let own = number == server ? "myself," : ""
             let place = "10.0.0.\(number + 1):6379@16379"
-            let isReplica = number == 3 && held.isEmpty
-            let role = isReplica ? "slave \(id(0))" : "master -"
+            let follows = successors[number].map { held.isEmpty ? "slave \(id($0))" : nil } ?? nil
+            let role = servers[number].isDown ? "master,fail -" : follows ?? "master -"
             var words = "\(id(number)) \(place) \(own)\(role) 0 0 \(epochs[number]) connected"
             for range in ranges(held) { words += " \(range)" }
             if number == server {

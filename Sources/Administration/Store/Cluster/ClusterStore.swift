@@ -85,7 +85,7 @@ final class ClusterStore {
         let replicas = known.map { survey?.table.replicas(of: $0) ?? [] } ?? []
         return NamedPrimary(
             primary: Primary(address: server, configEpoch: nil),
-            replicaCount: replicas.count,
+            replicaCount: replicas.count + (survey?.formerPrimaries ?? 0),
             replicas: Set(replicas.map(\.node.address))
         )
     }

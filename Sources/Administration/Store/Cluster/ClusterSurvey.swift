@@ -29,6 +29,15 @@ struct ClusterSurvey {
     /// The primaries that hold slots.
     var primaries: [ClusterServer] { table.primaries }
 
+    /// Number of primaries that hold nothing any more: those that are lost, and those that have not followed anybody yet since
+    /// another server took over. Each may come back as a replica of that one, with the data that it had. A server that has
+    /// joined the cluster lately has no epoch.
+    var formerPrimaries: Int {
+        table.servers.count {
+            $0.isPrimary && $0.slots.isEmpty && ($0.isDown || $0.configEpoch > 0)
+        }
+    }
+
     /// The slots that a server says are being moved to it or away from it.
     func openSlots(of server: ClusterServer) -> SlotSet {
         let own = views[server.node.address]?.servers.first(where: \.isMyself)
