@@ -287,6 +287,16 @@ struct ClusterChangeTests {
         #expect(deployment.uncertainty(try deployment.revoke()) == .tooFewCopies(2, needed: 3))
     }
 
+    @Test func `a lost primary of another shard does not count`() throws {
+        let deployment = try SimulatedClusterDeployment()
+        let former = deployment.other
+        deployment.cluster.failOver(former, to: 3)
+        deployment.cluster.leaveBehind(former)
+        deployment.cluster.servers[former].isDown = true
+        deployment.cluster.epochs[deployment.holder] = 9
+        #expect(deployment.confirmed(try deployment.revoke())?.copies?.count == 2)
+    }
+
     @Test func `a former primary that has not followed the new one yet is waited for`() throws {
         let deployment = try SimulatedClusterDeployment()
         let former = deployment.holder

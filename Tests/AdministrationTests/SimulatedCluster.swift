@@ -109,6 +109,7 @@ final class SimulatedCluster: ClusterServers {
     /// A former primary becomes a replica of the one that has taken over.
     private func follow(_ former: Int, _ other: Int) {
         successors[former] = other
+        servers[other].formerID = servers[former].replicationID
         (servers[other].replicas, servers[other].prompt) = (2, 2)
         servers[other].addresses = [other + 11, former + 1]
     }

@@ -17,6 +17,9 @@ final class SimulatedStore: StoreChannel {
     /// Names the server's time as a primary.
     var replicationID = "r1"
 
+    /// The ID of the primary that it has taken over from, or zeros.
+    var formerID = "0000"
+
     var role = "master"
 
     /// Replicas that are connected, and those that acknowledge at once.
@@ -164,6 +167,7 @@ extension SimulatedStore {
     private var information: String {
         ([
             "redis_version:\(version)", "role:\(role)", "master_replid:\(replicationID)",
+            "master_replid2:\(formerID)",
             "connected_slaves:\(replicas)",
         ]
             + (0..<replicas).map {

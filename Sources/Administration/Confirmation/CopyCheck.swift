@@ -87,11 +87,13 @@ struct CopyCheck {
         let all = try execute(touch + [Term.read, StoreInformation.readServer])
         let replies = Array(all.dropFirst(touch.count))
         guard isSamePrimary(fleet, replies[0]) else { return nil }
+        let information = StoreInformation(replies[0])
+        let named = named.counting(information)
         let needed = configured ?? named.replicaCount + 1
         if let error = all.prefix(touch.count).lazy.compactMap(\.failure).first {
             return Round(needed: needed, held: 1, error: error)
         }
-        let replicas = ConnectedReplicas(StoreInformation(replies[0]), named)
+        let replicas = ConnectedReplicas(information, named)
         let threshold = replicas.threshold(for: needed - 1)
         let reply = wait("WAIT", .number(threshold), .number(Self.roundMilliseconds))
         guard let reply, case .integer(let acknowledged) = reply else {

@@ -19,4 +19,21 @@ struct NamedPrimary: Equatable, Sendable {
 
     /// Where those of them listen that one of the majority lists.
     var replicas: Set<Endpoint> = []
+
+    /// Number of former primaries of a cluster that may become replicas of this one, if it has taken over from one.
+    var formerCount = 0
+
+    /// The same with the former primaries among the replicas, unless the server says that it has been a primary since its
+    /// start.
+    ///
+    /// - Parameter information: The reply to `INFO replication`.
+    func counting(_ information: StoreInformation?) -> NamedPrimary {
+        let former = information?["master_replid2"]
+        guard former?.allSatisfy({ $0 == "0" }) != true else { return self }
+        return NamedPrimary(
+            primary: primary,
+            replicaCount: replicaCount + formerCount,
+            replicas: replicas
+        )
+    }
 }

@@ -85,8 +85,9 @@ final class ClusterStore {
         let replicas = known.map { survey?.table.replicas(of: $0) ?? [] } ?? []
         return NamedPrimary(
             primary: Primary(address: server, configEpoch: nil),
-            replicaCount: replicas.count + (survey?.formerPrimaries ?? 0),
-            replicas: Set(replicas.map(\.node.address))
+            replicaCount: replicas.count,
+            replicas: Set(replicas.map(\.node.address)),
+            formerCount: known.map { survey?.formerPrimaries(before: $0) ?? 0 } ?? 0
         )
     }
 

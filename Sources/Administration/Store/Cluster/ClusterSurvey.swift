@@ -29,12 +29,13 @@ struct ClusterSurvey {
     /// The primaries that hold slots.
     var primaries: [ClusterServer] { table.primaries }
 
-    /// Number of primaries that hold nothing any more: those that are lost, and those that have not followed anybody yet since
-    /// another server took over. Each may come back as a replica of that one, with the data that it had. A server that has
-    /// joined the cluster lately has no epoch.
-    var formerPrimaries: Int {
+    /// Number of primaries that hold nothing any more, and may come back as replicas of one that has taken over, with the data
+    /// that they had: those that are lost, and those that have not followed it yet. A server that has joined the cluster
+    /// lately has no epoch; who takes over has a higher one.
+    func formerPrimaries(before primary: ClusterServer) -> Int {
         table.servers.count {
-            $0.isPrimary && $0.slots.isEmpty && ($0.isDown || $0.configEpoch > 0)
+            $0.isPrimary && $0.slots.isEmpty && $0.configEpoch < primary.configEpoch
+                && ($0.isDown || $0.configEpoch > 0)
         }
     }
 
