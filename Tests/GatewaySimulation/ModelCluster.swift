@@ -109,7 +109,10 @@ extension ModelCluster {
 
     /// Ends all faults: everybody knows everything.
     func recover() {
-        for server in servers { server.recover() }
+        for server in servers {
+            server.recover()
+            server.upstream?.breakOff()
+        }
         for seat in seats {
             seat.isMinority = false
             seat.failing = []

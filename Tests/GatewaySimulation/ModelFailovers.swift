@@ -68,13 +68,14 @@ extension ModelDeployment {
         }
     }
 
-    /// A sentinel, and perhaps a replica.
+    /// A sentinel, and perhaps a replica. Where not all servers have to hold a change, the replica outside has all that
+    /// the one inside may have acknowledged.
     private func companions(of server: ModelRedis) -> [any ModelListener] {
         var companions: [any ModelListener] = []
-        if timeline.chance.percent(50),
-            let replica = timeline.chance.element(of: servers.filter { $0.leader === server })
-        {
-            companions.append(replica)
+        let replicas = servers.filter { $0.leader === server }
+        if timeline.chance.percent(50), let replica = timeline.chance.element(of: replicas) {
+            let others = replicas.filter { $0 !== replica && $0.offset == server.offset }
+            if !promotesNewest || !others.isEmpty { companions.append(replica) }
         }
         if let sentinel = timeline.chance.element(of: sentinels) { companions.append(sentinel) }
         return companions
@@ -197,7 +198,11 @@ extension ModelDeployment {
     /// Ends all faults: everybody knows the primary and follows it.
     func recover() {
         returning = nil
-        for server in servers { server.recover() }
+        for server in servers {
+            server.recover()
+            // What is held up on its way is sent anew.
+            server.upstream?.breakOff()
+        }
         for sentinel in sentinels {
             sentinel.recover()
             sentinel.hear(primary.endpoint, epoch: epoch)
