@@ -51,7 +51,8 @@ def test_generating_and_revoking_at_once_leaves_what_the_last_answer_says(served
     answers = at_once(4, lambda: served.console.api(next(methods), tag, organization=organization))
 
     done = [answer for answer in answers if answer.status < 300]
-    assert len(done) == 1 and {answer.status for answer in answers} - {412} == {done[0].status}
+    assert {answer.status for answer in answers} - {412} == {done[0].status}
+    assert len(done) == 1 or done[0].status == 200, "two revocations at the same time may be one and the same"
     status = json.loads(served.console.api(organization=organization).body)["status"]
     if done[0].status == 201:
         assert status == "active" and served.sandbox.status_of(key_of(done[0], served.console)) == 200
