@@ -75,7 +75,7 @@ def test_a_store_is_replaced_under_traffic(sandboxes, kind):
             assert Latchkey(former).run("gateways").out == ""
 
             assert sandbox.status_of(late) == 200
-            assert re.search(r"^Last used: +(?!Never)", sandbox.latchkey.run("status", "acme", as_=OWNER).out, re.MULTILINE)
+            assert re.search(r"^Last used: +(?! |Never)", sandbox.latchkey.run("status", "acme", as_=OWNER).out, re.MULTILINE)
             for traffic_of_one in going:
                 traffic_of_one.ended.set()
             sandbox.revoke("acme")
