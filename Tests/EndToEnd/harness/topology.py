@@ -7,7 +7,7 @@ import pytest
 from harness.sandbox import CLUSTER, SENTINEL, TOPOLOGY
 
 # The kinds of store in which another server may become the primary.
-FAILOVER = [SENTINEL]
+FAILOVER = [SENTINEL, CLUSTER]
 
 # How many servers hold a record, where there are several.
 COPIES = {SENTINEL: 3, CLUSTER: 2}.get(TOPOLOGY)
@@ -20,7 +20,7 @@ HELD = re.compile(rf"{HELD_BY}\n" if HELD_BY else "")
 AWAY = "the sentinels do not agree on the primary" if TOPOLOGY == SENTINEL else "the store at"
 
 # What the executable says where no server listens.
-NO_SERVER = AWAY if TOPOLOGY == SENTINEL else "No such file or directory"
+NO_SERVER = {SENTINEL: AWAY, CLUSTER: "Connection refused"}.get(TOPOLOGY, "No such file or directory")
 
 # What the executable says of a server that it was led to, and that is a replica.
 NO_PRIMARY = "does not say that it is the primary" if TOPOLOGY == SENTINEL else "READONLY"
