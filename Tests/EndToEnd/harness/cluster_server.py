@@ -26,7 +26,8 @@ class ClusterServer(DataServer):
         self.configure(
             "cluster-enabled yes", f"cluster-config-file {self.nodes_file.name}", f"cluster-node-timeout {node_timeout}",
             f"cluster-port {self.bus.listening}", "cluster-announce-ip 127.0.0.1", f"{port} {self.listener.port}",
-            f"cluster-announce-bus-port {self.bus.port}", "cluster-replica-validity-factor 0", "cluster-allow-replica-migration no",
+            f"cluster-announce-bus-port {self.bus.port}", "replica-announce-ip 127.0.0.1", f"replica-announce-port {self.listener.port}",
+            "cluster-replica-validity-factor 0", "cluster-allow-replica-migration no",
             *self.secure_bus(), *more)
 
     def secure_bus(self):

@@ -1,16 +1,14 @@
 """Slots of a cluster move to other servers: no key is lost, none that has ended is accepted, and changes go on."""
 
-import time
-
 import pytest
 
 from harness.cluster_store import STEADY, slot_of
 from harness.consistency import under_either_consistency
-from harness.executable import DONE, NOT_CONFIRMED
+from harness.executable import DONE
 from harness.failovers import Watch
-from harness.key_forge import locator, record_key, used_key
+from harness.key_forge import record_key
 from harness.polling import wait_until
-from harness.sandbox import MEMBERSHIP, OWNER
+from harness.sandbox import OWNER
 from harness.slot_moves import SlotMove, move
 
 
@@ -94,55 +92,3 @@ def test_a_slot_that_stays_open_delays_a_change_and_undoes_none(gates):
     open_slot.move_keys().end()
     wait_until(lambda: gate.latchkey.run("revoke", "acme", "--yes", as_=OWNER).code in (DONE, 65), "the key is revoked")
     assert gate.status_of(key) == 401
-
-
-@under_either_consistency
-def test_the_membership_list_moves_and_workers_stay_members(gates):
-    gate = gates(gateways=2)
-    key, other = gate.key(), gate.key("umbrella")
-    gate.warm(key, other)
-    gate.wait_for_members()
-
-    with Watch(gate, key, other) as watch:
-        move_slot_of(gate.redis, MEMBERSHIP)
-        assert gate.revoke("umbrella").code == DONE
-        revoked = time.monotonic()
-        watch.wait_for([key])
-        gate.wait_for_members()
-
-    assert watch.statuses(key) <= {200, 503}
-    assert watch.statuses(other, after=revoked) <= {401, 503}
-
-
-def test_the_last_use_is_exact_while_its_slot_moves(gates):
-    gate = gates()
-    key = gate.key()
-    gate.wait_for_members()
-
-    for _ in range(5):
-        open_slot = step(gate.redis, used_key("acme")).begin()
-        before = int(time.time() * 1000)
-        assert gate.status_of(key) == 200
-        open_slot.move_keys().end()
-        gate.latchkey.status("acme", as_=OWNER)
-        score = gate.redis.cli("ZSCORE", used_key("acme"), locator("acme"))
-        assert int(float(score)) >= before - 1000
-
-
-def test_a_server_without_slots_is_no_server_of_keys(gates):
-    """All slots of one server with records move away, and it stays in the cluster."""
-    gate = gates()
-    names = [f"org-{number}" for number in range(6)]
-    keys = {name: gate.key(name) for name in names}
-    gate.warm(*keys.values())
-    leaving, target, _ = gate.redis.primaries
-    for first, last, port in leaving.slot_map():
-        if port == leaving.listener.port:
-            for slot in range(first, last + 1, 1):
-                move(gate.redis, slot, leaving, target)
-
-    for name in names[:3]:
-        assert gate.revoke(name).code in (DONE, NOT_CONFIRMED)
-        assert gate.status_of(keys[name]) in (401, 503)
-    for name in names[3:]:
-        wait_until(lambda: gate.status_of(keys[name]) == 200, "the key is accepted")
