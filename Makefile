@@ -28,7 +28,7 @@ E2E       := $(PYTHON) -m pytest --numprocesses $(WORKERS) --dist loadgroup
 FUZZ      := $(PRODUCTS)/latchkey-fuzz
 FUZZ_SEED := $(if $(SEED),--seed $(SEED))
 
-# Otherwise the tests' library walks the stack at each error that is thrown, and caught: half the time of a simulated world.
+# Otherwise the tests' library walks the stack at each error that is thrown, and caught: simulated worlds throw many.
 export SWT_SWIFT_ERROR_BACKTRACING_ENABLED := 0
 
 # All Swift tests: without the console's server and the packages that it needs.
