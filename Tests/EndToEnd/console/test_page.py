@@ -243,6 +243,7 @@ def test_without_no_store_the_back_forward_cache_gives_no_key_back(stacks, chrom
         else:
             with pytest.raises(Exception, match="ERR_CACHE_MISS"):
                 page.go_back()
+            page.wait_for_url("chrome-error://**")
         assert key not in page.content()
 
 
