@@ -52,12 +52,12 @@ def test_generating_and_revoking_at_once_leaves_what_the_last_answer_says(served
 
     done = [answer for answer in answers if answer.status < 300]
     assert {answer.status for answer in answers} - {412} == {done[0].status}
-    assert len(done) == 1 or done[0].status == 200, "two revocations at the same time may be one and the same"
+    assert len(done) == 1 or done[0].status == 200, "what another revocation has done already needs no refusal"
     status = json.loads(served.console.api(organization=organization).body)["status"]
     if done[0].status == 201:
         assert status == "active" and served.sandbox.status_of(key_of(done[0], served.console)) == 200
     else:
-        assert status == "none" and json.loads(done[0].body)["revoked"] is True
+        assert status == "none" and any(json.loads(answer.body)["revoked"] for answer in done)
 
 
 def test_a_new_owner_sees_nothing_of_the_old_ones_tab(served, organization):
