@@ -54,7 +54,10 @@ define built_with
 @$(MAKE) --no-print-directory build
 endef
 
-.PHONY: help build console up up-console down unit e2e test lint analyze fuzz fuzz-requests fuzz-console test-sanitizers valgrind slow reloads hostile trials failovers everyday versions simulate soak nginx-tests module \
+TAG   ?= HEAD
+BUILT ?=
+
+.PHONY: help build console packages test-packages reproducible up up-console down unit e2e test lint analyze fuzz fuzz-requests fuzz-console test-sanitizers valgrind slow reloads hostile trials failovers everyday moves versions fleet fleet-kill fleet-down simulate soak nginx-tests module \
 	bench bench-full bench-scale bench-check bench-report model install uninstall clean
 .DEFAULT_GOAL := help
 

@@ -249,7 +249,8 @@ typedef struct {
     /* of LATCHKEY_LINK_OPEN only */
     char endpoint[LATCHKEY_ENDPOINT_MAX + 1];
     uint8_t secure;                   /* not 0: with TLS */
-    uint8_t sentinel;                 /* not 0: others make up for its loss, log that once */
+    uint8_t spare;                    /* not 0: others make up for its loss, log that once */
+    uint8_t sentinel;                 /* not 0: it leads to a sentinel */
     char name[LATCHKEY_NAME_MAX + 1]; /* with TLS: a host name or IP address that the
                                          certificate must be valid for */
 } latchkey_link_order;

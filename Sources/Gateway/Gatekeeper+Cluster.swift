@@ -203,7 +203,7 @@ extension Gatekeeper {
         while nodes.count <= place {
             nodes.add(makeNode(nodes.count))
             #if CANARIES
-                if let omitted = obligations.omitted { nodes[nodes.count - 1].omit(omitted) }
+                nodes[nodes.count - 1].omit(obligations.omitted)
             #endif
         }
     }

@@ -28,8 +28,13 @@ extension Gatekeeper {
         return place(ofLink: number).flatMap { nodes[$0].endpoint }
     }
 
-    /// Whether a link leads to a sentinel: others make up for its loss, so that the log is told once.
+    /// Whether a link leads to a sentinel.
     public func isSentinel(link number: UInt32) -> Bool { sentinels.link(number) != nil }
+
+    /// Whether others make up for the loss of a link, so that the log is told once.
+    public func isSpare(link number: UInt32) -> Bool {
+        isSentinel(link: number) || cluster.seeds.link(number) != nil
+    }
 
     /// The host name or IP address that the certificate of a link's server must be valid for; `nil` for
     /// a connection without TLS.

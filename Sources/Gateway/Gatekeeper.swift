@@ -74,10 +74,7 @@ public final class Gatekeeper {
         /// Leaves obligations out.
         func omit(_ omitted: Set<Obligation>) {
             obligations.omitted = omitted
-            node.invalidations.obligations.omitted = omitted
-            node.invalidations.pings.countsFromArrival = omitted.contains(.leaseCountsFromSending)
-            node.invalidations.pings.countsNewest = omitted.contains(.heartbeatIsMatched)
-            node.invalidations.pings.believesFirstAnswer = omitted.contains(.leaseByEarlierAnswer)
+            for place in 0..<nodes.count { nodes[place].omit(omitted) }
             membership.believesAnyEntry = omitted.contains(.entryIsCompared)
             checks.joinsSent = omitted.contains(.joinsOnlyUnsent)
             cache.recognizesReplaced = omitted.contains(.recognizesActiveOnly)
@@ -85,7 +82,8 @@ public final class Gatekeeper {
             sentinels.attestation.oneSuffices = omitted.contains(.majorityAttests)
             sentinels.attestation.countsFromArrival = omitted.contains(.attestationCountsFromAsking)
             term.skipsWait = omitted.contains(.handoverAfterAttestation)
-            node.lease.restartsGrace = omitted.contains(.graceIsNotRestarted)
+            cluster.witnesses.oneSuffices = omitted.contains(.majorityAttests)
+            cluster.witnesses.countsFromArrival = omitted.contains(.attestationCountsFromAsking)
         }
     #endif
 

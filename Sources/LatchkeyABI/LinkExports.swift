@@ -66,6 +66,7 @@ extension latchkey_link_order {
         let name = gatekeeper.certificateName(link: link)
         action = LATCHKEY_LINK_OPEN
         secure = name == nil ? 0 : 1
+        spare = gatekeeper.isSpare(link: link) ? 1 : 0
         sentinel = gatekeeper.isSentinel(link: link) ? 1 : 0
         withUnsafeMutableBytes(of: &endpoint) {
             _ = CText.write(gatekeeper.endpoint(link: link)?.description ?? "", to: $0)

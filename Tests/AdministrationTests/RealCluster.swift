@@ -81,8 +81,15 @@ final class RealCluster: Sendable {
         guard let source = try holder(of: slot), source != target else { return }
         try begin(slot, from: source, to: target)
         try moveKeys(of: slot, from: source, to: target)
-        for number in [target, source] + (0..<3).filter({ $0 != target && $0 != source }) {
-            try ask(number, "CLUSTER", "SETSLOT", "\(slot)", "NODE", Self.id(target))
+        // A server that hears of others' moves in between may take it back for a moment.
+        try wait {
+            let dissenting = try (0..<3).filter {
+                try table(of: $0).primary(of: slot)?.node.address != servers[target]
+            }
+            for number in [target, source] + dissenting where dissenting.contains(number) {
+                try ask(number, "CLUSTER", "SETSLOT", "\(slot)", "NODE", Self.id(target))
+            }
+            return dissenting.isEmpty
         }
     }
 

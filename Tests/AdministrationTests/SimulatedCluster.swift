@@ -17,7 +17,7 @@ final class SimulatedCluster: ClusterServers {
 
     let clock: SimulatedClock
 
-    /// A fourth one is a replica until it takes over.
+    /// A fourth one holds nothing until it takes over.
     let servers: [SimulatedStore]
 
     /// Who holds which slots, as each server says: by thirds, but for that of the membership list, unless a test says

@@ -370,8 +370,8 @@ ngx_http_latchkey_link_peer(ngx_http_latchkey_link_t *link)
 
 
 /*
- * A store that is down is worth one line a second, not one an attempt; a sentinel,
- * which others make up for, is worth the lines of one.
+ * A store that is down is worth one line a second, not one an attempt; a server
+ * that others make up for, such as a sentinel, is worth the lines of one.
  */
 
 void
@@ -380,7 +380,7 @@ ngx_http_latchkey_link_limit_log(ngx_http_latchkey_link_t *link)
     link->log.log_level = link->worker->log->log_level;
 
     if (link->worker->logged == ngx_time()
-        || (link->order.sentinel && link->told))
+        || (link->order.spare && link->told))
     {
         link->log.log_level = ngx_min(link->log.log_level, NGX_LOG_ALERT);
     }

@@ -47,15 +47,20 @@ struct ReadBack {
         repeat {
             let batch = rest.prefix(Self.batchLength)
             rest = rest.dropFirst(Self.batchLength)
-            isSame = try check(batch, heldIn: fleet) && isSame
+            isSame = try check(batch, heldIn: fleet, isShared: changes.count > 1) && isSame
         } while !rest.isEmpty
         return isSame
     }
 
-    private func check(_ batch: ArraySlice<RecordChange>, heldIn fleet: FleetReading?)
-        throws(ConfirmationResult.Uncertainty) -> Bool
-    {
-        if let cluster = store.channel.cluster { return try check(batch, heldIn: fleet, cluster) }
+    /// - Parameter isShared: Whether several changes share a signal.
+    private func check(
+        _ batch: ArraySlice<RecordChange>,
+        heldIn fleet: FleetReading?,
+        isShared: Bool
+    ) throws(ConfirmationResult.Uncertainty) -> Bool {
+        if let cluster = store.channel.cluster {
+            return try check(batch, heldIn: fleet, isShared: isShared, cluster)
+        }
         let replicated = store.channel.replicated
         guard replicated != nil || !batch.isEmpty else { return true }
         let replies = try executing([
@@ -71,10 +76,13 @@ struct ReadBack {
         return isSame
     }
 
-    /// The same in a cluster: both servers must be the primaries still, and all records at the one.
+    /// The same in a cluster: both servers must be the primaries still, and all records at the one. A shared signal speaks
+    /// only of what the server that sends it has changed itself: the news of a record that came there later may be
+    /// on its way from another one.
     private func check(
         _ batch: ArraySlice<RecordChange>,
         heldIn fleet: FleetReading?,
+        isShared: Bool,
         _ cluster: any ClusteredStore
     ) throws(ConfirmationResult.Uncertainty) -> Bool {
         var isSame = fleet != nil
@@ -88,8 +96,9 @@ struct ReadBack {
         for (change, reply) in zip(batch, replies) {
             let primary = cluster.owner(of: change.place)
             let isHere = isSame && primary == fleet?.recordServer.primary
-            try check(change, reply[0], isSameLine: isHere && change.primary == primary)
-            isSame = isSame && isHere
+            let isOwn = change.primary == primary
+            try check(change, reply[0], isSameLine: isHere && isOwn)
+            isSame = isHere && (isOwn || !isShared)
         }
         return isSame
     }

@@ -64,13 +64,13 @@ struct StoreNode: ~Copyable {
     }
 
     #if CANARIES
-        /// Leaves an obligation out.
-        mutating func omit(_ obligation: Obligation) {
-            invalidations.obligations.omitted = obligation
-            invalidations.pings.countsFromArrival = obligation == .leaseCountsFromSending
-            invalidations.pings.countsNewest = obligation == .heartbeatIsMatched
-            invalidations.pings.believesFirstAnswer = obligation == .leaseByEarlierAnswer
-            lease.restartsGrace = obligation == .graceIsNotRestarted
+        /// Leaves obligations out.
+        mutating func omit(_ omitted: Set<Obligation>) {
+            invalidations.obligations.omitted = omitted
+            invalidations.pings.countsFromArrival = omitted.contains(.leaseCountsFromSending)
+            invalidations.pings.countsNewest = omitted.contains(.heartbeatIsMatched)
+            invalidations.pings.believesFirstAnswer = omitted.contains(.leaseByEarlierAnswer)
+            lease.restartsGrace = omitted.contains(.graceIsNotRestarted)
         }
     #endif
 

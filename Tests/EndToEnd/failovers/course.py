@@ -20,7 +20,7 @@ class Course(Trial):
 
     def __init__(self, seed, told=lambda line: None, load=LOAD, **world):
         super().__init__(seed, told=told)
-        self.judge = Judge(LEASE)
+        self.judge = Judge(LEASE, is_replicated=True)
         self.load = load
         self.options = world
         self.refusals = []

@@ -43,6 +43,9 @@ def no_cluster(reason):
 
 ONE_DATABASE = "a cluster has one database"
 
+# A failover may undo a change that nobody confirmed; so with sentinels a version counts for one invalidation link.
+versions_outlive_the_store = one_redis("with sentinels, versions that a worker has seen count for one invalidation link")
+
 # With sentinels there are tests of TLS by themselves.
 own_tls = one_redis("how one server speaks TLS")
 

@@ -7,7 +7,7 @@ import pytest
 
 from harness.key_forge import beside, locator, record_key
 from harness.polling import SLACK, wait_until
-from harness.topology import ONE_DATABASE, no_cluster
+from harness.topology import ONE_DATABASE, no_cluster, versions_outlive_the_store
 
 RECORD = record_key("acme")
 ELSEWHERE, BACKUP = beside("acme", "elsewhere"), beside("acme", "backup")
