@@ -2,68 +2,35 @@ import Glibc
 import KeyFormat
 import Keyring
 import RedisClient
-import TestSupport
 
 @testable import Administration
 
 /// A real cluster on ports of the loopback interface: three primaries, and a replica of each.
-final class RealCluster: Sendable {
-    private let temporary = TemporaryFolder()
-    private let processes: [pid_t]
+final class RealCluster: RealServers {
+    let processes: ServerProcesses
 
     /// The primaries, and then the replica of each.
     let servers: [Endpoint]
 
     init() throws {
         let ports = try ServerProcesses.freePorts(12)
-        let folder = temporary.path
         servers = ports[..<6].map { .tcp(host: "127.0.0.1", port: $0) }
-        var processes: [pid_t] = []
-        for number in 0..<6 {
-            let home = "\(folder)/\(number)"
-            mkdir(home, 0o700)
+        processes = try ServerProcesses(6) { number, home in
             let lines = Self.configuration(ports[number], ports[number + 6], home)
             try ServerProcesses.write(lines, to: "\(home)/conf")
             try ServerProcesses.write(Self.nodes(ports, seenBy: number), to: "\(home)/nodes.conf")
-            processes.append(try ServerProcesses.spawn(["redis-server", "\(home)/conf"]))
+            return []
         }
-        self.processes = processes
         try wait { try self.isWhole() }
     }
 
-    deinit {
-        for process in processes {
-            kill(process, SIGKILL)
-            waitpid(process, nil, 0)
-        }
-    }
-
-    /// A configuration that names two of the servers, and a pepper.
-    func configuration(_ directives: [Directive] = []) throws -> Configuration {
-        let pepper = "\(temporary.path)/pepper"
-        if access(pepper, F_OK) != 0 {
-            var file = try NewFile(pepper, mode: 0o600)
-            try PepperRing.makeContents().withSpan { contents throws(AdministrationError) in
-                try file.commit(contents)
-            }
-        }
-        return try Configuration(
-            [
-                Directive(
-                    name: "latchkey_store",
-                    values: ["cluster://\(servers[0]),\(servers[4])"]
-                ),
-                Directive(name: "latchkey_pepper_file", values: [pepper]),
-                Directive(name: "latchkey_lease", values: ["100ms"]),
-            ] + directives
-        )
-    }
+    /// Two of the servers.
+    var url: String { "cluster://\(servers[0]),\(servers[4])" }
 
     /// A command at one server.
     @discardableResult
     func ask(_ number: Int, _ words: String...) throws -> RedisReply {
-        let connection = StoreConnection(at: servers[number], credentials: nil)
-        return try connection.execute([RedisCommand(words.map { .text($0) })])[0]
+        try ask(servers[number], words)
     }
 
     /// What a server says of the cluster.
@@ -114,19 +81,6 @@ final class RealCluster: Sendable {
     /// Ends a move that was begun, with the slot where it was.
     func stabilize(_ slot: Slot) throws {
         for number in 0..<3 { try ask(number, "CLUSTER", "SETSLOT", "\(slot)", "STABLE") }
-    }
-
-    /// Stops a server until ``thaw(_:)``, so that it does not reply.
-    func freeze(_ number: Int) { kill(processes[number], SIGSTOP) }
-
-    func thaw(_ number: Int) { kill(processes[number], SIGCONT) }
-
-    func wait(_ condition: () throws -> Bool) throws {
-        let deadline = SystemClock.monotonicTime().advanced(byMilliseconds: 60_000)
-        while (try? condition()) != true {
-            guard SystemClock.monotonicTime() < deadline else { throw ServerProcesses.NotStarted() }
-            usleep(20_000)
-        }
     }
 
     /// Whether all know each other, and replicas follow their primaries.

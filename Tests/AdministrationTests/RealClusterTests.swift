@@ -18,15 +18,7 @@ struct RealClusterTests {
     private func administration(_ account: String = "alice", _ directives: [Directive] = []) throws
         -> AdministrationContext
     {
-        let configuration = try cluster.configuration(directives)
-        return try AdministrationContext(
-            configuration,
-            caller: Caller(
-                account: Principal(account)!,
-                as: nil,
-                operators: configuration.operators
-            )
-        )
+        try cluster.administration(account, directives)
     }
 
     private var slot: Slot { Place.record(acme.locator).slot! }
@@ -68,8 +60,8 @@ struct RealClusterTests {
         let key = try administration().keys.generate(for: acme)
         #expect(copies(key.confirmation) == 2)
         let holder = try #require(try cluster.holder(of: slot))
-        cluster.freeze(holder)
-        defer { cluster.thaw(holder) }
+        cluster.processes.freeze(holder)
+        defer { cluster.processes.thaw(holder) }
         let policy = ConfirmationPolicy.whileTrue { $0.missingServers == 0 }
         let result = try administration().keys.revoke(acme, policy: policy)
         #expect(result == .unconfirmed(.tooFewCopies(1, needed: 2)))
@@ -135,11 +127,11 @@ struct RealClusterTests {
                 .filter { $0.level == .fault }.map(\.check)
         }
         try cluster.wait { try faults().isEmpty }
-        cluster.freeze(4)
+        cluster.processes.freeze(4)
         try cluster.ask(0, "CONFIG", "SET", "cluster-allow-reads-when-down", "yes")
         try cluster.ask(1, "CONFIG", "SET", "appendfsync", "everysec")
         let found = Set(try faults())
         #expect(found.isSuperset(of: ["store.reachable", "store.fsync", "cluster.reads"]))
-        cluster.thaw(4)
+        cluster.processes.thaw(4)
     }
 }

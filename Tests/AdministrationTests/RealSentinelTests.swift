@@ -18,15 +18,7 @@ struct RealSentinelTests {
     private func administration(_ account: String = "alice", _ directives: [Directive] = []) throws
         -> AdministrationContext
     {
-        let configuration = try servers.configuration(directives)
-        return try AdministrationContext(
-            configuration,
-            caller: Caller(
-                account: Principal(account)!,
-                as: nil,
-                operators: configuration.operators
-            )
-        )
+        try servers.administration(account, directives)
     }
 
     private func copies(_ result: ConfirmationResult?) -> Int? {

@@ -6,8 +6,6 @@ import TestSupport
 
 /// A real Redis for one test, in a temporary folder that also holds the test's other files.
 final class RedisServer: Sendable {
-    struct NotStarted: Error {}
-
     private let temporary = TemporaryFolder()
     private let process: pid_t
 
@@ -17,7 +15,7 @@ final class RedisServer: Sendable {
     var socket: String { "\(folder)/redis.sock" }
 
     init() throws {
-        process = try Self.spawn([
+        process = try ServerProcesses.spawn([
             "redis-server", "--port", "0", "--unixsocket", "\(temporary.path)/redis.sock",
             "--unixsocketperm", "600", "--dir", temporary.path,
             "--logfile", "\(temporary.path)/redis.log", "--save", "",
@@ -50,17 +48,8 @@ final class RedisServer: Sendable {
     private func waitUntilReady() throws {
         let deadline = SystemClock.monotonicTime().advanced(byMilliseconds: 10_000)
         while (try? self("PING")) == nil {
-            guard SystemClock.monotonicTime() < deadline else { throw NotStarted() }
+            guard SystemClock.monotonicTime() < deadline else { throw ServerProcesses.NotStarted() }
             usleep(5000)
         }
-    }
-
-    private static func spawn(_ arguments: [String]) throws -> pid_t {
-        var process: pid_t = 0
-        var pointers = arguments.map { strdup($0) } + [nil]
-        defer { for pointer in pointers { free(pointer) } }
-        guard posix_spawnp(&process, arguments[0], nil, nil, &pointers, environ) == 0
-        else { throw NotStarted() }
-        return process
     }
 }

@@ -2,74 +2,42 @@ import Glibc
 import KeyFormat
 import Keyring
 import RedisClient
-import TestSupport
 
 @testable import Administration
 
 /// A real primary with two replicas, and three real sentinels, on ports of the loopback interface.
-final class SentinelServers: Sendable {
-    struct NotStarted: Error {}
-
+final class SentinelServers: RealServers {
     static let name = "main"
 
-    private let temporary = TemporaryFolder()
-    private let processes: [pid_t]
+    let processes: ServerProcesses
     let servers: [Endpoint]
     let sentinels: [Endpoint]
 
     init() throws {
         let ports = try ServerProcesses.freePorts(6)
-        let folder = temporary.path
         servers = ports[..<3].map { .tcp(host: "127.0.0.1", port: $0) }
         sentinels = ports[3...].map { .tcp(host: "127.0.0.1", port: $0) }
-        var processes: [pid_t] = []
-        for (number, port) in ports.enumerated() {
-            let home = "\(folder)/\(number)"
-            mkdir(home, 0o700)
+        processes = try ServerProcesses(6) { number, home in
+            let isServer = number < 3
             let lines =
-                number < 3 ? Self.server(port, ports[0], home) : Self.sentinel(port, ports, home)
+                isServer
+                ? Self.server(ports[number], ports[0], home)
+                : Self.sentinel(ports[number], ports, home)
             try ServerProcesses.write(lines, to: "\(home)/conf")
-            processes.append(
-                try ServerProcesses.spawn(
-                    ["redis-server", "\(home)/conf"] + (number < 3 ? [] : ["--sentinel"])
-                )
-            )
+            return isServer ? [] : ["--sentinel"]
         }
-        self.processes = processes
         try wait { try self.isWhole() }
     }
 
-    deinit {
-        for process in processes {
-            kill(process, SIGKILL)
-            waitpid(process, nil, 0)
-        }
-    }
-
-    /// A configuration that names the sentinels, and a pepper.
-    func configuration(_ directives: [Directive] = []) throws -> Configuration {
-        let hosts = sentinels.map(\.description).joined(separator: ",")
-        let pepper = "\(temporary.path)/pepper"
-        if access(pepper, F_OK) != 0 {
-            var file = try NewFile(pepper, mode: 0o600)
-            try PepperRing.makeContents().withSpan { contents throws(AdministrationError) in
-                try file.commit(contents)
-            }
-        }
-        return try Configuration(
-            [
-                Directive(name: "latchkey_store", values: ["sentinel://\(hosts)/\(Self.name)"]),
-                Directive(name: "latchkey_pepper_file", values: [pepper]),
-                Directive(name: "latchkey_lease", values: ["100ms"]),
-            ] + directives
-        )
+    /// All sentinels.
+    var url: String {
+        "sentinel://\(sentinels.map(\.description).joined(separator: ","))/\(Self.name)"
     }
 
     /// A command at one server or sentinel.
     @discardableResult
     func ask(_ endpoint: Endpoint, _ words: String...) throws -> RedisReply {
-        let connection = StoreConnection(at: endpoint, credentials: nil)
-        return try connection.execute([RedisCommand(words.map { .text($0) })])[0]
+        try ask(endpoint, words)
     }
 
     /// Which server a sentinel names.
@@ -80,21 +48,12 @@ final class SentinelServers: Sendable {
     }
 
     /// Stops a server or a sentinel until ``thaw(_:)``, so that it does not reply.
-    func freeze(_ endpoint: Endpoint) { signal(endpoint, SIGSTOP) }
+    func freeze(_ endpoint: Endpoint) { number(of: endpoint).map(processes.freeze) }
 
-    func thaw(_ endpoint: Endpoint) { signal(endpoint, SIGCONT) }
+    func thaw(_ endpoint: Endpoint) { number(of: endpoint).map(processes.thaw) }
 
-    private func signal(_ endpoint: Endpoint, _ number: Int32) {
-        guard let index = (servers + sentinels).firstIndex(of: endpoint) else { return }
-        kill(processes[index], number)
-    }
-
-    func wait(_ condition: () throws -> Bool) throws {
-        let deadline = SystemClock.monotonicTime().advanced(byMilliseconds: 60_000)
-        while (try? condition()) != true {
-            guard SystemClock.monotonicTime() < deadline else { throw NotStarted() }
-            usleep(20_000)
-        }
+    private func number(of endpoint: Endpoint) -> Int? {
+        (servers + sentinels).firstIndex(of: endpoint)
     }
 
     /// Whether all know each other, and nothing is wrong with anyone.

@@ -1,10 +1,41 @@
 import Glibc
+import TestSupport
 
 @testable import Administration
 
-/// Servers that tests start on the loopback interface.
-enum ServerProcesses {
+/// Redis servers that tests start on the loopback interface, each in a folder of its own.
+final class ServerProcesses: Sendable {
     struct NotStarted: Error {}
+
+    private let temporary = TemporaryFolder()
+    private let ids: [pid_t]
+
+    /// The folder that holds those of the servers.
+    var folder: String { temporary.path }
+
+    /// - Parameter prepare: Writes the file `conf` into a server's folder, by its number, and returns further
+    ///   arguments.
+    init(_ count: Int, prepare: (_ number: Int, _ home: String) throws -> [String]) throws {
+        let folder = temporary.path
+        ids = try (0..<count).map { number in
+            let home = "\(folder)/\(number)"
+            mkdir(home, 0o700)
+            let arguments = try prepare(number, home)
+            return try Self.spawn(["redis-server", "\(home)/conf"] + arguments)
+        }
+    }
+
+    deinit {
+        for id in ids {
+            kill(id, SIGKILL)
+            waitpid(id, nil, 0)
+        }
+    }
+
+    /// Stops a server until ``thaw(_:)``, so that it does not reply.
+    func freeze(_ number: Int) { kill(ids[number], SIGSTOP) }
+
+    func thaw(_ number: Int) { kill(ids[number], SIGCONT) }
 
     static func write(_ lines: [String], to path: String) throws {
         var file = try NewFile(path, mode: 0o600)

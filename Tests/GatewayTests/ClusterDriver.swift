@@ -8,7 +8,7 @@ import Testing
 
 /// Drives a gatekeeper with a cluster of servers, each with its own view of who holds which slots. Whoever can be
 /// reached answers at once, unless a test holds its answers back.
-final class ClusterDriver {
+final class ClusterDriver: GatekeeperDriver {
     struct Server {
         var store = TestStore()
         var isReachable = true
@@ -52,28 +52,17 @@ final class ClusterDriver {
 
     /// Every endpoint that a link was opened to, in order.
     private(set) var opened: [Endpoint] = []
-    private(set) var lines: [EventLog.Line] = []
+    var lines: [EventLog.Line] = []
     private var links: [UInt32: Link] = [:]
-    private(set) var now = ClockReading(
-        monotonic: MonotonicTime(nanoseconds: 1_000_000_000),
-        unix: UnixTime(milliseconds: 1_790_000_000_000)
-    )
+    var now = ClockReading.start
 
     /// Servers 1 to `count` share the slots evenly, in order; more are there and hold none.
     init(_ directives: String = "", primaries count: Int = 3) throws {
-        let pepper = String(repeating: "0a", count: 32)
-        let folder = TemporaryFolder()
-        let file = try folder.write(pepper, to: "pepper")
-        let text =
-            "latchkey_store cluster://seed,10.0.0.1:7000; latchkey_pepper_file \(file); \(directives)"
-        let configuration = try Configuration(ConfigurationFile.directives(in: Array(text.utf8)))
-        let packed = try GatewaySecrets.pack(configuration)
-        gatekeeper = Gatekeeper(
-            configuration,
-            secrets: try GatewaySecrets(packed: packed, configuration),
-            identity: .init(number: 0xABCD, host: "web-1", processID: 4711)
+        let installation = try DrivenInstallation(
+            "latchkey_store cluster://seed,10.0.0.1:7000; \(directives)"
         )
-        keys = try TestKeys(pepper: pepper)
+        gatekeeper = installation.gatekeeper
+        keys = installation.keys
         let owners: [Endpoint?] = (0..<Slot.count).map {
             Self.endpoint(1 + $0 * count / Slot.count)
         }
@@ -154,43 +143,7 @@ extension ClusterDriver {
         servers[Self.endpoint(number)]!.isReachable = true
     }
 
-    /// Lets time pass, a few milliseconds at a time.
-    func pass(milliseconds: UInt64, step: UInt64 = 5) {
-        var left = milliseconds
-        while left > 0 {
-            let part = min(step, left)
-            left -= part
-            now = ClockReading(
-                monotonic: now.monotonic.advanced(byMilliseconds: part),
-                unix: now.unix.advanced(byMilliseconds: part)
-            )
-            run()
-        }
-    }
-
-    /// Carries out all orders, and answers all commands.
-    func run() {
-        for _ in 0..<100 {
-            _ = gatekeeper.tick(now)
-            var isBusy = false
-            while let (link, order) = gatekeeper.nextOrder(now) {
-                isBusy = true
-                carryOut(order, link)
-            }
-            if !isBusy { break }
-        }
-        while let line = gatekeeper.nextLogLine() { lines.append(line) }
-    }
-
-    private func carryOut(_ order: LinkOrder, _ number: UInt32) {
-        switch order {
-        case .open: open(number)
-        case .close: links[number] = nil
-        case .write: write(number)
-        }
-    }
-
-    private func open(_ number: UInt32) {
+    func open(_ number: UInt32) {
         let endpoint = gatekeeper.endpoint(link: number)!
         opened.append(endpoint)
         guard servers[endpoint]?.isReachable == true else {
@@ -200,14 +153,9 @@ extension ClusterDriver {
         gatekeeper.linkOpened(number, at: now)
     }
 
-    private func write(_ number: UInt32) {
-        var output: [UInt8] = []
-        var buffer = [UInt8](repeating: 0, count: 65_536)
-        while case let count = buffer.withUnsafeMutableBytes({
-            gatekeeper.drainOutput(link: number, into: $0)
-        }), count > 0 {
-            output += buffer.prefix(count)
-        }
+    func close(_ number: UInt32) { links[number] = nil }
+
+    func write(_ number: UInt32, _ output: [UInt8]) {
         guard let endpoint = links[number]?.endpoint else { return }
         for command in TestStore.commands(in: output) {
             let answer = answer(command, number, endpoint)
@@ -311,32 +259,4 @@ extension ClusterDriver {
 
     /// Forgets which commands were sent.
     func clearCommands() { commands = [:] }
-}
-
-// MARK: - Checks
-
-extension ClusterDriver {
-    /// What a check comes to without the store; `nil` if it waits.
-    func atOnce(_ key: [UInt8]) -> Decision? {
-        switch gatekeeper.check(key.span, request: 1, at: now) {
-        case .decided(let decision): return decision
-        case .waiting(let ticket):
-            gatekeeper.cancel(ticket: ticket)
-            return nil
-        }
-    }
-
-    /// What a check comes to if all that can be reached answers at once; `nil` if it goes on waiting.
-    func result(_ key: [UInt8]) -> Decision.Result? {
-        switch gatekeeper.check(key.span, request: 2, at: now) {
-        case .decided(let decision): return decision.result
-        case .waiting(let ticket):
-            run()
-            guard let answer = gatekeeper.nextDecision() else {
-                gatekeeper.cancel(ticket: ticket)
-                return nil
-            }
-            return answer.decision.result
-        }
-    }
 }

@@ -8,7 +8,7 @@ import Testing
 
 /// Drives a gatekeeper with sentinels, and servers that may become the primary. Whoever can be reached answers at once,
 /// unless a test holds its answers back.
-final class FailoverDriver {
+final class FailoverDriver: GatekeeperDriver {
     /// What a sentinel says.
     enum Word {
         case primary(Endpoint)
@@ -91,28 +91,18 @@ final class FailoverDriver {
 
     /// What each sentinel was sent.
     private(set) var sentinelCommands: [[[String]]]
-    private(set) var lines: [EventLog.Line] = []
+    var lines: [EventLog.Line] = []
     private var links: [UInt32: Link] = [:]
-    private(set) var now = ClockReading(
-        monotonic: MonotonicTime(nanoseconds: 1_000_000_000),
-        unix: UnixTime(milliseconds: 1_790_000_000_000)
-    )
+    var now = ClockReading.start
 
     init(_ directives: String = "", sentinels: Int = 3) throws {
-        let pepper = String(repeating: "0a", count: 32)
-        let folder = TemporaryFolder()
-        let file = try folder.write(pepper, to: "pepper")
         let hosts = (0..<sentinels).map { "s\($0):26379" }.joined(separator: ",")
-        let text =
-            "latchkey_store sentinel://\(hosts)/main; latchkey_pepper_file \(file); \(directives)"
-        configuration = try Configuration(ConfigurationFile.directives(in: Array(text.utf8)))
-        let packed = try GatewaySecrets.pack(configuration)
-        gatekeeper = Gatekeeper(
-            configuration,
-            secrets: try GatewaySecrets(packed: packed, configuration),
-            identity: .init(number: 0xABCD, host: "web-1", processID: 4711)
+        let installation = try DrivenInstallation(
+            "latchkey_store sentinel://\(hosts)/main; \(directives)"
         )
-        keys = try TestKeys(pepper: pepper)
+        configuration = installation.configuration
+        gatekeeper = installation.gatekeeper
+        keys = installation.keys
         words = Array(repeating: .primary(Self.first), count: sentinels)
         epochs = Array(repeating: 7, count: sentinels)
         sentinelCommands = Array(repeating: [], count: sentinels)
@@ -169,48 +159,7 @@ extension FailoverDriver {
         gatekeeper.linkClosed(number, at: now)
     }
 
-    /// Lets time pass, a few milliseconds at a time.
-    func pass(milliseconds: UInt64, step: UInt64 = 5) {
-        var left = milliseconds
-        while left > 0 {
-            let part = min(step, left)
-            left -= part
-            advance(milliseconds: part)
-            run()
-        }
-    }
-
-    /// Lets time pass of which the gatekeeper is told nothing.
-    func advance(milliseconds: UInt64) {
-        now = ClockReading(
-            monotonic: now.monotonic.advanced(byMilliseconds: milliseconds),
-            unix: now.unix.advanced(byMilliseconds: milliseconds)
-        )
-    }
-
-    /// Carries out all orders, and answers all commands.
-    func run() {
-        for _ in 0..<100 {
-            _ = gatekeeper.tick(now)
-            var isBusy = false
-            while let (link, order) = gatekeeper.nextOrder(now) {
-                isBusy = true
-                carryOut(order, link)
-            }
-            if !isBusy { break }
-        }
-        while let line = gatekeeper.nextLogLine() { lines.append(line) }
-    }
-
-    private func carryOut(_ order: LinkOrder, _ number: UInt32) {
-        switch order {
-        case .open: open(number)
-        case .close: links[number] = nil
-        case .write: write(number)
-        }
-    }
-
-    private func open(_ number: UInt32) {
+    func open(_ number: UInt32) {
         let endpoint = gatekeeper.endpoint(link: number)!
         opened.append(endpoint)
         let isReachable =
@@ -225,14 +174,9 @@ extension FailoverDriver {
         gatekeeper.linkOpened(number, at: now)
     }
 
-    private func write(_ number: UInt32) {
-        var output: [UInt8] = []
-        var buffer = [UInt8](repeating: 0, count: 65_536)
-        while case let count = buffer.withUnsafeMutableBytes({
-            gatekeeper.drainOutput(link: number, into: $0)
-        }), count > 0 {
-            output += buffer.prefix(count)
-        }
+    func close(_ number: UInt32) { links[number] = nil }
+
+    func write(_ number: UInt32, _ output: [UInt8]) {
         guard let endpoint = links[number]?.endpoint else { return }
         for command in TestStore.commands(in: output) {
             let answer = answer(command, number, endpoint)
@@ -293,30 +237,6 @@ extension FailoverDriver {
 // MARK: - Checks
 
 extension FailoverDriver {
-    /// What a check comes to without the store; `nil` if it waits.
-    func atOnce(_ key: [UInt8]) -> Decision? {
-        switch gatekeeper.check(key.span, request: 1, at: now) {
-        case .decided(let decision): return decision
-        case .waiting(let ticket):
-            gatekeeper.cancel(ticket: ticket)
-            return nil
-        }
-    }
-
-    /// What a check comes to if all that can be reached answers at once; `nil` if it goes on waiting.
-    func result(_ key: [UInt8]) -> Decision.Result? {
-        switch gatekeeper.check(key.span, request: 2, at: now) {
-        case .decided(let decision): return decision.result
-        case .waiting(let ticket):
-            run()
-            guard let answer = gatekeeper.nextDecision() else {
-                gatekeeper.cancel(ticket: ticket)
-                return nil
-            }
-            return answer.decision.result
-        }
-    }
-
     /// Begins a check.
     func begin(_ key: [UInt8], request: UInt) -> Decision? {
         guard case .decided(let decision) = gatekeeper.check(key.span, request: request, at: now)

@@ -20,10 +20,7 @@ final class GateDriver {
     let sendsInvalidations: Bool
     let keys: TestKeys
     var store = TestStore()
-    private(set) var now = ClockReading(
-        monotonic: MonotonicTime(nanoseconds: 1_000_000_000),
-        unix: UnixTime(milliseconds: 1_790_000_000_000)
-    )
+    private(set) var now = ClockReading.start
 
     init(
         _ directives: String = "latchkey_consistency strict;",
@@ -31,17 +28,9 @@ final class GateDriver {
         sendsInvalidations: Bool = false
     ) throws {
         self.sendsInvalidations = sendsInvalidations
-        let folder = TemporaryFolder()
-        let file = try folder.write(pepper, to: "pepper")
-        let text = "latchkey_pepper_file \(file); \(directives)"
-        let configuration = try Configuration(ConfigurationFile.directives(in: Array(text.utf8)))
-        let packed = try GatewaySecrets.pack(configuration)
-        gatekeeper = Gatekeeper(
-            configuration,
-            secrets: try GatewaySecrets(packed: packed, configuration),
-            identity: .init(number: 0xABCD, host: "web-1", processID: 4711)
-        )
-        keys = try TestKeys(pepper: pepper)
+        let installation = try DrivenInstallation(directives, pepper: pepper)
+        gatekeeper = installation.gatekeeper
+        keys = installation.keys
     }
 
     /// A strict gatekeeper whose link is ready and whose output has been read.

@@ -6,10 +6,10 @@ what ends, stops or starts "the store" does so to all its servers. What happens 
 
 import binascii
 import re
-from contextlib import contextmanager
 
 from harness.cluster_server import SLOTS, ClusterServer
 from harness.polling import wait_until
+from harness.several_servers import FAILOVER_SECONDS, SeveralServers, Succession
 
 # Milliseconds after which the servers agree on a fault.
 NODE_TIMEOUT = 1000
@@ -17,8 +17,7 @@ NODE_TIMEOUT = 1000
 # Options of a store whose primaries stay, whatever a loaded machine does, unless one is lost for good.
 STEADY = {"node_timeout": 30_000}
 
-# A failover on a loaded machine, in seconds; and until all servers know each other again.
-FAILOVER_SECONDS = 30
+# Until all servers know each other again, in seconds.
 RECOVERY_SECONDS = 120
 
 # Commands whose first argument is a key; questions about all servers; and what replicas carry out, too.
@@ -36,7 +35,7 @@ def slot_of(key):
     return binascii.crc_hqx(tag.encode(), 0) % SLOTS
 
 
-class ClusterStore:
+class ClusterStore(SeveralServers):
     """`shards` is the number of primaries, each with `replicas` of its own.
 
     options   more options of the servers, as of redis-server
@@ -72,25 +71,6 @@ class ClusterStore:
         places = ",".join(shard.servers[0].place for shard in self.shards)
         return f"cluster{'s' if self.tls else ''}://{places}"
 
-    @property
-    def gateway_url(self):
-        return self.url
-
-    @property
-    def options(self):
-        return self.all_options
-
-    @options.setter
-    def options(self, options):
-        self.all_options = options
-        for server in self.servers:
-            server.options = options
-
-    def authenticate(self, user, password):
-        for server in self.servers:
-            server.login = user, password
-            server.authenticate(user, password)
-
     def __getattr__(self, name):
         """Whatever else a RedisServer has is that of the server with the membership list: `folder`, `process`, `socket`, …"""
         if name.startswith("_") or name in ("servers", "shards"):
@@ -111,33 +91,7 @@ class ClusterStore:
             wait_until(each.answers, "all servers answer", RECOVERY_SECONDS)
         return self.wait_until_whole()
 
-    def stop(self):
-        """Stops all servers in order, replicas first, for which a primary would wait."""
-        primaries = self.primaries
-        for server in [*(each for each in self.servers if each not in primaries), *primaries]:
-            server.stop()
-
-    def kill(self):
-        """Kills all servers, as a loss of power does."""
-        for server in self.servers:
-            if server.is_running:
-                server.process.kill()
-        for server in self.servers:
-            server.process.wait()
-
-    crash = kill
-
-    def freeze(self):
-        for server in self.servers:
-            server.freeze()
-
-    def thaw(self):
-        for server in self.servers:
-            server.thaw()
-
-    def rewrite(self):
-        for server in self.servers:
-            server.rewrite()
+    crash = SeveralServers.kill
 
     def end_connections(self):
         return sum(each.end_connections() for each in self.primaries)
@@ -214,6 +168,9 @@ class ClusterStore:
     def primaries(self):
         return [shard.primary for shard in self.shards]
 
+    def listeners(self):
+        return {each: [each.listener, each.bus] for each in self.servers}
+
     def wait_until_whole(self, seconds=RECOVERY_SECONDS):
         """Waits until all running servers see each other and serve."""
         wait_until(self.is_whole, "the cluster is whole", seconds, pause=0.1)
@@ -230,31 +187,8 @@ class ClusterStore:
             maps.add(frozenset(server.slot_map()))
         return len(maps) == 1 and all(shard.is_whole() for shard in self.shards)
 
-    # Faults
 
-    def cut_off(self, server, company=()):
-        """Parts the network: a server and its company are on one side, everything else is on the other.
-
-        company   other servers, and processes by their ids
-        What is under way waits until the network is whole.
-        """
-        nodes = {server, *(each for each in company if not isinstance(each, int))}
-        inside = {each if isinstance(each, int) else each.process.pid for each in (server, *company)}
-        for each in self.servers:
-            for listener in (each.listener, each.bus):
-                if each in nodes:
-                    listener.proxy.stall(but=inside)
-                else:
-                    listener.proxy.stall(among=inside)
-
-    def reconnect(self):
-        """Makes the network whole."""
-        for each in self.servers:
-            each.listener.proxy.heal()
-            each.bus.proxy.heal()
-
-
-class Shard:
+class Shard(Succession):
     """One share of the slots, with the servers that hold it; the first of them was its primary at the beginning."""
 
     def __init__(self, store, number, servers):
@@ -282,41 +216,14 @@ class Shard:
                 names |= {member.id for member in view if member.id in ids and member.ranges and member.is_well}
         return ids[names.pop()] if len(names) == 1 else None
 
-    @property
-    def primary(self):
-        """The server that is named, or else the last one that was."""
-        named = self.named()
-        if named:
-            self.primary_before = named
-        return self.primary_before
-
-    @property
-    def replicas(self):
-        """All its servers but the primary, whether they run or not."""
-        primary = self.primary
-        return [each for each in self.servers if each is not primary]
-
     def is_whole(self):
-        primary = self.named()
-        if not (primary and primary.is_running and primary.is_primary):
-            return False
-        self.primary_before = primary
-        replicas = [each for each in self.servers if each is not primary and each.is_running]
-        return primary.online_replicas() == len(replicas) and all(each.is_linked_to(primary) for each in replicas)
+        return self.are_replicas_linked()
 
     # Faults, as of a SentinelStore
 
     def wait_until_whole(self):
         self.store.wait_until_whole()
         return self
-
-    def wait_for_another(self, old, seconds=FAILOVER_SECONDS):
-        """Waits until all others name another server, which takes writes."""
-        return wait_until(lambda: self.successor(old), "another server is the primary", seconds)
-
-    def successor(self, old):
-        named = self.named()
-        return named if named and named is not old and named.is_primary else None
 
     def order_failover(self):
         """Orders a replica to become the primary; returns the server that was it."""
@@ -325,31 +232,8 @@ class Shard:
         wait_until(lambda: replica.ask("CLUSTER", "FAILOVER") == "OK", "the replica takes the order", FAILOVER_SECONDS)
         return old
 
-    def fail_over(self):
-        """CLUSTER FAILOVER: returns the new primary."""
-        return self.wait_for_another(self.order_failover())
-
-    def kill_primary(self):
-        """Kills the primary, and returns it."""
-        old = self.primary
-        old.process.kill()
-        old.process.wait()
-        return old
-
-    @contextmanager
-    def frozen(self, server):
-        """A server that stands still during the block."""
-        server.freeze()
-        try:
-            yield server
-        finally:
-            server.thaw()
-
-    @contextmanager
-    def partition(self, server, company=()):
-        """A partition of the network for the duration of the block."""
+    def cut_off(self, server, company=()):
         self.store.cut_off(server, company)
-        try:
-            yield server
-        finally:
-            self.store.reconnect()
+
+    def reconnect(self):
+        self.store.reconnect()

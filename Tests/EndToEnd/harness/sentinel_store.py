@@ -4,10 +4,9 @@ It looks like a RedisServer: commands reach whatever server is the primary, and 
 to all its servers, while the sentinels stay. What happens to single servers has names of its own.
 """
 
-from contextlib import contextmanager
-
 from harness.polling import wait_until
 from harness.sentinel_servers import NAME, Sentinel, WatchedServer
+from harness.several_servers import FAILOVER_SECONDS, SeveralServers, Succession
 
 # All servers agree on a fault after this many milliseconds; a failover that does not come about is tried again.
 DOWN_AFTER = 500
@@ -16,14 +15,11 @@ FAILOVER_TIMEOUT = 3000
 # Options of a store whose primary stays, whatever a loaded machine does, unless it is lost for good.
 STEADY = {"down_after": 30_000}
 
-# A failover on a loaded machine, in seconds.
-FAILOVER_SECONDS = 30
-
 # A deposed primary that comes back is told so within about ten seconds.
 RECOVERY_SECONDS = 120
 
 
-class SentinelStore:
+class SentinelStore(SeveralServers, Succession):
     """`replicas` and `sentinels` are numbers of processes.
 
     options   more options of the servers, as of redis-server
@@ -87,26 +83,6 @@ class SentinelStore:
         places = ",".join(each.listener.address for each in self.sentinels)
         return f"sentinel{'s' if self.tls else ''}://{places}/{NAME}"
 
-    @property
-    def gateway_url(self):
-        return self.url
-
-    @property
-    def options(self):
-        return self.all_options
-
-    @options.setter
-    def options(self, options):
-        self.all_options = options
-        for server in self.servers:
-            server.options = options
-
-    def authenticate(self, user, password):
-        self.login = user, password
-        for server in self.servers:
-            server.login = self.login
-            server.authenticate(user, password)
-
     def __getattr__(self, name):
         """Whatever else a RedisServer has is the primary's: `cli`, `hash`, `calls`, `folder`, `process`, …"""
         if name.startswith("_") or name in ("servers", "sentinels", "primary_before"):
@@ -125,32 +101,6 @@ class SentinelStore:
         self.wait_until_whole()
         return self
 
-    def stop(self):
-        """Stops all servers in order, replicas first, for which a primary would wait; the sentinels go on."""
-        primary = self.primary
-        for server in [*(each for each in self.servers if each is not primary), primary]:
-            server.stop()
-
-    def kill(self):
-        """Kills all servers, as a loss of power does, but for the sentinels."""
-        for server in self.servers:
-            if server.is_running:
-                server.process.kill()
-        for server in self.servers:
-            server.process.wait()
-
-    def freeze(self):
-        for server in self.servers:
-            server.freeze()
-
-    def thaw(self):
-        for server in self.servers:
-            server.thaw()
-
-    def rewrite(self):
-        for server in self.servers:
-            server.rewrite()
-
     def clients(self):
         """The primary's connections, except for those of replicas and sentinels."""
         ours = self.primary.clients()
@@ -167,6 +117,13 @@ class SentinelStore:
     # Who is what
 
     @property
+    def primaries(self):
+        return [self.primary]
+
+    def listeners(self):
+        return {each: [each.listener] for each in [*self.servers, *self.sentinels]}
+
+    @property
     def shards(self):
         """The parts of the store that fail over by themselves: there is one."""
         return [self]
@@ -180,36 +137,17 @@ class SentinelStore:
         ports = [sentinel.named_port() for sentinel in self.sentinels if sentinel.is_running]
         return next((each for each in self.servers if ports.count(each.listener.port) >= self.majority), None)
 
-    @property
-    def primary(self):
-        """The server that is named, or else the last one that was."""
-        named = self.named()
-        if named:
-            self.primary_before = named
-        return self.primary_before
-
-    @property
-    def replicas(self):
-        """All servers but the primary, whether they run or not."""
-        primary = self.primary
-        return [each for each in self.servers if each is not primary]
-
     def wait_until_whole(self, seconds=RECOVERY_SECONDS):
         """Waits until all running servers and sentinels are linked as they should be."""
         wait_until(self.is_whole, "servers and sentinels are linked", seconds, pause=0.1)
         return self
 
     def is_whole(self):
-        primary = self.named()
-        if not (primary and primary.is_running):
+        if not self.are_replicas_linked():
             return False
-        self.primary_before = primary
+        primary = self.primary_before
         replicas = [each for each in self.servers if each is not primary and each.is_running]
-        return (
-            primary.is_primary and primary.online_replicas() == len(replicas)
-            and all(each.is_linked_to(primary) for each in replicas)
-            and all(self.is_informed(each, primary, replicas) for each in self.sentinels if each.is_running)
-        )
+        return all(self.is_informed(each, primary, replicas) for each in self.sentinels if each.is_running)
 
     def is_informed(self, sentinel, primary, replicas):
         """Whether a sentinel sees the primary, all replicas and all other sentinels, and nothing wrong with them."""
@@ -225,67 +163,12 @@ class SentinelStore:
 
     # Faults
 
-    def wait_for_another(self, old, seconds=FAILOVER_SECONDS):
-        """Waits until a majority names another server, which takes writes."""
-        return wait_until(lambda: self.successor(old), "another server is the primary", seconds)
-
-    def successor(self, old):
-        named = self.named()
-        return named if named and named is not old and named.is_primary else None
-
     def order_failover(self):
         """Orders a sentinel to make another server the primary; returns the server that was it."""
         old = self.primary
         sentinel = next(each for each in self.sentinels if each.is_running)
         wait_until(lambda: sentinel.ask("SENTINEL", "FAILOVER", NAME) == "OK", "the sentinel takes the order", FAILOVER_SECONDS)
         return old
-
-    def fail_over(self):
-        """SENTINEL FAILOVER: returns the new primary."""
-        return self.wait_for_another(self.order_failover())
-
-    def kill_primary(self):
-        """Kills the primary, and returns it."""
-        old = self.primary
-        old.kill()
-        return old
-
-    @contextmanager
-    def frozen(self, server):
-        """A server that stands still during the block."""
-        server.freeze()
-        try:
-            yield server
-        finally:
-            server.thaw()
-
-    def cut_off(self, server, company=()):
-        """Parts the network: a server and its company are on one side, everything else is on the other.
-
-        company   sentinels, other servers, and processes by their ids
-        What is under way waits until the network is whole.
-        """
-        nodes = {server, *(each for each in company if not isinstance(each, int))}
-        inside = {each if isinstance(each, int) else each.process.pid for each in (server, *company)}
-        for each in [*self.servers, *self.sentinels]:
-            if each in nodes:
-                each.listener.proxy.stall(but=inside)
-            else:
-                each.listener.proxy.stall(among=inside)
-
-    def reconnect(self):
-        """Makes the network whole."""
-        for each in [*self.servers, *self.sentinels]:
-            each.listener.proxy.heal()
-
-    @contextmanager
-    def partition(self, server, company=()):
-        """A partition of the network for the duration of the block."""
-        self.cut_off(server, company)
-        try:
-            yield server
-        finally:
-            self.reconnect()
 
     # Servers come and go
 
