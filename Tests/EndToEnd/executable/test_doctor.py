@@ -256,6 +256,7 @@ def test_a_replication_id_that_is_going_to_change_is_reported(sandboxes):
 
     wait_until(lambda: "store.backlog" in remarks(master), "the replica has come")
     assert "3600 seconds after its last replica has left" in remarks(master)["store.backlog"][1]
+    replica.redis.cli("REPLICAOF", "NO", "ONE")
 
 
 def test_the_age_of_the_pepper_is_shown(gate):

@@ -90,7 +90,7 @@ def kill(pid):
     os.kill(pid, signal.SIGKILL)
 
 
-def stop(process, how=signal.SIGTERM, seconds=20):
+def stop(process, how=signal.SIGTERM, seconds=60):
     """Ends a process that we started, even if it is frozen.  Returns whether it ended without being killed."""
     if process.poll() is not None:
         return True

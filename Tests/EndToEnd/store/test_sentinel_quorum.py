@@ -64,8 +64,9 @@ def test_a_majority_suffices(gates):
     with Watch(gate, key) as watch:
         kill(gate.redis.sentinels[:1])
         gone = time.monotonic()
+        wait_until(lambda: watch.of(key, after=gone + 2 * LEASE), "clients go on without it")
         assert gate.revoke().code == DONE
-        wait_until(lambda: watch.of(key, after=gone + 2 * LEASE), "clients go on")
+        wait_until(lambda: 401 in watch.statuses(key), "the key is refused")
 
     assert watch.statuses(key, after=gone) == {200, 401}
 
