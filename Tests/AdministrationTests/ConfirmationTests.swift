@@ -11,6 +11,7 @@ struct ConfirmationTests {
 
     init() throws {
         installation = try Installation()
+        try installation.handOver()
         try installation.addAcme()
     }
 

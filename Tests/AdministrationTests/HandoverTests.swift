@@ -63,6 +63,17 @@ struct HandoverTests {
         #expect(try span(installation) == 0)
     }
 
+    @Test func `a store without any record is waited for: it may have been emptied`() throws {
+        let installation = try installation()
+        installation.store.hashes = [:]
+        let before = installation.clock.elapsedMilliseconds
+        _ = try installation.administration(of: "root").organizations
+            .add(Installation.acme, owner: Installation.alice)
+        let key = try installation.administration.keys.generate(for: Installation.acme)
+        #expect(installation.expired(key.confirmation) == [])
+        #expect(installation.clock.elapsedMilliseconds - before == leaseEnd)
+    }
+
     @Test func `a list that begins anew during the wait is waited for again`() throws {
         let installation = try installation()
         installation.clock.at(500) {

@@ -82,6 +82,13 @@ struct Installation: Sendable {
     /// The Redis key of acme's last uses.
     var used: String { "latchkey:used:{\("\(Self.acme.locator)".prefix(1))}" }
 
+    /// Hands the store's term over, so that no change waits for workers that the membership list may lack.
+    func handOver() throws {
+        let information = StoreInformation(try redis("INFO", "replication"))
+        let field = "term:\(information?["master_replid"] ?? ""):g1"
+        _ = try redis("HSET", "latchkey:{gateways}", "generation", "g1", field, "9999999999999999999:0")
+    }
+
     /// Adds acme for alice, with a key or without. Returns the key.
     @discardableResult
     func addAcme(withKey: Bool = true) throws -> String {

@@ -12,6 +12,7 @@ struct SimulatedInstallation {
     let clock: SimulatedClock
     let store: SimulatedStore
     let administration: AdministrationContext
+    private let makeAdministration: (String) throws -> AdministrationContext
 
     /// - Parameter isHandedOver: Whether the store's term was handed over to the membership list.
     init(_ directives: [Directive] = [], isHandedOver: Bool = true) throws {
@@ -32,9 +33,14 @@ struct SimulatedInstallation {
         let root = try who("root")
         _ = try root.organizations.add(Installation.acme, owner: Installation.alice)
         (self.clock, self.store, administration) = (clock, store, try who("alice"))
+        makeAdministration = who
         _ = try administration.keys.generate(for: Installation.acme, policy: .none)
         store.hashes[Self.members] = isHandedOver ? Self.handedOver : nil
         store.signals = []
+    }
+
+    func administration(of account: String) throws -> AdministrationContext {
+        try makeAdministration(account)
     }
 
     /// A list to which the store's term was handed over.

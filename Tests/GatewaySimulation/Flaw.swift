@@ -25,6 +25,8 @@ enum Flaw: Hashable, Sendable {
         case termUnknownNotWaited
         /// A term that was handed over to another list is believed.
         case termWithoutGeneration
+        /// A list without any term is taken for that of a new store.
+        case emptyStoreNotWaited
         /// Entries that were removed by hand are not missed.
         case checksumIgnored
         /// Members that were moved are not waited for.

@@ -121,6 +121,7 @@ final class FlawedChannel: StoreChannel {
         case .graceNotWaitedFor: list.removeGraces()
         case .termUnknownNotWaited: list.believe(term)
         case .termWithoutGeneration: list.believeFormerGenerations(term)
+        case .emptyStoreNotWaited where !list.hasTerms: list.believe(term)
         case .checksumIgnored: list.fitChecksum(term)
         case .silentForgotten:
             list.removeSuspects()

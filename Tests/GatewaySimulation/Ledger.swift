@@ -48,10 +48,6 @@ struct Ledger {
 
     private(set) var keys: [Key] = []
 
-    /// The keys below this number were lost when the store was emptied, and were not imported: nothing is
-    /// promised about their end.
-    private var lostKeys = 0
-
     /// The last revision that each administrator knew when it read the record that it was about to change.
     private var known: [Client: Revision] = [:]
 
@@ -164,12 +160,6 @@ extension Ledger {
         known[client] = known[client] ?? history(organization, at: server).last
     }
 
-    /// Notes that the store was emptied.
-    mutating func loseKeys() { lostKeys = keys.count }
-
-    /// Notes that an operator has imported the records.
-    mutating func importKeys() { lostKeys = 0 }
-
     /// Notes that a change is confirmed: of the keys before it, only those that it accepts stay valid. A
     /// client that found the record revoked made none; it confirms that revocation, and no later one.
     /// Returns false if the client made no change and the record was not revoked when it read it.
@@ -193,14 +183,11 @@ extension Ledger {
             confirmedVersions[organization] ?? 0,
             history[index].version
         )
-        for key in before.subtracting(putBack.flatMap { $0.accepted.map(\.key) })
-        where key >= lostKeys {
+        for key in before.subtracting(putBack.flatMap { $0.accepted.map(\.key) }) {
             let acceptance = history[index].accepted.first { $0.key == key }
             if let acceptance, acceptance.until == nil { continue }
             keys[key].end = End(step: step, until: acceptance?.until)
         }
-        // Nobody waits for workers that trust a record of before the store was emptied.
-        guard lostKeys == 0 else { return true }
         for acceptance in history[index].accepted where keys[acceptance.key].confirmedAt == nil {
             keys[acceptance.key].confirmedAt = now
         }

@@ -38,6 +38,8 @@ struct ListFields {
         }
     }
 
+    var hasTerms: Bool { fields.keys.contains { $0.hasPrefix("term:") } }
+
     mutating func removeGraces() {
         for (field, value) in fields where value.contains("grace=") {
             let words = value.split(separator: " ").map { $0.hasPrefix("grace=") ? "grace=0" : $0 }

@@ -122,6 +122,9 @@ extension Scenario {
         case .termWithoutGeneration:
             favourCutOffWorkers(&chance)
             faults = [.removeList, .partition, .partition, .reloadWorker]
+        case .emptyStoreNotWaited:
+            favourCutOffWorkers(&chance)
+            faults = [.emptyStore, .partition, .partition]
         case .checksumIgnored:
             favourCutOffWorkers(&chance)
             faults = [.removeField, .partition, .partition]

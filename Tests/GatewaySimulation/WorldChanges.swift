@@ -127,7 +127,6 @@ extension World {
                 policy: isHurried ? .none : policy(false),
                 onProgress: { _ in true }
             )
-            judge.ledger.importKeys()
             timeline.log("\(summary.written) records are imported: \(result)")
         }
     }

@@ -157,7 +157,6 @@ extension World {
         }
         store.onCommand = { [unowned self] client, command in
             if case .worker(let number) = client { judge.noteServed(number) }
-            if command[0] == "FLUSHALL" { judge.ledger.loseKeys() }
             guard command.count > 1, command[1].hasPrefix(ModelRedis.recordPrefix) else { return }
             switch (command[0], names[command[1]]) {
             case ("WATCH", _): judge.ledger.noteWatch(by: client)

@@ -19,7 +19,6 @@ public struct BulkService {
         onProgress: (BatchProgress) -> Bool
     ) throws(AdministrationError) -> BatchSummary {
         try OwnerRule.check(.addOrganization, on: nil, owner: nil, by: context.caller)
-        EmptyStore(context).handOver()
         var summary = BatchSummary()
         let lines = context.inStoreOrder(lines, \.organization)
         try forEachBatch(lines, &summary, onProgress) { lines throws(AdministrationError) in

@@ -18,7 +18,6 @@ public struct OrganizationService {
         throws(AdministrationError) -> Bool
     {
         try context.access.checkOperator(.addOrganization, on: organization)
-        EmptyStore(context).handOver()
         let change = try context.store.change(organization, context.audit(.register)) {
             existing throws(AdministrationError) in
             try Self.added(organization, owner: owner, existing)

@@ -81,9 +81,6 @@ extension Membership {
         MembershipCommands.begin(Generation(String(decoding: id.digits, as: UTF8.self)))
     }
 
-    /// The trust of a hand-over that holds however long workers trust their caches.
-    public static let endlessTrustMilliseconds: UInt64 = 1_000_000_000_000_000
-
     /// Gives the list a new generation: what was handed over to it no longer counts, whenever it is written.
     public static func renew(as id: SignalID) -> RedisCommand {
         RedisCommand(

@@ -3,7 +3,7 @@
 from everyday.registry import Works, restart
 from harness.cluster_store import slot_of
 from harness.key_forge import record_key
-from harness.sandbox import MEMBERSHIP
+from harness.membership import MEMBERSHIP
 from harness.slot_moves import SlotMove, move
 from trials.trial import ORGANIZATIONS
 

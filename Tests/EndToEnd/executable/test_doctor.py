@@ -14,9 +14,9 @@ from harness import acl
 from harness.artefacts import BUILD, IS_ROOT, LIBRARY
 from harness.executable import DONE, Dialogue, Latchkey
 from harness.key_forge import record_key
+from harness.membership import MEMBERSHIP
 from harness.old_redis import OldRedis
 from harness.polling import wait_until
-from harness.sandbox import MEMBERSHIP
 
 UNWELL = 1
 WORKERS = "www-data"  # Debian's account for them

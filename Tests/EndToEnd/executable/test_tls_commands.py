@@ -6,7 +6,8 @@ import pytest
 
 from harness.certificates import Authority
 from harness.executable import BAD_DATA, DONE, NOT_VALID, Latchkey
-from harness.sandbox import MEMBERSHIP, OPERATORS, OWNER
+from harness.membership import MEMBERSHIP
+from harness.sandbox import OPERATORS, OWNER
 from harness.secure_redis import presenting, serve
 
 # More than one record of TLS in either direction.

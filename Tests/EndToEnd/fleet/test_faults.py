@@ -10,9 +10,10 @@ import pytest
 
 from harness import processes
 from harness.key_forge import record_key
+from harness.membership import MEMBERSHIP
 from harness.polling import SLACK, wait_until
 from harness.revocations import Revocations
-from harness.sandbox import MEMBERSHIP, STANDALONE, TOPOLOGY
+from harness.sandbox import STANDALONE, TOPOLOGY
 from harness.topology import behind_a_proxy
 
 CONNECTIONS = 4

@@ -8,9 +8,9 @@ import pytest
 from harness import processes
 from harness.consistency import under_either_consistency
 from harness.executable import DONE, STORE_UNREACHABLE, Dialogue
+from harness.membership import MEMBERSHIP
 from harness.polling import wait_until
 from harness.redis_server import NO_SOCKET
-from harness.sandbox import MEMBERSHIP
 
 RELOADS = 50
 

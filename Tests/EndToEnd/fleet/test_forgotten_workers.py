@@ -7,8 +7,8 @@ from harness.artefacts import IS_ROOT
 from harness.each_worker import connection_to
 from harness.executable import BAD_DATA, DONE, NOT_PERMITTED, USAGE, Dialogue
 from harness.http_client import bearer
+from harness.membership import MEMBERSHIP
 from harness.polling import wait_until
-from harness.sandbox import MEMBERSHIP
 
 SETTINGS = "latchkey_lease 500ms;\nlatchkey_outage_grace 1500ms;\nlatchkey_timeout 10s;"
 NOBODY = "0123456789abcdef"

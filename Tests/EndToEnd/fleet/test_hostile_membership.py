@@ -77,6 +77,24 @@ def test_a_gateway_in_its_grace_is_waited_for_when_only_the_others_joined_a_dele
             clients.check_through_return(result, lost)
 
 
+@pytest.mark.parametrize("loss", [CutOff, HalfOpen])
+def test_a_gateway_in_its_grace_is_waited_for_although_an_emptied_store_holds_no_record(pair, loss):
+    with OldKeys(pair) as clients:
+        for number in range(ROUNDS):
+            organization = f"acme-{number}"
+            clients.use(pair.key(organization))
+            gateway = pair.gateways[number % 2]
+            lost = loss(gateway)
+            clients.wait_for_grace(gateway)
+            pair.redis.cli("FLUSHALL")
+            pair.add(organization)
+
+            result = pair.latchkey.run("generate", organization, as_=OWNER)
+
+            pair.latchkey.remember(result.out.strip())
+            clients.check_through_return(result, lost)
+
+
 def test_an_import_into_an_emptied_store_ends_the_keys_that_it_does_not_hold(pair, tmp_path):
     """The store is emptied and filled from an export while a gateway is cut off: the key made after the export has ended."""
     with OldKeys(pair) as clients:

@@ -11,9 +11,10 @@ from harness.consistency import under_either_consistency
 from harness.executable import DONE, NOT_CONFIRMED, KEY
 from harness.http_client import bearer
 from harness.key_forge import record_key
+from harness.membership import MEMBERSHIP
 from harness.polling import wait_until
 from harness.revocations import Revocations
-from harness.sandbox import MEMBERSHIP, OWNER
+from harness.sandbox import OWNER
 from harness.topology import HELD_BY, behind_a_proxy
 
 # For figures: REVOCATIONS=200 CONNECTIONS=64 python3 -m pytest -s Tests/EndToEnd/fleet/test_revocation.py -k never_stop

@@ -96,6 +96,9 @@ class ClusterStore(SeveralServers):
     def end_connections(self):
         return sum(each.end_connections() for each in self.primaries)
 
+    def terms(self):
+        return [term for each in self.primaries for term in each.terms()]
+
     def clients(self):
         """The connections to all primaries, except for those of replicas."""
         return [line for each in self.primaries for line in each.clients() if " flags=S " not in line]

@@ -9,7 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from harness.sandbox import MEMBERSHIP
+from harness.membership import MEMBERSHIP
 
 # Of members that never answer, and of those that do.
 SHORT_LEASE, LONG_LEASE = 1000, 5000

@@ -162,6 +162,10 @@ class RedisServer:
     def statistic(self, name):
         return int(re.search(rf"^{name}:(\d+)", self.cli("INFO", "all"), re.MULTILINE)[1])
 
+    def terms(self):
+        """The terms of all primaries, as the membership list names them."""
+        return re.findall(r"^master_replid:(\w+)", self.cli("INFO", "replication"), re.MULTILINE)
+
     def clients(self):
         """The connections of all clients but redis-cli, as CLIENT LIST shows them."""
         lines = self.cli("CLIENT", "LIST").splitlines()

@@ -10,6 +10,7 @@ from harness.artefacts import CALLER, IS_ROOT
 from harness.cluster_store import ClusterStore
 from harness.executable import DONE, Latchkey
 from harness.key_forge import KeyForge, record_key, secret_of
+from harness.membership import MEMBER_ID, MEMBERSHIP, hand_over
 from harness.nginx_server import NginxServer
 from harness.polling import wait_until
 from harness.redis_server import RedisServer
@@ -35,10 +36,6 @@ DEFAULTS = {STANDALONE: (None, None), SENTINEL: (sentinel_store.STEADY, None), C
 # The server of every test that does not name one, and options of all.
 REDIS = (os.environ.get("REDIS_SERVER") or "redis-server",)
 REDIS_OPTIONS = (os.environ.get("REDIS_OPTIONS") or "").split()
-
-# The membership list in the store, and the names of those of its fields that are members.
-MEMBERSHIP = "latchkey:{gateways}"
-MEMBER_ID = re.compile("[0-9a-f]{16}")
 
 # Of very many keys, this many are searched for in files that may hold none.
 SEARCHED_KEYS = 100
@@ -137,6 +134,7 @@ class Sandbox:
         Sandbox.live.append(self)
         try:
             self.redis.start()
+            hand_over(self.redis)
             self.make_configuration(settings, consistency)
             for number in range(gateways):
                 self.add_gateway(number, **nginx)

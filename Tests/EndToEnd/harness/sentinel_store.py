@@ -101,6 +101,10 @@ class SentinelStore(SeveralServers, Succession):
         self.wait_until_whole()
         return self
 
+    def terms(self):
+        epoch = self.sentinels[0].report()["config-epoch"]
+        return [f"{term}.{epoch}" for term in self.primary.terms()]
+
     def clients(self):
         """The primary's connections, except for those of replicas and sentinels."""
         ours = self.primary.clients()

@@ -3,8 +3,9 @@
 import re
 
 from harness import processes
+from harness.membership import MEMBERSHIP
 from harness.polling import wait_until
-from harness.sandbox import MEMBERSHIP, Sandbox
+from harness.sandbox import Sandbox
 from harness.store_proxy import StoreProxy
 
 

@@ -7,8 +7,9 @@ import pytest
 
 from harness.executable import BAD_DATA, DONE, NOT_CONFIRMED
 from harness.key_forge import locator, record_key, secret_of, used_key
+from harness.membership import MEMBERSHIP
 from harness.polling import wait_until
-from harness.sandbox import MEMBERSHIP, OWNER
+from harness.sandbox import OWNER
 from harness.topology import says
 
 

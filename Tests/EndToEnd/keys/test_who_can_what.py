@@ -11,8 +11,9 @@ from harness import acl
 from harness.artefacts import EXECUTABLE, ROOT
 from harness.executable import BAD_DATA, DONE, NOT_PERMITTED, Latchkey
 from harness.key_forge import KeyForge, audit_key, locator, record_key, secret_of, used_key
+from harness.membership import MEMBERSHIP
 from harness.polling import wait_until
-from harness.sandbox import MEMBERSHIP, OWNER
+from harness.sandbox import OWNER
 from harness.store_tls import StoreTLS
 from harness.topology import behind_a_proxy
 from harness.wire_tap import WireTap

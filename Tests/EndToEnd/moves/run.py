@@ -6,7 +6,8 @@ from failovers.course import Course
 from harness.cluster_server import SLOTS
 from harness.cluster_store import slot_of
 from harness.key_forge import record_key, used_key
-from harness.sandbox import CLUSTER, MEMBERSHIP
+from harness.membership import MEMBERSHIP
+from harness.sandbox import CLUSTER
 from harness.slot_moves import SlotMove
 from trials.trial import ORGANIZATIONS
 

@@ -3,8 +3,8 @@
 `make reloads` does it a thousand times, prints the figures, and those of the same nginx without the module.
 """
 
+from harness.membership import MEMBERSHIP
 from harness.reloading import WORKERS, assert_all_answered, assert_flat, reload_many
-from harness.sandbox import MEMBERSHIP
 from harness.traffic import kinds_of
 
 # Workers of earlier reloads whose entries may not be gone yet.

@@ -5,8 +5,9 @@ import pytest
 from harness import acl
 from harness.executable import DONE
 from harness.key_forge import locator, used_key
+from harness.membership import MEMBERSHIP
 from harness.polling import wait_until
-from harness.sandbox import MEMBERSHIP, OWNER
+from harness.sandbox import OWNER
 
 
 @pytest.fixture
