@@ -57,7 +57,7 @@ extension Gatekeeper {
         for tag in unanswered {
             switch tag.purpose {
             case .lastUses: uses.failed()
-            case .flushedUse, .refusedUses: cluster.flushes.failed(tag.number)
+            case .flushedUse, .refusedUses: cluster.flushes.failed(tag)
             default: break
             }
         }

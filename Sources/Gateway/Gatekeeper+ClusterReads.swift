@@ -95,13 +95,7 @@ extension Gatekeeper {
         _ locator: Locator,
         _ now: ClockReading
     ) {
-        if let place = cluster.seats.invite(target, now.monotonic) {
-            welcome(target, in: place, now)
-        }
-        cluster.seats.keep(target, now.monotonic)
-        guard let place = cluster.seats.placeOfTarget(target), place < nodes.count,
-            nodes[place].data.isReady
-        else { return checks.requeue(read, isHeld: true) }
+        guard let place = guest(target, now) else { return checks.requeue(read, isHeld: true) }
         checks.neverCache(read)
         send(ClusterCommands.asking, .leave, to: place, now.monotonic)
         let tag = CommandTag(
@@ -111,6 +105,18 @@ extension Gatekeeper {
         )
         _ = nodes[place].data.send(records.command(locator), tag: tag, now: now.monotonic)
         metrics.storeReads &+= 1
+    }
+
+    /// The place of a server that a slot is being moved to; `nil` while it cannot be asked.
+    private func guest(_ target: Endpoint, _ now: ClockReading) -> Int? {
+        if let place = cluster.seats.invite(target, now.monotonic) {
+            welcome(target, in: place, now)
+        }
+        cluster.seats.keep(target, now.monotonic)
+        guard let place = cluster.seats.placeOfTarget(target), place < nodes.count,
+            nodes[place].data.isReady
+        else { return nil }
+        return place
     }
 
     /// Whether an error is the cluster's: it says where the key is, or that nobody knows now. Nothing was done.
@@ -162,13 +168,13 @@ extension Gatekeeper {
         if cluster.isUsed, reply.failure != nil { uses.failed() } else { uses.answered() }
     }
 
-    /// Writes the uses of one organization at another primary than that of its record. They are acknowledged
-    /// behind its answers.
-    func flush(_ signal: Signal, from place: Int, to bucket: Int?, _ now: MonotonicTime) {
-        guard let bucket, nodes[bucket].data.isReady else { return }
+    /// Writes the uses of one organization where their shard is. They are acknowledged behind the answers.
+    func flushInCluster(_ signal: Signal, from place: Int, _ now: MonotonicTime) {
+        let shard = Keyspace.shard(of: signal.locator)
+        guard let bucket = cluster.place(ofShard: shard), nodes[bucket].data.isReady else { return }
         let commands = uses.flush(signal.locator, includesSent: true)
         guard !commands.isEmpty else { return acknowledge(signal, to: place, now) }
-        let number = cluster.flushes.add(signal, commandCount: commands.count)
+        let number = cluster.flushes.add(signal, commands)
         for (command, purpose) in commands {
             let tag = CommandTag(purpose: purpose, number: number, sentAt: now)
             _ = nodes[bucket].data.send(command, tag: tag, now: now)
@@ -176,13 +182,41 @@ extension Gatekeeper {
     }
 
     /// A command of a flush was answered.
-    func flushAnswered(_ reply: RedisReply, _ tag: CommandTag, _ now: MonotonicTime) {
+    func flushAnswered(
+        _ reply: RedisReply,
+        _ tag: CommandTag,
+        from place: Int,
+        _ now: ClockReading
+    ) {
         guard tag.number != 0 else { return }
-        guard reply.failure == nil else { return cluster.flushes.failed(tag.number) }
-        guard let signal = cluster.flushes.answered(tag.number),
+        if let error = reply.failure {
+            if !sendsOn(tag, by: error, from: place, now) { cluster.flushes.failed(tag) }
+            return
+        }
+        guard let signal = cluster.flushes.answered(tag),
             let place = cluster.place(of: signal.locator), nodes[place].data.isReady
         else { return }
-        acknowledge(signal, to: place, now)
+        acknowledge(signal, to: place, now.monotonic)
+    }
+
+    /// Sends a command of a flush to the server that has the uses, or will have them; `false` if it cannot be asked.
+    private func sendsOn(
+        _ tag: CommandTag,
+        by error: RedisError,
+        from place: Int,
+        _ now: ClockReading
+    ) -> Bool {
+        guard let asked = nodes[place].endpoint, let redirection = Redirection(error, from: asked),
+            let command = cluster.flushes.redirected(tag)
+        else { return false }
+        var target = cluster.seats.place(of: redirection.target)
+        if case .ask = redirection {
+            target = guest(redirection.target, now)
+            if let target { send(ClusterCommands.asking, .leave, to: target, now.monotonic) }
+        }
+        guard let target, nodes[target].data.isReady else { return false }
+        _ = nodes[target].data.send(command, tag: tag, now: now.monotonic)
+        return true
     }
 }
 

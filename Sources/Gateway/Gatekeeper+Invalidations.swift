@@ -127,10 +127,7 @@ extension Gatekeeper {
     /// Writes the uses of one organization, then acknowledges that they were written.
     private func flush(_ signal: Signal, from place: Int, _ now: ClockReading) {
         guard nodes[place].data.isReady else { return }
-        let bucket = cluster.place(ofShard: Keyspace.shard(of: signal.locator))
-        guard bucket == place else {
-            return flush(signal, from: place, to: bucket, now.monotonic)
-        }
+        if cluster.isUsed { return flushInCluster(signal, from: place, now.monotonic) }
         for (command, purpose) in uses.flush(signal.locator) {
             send(command, purpose, to: place, now.monotonic)
         }

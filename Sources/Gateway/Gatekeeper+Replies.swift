@@ -44,10 +44,10 @@ extension Gatekeeper {
             usesAnswered(reply)
         case .flushedUse:
             logRefusal(reply, .usesRefused, "a last use was not recorded", place, now)
-            flushAnswered(reply, tag, now.monotonic)
+            flushAnswered(reply, tag, from: place, now)
         case .refusedUses:
             logRefusal(reply, .usesRefused, "refused uses were not recorded", place, now)
-            flushAnswered(reply, tag, now.monotonic)
+            flushAnswered(reply, tag, from: place, now)
         case .join: handle(membership.joinOutcome(reply, tag), from: place, now)
         case .joinPart: logRefusal(reply, .joinRefused, Self.notAMember, place, now)
         case .entryRead: handle(membership.entryOutcome(reply, tag), from: place, now)

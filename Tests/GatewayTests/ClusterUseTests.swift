@@ -99,6 +99,63 @@ struct ClusterUseTests {
         #expect(count("RPUSH", at: 1, driver) == 1)
     }
 
+    /// A key that was used twice: the second use has not been written.
+    private func useTwice(_ name: String, _ driver: Driver) {
+        let key = driver.generate(name, at: 1)
+        #expect(driver.result(key) == .allowed)
+        #expect(driver.atOnce(key)?.result == .allowed)
+        driver.clearCommands()
+    }
+
+    private func usesSlot(_ name: String) -> Int {
+        Slot(ofTag: CollectionOfOne(Organization(name)!.locator.firstDigit)).number
+    }
+
+    @Test(arguments: [true, false])
+    func `a flush follows a slot that has moved, also from the record's own server`(isOwn: Bool)
+        throws
+    {
+        let driver = try Driver.settled()
+        let names = (0..<100).lazy.map { driver.organization(at: 1, $0) }
+        let name = names.first { (bucket(of: $0, driver) == 1) == isOwn }!
+        let former = bucket(of: name, driver)
+        let next = former == 3 ? 2 : 3
+        useTwice(name, driver)
+        driver.assign([usesSlot(name)], to: next)
+        driver.held = [Driver.endpoint(next)]
+        driver.sendInvalidation(of: [signal("?", name)], from: 1)
+        #expect(count("ZADD", at: former, driver) == 1)
+        #expect(count("ZADD", at: next, driver) == 1)
+        #expect(count("RPUSH", at: 1, driver) == 0)
+        driver.release(next)
+        #expect(count("RPUSH", at: 1, driver) == 1)
+    }
+
+    @Test func `a flush goes where its slot is being moved to`() throws {
+        let driver = try Driver.settled()
+        let (name, other) = divided(driver)
+        let next = other == 3 ? 2 : 3
+        useTwice(name, driver)
+        driver.servers[Driver.endpoint(other)]!.migrating[usesSlot(name)] = Driver.endpoint(next)
+        driver.sendInvalidation(of: [signal("?", name)], from: 1)
+        #expect(count("ASKING", at: next, driver) == 1)
+        let locator = Organization(name)!.locator.description
+        #expect(driver.servers[Driver.endpoint(next)]!.store.lastUses[locator] != nil)
+        #expect(count("RPUSH", at: 1, driver) == 1)
+    }
+
+    @Test func `a flush that is sent on in a circle is not acknowledged`() throws {
+        let driver = try Driver.settled()
+        let (name, other) = divided(driver)
+        useTwice(name, driver)
+        driver.assign([usesSlot(name)], to: 1, inViewOf: [2, 3])
+        driver.assign([usesSlot(name)], to: other, inViewOf: [1])
+        if other == 2 { driver.assign([usesSlot(name)], to: 1, inViewOf: [2]) }
+        driver.sendInvalidation(of: [signal("?", name)], from: 1)
+        #expect((1...4).contains(count("ZADD", at: other, driver)))
+        #expect(count("RPUSH", at: 1, driver) == 0)
+    }
+
     @Test func `a barrier is acknowledged where the record is, once nothing of it is cached`()
         throws
     {

@@ -6,6 +6,10 @@ struct FleetInquiry {
     /// Longest wait in milliseconds. A worker answers within a few turns of its event loop.
     static let waitMilliseconds: UInt64 = 250
 
+    /// In a cluster a flush that nobody acknowledges is sent again: a worker may have learnt from it that a slot has moved.
+    private static let roundsInCluster = 3
+    private static let roundMilliseconds: UInt64 = 80
+
     private let channel: any StoreChannel
     private let clock: any BlockingClock
 
@@ -19,18 +23,26 @@ struct FleetInquiry {
         let deadline = clock.monotonic.advanced(byMilliseconds: Self.waitMilliseconds)
         guard let reply = send(flush), let membership = try? Membership(reply) else { return nil }
         var silent = Set(membership.members.map(\.id))
+        var rounds = channel.cluster == nil ? 1 : Self.roundsInCluster
         while !silent.isEmpty {
             let left = clock.monotonic.milliseconds(until: deadline)
             guard left > 0 else { break }
-            let commands = [
-                flush.awaitAcknowledgement(milliseconds: left), flush.popAcknowledgements,
-            ]
-            let ids = execute([(.record(flush.locator), commands)])
-                .flatMap { $0.flatMap(flush.acknowledgements) }
-            guard !ids.isEmpty else { break }
+            let wait = rounds > 1 ? min(left, Self.roundMilliseconds) : left
+            let ids = acknowledgements(of: flush, milliseconds: wait)
             silent.subtract(ids)
+            guard ids.isEmpty else { continue }
+            rounds -= 1
+            guard rounds > 0, send(flush) != nil else { break }
         }
         return silent
+    }
+
+    private func acknowledgements(of flush: Signal, milliseconds: UInt64) -> [Member.ID] {
+        let commands = [
+            flush.awaitAcknowledgement(milliseconds: milliseconds), flush.popAcknowledgements,
+        ]
+        return execute([(.record(flush.locator), commands)])
+            .flatMap { $0.flatMap(flush.acknowledgements) }
     }
 
     /// Sends the flush, and reads the membership list behind it; `nil` if either is refused.
