@@ -16,6 +16,10 @@ from harness.streams import StreamingUpstream, WebSocket
 VERIFY = "other-proxies/verify.conf"
 PROXIES = (Caddy, HAProxy)
 
+# verify.conf with a log of how many requests each check's connection has carried.
+LOGGED_CONNECTIONS = ("access_log off;", "access_log access.log carried;")
+COUNTED_REQUESTS = "    log_format carried $connection_requests;\n    server {"
+
 
 @pytest.fixture
 def gate(sandboxes):
@@ -188,6 +192,28 @@ def test_no_request_is_admitted_while_nginx_does_not_answer(gate, watched, api):
 
     processes.thaw(worker)
     assert watched.request(key=key).status == 200
+
+
+@pytest.mark.parametrize("proxy_kind", PROXIES)
+def test_a_yes_without_an_organization_admits_no_request(sandboxes, proxy_kind):
+    """As `latchkey optional` gives it, or a server that is not this nginx."""
+    unnamed = ("add_header X-Organization $latchkey_organization;  # only with 204", "")
+    with example(sandboxes, VERIFY, changes=[unnamed]) as gate, StreamingUpstream(gate.folder / "watched.sock") as api, \
+            proxy_kind(gate.folder / "proxy", gate.nginx, api.path) as proxy:
+        key = gate.key("acme")
+        assert proxy.request(key=key).status == 503
+        assert proxy.request(headers=[("X-Organization", "umbrella")], key=key).status == 503
+        assert api.requests == []
+
+
+def test_each_of_caddys_checks_has_a_connection_of_its_own(sandboxes):
+    """Caddy could keep a connection to the API for one to nginx, and take the API's answer for a yes."""
+    with example(sandboxes, VERIFY, changes=[LOGGED_CONNECTIONS, ("    server {", COUNTED_REQUESTS)]) as gate, \
+            Caddy(gate.folder / "proxy", gate.nginx, gate.nginx.upstream) as proxy:
+        key = gate.key("acme")
+        assert [proxy.request(key=key).status for _ in range(5)] == [200] * 5
+        wait_until(lambda: gate.nginx.access_log().count("\n") == 5, "the checks are logged")
+        assert set(gate.nginx.access_log().split()) == {"1"}
 
 
 @pytest.mark.parametrize("script", [
