@@ -6,6 +6,7 @@ from contextlib import ExitStack
 import pytest
 
 pytest.register_assert_rewrite("harness")
+pytest_plugins = ["harness.standstills"]
 
 from harness import artefacts, prepared_clusters, sanitizers  # noqa: E402
 from harness.checkout import Checkout  # noqa: E402

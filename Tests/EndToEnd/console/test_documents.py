@@ -223,6 +223,6 @@ def tls_status(socket, folder, name):
     result = subprocess.run(
         ["curl", "--silent", "--unix-socket", socket, "--cacert", folder / "ca.crt", "--output", "/dev/null",
          "--write-out", "%{http_code}", *identity, "https://localhost/console/acme"],
-        capture_output=True, text=True, timeout=30,
+        capture_output=True, text=True, timeout=60,
     )
     return int(result.stdout)

@@ -48,7 +48,7 @@ def test_the_configuration_is_checked_with_file_and_line(sandbox):
         console.config.write_text("\n".join(each for each in text.splitlines() if name not in each))
         result = console.check()
         assert result.returncode == CONFIGURATION and f"latchkey_console_{name}" in result.stderr
-    assert subprocess.run([CONSOLE, "--key", "x"], capture_output=True, timeout=30).returncode == USAGE
+    assert subprocess.run([CONSOLE, "--key", "x"], capture_output=True, timeout=60).returncode == USAGE
 
 
 def test_a_pepper_that_cannot_be_read_is_noticed_before_an_owner_needs_it(sandbox):

@@ -11,7 +11,7 @@ PROGRAM = "/usr/bin/chromium"
 # The clipboard of a window that is shown nowhere.
 CLIPBOARD = ["clipboard-read", "clipboard-write"]
 
-WAIT = 15_000  # milliseconds
+WAIT = 60_000  # milliseconds
 
 
 def packages():

@@ -89,7 +89,7 @@ class ConsoleServer:
 
     def check(self):
         return subprocess.run(
-            self.command("--check"), capture_output=True, text=True, timeout=30, stdin=subprocess.DEVNULL,
+            self.command("--check"), capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL,
             env=clean_environment(), **identity(self.account),
         )
 

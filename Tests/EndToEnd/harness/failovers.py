@@ -66,7 +66,7 @@ class Watch:
         """Takes the answers of by now."""
         return [] if self.is_over else self.hammer.report()
 
-    def wait_for(self, keys, seconds=30):
+    def wait_for(self, keys, seconds=60):
         """Waits until each gateway has accepted each of the keys in requests that began from now on."""
         now = time.monotonic()
         wanted = {(self.hammer.number(key), gateway) for key in keys for gateway in range(len(self.fleet.gateways))}

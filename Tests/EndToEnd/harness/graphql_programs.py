@@ -15,7 +15,7 @@ HARNESS = ROOT / "Tests/EndToEnd/harness"
 PACKAGES = BUILD / "python"
 PYTHON = PACKAGES / "environment/bin/python"
 
-WAIT = 20
+WAIT = 60
 
 
 def install_packages():

@@ -5,7 +5,7 @@ from concurrent import futures
 import grpc
 
 METHOD = "/echo.Echo"
-TIMEOUT = 30
+TIMEOUT = 60
 
 
 def caller(context):

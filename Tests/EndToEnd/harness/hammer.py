@@ -62,7 +62,7 @@ class Hammer:
 
     def __exit__(self, *_):
         self.process.stdin.close()
-        if self.process.wait(20):
+        if self.process.wait(60):
             raise AssertionError("the clients ended by themselves")
         self.process.stdout.close()
 

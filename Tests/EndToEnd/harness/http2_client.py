@@ -38,7 +38,7 @@ class Http2Connection:
 
     def __init__(self, path):
         self.socket = socket.socket(socket.AF_UNIX)
-        self.socket.settimeout(30)
+        self.socket.settimeout(60)
         self.socket.connect(str(path))
         self.socket.sendall(PREFACE + frame(SETTINGS, 0, 0))
         self.next_stream = 1

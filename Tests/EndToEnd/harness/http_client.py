@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from harness.polling import wait_until
 
-TIMEOUT = 30
+TIMEOUT = 60
 
 
 @dataclass(frozen=True)

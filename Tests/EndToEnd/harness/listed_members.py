@@ -55,7 +55,7 @@ class Crowd:
 
     def __exit__(self, *_):
         self.process.send_signal(signal.SIGTERM)
-        self.process.wait(20)
+        self.process.wait(60)
         self.process.stdout.close()
 
 

@@ -61,7 +61,7 @@ class Stranger:
     def kill(self):
         self.send_signal(signal.SIGKILL)
 
-    def wait(self, seconds=20):
+    def wait(self, seconds=60):
         try:
             wait_until(lambda: self.poll() is not None, "the process ends", seconds)
         except AssertionError as error:

@@ -18,7 +18,7 @@ class RedisProcess:
         assert self.process.poll() is None, f"Redis ended: {self.log()}"
         return self.try_ask("PING") == "PONG"
 
-    def ask(self, *words, seconds=2):
+    def ask(self, *words, seconds=30):
         """A command on a connection of its own; its reply, or an OSError."""
         with RedisLink(self.socket, seconds, self.login) as link:
             return link.ask(*words)

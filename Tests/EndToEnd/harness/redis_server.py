@@ -132,7 +132,7 @@ class RedisServer:
     def run(self, *command):
         return subprocess.run(
             ["redis-cli", *self.address, *self.credentials, *map(str, command)],
-            capture_output=True, text=True, timeout=30, stdin=subprocess.DEVNULL,
+            capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL,
         )
 
     def cli(self, *command):
@@ -145,7 +145,7 @@ class RedisServer:
         """Runs any number of commands at once."""
         text = "".join(" ".join(map(quoted, words)) + "\n" for words in commands)
         result = subprocess.run(
-            ["redis-cli", *self.address, *self.credentials, "--pipe"], input=text, capture_output=True, text=True, timeout=300
+            ["redis-cli", *self.address, *self.credentials, "--pipe"], input=text, capture_output=True, text=True, timeout=600
         )
         assert result.returncode == 0 and "errors: 0," in result.stdout, result.stdout + result.stderr
 

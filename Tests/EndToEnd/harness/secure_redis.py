@@ -60,14 +60,14 @@ def peer(behave):
                 except OSError:
                     return
                 with connection:
-                    connection.settimeout(30)
+                    connection.settimeout(60)
                     behave(connection)
 
         thread = threading.Thread(target=accept, daemon=True)
         thread.start()
         yield listener.getsockname()[1]
         listener.shutdown(socket.SHUT_RDWR)
-        thread.join(40)
+        thread.join(70)
 
 
 # What servers do that are no Redis with TLS.

@@ -24,7 +24,7 @@ class SlotMove:
         while keys := self.source.ask("CLUSTER", "GETKEYSINSLOT", self.slot, min(KEYS, count or KEYS)):
             auth = ["AUTH2", *self.store.auth] if self.store.auth else []
             must(self.source, "MIGRATE", "127.0.0.1", self.target.listener.listening, "", 0, MIGRATE_TIMEOUT, *auth, "KEYS", *keys,
-                 seconds=MIGRATE_TIMEOUT / 1000 + 1)
+                 seconds=MIGRATE_TIMEOUT / 1000 + 30)
             if count is not None:
                 return self
         return self
@@ -46,6 +46,6 @@ def move(store, slot, source, target):
     SlotMove(store, slot, source, target).begin().move_keys().end()
 
 
-def must(server, *words, seconds=2):
+def must(server, *words, seconds=30):
     reply = server.ask(*words, seconds=seconds)
     assert reply in ("OK", "NOKEY"), f"{words[:3]}: {reply}"

@@ -30,7 +30,7 @@ class TCPProxy:
         if self.process:
             self.process.stdin.close()
             self.process.stdout.close()
-            self.process.wait(20)
+            self.process.wait(60)
             self.process = None
 
     def stall(self, among=None, but=None):

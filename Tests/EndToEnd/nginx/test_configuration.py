@@ -313,7 +313,7 @@ def test_a_library_that_fails_during_its_probe_ends_no_nginx(sandboxes, body):
     gate.expect(re.escape(str(library)))
 
     gate.nginx.process.send_signal(signal.SIGHUP)
-    wait_until(lambda: gate.nginx.lines("[emerg]"), "the refusal is logged", seconds=30)
+    wait_until(lambda: gate.nginx.lines("[emerg]"), "the refusal is logged", seconds=60)
 
     assert gate.nginx.workers() == workers
     assert gate.status_of(key) == 200

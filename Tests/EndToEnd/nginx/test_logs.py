@@ -303,7 +303,7 @@ def test_a_log_of_the_system_gets_no_key_either(sandboxes, tmp_path):
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as syslog:
         syslog.bind(str(place))
         place.chmod(0o666)
-        syslog.settimeout(20)
+        syslog.settimeout(60)
         gate = sandboxes(workers=1, http=FORMAT, server=f"""
             error_log syslog:server=unix:{place} info;
             access_log syslog:server=unix:{place} everything;

@@ -28,7 +28,7 @@ def start(sandboxes, consistency, request):
 def end(gate, how):
     """Ends nginx; the end of the test checks that its log holds no alert."""
     gate.nginx.process.send_signal(how)
-    gate.nginx.process.wait(20)
+    gate.nginx.process.wait(60)
     assert gate.nginx.process.returncode == 0
     assert gate.nginx.lines("open socket") == []
     assert not gate.nginx.workers()

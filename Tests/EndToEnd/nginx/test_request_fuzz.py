@@ -152,7 +152,7 @@ class Fuzz:
         """Returns the answers."""
         path = self.gate.nginx.folder / ("h2.sock" if plan.is_http2 else "gate.sock")
         with socket.socket(socket.AF_UNIX) as client:
-            client.settimeout(30)
+            client.settimeout(60)
             client.connect(str(path))
             try:
                 for piece in plan.pieces:

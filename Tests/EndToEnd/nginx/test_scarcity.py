@@ -187,7 +187,7 @@ def test_a_worker_that_is_shut_down_while_nothing_is_left_ends_cleanly(scarcity)
     wait_until(lambda: gate.nginx.lines("signal 3 (SIGQUIT) received"), "the master tells the worker to end")
     processes.thaw(scarce.worker)
 
-    assert gate.nginx.process.wait(20) == 0
+    assert gate.nginx.process.wait(60) == 0
     assert not gate.nginx.lines("exited on signal")
 
 

@@ -68,7 +68,7 @@ def test_other_requests_of_the_worker_continue_while_checks_wait(sandboxes):
         waiting.socket.setblocking(False)
         with pytest.raises(BlockingIOError):
             waiting.socket.recv(1)  # 400 answers later it still waits
-        waiting.socket.settimeout(30)
+        waiting.socket.settimeout(60)
         assert waiting.receive().status == 503
 
     gate.redis.thaw()

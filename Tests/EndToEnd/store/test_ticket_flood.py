@@ -35,7 +35,7 @@ def test_a_command_leaves_a_server_that_only_sends_tickets(sandbox):
     with TicketFlood(sandbox.tls.certificate, sandbox.folder) as flood:
         latchkey = secure_redis.executable(sandbox, f"rediss://127.0.0.1:{flood.port}", f"ca={sandbox.tls.authority.path}")
 
-        result = latchkey.run("gateways", timeout=30)
+        result = latchkey.run("gateways", timeout=60)
 
         assert flood.begun
         assert result.code == STORE_UNREACHABLE
