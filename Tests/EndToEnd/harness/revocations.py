@@ -160,7 +160,17 @@ class Revocations:
     def next_key(self, command, result):
         if command == "generate":
             return self.fleet.latchkey.remember(result.out.strip())
-        return self.fleet.latchkey.generate(self.organization, as_=OWNER)
+        return self.issue()
+
+    def issue(self):
+        """Another key; a command that could not reach the store, and so changed nothing, is repeated."""
+        result = wait_until(self.issued, "a key is generated")
+        return self.fleet.latchkey.remember(result.out.strip())
+
+    def issued(self):
+        result = self.fleet.latchkey.run("generate", self.organization, "--yes", as_=OWNER)
+        assert result.code in (DONE, STORE_UNREACHABLE), result.err
+        return result if result.code == DONE else None
 
     def written_at(self):
         """When the last change began, by its audit entry: a few milliseconds before Redis wrote it."""

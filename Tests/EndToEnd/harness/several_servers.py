@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from harness.polling import wait_until
 
 # A failover on a loaded machine, in seconds.
-FAILOVER_SECONDS = 60
+FAILOVER_SECONDS = 90
 
 
 class SeveralServers:

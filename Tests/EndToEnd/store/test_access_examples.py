@@ -11,6 +11,7 @@ from harness.artefacts import EXECUTABLE, IS_ROOT, ROOT
 from harness.executable import DONE, NOT_PERMITTED, USAGE
 from harness.polling import wait_until
 from harness.sandbox import OWNER
+from harness.sentinel_store import STEADY
 from harness.topology import one_redis
 
 pytestmark = pytest.mark.skipif(not IS_ROOT, reason="they are for root")
@@ -163,7 +164,7 @@ def test_the_example_of_users_with_sentinel_works_as_printed(sandboxes, tmp_path
     operator, guard = ((latchkey / name).read_text().split() for name in ("default.auth", "sentinel-default.auth"))
     store = sandboxes(
         start=False, redis_options=["--include", str(redis / "redis.conf")], redis_login=operator, tls=None,
-        sentinel={"guards": ((redis / "sentinel.conf").read_text().splitlines(), guard)})
+        sentinel={**STEADY, "guards": ((redis / "sentinel.conf").read_text().splitlines(), guard)})
     store.add_settings(placed(settings))
     store.nginx.start()
     store.wait_for_members()

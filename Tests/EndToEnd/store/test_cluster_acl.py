@@ -5,6 +5,7 @@ import json
 import pytest
 
 from harness import acl
+from harness.cluster_store import STEADY
 from harness.executable import DONE, NOT_CONFIRMED, STORE_UNREACHABLE
 from harness.sandbox import CLUSTER, OWNER
 
@@ -13,7 +14,7 @@ ADMIN = "admin"
 
 @pytest.fixture
 def guarded(sandboxes):
-    sandbox = sandboxes(start=False, settings="latchkey_lease 100ms;", cluster={})
+    sandbox = sandboxes(start=False, settings="latchkey_lease 100ms;", cluster=STEADY)
     files = {}
     for program in acl.PROGRAMS:
         words = f"{acl.user(program)} {acl.PASSWORD[program]}\n"

@@ -16,7 +16,7 @@ FIELDS = ["owner", "verifier", "mac", "previous_verifier"]
 
 @pytest.fixture
 def gate(sandboxes, consistency):
-    return sandboxes(workers=1, consistency=consistency)
+    return sandboxes(workers=1, consistency=consistency, settings="latchkey_timeout 10s;")
 
 
 def write(gate, field, length):

@@ -5,6 +5,7 @@ from contextlib import ExitStack, contextmanager
 
 import pytest
 
+from harness import cluster_store, sentinel_store
 from harness.cluster_store import ClusterStore
 from harness.executable import DONE, NOT_PERMITTED, Latchkey
 from harness.http_client import bearer
@@ -14,12 +15,17 @@ from harness.sentinel_store import SentinelStore
 from harness.topology import one_redis
 from harness.traffic import kinds_of, traffic
 
-KINDS = {SENTINEL: SentinelStore, CLUSTER: ClusterStore}
+KINDS = {SENTINEL: (SentinelStore, sentinel_store.STEADY), CLUSTER: (ClusterStore, cluster_store.STEADY)}
+
+
+# No answer is late on a loaded machine.
+PATIENT = "latchkey_timeout 10s;"
 
 
 @contextmanager
 def next_store(sandbox, kind):
-    store = KINDS[kind](sandbox.folder / "next-redis", ["--save", ""])
+    make, options = KINDS[kind]
+    store = make(sandbox.folder / "next-redis", ["--save", ""], **options)
     try:
         yield store.start()
     finally:
@@ -44,7 +50,7 @@ def copy(sandbox, target):
 @one_redis("it begins with one Redis")
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_store_is_replaced_under_traffic(sandboxes, kind):
-    sandbox = sandboxes(gateways=2)
+    sandbox = sandboxes(gateways=2, settings=PATIENT)
     kept, ended = sandbox.key("acme"), sandbox.key("beta")
     kinds = [*kinds_of(kept), ("/api", bearer(sandbox.key("gamma")), 200)]
     sandbox.revoke("beta")

@@ -9,9 +9,9 @@ from harness.http_client import bearer
 from harness.polling import PAUSE, wait_until
 from harness.sandbox import OWNER
 
-LEASE = 0.5
+LEASE = 2.0
 
-LEASES = 12
+LEASES = 3
 
 
 class Fault:

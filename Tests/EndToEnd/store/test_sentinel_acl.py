@@ -7,13 +7,14 @@ import pytest
 from harness import acl
 from harness.executable import DONE, NOT_CONFIRMED, STORE_UNREACHABLE
 from harness.sandbox import OWNER
+from harness.sentinel_store import STEADY
 
 ADMIN, SENTINEL = "admin", "sentinel"
 
 
 @pytest.fixture
 def guarded(sandboxes):
-    sandbox = sandboxes(start=False, settings="latchkey_lease 100ms;", sentinel={})
+    sandbox = sandboxes(start=False, settings="latchkey_lease 100ms;", sentinel=STEADY)
     files = {}
     for name, program in (("admin", ADMIN), ("gateway", "gateway"), ("sentinel", SENTINEL)):
         files[name] = acl.write_credentials(sandbox, f"{name}.auth", f"{acl.user(program)} {acl.PASSWORD[program]}\n")

@@ -72,7 +72,7 @@ def tap(port, target):
 
 def test_no_plaintext_of_a_command_to_servers_and_sentinels_is_on_the_wire(sandboxes):
     """Neither of both programs', nor of the servers' and sentinels' among themselves."""
-    gate = sandboxes(workers=1, sentinel={"proxied": tap}, tls=StoreTLS)
+    gate = sandboxes(workers=1, sentinel={"proxied": tap, **STEADY}, tls=StoreTLS)
     key = gate.key()
     gate.warm(key)
     assert gate.revoke().code == DONE

@@ -3,6 +3,8 @@
 test_cache.py tests the savings of the cache.
 """
 
+from contextlib import ExitStack
+
 import pytest
 
 from harness import processes
@@ -19,44 +21,37 @@ def gate(sandboxes):
     return gate
 
 
-def in_one_turn(gate, connections, keys):
+def in_one_turn(gate, keys):
     """Sends requests that the worker receives all at once, in one turn of its event loop."""
     worker = gate.nginx.worker()
-    processes.freeze(worker)
-    for connection, key in zip(connections, keys):
-        connection.send("/api", bearer(key))
-    processes.thaw(worker)
-    return [connection.receive().body for connection in connections]
+    with ExitStack() as stack:
+        connections = [stack.enter_context(gate.connect()) for _ in keys]
+        for connection in connections:
+            assert connection.request("/open").status == 200, "the worker has accepted it"
+        processes.freeze(worker)
+        for connection, key in zip(connections, keys):
+            connection.send("/api", bearer(key))
+        processes.thaw(worker)
+        return [connection.receive().body for connection in connections]
 
 
-@pytest.fixture
-def connections(gate):
-    """Connections that the worker has already accepted."""
-    opened = [gate.connect() for _ in range(CLIENTS)]
-    for connection in opened:
-        assert connection.request("/open").status == 200
-    yield opened
-    for connection in opened:
-        connection.close()
-
-
-def test_checks_of_one_organization_in_one_turn_share_a_read(gate, connections):
+def test_checks_of_one_organization_in_one_turn_share_a_read(gate):
     key = gate.key()
     before = gate.redis.calls("hmget")
 
-    bodies = in_one_turn(gate, connections, [key] * CLIENTS)
+    bodies = in_one_turn(gate, [key] * CLIENTS)
 
     assert bodies == ["/api organization=acme result=allowed\n"] * CLIENTS
     assert gate.redis.calls("hmget") == before + 1
 
 
-def test_checks_of_cached_records_in_one_turn_share_a_ping_and_read_nothing(gate, connections):
+def test_checks_of_cached_records_in_one_turn_share_a_ping_and_read_nothing(gate):
     keys = [gate.key(name) for name in ("acme", "umbrella")]
     for key in keys:
         assert gate.status_of(key) == 200
     reads, pings, beats = gate.redis.calls("hmget"), gate.redis.calls("ping"), gate.redis.calls("hget")
 
-    bodies = in_one_turn(gate, connections, keys * (CLIENTS // 2))
+    bodies = in_one_turn(gate, keys * (CLIENTS // 2))
 
     assert all("result=allowed" in body for body in bodies)
     assert gate.redis.calls("hmget") == reads
@@ -64,13 +59,13 @@ def test_checks_of_cached_records_in_one_turn_share_a_ping_and_read_nothing(gate
     assert gate.redis.calls("ping") - pings <= 2 + gate.redis.calls("hget") - beats + 1
 
 
-def test_checks_of_many_organizations_in_one_turn_go_out_together(gate, connections):
+def test_checks_of_many_organizations_in_one_turn_go_out_together(gate):
     names = [f"organization-{number}" for number in range(CLIENTS)]
     keys = [gate.key(name) for name in names]
     beats = heartbeats(gate)
     calls, reads = gate.redis.calls("hmget"), reads_of_connections(gate)
 
-    bodies = in_one_turn(gate, connections, keys)
+    bodies = in_one_turn(gate, keys)
 
     assert bodies == [f"/api organization={name} result=allowed\n" for name in names]
     assert gate.redis.calls("hmget") == calls + CLIENTS
@@ -100,12 +95,12 @@ def test_checks_that_follow_one_another_each_ask_the_store(gate):
     assert gate.redis.calls("ping") >= pings + 9
 
 
-def test_good_and_bad_keys_of_one_organization_share_a_read_and_no_answer(gate, connections):
+def test_good_and_bad_keys_of_one_organization_share_a_read_and_no_answer(gate):
     replaced = gate.key()
     key = gate.key()
     before = gate.redis.calls("hmget")
 
-    bodies = in_one_turn(gate, connections, [key, replaced] * (CLIENTS // 2))
+    bodies = in_one_turn(gate, [key, replaced] * (CLIENTS // 2))
 
     assert ["organization=acme" in body for body in bodies] == [True, False] * (CLIENTS // 2)
     assert gate.redis.calls("hmget") == before + 1

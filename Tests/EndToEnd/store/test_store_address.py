@@ -96,7 +96,7 @@ LACKS = {
 
 @pytest.mark.parametrize("right", LACKS)
 def test_a_gateway_that_may_not_listen_or_join_reads_the_store_for_every_check(sandboxes, right):
-    sandbox = sandboxes(start=False, workers=1)
+    sandbox = sandboxes(start=False, workers=1, settings="latchkey_timeout 10s;")
     protect(sandbox, acl.without("gateway", right))
     sandbox.nginx.start()
     key = sandbox.key()
