@@ -2,12 +2,13 @@
 
 import os
 import re
+import shutil
 import stat
 import subprocess
 
 import pytest
 
-from harness.artefacts import EXECUTABLE, LIBRARY, MODULE, ROOT
+from harness.artefacts import EXECUTABLE, IS_ROOT, LIBRARY, MODULE, ROOT
 from harness.key_forge import secret_of
 
 PACKAGING = ROOT / "packaging"
@@ -118,6 +119,25 @@ def test_an_export_that_fails_leaves_the_last_one(sandboxes, tmp_path):
 
     assert file.read_text() == before
     (gate.folder / "aside").rename(gate.pepper_file)
+
+
+@pytest.mark.skipif(not IS_ROOT, reason="it gives up capabilities")
+def test_with_the_capabilities_of_its_unit_the_nightly_export_reaches_a_redis_of_another_account(sandboxes, tmp_path):
+    gate = sandboxes(start=False)
+    gate.key()
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    (programs / "latchkey").symlink_to(EXECUTABLE)
+    environment = {"PATH": f"{programs}:{os.environ['PATH']}", "LATCHKEY_CONFIG": str(gate.config)}
+    names, = re.findall(r"^CapabilityBoundingSet=(.*)$", (ROOT / "systemd/latchkey-export.service").read_text(), re.MULTILINE)
+    kept = ",".join(f"+{name.removeprefix('CAP_').lower()}" for name in names.split())
+    shutil.chown(gate.redis.socket, "nobody")
+    gate.redis.socket.chmod(0o600)
+
+    subprocess.run(["setpriv", f"--bounding-set=-all,{kept}", PACKAGING / "nightly-export", tmp_path / "exports"],
+                   env=environment, check=True, timeout=60)
+
+    assert len(list((tmp_path / "exports").iterdir())) == 1
 
 
 def test_the_task_for_ansible_makes_a_key_in_a_file_and_shows_none(sandboxes, tmp_path):

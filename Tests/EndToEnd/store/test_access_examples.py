@@ -9,6 +9,7 @@ import pytest
 
 from harness.artefacts import EXECUTABLE, IS_ROOT, ROOT
 from harness.executable import DONE, NOT_PERMITTED, USAGE
+from harness.key_forge import record_key
 from harness.polling import wait_until
 from harness.sandbox import OWNER
 from harness.sentinel_store import STEADY
@@ -176,3 +177,34 @@ def test_the_example_of_users_with_sentinel_works_as_printed(sandboxes, tmp_path
     assert "Held by 3 servers." in store.revoke().err
     store.redis.wait_until_whole()
     assert store.latchkey.run("doctor").code == DONE
+
+
+def test_the_example_of_users_with_a_cluster_works_as_printed(sandboxes, tmp_path):
+    commands, = blocks("An example: users with a cluster", "sh")
+    settings, = blocks("An example: Redis users on Debian", "nginx")
+    redis, latchkey = tmp_path / "redis", tmp_path / "latchkey"
+    here = {"/etc/redis": str(redis), "/etc/latchkey": str(latchkey)}
+
+    def placed(text):
+        return re.sub("|".join(here), lambda found: here[found[0]], text)
+
+    for folder in (redis, latchkey):
+        folder.mkdir()
+    (redis / "redis.conf").write_text(REWRITTEN)
+    subprocess.run(["sh", "-euc", placed(commands)], cwd=ROOT, check=True)
+    operator = (latchkey / "default.auth").read_text().split()
+    store = sandboxes(start=False, redis_options=["--include", str(redis / "redis.conf")], redis_login=operator, tls=None, cluster={})
+    store.add_settings(placed(settings))
+    store.nginx.start()
+    store.wait_for_members()
+    key = store.key()
+
+    shard = store.redis.shard_of(record_key("acme"))
+    former = shard.order_failover()
+    wait_until(lambda: shard.primary is not former, "the replica is the primary")
+
+    wait_until(lambda: store.status_of(key) == 200, "the key is accepted")
+    assert "Held by 2 servers." in store.revoke().err
+    store.redis.wait_until_whole()
+    assert store.latchkey.run("doctor").code == DONE
+    assert {mode(latchkey / f"{name}.auth") for name in ("default", "gateway", "admin")} == {0o600}
