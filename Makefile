@@ -56,6 +56,7 @@ endef
 
 TAG   ?= HEAD
 BUILT ?=
+FORMER ?=
 
 .PHONY: help build console packages test-packages reproducible up up-console down unit e2e test lint analyze fuzz fuzz-requests fuzz-console test-sanitizers valgrind slow reloads hostile trials failovers everyday moves versions fleet fleet-kill fleet-down simulate soak nginx-tests module \
 	bench bench-full bench-scale bench-check bench-report model install uninstall clean
@@ -88,12 +89,12 @@ packages: ## [10 min] Make Debian packages of TAG= (default: HEAD) in build/pack
 	scripts/make-packages $(if $(BUILT),--built $(BUILT)) build/packages $(TAG)
 	lintian --fail-on error,warning build/packages/*.changes
 
-test-packages: ## [10 min] Make packages of what is built, and try README, removal and upgrades in a fresh Debian 12 (needs root)
+test-packages: ## [10 min] Try packages of what is built in a fresh Debian 12, as root; FORMER=: a folder of earlier ones to upgrade
 	$(call built_with,packages)
 	@$(MAKE) --no-print-directory console
 	@$(MAKE) --no-print-directory packages BUILT=build
 	test -e build/packages/debian-12.tar || scripts/debian-root build/packages/debian-12.tar
-	$(PYTHON) -m pytest Tests/Packages
+	FORMER='$(FORMER)' $(PYTHON) -m pytest -rs Tests/Packages
 
 reproducible: ## [20 min] Make the packages of TAG= twice, in folders of different names, and compare them byte by byte
 	@scripts/require-swift $(SWIFT)
