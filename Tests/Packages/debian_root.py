@@ -70,11 +70,12 @@ class DebianRoot:
         return result.stdout
 
     def type(self, commands, account="root", folder="/"):
-        """Types commands at a terminal, and answers each question with yes; returns what was shown.
+        """Types commands at a terminal; returns what was shown. Answers are yes, and the password of Redis' default user.
 
-        A command that fails ends it, and fails the test.
+        A command that fails ends it, and fails the test: of `a && b`, and of a pipeline, each part.
         """
-        self.copy_text("/tmp/typed", f"set -eu\ncd {folder}\n{commands}")
+        self.copy_text("/tmp/typed", f"set -euo pipefail\ncd {folder}\n" + "".join(
+            f"{command}[ $? = 0 ] || exit 1\n" for command in complete_commands(commands)))
         process, terminal = pty.fork()
         if process == 0:
             os.execvpe("nsenter", self.words("bash /tmp/typed", account), VARIABLES)
@@ -89,6 +90,8 @@ class DebianRoot:
             shown += piece
             if shown.endswith(b"[y/N] "):
                 os.write(terminal, b"y\n")
+            elif shown.endswith(b"password: "):
+                os.write(terminal, (self.path / "etc/latchkey/default.auth").read_bytes().split()[1] + b"\n")
         os.close(terminal)
         text = shown.decode(errors="replace").replace("\r\n", "\n")
         assert os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]) == 0, f"{commands}\n{text[-4000:]}"
@@ -110,6 +113,19 @@ class DebianRoot:
         self.init.kill()
         self.init.wait()
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def complete_commands(text):
+    """The commands of a shell script, each with all its lines."""
+    commands, begun = [], ""
+    for line in text.splitlines(keepends=True):
+        begun += line
+        is_whole = subprocess.run(["bash", "-n"], input=begun, text=True, capture_output=True, timeout=60).returncode == 0
+        if is_whole and not begun.endswith("\\\n"):
+            commands.append(begun)
+            begun = ""
+    assert begun.strip() == "", f"not a whole command: {begun}"
+    return commands
 
 
 def children(pid):

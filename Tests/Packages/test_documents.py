@@ -1,13 +1,14 @@
 """Every command printed in README, NGINX, EXECUTABLE, ACCESS and OPERATIONS, in that order, on one Debian.
 
-Those that need the sources or several machines are run by tests of their own, which are named here.
+Those that need the sources or several machines are run by tests of their own, which are named here. A command that stands in
+a sentence is run in its place, too, or is named here as one that is only spoken of.
 """
 
 import re
 
 import pytest
 from debian_root import ROOT
-from printed_commands import blocks
+from printed_commands import blocks, printed, sentences
 
 # The beginning of a block, and the test that runs it where it can be run.
 ELSEWHERE = {
@@ -15,9 +16,46 @@ ELSEWHERE = {
     "make build && sudo make install": "Tests/EndToEnd/executable/test_install.py",
     "$ sudo rm /etc/nginx/conf.d/api.conf": "Tests/Packages/test_first_hour.py",
     "umask 077\ninstall -o redis -g redis -m 0640 /dev/null /etc/redis/users.acl\ninstall": "Tests/EndToEnd/store/test_access_examples.py",
+    "umask 077\ninstall -o redis -g redis -m 0640 /dev/null /etc/redis/users.acl\nfor user in default.acl":
+        "Tests/EndToEnd/store/test_access_examples.py",
     "make reloads": "Tests/EndToEnd/nginx/test_many_reloads.py",
     "CRASHES=20": "Tests/EndToEnd/store/test_crash.py",
 }
+
+# Commands in sentences that are typed in their place: the account, what comes before, and what is typed if not the words as they stand.
+OPERATOR = "export REDISCLI_AUTH=$(cut -d ' ' -f 2 /etc/latchkey/default.auth); "
+TYPED = {
+    "sudo latchkey doctor": ("admin", "true", None),
+    "latchkey migrate": ("root", "true", None),
+    "redis-cli HDEL latchkey:{gateways} NAME": (
+        "root", "redis-cli HSET latchkey:{gateways} 000000000000abcd unreadable", "redis-cli HDEL latchkey:{gateways} 000000000000abcd"),
+    "sudo /etc/latchkey/my-latchkey generate acme": ("alice", "true", None),
+    "redis-cli --user NAME --askpass BGREWRITEAOF": ("root", "true", "redis-cli --user default --askpass BGREWRITEAOF"),
+    "redis-cli --user NAME --askpass ACL LOAD": ("root", "true", "redis-cli --user default --askpass ACL LOAD"),
+    "nginx -t && nginx -s reload": ("root", "true", None),
+    "kill -HUP $(cat /run/nginx.pid.oldbin)": (
+        "root", "kill -USR2 $(cat /run/nginx.pid); until test -s /run/nginx.pid.oldbin -a -s /run/nginx.pid; do sleep 0.1; done; "
+                "kill -WINCH $(cat /run/nginx.pid.oldbin)", None),
+    "kill -QUIT $(cat /run/nginx.pid)": ("root", "true", None),
+    "redis-cli CONFIG GET '*append*'": ("root", "true", OPERATOR + "redis-cli CONFIG GET '*append*'"),
+    "redis-cli CONFIG SET appendonly yes": ("root", "true", OPERATOR + "redis-cli CONFIG SET appendonly yes"),
+    "redis-cli CONFIG REWRITE": ("root", "true", OPERATOR + "redis-cli CONFIG REWRITE"),
+}
+
+# What they show.
+SHOWS = {
+    "sudo latchkey doctor": "Latchkey",
+    "redis-cli HDEL latchkey:{gateways} NAME": "1",
+    "sudo /etc/latchkey/my-latchkey generate acme": "lk_",
+    "redis-cli --user NAME --askpass BGREWRITEAOF": "append only file rewriting",
+    "redis-cli --user NAME --askpass ACL LOAD": "OK",
+    "redis-cli CONFIG GET '*append*'": "appendonly",
+    "redis-cli CONFIG SET appendonly yes": "OK",
+    "redis-cli CONFIG REWRITE": "OK",
+}
+
+# Names of programs, and what is said of commands that nobody is asked to type there, or that need a cluster.
+SPOKEN_OF = {"latchkey", "latchkey COMMAND --help", "redis-cli", "redis-cli --cluster", "redis-cli --cluster fix", "kill -9", "nginx -s stop"}
 
 # Output of a store with sentinels; Tests/EndToEnd/store/test_sentinel_failover.py sees it.
 SHOWN = "Held by 3 servers."
@@ -106,20 +144,64 @@ def test_each_block_is_run_here_or_by_a_test_that_exists():
     starts = [start for table in (ELSEWHERE, PREPARATIONS, OUTCOMES) for start in table]
     unused = [start for start in starts if not any(block.text.startswith(start) for block in blocks())]
     assert unused == []
+    left_out = [block.text for block in blocks() if which(block, ELSEWHERE) or SHOWN in block.text]
+    assert len(left_out) == len(ELSEWHERE) + 1, "an entry stands for one block"
+
+
+def test_each_command_in_a_sentence_is_typed_or_only_spoken_of():
+    texts = {sentence.text for sentence in sentences()}
+    assert TYPED.keys() - texts == set() and SPOKEN_OF - texts == set()
+    lines = {line.partition("#")[0].strip() for block in blocks() for line in block.commands.splitlines()}
+    rest = texts - TYPED.keys() - SPOKEN_OF - lines
+    assert [text for text in rest if not re.match("latchkey |(sudo )?make ", text)] == []
+
+
+def test_each_make_target_in_a_sentence_exists():
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    named = {word for sentence in sentences() for word in re.findall(r"\bmake ([a-z-]+(?: [a-z-]+)*)", sentence.text)}
+    assert len(named) > 8 and {word for words in named for word in words.split()} <= targets
+
+
+def test_each_subcommand_and_option_in_a_sentence_exists(debian):
+    debian.must("apt-get install --yes --no-install-recommends ./latchkey_*.deb", folder="/home/admin")
+    checked = 0
+    for text in sorted({sentence.text for sentence in sentences() if re.match("latchkey [a-z]", sentence.text)}):
+        command = re.match("latchkey(?: [a-z]+)+", text)[0]
+        options = re.findall(r"--[a-z-]+", text.replace("--[no-]", "--"))
+        shown = debian.must(f"{command} --help")
+        assert [option for option in options if not re.search(rf"{option}\b", shown)] == [], text
+        checked += 1 + len(options)
+    assert checked > 30
+
+
+def test_a_printed_command_that_fails_is_noticed_wherever_it_stands(debian):
+    for text in ("false\ntrue\n", "false && true\ntrue\n", "false | true\ntrue\n", "true &&\n    false\ntrue\n"):
+        with pytest.raises(AssertionError):
+            debian.type(text)
+    debian.type("true && true\n")
 
 
 def test_all_printed_commands_work_in_their_order(debian):
     debian.copy_text("/usr/local/bin/systemctl", SYSTEMCTL, mode=0o755)
     debian.copy_text("/usr/local/bin/vault", VAULT, mode=0o755)
-    for block in blocks():
-        if which(block, ELSEWHERE) or SHOWN in block.text:
+    for block in printed():
+        if which(block, ELSEWHERE) or SHOWN in block.text or block.is_sentence and block.text not in TYPED:
             continue
-        if block.text.startswith("#!/bin/sh"):
+        if block.is_sentence:
+            type_sentence(debian, block)
+        elif block.text.startswith("#!/bin/sh"):
             script_of_sudo(debian, block)
         elif block.text.startswith("# Every change is written down"):
             settings_of_redis(debian, block)
         else:
             run(debian, block)
+
+
+def type_sentence(debian, sentence):
+    account, before, text = TYPED[sentence.text]
+    debian.must(before)
+    shown = debian.type((text or sentence.text) + "\n", account, "/")
+    assert SHOWS.get(sentence.text, "") in shown, f"{sentence.document}: {sentence.text}\n{shown}"
 
 
 def settings_in(block):

@@ -70,6 +70,24 @@ def test_a_purge_that_is_told_to_removes_the_pepper(protected):
     assert not (protected.path / "etc/latchkey").exists()
 
 
+def test_the_daily_examination_is_on_and_the_nightly_export_is_to_be_switched_on(protected):
+    wanted = {path.name for path in (protected.path / "etc/systemd/system/timers.target.wants").iterdir()}
+
+    assert {name for name in wanted if "latchkey" in name} == {"latchkey-doctor.timer"}
+    assert (protected.path / "lib/systemd/system/latchkey-export.timer").exists()
+    protected.must("/usr/lib/latchkey/nightly-export")
+    assert protected.must("stat -c '%A %n' /var/lib/latchkey/exports/*").startswith("-rw------- /var/lib/latchkey/exports/records-")
+
+
+def test_examples_permissions_alerts_and_the_dashboard_come_with_the_package(protected):
+    examples = protected.path / "usr/share/doc/latchkey/examples"
+    for name in ("site.conf", "alerts.yml", "grafana-dashboard.json", "gitleaks.toml"):
+        assert (examples / name).is_file(), name
+    for source, installed in ((ROOT / "nginx-conf", examples / "nginx-conf"), (ROOT / "docs/acl", examples / "acl")):
+        paths = [path.relative_to(source) for path in source.rglob("*") if path.is_file()]
+        assert len(paths) > 5 and [path for path in paths if not (installed / path).is_file()] == []
+
+
 def test_a_reinstallation_finds_its_keys_again(protected):
     protected.must("apt-get purge --yes latchkey && apt-get install --yes --no-install-recommends ./latchkey_*.deb", folder="/home/admin")
 
