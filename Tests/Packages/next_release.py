@@ -38,7 +38,7 @@ def next_release(folder, abi=None):
         elif abi:
             build_module(folder / "module", tree / MODULE, abi)
         (tree / "DEBIAN/md5sums").unlink()
-        subprocess.run(["dpkg-deb", "--root-owner-group", "--build", tree, folder / f"{name}_next.deb"], check=True, timeout=300,
+        subprocess.run(["dpkg-deb", "--root-owner-group", "-Zgzip", "-z1", "--build", tree, folder / f"{name}_next.deb"], check=True, timeout=300,
                        stdout=subprocess.DEVNULL)
         shutil.rmtree(tree)
     return version
