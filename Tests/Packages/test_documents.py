@@ -25,7 +25,7 @@ ELSEWHERE = {
 # Commands in sentences that are typed in their place: the account, what comes before, and what is typed if not the words as they stand.
 OPERATOR = "export REDISCLI_AUTH=$(cut -d ' ' -f 2 /etc/latchkey/default.auth); "
 TYPED = {
-    "sudo latchkey doctor": ("admin", "true", None),
+    "sudo latchkey doctor": ("admin", "true", "! sudo latchkey doctor"),  # Redis keeps only snapshots yet
     "latchkey migrate": ("root", "true", None),
     "redis-cli HDEL latchkey:{gateways} NAME": (
         "root", "redis-cli HSET latchkey:{gateways} 000000000000abcd unreadable", "redis-cli HDEL latchkey:{gateways} 000000000000abcd"),
@@ -44,7 +44,7 @@ TYPED = {
 
 # What they show.
 SHOWS = {
-    "sudo latchkey doctor": "Latchkey",
+    "sudo latchkey doctor": "FAULT  store.persistence",
     "redis-cli HDEL latchkey:{gateways} NAME": "1",
     "sudo /etc/latchkey/my-latchkey generate acme": "lk_",
     "redis-cli --user NAME --askpass BGREWRITEAOF": "append only file rewriting",

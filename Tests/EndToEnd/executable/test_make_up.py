@@ -190,6 +190,21 @@ def test_a_port_in_use_is_named(checkout, demonstration):
     demonstration.up()
 
 
+def test_up_console_adds_the_page_of_the_owner_and_down_ends_it(checkout, demonstration):
+    demonstration.must("generate", "acme", "--yes")
+
+    printed = checkout.must_make("up-console", f"PORT={demonstration.port}")
+
+    of_owner, of_member = re.findall(r"^ +(http://\S+)$", printed, re.MULTILINE)
+    page = run_printed(f"curl -i {of_owner}")
+    assert page.startswith("HTTP/1.1 200 ") and "acme" in page and "Active" in page
+    assert run_printed(f"curl -i {of_member}").startswith("HTTP/1.1 404 ")
+    console = int((demonstration.here / "console/console.pid").read_text())
+    checkout.must_make("down")
+    assert not processes.is_alive(console)
+    demonstration.up()
+
+
 def test_down_stops_both_and_keeps_what_was_stored(checkout, demonstration):
     key = demonstration.must("generate", "acme", "--yes").strip()
     pids = [int(pid) for pid in demonstration.pids().values()]

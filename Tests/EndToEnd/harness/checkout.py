@@ -7,6 +7,7 @@ import tempfile
 from pathlib import Path
 
 from harness.artefacts import EXECUTABLE, LIBRARY, ROOT
+from harness.console_server import CONSOLE
 
 # Compiling Swift takes minutes and has been done before: this installs the existing build.
 SWIFT = f"""\
@@ -15,6 +16,7 @@ set -e
 [ "$1" != --version ] || exec echo "Swift version 6.3"
 mkdir -p .build/release
 cp '{EXECUTABLE}' .build/release/latchkey
+[ ! -e '{CONSOLE}' ] || cp '{CONSOLE}' .build/release/latchkey-console
 cp '{{library}}' .build/release/libLatchkeyABI.so
 """
 
