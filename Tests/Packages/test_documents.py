@@ -26,7 +26,8 @@ ELSEWHERE = {
 OPERATOR = "export REDISCLI_AUTH=$(cut -d ' ' -f 2 /etc/latchkey/default.auth); "
 TYPED = {
     "sudo latchkey doctor": ("admin", "true", "! sudo latchkey doctor"),  # Redis keeps only snapshots yet
-    "latchkey migrate": ("root", "true", None),
+    "latchkey migrate": (
+        "root", "test ! -e /etc/latchkey/default.auth || { " + OPERATOR + "redis-cli ACL SETUSER latchkey-admin {permissions}; }", None),
     "redis-cli HDEL latchkey:{gateways} NAME": (
         "root", "redis-cli HSET latchkey:{gateways} 000000000000abcd unreadable", "redis-cli HDEL latchkey:{gateways} 000000000000abcd"),
     "sudo /etc/latchkey/my-latchkey generate acme": ("alice", "true", None),
@@ -199,9 +200,15 @@ def test_all_printed_commands_work_in_their_order(debian):
 
 def type_sentence(debian, sentence):
     account, before, text = TYPED[sentence.text]
-    debian.must(before)
+    debian.must(before.replace("{permissions}", permissions_to_migrate()))
     shown = debian.type((text or sentence.text) + "\n", account, "/")
     assert SHOWS.get(sentence.text, "") in shown, f"{sentence.document}: {sentence.text}\n{shown}"
+
+
+def permissions_to_migrate():
+    """What OPERATIONS.md says that the executable's user needs besides, as words for a shell."""
+    found, = re.findall(r"also needs `(\(.*?\))`", (ROOT / "docs/OPERATIONS.md").read_text())
+    return " ".join(f"'{part}'" for part in re.findall(r"\(.*?\)", found))
 
 
 def settings_in(block):
