@@ -1,5 +1,7 @@
 """Slots that move from one shard of a cluster to another, as `redis-cli --cluster reshard` moves them."""
 
+from harness.cluster_store import slot_of
+
 # Keys that one MIGRATE takes along, and its milliseconds.
 KEYS, MIGRATE_TIMEOUT = 100, 5000
 
@@ -35,6 +37,9 @@ class SlotMove:
         for server in (self.target, self.source, *others):
             must(server, "CLUSTER", "SETSLOT", self.slot, "NODE", self.target.id)
 
+    def run(self):
+        self.begin().move_keys().end()
+
     def break_off(self):
         """Leaves the slot where it is, as `redis-cli --cluster fix` does if no key has moved."""
         for server in (self.source, self.target):
@@ -43,7 +48,15 @@ class SlotMove:
 
 def move(store, slot, source, target):
     """Moves a slot with all that is in it."""
-    SlotMove(store, slot, source, target).begin().move_keys().end()
+    SlotMove(store, slot, source, target).run()
+
+
+def move_of(store, key):
+    """The move of a key's slot to another server, which has not begun."""
+    slot = slot_of(key)
+    source = store.owner_of_slot(slot)
+    target = next(each for each in store.primaries if each is not source)
+    return SlotMove(store, slot, source, target)
 
 
 def must(server, *words, seconds=30):

@@ -6,12 +6,14 @@ from datetime import datetime
 
 import pytest
 
+from harness.cluster_store import STEADY
 from harness.consistency import LEASED, STRICT
 from harness.http_client import bearer
 from harness.key_forge import locator, used_key
 from harness.polling import wait_until
 from harness.processes import freeze, thaw
 from harness.sandbox import OWNER
+from harness.slot_moves import move_of
 
 LAST_USED_NEVER = re.compile(r"^Last used: +Never$", re.MULTILINE)
 
@@ -218,3 +220,19 @@ def test_verify_counts_as_no_use(gate):
     wait_until(lambda: last_use(gate, "umbrella"), "the use of another key is recorded")
 
     assert last_use(gate) == 0
+
+
+@pytest.mark.parametrize("consistency", [LEASED, STRICT])
+def test_the_status_is_exact_while_the_slot_of_last_uses_moves(sandboxes, consistency):
+    gate = sandboxes(workers=1, cluster=STEADY, consistency=consistency)
+    key = gate.key()
+    move = move_of(gate.redis, used_key("acme"))
+
+    def move_again():
+        move_of(gate.redis, used_key("acme")).run()
+
+    for step in (move.begin, move.move_keys, move.end, move_again):
+        step()
+        before = now()
+        assert gate.status_of(key) == 200
+        assert exact_use(gate) >= before - 1

@@ -2,33 +2,19 @@
 
 import pytest
 
-from harness.cluster_store import STEADY, slot_of
+from harness.cluster_store import STEADY
 from harness.consistency import under_either_consistency
 from harness.executable import DONE
 from harness.failovers import Watch
 from harness.key_forge import record_key
 from harness.polling import wait_until
 from harness.sandbox import OWNER
-from harness.slot_moves import SlotMove, move
-
+from harness.slot_moves import move_of
 
 
 @pytest.fixture
 def gates(sandboxes, consistency):
     return lambda **options: sandboxes(workers=1, cluster=STEADY, **{"consistency": consistency, **options})
-
-
-def step(store, key):
-    """The move of a key's slot to another server, which has not begun."""
-    slot = slot_of(key)
-    source = store.owner_of_slot(slot)
-    target = next(each for each in store.primaries if each is not source)
-    return SlotMove(store, slot, source, target)
-
-
-def move_slot_of(store, key):
-    move_of = step(store, key)
-    move(store, move_of.slot, move_of.source, move_of.target)
 
 
 @under_either_consistency
@@ -38,7 +24,7 @@ def test_a_key_whose_slot_moves_is_accepted_throughout(gates):
     gate.warm(key)
 
     with Watch(gate, key) as watch:
-        move_slot_of(gate.redis, record_key("acme"))
+        move_of(gate.redis, record_key("acme")).run()
         watch.wait_for([key])
         gate.redis.wait_until_whole()
 
@@ -52,7 +38,7 @@ def test_a_key_that_ends_at_the_new_server_is_refused(gates):
     gate.warm(key)
 
     for _ in range(3):
-        move_slot_of(gate.redis, record_key("acme"))
+        move_of(gate.redis, record_key("acme")).run()
         assert gate.revoke().code == DONE
         assert gate.status_of(key) == 401
         key = gate.latchkey.generate("acme", as_=OWNER)
@@ -64,7 +50,7 @@ def test_a_change_while_a_slot_is_open_waits_until_it_is_settled(gates):
     gate = gates()
     key = gate.key()
     gate.warm(key)
-    open_slot = step(gate.redis, record_key("acme")).begin()
+    open_slot = move_of(gate.redis, record_key("acme")).begin()
 
     with Watch(gate, key) as watch:
         running = gate.latchkey.start("revoke", "acme", "--yes", as_=OWNER)
@@ -83,7 +69,7 @@ def test_a_slot_that_stays_open_delays_a_change_and_undoes_none(gates):
     gate = gates()
     key = gate.key()
     gate.warm(key)
-    open_slot = step(gate.redis, record_key("acme")).begin()
+    open_slot = move_of(gate.redis, record_key("acme")).begin()
 
     result = gate.latchkey.run("revoke", "acme", "--yes", as_=OWNER, timeout=120)
 
