@@ -86,7 +86,8 @@ struct Installation: Sendable {
     func handOver() throws {
         let information = StoreInformation(try redis("INFO", "replication"))
         let field = "term:\(information?["master_replid"] ?? ""):g1"
-        _ = try redis("HSET", "latchkey:{gateways}", "generation", "g1", field, "9999999999999999999:0")
+        let list = "latchkey:{gateways}"
+        _ = try redis("HSET", list, "generation", "g1", field, "9999999999999999999:0")
     }
 
     /// Adds acme for alice, with a key or without. Returns the key.

@@ -21,7 +21,8 @@ struct PendingFlushes {
     private var last: UInt64 = 0
 
     /// Adds a flush; the number that the tags of its commands carry.
-    mutating func add(_ signal: Signal, _ commands: [(RedisCommand, CommandTag.Purpose)]) -> UInt64 {
+    mutating func add(_ signal: Signal, _ commands: [(RedisCommand, CommandTag.Purpose)]) -> UInt64
+    {
         last += 1
         if flushes.count >= Self.countMax, let oldest = flushes.keys.min() {
             flushes[oldest] = nil

@@ -75,6 +75,13 @@ def test_a_failure_counts_that_has_nothing_to_do_with_standstills(outcome):
     assert "1 failed, 1 passed" in text and "runs 2 fixture 2" in text
 
 
+def test_a_broken_promise_counts_although_the_machine_stood_still(outcome):
+    text = outcome("stand_still(); from harness.promises import check_refused; check_refused({200} if len(runs) == 1 else {401})")
+
+    assert "1 failed, 1 passed" in text
+    assert "runs 1" in text and "tried again" not in text
+
+
 def test_a_test_that_passes_although_the_machine_stood_still_has_passed(outcome):
     text = outcome("stand_still()")
 

@@ -9,6 +9,7 @@ from harness.executable import DONE, STORE_UNREACHABLE
 from harness.hammer import Hammer
 from harness.key_forge import audit_key, record_key
 from harness.polling import wait_until
+from harness.promises import BrokenPromise
 from harness.sandbox import OWNER
 
 SINCE = "as of "
@@ -56,6 +57,10 @@ class Ends:
     write_to_told: list = field(default_factory=list)
     told_to_last_accepted: list = field(default_factory=list)
     command: list = field(default_factory=list)
+
+    def check(self):
+        if self.accepted_after_exit:
+            raise BrokenPromise(f"{self.accepted_after_exit} accepted though begun after the command's exit")
 
     def summary(self):
         late = [span for span in self.told_to_last_accepted if span > 0]

@@ -10,6 +10,8 @@ import warnings
 import pytest
 from _pytest.runner import runtestprotocol
 
+from harness.promises import BrokenPromise
+
 PAUSE = 0.1
 
 # However many programs share the processors, a thread is not woken up this late, in seconds.
@@ -44,14 +46,19 @@ pulse = Pulse()
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_protocol(item, nextitem):
-    """Runs a test; once more, with fixtures of its own, if it failed and the machine stood still meanwhile."""
+    """Runs a test; once more, with fixtures of its own, if it failed and the machine stood still meanwhile.
+
+    A broken promise is none of the machine's.
+    """
     item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
     for number in range(TRIES_MAX):
         before = pulse.stood_still
         reports = runtestprotocol(item, nextitem=nextitem, log=False)
         time.sleep(2 * PAUSE if any(report.failed for report in reports) else 0)  # the pulse notes what has just ended
         seconds = pulse.stood_still - before
-        if seconds == 0 or number == TRIES_MAX - 1 or not any(report.failed for report in reports):
+        failed = [report for report in reports if report.failed]
+        is_broken = any(BrokenPromise.__name__ in report.longreprtext for report in failed)
+        if seconds == 0 or number == TRIES_MAX - 1 or not failed or is_broken:
             break
         warnings.warn(pytest.PytestWarning(f"{item.nodeid}: tried again, as the machine stood still for {seconds:.1f} s"))
         end_fixtures(item)

@@ -7,6 +7,7 @@ from harness.executable import DONE
 from harness.key_forge import record_key
 from harness.load import at_once, steady_load
 from harness.polling import wait_until
+from harness.promises import check_refused
 from harness.sandbox import OWNER
 
 CALLERS = 8
@@ -59,6 +60,8 @@ def test_no_request_that_begins_after_the_end_of_a_key_is_accepted(sandboxes, co
             ended = time.monotonic()
             wait_until(lambda: sum(began > ended for began, _ in load.outcomes) > 20, "clients keep asking")
 
-        assert {status for began, status in load.outcomes if began > ended} == {401}
+        statuses = {status for began, status in load.outcomes if began > ended}
+        check_refused(statuses)
+        assert statuses == {401}
         if end == "revoke":
             key = gate.latchkey.generate("acme", as_=OWNER)

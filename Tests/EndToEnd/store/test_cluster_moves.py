@@ -8,6 +8,7 @@ from harness.executable import DONE
 from harness.failovers import Watch
 from harness.key_forge import record_key
 from harness.polling import wait_until
+from harness.promises import check_refused
 from harness.sandbox import OWNER
 from harness.slot_moves import move_of
 
@@ -60,6 +61,7 @@ def test_a_change_while_a_slot_is_open_waits_until_it_is_settled(gates):
         wait_until(lambda: watch.of(key, after=result.ended + 1), "clients go on")
 
     assert result.code == DONE, result.err
+    check_refused(watch.statuses(key, after=result.ended))
     assert watch.statuses(key, after=result.ended) == {401}
     assert 200 in watch.statuses(key)
 

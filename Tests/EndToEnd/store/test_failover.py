@@ -10,6 +10,7 @@ from harness.executable import DONE, NOT_CONFIRMED, STORE_UNREACHABLE
 from harness.failovers import FAULTS, Watch, cut_off
 from harness.key_forge import record_key
 from harness.polling import SLACK, wait_until
+from harness.promises import check_refused
 from harness.sandbox import CLUSTER, SENTINEL
 from harness.topology import FAILOVER
 
@@ -65,10 +66,11 @@ def test_keys_go_on_and_ended_keys_stay_ended(fleets, topology, fault, consisten
         watch.wait_for([key])
         fleet.wait_for_members()
 
+    check_refused(watch.statuses(ended, after=since))
     assert watch.statuses(ended, after=since) <= {401, 503}
     assert 401 in watch.statuses(ended, after=back)
     assert watch.statuses(key) <= {200, 503}
-    assert 200 not in watch.statuses(late, after=revoked)
+    check_refused(watch.statuses(late, after=revoked))
     assert set(codes[:-1]) <= {NOT_CONFIRMED}
 
 
@@ -89,6 +91,7 @@ def test_a_gateway_that_stays_with_a_primary_that_was_cut_off_accepts_nothing_be
         watch.wait_for([key])
 
     assert result.code == NOT_CONFIRMED and MISSING[topology] in result.err
+    check_refused(watch.statuses(ended, gateway=0, after=revoked))
     assert watch.statuses(ended, gateway=0, after=revoked) <= {401, 503}
     assert watch.statuses(key, gateway=0, after=cut + LEASE + SLACK) == {200, 503}
     assert watch.statuses(key) == {200, 503}
