@@ -194,9 +194,12 @@ extension Ledger {
         return true
     }
 
-    /// Withdraws the promises about the keys of a record that a stranger has written.
-    mutating func withdrawPromises(of revision: Revision) {
-        for acceptance in revision.accepted { keys[acceptance.key].end = nil }
+    /// Withdraws the promises about the keys of a record that a stranger has written. An administrator may write one again
+    /// that nobody has received yet: its command goes on, and found the record lost.
+    mutating func withdrawPromises(of revision: Revision, by author: Client) {
+        for key in revision.accepted.map(\.key) where author == .stranger || keys[key].text == nil {
+            keys[key].end = nil
+        }
     }
 }
 

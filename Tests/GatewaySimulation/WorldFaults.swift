@@ -148,7 +148,7 @@ extension World {
             judge.ledger.note(hash, of: name, at: timeline.now, by: client, on: number)
             let now = judge.ledger.history(name, at: number).last!
             timeline.log("\(name) is at version \(now.version) by \(client)")
-            if client == .stranger { judge.ledger.withdrawPromises(of: now) }
+            judge.ledger.withdrawPromises(of: now, by: client)
         }
         store.onCopy = { [unowned self, unowned store] key in
             guard let name = names[key] else { return }
