@@ -1,6 +1,7 @@
 """The commands that documents print, in blocks and in sentences, in their order."""
 
 import re
+from functools import cache
 from typing import NamedTuple
 
 from debian_root import ROOT
@@ -28,10 +29,11 @@ class Block(NamedTuple):
         return "\n".join(prompted) + "\n" if prompted else self.text
 
 
-def printed(documents=DOCUMENTS):
+@cache
+def printed():
     """Blocks, and commands in sentences."""
     found = []
-    for name in documents:
+    for name in DOCUMENTS:
         heading, inside, prose = "", None, ""
         for line in (ROOT / name).read_text().splitlines(keepends=True):
             if inside is None and line.startswith("#"):
