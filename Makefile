@@ -18,10 +18,11 @@ WORKERS ?= 6
 NODE    ?=
 
 SWIFT   ?= swift
+SWIFTFLAGS ?=
 PYTHON  := /usr/bin/python3
 
 # The Swift runtime is linked in: neither file needs Swift where it is installed, nor looks for libraries beside itself.
-RELEASE   := $(SWIFT) build --configuration release --static-swift-stdlib --disable-local-rpath
+RELEASE   := $(SWIFT) build --configuration release --static-swift-stdlib --disable-local-rpath $(SWIFTFLAGS)
 PRODUCTS  := .build/release
 INSTALL   := scripts/install-file
 E2E       := $(PYTHON) -m pytest --numprocesses $(WORKERS) --dist loadgroup
