@@ -56,4 +56,4 @@ def assert_flat(footprints):
 
 def assert_all_answered(load, nginx):
     assert load.wrong == []
-    wait_until(lambda: not load.faults(nginx.access_log()), "each request is in the access log once", seconds=5)
+    wait_until(lambda: not load.faults(nginx.access_log()), "each request is in the access log once")

@@ -49,7 +49,7 @@ def finish(gate, load):
     """Checks the outcome of the traffic once no request is in flight."""
     wait_until(lambda: len(gate.nginx.workers()) == WORKERS, "the other workers have ended")
     assert load.asked, "somebody has asked"
-    wait_until(lambda: not load.faults(gate.nginx.access_log()), "all requests are in the access log", seconds=2)
+    wait_until(lambda: not load.faults(gate.nginx.access_log()), "all requests are in the access log")
 
 
 @under_either_consistency

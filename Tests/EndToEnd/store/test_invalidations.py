@@ -6,7 +6,7 @@ What is done to single fields is in test_tampering.py.
 import pytest
 
 from harness.key_forge import beside, locator, record_key
-from harness.polling import SLACK, wait_until
+from harness.polling import wait_until
 from harness.topology import ONE_DATABASE, no_cluster, versions_outlive_the_store
 
 RECORD = record_key("acme")
@@ -29,7 +29,7 @@ def key(gate):
 
 def comes_to(gate, key, result):
     """Checks that a key soon gets a result, and keeps it."""
-    wait_until(lambda: gate.request(key=key).result == result, f"the key is {result}", SLACK)
+    wait_until(lambda: gate.request(key=key).result == result, f"the key is {result}")
     assert {gate.request(key=key).result for _ in range(5)} == {result}
     return True
 

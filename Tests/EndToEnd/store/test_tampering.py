@@ -10,7 +10,7 @@ import pytest
 from harness.consistency import LEASED, STRICT
 from harness.executable import BAD_DATA, DONE, NOT_PERMITTED, NOT_VALID
 from harness.key_forge import locator, record_key
-from harness.polling import SLACK, wait_until
+from harness.polling import wait_until
 from harness.sandbox import OWNER
 
 RECORD = record_key("acme")
@@ -34,7 +34,7 @@ def key(gate):
 def comes_to(gate, key, status):
     """Whether a key is answered with a status: at once where the store is read, else as soon as the invalidation arrives."""
     if gate.consistency == LEASED:
-        wait_until(lambda: gate.status_of(key) == status, f"the answer is {status}", SLACK)
+        wait_until(lambda: gate.status_of(key) == status, f"the answer is {status}")
     return gate.status_of(key) == status
 
 
