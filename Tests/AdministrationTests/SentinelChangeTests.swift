@@ -46,6 +46,16 @@ struct SentinelChangeTests {
         #expect(deployment.confirmed(try deployment.revoke())?.copies?.count == 3)
     }
 
+    @Test func `replicas are waited for even if the connection is lost before that`() throws {
+        let deployment = try SimulatedDeployment(isHandedOver: false)
+        deployment.servers[0].prompt = 1
+        deployment.clock.at(leaseEnd - 1) { deployment.servers[0].isDown = true }
+        deployment.clock.at(leaseEnd + 100) { deployment.servers[0].isDown = false }
+        deployment.clock.at(4000) { deployment.servers[0].prompt = 2 }
+        #expect(deployment.confirmed(try deployment.revoke())?.copies?.count == 3)
+        #expect(deployment.clock.elapsedMilliseconds >= 4000)
+    }
+
     @Test func `fewer copies suffice if the operator says so`() throws {
         let deployment = try SimulatedDeployment(copies(2))
         deployment.servers[0].prompt = 1

@@ -105,30 +105,29 @@ struct ChangeConfirmer {
         let passage = try barrier.run(fleet)
         // The clock is truncated to milliseconds: round up, so that the promise is not early.
         let since = context.clock.unix.advanced(byMilliseconds: 1)
-        let copies =
-            if let passage { try copies(passage.fleet, signal, store) } else { Copies?.none }
+        let check = copyCheck(signal, store)
+        let copies: Copies? = if let passage { try check?.copies(passage.fleet) } else { nil }
         let isHeld = try readBack.check(
             changes,
             heldIn: passage?.fleet,
             answer: passage?.answer
         )
-        guard isHeld, var outcome = passage?.outcome else { return nil }
+        let isCounted = check == nil || copies != nil
+        guard isHeld, isCounted, var outcome = passage?.outcome else { return nil }
         outcome.copies = copies
         return .confirmed(since: since, outcome)
     }
 
-    private func copies(_ fleet: FleetReading, _ signal: Signal, _ store: RetryingStore)
-        throws(ConfirmationResult.Uncertainty) -> Copies?
-    {
+    /// Counts the servers that hold a change; `nil` where the store is one server.
+    private func copyCheck(_ signal: Signal, _ store: RetryingStore) -> CopyCheck? {
         let store = store.at(.record(signal.locator))
         guard let replicated = store.channel.replicated else { return nil }
         let isCluster = store.channel.cluster != nil
-        let check = CopyCheck(
+        return CopyCheck(
             store,
             replicated,
             configured: context.configuration.copies,
             touch: isCluster ? signal.touch : [Membership.touch]
         )
-        return try check.copies(fleet)
     }
 }

@@ -34,7 +34,7 @@ struct CopyCheck {
     /// The servers that hold the change, as the primary says that held it when the fleet was read, and the witnesses
     /// that were asked behind it.
     ///
-    /// - Returns: `nil` if the primary is another one now.
+    /// - Returns: `nil` if the primary is another one now, or the connection to it is lost: nothing is known.
     /// - Throws: How many servers are missing, or why that is uncertain.
     func copies(_ fleet: FleetReading) throws(ConfirmationResult.Uncertainty) -> Copies? {
         let end = min(
