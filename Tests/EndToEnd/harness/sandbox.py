@@ -40,6 +40,9 @@ REDIS_OPTIONS = (os.environ.get("REDIS_OPTIONS") or "").split()
 # Of very many keys, this many are searched for in files that may hold none.
 SEARCHED_KEYS = 100
 
+# Gateways that a slow machine, or a slow disk, leads to refuse nobody.
+PATIENT = "latchkey_timeout 10s;\nlatchkey_lease 10s;"
+
 # Lets the account that runs the tests act as an owner.
 OPERATORS = "" if IS_ROOT else f"latchkey_operators {CALLER};"
 

@@ -9,7 +9,7 @@ from harness.executable import DONE, NOT_CONFIRMED, STORE_UNREACHABLE
 from harness.failovers import Watch
 from harness.key_forge import record_key
 from harness.polling import SLACK, wait_until
-from harness.sandbox import OWNER
+from harness.sandbox import OWNER, PATIENT
 
 LEASE = 1
 
@@ -29,7 +29,8 @@ def test_a_change_tells_how_many_servers_hold_it(gate):
     assert "Held by 2 servers" in revoke(gate).err
 
 
-def test_without_a_replica_gateways_go_on_and_changes_are_not_confirmed(gate):
+def test_without_a_replica_gateways_go_on_and_changes_are_not_confirmed(sandboxes):
+    gate = sandboxes(workers=1, cluster=STEADY, settings=PATIENT)
     key, ended = gate.key(), gate.key("umbrella")
     gate.warm(key, ended)
     (lost,) = gate.redis.shard_of(record_key("umbrella")).replicas

@@ -9,7 +9,7 @@ from harness.failovers import Watch
 from harness.key_forge import record_key
 from harness.polling import wait_until
 from harness.promises import check_refused
-from harness.sandbox import OWNER
+from harness.sandbox import OWNER, PATIENT
 from harness.slot_moves import move_of
 
 
@@ -20,7 +20,7 @@ def gates(sandboxes, consistency):
 
 @under_either_consistency
 def test_a_key_whose_slot_moves_is_accepted_throughout(gates):
-    gate = gates()
+    gate = gates(settings=PATIENT)
     key = gate.key()
     gate.warm(key)
 

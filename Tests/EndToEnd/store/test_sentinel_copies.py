@@ -5,6 +5,7 @@ import pytest
 from harness.executable import DONE, NOT_CONFIRMED
 from harness.failovers import Watch
 from harness.polling import wait_until
+from harness.sandbox import PATIENT
 from harness.sentinel_store import STEADY
 
 
@@ -25,7 +26,7 @@ def test_a_change_tells_how_many_servers_hold_it(gates):
 
 
 def test_without_a_replica_gateways_go_on_and_changes_are_not_confirmed(gates):
-    gate = gates()
+    gate = gates(PATIENT)
     key, ended = gate.key(), gate.key("umbrella")
     gate.warm(key, ended)
     (lost, _) = gate.redis.replicas
