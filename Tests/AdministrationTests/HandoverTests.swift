@@ -55,6 +55,18 @@ struct HandoverTests {
         }
     }
 
+    @Test func `a list whose checksum was removed is waited for, whatever else was`() throws {
+        let installation = try installation()
+        let worker = installation.worker(1)
+        installation.store.onSignal = { _ in [worker.id.description] }
+        _ = try installation.revoke()
+        for field in ["checksum", worker.id.description] {
+            installation.store.hashes[SimulatedInstallation.members]?[field] = nil
+        }
+        #expect(try span(installation) == leaseEnd)
+        #expect(try span(installation) == 0)
+    }
+
     @Test func `a list that was removed is waited for again`() throws {
         let installation = try installation()
         _ = try installation.revoke()

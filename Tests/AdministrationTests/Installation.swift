@@ -87,7 +87,8 @@ struct Installation: Sendable {
         let information = StoreInformation(try redis("INFO", "replication"))
         let field = "term:\(information?["master_replid"] ?? ""):g1"
         let list = "latchkey:{gateways}"
-        _ = try redis("HSET", list, "generation", "g1", field, "9999999999999999999:0")
+        _ = try redis("HSET", list, "generation", "g1", "checksum", "0")
+        _ = try redis("HSET", list, field, "9999999999999999999:0")
     }
 
     /// Adds acme for alice, with a key or without. Returns the key.

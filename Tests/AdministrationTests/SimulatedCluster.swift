@@ -244,7 +244,7 @@ struct SimulatedClusterDeployment {
         (administration, makeAdministration) = (who("alice"), who)
         _ = try who("root").organizations.add(Installation.acme, owner: Installation.alice)
         _ = try administration.keys.generate(for: Installation.acme, policy: .none)
-        var list = ["generation": "g1"]
+        var list = ["generation": "g1", "checksum": "0"]
         if isHandedOver {
             for number in 1...3 { list["term:r\(number):g1"] = "9999999999999999999:0" }
         }

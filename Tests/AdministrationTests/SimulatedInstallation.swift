@@ -44,7 +44,9 @@ struct SimulatedInstallation {
     }
 
     /// A list to which the store's term was handed over.
-    private static let handedOver = ["generation": "g1", "term:r1:g1": "9999999999999999999:0"]
+    private static let handedOver = [
+        "generation": "g1", "checksum": "0", "term:r1:g1": "9999999999999999999:0",
+    ]
 
     /// Registers a worker, in the place of an earlier registration of it.
     @discardableResult

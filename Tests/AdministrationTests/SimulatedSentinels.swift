@@ -125,7 +125,7 @@ struct SimulatedDeployment {
         _ = try administration.keys.generate(for: Installation.acme, policy: .none)
         servers[0].hashes[SimulatedInstallation.members] =
             isHandedOver
-            ? ["generation": "g1", "term:r1.1:g1": "9999999999999999999:0"]
+            ? ["generation": "g1", "checksum": "0", "term:r1.1:g1": "9999999999999999999:0"]
             : ["generation": "g1"]
         servers[0].signals = []
     }

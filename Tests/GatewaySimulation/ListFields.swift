@@ -53,6 +53,7 @@ struct ListFields {
         let former = fields.first { $0.key.hasPrefix("term:") }?.value.split(separator: ":").last
         let field = "term:\(term):\(generation)"
         if fields[field] == nil { fields[field] = "4000000000:\(former ?? "0")" }
+        if fields["checksum"] == nil { fields["checksum"] = "0" }
     }
 
     mutating func believeFormerGenerations(_ term: String?) {

@@ -180,7 +180,7 @@ extension World {
         network.send([RedisCommand("FLUSHALL")])
         if isRestored {
             timeline.after(timeline.chance.percent(50) ? 0 : span) { [self] in
-                records.forEach(write)
+                if !isEnding { records.forEach(write) }
             }
         }
     }

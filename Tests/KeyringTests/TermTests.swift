@@ -108,7 +108,7 @@ struct TermTests {
     {
         #expect(
             try membership().handOver([try term()], trustMilliseconds: 1000)?.map(\.texts) == [
-                ["HSET", list, "term:r1:g1", "1000:0"]
+                ["HSET", list, "term:r1:g1", "1000:0"], ["HSETNX", list, "checksum", "0"],
             ]
         )
         let membership = try membership(
@@ -121,7 +121,7 @@ struct TermTests {
         )
         #expect(
             membership.handOver([try term()], trustMilliseconds: 1000)?.map(\.texts) == [
-                ["HSET", list, "term:r1:g1", "1000:11"],
+                ["HSET", list, "term:r1:g1", "1000:11"], ["HSETNX", list, "checksum", "0"],
                 ["HDEL", list, "begun:r0:g1:boot-1", "term:r0:g1", "term:r1:g0"],
             ]
         )

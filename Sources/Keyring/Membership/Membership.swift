@@ -30,6 +30,9 @@ public struct Membership: Sendable {
 
     let generation: Generation?
 
+    /// Whether the list has a checksum: every registration and every hand-over leaves one.
+    let hasChecksum: Bool
+
     /// By how much the tokens of all registrations exceed the checksum: not 0 where an entry was added or
     /// removed by hand.
     let excess: Int64
@@ -64,10 +67,12 @@ public struct Membership: Sendable {
         suspects = Suspect.suspects(fields.notes, bootID: bootID)
         unreadable = fields.unreadable.sorted()
         generation = fields.generation
+        hasChecksum = fields.checksum != nil
         handovers = fields.handovers
         waits = fields.waits
         self.bootID = bootID
-        excess = (members + suspects.map(\.member)).reduce(0 &- fields.checksum) { sum, member in
+        let checksum = fields.checksum ?? 0
+        excess = (members + suspects.map(\.member)).reduce(0 &- checksum) { sum, member in
             sum &+ member.token.number
         }
     }
@@ -103,7 +108,7 @@ extension Membership {
         var notes: [(field: String, note: Suspect.Note)] = []
         var unreadable: [String] = []
         var generation: Generation?
-        var checksum: Int64 = 0
+        var checksum: Int64?
         var handovers: [String: Handover] = [:]
         var waits: [String: HandoverWait] = [:]
 

@@ -69,7 +69,8 @@ extension Membership {
 
     /// Whether no worker is missing that may trust its cache for this long.
     public func isWhole(in term: Term?, forMilliseconds trust: UInt64) -> Bool {
-        guard let term, let generation, let handover = handovers[Self.field(term, generation)]
+        guard hasChecksum, let term, let generation,
+            let handover = handovers[Self.field(term, generation)]
         else {
             return false
         }
@@ -113,10 +114,11 @@ extension Membership {
             [.text(Self.field(term, generation)), .text("\(value)")]
         }
         let set = RedisCommand(["HSET", MembershipCommands.key] + pairs)
+        let sum = RedisCommand("HSETNX", MembershipCommands.key, .text(Self.checksumField), "0")
         let ended = ended(besides: others.map { $0.union(terms) }, generation)
-        guard !ended.isEmpty else { return [set] }
+        guard !ended.isEmpty else { return [set, sum] }
         let names = ended.sorted().map { RedisCommand.Argument.text($0) }
-        return [set, RedisCommand(["HDEL", MembershipCommands.key] + names)]
+        return [set, sum, RedisCommand(["HDEL", MembershipCommands.key] + names)]
     }
 
     /// The names of the fields that are of none of these terms; if they are not known, of no such generation.

@@ -15,4 +15,4 @@ def hand_over(store):
     """Notes that the list of a new store lacks nobody, as a first change does once it has waited."""
     generation = "0123456789abcdef"
     names = [f"term:{term}:{generation}" for term in store.terms()]
-    store.cli("HSET", MEMBERSHIP, "generation", generation, *[word for name in names for word in (name, ENDLESS)])
+    store.cli("HSET", MEMBERSHIP, "generation", generation, "checksum", 0, *[word for name in names for word in (name, ENDLESS)])
