@@ -21,7 +21,7 @@ struct CanaryTests {
             Masked(
                 flaw: .cachedOnlyWhileTracking,
                 masks: [.emptyCacheOnTracking, .emptyCacheOnJoin],
-                seed: 29
+                seed: 61
             )
         ]
         private static let unseen = Set(masked.map { Flaw.omission($0.flaw) })
@@ -33,16 +33,17 @@ struct CanaryTests {
     /// longer does, because the gatekeeper draws other numbers; the printed line names its successor.
     /// A flaw without a line shows in world 0.
     private static let knownSeeds: [String: UInt64] = [
-        "graceNotWaitedFor": 3, "staleRecordRefusesNobody": 1, "listReadTooEarly": 258,
-        "signalBeforeChange": 16, "silentNotWaitedOut": 12, "termUnknownNotWaited": 7,
-        "termWithoutGeneration": 7, "checksumIgnored": 7, "silentForgotten": 56,
-        "noteOfAnotherBoot": 49, "removedNotWaitedFor": 2, "lateReplies": 135, "lostBytes": 1,
-        "noReconnection": 1, "racingReplyIsNotCached": 8, "leaseCountsFromSending": 2,
-        "heartbeatIsMatched": 7, "emptyCacheOnTracking": 28, "readAfterTracking": 223,
-        "freshClock": 2, "joinsOnlyUnsent": 2, "trustsOnlyAsMember": 2, "emptyCacheOnJoin": 955,
-        "leaseByEarlierAnswer": 12, "entryIsCompared": 6, "asksAfterCheck": 32,
-        "streamsAreWatched": 18, "primaryNotConfirmed": 3, "copiesIgnored": 3, "copiesOfServer": 3,
-        "handoverAfterAttestation": 8, "waitOnFreshConnection": 2,
+        "staleRecordRefusesNobody": 2, "listReadTooEarly": 360, "silentNotWaitedOut": 12,
+        "termUnknownNotWaited": 10, "termWithoutGeneration": 16, "checksumIgnored": 8,
+        "silentForgotten": 96, "noteOfAnotherBoot": 157, "removedNotWaitedFor": 3,
+        "lateReplies": 86, "noReconnection": 1, "racingReplyIsNotCached": 75,
+        "leaseCountsFromSending": 2, "heartbeatIsMatched": 2, "emptyCacheOnTracking": 37,
+        "readAfterTracking": 141, "freshClock": 2, "joinsOnlyUnsent": 2,
+        "trustsOnlyAsMember": 24, "emptyCacheOnJoin": 929, "leaseByEarlierAnswer": 79,
+        "entryIsCompared": 14, "asksAfterCheck": 83, "streamsAreWatched": 90, "copiesIgnored": 3,
+        "handoverAfterAttestation": 14, "waitOnFreshConnection": 2, "emptyStoreNotWaited": 2,
+        "versionsOfOnePrimary": 55, "copiesOfServer": 2, "minorityDecides": 2,
+        "primaryNotConfirmed": 18,
     ]
 
     @Test(
@@ -52,14 +53,18 @@ struct CanaryTests {
     func `each flaw is found`(flaw: Flaw) throws {
         let known = Self.knownSeeds[flaw.name] ?? 0
         for seed in [known] + Array(0..<Self.seedsMax) {
-            let world = try World(Scenario(seed: seed, flaw: flaw), flaw: flaw)
+            let scenario = Scenario(seed: seed, flaw: flaw)
+            let world = try World(scenario, flaw: flaw)
             world.run()
             guard let violation = world.timeline.story.violation else { continue }
+            let sound = try World(scenario)
+            sound.run()
+            let isSound = sound.timeline.story.violation == nil
+            // Of faults against which nothing is promised, some do harm without a flaw.
+            guard isSound || scenario.isPromised else { continue }
             let change = seed == known ? "" : ", no longer in world \(known)"
             print("\(flaw.name): found in world \(seed)\(change): \(violation)")
-            let sound = try World(Scenario(seed: seed, flaw: flaw))
-            sound.run()
-            #expect(sound.timeline.story.violation == nil)
+            #expect(isSound)
             return
         }
         Issue.record("\(flaw.name) was not found in \(Self.seedsMax) worlds")

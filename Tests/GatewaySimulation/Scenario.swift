@@ -94,6 +94,9 @@ struct Scenario {
         if let flaw { favour(flaw, &chance) }
     }
 
+    /// Whether something is promised against all faults: another database in the store's place may lack anything.
+    var isPromised: Bool { !faults.contains(.swapDatabases) }
+
     /// Whether there are no faults and no long delays.
     var isCalm: Bool { faults.isEmpty }
 }
