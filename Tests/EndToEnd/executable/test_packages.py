@@ -61,9 +61,6 @@ def bare(tmp_path, checkout):
     (tmp_path / "dpkg/status").touch()
     programs = tmp_path / "programs"
     programs.mkdir()
-    for name, text in STAND_INS.items():
-        (programs / name).write_text(text)
-        (programs / name).chmod(0o755)
     suite = tmp_path / "suite/lib/Test"
     suite.mkdir(parents=True)
     (suite / "Nginx.pm").touch()
@@ -76,8 +73,22 @@ def bare(tmp_path, checkout):
             stdin=subprocess.DEVNULL,
         )
 
+    def replace(name, text):
+        (programs / name).write_text(text)
+        (programs / name).chmod(0o755)
+
+    for name, text in STAND_INS.items():
+        replace(name, text)
+    run.replace = replace
+    run.status = tmp_path / "dpkg/status"
     run.suite = f"NGINX_TESTS={tmp_path}/suite"
     return run
+
+
+def entries(names):
+    """What dpkg has noted of installed packages."""
+    return "".join(f"Package: {name}\nStatus: install ok installed\nVersion: 1\nArchitecture: all\nMaintainer: a\nDescription: b\n\n"
+                   for name in names)
 
 
 def phony():
@@ -117,12 +128,22 @@ def test_if_nothing_is_missing_nothing_is_installed(bare):
     known = bare("bash", "-c", "scripts/install-packages --check build run test costs bench suite model lint").stderr
     names = known.partition("apt-get install ")[2].split()
     assert len(names) > 40
-    entries = "\n\n".join(f"Package: {name}\nStatus: install ok installed\nVersion: 1\nArchitecture: all\nMaintainer: a\nDescription: b" for name in names)
-    bare("bash", "-c", f"cat > \"$DPKG_ADMINDIR/status\" <<'END'\n{entries}\nEND")
+    bare.status.write_text(entries(names))
 
     result = bare("scripts/install-packages", "build", "test", "bench")
 
     assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
+
+
+def test_after_an_installation_all_goes_on_whatever_starts_the_services_that_came_with_it(bare):
+    (bare.status.parent / "installed").write_text(entries(["caddy", "haproxy", "nginx", "redis-server"]))
+    bare.replace("apt-get", '#!/bin/sh\n[ "$1" = update ] || cat "$DPKG_ADMINDIR/installed" > "$DPKG_ADMINDIR/status"\n')
+    for name in ("service", "update-rc.d", "systemctl"):
+        bare.replace(name, "#!/bin/sh\n")
+
+    result = bare("scripts/install-packages", "run")
+
+    assert (result.returncode, result.stderr) == (0, "")
 
 
 # The Python programs that run without pytest, since their targets do not install it.
