@@ -8,7 +8,7 @@ import pytest
 pytest.register_assert_rewrite("harness")
 pytest_plugins = ["harness.standstills"]
 
-from harness import artefacts, prepared_clusters, sanitizers  # noqa: E402
+from harness import artefacts, prepared_clusters, quick_disk, sanitizers  # noqa: E402
 from harness.checkout import Checkout  # noqa: E402
 from harness.sandbox import CLUSTER, SENTINEL, TOPOLOGY, Sandbox  # noqa: E402
 
@@ -45,6 +45,7 @@ def pytest_sessionfinish():
 
 
 def pytest_configure(config):
+    quick_disk.choose()
     config.addinivalue_line("markers", "xdist_group(name): these tests run one after another, on one worker")
     config.addinivalue_line("markers", "no_cluster(reason): left out where the store is a cluster")
     config.addinivalue_line("markers", "one_redis(reason): left out where the store has several servers")
