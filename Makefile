@@ -25,7 +25,7 @@ PYTHON  := /usr/bin/python3
 RELEASE   := $(SWIFT) build --configuration release --static-swift-stdlib --disable-local-rpath $(SWIFTFLAGS)
 PRODUCTS  := .build/release
 INSTALL   := scripts/install-file
-E2E       := $(PYTHON) -m pytest --numprocesses $(WORKERS) --dist loadgroup
+E2E       := scripts/end-to-end $(PYTHON) $(WORKERS)
 FUZZ      := $(PRODUCTS)/latchkey-fuzz
 FUZZ_SEED := $(if $(SEED),--seed $(SEED))
 

@@ -6,7 +6,7 @@ from contextlib import ExitStack
 import pytest
 
 pytest.register_assert_rewrite("harness")
-pytest_plugins = ["harness.standstills"]
+pytest_plugins = ["harness.second_tries"]
 
 from harness import artefacts, prepared_clusters, quick_disk, sanitizers  # noqa: E402
 from harness.checkout import Checkout  # noqa: E402
