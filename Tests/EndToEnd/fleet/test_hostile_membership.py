@@ -16,6 +16,9 @@ from harness.polling import wait_until
 from harness.redis_server import NO_SOCKET
 from harness.sandbox import OWNER
 from harness.separate_links import CutOff, Frozen, HalfOpen, SeparateLinks
+from harness.topology import behind_a_proxy
+
+pytestmark = behind_a_proxy
 
 LEASE = "latchkey_lease 300ms;"
 GRACE = "latchkey_outage_grace 2s;"

@@ -11,7 +11,7 @@ from harness.load import at_once
 from harness.polling import SLACK, wait_until
 from harness.redis_server import NO_SOCKET
 from harness.sandbox import OWNER
-from harness.topology import behind_a_proxy
+from harness.topology import behind_a_proxy, versions_outlive_the_store
 
 LEASE = 1.0
 GRACE = 2.0
@@ -382,6 +382,7 @@ def test_many_clients_in_an_outage_are_all_answered(graceful):
     graceful.warm(key)
 
 
+@versions_outlive_the_store
 def test_the_versions_that_a_worker_has_seen_outlive_an_outage(gate):
     """An administrator starts the store from an old copy."""
     gate.expect(NO_SOCKET)

@@ -1,5 +1,6 @@
 """Members that no nginx belongs to: written into the list, and with connections that acknowledge, if they are wanted."""
 
+import hashlib
 import random
 import re
 import select
@@ -10,6 +11,7 @@ import sys
 from pathlib import Path
 
 from harness.membership import MEMBERSHIP
+from harness.sentinel_servers import NAME
 
 # Of members that never answer, and of those that do.
 SHORT_LEASE, LONG_LEASE = 1000, 5000
@@ -27,8 +29,9 @@ def list_members(redis, count, lease=SHORT_LEASE, seed=1):
     """Adds members to the list, each as its worker would."""
     chance = random.Random(seed)
     tokens = [chance.randrange(1 << 36, 1 << 40) for _ in range(count)]
+    more = witnesses(redis)
     redis.feed([
-        *(["HSET", MEMBERSHIP, member_id(number), entry(number, token, lease)] for number, token in enumerate(tokens)),
+        *(["HSET", MEMBERSHIP, member_id(number), entry(number, token, lease) + more] for number, token in enumerate(tokens)),
         ["HINCRBY", MEMBERSHIP, "checksum", str(sum(tokens))],
         ["HSETNX", MEMBERSHIP, "generation", f"{chance.getrandbits(64):016x}"],
     ])
@@ -37,6 +40,12 @@ def list_members(redis, count, lease=SHORT_LEASE, seed=1):
 def entry(number, token, lease):
     return (f"host=host-{number % 100} pid={number + 1} version=1.0.0 tracking=on "
             f"lease={lease} grace=0 token={token:010x}")
+
+
+def witnesses(redis):
+    """The word for the sentinels that a worker asks; empty if it asks none."""
+    sentinels = sorted(each.listener.address for each in getattr(redis, "sentinels", ()))
+    return f" witnesses={hashlib.sha256(' '.join([NAME, *sentinels]).encode()).hexdigest()[:16]}" if sentinels else ""
 
 
 class Crowd:
