@@ -330,3 +330,28 @@ def test_a_name_server_that_does_not_answer_costs_the_timeout_of_a_connection(sa
 
     assert result.returncode == STORE_UNREACHABLE
     assert "the store at redis.example.org:6379: its name was not resolved in time" in result.stderr
+
+
+# Names the libraries that have something done when a program ends.
+WATCHED_EXIT = r"""
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <stdio.h>
+
+int __cxa_atexit(void (*function)(void *), void *argument, void *library) {
+    Dl_info info;
+    if (dladdr((void *)function, &info) && info.dli_fname) dprintf(2, "at exit: %s\n", info.dli_fname);
+    return ((int (*)(void (*)(void *), void *, void *))dlsym(RTLD_NEXT, "__cxa_atexit"))(function, argument, library);
+}
+"""
+
+
+def test_openssl_is_not_cleaned_up_while_threads_that_were_left_alone_may_use_it(sandboxes, authority, tmp_path):
+    sandbox = serve(sandboxes, authority.server(), authority)
+    library = compiled(tmp_path / "watched.so", WATCHED_EXIT)
+
+    result = subprocess.run(over_tls(sandbox, authority).command("org", "list"), env={**clean_environment(), "LD_PRELOAD": str(library)},
+                            capture_output=True, text=True, timeout=60)
+
+    assert result.returncode == DONE
+    assert "at exit: " in result.stderr and "libcrypto" not in result.stderr

@@ -21,6 +21,8 @@ final class TLSContext {
     ///
     /// - Throws: An error if a file cannot be used.
     init(_ settings: StoreTLS) throws(AdministrationError) {
+        // OpenSSL must not clean up at exit: a ``BackgroundTask`` that was left alone may still use it.
+        OPENSSL_init_ssl(UInt64(OPENSSL_INIT_NO_ATEXIT), nil)
         guard let pointer = SSL_CTX_new(TLS_client_method()) else { throw Self.unusable }
         self.pointer = pointer
         self.settings = settings
