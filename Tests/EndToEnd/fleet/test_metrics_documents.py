@@ -20,7 +20,7 @@ PARTS = ("_bucket", "_sum", "_count")
 
 def families_with(store, complaint, shown):
     """The names of the metrics of a gateway whose store cannot be reached, with their kinds."""
-    with Sandbox(server=SERVER + LOCATION, workers=1, start=False) as gate:
+    with Sandbox(server=SERVER + LOCATION, workers=1, start=False, tls=None) as gate:
         gate.config.write_text(re.sub("(?m)^latchkey_store .*;", f"latchkey_store {store};", gate.config.read_text()))
         gate.expect(*complaint)
         gate.nginx.start()
