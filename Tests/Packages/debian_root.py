@@ -7,6 +7,8 @@ import subprocess
 import tempfile
 from pathlib import Path
 
+from booting import Boot, wait_for_systemd
+
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ROOT / "build/packages"
 TARBALL = PACKAGES / "debian-12.tar"
@@ -43,6 +45,7 @@ class DebianRoot:
             ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--net", "--uts", "bash", "-c", INIT, "bash", self.path],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True,
         )
+        self.inner = self.path
         if self.init.stdout.readline() != "ready\n":
             self.close()
             raise AssertionError("the namespaces cannot be made")
@@ -52,9 +55,22 @@ class DebianRoot:
         self.copy_text("/etc/sudoers.d/admin", "Defaults env_keep += DEBIAN_FRONTEND\nadmin ALL=(ALL) NOPASSWD: ALL\n", mode=0o440)
         self.copy_text("/usr/sbin/policy-rc.d", "#!/bin/sh\nexit 0\n", mode=0o755)  # without systemd, packages start nothing otherwise
 
+    def boot(self):
+        """Starts the root once more, with systemd as process 1; returns False where that is not possible."""
+        self.must("apt-get install --yes --no-install-recommends systemd systemd-sysv dbus")
+        self.init.kill()
+        self.init.wait()
+        self.init = Boot(self.path)
+        if not self.init.is_ready():
+            return False
+        self.inner = "/"
+        self.pid = children(self.init.process.pid)[0]
+        wait_for_systemd(self)
+        return True
+
     def words(self, command, account):
         """The command line that runs a command in the root, without the network of the machine."""
-        return ["nsenter", f"--target={self.pid}", "--mount", "--pid", "--net", "--uts", "chroot", str(self.path),
+        return ["nsenter", f"--target={self.pid}", "--mount", "--pid", "--net", "--uts", "chroot", str(self.inner),
                 "runuser", "-u", account, "--", "bash", "-c", command]
 
     def run(self, command, account="root", folder="/", environment=()):
