@@ -50,6 +50,13 @@ def test_whatever_is_neither_is_refused(gate):
         assert gate.request("/", headers).status == 401, headers
 
 
+def counted(gate):
+    """What the command in the file says of each organization: how often, and when last."""
+    command = re.search(r"^# +(awk .*)$", TEXT, re.MULTILINE)[1]
+    shown = subprocess.run(["sh", "-c", command], cwd=gate.nginx.folder, capture_output=True, text=True, check=True).stdout
+    return {name: (int(uses), last) for name, uses, last in map(str.split, shown.splitlines())}
+
+
 def test_each_use_of_an_old_key_is_counted_and_no_key_is_in_the_log(gate):
     new = gate.key("acme")
     for headers in [old("acme")] * 3 + [old("umbrella"), bearer(new), []]:
@@ -57,10 +64,18 @@ def test_each_use_of_an_old_key_is_counted_and_no_key_is_in_the_log(gate):
 
     written = lines(gate, 4)
 
-    count = re.search(r"(cut .*)$", TEXT, re.MULTILINE)[1]
-    counted = subprocess.run(["sh", "-c", count], cwd=gate.nginx.folder, capture_output=True, text=True, check=True).stdout
-    assert [line.split() for line in counted.splitlines()] == [["3", "acme"], ["1", "umbrella"]]
+    last = {organization: time for time, organization, *_ in map(str.split, written)}
+    assert counted(gate) == {"acme": (3, last["acme"]), "umbrella": (1, last["umbrella"])}
     assert not any(key in "".join(written) for key in OLD_KEYS.values())
+
+
+def test_a_client_that_still_sends_its_old_key_beside_the_new_one_is_counted(gate):
+    both = [*old("acme"), *bearer(gate.key("acme"))]
+
+    assert gate.request("/", both).body == "GET of=acme keys="
+
+    lines(gate, 1)
+    assert counted(gate)["acme"][0] == 1
 
 
 def test_an_old_key_ends_with_its_line_and_a_reload_while_others_stay_valid(gate):
