@@ -25,7 +25,7 @@ struct SentinelChangeTests {
         _ = try deployment.revoke()
         let calls = deployment.servers[0].calls
         let wait = try #require(calls.lastIndex(of: ["WAIT"]))
-        #expect(calls[wait - 1] == ["MULTI", "RPUSH", "LPOP", "EXEC", "INFO", "INFO"])
+        #expect(calls[wait - 1] == ["HINCRBY", "INFO", "INFO"])
         #expect(calls[(wait + 1)...] == [["HMGET", "INFO"]])
     }
 
@@ -104,7 +104,7 @@ struct SentinelChangeTests {
         #expect(deployment.clock.elapsedMilliseconds < 500)
     }
 
-    @Test(arguments: ["WAIT", "RPUSH"])
+    @Test(arguments: ["WAIT", "HINCRBY"])
     func `without permission to wait, it is said at once`(command: String) throws {
         let deployment = try SimulatedDeployment()
         _ = try deployment.revoke(.none)

@@ -122,11 +122,12 @@ struct ChangeConfirmer {
     private func copyCheck(_ signal: Signal, _ store: RetryingStore) -> CopyCheck? {
         let store = store.at(.record(signal.locator))
         guard let replicated = store.channel.replicated else { return nil }
+        let isCluster = store.channel.cluster != nil
         return CopyCheck(
             store,
             replicated,
             configured: context.configuration.copies,
-            touch: signal.touch
+            touch: isCluster ? signal.touch : [Membership.touch]
         )
     }
 }

@@ -21,7 +21,7 @@ struct PermissionCheck {
                 PermissionProbe.adminReads
                 + (configuration.topology.hasFailover ? PermissionProbe.adminReplication : [])
                 + (isCluster ? PermissionProbe.adminCluster : [])
-            let changes = PermissionProbe.adminChanges
+            let changes = PermissionProbe.adminChanges(inCluster: isCluster)
             var replies = try connection.execute(reads)
             // Queueing them shows what is refused. The last one is wrong, so nothing is carried out.
             replies += try connection.execute(changes)

@@ -92,6 +92,9 @@ extension Membership {
         )
     }
 
+    /// A write that changes nothing: Redis' WAIT behind it speaks of all that was written before.
+    public static var touch: RedisCommand { MembershipCommands.touch }
+
     /// Whether a hand-over can begin.
     public var hasGeneration: Bool { generation != nil }
 

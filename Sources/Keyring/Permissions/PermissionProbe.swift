@@ -40,8 +40,11 @@ public enum PermissionProbe {
 
     /// The commands with which the executable writes, in a transaction that Redis discards because one of
     /// its commands lacks arguments.
-    public static var adminChanges: [RedisCommand] {
-        [RedisCommand("MULTI")] + changes + signal.touch.dropFirst().dropLast()
+    ///
+    /// - Parameter isCluster: Whether it waits for replicas in a cluster, too.
+    public static func adminChanges(inCluster isCluster: Bool) -> [RedisCommand] {
+        let touch = isCluster ? Array(signal.touch.dropFirst().dropLast()) : []
+        return [RedisCommand("MULTI")] + changes + touch
             + [
                 signal.awaitAcknowledgement(milliseconds: 1),
                 RedisCommand("HMGET"),
