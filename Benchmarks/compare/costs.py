@@ -13,7 +13,7 @@ from compare.requests import KINDS, Client, requests_of
 from compare.syscalls import Tracer
 
 BURST = 200
-BURSTS = 4
+BURSTS = 8
 
 TRACED_BURST = 1000
 TRACED_BURSTS = 5
