@@ -60,7 +60,7 @@ BUILT ?=
 FORMER ?=
 
 .PHONY: help build console packages test-packages reproducible up up-console down unit e2e test lint analyze fuzz fuzz-requests fuzz-console test-sanitizers valgrind slow reloads hostile trials failovers everyday moves versions fleet fleet-kill fleet-down simulate soak nginx-tests module \
-	bench bench-full bench-scale bench-check bench-report model install uninstall clean
+	bench bench-full bench-scale bench-forged bench-check bench-report model install uninstall clean
 .DEFAULT_GOAL := help
 
 # The minutes in brackets are for two cores.
@@ -255,6 +255,10 @@ bench-full: ## [1 h] Compare everything (ROUNDS=, SECS=)
 bench-scale: ## [30 min] Measure growth with organizations, workers and gateways
 	$(call built_with,bench)
 	$(PYTHON) Benchmarks/bench.py scale --rounds $(ROUNDS) --seconds $(SECS)
+
+bench-forged: ## [3 min] Measure a worker that is sent 20,000 messages a second which mean nothing
+	$(call built_with,bench)
+	$(PYTHON) Benchmarks/forged_messages.py
 
 bench-check: ## [1 min] Check the cost of a request against its thresholds
 	$(call built_with,costs)

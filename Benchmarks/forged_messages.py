@@ -1,6 +1,6 @@
 """What a worker does while somebody with access to Redis sends it messages that mean nothing.
 
-    /usr/bin/python3 Benchmarks/forged_messages.py     # 100,000 cached records, 20,000 messages a second; 3 minutes
+    make bench-forged     # 100,000 cached records, 20,000 messages a second; 3 minutes
 
 Each kind of message is measured in turn with none, and beside writes to keys that no worker tracks: those cost Redis
 and the machine as much, and the worker nothing.

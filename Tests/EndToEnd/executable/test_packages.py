@@ -40,6 +40,7 @@ NEEDS = {
     "bench": ["wrk", "golang-go", "haproxy"],
     "bench-full": ["wrk", "golang-go", "haproxy"],
     "bench-scale": ["wrk", "golang-go", "haproxy"],
+    "bench-forged": ["wrk", "nginx", "redis-server"],
     "bench-check": ["valgrind", "strace", "openssl", "nginx", "redis-server"],
     "model": ["spin"],
 }
