@@ -11,11 +11,14 @@ final class SimulatedServers {
     private let clock: MachineClock
     private let timeline: Timeline
     private let network: Network
-    private var members: [Endpoint: Member] = [:]
+    private var members: [Member] = []
 
     init(_ client: Client, _ clock: MachineClock, _ timeline: Timeline, _ network: Network) {
         (self.client, self.clock, self.timeline, self.network) = (client, clock, timeline, network)
     }
+
+    /// Connections end in the order in which they began.
+    deinit { for member in members { member.close() } }
 
     /// What each of them replies, in their order.
     func ask(_ servers: [Endpoint], _ commands: [RedisCommand])
@@ -35,11 +38,11 @@ final class SimulatedServers {
     }
 
     private func member(_ endpoint: Endpoint) -> Member {
-        if let member = members[endpoint] { return member }
+        if let member = members.first(where: { $0.endpoint == endpoint }) { return member }
         let member = Member(endpoint) { [network, client] in
             network.connect(client, to: endpoint)
         }
-        members[endpoint] = member
+        members.append(member)
         return member
     }
 
@@ -63,7 +66,7 @@ final class SimulatedSentinels: Sentinels {
 extension SimulatedServers {
     /// A connection to one server.
     private final class Member {
-        private let endpoint: Endpoint
+        let endpoint: Endpoint
         private let connect: () -> Wire
         private var link: RedisLink
         private var wire: Wire?
@@ -79,7 +82,10 @@ extension SimulatedServers {
             link = Self.link(endpoint)
         }
 
-        deinit { wire?.close() }
+        func close() {
+            wire?.close()
+            wire = nil
+        }
 
         private static func link(_ endpoint: Endpoint) -> RedisLink {
             RedisLink(
@@ -128,9 +134,7 @@ extension SimulatedServers {
         private func carryOut(_ order: LinkOrder) {
             switch order {
             case .open: (wire, isOpen) = (connect(), false)
-            case .close:
-                wire?.close()
-                wire = nil
+            case .close: close()
             case .write: write()
             }
         }
@@ -148,8 +152,7 @@ extension SimulatedServers {
         }
 
         private func lose(_ now: MonotonicTime) {
-            wire?.close()
-            wire = nil
+            close()
             link.closed(now)
         }
 
@@ -184,8 +187,7 @@ extension SimulatedServers {
         func end() -> Result<[RedisReply], StoreConnection.Fault> {
             wasSilent = isPending
             guard !isPending, fault == nil else {
-                wire?.close()
-                wire = nil
+                close()
                 link = Self.link(endpoint)
                 return .failure(.unreachable(fault ?? "the server does not answer"))
             }

@@ -91,7 +91,7 @@ extension ClusterStore {
         let primaries = survey.primaries.map(\.node.address)
         guard Self.primariesMin <= primaries.count else { throw .refused(Self.tooFew(survey)) }
         let votes = Self.votes(replies, of: primaries, slot)
-        for candidate in Set(votes.values) {
+        for candidate in primaries.compactMap({ votes[$0] }) {
             let others = primaries.filter { $0 != candidate }
             let count = others.count { votes[$0] == candidate }
             guard (unanimously ? others.count : Self.quorum(primaries.count)) <= count else {

@@ -174,7 +174,8 @@ extension ClusterStore {
     var known: [Endpoint] {
         var seen: Set<Endpoint> = []
         let primaries = survey?.primaries.map(\.node.address) ?? []
-        return (primaries + moved.values + seeds).filter { seen.insert($0).inserted }
+        let targets = moved.sorted { $0.key < $1.key }.map(\.value)
+        return (primaries + targets + seeds).filter { seen.insert($0).inserted }
     }
 
     private func use(_ survey: ClusterSurvey) {
