@@ -210,7 +210,7 @@ extension Gatekeeper {
 
     /// Slots have moved: what is known of their records, or about to be, is another server's affair.
     func forget(_ slots: SlotSet) {
-        guard !slots.isEmpty else { return }
+        guard !slots.isEmpty, obligations.keeps(.movedSlotsAreForgotten) else { return }
         cache.invalidate(in: slots)
         checks.invalidateAllInFlight()
         streams.markStale(in: slots)

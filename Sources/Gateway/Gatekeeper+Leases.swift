@@ -57,6 +57,17 @@ extension Gatekeeper {
         if cluster.isUsed { forgetFormer(place, registeredAt) }
         nodes[place].lease.renew(registeredAt: registeredAt, keepsUsable: cluster.isUsed)
         cache.setTrust(of: nodes[place].numbers, nodes[place].lease)
+        #if CANARIES
+            if !obligations.keeps(.leaseOfItsPrimary),
+                let longest = places.max(by: {
+                    nodes[$0].lease.trustedUntil < nodes[$1].lease.trustedUntil
+                })
+            {
+                for other in places {
+                    cache.setTrust(of: nodes[other].numbers, nodes[longest].lease)
+                }
+            }
+        #endif
     }
 
     /// Once the records of a new primary can decide, none of the one before is needed any more.

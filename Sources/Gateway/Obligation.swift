@@ -56,6 +56,10 @@ enum Obligation: CaseIterable {
     case versionsOfOnePrimary
     /// A term is handed over only so long after this primary was attested: workers may still trust another.
     case handoverAfterAttestation
+    /// A record decides under the lease of the primary that gave it, and of no other.
+    case leaseOfItsPrimary
+    /// What was cached of slots that have moved is forgotten: whoever held them may tell nothing.
+    case movedSlotsAreForgotten
 }
 
 /// The obligations that are met: outside of tests, all.

@@ -15,6 +15,13 @@
             /// Until when cached records decide.
             var trustedUntil: MonotonicTime { gatekeeper.earliest { $0.trustedUntil } }
 
+            /// The same for the record of one organization.
+            func trustedUntil(of locator: Locator) -> MonotonicTime {
+                gatekeeper.cluster.place(of: locator).map {
+                    gatekeeper.nodes[$0].lease.trustedUntil
+                } ?? .origin
+            }
+
             /// Until when what the store replies decides.
             var attestedUntil: MonotonicTime { gatekeeper.earliest { $0.fencedUntil } }
 

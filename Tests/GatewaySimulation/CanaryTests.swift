@@ -43,7 +43,7 @@ struct CanaryTests {
         "entryIsCompared": 14, "asksAfterCheck": 83, "streamsAreWatched": 90, "copiesIgnored": 3,
         "handoverAfterAttestation": 14, "waitOnFreshConnection": 2, "emptyStoreNotWaited": 2,
         "versionsOfOnePrimary": 55, "copiesOfServer": 2, "minorityDecides": 2,
-        "primaryNotConfirmed": 18,
+        "primaryNotConfirmed": 18, "movedSlotsAreForgotten": 3,
     ]
 
     @Test(

@@ -12,6 +12,9 @@ final class Judge {
     /// When another database last took the place of the store's; `nil` if none did.
     var swappedAt: Nanoseconds?
 
+    /// Until when nobody answers for an organization whose slot was taken by force: the former holder may not know.
+    var excusedUntil: [String: Nanoseconds] = [:]
+
     /// Until when a worker may miss what it needs: the primary, or a way to it.
     var troubledUntil: Nanoseconds = 0
 
@@ -155,7 +158,8 @@ extension Judge {
         if decision.organization?.name != ledger.keys[key].organization {
             timeline.fail("\(worker): \(name) is allowed for another organization")
         }
-        if let end = ledger.keys[key].end, end.step < check.begunStep,
+        let excusedUntil = excusedUntil[ledger.keys[key].organization] ?? 0
+        if excusedUntil < check.begunAt, let end = ledger.keys[key].end, end.step < check.begunStep,
             end.until.map({ $0 <= check.begunUnix }) ?? true
         {
             timeline.fail(
@@ -286,6 +290,9 @@ extension Judge {
         else { return }
         var since = max(latest.from, noticingSince, request.openedAt)
         if changedAt() > 0 { since = max(since, changedAt() + 2 * worker.trustSpan) }
+        let excusedUntil = excusedUntil[organization] ?? 0
+        guard excusedUntil < timeline.now else { return }
+        since = max(since, excusedUntil)
         if timeline.now > since + span {
             timeline.fail(
                 "\(worker): a request with \(ledger.name(request.key)) is open for too long"

@@ -67,6 +67,9 @@ struct Ledger {
     var primary = 0
     var holders: [String: Int] = [:]
 
+    /// In a cluster: when which server's word about an organization counts.
+    private var words: [String: [(server: Int, span: ClosedRange<Nanoseconds>)]] = [:]
+
     /// The highest version of each record whose writing was confirmed.
     private var confirmedVersions: [String: UInt64] = [:]
     private var lastRevision = 0
@@ -206,6 +209,30 @@ extension Ledger {
 // MARK: - Queries
 
 extension Ledger {
+    /// From now on the word of some servers about an organization counts; that of others for a while.
+    mutating func trust(
+        _ servers: [Int],
+        about organization: String,
+        at now: Nanoseconds,
+        _ span: Nanoseconds
+    ) {
+        var words = words[organization] ?? []
+        let open = words.indices.filter { words[$0].span.upperBound == .max }
+        for index in open where !servers.contains(words[index].server) {
+            words[index].span = words[index].span.lowerBound...now + span
+        }
+        for server in Set(servers).subtracting(open.map { words[$0].server }).sorted() {
+            words.append((server, now...(.max)))
+        }
+        self.words[organization] = words
+    }
+
+    /// When a server's word about an organization counts.
+    private func trusted(_ server: Int, _ organization: String) -> [ClosedRange<Nanoseconds>] {
+        guard let words = words[organization] else { return servers[server].trusted }
+        return words.filter { $0.server == server }.map(\.span)
+    }
+
     /// Whether any revision within a window satisfies a predicate about a key.
     private func anyRevision(
         _ window: ClosedRange<Nanoseconds>,
@@ -213,7 +240,7 @@ extension Ledger {
         _ predicate: (Acceptance?) -> Bool
     ) -> Bool {
         servers.indices.contains { server in
-            servers[server].trusted.contains { trusted in
+            trusted(server, keys[key].organization).contains { trusted in
                 guard trusted.overlaps(window) else { return false }
                 return anyRevision(trusted.clamped(to: window), key, predicate, at: server)
             }

@@ -20,7 +20,7 @@ final class ModelCluster {
     let tellsOfLostKeys: Bool
 
     /// The number of the server that holds each slot: the one with the highest epoch that claims it.
-    var holders: [Int] = []
+    var holders = ModelHolders(shardCount: ModelCluster.shardCount)
     var lastEpoch = ModelCluster.shardCount
     var isFailingOver = false
     var isMoving = false
@@ -28,9 +28,14 @@ final class ModelCluster {
     /// When roles, slots, or what is said of them last changed.
     var changedAt: Nanoseconds = 0
 
-    /// Called with a server that has been promoted, and with each key that another server holds now.
+    /// Called with a server that has been promoted.
     var onPromotion: (ModelRedis) -> Void = { _ in }
-    var onMove: (Int) -> Void = { _ in }
+
+    /// Called with a slot that was taken by force.
+    var onTaking: (Int) -> Void = { _ in }
+
+    /// Called when keys have moved, and when a server has heard of that.
+    var onChange: () -> Void = {}
 
     /// - Parameter span: How long things take, at most.
     init(
@@ -54,7 +59,6 @@ final class ModelCluster {
             )
         }
         seats = servers.enumerated().map { ModelSeat($0, $1, self) }
-        holders = seats[0].holders.map(Int.init)
         for (number, server) in servers.enumerated() {
             server.seat = seats[number]
             server.reaches = { [unowned self, unowned server] in
@@ -76,8 +80,27 @@ final class ModelCluster {
     /// The primary of a key's slot.
     func primary(of key: String) -> ModelRedis { servers[holders[ModelSlots.slot(of: key)]] }
 
+    /// The number of the server that has a key: while its slot moves, that may be the target.
+    func location(of key: String) -> Int {
+        let slot = ModelSlots.slot(of: key)
+        let holder = holders[slot]
+        guard let target = seats[holder].migrating[slot], !servers[holder].data.exists(key) else {
+            return holder
+        }
+        return target
+    }
+
+    /// The servers that a worker may take for the holder of a slot: those that think so, and are named by others.
+    func believed(_ slot: Int) -> [Int] {
+        seats.indices.filter { number in
+            let others = seats.indices.filter { $0 != number && seats[$0].leaders[$0] == nil }
+            return seats[number].holds(slot) && seats[number].leaders[number] == nil
+                && others.count { seats[$0].holders.servers.contains(number) } >= 2
+        }
+    }
+
     /// The servers that hold slots.
-    var primaries: [ModelRedis] { Set(holders).sorted().map { servers[$0] } }
+    var primaries: [ModelRedis] { holders.servers.map { servers[$0] } }
 
     /// Whether two servers hear each other.
     func isConnected(_ one: Int, _ other: Int) -> Bool {
@@ -104,6 +127,7 @@ extension ModelCluster {
             }
             changedAt = timeline.now
             seats[other].hear(seats[number])
+            onChange()
         }
     }
 
@@ -120,9 +144,9 @@ extension ModelCluster {
         for seat in seats { for other in seats where other !== seat { seat.hear(other) } }
     }
 
-    /// Whether all servers agree, and all replicas have got everything.
+    /// Whether nothing is under way, all servers agree, and all replicas have got everything.
     var isSettled: Bool {
-        seats.allSatisfy { $0.holders.elementsEqual(holders, by: { Int($0) == $1 }) }
+        !isFailingOver && !isMoving && seats.allSatisfy { $0.holders == holders }
             && servers.allSatisfy { server in
                 guard let leader = server.leader else { return true }
                 return server.upstream?.isBroken == false && server.offset == leader.offset

@@ -22,7 +22,7 @@ extension ModelCluster {
         for length: Nanoseconds,
         sides: [Client: NetworkRift.Side] = [:]
     ) {
-        guard !isFailingOver, holders.contains(former) else { return }
+        guard !isFailingOver, holders.servers.contains(former) else { return }
         isFailingOver = true
         timeline.log("failover: \(kind) of \(servers[former].endpoint)")
         fail(former, kind, for: length, sides)
@@ -55,6 +55,7 @@ extension ModelCluster {
         case .crash:
             server.die(isNotified: timeline.chance.percent(70))
             timeline.after(length) { [self] in
+                guard server.condition == .down else { return }
                 server.start()
                 // It does not answer before it has heard the others.
                 seats[number].isMinority = true
@@ -118,7 +119,7 @@ extension ModelCluster {
 
     /// How many primaries vote for a replica: those that it reaches, in their own view of who is one.
     private func votes(for replica: Int, _ former: Int) -> Int {
-        Set(seats[replica].holders.map(Int.init)).count {
+        seats[replica].holders.servers.count {
             $0 != former && isConnected($0, replica) && seats[$0].leaders[$0] == nil
         }
     }
@@ -149,12 +150,13 @@ extension ModelCluster {
         let seat = seats[replica]
         seat.leaders[replica] = nil
         seat.epochs[replica] = lastEpoch
-        for slot in holders.indices where seat.holders[slot] == Int8(former) {
-            seat.holders[slot] = Int8(replica)
-            if holders[slot] == former { holders[slot] = replica }
+        for part in seat.holders.parts(with: holders) where seat.holders[part] == former {
+            seat.holders[part] = replica
+            if holders[part] == former { holders[part] = replica }
         }
         servers[replica].promote(killsClients: false)
         onPromotion(servers[replica])
         spread(replica)
+        onChange()
     }
 }

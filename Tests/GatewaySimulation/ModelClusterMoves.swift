@@ -14,14 +14,13 @@ extension ModelCluster {
     func move(_ key: String, _ move: Move) {
         let slot = ModelSlots.slot(of: key)
         let source = holders[slot]
-        let others = Set(holders).subtracting([source]).sorted()
+        let others = holders.servers.filter { $0 != source }
         guard !isMoving, !isFailingOver, let target = timeline.chance.element(of: others),
             isWell(source), isWell(target)
         else { return }
         isMoving = true
         timeline.log("slot \(slot) moves to \(servers[target].endpoint), \(move)")
         if move == .forced {
-            for key in servers[source].keys(ofSlot: slot) { copy(key, source, target) }
             timeline.after(pause) { [self] in settle(slot, source, target, isForced: true) }
             return
         }
@@ -51,6 +50,7 @@ extension ModelCluster {
         }
         copy(key, source, target)
         servers[source].change { _ = $0.remove(key) }
+        onChange()
         timeline.after(pause) { [self] in moveKeys(of: slot, source, target) }
     }
 
@@ -64,14 +64,21 @@ extension ModelCluster {
         guard isWell(source), isWell(target), holders[slot] == source else {
             return abort(slot, source, target)
         }
+        if isForced {
+            for key in servers[source].keys(ofSlot: slot) { copy(key, source, target) }
+            onTaking(slot)
+        }
         lastEpoch += 1
         let seat = seats[target]
         seat.epochs[target] = lastEpoch
-        seat.holders[slot] = Int8(target)
+        seat.holders[slot] = target
         seat.importing[slot] = nil
         holders[slot] = target
-        onMove(slot)
+        for other in seats where other.leaders[other.number] == target {
+            if isConnected(target, other.number) { other.hear(seat) }
+        }
         spread(target)
+        onChange()
         guard !isForced else {
             isMoving = false
             return
@@ -101,6 +108,7 @@ extension ModelCluster {
             seat.migrating[slot] = nil
             seat.importing[slot] = nil
         }
+        onChange()
         isMoving = false
     }
 }
@@ -123,11 +131,9 @@ extension ModelRedis {
     /// Deletes the keys of slots that another server holds now.
     ///
     /// - Parameter tells: Whether those that track changes are told.
-    func deleteKeys(ofSlots slots: Set<Int>, tells: Bool) {
-        guard !slots.isEmpty, !isReplica else { return }
-        for key in data.allKeys where slots.contains(ModelSlots.slot(of: key)) {
-            _ = data.remove(key)
-        }
+    func deleteKeys(tells: Bool, where isLost: (Int) -> Bool) {
+        guard !isReplica else { return }
+        for key in data.allKeys where isLost(ModelSlots.slot(of: key)) { _ = data.remove(key) }
         if tells {
             noteChanges(by: nil)
             wake()

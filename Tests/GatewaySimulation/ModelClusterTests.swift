@@ -175,7 +175,7 @@ struct ModelClusterTests {
         let former = holder(of: keys[0])
         cluster.failOver(former, kind, for: .milliseconds(400))
         timeline.run(until: timeline.now + .milliseconds(200)) {
-            cluster.seats[(former + 1) % 3].isDown || cluster.holders.contains(former + 3)
+            cluster.seats[(former + 1) % 3].isDown || cluster.holders.servers.contains(former + 3)
         }
         #expect(cluster.seats[(former + 1) % 3].isDown)
         #expect(!cluster.seats[former].isMinority)

@@ -205,6 +205,7 @@ extension ModelRedis {
             let end = time + 1000 * (ServerTime(command[2]) ?? 0)
             return .integer(data.setEnd(key, at: end) ? 1 : 0)
         case "RPUSH": return .integer(data.push(key, command[2...]))
+        case "LPOP" where command.count == 2: return .bulk(data.pop(key, 1)?.first)
         case "LPOP":
             return .array(data.pop(key, Int(command[2]) ?? 1)?.map { .bulk($0) })
         case "LTRIM":

@@ -1,14 +1,12 @@
 /// What a server of a cluster knows of all servers and slots. Each learns on its own, and late.
 final class ModelSeat {
-    static let nobody: Int8 = -1
-
     /// The number of its server.
     let number: Int
     unowned let server: ModelRedis
     unowned let cluster: ModelCluster
 
     /// Who holds each slot.
-    var holders: [Int8]
+    var holders = ModelHolders(shardCount: ModelCluster.shardCount)
 
     /// Whom each server follows; `nil` for a primary.
     var leaders: [Int?]
@@ -29,7 +27,6 @@ final class ModelSeat {
     init(_ number: Int, _ server: ModelRedis, _ cluster: ModelCluster) {
         (self.number, self.server, self.cluster) = (number, server, cluster)
         let shards = ModelCluster.shardCount
-        holders = (0..<ModelSlots.count).map { Int8($0 * shards / ModelSlots.count) }
         leaders = (0..<2 * shards).map { $0 < shards ? nil : $0 - shards }
         epochs = (0..<2 * shards).map { $0 < shards ? $0 + 1 : 0 }
     }
@@ -42,12 +39,13 @@ final class ModelSeat {
     /// Whether it answers no command with a key.
     var isDown: Bool {
         if isMinority { return true }
-        return cluster.needsFullCoverage && holders.contains { failing.contains(Int($0)) }
+        return cluster.needsFullCoverage && holders.servers.contains(where: failing.contains)
     }
 
-    func holds(_ slot: Int) -> Bool { holders[slot] == Int8(number) }
+    func holds(_ slot: Int) -> Bool { holders[slot] == number }
 
-    var heldCount: Int { holders.count { $0 == Int8(number) } }
+    /// Whether it holds any slot.
+    private var isHolder: Bool { holders.servers.contains(number) }
 }
 
 // MARK: - What it hears
@@ -58,23 +56,19 @@ extension ModelSeat {
         failing.remove(other.number)
         leaders[other.number] = other.leaders[other.number]
         epochs[other.number] = other.epochs[other.number]
-        let before = heldCount
-        var lost: [Int] = []
-        for slot in holders.indices where other.holds(slot) && !claims(slot, over: other) {
-            if holds(slot) { lost.append(slot) }
-            holders[slot] = Int8(other.number)
-            migrating[slot] = nil
+        let wasHolder = isHolder
+        let taken = holders.parts(with: other.holders).filter {
+            other.holders[$0] == other.number && epochs[holders[$0]] < epochs[other.number]
         }
-        if before > 0, heldCount == 0 { return follow(other) }
-        if let leader = leaders[number], holders.allSatisfy({ $0 != Int8(leader) }) {
-            return follow(other)
+        let lost = taken.filter { holders[$0] == number }
+        for part in taken { holders[part] = other.number }
+        migrating = migrating.filter { holds($0.key) }
+        let isFollowerOfNone = leaders[number].map { !holders.servers.contains($0) } ?? false
+        if wasHolder && !isHolder || isFollowerOfNone { return follow(other) }
+        guard !lost.isEmpty else { return }
+        server.deleteKeys(tells: cluster.tellsOfLostKeys) { slot in
+            lost.contains { holders.contains(slot, in: $0) }
         }
-        server.deleteKeys(ofSlots: Set(lost), tells: cluster.tellsOfLostKeys)
-    }
-
-    private func claims(_ slot: Int, over other: ModelSeat) -> Bool {
-        let holder = Int(holders[slot])
-        return holder == other.number || holder >= 0 && epochs[holder] >= epochs[other.number]
     }
 
     private func follow(_ other: ModelSeat) {
@@ -113,8 +107,7 @@ extension ModelSeat {
         if importing[slot] != nil, session.isAsking {
             return Set(keys).count > 1 && missing > 0 ? Self.tryAgain : nil
         }
-        guard holders[slot] != Self.nobody else { return "CLUSTERDOWN Hash slot not served" }
-        return "MOVED \(slot) \(place(of: Int(holders[slot])))"
+        return "MOVED \(slot) \(place(of: holders[slot]))"
     }
 
     private static let tryAgain = "TRYAGAIN Multiple keys request during rehashing of slot"
@@ -129,7 +122,7 @@ extension ModelSeat {
 extension ModelSeat {
     func reply(to command: [String]) -> Reply {
         switch command.dropFirst().first?.uppercased() {
-        case "SLOTS": .array(runs().map(describe))
+        case "SLOTS": .array(holders.runs.map(describe))
         case "NODES": .bulk(cluster.servers.indices.map { "\(line(of: $0))\n" }.joined())
         case "MYID": .bulk(id)
         case "INFO":
@@ -141,20 +134,6 @@ extension ModelSeat {
             )
         default: .error("ERR unknown subcommand")
         }
-    }
-
-    /// Neighbouring slots with the same holder.
-    private func runs() -> [(slots: ClosedRange<Int>, holder: Int)] {
-        var runs: [(slots: ClosedRange<Int>, holder: Int)] = []
-        var first = 0
-        for slot in 1...holders.count where slot == holders.count || holders[slot] != holders[first]
-        {
-            if holders[first] != Self.nobody {
-                runs.append((first...slot - 1, Int(holders[first])))
-            }
-            first = slot
-        }
-        return runs
     }
 
     private func describe(_ run: (slots: ClosedRange<Int>, holder: Int)) -> Reply {
@@ -191,7 +170,7 @@ extension ModelSeat {
     }
 
     private func slots(of other: Int) -> [String] {
-        let held = runs().filter { $0.holder == other }.map {
+        let held = holders.runs.filter { $0.holder == other }.map {
             $0.slots.count == 1
                 ? "\($0.slots.lowerBound)" : "\($0.slots.lowerBound)-\($0.slots.upperBound)"
         }

@@ -90,7 +90,7 @@ struct Scenario {
         if (mix ?? drawn) == .silence { favourSilence(&chance) }
         if (mix ?? drawn) == .failovers { favourFailovers(&chance) }
         if (mix ?? drawn) == .twoCopies { favourTwoCopies(&chance) }
-        if [.shards, .slots].contains(mix ?? drawn) { favourCluster(&chance) }
+        if Mix.ofClusters.contains(mix ?? drawn) { favourCluster(&chance) }
         if let flaw { favour(flaw, &chance) }
     }
 
@@ -225,11 +225,15 @@ enum Mix: String, CaseIterable {
     case shards
     /// Slots of a cluster move.
     case slots
+    /// Slots of a cluster are taken by force.
+    case takeovers
 
     /// Those with one server alone.
     static let standalone = allCases.filter {
-        ![.failovers, .twoCopies, .shards, .slots].contains($0)
+        ![.failovers, .twoCopies].contains($0) && !ofClusters.contains($0)
     }
+
+    static let ofClusters: [Mix] = [.shards, .slots, .takeovers]
 
     func faults(_ chance: inout Chance) -> [Fault] {
         switch self {
@@ -277,8 +281,13 @@ enum Mix: String, CaseIterable {
             ]
         case .slots:
             [
-                .moveSlot, .moveSlot, .moveSlot, .takeSlot, .failOverShard, .partition,
+                .moveSlot, .moveSlot, .moveSlot, .moveSlot, .failOverShard, .partition,
                 .stopWorker, .replaceWorker, .cut, .stall, .lateInvalidations,
+            ]
+        case .takeovers:
+            [
+                .takeSlot, .takeSlot, .takeSlot, .moveSlot, .partition, .stopWorker,
+                .replaceWorker, .cut, .stall, .lateInvalidations,
             ]
         case .anything:
             (0..<5).map { _ in Fault.promised.randomElement(using: &chance)! }

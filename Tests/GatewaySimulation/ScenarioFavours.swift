@@ -246,7 +246,24 @@ extension Scenario {
                 faultLength = .milliseconds(3000)
                 (changePause, requestPause) = (.milliseconds(500), .milliseconds(80))
                 length = .milliseconds(5000)
+            case .leaseOfItsPrimary, .movedSlotsAreForgotten:
+                favourCluster(&chance)
+                favourInCluster(obligation, &chance)
             default: break
+            }
+        }
+
+        private mutating func favourInCluster(_ obligation: Obligation, _ chance: inout Chance) {
+            (isStrict, graceMilliseconds) = (false, 0)
+            changePause = .milliseconds(leaseMilliseconds / 4)
+            requestPause = .milliseconds(leaseMilliseconds / 12)
+            switch obligation {
+            case .leaseOfItsPrimary: faults = [.lateInvalidations, .stall, .cut]
+            default:
+                // A worker misses the news of the server that has taken a slot.
+                tellsOfLostKeys = false
+                faults = [.takeSlot, .takeSlot, .lateInvalidations, .overrun]
+                (workers, bulkPercent) = (2, 50)
             }
         }
     #endif

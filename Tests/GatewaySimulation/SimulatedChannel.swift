@@ -123,6 +123,22 @@ final class SimulatedChannel: StoreChannel {
     }
 }
 
+/// Connections to several servers, which end in the order in which they began.
+final class SimulatedChannels {
+    private let make: (Endpoint) -> SimulatedChannel
+    private var channels: [SimulatedChannel] = []
+
+    init(_ make: @escaping (Endpoint) -> SimulatedChannel) { self.make = make }
+
+    deinit { for channel in channels { channel.renew() } }
+
+    func connect(_ endpoint: Endpoint) -> SimulatedChannel {
+        let channel = make(endpoint)
+        channels.append(channel)
+        return channel
+    }
+}
+
 /// The clock of the administrator's machine. The world runs while it sleeps.
 struct SimulatedClock: BlockingClock {
     let clock: MachineClock

@@ -4,7 +4,7 @@ import RedisClient
 @testable import Administration
 
 /// The executable's connections to servers that it asks at the same time. The world runs while it waits.
-final class SimulatedServers {
+final class SimulatedServers: ClusterServers {
     private static let timeoutMilliseconds: UInt64 = 1000
 
     private let client: Client

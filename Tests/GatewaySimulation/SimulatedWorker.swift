@@ -198,11 +198,15 @@ extension SimulatedWorker {
         links = Self.noLinks(configuration)
     }
 
-    /// Two to the store, and one to each sentinel.
+    /// As many as the gatekeeper numbers.
     private static func noLinks(_ configuration: Configuration) -> [Link] {
-        let sentinels =
-            if case .sentinel(let url) = configuration.topology { url.sentinels.count } else { 0 }
-        return Array(repeating: Link(), count: 2 + sentinels)
+        let count =
+            switch configuration.topology {
+            case .standalone: 2
+            case .sentinel(let url): 2 + url.sentinels.count
+            case .cluster: Int(SeedLinks.firstLink) + SeedLinks.count
+            }
+        return Array(repeating: Link(), count: count)
     }
 }
 

@@ -28,7 +28,9 @@ struct SimulationTests {
         arguments: [Mix.failovers, .twoCopies],
         0..<partsCount
     )
-    func `every promise holds in every world where primaries fail`(mix: Mix, part: UInt64) throws {
+    func `every promise holds in every world where primaries change`(mix: Mix, part: UInt64)
+        throws
+    {
         var counts = Judge.Counts()
         for seed in stride(from: part, to: Self.count / 8, by: Int(Self.partsCount)) {
             let world = try World(Scenario(seed: seed, mix: mix))

@@ -1,4 +1,5 @@
 import Keyring
+import RedisClient
 
 @testable import Gateway
 
@@ -58,13 +59,18 @@ extension SimulatedWorker {
 
     private func context(of check: Check) -> Check.Context {
         var version: UInt64?
+        var trustedUntil = MonotonicTime.origin
         if case .issued(let key) = check.credential {
-            version = cachedVersions[judge.ledger.keys[key].organization]
+            let organization = judge.ledger.keys[key].organization
+            version = cachedVersions[organization]
+            if let locator = locators[organization] {
+                trustedUntil = gatekeeper.probe.trustedUntil(of: locator)
+            }
         }
         return Check.Context(
             at: timeline.now,
             unix: now.unix,
-            isTrusted: now.monotonic < gatekeeper.probe.trustedUntil,
+            isTrusted: now.monotonic < trustedUntil,
             silence: judge.silence(of: self),
             cachedVersion: version
         )

@@ -162,7 +162,8 @@ extension World {
         }
         if let cluster {
             cluster.recover()
-            timeline.run(until: timeline.now + .milliseconds(3000)) { cluster.isSettled }
+            let end = timeline.now + .milliseconds(3000) + 10 * cluster.span
+            timeline.run(until: end) { cluster.isSettled }
             if !cluster.isSettled { timeline.fail("the servers of the cluster do not agree") }
         }
         store.recover()

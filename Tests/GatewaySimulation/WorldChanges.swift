@@ -105,7 +105,8 @@ extension World {
 
     private func policy(_ isHurried: Bool) -> ConfirmationPolicy {
         // Where a primary may be out of reach for long, an administrator gives up.
-        let end = deployment == nil ? .max : timeline.now + 2 * trustSpan + .milliseconds(2000)
+        let hasFailover = deployment != nil || cluster != nil
+        let end = hasFailover ? timeline.now + 2 * trustSpan + .milliseconds(2000) : .max
         guard isHurried else {
             return .whileTrue { [timeline] _ in !timeline.isOver && timeline.now < end }
         }
@@ -160,63 +161,6 @@ extension World {
             counts.unconfirmed += 1
             timeline.log("\(client): \(error)")
         }
-    }
-
-    private func administratorTools(_ client: Client, _ configuration: Configuration) -> (
-        any StoreChannel, any BlockingClock
-    ) {
-        let machine = timeline.chance.element(of: administratorClocks)!
-        if case .sentinel(let url) = configuration.topology {
-            return sentinelTools(client, url, machine)
-        }
-        let channel = SimulatedChannel(client, machine, timeline, network)
-        let clock = SimulatedClock(clock: machine, timeline: timeline)
-        guard case .procedure(let flaw) = flaw else { return (channel, clock) }
-        if flaw == .silentNotWaitedOut {
-            return (channel, HastyClock(clock: machine, timeline: timeline))
-        }
-        let second = SimulatedChannel(client, machine, timeline, network)
-        let flawed = FlawedChannel(
-            channel,
-            second: second,
-            flaw,
-            bootID: machine.bootID,
-            connect: { _ in second }
-        )
-        return (flawed, clock)
-    }
-
-    /// The real search for the primary, with simulated connections.
-    private func sentinelTools(_ client: Client, _ url: SentinelURL, _ machine: MachineClock) -> (
-        any StoreChannel, any BlockingClock
-    ) {
-        let clock = SimulatedClock(clock: machine, timeline: timeline)
-        func connect(_ endpoint: Endpoint) -> SimulatedChannel {
-            SimulatedChannel(client, machine, timeline, network, to: endpoint)
-        }
-        func store(_ sentinels: any Sentinels) -> SentinelStore {
-            let store = SentinelStore(
-                PrimarySearch(url: url, sentinels: sentinels),
-                clock: clock,
-                connect: connect
-            )
-            store.patienceMilliseconds = 1000
-            return store
-        }
-        let servers = SimulatedServers(client, machine, timeline, network)
-        let sentinels = SimulatedSentinels(url.sentinels, servers)
-        guard let deployment, case .procedure(let flaw) = flaw else {
-            return (store(sentinels), clock)
-        }
-        let flawed = FlawedSentinels(sentinels, flaw, deployment)
-        let channel = FlawedChannel(
-            store(flawed),
-            second: store(sentinels),
-            flaw,
-            bootID: machine.bootID,
-            connect: connect
-        )
-        return (channel, clock)
     }
 
     private func add(_ organization: Organization, _ administration: AdministrationContext) throws {

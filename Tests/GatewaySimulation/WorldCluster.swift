@@ -13,21 +13,43 @@ extension World {
         if scenario.stallPercent == 0, scenario.workerDelayMax <= .microseconds(200) {
             judge.recoverySpan = recoverySpan + trustSpan + 4 * scenario.failoverSpan
         }
-        cluster.onMove = { [unowned self] _ in noteHolders() }
+        cluster.onTaking = { [unowned self] slot in
+            judge.counts.promotions += 1
+            for organization in organizations where self.slot(of: organization) == slot {
+                judge.excusedUntil[organization.name] = .max
+            }
+        }
         cluster.onPromotion = { [unowned self] _ in
             judge.counts.promotions += 1
             noteHolders()
             checkConfirmedChanges()
         }
+        cluster.onChange = { [unowned self] in noteHolders() }
         noteHolders()
+    }
+
+    private func slot(of organization: Organization) -> Int {
+        ModelSlots.slot(of: recordKey(of: organization))
     }
 
     private func noteHolders() {
         guard let cluster else { return }
         for organization in organizations {
-            let slot = ModelSlots.slot(of: recordKey(of: organization))
-            judge.ledger.holders[organization.name] = cluster.holders[slot]
+            let name = organization.name
+            let location = cluster.location(of: recordKey(of: organization))
+            let believed = cluster.believed(slot(of: organization))
+            judge.ledger.holders[name] = location
+            judge.ledger.trust([location] + believed, about: name, at: timeline.now, believingSpan)
+            if judge.excusedUntil[name] == .max, believed == [location] {
+                judge.excusedUntil[name] = timeline.now + believingSpan
+            }
         }
+    }
+
+    /// How long a worker may believe a former holder. A slot that was taken by force shows in the next map.
+    private var believingSpan: Nanoseconds {
+        guard scenario.faults.contains(.takeSlot) else { return fenceSpan }
+        return fenceSpan + .milliseconds(1000 + 2 * scenario.timeoutMilliseconds)
     }
 
     func inject(_ fault: Fault, _ cluster: ModelCluster, _ span: Nanoseconds) {
@@ -49,7 +71,7 @@ extension World {
     }
 
     private func failOverAny(_ cluster: ModelCluster, for span: Nanoseconds) {
-        guard let former = timeline.chance.element(of: Set(cluster.holders).sorted()),
+        guard let former = timeline.chance.element(of: cluster.holders.servers),
             let kind = timeline.chance.element(of: ModelCluster.Failover.allCases)
         else { return }
         cluster.failOver(former, kind, for: span)

@@ -1,7 +1,7 @@
 /// Worlds in which other servers become the primary.
 extension World {
     /// A worker's word about a primary counts a little longer by a slow clock.
-    private var fenceSpan: Nanoseconds {
+    var fenceSpan: Nanoseconds {
         leaseSpan + leaseSpan / 100 + .milliseconds(1)
     }
 

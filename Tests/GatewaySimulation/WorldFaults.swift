@@ -153,6 +153,8 @@ extension World {
         store.onCopy = { [unowned self, unowned store] key in
             guard let name = names[key] else { return }
             let hash = store.data.hashes[key]
+            // In a cluster, a record that goes is elsewhere.
+            guard hash != nil || cluster == nil else { return }
             judge.ledger.note(hash, of: name, at: timeline.now, by: nil, on: number)
         }
         store.onCommand = { [unowned self] client, command in
@@ -161,6 +163,8 @@ extension World {
             switch (command[0], names[command[1]]) {
             case ("WATCH", _): judge.ledger.noteWatch(by: client)
             case ("HMGET", let name?): judge.ledger.noteRead(name, by: client, at: number)
+            case ("HMGET", nil) where command[2...] == ["state"] && cluster != nil:
+                break  // Asks the others whom they name.
             case ("HMGET", nil): timeline.fail("G5: \(client) reads \(command[1])")
             default: break
             }
