@@ -144,9 +144,12 @@ extension ModelCluster {
         for seat in seats { for other in seats where other !== seat { seat.hear(other) } }
     }
 
+    /// Whether all servers agree on who holds what.
+    var isAgreed: Bool { seats.allSatisfy { $0.holders == holders } }
+
     /// Whether nothing is under way, all servers agree, and all replicas have got everything.
     var isSettled: Bool {
-        !isFailingOver && !isMoving && seats.allSatisfy { $0.holders == holders }
+        !isFailingOver && !isMoving && isAgreed
             && servers.allSatisfy { server in
                 guard let leader = server.leader else { return true }
                 return server.upstream?.isBroken == false && server.offset == leader.offset

@@ -29,7 +29,7 @@ extension ModelCluster {
         guard kind != .ordered else { return handOver(former) }
         timeline.after(timeline.chance.number(span / 8...span)) { [self] in
             guard !hears(former), let replica = candidate(after: former),
-                votes(for: replica, former) > Self.shardCount / 2
+                isElected(replica, after: former)
             else {
                 isFailingOver = false
                 return
@@ -117,11 +117,14 @@ extension ModelCluster {
         }
     }
 
-    /// How many primaries vote for a replica: those that it reaches, in their own view of who is one.
-    private func votes(for replica: Int, _ former: Int) -> Int {
-        seats[replica].holders.servers.count {
+    /// Whether most primaries vote for a replica: those that it reaches, in their own view of who is one, and that
+    /// know of no newer holder of a slot that it claims.
+    private func isElected(_ replica: Int, after former: Int) -> Bool {
+        let votes = seats[replica].holders.servers.count {
             $0 != former && isConnected($0, replica) && seats[$0].leaders[$0] == nil
+                && !seats[$0].knowsBetter(than: seats[replica], of: former)
         }
+        return votes > Self.shardCount / 2
     }
 
     /// CLUSTER FAILOVER: the primary takes no writes until its replica has got everything.
@@ -144,7 +147,9 @@ extension ModelCluster {
 
     private func promote(_ replica: Int, after former: Int) {
         defer { isFailingOver = false }
-        guard servers[replica].condition == .running, servers[replica].leader != nil else { return }
+        guard servers[replica].condition == .running, servers[replica].leader != nil,
+            isElected(replica, after: former)
+        else { return }
         timeline.log("\(servers[replica].endpoint) is promoted")
         lastEpoch += 1
         let seat = seats[replica]

@@ -15,7 +15,7 @@ extension ModelCluster {
         let slot = ModelSlots.slot(of: key)
         let source = holders[slot]
         let others = holders.servers.filter { $0 != source }
-        guard !isMoving, !isFailingOver, let target = timeline.chance.element(of: others),
+        guard !isMoving, !isFailingOver, isAgreed, let target = timeline.chance.element(of: others),
             isWell(source), isWell(target)
         else { return }
         isMoving = true

@@ -71,6 +71,13 @@ extension ModelSeat {
         }
     }
 
+    /// Whether a slot that another takes for that of a server is held by a newer one.
+    func knowsBetter(than other: ModelSeat, of number: Int) -> Bool {
+        other.holders.parts(with: holders).contains {
+            other.holders[$0] == number && other.epochs[number] < epochs[holders[$0]]
+        }
+    }
+
     private func follow(_ other: ModelSeat) {
         let leader = other.leaders[other.number] ?? other.number
         guard leader != number else { return }

@@ -24,8 +24,9 @@ public enum RESPEncoder {
         to output: inout [UInt8]
     ) {
         output.append(UInt8(ascii: kind))
-        if number < 10 {
-            output.append(UInt8(ascii: "0") + UInt8(number))
+        if number < 100 {
+            if number >= 10 { output.append(UInt8(ascii: "0") + UInt8(number / 10)) }
+            output.append(UInt8(ascii: "0") + UInt8(number % 10))
         } else {
             output.append(contentsOf: String(number).utf8)
         }

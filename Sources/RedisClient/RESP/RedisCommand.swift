@@ -13,6 +13,14 @@ public struct RedisCommand: Equatable, Sendable {
         case text(String)
         case bytes([UInt8])
 
+        /// In bytes.
+        fileprivate var count: Int {
+            switch self {
+            case .text(let text): text.utf8.count
+            case .bytes(let bytes): bytes.count
+            }
+        }
+
         /// A number in decimal digits.
         public static func number(_ number: some BinaryInteger) -> Argument {
             .text(String(number))
@@ -26,6 +34,9 @@ public struct RedisCommand: Equatable, Sendable {
 
     /// A command: its name, then its arguments.
     public init(_ arguments: [Argument]) {
+        bulkStrings.reserveCapacity(
+            arguments.reduce(0) { $0 + $1.count + RESPEncoder.overhead }
+        )
         for argument in arguments { append(argument) }
     }
 
