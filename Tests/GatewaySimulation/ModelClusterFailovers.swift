@@ -155,6 +155,7 @@ extension ModelCluster {
         let seat = seats[replica]
         seat.leaders[replica] = nil
         seat.epochs[replica] = lastEpoch
+        seat.holders.split(like: holders)
         for part in seat.holders.parts(with: holders) where seat.holders[part] == former {
             seat.holders[part] = replica
             if holders[part] == former { holders[part] = replica }

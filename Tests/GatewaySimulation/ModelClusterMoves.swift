@@ -91,7 +91,7 @@ extension ModelCluster {
 
     /// The slot stays where it is; the keys that have moved come back once both servers run.
     private func abort(_ slot: Int, _ source: Int, _ target: Int) {
-        let holder = holders[slot]
+        let (holder, target) = (holders[slot], heir(of: target))
         guard holder != target else {
             isMoving = false
             return
@@ -110,6 +110,11 @@ extension ModelCluster {
         }
         onChange()
         isMoving = false
+    }
+
+    /// The server that was promoted in place of one that follows it now.
+    private func heir(of number: Int) -> Int {
+        servers.firstIndex { $0 === servers[number].leader } ?? number
     }
 }
 

@@ -48,7 +48,10 @@ struct ModelHolders {
             + Set(alone.keys).union(other.alone.keys).sorted().map { Part.slot($0) }
     }
 
-    var parts: [Part] { parts(with: self) }
+    /// Keeps apart what another view does: such a slot stays where it is when its shard gets another holder.
+    mutating func split(like other: ModelHolders) {
+        for slot in other.alone.keys { self[slot] = self[slot] }
+    }
 
     /// Whether a slot belongs to a part.
     func contains(_ slot: Int, in part: Part) -> Bool {

@@ -57,6 +57,7 @@ extension ModelSeat {
         leaders[other.number] = other.leaders[other.number]
         epochs[other.number] = other.epochs[other.number]
         let wasHolder = isHolder
+        holders.split(like: other.holders)
         let taken = holders.parts(with: other.holders).filter {
             other.holders[$0] == other.number && epochs[holders[$0]] < epochs[other.number]
         }
