@@ -11,15 +11,8 @@ struct SimulationTests {
 
     @Test(.enabled(if: Seeds.number("SEED") == nil), arguments: 0..<partsCount)
     func `every promise holds in every world`(part: UInt64) throws {
-        var counts = Judge.Counts()
-        for seed in stride(from: part, to: Self.count, by: Int(Self.partsCount)) {
-            let world = try World(Scenario(seed: seed, mix: Seeds.mix))
-            world.run()
-            counts += world.judge.counts
-            guard let violation = world.timeline.story.violation else { continue }
-            Issue.record("seed \(seed): \(violation)\n\(try Seeds.story(of: seed))")
-            return
-        }
+        let seeds = stride(from: part, to: Self.count, by: Int(Self.partsCount))
+        let counts = try judge(seeds, Seeds.mix)
         if Seeds.mix == nil { #expect(counts.isComplete, "\(counts)") }
     }
 
@@ -28,19 +21,34 @@ struct SimulationTests {
         arguments: [Mix.failovers, .twoCopies],
         0..<partsCount
     )
-    func `every promise holds in every world where primaries change`(mix: Mix, part: UInt64)
-        throws
-    {
+    func `every promise holds in every world where primaries fail`(mix: Mix, part: UInt64) throws {
+        let seeds = stride(from: part, to: Self.count / 8, by: Int(Self.partsCount))
+        let counts = try judge(seeds, mix)
+        #expect(counts.hasFailovers, "\(counts)")
+    }
+
+    @Test(
+        .enabled(if: Seeds.number("SEED") == nil && Seeds.mix == nil),
+        arguments: Mix.ofClusters
+    )
+    func `every promise holds in every world with a cluster`(mix: Mix) throws {
+        let counts = try judge(0..<Self.count / 100, mix)
+        #expect(counts.hasFailovers, "\(counts)")
+    }
+
+    /// Runs worlds, until a promise is broken in one.
+    private func judge(_ seeds: some Sequence<UInt64>, _ mix: Mix?) throws -> Judge.Counts {
         var counts = Judge.Counts()
-        for seed in stride(from: part, to: Self.count / 8, by: Int(Self.partsCount)) {
+        for seed in seeds {
             let world = try World(Scenario(seed: seed, mix: mix))
             world.run()
             counts += world.judge.counts
             guard let violation = world.timeline.story.violation else { continue }
-            Issue.record("\(mix), seed \(seed): \(violation)\n\(try Seeds.story(of: seed, mix))")
-            return
+            let kind = mix.map { "\($0), " } ?? ""
+            Issue.record("\(kind)seed \(seed): \(violation)\n\(try Seeds.story(of: seed, mix))")
+            break
         }
-        #expect(counts.hasFailovers, "\(counts)")
+        return counts
     }
 
     @Test(.enabled(if: Seeds.number("SEED") != nil))
