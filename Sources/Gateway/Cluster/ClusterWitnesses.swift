@@ -32,8 +32,6 @@ struct ClusterWitnesses {
     #if CANARIES
         var oneSuffices = false
         var countsFromArrival = false
-        /// Takes a primary's answer for its own slot for an attestation.
-        var believesItself = false
     #endif
 
     init(_ interval: Heartbeat.Interval) {
@@ -148,9 +146,6 @@ extension ClusterWitnesses {
 
     /// The server that a refusal names as the holder of the slot that was asked for.
     private func named(by reply: RedisReply, from asked: Endpoint, _ place: Int) -> Endpoint? {
-        #if CANARIES
-            if believesItself, case .array = reply { return asked }
-        #endif
         guard case .moved(let slot, let target)? = Redirection(reply, from: asked),
             slot == subjects[place].slot
         else { return nil }
