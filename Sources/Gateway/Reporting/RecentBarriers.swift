@@ -6,21 +6,24 @@ struct RecentBarriers {
     /// More than are in progress at a time.
     private static let countMax = 64
 
-    private var barriers: [SignalID] = []
+    private var known: Set<SignalID> = []
+    private var inOrder: [SignalID] = []
     private var oldest = 0
 
     init() {
-        barriers.reserveCapacity(Self.countMax)
+        known.reserveCapacity(Self.countMax + 1)
+        inOrder.reserveCapacity(Self.countMax)
     }
 
     /// Adds a barrier; returns whether it is new.
     mutating func insert(_ barrier: SignalID) -> Bool {
-        guard !barriers.contains(barrier) else { return false }
-        guard barriers.count == Self.countMax else {
-            barriers.append(barrier)
+        guard known.insert(barrier).inserted else { return false }
+        guard inOrder.count == Self.countMax else {
+            inOrder.append(barrier)
             return true
         }
-        barriers[oldest] = barrier
+        known.remove(inOrder[oldest])
+        inOrder[oldest] = barrier
         oldest = (oldest + 1) % Self.countMax
         return true
     }

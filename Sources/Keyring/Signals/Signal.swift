@@ -68,14 +68,14 @@ public struct Signal: Hashable, Sendable {
 
 extension Signal {
     /// Lifetime of a list of acknowledgements, in seconds.
-    private static let expirySeconds = 60
+    private static let expirySeconds: RedisCommand.Argument = "60"
 
     /// Acknowledges the signal on behalf of a worker.
     public func acknowledge(by worker: Member.ID) -> [RedisCommand] {
         let key = RedisCommand.Argument.bytes(Keyspace.acknowledgements(self))
         return [
             RedisCommand("RPUSH", key, .text(worker.description)),
-            RedisCommand("EXPIRE", key, .number(Self.expirySeconds)),
+            RedisCommand("EXPIRE", key, Self.expirySeconds),
         ]
     }
 
