@@ -97,12 +97,15 @@ test-packages: ## [10 min] Try packages of what is built in a fresh Debian 12, a
 	test -e build/packages/debian-12.tar || scripts/debian-root build/packages/debian-12.tar
 	FORMER='$(FORMER)' $(PYTHON) -m pytest -rs Tests/Packages
 
-reproducible: ## [20 min] Make the packages of TAG= twice, in folders of different names, and compare them byte by byte
+reproducible: ## [20 min] Make the packages of TAG= twice, and compare them byte by byte
 	@scripts/require-swift $(SWIFT)
 	@scripts/install-packages build packages
-	scripts/make-packages build/packages-once $(TAG)
-	scripts/make-packages build/packages-a-second-time $(TAG)
-	scripts/compare-packages build/packages-once build/packages-a-second-time
+	scripts/make-packages build/packages-again $(TAG)
+	rm -rf build/packages-once
+	mkdir build/packages-once
+	mv build/packages-again/*.deb build/packages-once
+	scripts/make-packages build/packages-again $(TAG)
+	scripts/compare-packages build/packages-once build/packages-again
 
 up: ## [10 s] Start the demonstration on 127.0.0.1:8080 (PORT=) and make a key
 	$(call built_with,run)
