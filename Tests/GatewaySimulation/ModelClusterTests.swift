@@ -188,4 +188,16 @@ struct ModelClusterTests {
         #expect(cluster.isSettled)
         #expect(!cluster.seats[former].isDown)
     }
+
+    @Test func `a primary votes for no replica that has missed a move it knows of`() throws {
+        let former = holder(of: keys[0])
+        let replica = cluster.seats[former + 3]
+        cluster.move(keys[0], .orderly)
+        timeline.run(until: timeline.now + .milliseconds(500)) { holder(of: keys[0]) != former }
+        let target = holder(of: keys[0])
+        try #require(target != former)
+        #expect(cluster.seats[target].knowsBetter(than: replica, of: former))
+        pass(.milliseconds(200))
+        #expect(!cluster.seats[target].knowsBetter(than: replica, of: former))
+    }
 }

@@ -18,6 +18,14 @@ struct RESPEncoderTests {
         )
     }
 
+    @Test(arguments: [1, 9, 10, 11, 99, 100, 101, 1000])
+    func `lengths and counts are decimal`(number: Int) {
+        let text = String(repeating: "a", count: number)
+        #expect(encoded(RedisCommand(.text(text))) == "*1\r\n$\(number)\r\n\(text)\r\n")
+        let many = RedisCommand(Array(repeating: "b", count: number))
+        #expect(encoded(many).hasPrefix("*\(number)\r\n$1\r\nb\r\n"))
+    }
+
     @Test func `arguments may be empty`() {
         #expect(encoded(RedisCommand("SET", "", "")) == "*3\r\n$3\r\nSET\r\n$0\r\n\r\n$0\r\n\r\n")
         #expect(encoded(RedisCommand("")) == "*1\r\n$0\r\n\r\n")

@@ -7,7 +7,8 @@ public final class TemporaryFolder: Sendable {
 
     /// An empty folder that only this account may use.
     public init() {
-        var template = Array("/tmp/latchkey-tests-XXXXXX".utf8CString)
+        let parent = FileManager.default.temporaryDirectory.path
+        var template = Array("\(parent)/latchkey-tests-XXXXXX".utf8CString)
         precondition(mkdtemp(&template) != nil, "no temporary folder can be made")
         path = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
     }

@@ -1,5 +1,6 @@
 """Clusters that are started before they are needed, because one takes two seconds until it serves, and no processor time."""
 
+import atexit
 import shutil
 import tempfile
 from pathlib import Path
@@ -40,7 +41,8 @@ def take(make_tls):
     return taken
 
 
+@atexit.register
 def end_all():
-    """Ends those that nobody has taken."""
+    """Ends those that nobody has taken. The processes of pytest-xdist call it themselves: they end without a word."""
     while waiting:
         waiting.popitem()[1].end()
