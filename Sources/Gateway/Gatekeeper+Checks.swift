@@ -126,10 +126,10 @@ extension Gatekeeper {
     }
 
     /// Decides a check by its cached record, which is proven to be current; `nil` where that has been
-    /// invalidated meanwhile.
+    /// invalidated meanwhile, or may be a former primary's.
     func decideProven(_ check: Checks.Check, _ now: ClockReading) -> Decision? {
         guard let place = cluster.place(of: check.key.locator), isFenced(place, now.monotonic),
-            let hit = cache.lookup(check.key.locator)
+            !nodes[place].lease.holdsFormer, let hit = cache.lookup(check.key.locator)
         else { return nil }
         credentials.remember(check.key)
         let decision = Decision.compared(

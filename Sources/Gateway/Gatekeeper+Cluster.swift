@@ -12,7 +12,8 @@ extension Gatekeeper {
         var next = min(cluster.seeds.due, cluster.seats.guestsDue, cluster.retryDue)
         next = min(next, cluster.reportDue ?? .never)
         guard !isEnding else { return next }
-        guard !readyPlaces.isEmpty else { return cluster.seeds.isSearching ? next : .origin }
+        guard isAnyPlaceReady else { return cluster.seeds.isSearching ? next : .origin }
+        if !cluster.seeds.isSearching { next = min(next, cluster.mapOverdue) }
         if cluster.witnesses.needed > 0 { next = min(next, cluster.witnesses.heartbeat.due) }
         return min(next, cluster.reader.due)
     }
@@ -20,9 +21,13 @@ extension Gatekeeper {
     /// The places whose primaries can be asked.
     private var readyPlaces: [Int] { cluster.seats.places.filter { nodes[$0].data.isReady } }
 
+    /// Whether there is one. Asked at each turn of the event loop.
+    private var isAnyPlaceReady: Bool { cluster.seats.places.contains { nodes[$0].data.isReady } }
+
     /// Asks for the map and for attestations, if it is time.
     func tickCluster(_ now: ClockReading) {
-        cluster.seeds.search(!isEnding && readyPlaces.isEmpty, now.monotonic)
+        let lacksMap = !isAnyPlaceReady || cluster.mapOverdue <= now.monotonic
+        cluster.seeds.search(!isEnding && lacksMap, now.monotonic)
         handleClusterEvents(now)
         for place in cluster.seats.dismissGuests(now.monotonic) { empty(place, now) }
         if cluster.retryDue <= now.monotonic { resumeReads() }
@@ -36,7 +41,7 @@ extension Gatekeeper {
     /// Takes answers of seeds, and adopts a map that has arrived.
     func handleClusterEvents(_ now: ClockReading) {
         while let answer = cluster.nextSeedAnswer(now.monotonic) {
-            take(answer.reply, answer.number, from: answer.server)
+            take(answer.reply, answer.number, from: answer.server, now.monotonic)
         }
         while let arrived = cluster.arrived {
             cluster.arrived = nil
@@ -104,7 +109,7 @@ extension Gatekeeper {
 
     func handleMap(_ reply: RedisReply, _ tag: CommandTag, from place: Int, _ now: ClockReading) {
         guard let server = nodes[place].endpoint else { return }
-        take(reply, tag.number, from: server, in: place)
+        take(reply, tag.number, from: server, in: place, now.monotonic)
     }
 
     /// Reads an answer. It is adopted once the events of the turn have been handled.
@@ -112,30 +117,32 @@ extension Gatekeeper {
         _ reply: RedisReply,
         _ number: UInt64,
         from server: Endpoint,
-        in place: Int? = nil
+        in place: Int? = nil,
+        _ now: MonotonicTime
     ) {
         do throws(SlotMap.Fault) {
             let map = try SlotMap(reply, from: server)
             if let place, let slots = cluster.heard(place, number, map, at: server) {
-                forget(slots)
+                doubt(slots, after: number - 1, toldBy: place)
             }
             guard !map.primaries.isEmpty else {
                 return cluster.seeds.failed(server, "it knows no primary that holds slots")
             }
             guard cluster.reader.isNews(number) else { return }
-            cluster.mapAnswered()
-            cluster.arrived = map
+            cluster.mapAnswered(now)
+            cluster.arrived = Cluster.Answer(map: map, number: number, place: place)
         } catch {
             cluster.seeds.failed(server, "\(error)")
         }
     }
 
-    private func adopt(_ map: SlotMap, _ now: ClockReading) {
+    private func adopt(_ answer: Cluster.Answer, _ now: ClockReading) {
         cluster.reportDue = nil
         resumeReads()
+        let map = answer.map
         guard !cluster.seats.isAdopted(map) else { return }
         let list = cluster.listPlace
-        let change = cluster.seats.adopt(map)
+        let change = cluster.adopt(answer)
         for taken in change.taken { addPlaces(upTo: taken.place) }
         guard !change.taken.isEmpty || !change.left.isEmpty || !change.moved.isEmpty else { return }
         cluster.seeds.remember(map)
@@ -216,6 +223,17 @@ extension Gatekeeper {
         streams.markStale(in: slots)
     }
 
+    /// A server has told of records in slots that the map gives to another one, which may be a former primary. Nobody is
+    /// asked for them before a newer map says who holds them.
+    ///
+    /// - Parameter number: The last question about the map whose answer may not know of that.
+    func doubt(_ slots: SlotSet, after number: UInt64, toldBy place: Int) {
+        guard !slots.isEmpty else { return }
+        forget(slots)
+        cluster.doubt(slots, after: number, toldBy: place)
+        cluster.reader.want(from: place)
+    }
+
     /// The membership list is another server's from now on.
     func moveList(_ now: MonotonicTime) {
         membership.renewNow(now)
@@ -223,7 +241,7 @@ extension Gatekeeper {
     }
 
     private func reportLackOfMap(_ now: MonotonicTime) {
-        guard cluster.seats.map == nil else { return }
+        guard cluster.seats.map == nil || cluster.mapOverdue <= now else { return }
         guard let due = cluster.reportDue else {
             cluster.reportDue = now.advanced(byMilliseconds: Self.silenceMilliseconds)
             return

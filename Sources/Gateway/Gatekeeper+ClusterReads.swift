@@ -79,9 +79,7 @@ extension Gatekeeper {
         cluster.reader.want(from: place)
         guard let owner = cluster.seats.place(of: target) else { return false }
         if cluster.assign(slot, to: owner) {
-            var slots = SlotSet()
-            slots.insert(slot)
-            forget(slots)
+            forget(SlotSet(slot))
             if slot == MembershipCommands.slot { moveList(now) }
         }
         return cluster.seats.place(of: slot) != place

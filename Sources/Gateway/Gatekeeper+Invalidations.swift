@@ -12,6 +12,7 @@ extension Gatekeeper {
         case .invalidatedAll: invalidateAll(of: place, now)
         case .signal(let signal): handle(signal, from: place, now)
         case .answered: answered(place, now)
+        case .refused: checks.readUnproven(of: place)
         }
     }
 
@@ -58,7 +59,8 @@ extension Gatekeeper {
         cache.invalidate(locator)
         if obligations.keeps(.racingReplyIsNotCached) { checks.invalidateInFlight(locator) }
         streams.markStale(locator)
-        if cluster.isUsed, cluster.place(of: locator) != place { cluster.reader.want(from: place) }
+        guard cluster.isUsed, cluster.place(of: locator) != place else { return }
+        doubt(SlotSet(Slot(of: locator)), after: cluster.reader.asked, toldBy: place)
     }
 
     /// The membership list may be gone together with the records.

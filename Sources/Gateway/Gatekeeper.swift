@@ -139,7 +139,7 @@ extension Gatekeeper {
     public func openStream(_ request: UInt, _ locator: Locator, _ key: Decision.StreamKey) -> UInt64
     {
         // An invalidation or a newer reply may have arrived since the decision.
-        let isTracking = cluster.place(of: locator).map { nodes[$0].lease.isTracking } ?? false
+        let isTracking = cluster.place(of: locator).map { nodes[$0].lease.isTracking } ?? true
         let isCurrent = !isTracking || cache.contains(locator, accepting: key)
         return streams.open(request, locator, key, isCurrent: isCurrent)
     }

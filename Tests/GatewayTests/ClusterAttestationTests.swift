@@ -115,6 +115,32 @@ struct ClusterAttestationTests {
         #expect(driver.atOnce(other)?.source == .cache)
     }
 
+    @Test func `a strict check is not decided by what a former primary has said`() throws {
+        let driver = try Driver.settled("latchkey_consistency strict; latchkey_lease 5s;")
+        let name = driver.organization(at: 1)
+        let key = driver.generate(name, at: 1)
+        #expect(driver.result(key) == .allowed)
+        driver.copy(from: 1, to: 4)
+        driver.revoke(name, at: 4)
+        driver.cutOff(1)
+        driver.servers[Driver.endpoint(4)]!.isReachable = false
+        driver.assign(driver.slots(of: 1), to: 4, inViewOf: Array(2...9))
+        driver.pass(milliseconds: 1200)
+        driver.servers[Driver.endpoint(4)]!.isReachable = true
+        driver.held = [Driver.endpoint(4)]
+        for request in 1...200 {
+            driver.deliverHeld(4)
+            _ = driver.gatekeeper.check(key.span, request: UInt(request), at: driver.now)
+            driver.pass(milliseconds: 5)
+            while let answer = driver.gatekeeper.nextDecision() {
+                #expect(answer.decision.result != .allowed)
+            }
+        }
+        driver.release(4)
+        driver.pass(milliseconds: 1000)
+        #expect(driver.result(key) == .revoked)
+    }
+
     @Test func `records of other primaries stay cached through a failover`() throws {
         let driver = try Driver.settled("latchkey_lease 5s;")
         let key = driver.generate(driver.organization(at: 1), at: 1)

@@ -234,10 +234,15 @@ extension ClusterDriver {
     /// Delivers the replies of a server that were held back.
     func release(_ number: Int) {
         held.remove(Self.endpoint(number))
+        deliverHeld(number)
+        run()
+    }
+
+    /// Delivers the replies of a server so far. Nothing is done about them yet.
+    func deliverHeld(_ number: Int) {
         for link in links.keys.sorted() where links[link]?.endpoint == Self.endpoint(number) {
             deliver(link)
         }
-        run()
     }
 
     /// A server sends the invalidation of keys.

@@ -142,8 +142,7 @@ struct ClusterTests {
         driver.reconnect(2)
         driver.assign([driver.slot(of: moved)], to: 2, inViewOf: [2])
         driver.held = [Driver.endpoint(2)]
-        let other = "latchkey:record:{\(Organization(driver.organization(at: 2))!.locator)}"
-        let barrier = "\(other):\(String(repeating: "0", count: 32))"
+        let barrier = Self.barrier(driver.organization(at: 2))
         driver.pass(milliseconds: 50)
         driver.clearCommands()
         driver.release(2)
@@ -155,6 +154,58 @@ struct ClusterTests {
         let acknowledged = sent.firstIndex { $0[0] == "RPUSH" }
         #expect(try #require(asked) < #require(acknowledged))
         #expect(driver.atOnce(key) == nil)
+    }
+
+    @Test(arguments: [[2], [2, 3]])
+    func `where another server tells of a record, the one before decides nothing of it`(
+        silent: [Int]
+    ) throws {
+        let driver = try Driver.settled("latchkey_lease 10s;")
+        let name = driver.organization(at: 1)
+        let key = driver.generate(name, at: 1)
+        #expect(driver.result(key) == .allowed)
+        driver.copy(from: 1, to: 2)
+        driver.revoke(name, at: 2)
+        driver.assign([driver.slot(of: name)], to: 2, inViewOf: [2, 3])
+        driver.held = Set(silent.map(Driver.endpoint))
+        driver.sendInvalidation(of: [Self.barrier(name)], from: 2)
+        for _ in 0..<8 {
+            #expect(driver.result(key) != .allowed)
+            driver.pass(milliseconds: 50)
+        }
+        for number in silent { driver.release(number) }
+        driver.pass(milliseconds: 100)
+        #expect(driver.result(key) == .revoked)
+    }
+
+    @Test func `a server that a slot is moved to tells of a record, and the slot stays`() throws {
+        let driver = try Driver.settled()
+        let name = driver.organization(at: 1)
+        let key = driver.generate(name, at: 1)
+        driver.sendInvalidation(of: [Self.barrier(name)], from: 2)
+        driver.pass(milliseconds: 50)
+        #expect(driver.result(key) == .allowed)
+        #expect(driver.atOnce(key)?.source == .cache)
+    }
+
+    private static func barrier(_ name: String) -> String {
+        let id = String(repeating: "0", count: 32)
+        return "latchkey:record:{\(Organization(name)!.locator)}:\(id)"
+    }
+
+    @Test func `servers that know no map any more do not keep others from being asked`() throws {
+        let driver = try Driver.settled()
+        driver.cutOff(1)
+        driver.cutOff(2)
+        let owners = (0..<Slot.count).map { Driver.endpoint(4 + $0 * 3 / Slot.count) }
+        for number in 4...6 { driver.servers[Driver.endpoint(number)]!.owners = owners }
+        driver.servers[Driver.seed] = driver.servers[Driver.endpoint(4)]
+        driver.servers[Driver.endpoint(3)]!.owners = owners.map { _ in nil }
+        driver.servers[Driver.endpoint(3)]!.isDown = true
+        driver.pass(milliseconds: 9000)
+        let name = driver.organization(at: 1)
+        let holder = (4...6).first { owners[driver.slot(of: name)] == Driver.endpoint($0) }!
+        #expect(driver.result(driver.generate(name, at: holder)) == .allowed)
     }
 
     // MARK: A slot on its way

@@ -62,6 +62,19 @@ struct ProofTests {
         #expect(check(second) == (.allowed, ["PING"]))
     }
 
+    @Test func `while PINGs are refused, the record is read`() {
+        let key = driver.generate("acme")
+        #expect(check(key).result == .allowed)
+        driver.check(key, request: 1)
+        _ = driver.turn()
+        driver.received("-NOPERM no permission\r\n", link: GateDriver.invalidation)
+        driver.serve()
+        #expect(driver.results() == [1: .allowed])
+        #expect(check(key) == (.allowed, ["HMGET"]))
+        driver.beat(times: 1)
+        #expect(check(key) == (.allowed, ["PING"]))
+    }
+
     @Test func `a check is not decided by the answer to a PING that was sent before it`() {
         let key = driver.generate("acme")
         #expect(check(key).result == .allowed)

@@ -16,8 +16,41 @@ struct Cluster: ~Copyable {
     /// The place of each shard of last uses is that of its slot.
     private let slotByShard: [Slot]
 
+    /// An answer about the map.
+    struct Answer {
+        let map: SlotMap
+
+        /// The number of the question.
+        let number: UInt64
+
+        /// The place of the server; `nil` where it has none.
+        let place: Int?
+    }
+
     /// A map that has arrived and is still to be adopted.
-    var arrived: SlotMap?
+    var arrived: Answer?
+
+    /// Why nobody is known to hold a slot.
+    private struct Doubt {
+        /// The place of a server that has told of a record in it, though the map gave it to another one.
+        let teller: Int
+
+        /// The last question whose answer may not know of that.
+        let number: UInt64
+
+        /// What a former primary says of itself ends no doubt.
+        func isEnded(by answer: Answer, naming place: Int?) -> Bool {
+            number < answer.number && (teller == answer.place || place != answer.place)
+        }
+    }
+
+    private var doubts: [Slot: Doubt] = [:]
+
+    /// When a server last answered with a map of any primaries; `nil` before the first.
+    private var mapAnsweredAt: MonotonicTime?
+
+    /// A map is asked for each second. After this long without one, other servers are tried.
+    private static let silenceMilliseconds: UInt64 = 5000
 
     /// The places whose primaries have not said which slots they hold since their invalidation links stood, each with the
     /// number of the last question before that. Until then a signal may have been sent for records that this
@@ -109,5 +142,34 @@ struct Cluster: ~Copyable {
     }
 
     /// A server has answered with a map: what others say of slots is news again.
-    mutating func mapAnswered() { assignments.removeAll(keepingCapacity: true) }
+    mutating func mapAnswered(_ now: MonotonicTime) {
+        mapAnsweredAt = now
+        assignments.removeAll(keepingCapacity: true)
+    }
+
+    /// When maps will have been missing for too long; never before the first.
+    var mapOverdue: MonotonicTime {
+        mapAnsweredAt?.advanced(byMilliseconds: Self.silenceMilliseconds) ?? .never
+    }
+
+    /// A server has told of records in slots that the map gives to another one: nobody is known to hold them.
+    mutating func doubt(_ slots: SlotSet, after number: UInt64, toldBy place: Int) {
+        for slot in slots {
+            doubts[slot] = Doubt(teller: place, number: number)
+            seats.unassign(slot)
+        }
+    }
+
+    /// Adopts a map, but for the slots that remain in doubt.
+    mutating func adopt(_ answer: Answer) -> Seats.Change {
+        let change = seats.adopt(answer.map)
+        for (slot, doubt) in doubts {
+            if doubt.isEnded(by: answer, naming: seats.place(of: slot)) {
+                doubts[slot] = nil
+            } else {
+                seats.unassign(slot)
+            }
+        }
+        return change
+    }
 }

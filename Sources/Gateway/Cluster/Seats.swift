@@ -74,6 +74,12 @@ struct Seats {
     /// The primary in a place.
     func server(_ place: Int) -> ClusterNode? { servers[place] }
 
+    /// Nobody is known to hold a slot any more.
+    mutating func unassign(_ slot: Slot) {
+        placeBySlot[slot.number] = Self.nobody
+        differs = true
+    }
+
     /// Assigns a slot before the map says so: a server has named another that holds it.
     mutating func assign(_ slot: Slot, to place: Int) {
         placeBySlot[slot.number] = UInt8(truncatingIfNeeded: place)

@@ -16,6 +16,8 @@ struct InvalidationLink: ~Copyable {
         case signal(Signal)
         /// A PING was answered: ``InvalidationLink/pings`` tells what that proves.
         case answered
+        /// A PING was refused, which proves nothing.
+        case refused
     }
 
     /// The connection: orders, bytes and deadlines go straight to it.
@@ -126,7 +128,7 @@ struct InvalidationLink: ~Copyable {
         }
         guard reply.failure == nil else {
             pings.refused()
-            return nil
+            return .refused
         }
         guard PingCommand.isAnswer(reply, to: tag.number), pings.answered(tag.number, at: now)
         else {

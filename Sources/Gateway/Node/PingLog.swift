@@ -21,6 +21,9 @@ struct PingLog {
     /// The newest PING that the answers prove on any server; number 0 if there is none.
     private(set) var proven = none
 
+    /// Whether the last answer was a refusal: waiting for another makes no sense.
+    private(set) var isRefused = false
+
     /// Whether an answer may overtake invalidations. Until the server is known, it may.
     var answersMayOvertake = true
 
@@ -39,6 +42,7 @@ struct PingLog {
     mutating func answered(_ number: UInt64, at now: MonotonicTime) -> Bool {
         guard let (ping, before) = pending.first, ping.number == number else { return false }
         pending.removeFirst()
+        isRefused = false
         answered = ping
         proven = before
         #if CANARIES
@@ -52,11 +56,13 @@ struct PingLog {
     /// The first pending PING is refused: it proves nothing.
     mutating func refused() {
         _ = pending.popFirst()
+        isRefused = true
     }
 
     /// The connection is gone, and with it what was pending.
     mutating func reset() {
         pending.removeAll(keepingCapacity: true)
+        isRefused = false
         answered = Self.none
         proven = Self.none
     }

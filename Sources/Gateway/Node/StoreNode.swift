@@ -199,7 +199,8 @@ extension StoreNode {
 extension StoreNode {
     /// Whether a check can wait for a proof that what is cached is current.
     func canProve(_ membership: borrowing WorkerMembership) -> Bool {
-        lease.isTracking && membership.registeredAt != nil
+        lease.isTracking && !lease.holdsFormer && !invalidations.pings.isRefused
+            && membership.registeredAt != nil
     }
 
     /// Sends the PING that the waiting checks need, once none is on its way: the busier a worker, the more

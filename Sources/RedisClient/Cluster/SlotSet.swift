@@ -7,6 +7,9 @@ public struct SlotSet: Equatable, Sendable {
     /// No slots.
     public init() {}
 
+    /// One slot.
+    public init(_ slot: Slot) { insert(slot) }
+
     /// All slots.
     public static var all: SlotSet {
         var set = SlotSet()

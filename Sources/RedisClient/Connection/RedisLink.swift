@@ -265,7 +265,7 @@ extension RedisLink {
         output.removeAll()
         isWriteOrdered = false
         decoder = nil
-        state = .waiting(until: now.advanced(byMilliseconds: backoff.nextPauseMilliseconds()))
+        state = .waiting(until: now.advanced(byMilliseconds: backoff.nextPauseMilliseconds(now)))
         events.append(.lost(failure, unanswered: unanswered))
     }
 }

@@ -1,0 +1,103 @@
+/* detour.pml: a shard of a Redis Cluster fails over, and its slot moves on before a revocation. Does a worker still ask the former primary?
+ *
+ * The former primary A is cut off from the others, but not from the worker; its successor B gives the slot to D, whose term the
+ * revoker has long known: so nobody waits for those that trust A, unless they do not acknowledge. The worker has a link to D from
+ * before. Its map may be old, and it reads where its map leads as long as the others named that server lately.
+ * -DDROP_… takes one obligation away, -DREACHED_… asks whether the model comes to what it is about; README.md lists them.
+ */
+#ifndef LAPSED
+#define LAPSED 2              /* lease + grace, in ticks; ages stop there, so time is without end */
+#endif
+#define A 0
+#define B 1
+#define D 2
+#define NONE 3
+#define OTHER 3               /* any other server, which knows who holds the slot */
+
+/* ---- The servers ---- */
+byte holder = A;              /* who holds the slot */
+mtype = { NEWS, SIGNAL };
+chan link[1] = [2] of { mtype };
+
+/* ---- The worker ---- */
+byte seat = A;                /* whom its map gives the slot to */
+byte named = LAPSED;          /* since the others named A */
+bit doubts = 0;               /* D has told of the record, and no map that counts has come since */
+bit acknowledged = 0;
+bit asks = 0, answered = 0, old = 0;
+byte asked = 0, answer = 0;   /* whom it asks for the map, and what that one says */
+
+/* ---- The revoker ---- */
+mtype = { IDLE, WRITTEN, EXITED };
+mtype revoker = IDLE;
+byte readAge = 0;
+
+inline older(x) { if :: x < LAPSED -> x++ :: else fi }
+
+inline hears() {
+#ifndef DROP_DOUBT
+  if
+  :: seat != D -> seat = NONE; doubts = 1; old = asks; printf("worker doubts its map\n")
+  :: else
+  fi
+#else
+  skip
+#endif
+}
+#ifdef DROP_NEWER_ANSWER
+#define TOO_OLD 0
+#else
+#define TOO_OLD old
+#endif
+#ifdef DROP_WORD_OF_ITSELF
+#define OF_ITSELF 0
+#else
+#define OF_ITSELF (asked == A && answer == A)
+#endif
+/* Another server than before has to be named anew before it decides. */
+inline adopts() {
+  if
+  :: doubts && (TOO_OLD || OF_ITSELF) -> printf("worker goes on doubting\n")
+  :: else ->
+       if :: seat != answer && !(doubts && answer == A) -> named = LAPSED :: else fi;
+       seat = answer; doubts = 0; printf("worker takes %d for the holder\n", answer)
+  fi;
+  asks = 0; answered = 0; old = 0; asked = 0; answer = 0
+}
+
+active proctype Model()
+{
+  do
+  :: d_step { true -> older(named); if :: revoker == WRITTEN -> older(readAge) :: else fi; printf("a tick passes\n") }
+
+  :: d_step { holder == A -> holder = B; printf("B takes over from A\n") }
+  :: d_step { holder == B -> holder = D; printf("the slot moves to D\n") }
+
+  /* ---- The map, and who names whom ---- */
+  :: d_step { holder == A && seat == A && named > 0 -> named = 0; printf("the others name A\n") }
+  :: d_step { !asks -> asks = 1; asked = A }
+  :: d_step { !asks -> asks = 1; asked = D }
+  :: d_step { !asks -> asks = 1; asked = OTHER }
+  :: d_step { asks && !answered -> answered = 1; if :: asked == A -> answer = A :: else -> answer = holder fi }
+  :: d_step { answered -> adopts() }
+
+  :: d_step { link[0]?[NEWS] -> link[0]?NEWS; hears() }
+  :: d_step { link[0]?[SIGNAL] -> link[0]?SIGNAL; hears(); acknowledged = 1; printf("worker acknowledges\n") }
+
+  /* ---- The revoker ---- */
+  :: d_step { revoker == IDLE && holder == D -> revoker = WRITTEN; link[0]!NEWS; link[0]!SIGNAL; printf("the record is revoked at D\n") }
+  :: d_step { revoker == WRITTEN && acknowledged -> revoker = EXITED; printf("revoker exits: acknowledged\n") }
+  :: d_step { revoker == WRITTEN && readAge == LAPSED -> revoker = EXITED; printf("revoker exits: waited\n") }
+
+  /* ---- A request that comes after the exit ---- */
+#if defined(REACHED_SETTLED)
+  :: revoker == EXITED && acknowledged && seat == D -> assert(false)
+#elif defined(REACHED_TRUSTED)
+  :: revoker == WRITTEN && seat == A && named < LAPSED -> assert(false)
+#elif defined(REACHED_DOUBT)
+  :: revoker == EXITED && doubts && named < LAPSED -> assert(false)
+#else
+  :: revoker == EXITED && seat == A && named < LAPSED -> printf("a request is read at A\n"); assert(false)
+#endif
+  od
+}
