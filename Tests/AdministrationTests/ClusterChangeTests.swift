@@ -72,20 +72,36 @@ struct ClusterChangeTests {
 
     // MARK: - Terms
 
-    @Test(arguments: ["record", "list"])
-    func `an unknown term of either server is waited for, and handed over beside the others`(
-        which: String
-    ) throws {
+    private func terms(_ deployment: SimulatedClusterDeployment) -> Set<String> {
+        let list = deployment.listServer.hashes[SimulatedInstallation.members] ?? [:]
+        return Set(list.keys.filter { $0.hasPrefix("term:") })
+    }
+
+    @Test func `an unknown term of the record's server is waited for, and joins the others`() throws
+    {
         let deployment = try SimulatedClusterDeployment()
-        let server = which == "list" ? deployment.listServer : deployment.recordServer
-        server.replicationID = "r9"
+        deployment.recordServer.replicationID = "r9"
         #expect(deployment.confirmed(try deployment.revoke()) != nil)
         #expect(deployment.clock.elapsedMilliseconds == leaseEnd)
-        let list = deployment.listServer.hashes[SimulatedInstallation.members] ?? [:]
-        let terms = Set(list.keys.filter { $0.hasPrefix("term:") })
-        let former = which == "list" ? deployment.lister : deployment.holder
-        let others = (0..<3).filter { $0 != former }.map { "term:r\($0 + 1):g1" }
-        #expect(terms == Set(others + ["term:r9:g1"]))
+        #expect(terms(deployment) == Set((0..<3).map(deployment.termField)))
+        #expect(deployment.confirmed(try deployment.revoke()) != nil)
+        #expect(deployment.clock.elapsedMilliseconds == leaseEnd)
+    }
+
+    @Test(arguments: ["a new term", "another server"])
+    func `with a new term of the list all terms are unknown to it`(what: String) throws {
+        let deployment = try SimulatedClusterDeployment()
+        if what == "a new term" {
+            deployment.listServer.replicationID = "r9"
+        } else {
+            deployment.cluster.move(Place.membership.slot!, to: deployment.other)
+        }
+        #expect(deployment.confirmed(try deployment.revoke()) != nil)
+        #expect(deployment.clock.elapsedMilliseconds == leaseEnd)
+        #expect(
+            terms(deployment)
+                == Set([deployment.lister, deployment.holder].map(deployment.termField))
+        )
         #expect(deployment.confirmed(try deployment.revoke()) != nil)
         #expect(deployment.clock.elapsedMilliseconds == leaseEnd)
     }
@@ -261,8 +277,8 @@ struct ClusterChangeTests {
         #expect(deployment.clock.elapsedMilliseconds == leaseEnd)
         #expect(deployment.cluster.servers[3].signals.count == 1)
         let list = deployment.listServer.hashes[SimulatedInstallation.members]
-        #expect(list?["term:r4:g1"] != nil)
-        #expect(list?["term:r\(former + 1):g1"] == nil)
+        #expect(list?[deployment.termField(3)] != nil)
+        #expect(list?[deployment.termField(former)] == nil)
     }
 
     @Test func `a former primary that is lost may come back as a replica, and is waited for`()

@@ -85,6 +85,15 @@ struct SentinelChangeTests {
         #expect(deployment.confirmed(try deployment.revoke())?.copies?.count == 3)
     }
 
+    @Test(arguments: [Int.min, -1, Int.max])
+    func `a server that counts its replicas wrong breaks nothing`(count: Int) throws {
+        let deployment = try SimulatedDeployment()
+        deployment.servers[0].addresses = [4, 9]
+        deployment.servers[0].prompt = count
+        let held = count > 0 ? 2 : 1
+        #expect(deployment.uncertainty(try deployment.revoke()) == .tooFewCopies(held, needed: 3))
+    }
+
     @Test func `a replica that the sentinels learn of meanwhile must hold the change, too`() throws
     {
         let deployment = try SimulatedDeployment()

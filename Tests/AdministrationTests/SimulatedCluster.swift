@@ -207,7 +207,7 @@ final class SimulatedCluster: ClusterServers {
 }
 
 /// A simulated cluster with alice's organization acme and its key.
-struct SimulatedClusterDeployment {
+struct SimulatedClusterDeployment: AdministeredStore {
     let clock: SimulatedClock
     let cluster: SimulatedCluster
     let store: ClusterStore
@@ -246,7 +246,7 @@ struct SimulatedClusterDeployment {
         _ = try administration.keys.generate(for: Installation.acme, policy: .none)
         var list = ["generation": "g1", "checksum": "0"]
         if isHandedOver {
-            for number in 1...3 { list["term:r\(number):g1"] = "9999999999999999999:0" }
+            for number in 0..<3 { list[termField(number)] = "9999999999999999999:0" }
         }
         listServer.hashes[SimulatedInstallation.members] = list
         for server in cluster.servers { server.signals = [] }
@@ -254,6 +254,12 @@ struct SimulatedClusterDeployment {
 
     /// The services for an account.
     func administration(of account: String) -> AdministrationContext { makeAdministration(account) }
+
+    /// The field of the list that says that a server's term was handed over to it.
+    func termField(_ number: Int) -> String {
+        let id = cluster.servers[number].replicationID
+        return number == lister ? "term:\(id):g1" : "term:\(id)@\(listServer.replicationID):g1"
+    }
 
     /// The slot of acme's record, and the number of its server.
     var slot: Slot { Place.record(Installation.acme.locator).slot! }
@@ -278,19 +284,5 @@ struct SimulatedClusterDeployment {
         let member = StandInWorker.member(number, lease: lease)
         listServer.carryOut(MembershipCommands.join(member))
         return member
-    }
-
-    func revoke(_ policy: ConfirmationPolicy = .untilConfirmed) throws -> ConfirmationResult? {
-        try administration.keys.revoke(Installation.acme, policy: policy)
-    }
-
-    /// The outcome of a change that is confirmed; `nil` for any other.
-    func confirmed(_ result: ConfirmationResult?) -> BarrierOutcome? {
-        if case .confirmed(_, let outcome) = result { outcome } else { nil }
-    }
-
-    /// Why a change is not confirmed; `nil` if it is.
-    func uncertainty(_ result: ConfirmationResult?) -> ConfirmationResult.Uncertainty? {
-        if case .unconfirmed(let uncertainty) = result { uncertainty } else { nil }
     }
 }

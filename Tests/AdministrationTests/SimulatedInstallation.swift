@@ -6,7 +6,7 @@ import TestSupport
 @testable import Administration
 
 /// A simulated store with alice's organization acme, its key, and nginx workers.
-struct SimulatedInstallation {
+struct SimulatedInstallation: AdministeredStore {
     static let members = "latchkey:{gateways}"
 
     let clock: SimulatedClock
@@ -90,13 +90,9 @@ struct SimulatedInstallation {
     /// The first whole millisecond from which a change that is confirmed now is said to hold.
     var heldSince: UnixTime { clock.unix.advanced(byMilliseconds: 1) }
 
-    func revoke(_ policy: ConfirmationPolicy = .untilConfirmed) throws -> ConfirmationResult? {
-        try administration.keys.revoke(Installation.acme, policy: policy)
-    }
-
     /// The workers that a confirmed change waited out; `nil` for an unconfirmed one.
     func expired(_ confirmation: ConfirmationResult?) -> [Member]? {
-        if case .confirmed(_, let outcome) = confirmation { outcome.expired } else { nil }
+        confirmed(confirmation)?.expired
     }
 
     /// The outcome of a change that workers left unconfirmed; `nil` for any other.

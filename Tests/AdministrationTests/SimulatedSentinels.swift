@@ -78,7 +78,7 @@ final class SimulatedSentinels: Sentinels {
 }
 
 /// A simulated store of three servers with alice's organization acme and its key. The first one is the primary.
-struct SimulatedDeployment {
+struct SimulatedDeployment: AdministeredStore {
     let clock = SimulatedClock()
     let sentinels = SimulatedSentinels([])
     let servers: [SimulatedStore]
@@ -167,20 +167,6 @@ struct SimulatedDeployment {
 
     /// The Redis key of acme's record.
     var record: String { "latchkey:record:{\(Installation.acme.locator)}" }
-
-    func revoke(_ policy: ConfirmationPolicy = .untilConfirmed) throws -> ConfirmationResult? {
-        try administration.keys.revoke(Installation.acme, policy: policy)
-    }
-
-    /// The outcome of a revocation that is confirmed; `nil` for any other.
-    func confirmed(_ result: ConfirmationResult?) -> BarrierOutcome? {
-        if case .confirmed(_, let outcome) = result { outcome } else { nil }
-    }
-
-    /// Why a revocation is not confirmed; `nil` if it is.
-    func uncertainty(_ result: ConfirmationResult?) -> ConfirmationResult.Uncertainty? {
-        if case .unconfirmed(let uncertainty) = result { uncertainty } else { nil }
-    }
 }
 
 extension SentinelStore {

@@ -16,8 +16,8 @@ struct ConnectedReplicas {
 
     /// - Parameter information: The reply to `INFO replication`.
     init(_ information: StoreInformation?, _ named: NamedPrimary) {
-        let number = information?.number("connected_slaves") ?? 0
-        let lines = (0..<min(number, Self.linesMax)).compactMap { information?["slave\($0)"] }
+        let number = min(information?.number("connected_slaves") ?? 0, Self.linesMax)
+        let lines = (0..<number).compactMap { information?["slave\($0)"] }
         guard !lines.isEmpty else {
             // A server that tells no addresses.
             count = Int(number)
@@ -51,7 +51,9 @@ struct ConnectedReplicas {
     func threshold(for replicas: Int) -> Int { min(count, replicas + count - known) }
 
     /// How many of those that the sentinels know have acknowledged at least.
-    func known(of acknowledged: Int) -> Int {
-        count <= acknowledged ? known : max(0, acknowledged - (count - known))
+    ///
+    /// - Parameter acknowledged: What the server says; any number.
+    func known(of acknowledged: Int64) -> Int {
+        max(0, min(count, Int(clamping: max(0, acknowledged))) - (count - known))
     }
 }

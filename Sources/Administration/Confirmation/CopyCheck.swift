@@ -99,7 +99,7 @@ struct CopyCheck {
         guard let reply, case .integer(let acknowledged) = reply else {
             return Round(needed: needed, held: 1, error: reply?.failure)
         }
-        let held = replicas.known(of: Int(clamping: acknowledged)) + 1
+        let held = replicas.known(of: acknowledged) + 1
         guard needed <= held else { return Round(needed: needed, held: held) }
         let server = StoreInformation(replies[1])
         return Round(needed: needed, held: held, isOnDisk: isOnDisk(threshold, server))

@@ -52,7 +52,13 @@ struct FleetReading {
     ///
     /// - Parameter trust: How long workers that the list lacks may trust their caches at most.
     func unknownTerms(_ trust: UInt64) -> [Term?] {
-        servers.map(\.term).filter { !membership.isWhole(in: $0, forMilliseconds: trust) }
+        servers.map { asListed($0.term) }
+            .filter { !membership.isWhole(in: $0, forMilliseconds: trust) }
+    }
+
+    /// A term as the list names it; `nil` if the list's own is unknown.
+    func asListed(_ term: Term?) -> Term? {
+        servers[0].term.flatMap { term?.besides(listOf: $0) }
     }
 
     /// Whether the list may lack workers, and nobody on this machine has begun to wait for them.

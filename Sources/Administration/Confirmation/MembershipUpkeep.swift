@@ -19,7 +19,9 @@ struct MembershipUpkeep {
         guard !terms.isEmpty else { return }
         // In a cluster other primaries have their own terms.
         let others: Set<Term>? =
-            if let cluster = store.channel.cluster { cluster.terms().map { Set($0) } } else { [] }
+            if let cluster = store.channel.cluster {
+                cluster.terms().map { Set($0.compactMap(fleet.asListed)) }
+            } else { [] }
         let commands = fleet.membership.handOver(terms, besides: others, trustMilliseconds: trust)
         if let commands { _ = execute(commands) }
     }

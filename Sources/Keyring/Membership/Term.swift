@@ -15,6 +15,9 @@ public struct Term: Hashable, Sendable {
     /// named again keeps its replication ID if it has not followed another one meanwhile.
     let configEpoch: UInt64?
 
+    /// The term of the server that holds the list, where that is another one.
+    private var home: String?
+
     /// Reads the current term; ``init(_:)`` parses the reply.
     public static var read: RedisCommand { StoreInformation.readReplication }
 
@@ -30,8 +33,20 @@ public struct Term: Hashable, Sendable {
         self.configEpoch = configEpoch
     }
 
+    /// This term, as it counts while the list is at a server in its own term. With another server the list may have
+    /// lost members, so that nothing counts there that was handed over before.
+    public func besides(listOf list: Term) -> Term {
+        guard list != self else { return self }
+        var term = self
+        term.home = list.name
+        return term
+    }
+
     /// How the fields of the list name it.
-    var name: String { configEpoch.map { "\(replicationID).\($0)" } ?? replicationID }
+    var name: String {
+        let name = configEpoch.map { "\(replicationID).\($0)" } ?? replicationID
+        return home.map { "\(name)@\($0)" } ?? name
+    }
 }
 
 /// The value of a field that says that a term was handed over: what was waited for.

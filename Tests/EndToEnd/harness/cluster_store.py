@@ -8,6 +8,7 @@ import binascii
 import re
 
 from harness.cluster_server import SLOTS, ClusterServer
+from harness.membership import MEMBERSHIP
 from harness.polling import wait_until
 from harness.several_servers import FAILOVER_SECONDS, SeveralServers, Succession
 
@@ -97,7 +98,10 @@ class ClusterStore(SeveralServers):
         return sum(each.end_connections() for each in self.primaries)
 
     def terms(self):
-        return [term for each in self.primaries for term in each.terms()]
+        """Each primary's as the membership list names it."""
+        holder = self.owner(MEMBERSHIP)
+        (home,) = holder.terms()
+        return [home] + [f"{term}@{home}" for each in self.primaries if each is not holder for term in each.terms()]
 
     def clients(self):
         """The connections to all primaries, except for those of replicas."""
