@@ -24,8 +24,9 @@ let fastRelease: SwiftSetting = .unsafeFlags(
 )
 
 /// Tests run thousands of simulated worlds: what those are made of is optimized for them too, with
-/// every check left in.
-let fastTests: SwiftSetting = .unsafeFlags(["-O"], .when(configuration: .debug))
+/// every check left in. A module at a time compiles sooner than its files one by one.
+let fast = ["-O", "-whole-module-optimization", "-num-threads", "2", "-disable-batch-mode"]
+let fastTests: SwiftSetting = .unsafeFlags(fast, .when(configuration: .debug))
 
 let optimized = [fastRelease, fastTests]
 
@@ -144,7 +145,7 @@ let package = Package(
             dependencies: ["KeyFormat"],
             path: "Tests/TestSupport",
             // The simulation draws its numbers and reads its commands here.
-            swiftSettings: [.unsafeFlags(["-O"])]
+            swiftSettings: [.unsafeFlags(fast)]
         ),
         .testTarget(
             name: "KeyFormatTests",
@@ -165,7 +166,7 @@ let package = Package(
             ],
             // Worlds are many: they are fast in every build.
             swiftSettings: [
-                .define("CANARIES", .when(configuration: .debug)), .unsafeFlags(["-O"]),
+                .define("CANARIES", .when(configuration: .debug)), .unsafeFlags(fast),
             ]
         ),
         .testTarget(

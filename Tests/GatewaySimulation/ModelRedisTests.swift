@@ -1,4 +1,3 @@
-import RedisClient
 import Testing
 
 /// The measured behaviour of Redis that a worker's promises rest on.
@@ -18,22 +17,13 @@ struct ModelRedisTests {
 
     /// Sends commands, all at once, and returns the replies.
     private func execute(_ commands: String..., on wire: Wire) -> String {
-        for command in commands { send(command, on: wire) }
+        wire.send(commands)
         return received(on: wire)
-    }
-
-    private func send(_ command: String, on wire: Wire) {
-        var words = RedisCommand()
-        for word in command.split(separator: " ") { words.append(.text(String(word))) }
-        var bytes: [UInt8] = []
-        RESPEncoder.append(words, to: &bytes)
-        wire.up.send(bytes)
     }
 
     private func received(on wire: Wire) -> String {
         timeline.run(until: timeline.now + .milliseconds(store.hasThreads ? 20 : 5))
-        let text = String(decoding: wire.down.read(), as: UTF8.self)
-        return text.split(separator: "\r\n").joined(separator: " ")
+        return wire.received()
     }
 
     private func connection() -> Wire { network.connect(.stranger) }
@@ -57,7 +47,7 @@ struct ModelRedisTests {
     @Test func `a key that is set and deleted with a change is invalidated in the same message`() {
         let (subscriber, writer) = (subscriber(), connection())
         let commands = ["MULTI", "HSET latchkey:record:a f 1", "SET latchkey:record:b 1"]
-        for command in commands + ["DEL latchkey:record:b", "EXEC"] { send(command, on: writer) }
+        writer.send(commands + ["DEL latchkey:record:b", "EXEC"])
         #expect(received(on: writer).hasSuffix("*3 :1 +OK :1"))
         let message = received(on: subscriber)
         #expect(message.hasPrefix("*3 $7 message $20 __redis__:invalidate *2"))
@@ -67,8 +57,8 @@ struct ModelRedisTests {
     @Test func `an answer in the turn of a change arrives before its invalidation`() {
         let (subscriber, writer) = (subscriber(), connection())
         store.pause()
-        send("PING 17", on: subscriber)
-        send("HSET latchkey:record:a f 1", on: writer)
+        subscriber.send(["PING 17"])
+        writer.send(["HSET latchkey:record:a f 1"])
         #expect(received(on: subscriber) == "")
         store.resume()
         #expect(received(on: subscriber) == "*2 $4 pong $2 17 \(Self.invalidation)")
@@ -95,8 +85,8 @@ struct ModelRedisTests {
         for seed in 0..<200 as Range<UInt64> {
             let model = ModelRedisTests(seed: seed, hasThreads: true)
             let (subscriber, writer) = (model.subscriber(), model.connection())
-            model.send("HSET latchkey:record:a f 1", on: writer)
-            writer.down.onArrival = { model.send("PING 1", on: subscriber) }
+            writer.send(["HSET latchkey:record:a f 1"])
+            writer.down.onArrival = { subscriber.send(["PING 1"]) }
             let received = model.received(on: subscriber)
             #expect(received.contains("$1 1") && received.contains(Self.invalidation))
             if !received.hasPrefix(Self.invalidation) { overtaken += 1 }

@@ -1,4 +1,3 @@
-import RedisClient
 import Testing
 
 /// The measured behaviour of replicas and sentinels that the promises rest on.
@@ -30,16 +29,9 @@ struct ModelReplicationTests {
         on wire: Wire,
         for span: Nanoseconds = .milliseconds(5)
     ) -> String {
-        for command in commands {
-            var words = RedisCommand()
-            for word in command.split(separator: " ") { words.append(.text(String(word))) }
-            var bytes: [UInt8] = []
-            RESPEncoder.append(words, to: &bytes)
-            wire.up.send(bytes)
-        }
+        wire.send(commands)
         pass(span)
-        let text = String(decoding: wire.down.read(), as: UTF8.self)
-        return text.split(separator: "\r\n").joined(separator: " ")
+        return wire.received()
     }
 
     @Test func `replicas get what the primary has executed, and take no writes`() {

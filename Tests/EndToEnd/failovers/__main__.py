@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from failovers.drawing_of_failovers import picture
-from failovers.figures import faults, table
+from failovers.figures import counts_that_must_be_zero, nonzero, table
 from failovers.run import KINDS, Run
 from harness.artefacts import ROOT
 from harness.sandbox import SENTINEL
@@ -28,7 +28,7 @@ def main():
         print(table(run))
         path.write_text("\n".join(picture(run)) + "\n")
         print(path)
-    return 1 if faults(run) else 0
+    return 1 if nonzero(counts_that_must_be_zero(run)) else 0
 
 
 if __name__ == "__main__":

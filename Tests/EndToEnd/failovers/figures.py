@@ -10,7 +10,6 @@ from trials.judge import DEAD_ACCEPTED, FORGED_ACCEPTED, VALID_REFUSED
 
 MUST_BE_ZERO = (DEAD_ACCEPTED, VALID_REFUSED, FORGED_ACCEPTED)
 
-
 TOO_LONG = f"failovers with 503 for more than {RECOVERY} s beyond the naming"
 STRAY = "503 without a failover"
 
@@ -25,38 +24,47 @@ REASONS = {
 }
 
 
-def counts_that_must_be_zero(run):
-    counts = {what: run.judge.figures[what] for what in MUST_BE_ZERO}
-    counts[TOO_LONG] = sum(run.excess(each) > RECOVERY for each in run.failovers)
-    counts[STRAY] = run.stray_refusals
-    return counts
-
-
-def wrongs(run):
+def wrong_answers(run):
     """What must not be however slow the machine is."""
-    return {what: run.judge.figures[what] for what in MUST_BE_ZERO if run.judge.figures[what]}
+    return {what: run.judge.figures[what] for what in MUST_BE_ZERO}
 
 
-def faults(run):
-    return [what for what, count in counts_that_must_be_zero(run).items() if count]
+def counts_that_must_be_zero(run):
+    too_long = sum(run.excess(each) > RECOVERY for each in run.failovers)
+    return {**wrong_answers(run), TOO_LONG: too_long, STRAY: run.stray_refusals}
+
+
+def nonzero(counts):
+    return [what for what, count in counts.items() if count]
 
 
 def table(run):
-    judge = run.judge
-    total = sum(judge.answers.values())
-    lines = [f"{total:,} requests and {len(run.failovers)} failovers in {run.seconds:.0f} s, SEED={run.seed}"]
+    lines = [headline(run, f"{len(run.failovers)} failovers")]
     lines += by_kind(run)
-    lines += section("answers", answers(judge))
-    lines += section("changes, by exit code", Counter({f"{kind}: {code}": n for (kind, code), n in judge.changes.items()}))
-    lines += section("changes that were not confirmed, by reason", reasons(run))
-    lines += durations(run)
-    lines += section("what was certain", {name: n for name, n in judge.figures.items() if name not in MUST_BE_ZERO})
+    lines += course(run)
     lines += section("not ordered by anybody", {
         "times when the machine stood still": len(run.stalls), "503 near those and near other changes of the primary":
         sum(run.is_excused(moment) for moment, _ in run.refusals)})
     lines += section("must be 0", counts_that_must_be_zero(run))
     stories = [run.story(each) for each in run.failovers if run.excess(each) > RECOVERY]
-    return "\n".join(lines + judge.told + stories)
+    return "\n".join(lines + run.judge.told + stories)
+
+
+def headline(run, what):
+    total = sum(run.judge.answers.values())
+    return f"{total:,} requests and {what} in {run.seconds:.0f} s, SEED={run.seed}"
+
+
+def course(run):
+    """Answers and changes."""
+    judge = run.judge
+    return [
+        *section("answers", answers(judge)),
+        *section("changes, by exit code", Counter({f"{kind}: {code}": n for (kind, code), n in judge.changes.items()})),
+        *section("changes that were not confirmed, by reason", reasons(run)),
+        *durations(run),
+        *section("what was certain", {name: n for name, n in judge.figures.items() if name not in MUST_BE_ZERO}),
+    ]
 
 
 def answers(judge):

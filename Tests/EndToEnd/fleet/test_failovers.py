@@ -2,7 +2,7 @@
 
 import pytest
 
-from failovers.figures import STRAY, TOO_LONG, faults, table, wrongs
+from failovers.figures import STRAY, TOO_LONG, counts_that_must_be_zero, nonzero, table, wrong_answers
 from failovers.naming import NamingBySentinels
 from failovers.run import NOTICE, RECOVERY, Failover, Run
 from trials.judge import DEAD_ACCEPTED
@@ -14,7 +14,7 @@ def test_two_failovers_pass_without_a_wrong_answer():
 
     run.run(2)
 
-    assert not wrongs(run), table(run)
+    assert not nonzero(wrong_answers(run)), table(run)
     assert {failover.kind for failover in run.failovers} == {"killed", "stopped"}
 
 
@@ -37,20 +37,20 @@ def invented():
 def test_refusals_beyond_what_is_promised_are_found(invented, refusals, found):
     invented.refusals = refusals
 
-    assert faults(invented) == found
+    assert nonzero(counts_that_must_be_zero(invented)) == found
 
 
 def test_what_nobody_ordered_is_excused(invented):
     invented.refusals = [(30, 1), (31, 1)]
-    assert faults(invented) == [TOO_LONG]
+    assert nonzero(counts_that_must_be_zero(invented)) == [TOO_LONG]
 
     invented.stalls = [(29, 29.5)]
     invented.naming = NamingBySentinels(None)
     invented.naming.changes = [(0, (1,)), (12, None), (12, (2,)), (31 + NOTICE, (3,))]
-    assert faults(invented) == []
+    assert nonzero(counts_that_must_be_zero(invented)) == []
 
 
 def test_the_faults_of_the_judge_are_faults(invented):
     invented.judge.figures[DEAD_ACCEPTED] = 1
 
-    assert faults(invented) == [DEAD_ACCEPTED]
+    assert nonzero(counts_that_must_be_zero(invented)) == [DEAD_ACCEPTED]

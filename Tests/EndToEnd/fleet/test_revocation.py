@@ -7,7 +7,7 @@ from datetime import datetime, timedelta, timezone
 import pytest
 
 from harness import processes
-from harness.consistency import under_either_consistency
+from harness.consistency import said_besides_the_late, under_either_consistency
 from harness.executable import DONE, NOT_CONFIRMED, KEY
 from harness.http_client import bearer
 from harness.key_forge import record_key
@@ -77,9 +77,8 @@ def test_revoke_prints_the_time_from_which_no_gateway_accepts_the_key(fleet):
     result = fleet.revoke()
 
     after = datetime.now(timezone.utc)
-    told = datetime.combine(
-        after.date(), datetime.strptime(REVOKED.fullmatch(result.err)[1], "%H:%M:%S.%f").time(), timezone.utc
-    )
+    moment = REVOKED.fullmatch(said_besides_the_late(fleet, result))[1]
+    told = datetime.combine(after.date(), datetime.strptime(moment, "%H:%M:%S.%f").time(), timezone.utc)
     if before.date() == after.date():
         assert millisecond_of(before) < told <= millisecond_of(after) + MILLISECOND, "rounded up: it holds by then"
 

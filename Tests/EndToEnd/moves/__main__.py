@@ -7,7 +7,8 @@ import os
 import random
 import sys
 
-from moves.figures import faults, table
+from failovers.figures import nonzero
+from moves.figures import counts_that_must_be_zero, table
 from moves.run import Moves
 
 
@@ -20,7 +21,7 @@ def main():
         run.run(count)
     finally:
         print(table(run))
-    return 1 if faults(run) else 0
+    return 1 if nonzero(counts_that_must_be_zero(run)) else 0
 
 
 if __name__ == "__main__":
