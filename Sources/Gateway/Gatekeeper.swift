@@ -138,10 +138,14 @@ extension Gatekeeper {
     /// Adds an admitted request, to be ended with its key. Returns its stream, never 0.
     public func openStream(_ request: UInt, _ locator: Locator, _ key: Decision.StreamKey) -> UInt64
     {
-        // An invalidation or a newer reply may have arrived since the decision.
-        let isTracking = cluster.place(of: locator).map { nodes[$0].lease.isTracking } ?? true
-        let isCurrent = !isTracking || cache.contains(locator, accepting: key)
+        let isCurrent = cluster.place(of: locator).map { isUnchanged(locator, key, $0) } ?? false
         return streams.open(request, locator, key, isCurrent: isCurrent)
+    }
+
+    /// Whether nothing has arrived since the decision: no invalidation, no newer reply, no other primary.
+    private func isUnchanged(_ locator: Locator, _ key: Decision.StreamKey, _ place: Int) -> Bool {
+        guard nodes[place].lease.isTracking else { return true }
+        return !nodes[place].lease.holdsFormer && cache.contains(locator, accepting: key)
     }
 
     /// Removes an open request. Unknown streams are ignored.

@@ -141,6 +141,32 @@ struct ClusterAttestationTests {
         #expect(driver.result(key) == .revoked)
     }
 
+    @Test func `requests that a former primary's record admits end with their key`() throws {
+        let driver = try Driver.settled("latchkey_outage_grace 10s;")
+        let name = driver.organization(at: 1)
+        let key = driver.generate(name, at: 1)
+        #expect(driver.result(key) == .allowed)
+        driver.copy(from: 1, to: 4)
+        driver.revoke(name, at: 4)
+        driver.cutOff(1)
+        driver.assign(driver.slots(of: 1), to: 4, inViewOf: Array(2...9))
+        driver.held = [Driver.endpoint(4)]
+        var opened: Set<UInt> = []
+        for request: UInt in 1...400 {
+            driver.deliverHeld(4, subscribersAlone: true)
+            if let decision = driver.atOnce(key), let streamKey = decision.streamKey {
+                _ = driver.gatekeeper.openStream(request, decision.locator!, streamKey)
+                opened.insert(request)
+            }
+            driver.pass(milliseconds: 5)
+        }
+        #expect(!opened.isEmpty)
+        driver.release(4)
+        driver.pass(milliseconds: 2000)
+        while let ended = driver.gatekeeper.nextEndedStream() { opened.remove(ended) }
+        #expect(opened.isEmpty)
+    }
+
     @Test func `records of other primaries stay cached through a failover`() throws {
         let driver = try Driver.settled("latchkey_lease 5s;")
         let key = driver.generate(driver.organization(at: 1), at: 1)

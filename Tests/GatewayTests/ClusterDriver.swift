@@ -238,10 +238,10 @@ extension ClusterDriver {
         run()
     }
 
-    /// Delivers the replies of a server so far. Nothing is done about them yet.
-    func deliverHeld(_ number: Int) {
+    /// Delivers the replies of a server so far, or those on links for invalidations. Nothing is done about them yet.
+    func deliverHeld(_ number: Int, subscribersAlone: Bool = false) {
         for link in links.keys.sorted() where links[link]?.endpoint == Self.endpoint(number) {
-            deliver(link)
+            if links[link]!.isSubscriber || !subscribersAlone { deliver(link) }
         }
     }
 
