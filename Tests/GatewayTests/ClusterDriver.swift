@@ -238,11 +238,19 @@ extension ClusterDriver {
         run()
     }
 
-    /// Delivers the replies of a server so far, or those on links for invalidations. Nothing is done about them yet.
-    func deliverHeld(_ number: Int, subscribersAlone: Bool = false) {
+    /// Delivers the replies of a server so far, or those on one kind of links. Nothing is done about them yet.
+    func deliverHeld(_ number: Int, invalidations: Bool? = nil) {
         for link in links.keys.sorted() where links[link]?.endpoint == Self.endpoint(number) {
-            if links[link]!.isSubscriber || !subscribersAlone { deliver(link) }
+            if links[link]!.isSubscriber == invalidations ?? links[link]!.isSubscriber {
+                deliver(link)
+            }
         }
+    }
+
+    /// Whether a primary is known to send invalidations.
+    func isTracking(_ number: Int) -> Bool {
+        let place = gatekeeper.cluster.seats.place(of: Self.endpoint(number))
+        return place.map { gatekeeper.nodes[$0].lease.isTracking } ?? false
     }
 
     /// A server sends the invalidation of keys.
