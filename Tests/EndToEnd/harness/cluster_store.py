@@ -133,6 +133,9 @@ class ClusterStore(SeveralServers):
     def run(self, *command):
         return [each.run(*command) for each in self.places_for(command)][0]
 
+    def run_as(self, login, *command):
+        return [each.run_as(login, *command) for each in self.places_for(command)][0]
+
     def cli(self, *command):
         """What redis-cli prints: of a question about all servers the answers one after the other, of other commands the first."""
         texts = [each.cli(*command) for each in self.places_for(command)]

@@ -135,6 +135,10 @@ class RedisServer:
             capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL,
         )
 
+    def run_as(self, login, *command):
+        """Runs a command with other options of redis-cli before it."""
+        return self.run(*login, *command)
+
     def cli(self, *command):
         """What redis-cli prints for a command that must succeed."""
         result = self.run("-e", *command)

@@ -12,6 +12,9 @@ FAILOVER = [SENTINEL, CLUSTER]
 # How many servers hold a record, where there are several.
 COPIES = {SENTINEL: 3, CLUSTER: 2}.get(TOPOLOGY)
 
+# The primaries that each worker is connected to.
+PRIMARIES = 3 if TOPOLOGY == CLUSTER else 1
+
 # What a change tells of the servers that hold it, where there are several; nothing else may stand in its place.
 HELD_BY = rf"Held by {COPIES} servers(, on disk)?\." if COPIES else ""
 HELD = re.compile(rf"{HELD_BY}\n" if HELD_BY else "")

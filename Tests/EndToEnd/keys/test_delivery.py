@@ -1,6 +1,7 @@
 """A new key reaches its owner, or the old one stays valid, or the command says that nobody has the new one."""
 
 import os
+import re
 import subprocess
 
 from harness.executable import DONE, clean_environment
@@ -18,6 +19,11 @@ def generate_into(sandbox, redirection):
     )
 
 
+def errors_of(sandbox):
+    """What the store has counted as errors, but for those that say where a slot is."""
+    return re.findall(r"errorstat_(?!MOVED:|ASK:).*", sandbox.redis.cli("INFO", "errorstats"))
+
+
 def test_a_key_that_cannot_be_written_is_reported(sandbox):
     sandbox.key()
 
@@ -30,12 +36,12 @@ def test_a_key_that_cannot_be_written_is_reported(sandbox):
 
 def test_a_closed_standard_output_costs_no_key(sandbox):
     key = sandbox.key()
-    errors = sandbox.redis.cli("INFO", "errorstats")
+    errors = errors_of(sandbox)
 
     result = generate_into(sandbox, ">&-")
 
     assert result.returncode == NOT_WRITTEN
-    assert sandbox.redis.cli("INFO", "errorstats") == errors
+    assert errors_of(sandbox) == errors
     assert sandbox.status_of(key) == 200
 
 
@@ -57,7 +63,7 @@ def test_a_pipe_without_a_reader_costs_no_key(sandbox):
 
 def test_a_closed_standard_error_harms_nothing(sandbox):
     sandbox.key()
-    errors = sandbox.redis.cli("INFO", "errorstats")
+    errors = errors_of(sandbox)
     command = sandbox.latchkey.command("generate", "acme", "--yes", as_=OWNER)
 
     result = subprocess.run(
@@ -67,4 +73,4 @@ def test_a_closed_standard_error_harms_nothing(sandbox):
 
     assert result.returncode == DONE
     assert sandbox.status_of(sandbox.latchkey.remember(result.stdout.strip())) == 200
-    assert sandbox.redis.cli("INFO", "errorstats") == errors
+    assert errors_of(sandbox) == errors

@@ -8,7 +8,7 @@ import pytest
 from harness.executable import BAD_DATA, DONE, KEY, NOT_CONFIRMED, NOT_PERMITTED, USAGE, Dialogue, clean_environment
 from harness.key_forge import locator, record_key
 from harness.polling import wait_until
-from harness.sandbox import OWNER
+from harness.sandbox import CLUSTER, OWNER, TOPOLOGY
 from harness.topology import says
 
 NOT_WRITTEN = 74
@@ -37,6 +37,16 @@ def keys_in(sandbox, out):
     return dict(pairs)
 
 
+def in_order(organizations):
+    """Keys come in the order of the file; from a cluster, server by server."""
+    return sorted(organizations, key=lambda name: (len(name), name)) if TOPOLOGY == CLUSTER else list(organizations)
+
+
+def has_begun(sandbox):
+    """A cluster's first server gets its keys first."""
+    return any(sandbox.redis.hash(record_key(name)).get("state") == "active" for name in names(8))
+
+
 def test_many_organizations_are_added_and_get_keys(sandbox):
     file = owners(sandbox, 700)
 
@@ -45,7 +55,7 @@ def test_many_organizations_are_added_and_get_keys(sandbox):
 
     assert result.code == DONE and says(result.err, "Generated 700; 0 already had a key.\n")
     keys = keys_in(sandbox, result.out)
-    assert list(keys) == names(700)
+    assert in_order(keys) == names(700)
     for name in ("org-0", "org-333", "org-699"):
         assert sandbox.request(key=keys[name]).body == f"/api organization={name} result=allowed\n"
     assert sandbox.latchkey.status_json("org-5", as_=OWNER)["created_by"] == OWNER
@@ -90,10 +100,10 @@ def test_the_options_for_one_key_work_for_many(sandbox):
 
 def test_standard_input_is_a_file_too(sandbox):
     assert sandbox.latchkey.run("org", "add", "--from", "-", stdin="# who owns what\n\nacme alice\n\tb\tbob \r\n").code == DONE
-    assert sandbox.latchkey.must("org", "list") == "acme\talice\nb\tbob\n"
     listed = sandbox.latchkey.must("org", "list")
+    assert listed == "acme\talice\nb\tbob\n"
     assert "Added 0; 2 already existed." in sandbox.latchkey.run("org", "add", "--from", "-", stdin=listed).err
-    assert list(keys_in(sandbox, sandbox.latchkey.run("generate", "--from", "-", stdin=listed).out)) == ["acme", "b"]
+    assert set(keys_in(sandbox, sandbox.latchkey.run("generate", "--from", "-", stdin=listed).out)) == {"acme", "b"}
 
 
 @pytest.mark.parametrize("line", ["acme", "acme alice bob", "a/b alice", "org-1 alice", "acme \u00fc", "\0 alice"])
@@ -156,18 +166,21 @@ def test_keys_that_cannot_be_written_are_reported(sandbox):
     )
 
     assert result.returncode == NOT_WRITTEN
-    found = re.search(r"(\d+) organizations have new keys .* from (\S+) to (\S+)$", result.stderr.strip())
-    count = int(found[1])
-    assert (found[2], found[3]) == ("org-0", f"org-{count - 1}")
-    states = [sandbox.redis.hash(record_key(f"org-{number}"))["state"] for number in (0, count - 1, count, 599)]
-    assert states == ["active", "active", "none", "none"]
+    count = int(re.search(r"(\d+) organizations have new keys", result.stderr)[1])
+    named = set(re.findall(r"org-\d+", result.stderr))
+    active = {name for name in names(600) if sandbox.redis.hash(record_key(name))["state"] == "active"}
+    assert len(active) == count < 600
+    if TOPOLOGY == CLUSTER:
+        assert named and named <= active
+    else:
+        assert (named, active) == ({"org-0", f"org-{count - 1}"}, set(names(count)))
 
 
 def test_an_interruption_leaves_no_active_key_undelivered(sandbox):
     file = owners(sandbox, 8000)
     sandbox.latchkey.must("org", "add", "--from", file)
     running = sandbox.latchkey.start("generate", "--from", file)
-    wait_until(lambda: sandbox.redis.hash(record_key("org-0")).get("state") == "active", "the command has begun")
+    wait_until(lambda: has_begun(sandbox), "the command has begun")
     running.interrupt()
 
     result = running.finish()
@@ -177,21 +190,21 @@ def test_an_interruption_leaves_no_active_key_undelivered(sandbox):
     assert "run the same command to continue" in result.err
     assert 0 < len(keys) < 8000
     rest = keys_in(sandbox, sandbox.latchkey.must("generate", "--from", file))
-    assert [*keys, *rest] == names(8000)
-    assert sandbox.status_of(keys["org-0"]) == sandbox.status_of(rest["org-7999"]) == 200
+    assert in_order([*keys, *rest]) == names(8000)
+    assert sandbox.status_of(list(keys.values())[0]) == sandbox.status_of(list(rest.values())[-1]) == 200
 
 
 def test_a_lost_connection_leaves_no_active_key_undelivered(sandbox):
     file = owners(sandbox, 8000)
     sandbox.latchkey.must("org", "add", "--from", file)
     running = sandbox.latchkey.start("generate", "--from", file)
-    wait_until(lambda: sandbox.redis.hash(record_key("org-0")).get("state") == "active", "the command has begun")
+    wait_until(lambda: has_begun(sandbox), "the command has begun")
     sandbox.redis.end_connections()
 
     keys = keys_in(sandbox, running.finish().out)
 
     rest = keys_in(sandbox, sandbox.latchkey.must("generate", "--from", file))
-    assert [*keys, *rest] == names(8000)
+    assert in_order([*keys, *rest]) == names(8000)
 
 
 def test_of_two_commands_the_quicker_one_wins_and_both_report_the_truth(sandbox):

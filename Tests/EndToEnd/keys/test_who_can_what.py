@@ -52,7 +52,7 @@ class Intruder:
         self.login = ["--user", user, "--pass", acl.PASSWORD[user], "--no-auth-warning"]
 
     def does(self, *command):
-        return self.gate.redis.run(*self.login, *command).stdout.strip()
+        return self.gate.redis.run_as(self.login, *command).stdout.strip()
 
     def may(self, *command):
         return "NOPERM" not in self.does(*command)
