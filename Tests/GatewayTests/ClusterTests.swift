@@ -168,6 +168,7 @@ struct ClusterTests {
         driver.revoke(name, at: 2)
         driver.assign([driver.slot(of: name)], to: 2, inViewOf: [2, 3])
         driver.held = Set(silent.map(Driver.endpoint))
+        let changes = driver.gatekeeper.readMetrics().mapChanges
         driver.sendInvalidation(of: [Self.barrier(name)], from: 2)
         for _ in 0..<8 {
             #expect(driver.result(key) != .allowed)
@@ -176,6 +177,7 @@ struct ClusterTests {
         for number in silent { driver.release(number) }
         driver.pass(milliseconds: 100)
         #expect(driver.result(key) == .revoked)
+        #expect(driver.gatekeeper.readMetrics().mapChanges == changes + 1)
     }
 
     @Test func `a server that a slot is moved to tells of a record, and the slot stays`() throws {

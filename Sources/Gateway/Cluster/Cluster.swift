@@ -38,6 +38,9 @@ struct Cluster: ~Copyable {
         /// The last question whose answer may not know of that.
         let number: UInt64
 
+        /// The place that the map gave it to.
+        let former: Int?
+
         /// What a former primary says of itself ends no doubt.
         func isEnded(by answer: Answer, naming place: Int?) -> Bool {
             number < answer.number && (teller == answer.place || place != answer.place)
@@ -155,17 +158,20 @@ struct Cluster: ~Copyable {
     /// A server has told of records in slots that the map gives to another one: nobody is known to hold them.
     mutating func doubt(_ slots: SlotSet, after number: UInt64, toldBy place: Int) {
         for slot in slots {
-            doubts[slot] = Doubt(teller: place, number: number)
+            let former = doubts[slot].map(\.former) ?? seats.place(of: slot)
+            doubts[slot] = Doubt(teller: place, number: number, former: former)
             seats.unassign(slot)
         }
     }
 
     /// Adopts a map, but for the slots that remain in doubt.
     mutating func adopt(_ answer: Answer) -> Seats.Change {
-        let change = seats.adopt(answer.map)
+        var change = seats.adopt(answer.map)
         for (slot, doubt) in doubts {
-            if doubt.isEnded(by: answer, naming: seats.place(of: slot)) {
+            let place = seats.place(of: slot)
+            if doubt.isEnded(by: answer, naming: place) {
                 doubts[slot] = nil
+                if place != doubt.former { change.moved.insert(slot) }
             } else {
                 seats.unassign(slot)
             }
