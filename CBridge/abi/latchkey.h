@@ -349,10 +349,10 @@ typedef struct {
     uint64_t cache_records;
     uint64_t streams_open;
     uint64_t trusted_until_ns;    /* boottime_ns at which the lease ends; 0 without one */
-    uint64_t attested_until_ns;   /* boottime_ns at which the word for the primary ends: the
-                                     sentinels', or in a cluster the other primaries', for the
-                                     first that it ends for; 0 without one, LATCHKEY_NEVER where
-                                     there is only one server */
+    uint64_t attested_until_ns;   /* boottime_ns until which the primary remains attested: by the
+                                     sentinels, or in a cluster by the other primaries, for the
+                                     one whose time ends first; 0 while it is not attested,
+                                     LATCHKEY_NEVER where there is only one server */
     uint64_t sentinels;           /* that are configured */
     uint64_t sentinels_connected; /* of those */
     uint64_t cluster;             /* 1 where the store is a cluster, else 0 */

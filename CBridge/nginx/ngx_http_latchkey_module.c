@@ -4,10 +4,10 @@
  *
  * nginx calls the files at the top: the module with its phases and process
  * hooks, the table of directives, and the driver of a worker's gateway.  Below
- * are rooms, each with a header that lists its files.  A room calls only rooms
- * below it:
+ * are folders, each with a header that lists its files.  A folder calls only
+ * folders below it:
  *
- *   request  the way of a request: its key found, checked, admitted or refused
+ *   request  the path of a request: its key found, checked, admitted or refused
  *   metrics  counters in memory that all workers share, and their text
  *   answer   the answer to a refused request
  *   conf     the configuration, and what it is checked for

@@ -8,7 +8,6 @@
 
 static ngx_uint_t ngx_http_latchkey_lists(ngx_str_t *list, ngx_str_t *type);
 static ngx_uint_t ngx_http_latchkey_is_declined(u_char *p, u_char *end);
-static u_char *ngx_http_latchkey_skip_space(u_char *p, const u_char *end);
 
 
 /* A wildcard, which most clients send, names no type. */
@@ -67,7 +66,7 @@ ngx_http_latchkey_lists(ngx_str_t *list, ngx_str_t *type)
             last = end;
         }
 
-        p = ngx_http_latchkey_skip_space(p, last);
+        p = ngx_http_latchkey_skip_blanks(p, last);
 
         if ((size_t) (last - p) < type->len
             || ngx_strncasecmp(p, type->data, type->len) != 0)
@@ -75,7 +74,7 @@ ngx_http_latchkey_lists(ngx_str_t *list, ngx_str_t *type)
             continue;
         }
 
-        p = ngx_http_latchkey_skip_space(p + type->len, last);
+        p = ngx_http_latchkey_skip_blanks(p + type->len, last);
 
         if (p == last || *p == ';') {
             return !ngx_http_latchkey_is_declined(p, last);
@@ -93,7 +92,7 @@ ngx_http_latchkey_is_declined(u_char *p, u_char *end)
 {
     for (p = ngx_strlchr(p, end, ';'); p; p = ngx_strlchr(p, end, ';')) {
 
-        p = ngx_http_latchkey_skip_space(p + 1, end);
+        p = ngx_http_latchkey_skip_blanks(p + 1, end);
 
         if (end - p < 2 || ngx_strncasecmp(p, (u_char *) "q=", 2) != 0) {
             continue;
@@ -103,19 +102,8 @@ ngx_http_latchkey_is_declined(u_char *p, u_char *end)
             /* void */
         }
 
-        return ngx_http_latchkey_skip_space(p, end) == end || *p == ';';
+        return ngx_http_latchkey_skip_blanks(p, end) == end || *p == ';';
     }
 
     return 0;
-}
-
-
-static u_char *
-ngx_http_latchkey_skip_space(u_char *p, const u_char *end)
-{
-    while (p < end && (*p == ' ' || *p == '\t')) {
-        p++;
-    }
-
-    return p;
 }

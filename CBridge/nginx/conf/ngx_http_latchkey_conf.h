@@ -28,23 +28,23 @@
 
 /* What a location does with the result of a check. */
 
-typedef enum {
+enum {
     NGX_HTTP_LATCHKEY_OFF = 0,
     NGX_HTTP_LATCHKEY_ON,
     NGX_HTTP_LATCHKEY_OPTIONAL, /* admits a request without a key */
     NGX_HTTP_LATCHKEY_DRY_RUN,  /* reports and refuses nothing */
     NGX_HTTP_LATCHKEY_VARIABLE  /* of a location alone: one of the others */
-} ngx_http_latchkey_mode_e;
+};
 
 
 /* A place where a key may stand. */
 
-typedef enum {
+enum {
     NGX_HTTP_LATCHKEY_BEARER = 0,
     NGX_HTTP_LATCHKEY_HEADER,
     NGX_HTTP_LATCHKEY_COOKIE,
     NGX_HTTP_LATCHKEY_QUERY
-} ngx_http_latchkey_source_e;
+};
 
 
 typedef struct {
@@ -57,11 +57,11 @@ typedef struct {
 
 /* The format of a refusal's body. */
 
-typedef enum {
+enum {
     NGX_HTTP_LATCHKEY_PROBLEM = 0,
     NGX_HTTP_LATCHKEY_GRAPHQL,
     NGX_HTTP_LATCHKEY_PLAIN
-} ngx_http_latchkey_format_e;
+};
 
 
 /* Where a directive stands. */
@@ -190,6 +190,19 @@ ngx_http_latchkey_is_authenticated(ngx_uint_t mode, latchkey_result result)
 {
     return mode != NGX_HTTP_LATCHKEY_OFF && mode != NGX_HTTP_LATCHKEY_DRY_RUN
         && result == LATCHKEY_ALLOWED;
+}
+
+
+/* Blanks in the value of a header. */
+
+static ngx_inline u_char *
+ngx_http_latchkey_skip_blanks(u_char *p, const u_char *end)
+{
+    while (p < end && (*p == ' ' || *p == '\t')) {
+        p++;
+    }
+
+    return p;
 }
 
 

@@ -43,8 +43,9 @@ static void ngx_http_latchkey_write_histogram(ngx_http_latchkey_text_t *text,
     const char *name, const char *help, const latchkey_histogram *histogram);
 static void ngx_http_latchkey_write_workers(ngx_http_latchkey_text_t *text,
     const ngx_http_latchkey_summary_t *summary);
-static void ngx_http_latchkey_write_attestations(
-    ngx_http_latchkey_text_t *text, const ngx_http_latchkey_summary_t *summary);
+static void ngx_http_latchkey_write_times(ngx_http_latchkey_text_t *text,
+    const ngx_http_latchkey_summary_t *summary, const char *name,
+    const char *help, size_t offset);
 static void ngx_http_latchkey_write_connected(ngx_http_latchkey_text_t *text,
     const ngx_http_latchkey_summary_t *summary);
 static void ngx_http_latchkey_write_seconds(ngx_http_latchkey_text_t *text,
@@ -203,7 +204,11 @@ ngx_http_latchkey_metrics_text(ngx_pool_t *pool,
     ngx_http_latchkey_write_workers(&text, summary);
 
     if (summary->sentinels || summary->cluster) {
-        ngx_http_latchkey_write_attestations(&text, summary);
+        ngx_http_latchkey_write_times(&text, summary,
+            "latchkey_attestation_seconds",
+            "Time for which the primary remains attested.",
+            offsetof(ngx_http_latchkey_worker_state_t, attestation_ns));
+
         ngx_http_latchkey_write_connected(&text, summary);
     }
 
@@ -330,39 +335,34 @@ static void
 ngx_http_latchkey_write_workers(ngx_http_latchkey_text_t *text,
     const ngx_http_latchkey_summary_t *summary)
 {
-    ngx_uint_t i;
-
     ngx_http_latchkey_write_family(text, "latchkey_workers", "gauge",
         "Workers that check keys.");
     ngx_http_latchkey_write(text, "latchkey_workers %ui\n", summary->nworkers);
 
-    ngx_http_latchkey_write_family(text, "latchkey_lease_seconds", "gauge",
-        "Time for which a worker may still trust its cache.");
-
-    for (i = 0; i < summary->nworkers; i++) {
-        ngx_http_latchkey_write(text, "latchkey_lease_seconds{pid=\"%P\"} ",
-            summary->workers[i].pid);
-        ngx_http_latchkey_write_seconds(text, summary->workers[i].lease_ns);
-        ngx_http_latchkey_write(text, "\n");
-    }
+    ngx_http_latchkey_write_times(text, summary, "latchkey_lease_seconds",
+        "Time for which a worker may still trust its cache.",
+        offsetof(ngx_http_latchkey_worker_state_t, lease_ns));
 }
 
 
+/* A number of nanoseconds in the state of each worker. */
+
 static void
-ngx_http_latchkey_write_attestations(ngx_http_latchkey_text_t *text,
-    const ngx_http_latchkey_summary_t *summary)
+ngx_http_latchkey_write_times(ngx_http_latchkey_text_t *text,
+    const ngx_http_latchkey_summary_t *summary, const char *name,
+    const char *help, size_t offset)
 {
     ngx_uint_t i;
+    const ngx_http_latchkey_worker_state_t *worker;
 
-    ngx_http_latchkey_write_family(text, "latchkey_attestation_seconds",
-        "gauge", "Time for which the word for the primary holds.");
+    ngx_http_latchkey_write_family(text, name, "gauge", help);
 
     for (i = 0; i < summary->nworkers; i++) {
-        ngx_http_latchkey_write(text,
-            "latchkey_attestation_seconds{pid=\"%P\"} ",
-            summary->workers[i].pid);
+        worker = &summary->workers[i];
+
+        ngx_http_latchkey_write(text, "%s{pid=\"%P\"} ", name, worker->pid);
         ngx_http_latchkey_write_seconds(text,
-            summary->workers[i].attestation_ns);
+            *(const uint64_t *) ((const u_char *) worker + offset));
         ngx_http_latchkey_write(text, "\n");
     }
 }

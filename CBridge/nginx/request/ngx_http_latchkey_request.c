@@ -1,6 +1,6 @@
 
 /*
- * The way of a request.  It is identified in the PREACCESS phase, so that later
+ * The path of a request.  It is identified in the PREACCESS phase, so that later
  * handlers of that phase (limit_req, limit_conn) can use the organization.  It is
  * admitted or refused in the ACCESS phase, so that "satisfy" works.  In between
  * it may be suspended until the store has answered.

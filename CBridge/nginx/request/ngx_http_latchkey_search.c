@@ -33,7 +33,7 @@ static ngx_int_t ngx_http_latchkey_redact_line_argument(ngx_http_request_t *r,
 static ngx_int_t ngx_http_latchkey_redact_referer_argument(ngx_http_request_t *r,
     ngx_str_t *name);
 static ngx_int_t ngx_http_latchkey_redact_argument(ngx_http_request_t *r, ngx_str_t *text,
-    u_char behind, ngx_str_t *name);
+    u_char terminator, ngx_str_t *name);
 static ngx_int_t ngx_http_latchkey_unescape(ngx_http_request_t *r,
     ngx_str_t *value);
 
@@ -110,17 +110,6 @@ ngx_http_latchkey_search_headers(ngx_http_request_t *r,
             }
         }
     }
-}
-
-
-static ngx_inline u_char *
-ngx_http_latchkey_skip_blanks(u_char *p, const u_char *end)
-{
-    while (p < end && (*p == ' ' || *p == '\t')) {
-        p++;
-    }
-
-    return p;
 }
 
 
@@ -343,8 +332,8 @@ ngx_http_latchkey_redact_referer_argument(ngx_http_request_t *r, ngx_str_t *name
 /* Redacts the values of an argument in a copy, which replaces the text. */
 
 static ngx_int_t
-ngx_http_latchkey_redact_argument(ngx_http_request_t *r, ngx_str_t *text, u_char behind,
-    ngx_str_t *name)
+ngx_http_latchkey_redact_argument(ngx_http_request_t *r, ngx_str_t *text,
+    u_char terminator, ngx_str_t *name)
 {
     u_char *p, *end, *last;
     ngx_str_t value, copy;
@@ -366,7 +355,7 @@ ngx_http_latchkey_redact_argument(ngx_http_request_t *r, ngx_str_t *text, u_char
 
     p = copy.data + (p + 1 - text->data);
     end = copy.data + copy.len;
-    last = ngx_strlchr(p, end, behind);
+    last = ngx_strlchr(p, end, terminator);
 
     if (last == NULL) {
         last = end;

@@ -7,12 +7,12 @@
 #include "ngx_http_latchkey_ctx.h"
 
 
-typedef enum {
+enum {
     NGX_HTTP_LATCHKEY_ORGANIZATION = 0,
     NGX_HTTP_LATCHKEY_LOCATOR,
     NGX_HTTP_LATCHKEY_RESULT,
     NGX_HTTP_LATCHKEY_SOURCE
-} ngx_http_latchkey_variable_e;
+};
 
 
 static ngx_int_t ngx_http_latchkey_variable(ngx_http_request_t *r,

@@ -8,9 +8,10 @@
 
 #include "ngx_http_latchkey_secrecy.h"
 
+#include "latchkey.h"
 
-#define NGX_HTTP_LATCHKEY_LOCATOR_LENGTH 14
-#define NGX_HTTP_LATCHKEY_SECRET_LENGTH  32
+
+#define NGX_HTTP_LATCHKEY_SECRET_LENGTH 32
 
 
 static u_char *ngx_http_latchkey_find_secret(u_char *p, u_char *end,
@@ -92,7 +93,7 @@ ngx_http_latchkey_find_secret(u_char *p, u_char *end, u_char **last)
 
         /* a locator stands between two underscores, the secret after it */
 
-        is_secret = (is_part && digits == NGX_HTTP_LATCHKEY_LOCATOR_LENGTH
+        is_secret = (is_part && digits == LATCHKEY_LOCATOR_LENGTH
             && ch == '_');
         is_part = (ch == '_');
         digits = 0;
@@ -131,7 +132,7 @@ ngx_http_latchkey_find_form(u_char *p, u_char *end)
 }
 
 
-/* Returns the next octet, decoded, and moves *p behind it. */
+/* Returns the next octet, decoded, and moves *p past it. */
 
 static ngx_uint_t
 ngx_http_latchkey_octet(u_char **p, const u_char *end)

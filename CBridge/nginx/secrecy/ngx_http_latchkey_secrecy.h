@@ -30,7 +30,7 @@ ngx_int_t ngx_http_latchkey_log_handler(ngx_http_request_t *r);
 
 /* redact */
 
-/* the shortest text that holds a key's locator and secret, each behind a "_" */
+/* the shortest text that holds a key's locator and secret, each after a "_" */
 #define NGX_HTTP_LATCHKEY_FORM_MIN 48
 
 void ngx_http_latchkey_redact(u_char *p, size_t len);

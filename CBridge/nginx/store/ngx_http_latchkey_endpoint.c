@@ -4,7 +4,8 @@
  * http block has a "resolver"; otherwise once, when the configuration is read,
  * because the system's resolver blocks.  One of several endpoints that has no address
  * then stays without, as long as most have one.  An endpoint that a gateway discovers
- * later (a member of a cluster) must be an IP address or a unix socket.
+ * later (a server of a cluster, or a primary that sentinels name) must be an IP address
+ * or a unix socket.
  */
 
 #include "ngx_http_latchkey_store.h"
@@ -205,7 +206,7 @@ ngx_http_latchkey_endpoint_t *
 ngx_http_latchkey_find_endpoint(ngx_array_t *endpoints, const char *name,
     ngx_pool_t *pool)
 {
-    char *wrong;
+    const char *wrong;
     ngx_str_t text;
     ngx_http_latchkey_endpoint_t *endpoint;
 
@@ -225,7 +226,7 @@ ngx_http_latchkey_find_endpoint(ngx_array_t *endpoints, const char *name,
         : "no memory";
 
     if (wrong == NULL && endpoint->naddrs == 0) {
-        wrong = "host not found";
+        wrong = ngx_http_latchkey_not_found;
     }
 
     if (wrong) {

@@ -1,7 +1,7 @@
 
 /*
  * A worker's gateway, as requests, links and the driver use it.  It is notified
- * of time and of bytes only here, behind the announcement of open streams.
+ * of time and of bytes only here, after the announcement of open streams.
  *
  * Whatever gives it work posts one event, the turn.  The driver handles it when
  * the other events of this turn of the event loop have run.

@@ -13,7 +13,7 @@
 
 #if (NGX_SSL)
 
-/* Redis sends two tickets behind a handshake. */
+/* Redis sends two tickets after a handshake. */
 #define NGX_HTTP_LATCHKEY_TLS_MESSAGES 64
 
 static ngx_int_t ngx_http_latchkey_link_require(ngx_http_latchkey_link_t *link);

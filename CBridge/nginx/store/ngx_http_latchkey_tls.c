@@ -149,7 +149,7 @@ ngx_ssl_t *
 ngx_http_latchkey_create_tls(ngx_conf_t *cf, const ngx_http_latchkey_tls_files_t *files)
 {
     ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
-        "this nginx was built without TLS, which \"rediss://\" needs: "
+        "this nginx was built without TLS, which the store needs: "
         "use one that was built with --with-http_ssl_module");
 
     return NULL;
