@@ -23,9 +23,7 @@ extension Gatekeeper {
 
     /// Where the server of a link listens; `nil` while that is not known.
     public func endpoint(link number: UInt32) -> Endpoint? {
-        if let sentinel = sentinels.link(number) { return sentinel.endpoint }
-        if let seed = cluster.seeds.link(number) { return seed.link.endpoint }
-        return place(ofLink: number).flatMap { nodes[$0].endpoint }
+        withLink(number) { $0.endpoint } ?? nil
     }
 
     /// Whether a link leads to a sentinel.
@@ -39,20 +37,13 @@ extension Gatekeeper {
     /// The host name or IP address that the certificate of a link's server must be valid for; `nil` for
     /// a connection without TLS.
     public func certificateName(link number: UInt32) -> String? {
-        if let sentinel = sentinels.link(number) { return sentinel.link.certificateName }
-        if let seed = cluster.seeds.link(number) { return seed.link.certificateName }
-        return place(ofLink: number).flatMap { nodes[$0].certificateName }
+        withLink(number) { $0.certificateName } ?? nil
     }
 
     /// Moves a link's output into a buffer; returns the number of bytes.
     public func drainOutput(link number: UInt32, into buffer: UnsafeMutableRawBufferPointer) -> Int
     {
-        if let sentinel = sentinels.link(number) { return sentinel.link.drainOutput(into: buffer) }
-        if cluster.isUsed, let seed = cluster.seeds.link(number) {
-            return seed.link.drainOutput(into: buffer)
-        }
-        guard let place = place(ofLink: number) else { return 0 }
-        return nodes[place].drainOutput(link: number % StoreNode.linkCount, into: buffer)
+        withLink(number) { $0.drainOutput(into: buffer) } ?? 0
     }
 
     /// A connection is established.
@@ -86,14 +77,14 @@ extension Gatekeeper {
         return place < nodes.count ? place : nil
     }
 
-    private func withLink(_ number: UInt32, _ body: (inout RedisLink) -> Void) {
-        if let sentinel = sentinels.link(number) {
-            body(&sentinel.link)
-        } else if cluster.isUsed, let seed = cluster.seeds.link(number) {
-            body(&seed.link)
-        } else if let place = place(ofLink: number) {
-            nodes[place].withLink(number % StoreNode.linkCount, body)
-        }
+    /// Passes a link to `body` and returns the result; `nil` where there is no such link.
+    @discardableResult
+    private func withLink<Result>(_ number: UInt32, _ body: (inout RedisLink) -> Result) -> Result?
+    {
+        if let sentinel = sentinels.link(number) { return body(&sentinel.link) }
+        if cluster.isUsed, let seed = cluster.seeds.link(number) { return body(&seed.link) }
+        guard let place = place(ofLink: number) else { return nil }
+        return nodes[place].withLink(number % StoreNode.linkCount, body)
     }
 
     /// In a cluster, the other links have nothing to say.

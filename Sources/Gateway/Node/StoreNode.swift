@@ -160,27 +160,13 @@ extension StoreNode {
         return invalidations.link.nextOrder().map { (Self.invalidationNumber, $0) }
     }
 
-    /// What the certificate of the server must be valid for; `nil` without TLS.
-    var certificateName: String? { data.certificateName }
-
-    /// Moves a link's output into a buffer; returns the number of bytes.
-    mutating func drainOutput(
-        link number: UInt32,
-        into buffer: UnsafeMutableRawBufferPointer
-    ) -> Int {
-        switch number {
-        case Self.dataNumber: data.drainOutput(into: buffer)
-        case Self.invalidationNumber: invalidations.link.drainOutput(into: buffer)
-        default: 0
-        }
-    }
-
-    /// Passes a link to `body`; nothing where there is no such link.
-    mutating func withLink(_ number: UInt32, _ body: (inout RedisLink) -> Void) {
+    /// Passes a link to `body` and returns the result; `nil` where there is no such link.
+    mutating func withLink<Result>(_ number: UInt32, _ body: (inout RedisLink) -> Result) -> Result?
+    {
         switch number {
         case Self.dataNumber: body(&data)
         case Self.invalidationNumber: body(&invalidations.link)
-        default: break
+        default: nil
         }
     }
 
