@@ -47,4 +47,14 @@ extension Endpoint {
         }
         return Endpoint(address: host, port: ArraySlice(String(port).utf8))
     }
+
+    /// The same of `host:port`. The colon before the port is the last one: Redis writes IPv6 addresses without
+    /// brackets.
+    func announced(_ text: ArraySlice<UInt8>) -> Endpoint? {
+        guard let colon = text.lastIndex(of: UInt8(ascii: ":")),
+            let number = text[colon...].dropFirst().smallNumber,
+            let port = UInt16(exactly: number), port > 0
+        else { return nil }
+        return announced(text[..<colon], port: port)
+    }
 }

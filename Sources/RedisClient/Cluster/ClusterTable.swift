@@ -96,7 +96,10 @@ public struct ClusterServer: Equatable, Sendable {
         guard words.count >= 8 else { throw .malformed }
         let flags = Set(words[2].split(separator: UInt8(ascii: ",")).map(RedisError.printable))
         guard flags.isDisjoint(with: ["noaddr", "handshake"]),
-            let address = Self.address(words[1], from: asked)
+            // `host:port@port,…`
+            let address = asked.announced(
+                words[1].prefix { $0 != UInt8(ascii: "@") && $0 != UInt8(ascii: ",") }
+            )
         else { return nil }
         guard let epoch = StoreInformation.number(RedisError.printable(words[6])) else {
             throw .malformed
@@ -110,16 +113,6 @@ public struct ClusterServer: Equatable, Sendable {
             || !isMyself && !words[7].elementsEqual("connected".utf8)
         configEpoch = epoch
         (slots, openSlots) = try Self.slots(words[8...])
-    }
-
-    /// `host:port@port,…`; the colon before the port is the last one before `@`.
-    private static func address(_ text: ArraySlice<UInt8>, from asked: Endpoint) -> Endpoint? {
-        let place = text.prefix { $0 != UInt8(ascii: "@") && $0 != UInt8(ascii: ",") }
-        guard let colon = place.lastIndex(of: UInt8(ascii: ":")),
-            let number = place[colon...].dropFirst().smallNumber,
-            let port = UInt16(exactly: number), port > 0
-        else { return nil }
-        return asked.announced(place[..<colon], port: port)
     }
 
     /// `5`, `0-5460`, or `[93->-name]` for a slot that is being moved.

@@ -3,7 +3,7 @@ public enum Redirection: Equatable, Sendable {
     /// Another server holds the slot, from now on.
     case moved(Slot, to: Endpoint)
     /// The slot is being moved to another server, which has the key or will create it. It accepts this command
-    /// behind ``ClusterCommands/asking``.
+    /// after ``ClusterCommands/asking``.
     case ask(Slot, to: Endpoint)
 
     /// Parses an error; `nil` if it is another one, or names no IP address.
@@ -16,7 +16,7 @@ public enum Redirection: Equatable, Sendable {
             omittingEmptySubsequences: false
         )
         guard words.count == 3, let slot = words[1].smallNumber.flatMap({ Slot($0) }),
-            let endpoint = Self.endpoint(words[2], from: asked)
+            let endpoint = asked.announced(words[2])
         else { return nil }
         self = error.code == "ASK" ? .ask(slot, to: endpoint) : .moved(slot, to: endpoint)
     }
@@ -25,15 +25,6 @@ public enum Redirection: Equatable, Sendable {
     public init?(_ reply: RedisReply, from asked: Endpoint) {
         guard let error = reply.failure else { return nil }
         self.init(error, from: asked)
-    }
-
-    /// The colon before the port is the last one: Redis writes IPv6 addresses without brackets.
-    private static func endpoint(_ text: ArraySlice<UInt8>, from asked: Endpoint) -> Endpoint? {
-        guard let colon = text.lastIndex(of: UInt8(ascii: ":")),
-            let number = text[colon...].dropFirst().smallNumber,
-            let port = UInt16(exactly: number), port > 0
-        else { return nil }
-        return asked.announced(text[..<colon], port: port)
     }
 
     /// The slot of the command's key.

@@ -20,9 +20,6 @@ public enum LinkOrder: Equatable, Sendable {
 /// A link has a single owner and is stored in it, so that using it counts no references. Nothing here
 /// is generic: the compiler then knows the layout of each event.
 public struct RedisLink: ~Copyable {
-    /// What a link needs to know about its server.
-    public typealias Settings = LinkSettings
-
     /// What has happened to the link and its commands.
     ///
     /// Every case has a payload. The compiler tells a case without one apart by bits that the others
@@ -44,7 +41,7 @@ public struct RedisLink: ~Copyable {
         case ready(since: MonotonicTime)
     }
 
-    private var settings: Settings
+    private var settings: LinkSettings
     private var state = State.waiting(until: .origin)
     private var backoff = Backoff()
     private var decoder: RESPDecoder?
@@ -56,7 +53,7 @@ public struct RedisLink: ~Copyable {
     private var events: Deque<Event> = []
 
     /// A link that orders its connection at the first tick, or once it is given a server.
-    public init(_ settings: Settings) {
+    public init(_ settings: LinkSettings) {
         self.settings = settings
         if settings.endpoint == nil { state = .waiting(until: .never) }
     }
@@ -159,10 +156,7 @@ extension RedisLink {
     ) {
         settings.endpoint = endpoint
         settings.certificateName = certificateName
-        if decoder != nil || isBeingOpened {
-            orders = [.close]
-            disconnect(.replaced, now)
-        }
+        leave(now)
         backoff = Backoff()
         state = .waiting(until: now)
     }
@@ -172,10 +166,7 @@ extension RedisLink {
         settings.endpoint = nil
         settings.certificateName = nil
         orders = []
-        if decoder != nil || isBeingOpened {
-            orders = [.close]
-            disconnect(.replaced, now)
-        }
+        leave(now)
         state = .waiting(until: .never)
     }
 
@@ -250,6 +241,13 @@ extension RedisLink {
         guard steps.isEmpty else { return }
         state = .ready(since: now)
         events.append(.ready(since: now))
+    }
+
+    /// Closes the connection to a server that is no longer this link's.
+    private mutating func leave(_ now: MonotonicTime) {
+        guard decoder != nil || isBeingOpened else { return }
+        orders = [.close]
+        disconnect(.replaced, now)
     }
 
     private mutating func fail(_ failure: LinkFailure, _ now: MonotonicTime) {

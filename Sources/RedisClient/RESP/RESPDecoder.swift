@@ -52,7 +52,7 @@ public final class RESPDecoder {
     public func next() throws(Failure) -> RedisReply? {
         if let failure { throw failure }
         var object: UnsafeMutableRawPointer?
-        guard redisReaderGetReply(reader, &object) == REDIS_OK else { throw fail(.malformed) }
+        guard redisReaderGetReply(reader, &object) == REDIS_OK else { throw fail() }
         guard object != nil else {
             guard unparsedLength > replyLengthMax else { return nil }
             beginSkipping()
@@ -62,13 +62,13 @@ public final class RESPDecoder {
         let length = unparsedLength - rest
         unparsedLength = rest
         guard length <= replyLengthMax else { return .tooLong }
-        guard let reply = nodes.finishReply() else { throw fail(.malformed) }
+        guard let reply = nodes.finishReply() else { throw fail() }
         return reply
     }
 
-    private func fail(_ failure: Failure) -> Failure {
-        self.failure = failure
-        return failure
+    private func fail() -> Failure {
+        failure = .malformed
+        return .malformed
     }
 }
 
@@ -92,7 +92,7 @@ extension RESPDecoder {
         reader.pointee.ridx = -1
     }
 
-    /// Skips bytes of a reply that is too long; returns those behind it.
+    /// Skips bytes of a reply that is too long; returns those after it.
     private func skip(_ bytes: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer {
         guard var reply = skipped else { return bytes }
         do throws(Failure) {

@@ -73,7 +73,7 @@ public struct RedisCommand: Equatable, Sendable {
         }
     }
 
-    /// The first argument behind the name: of most commands, their key. `nil` without arguments.
+    /// The first argument after the name: of most commands, their key. `nil` without arguments.
     public var key: ArraySlice<UInt8>? {
         guard count > 1 else { return nil }
         var head = self

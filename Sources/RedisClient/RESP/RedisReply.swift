@@ -30,6 +30,22 @@ extension RedisReply {
     public var failure: RedisError? {
         if case .error(let text) = self { RedisError(text) } else { nil }
     }
+
+    /// The elements of an array of strings, two by two; `nil` for any other reply, or if one is left over.
+    public var pairs: [(name: ArraySlice<UInt8>, value: ArraySlice<UInt8>)]? {
+        guard case .array(let elements) = self, elements.count.isMultiple(of: 2) else {
+            return nil
+        }
+        var pairs: [(name: ArraySlice<UInt8>, value: ArraySlice<UInt8>)] = []
+        pairs.reserveCapacity(elements.count / 2)
+        for index in stride(from: 0, to: elements.count, by: 2) {
+            guard case .bulk(let name) = elements[index],
+                case .bulk(let value) = elements[index + 1]
+            else { return nil }
+            pairs.append((name, value))
+        }
+        return pairs
+    }
 }
 
 extension RedisReply {

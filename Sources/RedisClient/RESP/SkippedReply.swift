@@ -53,7 +53,7 @@ struct SkippedReply {
 
     private mutating func skip(_ byte: UInt8) throws(RESPDecoder.Failure) {
         switch position {
-        case .type: position = try Self.position(behindType: byte)
+        case .type: position = try Self.position(afterType: byte)
         case .line(let isEnding):
             position = .line(isEnding: byte == UInt8(ascii: "\r"))
             if isEnding, byte == UInt8(ascii: "\n") { endElement() }
@@ -65,7 +65,7 @@ struct SkippedReply {
         }
     }
 
-    private static func position(behindType byte: UInt8) throws(RESPDecoder.Failure) -> Position {
+    private static func position(afterType byte: UInt8) throws(RESPDecoder.Failure) -> Position {
         switch byte {
         case UInt8(ascii: "+"), UInt8(ascii: "-"), UInt8(ascii: ":"): .line(isEnding: false)
         case UInt8(ascii: "$"): .length(AnnouncedLength(), isArray: false)

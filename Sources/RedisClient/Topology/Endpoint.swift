@@ -27,18 +27,12 @@ extension Endpoint {
     }
 }
 
-/// Why a host and a port do not parse.
-enum AuthorityFault: Error {
-    case host
-    case port
-}
-
 extension Endpoint {
     /// Longest host name in DNS, in bytes.
     private static let hostLengthMax = 253
 
     /// Parses `host[:port]`; an IPv6 address stands in brackets.
-    init(authority: ArraySlice<UInt8>, standardPort: UInt16) throws(AuthorityFault) {
+    init(authority: ArraySlice<UInt8>, standardPort: UInt16) throws(StoreURL.Fault) {
         var host = authority
         var port = authority.suffix(0)
         if authority.first == UInt8(ascii: "[") {
@@ -88,7 +82,7 @@ extension Endpoint {
         return !text.utf8.contains(0) && inet_pton(family, text, &address) == 1
     }
 
-    private static func name(_ host: ArraySlice<UInt8>) throws(AuthorityFault) -> String {
+    private static func name(_ host: ArraySlice<UInt8>) throws(StoreURL.Fault) -> String {
         guard !host.isEmpty, host.count <= hostLengthMax, host.allSatisfy(isAllowedInHost)
         else { throw .host }
         return String(decoding: host, as: UTF8.self)
@@ -104,7 +98,7 @@ extension Endpoint {
         }
     }
 
-    private static func port(_ text: ArraySlice<UInt8>) throws(AuthorityFault) -> UInt16 {
+    private static func port(_ text: ArraySlice<UInt8>) throws(StoreURL.Fault) -> UInt16 {
         guard text.first == UInt8(ascii: ":"), let number = text.dropFirst().smallNumber,
             let port = UInt16(exactly: number), port > 0
         else { throw .port }

@@ -39,16 +39,9 @@ public struct SentinelReport: Equatable, Sendable {
 
     /// Parses a reply; `nil` if it is none.
     public init?(_ reply: RedisReply) {
-        guard case .array(let elements) = reply, elements.count.isMultiple(of: 2) else {
-            return nil
-        }
+        guard let pairs = reply.pairs else { return nil }
         var values: [String: ArraySlice<UInt8>] = [:]
-        for index in stride(from: 0, to: elements.count, by: 2) {
-            guard case .bulk(let name) = elements[index],
-                case .bulk(let value) = elements[index + 1]
-            else { return nil }
-            values[String(decoding: name, as: UTF8.self)] = value
-        }
+        for (name, value) in pairs { values[String(decoding: name, as: UTF8.self)] = value }
         self.values = values
     }
 

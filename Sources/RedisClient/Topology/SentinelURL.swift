@@ -24,25 +24,17 @@ public struct SentinelURL: Hashable, Sendable {
 
     /// Parses a URL; `nil` if its scheme is another one.
     init?(_ text: String) throws(StoreURL.Fault) {
-        let bytes = Array(text.utf8)
-        if let rest = bytes.dropping(prefix: "sentinel://") {
-            try self.init(authoritiesAndName: rest, isSecure: false)
-        } else if let rest = bytes.dropping(prefix: "sentinels://") {
-            try self.init(authoritiesAndName: rest, isSecure: true)
-        } else {
-            return nil
-        }
-    }
-
-    private init(authoritiesAndName text: ArraySlice<UInt8>, isSecure: Bool) throws(StoreURL.Fault)
-    {
-        guard !text.contains(UInt8(ascii: "@")) else { throw .credentials }
-        let slash = text.firstIndex(of: UInt8(ascii: "/")) ?? text.endIndex
-        sentinels = try Endpoint.list(text[..<slash], standardPort: Self.standardPort)
-        guard sentinels.count <= Self.countMax, Set(sentinels).count == sentinels.count
-        else { throw .sentinels }
-        name = try Self.name(text[slash...].dropFirst())
-        self.isSecure = isSecure
+        let url = try ServerListURL(
+            text,
+            scheme: "sentinel",
+            standardPort: Self.standardPort,
+            countMax: Self.countMax,
+            otherwise: .sentinels
+        )
+        guard let url else { return nil }
+        sentinels = url.servers
+        name = try Self.name(url.path)
+        isSecure = url.isSecure
     }
 
     private static func name(_ text: ArraySlice<UInt8>) throws(StoreURL.Fault) -> String {

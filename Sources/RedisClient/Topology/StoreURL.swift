@@ -23,14 +23,6 @@ public struct StoreURL: Hashable, Sendable {
         case clusterServers
         /// Of a URL with a cluster.
         case clusterDatabase
-
-        init(_ fault: AuthorityFault) {
-            self =
-                switch fault {
-                case .host: .host
-                case .port: .port
-                }
-        }
     }
 
     /// Where the server listens.
@@ -68,17 +60,9 @@ public struct StoreURL: Hashable, Sendable {
     private init(authorityAndPath text: ArraySlice<UInt8>, isSecure: Bool) throws(Fault) {
         guard !text.contains(UInt8(ascii: "@")) else { throw .credentials }
         let slash = text.firstIndex(of: UInt8(ascii: "/")) ?? text.endIndex
-        endpoint = try Self.endpoint(text[..<slash])
+        endpoint = try Endpoint(authority: text[..<slash], standardPort: Self.standardPort)
         database = try Self.database(text[slash...].dropFirst())
         self.isSecure = isSecure
-    }
-
-    private static func endpoint(_ authority: ArraySlice<UInt8>) throws(Fault) -> Endpoint {
-        do throws(AuthorityFault) {
-            return try Endpoint(authority: authority, standardPort: standardPort)
-        } catch {
-            throw Fault(error)
-        }
     }
 
     private static func database(_ text: ArraySlice<UInt8>) throws(Fault) -> Int {
@@ -113,7 +97,7 @@ extension StoreURL.Fault: CustomStringConvertible {
 }
 
 extension [UInt8] {
-    /// The bytes behind a prefix; `nil` if they do not begin with it.
+    /// The bytes after a prefix; `nil` if they do not begin with it.
     func dropping(prefix: String) -> ArraySlice<UInt8>? {
         starts(with: prefix.utf8) ? self[prefix.utf8.count...] : nil
     }
