@@ -48,13 +48,8 @@ public struct AuditLine: Equatable, Sendable {
 
     /// Attributes of later releases are skipped.
     private init?(_ entry: RedisReply, isRefused: Bool) {
-        guard case .bulk(let text) = entry else { return nil }
-        var values: [String: ArraySlice<UInt8>] = [:]
-        for pair in text.split(separator: UInt8(ascii: " ")) {
-            guard let equals = pair.firstIndex(of: UInt8(ascii: "=")) else { return nil }
-            values[String(decoding: pair[..<equals], as: UTF8.self)] = pair[equals...].dropFirst()
-        }
-        guard let at = values["at"].flatMap({ UnixTime(decimal: $0) }),
+        guard case .bulk(let text) = entry, let values = NamedValues.parse(text),
+            let at = values["at"].flatMap({ UnixTime(decimal: $0) }),
             let action = values["what"], let principal = values["who"], let account = values["via"]
         else { return nil }
         self.at = at

@@ -53,14 +53,13 @@ public struct AuditStream: Sendable {
 
     private static func text(_ entry: RedisReply) -> String? {
         guard case .array(let parts) = entry, parts.count == 2, case .bulk(let id) = parts[0],
-            case .array(let texts) = parts[1], texts.count.isMultiple(of: 2),
+            let pairs = parts[1].pairs,
             let at = UnixTime(decimal: id.prefix { $0 != UInt8(ascii: "-") })
         else { return nil }
         var values: [String: Principal] = [:]
-        for index in stride(from: 0, to: texts.count, by: 2) {
-            guard case .bulk(let name) = texts[index], case .bulk(let value) = texts[index + 1],
-                let value = Principal(value)  // without spaces, which separate the pairs of a list
-            else { return nil }
+        for (name, value) in pairs {
+            // Without spaces, which separate the pairs of a list.
+            guard let value = Principal(value) else { return nil }
             values[String(decoding: name, as: UTF8.self)] = value
         }
         guard let what = values["what"], let who = values["who"], let via = values["via"] else {

@@ -17,10 +17,7 @@ struct HandoverWait: Equatable, Sendable, CustomStringConvertible {
 
     /// Parses the value; `nil` if it is not valid.
     init?(_ value: ArraySlice<UInt8>) {
-        let parts = value.split(separator: UInt8(ascii: ":"), maxSplits: 1)
-        guard parts.count == 2, let nanoseconds = DecimalNumber.value(of: parts[0]),
-            let excess = Int64(String(decoding: parts[1], as: UTF8.self))
-        else { return nil }
+        guard let (nanoseconds, excess) = Membership.numberAndExcess(value) else { return nil }
         self.init(from: MonotonicTime(nanoseconds: nanoseconds), excess: excess)
     }
 

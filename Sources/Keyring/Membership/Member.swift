@@ -149,12 +149,7 @@ extension Member {
     /// Parses a field; `nil` if an attribute is missing or invalid. Attributes of later versions are
     /// skipped.
     init?(field: some Collection<UInt8>, value: ArraySlice<UInt8>) {
-        guard let id = ID(field) else { return nil }
-        var texts: [String: ArraySlice<UInt8>] = [:]
-        for pair in value.split(separator: UInt8(ascii: " ")) {
-            guard let equals = pair.firstIndex(of: UInt8(ascii: "=")) else { return nil }
-            texts[String(decoding: pair[..<equals], as: UTF8.self)] = pair[equals...].dropFirst()
-        }
+        guard let id = ID(field), let texts = NamedValues.parse(value) else { return nil }
         func text(_ attribute: Attribute) -> String? {
             texts[attribute.rawValue].map { String(decoding: $0, as: UTF8.self) }
         }

@@ -59,8 +59,12 @@ public struct Membership: Sendable {
     /// - Parameter bootID: Distinguishes the monotonic clock of this machine from others.
     /// - Throws: The error, if Redis did not send the list.
     public init(_ reply: RedisReply, bootID: String = "") throws(RedisError) {
+        if let failure = reply.failure { throw failure }
+        guard let pairs = reply.pairs else {
+            throw RedisError("ERR unexpected reply to the membership list")
+        }
         var fields = Fields()
-        for (field, value) in try Self.elements(reply) { fields.add(field, value) }
+        for (field, value) in pairs { fields.add(field, value) }
         members = fields.members.sorted {
             ($0.host, $0.processID, $0.id.description) < ($1.host, $1.processID, $1.id.description)
         }
@@ -80,24 +84,6 @@ public struct Membership: Sendable {
     /// The longest that a registration allows its worker to trust its cache, in milliseconds.
     public var trustMilliseconds: UInt64 {
         (members + suspects.map(\.member)).lazy.map(\.trustMilliseconds).max() ?? 0
-    }
-
-    private static func elements(_ reply: RedisReply) throws(RedisError) -> [(
-        ArraySlice<UInt8>, ArraySlice<UInt8>
-    )] {
-        if let failure = reply.failure { throw failure }
-        guard case .array(let elements) = reply, elements.count.isMultiple(of: 2) else {
-            throw RedisError("ERR unexpected reply to the membership list")
-        }
-        var fields: [(ArraySlice<UInt8>, ArraySlice<UInt8>)] = []
-        fields.reserveCapacity(elements.count / 2)
-        for index in stride(from: 0, to: elements.count, by: 2) {
-            guard case .bulk(let field) = elements[index],
-                case .bulk(let value) = elements[index + 1]
-            else { throw RedisError("ERR unexpected reply to the membership list") }
-            fields.append((field, value))
-        }
-        return fields
     }
 }
 

@@ -77,7 +77,7 @@ public enum EntryReply: Equatable, Sendable {
     case stands
     /// It is gone, or another one stands in its place.
     case gone
-    /// The store does not tell.
+    /// The store does not report it.
     case refused(RedisError?)
 
     /// Parses the reply.

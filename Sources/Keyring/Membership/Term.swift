@@ -18,10 +18,10 @@ public struct Term: Hashable, Sendable {
     /// The term of the server that holds the list, where that is another one.
     private var home: String?
 
-    /// Reads the current term; ``init(_:)`` parses the reply.
+    /// Reads the current term; ``init(_:configEpoch:)`` parses the reply.
     public static var read: RedisCommand { StoreInformation.readReplication }
 
-    /// Parses the reply; `nil` if the server does not tell.
+    /// Parses the reply; `nil` if the server does not report it.
     ///
     /// - Parameter configEpoch: ``SentinelReport/configEpoch``, as a majority agrees on it; `nil` without
     ///   sentinels.
@@ -64,14 +64,22 @@ struct Handover: Equatable, Sendable, CustomStringConvertible {
 
     /// Parses the value; `nil` if it is not valid.
     init?(_ value: ArraySlice<UInt8>) {
-        let parts = value.split(separator: UInt8(ascii: ":"), maxSplits: 1)
-        guard parts.count == 2, let trust = DecimalNumber.value(of: parts[0]),
-            let excess = Int64(String(decoding: parts[1], as: UTF8.self))
-        else { return nil }
+        guard let (trust, excess) = Membership.numberAndExcess(value) else { return nil }
         self.init(trustMilliseconds: trust, excess: excess)
     }
 
     var description: String { "\(trustMilliseconds):\(excess)" }
+}
+
+extension Membership {
+    /// Parses `number:excess`; `nil` if it is not valid.
+    static func numberAndExcess(_ value: ArraySlice<UInt8>) -> (number: UInt64, excess: Int64)? {
+        let parts = value.split(separator: UInt8(ascii: ":"), maxSplits: 1)
+        guard parts.count == 2, let number = DecimalNumber.value(of: parts[0]),
+            let excess = Int64(String(decoding: parts[1], as: UTF8.self))
+        else { return nil }
+        return (number, excess)
+    }
 }
 
 // MARK: - For the executable
@@ -107,7 +115,7 @@ extension Membership {
         )
     }
 
-    /// A write that changes nothing: Redis' WAIT behind it speaks of all that was written before.
+    /// A write that changes nothing: Redis' WAIT after it speaks of all that was written before.
     public static var touch: RedisCommand { MembershipCommands.touch }
 
     /// Whether a hand-over can begin.
@@ -156,7 +164,8 @@ public struct TermHandover: Sendable {
     private let field: String
     private let value: Handover
 
-    /// Reads the generation of the list and the term; ``init(_:_:trustMilliseconds:)`` parses the replies.
+    /// Reads the generation of the list and the term; ``init(_:_:configEpoch:trustMilliseconds:)`` parses the
+    /// replies.
     public static var read: [RedisCommand] {
         [
             RedisCommand("HGET", MembershipCommands.key, .text(Membership.generationField)),
@@ -164,7 +173,7 @@ public struct TermHandover: Sendable {
         ]
     }
 
-    /// Parses the replies; `nil` if the store does not tell.
+    /// Parses the replies; `nil` if the store does not report them.
     ///
     /// - Parameter configEpoch: As for a ``Term``.
     public init?(

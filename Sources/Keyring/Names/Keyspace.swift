@@ -40,7 +40,7 @@ public enum Keyspace {
     }
 
     /// The prefix of the keys of all records.
-    static let recordPrefix = "latchkey:record:"
+    package static let recordPrefix = "latchkey:record:"
 
     /// Offset of the locator in the key of a record.
     static let locatorStart = recordPrefix.utf8.count + 1

@@ -98,7 +98,7 @@ public enum PermissionProbe {
             RedisCommand([
                 "CLIENT", "TRACKING", "on", "BCAST", "PREFIX", .text(Keyspace.recordPrefix),
             ]),
-            RedisCommand("SUBSCRIBE", "__redis__:invalidate"),
+            RedisCommand("SUBSCRIBE", .text("\(Invalidation.channel)")),
         ]
     }
 

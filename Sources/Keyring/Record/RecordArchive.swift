@@ -73,14 +73,7 @@ public enum RecordArchive {
     }
 
     private static func entry(_ line: ArraySlice<UInt8>) -> Entry? {
-        var values: [String: ArraySlice<UInt8>] = [:]
-        for pair in line.split(separator: UInt8(ascii: " ")) {
-            guard let equals = pair.firstIndex(of: UInt8(ascii: "=")) else { return nil }
-            let name = String(decoding: pair[..<equals], as: UTF8.self)
-            guard values.updateValue(pair[equals...].dropFirst(), forKey: name) == nil else {
-                return nil
-            }
-        }
+        guard var values = NamedValues.parse(line, mayRepeat: false) else { return nil }
         let lastUse = values.removeValue(forKey: Self.lastUse)
         let fields = RecordField.allCases.map { values.removeValue(forKey: $0.name) }
         guard values.isEmpty, let name = fields[RecordField.organization.rawValue],

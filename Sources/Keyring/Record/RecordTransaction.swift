@@ -46,12 +46,12 @@ public struct RecordWrite: Sendable {
 }
 
 /// A transaction that writes records, and then sends a signal. MULTI goes before it, alone: if it were
-/// refused, the commands behind it would be carried out one by one.
+/// refused, the commands after it would be carried out one by one.
 public struct RecordTransaction: Sendable {
     private let writes: [RecordWrite]
     private let signal: [RedisCommand]
 
-    /// - Parameter signal: The signal behind the last record; `nil` for none.
+    /// - Parameter signal: The signal after the last record; `nil` for none.
     public init(_ writes: [RecordWrite], signal: Signal?) {
         self.writes = writes
         self.signal = signal?.commands ?? []

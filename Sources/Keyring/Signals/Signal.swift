@@ -5,7 +5,7 @@ import RedisClient
 /// at once, and so never exists for anyone.
 ///
 /// The workers track its name, because it begins like those of records. Sent in the transaction of a
-/// change, it arrives in one message with the invalidation of the record; sent later, behind it.
+/// change, it arrives in one message with the invalidation of the record; sent later, after it.
 public struct Signal: Hashable, Sendable {
     /// What the workers are told.
     public enum Kind: Hashable, Sendable {
@@ -91,7 +91,7 @@ extension Signal {
         )
     }
 
-    /// A write beside the signal that changes nothing and tells nobody: Redis' WAIT behind it speaks of all that
+    /// A write beside the signal that changes nothing and tells nobody: Redis' WAIT after it speaks of all that
     /// was written before.
     public var touch: [RedisCommand] {
         let key = RedisCommand.Argument.bytes(Keyspace.acknowledgements(self))

@@ -13,7 +13,7 @@ public struct Invalidation: Equatable, Sendable {
     }
 
     /// The channel on which Redis sends invalidations.
-    static let channel: StaticString = "__redis__:invalidate"
+    package static let channel: StaticString = "__redis__:invalidate"
 
     /// What may have changed.
     public let scope: Scope
