@@ -95,7 +95,7 @@ extension Gatekeeper {
     ) {
         guard let place = guest(target, now) else { return checks.requeue(read, isHeld: true) }
         checks.neverCache(read)
-        send(ClusterCommands.asking, .leave, to: place, now.monotonic)
+        send(ClusterCommands.asking, .ignored, to: place, now.monotonic)
         let tag = CommandTag(
             purpose: .askedRead,
             number: UInt64(read),
@@ -166,7 +166,7 @@ extension Gatekeeper {
         if cluster.isUsed, reply.failure != nil { uses.failed() } else { uses.answered() }
     }
 
-    /// Writes the uses of one organization where their shard is. They are acknowledged behind the answers.
+    /// Writes the uses of one organization where their shard is. They are acknowledged after the answers.
     func flushInCluster(_ signal: Signal, from place: Int, _ now: MonotonicTime) {
         let shard = Keyspace.shard(of: signal.locator)
         guard let bucket = cluster.place(ofShard: shard), nodes[bucket].data.isReady else { return }
@@ -210,7 +210,7 @@ extension Gatekeeper {
         var target = cluster.seats.place(of: redirection.target)
         if case .ask = redirection {
             target = guest(redirection.target, now)
-            if let target { send(ClusterCommands.asking, .leave, to: target, now.monotonic) }
+            if let target { send(ClusterCommands.asking, .ignored, to: target, now.monotonic) }
         }
         guard let target, nodes[target].data.isReady else { return false }
         _ = nodes[target].data.send(command, tag: tag, now: now.monotonic)

@@ -72,7 +72,7 @@ extension Gatekeeper {
             )
         case .probe: handleProbe(reply, tag, from: place, now.monotonic)
         case .slotMap: handleMap(reply, tag, from: place, now)
-        case .leave, .ping, .primaryAddress, .primaryReport, nil: break
+        case .ignored, .ping, .primaryAddress, .primaryReport, nil: break
         }
     }
 

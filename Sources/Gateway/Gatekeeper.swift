@@ -177,7 +177,7 @@ extension Gatekeeper {
         uses.flushNow(now.monotonic)
         sendUses(now.monotonic)
         if let list = cluster.listPlace {
-            for command in membership.leave() { send(command, .leave, to: list, now.monotonic) }
+            for command in membership.leave() { send(command, .ignored, to: list, now.monotonic) }
         }
         for place in 0..<nodes.count {
             nodes[place].lease.forgotFormer()
@@ -260,6 +260,6 @@ extension Gatekeeper {
             _ = nodes[list].data.send(command, tag: tag, now: now)
         }
         renewLeases()
-        if let command = term.next(now) { send(command, .leave, to: list, now) }
+        if let command = term.next(now) { send(command, .ignored, to: list, now) }
     }
 }

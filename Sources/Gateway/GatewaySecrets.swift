@@ -47,7 +47,7 @@ public struct GatewaySecrets {
         range.isEmpty ? nil : try Secrets.credentials(part(packed, range))
     }
 
-    /// The contents of each file, behind their length in two bytes.
+    /// The contents of each file, after their length in two bytes.
     private static func pack(
         _ pepper: borrowing SecretBytes,
         _ gateway: borrowing SecretBytes,

@@ -58,7 +58,7 @@ enum Obligation: CaseIterable {
     case handoverAfterAttestation
     /// A record decides under the lease of the primary that gave it, and of no other.
     case leaseOfItsPrimary
-    /// What was cached of slots that have moved is forgotten: whoever held them may tell nothing.
+    /// What was cached of slots that have moved is forgotten: whoever held them may report nothing.
     case movedSlotsAreForgotten
 }
 

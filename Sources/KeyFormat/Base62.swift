@@ -1,9 +1,5 @@
 /// Base62 numbers of a fixed width: digits `0-9A-Za-z`, most significant digit first, padded with `0`.
 enum Base62 {
-    /// All digits, in the order of their values.
-    static let digits: StaticString =
-        "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-
     /// The digit of a value below 62.
     @inline(__always)
     static func digit(_ value: UInt8) -> UInt8 {

@@ -13,17 +13,12 @@ public struct Digest: Sendable {
     }
 
     /// The SHA-256 digest of a message.
-    init(sha256 message: Span<UInt8>) {
+    public init(message: Span<UInt8>) {
         self.init()
         var context = SHA256_CTX()
         SHA256_Init(&context)
         message.withUnsafeBytes { _ = SHA256_Update(&context, $0.baseAddress, $0.count) }
         withMutableBytes { _ = SHA256_Final($0, &context) }
-    }
-
-    /// The SHA-256 digest of a message.
-    public init(message: Span<UInt8>) {
-        self.init(sha256: message)
     }
 
     /// Parses 64 hexadecimal digits; `nil` for anything else.

@@ -14,7 +14,7 @@ public struct KeyMint {
     }
 
     /// Length of the longest possible key, in bytes.
-    public static let lengthMax = 79
+    public static let lengthMax = KeySearch.lengthMax
 
     private let prefix: KeyPrefix
     private let layout: KeyLayout

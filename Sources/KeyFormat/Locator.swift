@@ -17,7 +17,7 @@ public struct Locator: Hashable, Sendable {
     public init(organization name: some Collection<UInt8>) {
         var message = Array("latchkey organization\0".utf8)
         message.append(contentsOf: name)
-        let digest = Digest(sha256: message.span)
+        let digest = Digest(message: message.span)
         let modulus = (0..<Self.length).reduce(UInt128(1)) { power, _ in power * 62 }
         var digits: [UInt8] = []
         Base62.append(digest.first128Bits % modulus, width: Self.length, to: &digits)
@@ -40,13 +40,6 @@ public struct Locator: Hashable, Sendable {
             let head = bytes.loadUnaligned(fromByteOffset: offset, as: UInt64.self)
             let end = bytes.loadUnaligned(fromByteOffset: offset + Self.length - 8, as: UInt64.self)
             return (UInt64(littleEndian: head), UInt64(littleEndian: end) >> 16)
-        }
-    }
-
-    /// The digits as ASCII.
-    public var ascii: InlineArray<14, UInt8> {
-        InlineArray { index in
-            UInt8(truncatingIfNeeded: (index < 8 ? head : tail) >> UInt64(8 * (index & 7)))
         }
     }
 

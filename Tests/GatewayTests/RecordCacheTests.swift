@@ -5,6 +5,13 @@ import Testing
 
 @testable import Gateway
 
+extension RecordCache {
+    /// A cache of records from one node.
+    convenience init(countMax: Int, hasSlots: Bool = false) {
+        self.init(countMax: countMax, nodeCount: 1, hasSlots: hasSlots)
+    }
+}
+
 struct RecordCacheTests {
     private let pepper = Pepper(SecretBytes(copying: [UInt8](repeating: 7, count: 32).span))!
 

@@ -175,7 +175,7 @@ struct UsageTests {
         var now = driver.now.monotonic
         while recorder.count > 0, batches.count < 10_000 {
             let count = recorder.count
-            for _ in recorder.nextBatch(cache, now) { recorder.answered() }
+            for _ in recorder.nextBatch(cache, now, isWritable: nil) { recorder.answered() }
             batches.append(count - recorder.count)
             now = now.advanced(byMilliseconds: 1)
         }
@@ -321,11 +321,10 @@ struct UsageTests {
         let locators = ["a", "b", "c"].map { Organization($0)!.locator }
         for locator in locators { recorder.record(locator, at: driver.now.unix) }
         recorder.record(locators[0], at: driver.now.unix)
-        let batch = recorder.nextBatch(RecordCache(countMax: 1), driver.now.monotonic).flatMap(
-            \.arguments
-        ).map {
-            String(decoding: $0, as: UTF8.self)
-        }
+        let cache = RecordCache(countMax: 1)
+        let batch = recorder.nextBatch(cache, driver.now.monotonic, isWritable: nil)
+            .flatMap(\.arguments)
+            .map { String(decoding: $0, as: UTF8.self) }
         #expect(batch.contains("\(locators[0])"))
         #expect(batch.contains("\(locators[1])"))
         #expect(!batch.contains("\(locators[2])"))

@@ -4,10 +4,15 @@ import Testing
 @testable import KeyFormat
 
 struct EncodingTests {
+    /// All digits, in the order of their values.
+    private static let digits = Array(
+        "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz".utf8
+    )
+
     @Test func `base62 digits are in the order 0-9A-Za-z`() {
         for value in UInt8(0)..<62 {
             let digit = Base62.digit(value)
-            #expect(Base62.digits.withUTF8Buffer { $0[Int(value)] } == digit)
+            #expect(Self.digits[Int(value)] == digit)
             #expect(Base62.value(of: digit) == value)
         }
         let others = (UInt8.min...UInt8.max).filter { Base62.value(of: $0) >= 62 }
@@ -101,8 +106,8 @@ struct EncodingTests {
 
     @Test func `digests differ if any bit differs`() throws {
         let bytes = (0..<32).map { UInt8($0) }
-        let digest = Digest(sha256: bytes.span)
-        #expect(digest == Digest(sha256: bytes.span))
+        let digest = Digest(message: bytes.span)
+        #expect(digest == Digest(message: bytes.span))
         for place in 0..<64 {
             for bit in 0..<4 {
                 var text = digest.hexadecimal

@@ -48,7 +48,7 @@ struct CacheIndex: ~Copyable {
         table[position] = UInt32(slot + 1) | tag(hash)
     }
 
-    /// Removes a locator, and shifts back the entries behind it that would no longer be found.
+    /// Removes a locator, and shifts back the entries after it that would no longer be found.
     mutating func remove(_ locator: Locator, _ locators: (Int) -> Locator) {
         var hole = home(locator.tableHash)
         while table[hole] != 0, locators(slot(at: hole)) != locator {

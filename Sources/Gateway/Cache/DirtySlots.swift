@@ -9,7 +9,7 @@ struct DirtySlots: ~Copyable {
     private var lists = [UInt32](repeating: none, count: 1 + Int(UInt8.max))
 
     /// The rest of the list that is being emptied, apart from what is added meanwhile, and the shard
-    /// behind it.
+    /// after it.
     private var current = none
     private var shard = 0
 
@@ -27,7 +27,7 @@ struct DirtySlots: ~Copyable {
         lists[Int(shard)] = UInt32(slot)
     }
 
-    /// Removes the next slot; `nil` once behind the last shard, after which it starts over.
+    /// Removes the next slot; `nil` once past the last shard, after which it starts over.
     mutating func next() -> Int? {
         while current == Self.none {
             guard shard < lists.count else {

@@ -92,7 +92,7 @@ final class RecordCache {
     ///   - countMax: Most records that are cached. Unused slots cost no memory.
     ///   - nodeCount: Store nodes that records may be from.
     ///   - hasSlots: Whether records may be forgotten by their slots in a cluster.
-    init(countMax: Int, nodeCount: UInt8 = 1, hasSlots: Bool = false) {
+    init(countMax: Int, nodeCount: UInt8, hasSlots: Bool) {
         self.countMax = max(countMax, 1)
         self.nodeCount = nodeCount
         recordMemory = HugePages(byteCount: self.countMax * MemoryLayout<Record>.stride)
@@ -408,7 +408,7 @@ extension RecordCache {
     }
 
     /// Hands out at most `countMax` last uses to be written, and continues from there the next time.
-    /// Returns whether the end was reached, behind which it starts over.
+    /// Returns whether the end was reached, after which it starts over.
     func dequeueUses(_ countMax: Int, _ body: (Use) -> Void) -> Bool {
         var left = countMax
         var isEndReached = false

@@ -66,13 +66,7 @@ extension Checks {
     /// Lets a check wait; time must not go back from call to call. `nil` when too many wait already.
     mutating func add(_ request: UInt, _ key: VerifiedKey, at now: MonotonicTime) -> Ticket? {
         guard count < countMax else { return nil }
-        return queue.add(
-            request,
-            key,
-            for: read(of: key.locator),
-            since: now,
-            until: now.advanced(byMilliseconds: timeoutMilliseconds)
-        )
+        return add(request, key, for: read(of: key.locator), at: now)
     }
 
     /// Lets a check wait for a node's answer to a PING that is not sent yet. `nil` when too many wait already.
@@ -80,14 +74,24 @@ extension Checks {
         _ request: UInt,
         _ key: VerifiedKey,
         forPing ping: UInt64,
-        to node: Int = 0,
+        to node: Int,
         at now: MonotonicTime
     ) -> Ticket? {
         guard count < countMax else { return nil }
-        return queue.add(
+        return add(request, key, for: proof(ping, node), at: now)
+    }
+
+    @inline(__always)
+    private mutating func add(
+        _ request: UInt,
+        _ key: VerifiedKey,
+        for id: ReadID,
+        at now: MonotonicTime
+    ) -> Ticket {
+        queue.add(
             request,
             key,
-            for: proof(ping, node),
+            for: id,
             since: now,
             until: now.advanced(byMilliseconds: timeoutMilliseconds)
         )
@@ -148,7 +152,7 @@ extension Checks {
 
 extension Checks {
     /// The newest PING to a node that checks wait for.
-    func newestAwaitedPing(to node: Int = 0) -> UInt64? { newestProof(of: node)?.ping }
+    func newestAwaitedPing(to node: Int) -> UInt64? { newestProof(of: node)?.ping }
 
     /// Whether checks wait for any.
     @inline(__always)
@@ -165,7 +169,7 @@ extension Checks {
     /// a read.
     mutating func prove(
         upTo ping: UInt64,
-        of node: Int = 0,
+        of node: Int,
         at now: MonotonicTime,
         _ decide: (Check) -> Decision?
     ) {
@@ -173,7 +177,7 @@ extension Checks {
     }
 
     /// No PING to a node will be answered: the checks wait for reads.
-    mutating func readUnproven(of node: Int = 0) {
+    mutating func readUnproven(of node: Int) {
         while let proof = removeProof(upTo: .max, of: node) {
             while let check = queue.first(of: proof) {
                 queue.moveFirst(of: proof, to: read(of: check.key.locator))
@@ -232,19 +236,14 @@ extension Checks {
     /// - Parameter mayCache: Whether the reply may fill the cache: from now on invalidations of its
     ///   record will arrive.
     mutating func nextUnsentRead(mayCache: Bool) -> (id: ReadID, locator: Locator)? {
-        while let id = reads.dequeueUnsent() {
-            guard reads.isWanted(id) || queue.hasChecks(for: id) else {
-                reads.end(id)
-                continue
-            }
-            reads.sent(id, mayCache: mayCache)
-            return (id, reads.locator(of: id))
-        }
-        return nil
+        guard let read = dequeueUnsentRead() else { return nil }
+        reads.sent(read.id, mayCache: mayCache)
+        return read
     }
 
     /// The next read that waits to be sent. It is in flight from now on: ``sent(_:mayCache:)`` or ``stall(_:)``
     /// follows.
+    @inline(__always)
     mutating func dequeueUnsentRead() -> (id: ReadID, locator: Locator)? {
         while let id = reads.dequeueUnsent() {
             if reads.isWanted(id) || queue.hasChecks(for: id) { return (id, reads.locator(of: id)) }
@@ -261,9 +260,6 @@ extension Checks {
 
     /// Whether a dequeued read is to be stalled.
     func isHeld(_ id: ReadID) -> Bool { reads.isHeld(id) }
-
-    /// Whether reads are stalled.
-    var hasStalledReads: Bool { reads.hasStalled }
 
     /// Stalled reads may be sent again.
     mutating func resumeStalledReads() { if reads.hasStalled { reads.resumeStalled() } }

@@ -1,4 +1,5 @@
 import KeyFormat
+import Keyring
 import RedisClient
 
 /// Which primaries of a cluster the others name, and since when.
@@ -164,6 +165,6 @@ enum ClusterProbe {
     /// The first number whose digits, as a hash tag, give the slot.
     static func command(_ slot: Slot) -> RedisCommand {
         let tag = (0..<1_000_000).lazy.map { String($0) }.first { Slot(ofTag: $0.utf8) == slot }
-        return RedisCommand("HMGET", "latchkey:record:{\(tag ?? "")}", "state")
+        return RedisCommand("HMGET", "\(Keyspace.recordPrefix){\(tag ?? "")}", "state")
     }
 }

@@ -13,7 +13,7 @@ struct SeedLinks: ~Copyable {
     /// Between two attempts on one connection.
     private static let pauseMilliseconds: UInt64 = 50
 
-    /// The same behind a map, whose primaries are given time to answer.
+    /// The same after a map, whose primaries are given time to answer.
     private static let patienceMilliseconds: UInt64 = 250
 
     /// Servers that are remembered.

@@ -18,7 +18,7 @@ struct TermWatch {
         case waiting(TermHandover, until: MonotonicTime)
     }
 
-    /// What the store has told.
+    /// What the store has reported.
     private struct Reading {
         let generation: RedisReply
         let term: RedisReply

@@ -62,20 +62,14 @@ struct WorkerMembership: ~Copyable {
         generator = identity.generator
         graceMilliseconds = configuration.graceMilliseconds
         trustMilliseconds = configuration.trustMilliseconds
+        witnesses = configuration.witnesses
         let detection = interval.detectionMilliseconds
-        switch configuration.topology {
-        case .standalone:
+        if configuration.topology.hasFailover {
+            leaseMilliseconds = configuration.fenceMilliseconds
+            detectionMilliseconds = max(detection, configuration.fenceMilliseconds)
+        } else {
             leaseMilliseconds = configuration.leaseMilliseconds
             detectionMilliseconds = detection
-            witnesses = nil
-        case .sentinel(let url):
-            leaseMilliseconds = configuration.fenceMilliseconds
-            detectionMilliseconds = max(detection, configuration.fenceMilliseconds)
-            witnesses = url.digest
-        case .cluster:
-            leaseMilliseconds = configuration.fenceMilliseconds
-            detectionMilliseconds = max(detection, configuration.fenceMilliseconds)
-            witnesses = nil
         }
         heartbeat = Heartbeat(interval)
     }

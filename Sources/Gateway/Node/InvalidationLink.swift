@@ -12,7 +12,7 @@ struct InvalidationLink: ~Copyable {
         case lost(LinkFailure)
         case invalidated(Locator)
         case invalidatedAll
-        /// Handed out behind all invalidations of its message.
+        /// Handed out after all invalidations of its message.
         case signal(Signal)
         /// A PING was answered: ``InvalidationLink/pings`` tells what that proves.
         case answered
@@ -139,7 +139,7 @@ struct InvalidationLink: ~Copyable {
     }
 
     #if CANARIES
-        /// Holds invalidations back until the answers and barriers behind them have been handed out,
+        /// Holds invalidations back until the answers and barriers after them have been handed out,
         /// and more has arrived.
         private mutating func nextReordered(_ now: MonotonicTime) -> Arrival? {
             if reordered.isEmpty, let first = nextInOrder(now) {

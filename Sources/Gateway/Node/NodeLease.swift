@@ -107,13 +107,8 @@ struct NodeLease {
     /// Another server takes the node's place. What is cached stays usable until its time, and decides
     /// nothing else.
     mutating func primaryChanged(_ now: MonotonicTime) {
-        isTracking = false
-        hasLostTracking = false
+        serverLeft()
         holdsFormer = true
-        currentAt = nil
-        attestedAt = nil
-        fencedUntil = .origin
-        trustedUntil = .origin
         #if CANARIES
             if restartsGrace, usableUntil > now {
                 usableUntil = now.advanced(byMilliseconds: leaseMilliseconds)
@@ -124,14 +119,19 @@ struct NodeLease {
 
     /// No server stands here any more, and nothing of it is cached.
     mutating func ended() {
+        serverLeft()
+        holdsFormer = false
+        usableUntil = .origin
+    }
+
+    /// Nothing is known of the server that stands here now, if any does.
+    private mutating func serverLeft() {
         isTracking = false
         hasLostTracking = false
-        holdsFormer = false
         currentAt = nil
         attestedAt = nil
         fencedUntil = .origin
         trustedUntil = .origin
-        usableUntil = .origin
     }
 
     /// Nothing of a former primary is cached any more.

@@ -3,7 +3,7 @@ import RedisClient
 
 /// The PINGs of an invalidation link: what their answers prove.
 ///
-/// An answer stands behind all invalidations of what the server had done before it read the question. But
+/// An answer comes after all invalidations of what the server had done before it read the question. But
 /// a server with I/O threads may hand an answer out before the invalidations of the same turn of its event
 /// loop. Then only the next question's answer proves what the first one said.
 struct PingLog {
@@ -21,7 +21,7 @@ struct PingLog {
     /// The newest PING that the answers prove on any server; number 0 if there is none.
     private(set) var proven = none
 
-    /// Whether the last answer was a refusal: waiting for another makes no sense.
+    /// Whether the last answer was a refusal: waiting for another is pointless.
     private(set) var isRefused = false
 
     /// Whether an answer may overtake invalidations. Until the server is known, it may.

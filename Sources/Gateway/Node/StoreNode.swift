@@ -48,7 +48,7 @@ struct StoreNode: ~Copyable {
         _ configuration: Configuration,
         _ credentials: RedisCredentials?,
         _ interval: Heartbeat.Interval,
-        place: Int = 0
+        place: Int
     ) {
         data = RedisLink(Self.settings(configuration, credentials))
         invalidations = InvalidationLink(

@@ -43,8 +43,7 @@ struct RefusalRecorder {
     /// twice.
     ///
     /// - Parameter isWritable: Whether the counts of a shard can be written now; the others go on waiting.
-    mutating func nextBatch(_ now: MonotonicTime, isWritable: ((UInt8) -> Bool)? = nil)
-        -> [RedisCommand]
+    mutating func nextBatch(_ now: MonotonicTime, isWritable: ((UInt8) -> Bool)?) -> [RedisCommand]
     {
         guard due <= now, !waiting.isEmpty else { return [] }
         due = now.advanced(byMilliseconds: Self.pauseMilliseconds)

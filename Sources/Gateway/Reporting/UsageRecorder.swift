@@ -80,7 +80,7 @@ struct UsageRecorder {
     mutating func nextBatch(
         _ cache: RecordCache,
         _ now: MonotonicTime,
-        isWritable: ((UInt8) -> Bool)? = nil
+        isWritable: ((UInt8) -> Bool)?
     ) -> [RedisCommand] {
         guard due <= now, sent.isEmpty else { return [] }
         roundCount = max(roundCount, waiting.count + cache.usesCount)

@@ -10,7 +10,7 @@ struct Sentinels: ~Copyable {
         case named(by: Endpoint, isNew: Bool)
         /// It no longer names a primary, for a reason in a few words.
         case silent(Endpoint, String)
-        /// It has told in which version of its configuration the primary stands.
+        /// It has reported in which version of its configuration the primary stands.
         case reported
     }
 

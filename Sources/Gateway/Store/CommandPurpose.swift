@@ -33,7 +33,7 @@ extension CommandTag {
         case slotMap
         case acknowledgement
         /// Nothing depends on the reply.
-        case leave
+        case ignored
     }
 
     init(purpose: Purpose, number: UInt64 = 0, sentAt: MonotonicTime = .origin) {

@@ -44,7 +44,7 @@ struct SlotChains {
     /// The first slot of a locator's chain.
     func first(_ locator: Locator) -> Int? { slot(heads[chain(of: locator)]) }
 
-    /// The slot behind another one, which may be removed afterwards.
+    /// The slot after another one, which may be removed afterwards.
     func next(_ slot: Int) -> Int? { self.slot(links[slot].next) }
 
     /// The first slot of a locator's chain that meets a condition.

@@ -87,7 +87,7 @@ public struct ClusterServer: Equatable, Sendable {
     /// The slots that it holds.
     public let slots: SlotSet
 
-    /// The slots that are being moved to it or away from it; only the server that was asked tells its own.
+    /// The slots that are being moved to it or away from it; only the server that was asked reports its own.
     public let openSlots: SlotSet
 
     /// Parses a line; `nil` if the server has no IP address, or does not belong to the cluster yet.
