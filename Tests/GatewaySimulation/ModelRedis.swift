@@ -4,7 +4,7 @@ import TestSupport
 /// A Redis server, as far as Latchkey uses it. It behaves as real servers were measured to:
 ///
 /// - A turn of its event loop serves all connections with pending commands, in any order.
-/// - Invalidations are sent at the end of a turn, in one message, behind the answers and published
+/// - Invalidations are sent at the end of a turn, in one message, after the answers and published
 ///   messages of that turn.
 /// - The invalidation of FLUSHALL and published messages enter the outputs at once.
 /// - All outputs of a turn leave at its end. With I/O threads, as Redis 8 has them, replies may leave

@@ -6,7 +6,7 @@ struct ModelChange {
         case flush
     }
 
-    /// The server's offset behind it.
+    /// The server's offset after it.
     let offset: Int
     let effect: Effect
 }

@@ -197,7 +197,7 @@ extension Scenario {
                 favourTwoCopies(&chance)
                 favourPlot(.loseEntry)
             case .leaseCountsFromSending, .heartbeatIsMatched:
-                // An answer is late, and the invalidations behind it are even later.
+                // An answer is late, and the invalidations after it are even later.
                 favourLateInvalidations(&chance)
                 timeoutMilliseconds = 500
                 faults = [.lateInvalidations]

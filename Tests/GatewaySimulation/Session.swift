@@ -37,7 +37,7 @@ final class Session {
     /// The list and the timeout of BLPOP.
     var blocked: (key: String, until: ServerTime)?
 
-    /// The server's offset behind the last write of this connection; 0 if there was none.
+    /// The server's offset after the last write of this connection; 0 if there was none.
     var lastWriteOffset = 0
 
     /// How many replicas WAIT waits for, and until when.

@@ -132,7 +132,7 @@ final class ChecksTests {
         #expect(finish(reads[0]) == [])
     }
 
-    @Test func `checks of a lost read are requeued behind those of the next read`() {
+    @Test func `checks of a lost read are requeued after those of the next read`() {
         add(1, "acme")
         add(2, "acme")
         let lost = send()

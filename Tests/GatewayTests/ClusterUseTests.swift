@@ -65,7 +65,7 @@ struct ClusterUseTests {
         #expect(driver.servers[Driver.endpoint(other)]!.store.lastUses[locators[0]] != nil)
     }
 
-    @Test func `a flush is acknowledged behind the answer of its shard's primary`() throws {
+    @Test func `a flush is acknowledged after the answer of its shard's primary`() throws {
         let driver = try Driver.settled()
         let (name, other) = divided(driver)
         let key = driver.generate(name, at: 1)

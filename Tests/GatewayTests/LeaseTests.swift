@@ -99,7 +99,7 @@ struct LeaseTests {
                 link: GateDriver.invalidation
             )
         }
-        // Neither question was asked behind the answer to the other.
+        // Neither question was asked after the answer to the other.
         driver.advance(milliseconds: 499)
         #expect(cachedDecision(key)?.result == .allowed)
         driver.advance(milliseconds: 1)

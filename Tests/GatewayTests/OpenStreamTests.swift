@@ -190,7 +190,7 @@ struct OpenStreamTests {
 
     /// Runs two checks, one before and one after a change. Their replies arrive together, after the
     /// invalidation. The first check is allowed, and its request is opened.
-    private func openBehindChange(_ key: [UInt8], _ change: () -> Void) {
+    private func openAfterChange(_ key: [UInt8], _ change: () -> Void) {
         driver.sendInvalidation("acme")
         driver.check(key, request: 1)
         let before = driver.store.answer(driver.turn().commands)
@@ -205,13 +205,13 @@ struct OpenStreamTests {
 
     @Test func `a request whose key's end is read before its opening is ended`() {
         let key = driver.generate("acme")
-        openBehindChange(key) { driver.revoke("acme") }
+        openAfterChange(key) { driver.revoke("acme") }
         #expect(ended() == [1])
     }
 
     @Test func `a request whose key's grace is read before its opening ends with that grace`() {
         let key = driver.generate("acme")
-        openBehindChange(key) { _ = driver.generate("acme", graceMilliseconds: 2000) }
+        openAfterChange(key) { _ = driver.generate("acme", graceMilliseconds: 2000) }
         #expect(ended().isEmpty)
         driver.tick(afterMilliseconds: 1900)
         #expect(ended().isEmpty)

@@ -270,7 +270,7 @@ struct UsageTests {
         #expect(driver.gatekeeper.unconfirmedCount == 0)
     }
 
-    @Test func `a worker that ends while a batch is in flight sends the rest behind it`() {
+    @Test func `a worker that ends while a batch is in flight sends the rest after it`() {
         #expect(driver.result(driver.generate("acme")) == .allowed)
         driver.check(driver.generate("umbrella"), request: 1)
         let read = driver.turn()

@@ -175,7 +175,7 @@ def malformed(base):
         "one digit short": key[:-1],
         "one digit long": key + "0",
         "twice": key + key,
-        "a line feed behind it": key + "\n",
+        "a line feed after it": key + "\n",
         "a space before it": " " + key,
         "a space in place of the last digit": key[:-1] + " ",
         "the checksum one too high": unsummed

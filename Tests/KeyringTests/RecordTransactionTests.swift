@@ -58,7 +58,7 @@ struct RecordTransactionTests {
         .written(.init(audits: audits, signal: signal))
     }
 
-    @Test func `the signal is behind the records, and EXEC behind the signal`() {
+    @Test func `the signal comes after the records, and EXEC after the signal`() {
         let names = transaction.commands.map { $0.texts[0] }
         let record = ["HINCRBY", "HSET", "HDEL", "RPUSH", "LTRIM"]
         #expect(names == record + record + ["SET", "DEL", "EXEC"])

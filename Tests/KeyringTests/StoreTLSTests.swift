@@ -31,7 +31,7 @@ struct StoreTLSTests {
         "latchkey_store rediss://10.0.0.1; latchkey_store_tls %;",
         "latchkey_store_tls %; latchkey_store rediss://10.0.0.1;",
     ])
-    func `the directive is understood before and behind the store`(text: String) throws {
+    func `the directive is understood before and after the store`(text: String) throws {
         let words = "ca=/ca.pem certificate=/my.pem key=/my.key name=redis.example"
         let parts = text.split(separator: "%")
         let tls = try #require(try configuration("\(parts[0])\(words)\(parts[1])").tls)

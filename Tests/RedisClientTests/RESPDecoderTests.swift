@@ -92,8 +92,8 @@ struct RESPDecoderTests {
                 Decoded(stream, pieceLength: pieceLength)
                     == Decoded(replies: [], failure: .malformed)
             )
-            let behind = Decoded("+OK\r\n" + stream, pieceLength: pieceLength)
-            #expect(behind == Decoded(replies: [.status("OK")], failure: .malformed))
+            let after = Decoded("+OK\r\n" + stream, pieceLength: pieceLength)
+            #expect(after == Decoded(replies: [.status("OK")], failure: .malformed))
         }
     }
 
