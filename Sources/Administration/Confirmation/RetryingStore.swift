@@ -6,7 +6,7 @@ struct RetryingStore {
     /// Pause before a lost connection is replaced.
     private static let pauseMilliseconds: UInt64 = 50
 
-    let channel: any StoreChannel
+    private(set) var channel: any StoreChannel
     let clock: any BlockingClock
 
     /// When the wait began.
@@ -37,46 +37,23 @@ struct RetryingStore {
 
     /// The same for one place.
     func at(_ place: Place) -> RetryingStore {
-        RetryingStore(channel.at(place), clock, start, deadline, onProgress)
-    }
-
-    private init(
-        _ channel: any StoreChannel,
-        _ clock: any BlockingClock,
-        _ start: MonotonicTime,
-        _ deadline: MonotonicTime,
-        _ onProgress: @escaping (BarrierProgress) -> Bool
-    ) {
-        (self.channel, self.clock, self.start) = (channel, clock, start)
-        (self.deadline, self.onProgress) = (deadline, onProgress)
+        var other = self
+        other.channel = channel.at(place)
+        return other
     }
 
     /// Sends commands that may be repeated.
     ///
     /// - Throws: The last fault, once time is up or the caller has ended the wait.
     func execute(_ commands: [RedisCommand]) throws(StoreConnection.Fault) -> [RedisReply] {
-        while true {
-            do throws(StoreConnection.Fault) {
-                return try channel.execute(commands)
-            } catch {
-                guard clock.monotonic < deadline, shouldContinue() else { throw error }
-                reconnect(before: deadline)
-            }
-        }
+        try retrying(try channel.execute(commands), recover: reconnect)
     }
 
     /// Sends commands about several places that may be repeated.
     ///
     /// - Throws: The last fault, once time is up or the caller has ended the wait.
     func execute(_ parts: [PlacedCommands]) throws(StoreConnection.Fault) -> [[RedisReply]] {
-        while true {
-            do throws(StoreConnection.Fault) {
-                return try channel.execute(parts)
-            } catch {
-                guard clock.monotonic < deadline, shouldContinue() else { throw error }
-                reconnect(before: deadline)
-            }
-        }
+        try retrying(try channel.execute(parts), recover: reconnect)
     }
 
     /// The primary, as the witnesses name it now.
@@ -86,14 +63,30 @@ struct RetryingStore {
     func findPrimary(_ replicated: any ReplicatedStore, unanimously: Bool = false)
         throws(ConfirmationResult.Uncertainty) -> NamedPrimary
     {
+        do throws(StoreConnection.Fault) {
+            return try retrying(
+                try replicated.findPrimary(unanimously: unanimously),
+                recover: pause
+            )
+        } catch {
+            throw .primaryUnknown(error.text)
+        }
+    }
+
+    /// Evaluates an expression again after each fault.
+    ///
+    /// - Parameter recover: What is done first, but not beyond the given moment.
+    /// - Throws: The last fault, once time is up or the caller has ended the wait.
+    private func retrying<Result>(
+        _ expression: @autoclosure () throws(StoreConnection.Fault) -> Result,
+        recover: (MonotonicTime) -> Void
+    ) throws(StoreConnection.Fault) -> Result {
         while true {
             do throws(StoreConnection.Fault) {
-                return try replicated.findPrimary(unanimously: unanimously)
+                return try expression()
             } catch {
-                guard clock.monotonic < deadline, shouldContinue() else {
-                    throw .primaryUnknown(error.text)
-                }
-                pause(before: deadline)
+                guard clock.monotonic < deadline, shouldContinue() else { throw error }
+                recover(deadline)
             }
         }
     }
