@@ -133,7 +133,7 @@ struct Barrier {
     {
         let list = store.at(.membership)
         let replies = try executing(list, commands)
-        let primary = list.channel.replicated?.connected?.primary
+        let primary = list.channel.primary
         let record = try recordServer()
         return try translating(
             try FleetReading(
@@ -155,7 +155,7 @@ struct Barrier {
         let place = Place.record(signal.locator)
         let holder = store.at(place)
         let replies = try executing(holder, [KeyCommands.read(signal.locator), Term.read])
-        let primary = holder.channel.replicated?.connected?.primary
+        let primary = holder.channel.primary
         return FleetReading.Server(place: place, primary: primary, replies.last)
     }
 

@@ -66,7 +66,7 @@ struct ReadBack {
         let replies = try executing([
             (.membership, Self.commands(batch) + (replicated == nil ? [] : [Term.read]))
         ])[0]
-        let primary = replicated?.connected?.primary
+        let primary = store.channel.primary
         let isSame =
             replicated == nil
             || fleet?.recordServer.isSameTerm(replies.last, from: primary) == true

@@ -114,7 +114,7 @@ public struct KeyService {
             try Self.check(nil, isAsIn: seen)
             let revoked = revocationWithoutProof(organization, claim.stored)
             guard claim.stored.unauthenticatedState == .active else {
-                earlier = earlierRevocation(revoked, isProvable: false)
+                earlier = context.store.earlierChange(revoked, isProvable: false)
                 return nil
             }
             return .init(record: revoked, isSealed: false)
@@ -128,7 +128,7 @@ public struct KeyService {
             try context.access.check(existing, organization, .revoke)
             guard let existing, existing.key != nil else {
                 earlier = existing.flatMap {
-                    $0.revokedAt == nil ? nil : earlierRevocation($0, isProvable: true)
+                    $0.revokedAt == nil ? nil : context.store.earlierChange($0)
                 }
                 return nil
             }
@@ -159,17 +159,6 @@ public struct KeyService {
             }
             return .issued(KeyValidity(of: key.verifier, in: record, at: context.clock.unix))
         }
-    }
-
-    private func earlierRevocation(_ record: KeyRecord, isProvable: Bool) -> RecordChange {
-        let place = Place.record(record.organization.locator)
-        return RecordChange(
-            before: record,
-            record: record,
-            isProvable: isProvable,
-            repliedAt: context.clock.monotonic,
-            primary: context.channel.at(place).replicated?.connected?.primary
-        )
     }
 
     /// The record that replaces one that cannot be proven. Its owner must not gain anything by it, so it

@@ -108,16 +108,7 @@ public struct OrganizationService {
             stored = existing
             return existing.isRemoved ? nil : existing.removed(at: clock.unix)
         }
-        let place = Place.record(organization.locator)
-        let earlier = stored.map {
-            RecordChange(
-                before: $0,
-                record: $0,
-                repliedAt: clock.monotonic,
-                primary: context.channel.at(place).replicated?.connected?.primary
-            )
-        }
-        guard let removal = change ?? earlier else {
+        guard let removal = change ?? stored.map({ context.store.earlierChange($0) }) else {
             throw access.unknownOrganization(organization)
         }
         return context.confirmer.confirmation(of: removal, policy)

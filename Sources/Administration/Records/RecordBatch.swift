@@ -225,7 +225,7 @@ extension RecordBatch {
         return plans.map { plan in
             guard var change = plan.write?.change else { return plan.outcome }
             change.repliedAt = store.clock.monotonic
-            change.primary = store.channel.at(change.place).replicated?.connected?.primary
+            change.primary = store.channel.at(change.place).primary
             change.auditFault = faults.popFirst() ?? nil
             if faults.isEmpty { change.signalling = signalling }
             return .changed(change)

@@ -144,12 +144,23 @@ struct RecordStore {
         Signal(.barrier, about: organization.locator, id: makeSignalID(clock.unix))
     }
 
+    /// A change that was made earlier, to be confirmed again.
+    func earlierChange(_ record: KeyRecord, isProvable: Bool = true) -> RecordChange {
+        RecordChange(
+            before: record,
+            record: record,
+            isProvable: isProvable,
+            repliedAt: clock.monotonic,
+            primary: channel.at(.record(record.organization.locator)).primary
+        )
+    }
+
     /// The change as it was made. Must be called as soon as the store's reply has arrived: the wait for
     /// workers counts from here.
     private func made(_ change: RecordChange, _ signalling: Signalling) -> RecordChange {
         var change = change
         change.repliedAt = clock.monotonic
-        change.primary = channel.at(change.place).replicated?.connected?.primary
+        change.primary = channel.at(change.place).primary
         change.signalling = signalling
         return change
     }
@@ -267,7 +278,7 @@ extension RecordStore {
                     fleet,
                     bootID: bootID,
                     at: clock.monotonic,
-                    from: channel.replicated?.connected?.primary
+                    from: channel.primary
                 )
             return .made(made(change, Signalling(signal, fault: faults.signal)))
         case .conflict: return .conflict

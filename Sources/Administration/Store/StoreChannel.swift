@@ -86,4 +86,8 @@ extension StoreChannel {
     func at(_ place: Place) -> any StoreChannel { self }
 
     var cluster: (any ClusteredStore)? { nil }
+
+    /// The primary that the connection leads to, as it was last named; `nil` without a connection, and where
+    /// the store is one server.
+    var primary: Primary? { replicated?.connected?.primary }
 }
