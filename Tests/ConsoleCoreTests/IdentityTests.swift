@@ -79,7 +79,8 @@ import Testing
                 target: "/",
                 headers: headers.map { (name: $0, value: $1) }
             ),
-            origins
+            origins,
+            hasToken: false
         )
     }
 

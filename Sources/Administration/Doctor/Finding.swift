@@ -30,7 +30,7 @@ public struct Finding: Equatable, Sendable {
         Finding(check: check, level: .ok, text: text, remedy: nil)
     }
 
-    static func note(_ check: String, _ text: String, _ remedy: String? = nil) -> Finding {
+    static func note(_ check: String, _ text: String, _ remedy: String) -> Finding {
         Finding(check: check, level: .note, text: text, remedy: remedy)
     }
 

@@ -9,9 +9,7 @@ enum CrossSiteRule {
     /// - Parameters:
     ///   - origins: What the address bar of the console's pages says.
     ///   - hasToken: Whether a token said who asks.
-    static func permits(_ request: ConsoleRequest, _ origins: [String], hasToken: Bool = false)
-        -> Bool
-    {
+    static func permits(_ request: ConsoleRequest, _ origins: [String], hasToken: Bool) -> Bool {
         let sites = request.values("sec-fetch-site")
         guard sites.isEmpty else { return sites == ["same-origin"] }
         let named = request.values("origin")

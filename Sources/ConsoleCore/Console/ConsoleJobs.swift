@@ -30,7 +30,7 @@ extension Console {
     public func perform(
         _ job: Job,
         _ administration: some KeyAdministration,
-        mayAskGateways: Bool = true,
+        mayAskGateways: Bool,
         now: UnixTime
     ) -> JobResult {
         do throws(KeyFailure) {

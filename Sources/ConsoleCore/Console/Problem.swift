@@ -70,11 +70,4 @@ enum Problem: Equatable, Sendable {
         guard case .notSignedIn(let fault?) = self else { return nil }
         return "the token \(fault.rawValue)"
     }
-
-    /// One of each.
-    static let all: [Problem] = [
-        .notSignedIn(nil), .reauthenticationNeeded, .notFound, .methodNotAllowed, .crossSite,
-        .invalid("body"), .unsupportedType, .tooLarge, .requestTimeout, .keyChanged,
-        .preconditionNeeded, .tooMany, .busy, .storeUnavailable, .outcomeUnknown,
-    ]
 }

@@ -119,12 +119,10 @@ extension Texts {
         ),
         problem: englishProblem,
         notSignedIn: "You are not signed in.",
-        notFound: "Page not found",
         tryAgain: "Try again",
         stillWorks: "Requests with your key are not affected by this page.",
         request: { "Request \($0)" },
-        failed: "The request did not get through. Check your connection, and try again.",
-        backToKey: "Back to the key"
+        failed: "The request did not get through. Check your connection, and try again."
     )
 }
 

@@ -123,13 +123,11 @@ extension Texts {
         ),
         problem: germanProblem,
         notSignedIn: "Sie sind nicht angemeldet.",
-        notFound: "Seite nicht gefunden",
         tryAgain: "Noch einmal versuchen",
         stillWorks: "Anfragen mit Ihrem Schlüssel sind davon nicht betroffen.",
         request: { "Anfrage \($0)" },
         failed:
-            "Die Anfrage kam nicht durch. Prüfen Sie Ihre Verbindung, und versuchen Sie es noch einmal.",
-        backToKey: "Zurück zum Schlüssel"
+            "Die Anfrage kam nicht durch. Prüfen Sie Ihre Verbindung, und versuchen Sie es noch einmal."
     )
 }
 

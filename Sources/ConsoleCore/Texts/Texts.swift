@@ -115,13 +115,11 @@ struct Texts: Sendable {
 
     let problem: @Sendable (Problem) -> (title: String, detail: String)
     let notSignedIn: String
-    let notFound: String
     let tryAgain: String
     let stillWorks: String
     /// Request ID.
     let request: @Sendable (String) -> String
     let failed: String
-    let backToKey: String
 
     /// What is uncertain about a change.
     struct Doubts: Sendable {

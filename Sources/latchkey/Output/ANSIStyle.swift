@@ -6,7 +6,6 @@ enum ANSIStyle: String {
     case good = "32"
     case warning = "33"
     case bad = "31"
-    case bold = "1"
 
     /// Whether a descriptor is a terminal.
     static func isTerminal(_ descriptor: Int32) -> Bool { isatty(descriptor) != 0 }
