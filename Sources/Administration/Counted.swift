@@ -23,3 +23,13 @@ public struct Counted: CustomStringConvertible {
     /// `2 records were`
     public var were: String { "\(self) \(count == 1 ? "was" : "were")" }
 }
+
+extension [String] {
+    /// `a, b and 3 more`
+    ///
+    /// - Parameter max: How many are named at most.
+    func listed(max: Int) -> String {
+        let named = prefix(max).joined(separator: ", ")
+        return count > max ? "\(named) and \(count - max) more" : named
+    }
+}

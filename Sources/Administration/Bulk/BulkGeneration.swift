@@ -117,12 +117,9 @@ extension BulkService {
 
     /// Which organizations. A cluster takes them in another order than the file's.
     private func range(_ names: [String]) -> String {
-        guard context.channel.cluster != nil else {
-            return "from \(names[0]) to \(names[names.count - 1])"
-        }
-        let rest = names.count - Self.namesMax
-        return "for those without a line: \(names.prefix(Self.namesMax).joined(separator: ", "))"
-            + (rest > 0 ? " and \(rest) more" : "")
+        context.channel.cluster == nil
+            ? "from \(names[0]) to \(names[names.count - 1])"
+            : "for those without a line: \(names.listed(max: Self.namesMax))"
     }
 }
 

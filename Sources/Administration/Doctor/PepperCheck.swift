@@ -61,11 +61,7 @@ struct PepperCheck {
         )
     }
 
-    private func list(_ names: [String]) -> String {
-        let shown = names.sorted().prefix(Self.namesMax).joined(separator: ", ")
-        let rest = names.count - Self.namesMax
-        return rest > 0 ? "\(shown) and \(rest) more" : shown
-    }
+    private func list(_ names: [String]) -> String { names.sorted().listed(max: Self.namesMax) }
 
     private var changedAt: UnixTime? {
         var status = stat()

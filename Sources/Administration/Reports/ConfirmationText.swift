@@ -117,11 +117,7 @@ public enum ConfirmationText {
         return "nginx workers that did not acknowledge it may still accept \(key): \(list(names))"
     }
 
-    private static func list(_ names: [String]) -> String {
-        let rest = names.count - namesMax
-        let named = names.prefix(namesMax).joined(separator: ", ")
-        return rest > 0 ? "\(named) and \(rest) more" : named
-    }
+    private static func list(_ names: [String]) -> String { names.listed(max: namesMax) }
 
     private static func name(_ worker: Member) -> String {
         "\(worker.host) (process \(worker.processID))"
