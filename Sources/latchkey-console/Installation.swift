@@ -75,8 +75,8 @@ struct Installation: Sendable {
     /// - Throws: What is wrong with its folder.
     func checkFolder() throws(AdministrationError) {
         guard case .unix(let path) = settings.listener else { return }
-        let folder = path.split(separator: "/").dropLast().map { "/\($0)" }.joined()
-        guard access(folder.isEmpty ? "/" : folder, W_OK | X_OK) == 0 else {
+        let folder = path.folder
+        guard access(folder, W_OK | X_OK) == 0 else {
             throw AdministrationError(
                 .configuration,
                 "\(folder): \(String(cString: strerror(errno))): the socket needs a folder in which "

@@ -47,10 +47,7 @@ struct FileCheck {
 
     /// An account that can write to the pepper's folder can replace the pepper.
     private var folder: Finding {
-        let path =
-            "/"
-            + configuration.pepperFile.split(separator: "/").dropLast()
-            .joined(separator: "/")
+        let path = configuration.pepperFile.folder
         var status = stat()
         guard stat(path, &status) == 0 else {
             return .fault(

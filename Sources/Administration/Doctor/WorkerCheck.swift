@@ -63,8 +63,7 @@ struct WorkerCheck {
     /// The values of nginx's directive `user`; none if there is none.
     private func userDirective() throws(ConfigurationFault) -> [String] {
         let file = server.configurationFile
-        let folder = file.split(separator: "/").dropLast().map { "/\($0)" }.joined()
-        let directives = try Configuration.directives(in: file, folder: folder)
+        let directives = try Configuration.directives(in: file, folder: file.folder)
         return directives.first { $0.name == "user" }?.values ?? []
     }
 

@@ -116,8 +116,7 @@ public struct PepperRotation {
 
     /// The rename must survive a crash: keys are made with the new pepper from now on.
     private static func keepFolder(of path: String) {
-        let folder = path.split(separator: "/").dropLast().joined(separator: "/")
-        let descriptor = open("/\(folder)", O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        let descriptor = open(path.folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         guard descriptor >= 0 else { return }
         fsync(descriptor)
         close(descriptor)

@@ -16,9 +16,8 @@ public struct Setup {
     ///   - account: The account that runs the setup; it becomes an operator.
     public init(configurationFile: String, pepperFile: String?, store: String, account: Principal) {
         self.configurationFile = Self.absolute(configurationFile)
-        let folder = self.configurationFile.prefix { _ in true }.split(separator: "/").dropLast()
-        self.pepperFile =
-            pepperFile.map(Self.absolute) ?? "/" + (folder + ["pepper"]).joined(separator: "/")
+        let folder = self.configurationFile.folder
+        self.pepperFile = pepperFile.map(Self.absolute) ?? "\(folder)/pepper"
         self.store = store
         self.account = account
     }
