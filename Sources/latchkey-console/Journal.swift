@@ -10,15 +10,7 @@ struct Journal: LogHandler {
     var metadataProvider: Logger.MetadataProvider?
 
     static func write(_ line: String) {
-        var bytes = Array(line.utf8)[...]
-        while !bytes.isEmpty {
-            let count = bytes.withUnsafeBytes {
-                Glibc.write(STDERR_FILENO, $0.baseAddress, $0.count)
-            }
-            if count < 0, errno == EINTR { continue }
-            guard count > 0 else { return }
-            bytes = bytes.dropFirst(count)
-        }
+        _ = Output.write(Array(line.utf8).span, to: STDERR_FILENO)
     }
 
     /// A message of the server's own.
