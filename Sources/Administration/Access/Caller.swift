@@ -7,7 +7,7 @@ public struct Caller: Equatable, Sendable {
     public let account: Principal
 
     /// The principal that acts: the account itself, or the one named with `--as`.
-    public let principal: Principal
+    public private(set) var principal: Principal
 
     /// Whether the account may act for others and manage organizations.
     public let isOperator: Bool
@@ -43,15 +43,9 @@ public struct Caller: Equatable, Sendable {
 
     /// The same account, acting as another principal.
     public func acting(as principal: Principal) -> Caller {
-        Caller(self, as: principal)
-    }
-
-    private init(_ caller: Caller, as principal: Principal) {
-        account = caller.account
-        isOperator = caller.isOperator
-        isDelegate = caller.isDelegate
-        address = caller.address
-        self.principal = principal
+        var caller = self
+        caller.principal = principal
+        return caller
     }
 
     /// Whether the account may act as any principal.

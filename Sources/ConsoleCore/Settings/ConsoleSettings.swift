@@ -142,13 +142,6 @@ extension Directive {
     /// Whether the directive is the console's: the rest of a file is for all programs.
     public var isForConsole: Bool { name.hasPrefix("latchkey_console_") }
 
-    fileprivate func value() throws(ConfigurationFault) -> String {
-        guard let value = values.first, values.count == 1 else {
-            throw fault("requires exactly one value")
-        }
-        return value
-    }
-
     fileprivate func listener() throws(ConfigurationFault) -> Endpoint {
         guard let listener = ConsoleAddress.endpoint(try value()) else {
             throw fault(

@@ -207,7 +207,10 @@ extension Directive {
         }
     }
 
-    private func value() throws(ConfigurationFault) -> String {
+    /// The only value.
+    ///
+    /// - Throws: A fault if there is none, or another one.
+    public func value() throws(ConfigurationFault) -> String {
         guard let value = values.first, values.count == 1 else {
             throw fault("requires exactly one value")
         }
