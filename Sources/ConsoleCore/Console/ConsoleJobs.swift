@@ -187,40 +187,36 @@ private struct JobRun<Keys: KeyAdministration> {
             guard error == .keyChanged else { throw error }
             return try changed(try status(for: .generate, asks: false))
         }
+        let confirmation = generated.confirmation
+        return JobResult(
+            newKey(generated, before: before),
+            note: note(confirmation, "\(organization) has a new key", "the previous key"),
+            outcome: outcome(confirmation)
+        )
+    }
+
+    /// The response that hands a new key over.
+    private func newKey(_ generated: borrowing GeneratedKey, before: KeyStatus) -> ConsoleResponse {
         let (record, confirmation) = (generated.record, generated.confirmation)
-        let hadKey = before.record.key != nil
-        let key = generated.text.withSpan { SecretBytes(copying: $0) }
-        let headers = console.headers(job.request)
-        let response: ConsoleResponse
+        let content: (status: Int, type: String, template: String)
         if job.request.isForPrograms {
-            let template = keyTemplate(record, confirmation)
-            response = ConsoleResponse(
-                201,
-                type: "application/json",
-                headers: headers,
-                template: template,
-                key: key
-            )
+            content = (201, "application/json", keyTemplate(record, confirmation))
         } else {
             let page = NewKeyPage(
                 context: context,
                 record: record,
-                hadKey: hadKey,
+                hadKey: before.record.key != nil,
                 confirmation: confirmation,
                 gateways: administration.gateways()
             )
-            response = ConsoleResponse(
-                200,
-                type: "text/html; charset=utf-8",
-                headers: headers,
-                template: page.html.text,
-                key: key
-            )
+            content = (200, "text/html; charset=utf-8", page.html.text)
         }
-        return JobResult(
-            response,
-            note: note(confirmation, "\(organization) has a new key", "the previous key"),
-            outcome: outcome(confirmation)
+        return ConsoleResponse(
+            content.status,
+            type: content.type,
+            headers: console.headers(job.request),
+            template: content.template,
+            key: generated.text.withSpan { SecretBytes(copying: $0) }
         )
     }
 

@@ -110,15 +110,13 @@ public struct ContextAdministration: KeyAdministration {
         lifetime: UInt64?,
         grace: UInt64
     ) throws(KeyFailure) -> GeneratedKey {
-        do throws(AdministrationError) {
-            return try context.keys.generate(
+        try run(.generate, organization) { () throws(AdministrationError) in
+            try context.keys.generate(
                 for: organization,
                 replacing: seen,
                 expiresInMilliseconds: lifetime,
                 graceMilliseconds: grace
             )
-        } catch {
-            throw KeyFailure(error, .generate, organization, by: caller)
         }
     }
 
@@ -146,7 +144,7 @@ public struct ContextAdministration: KeyAdministration {
     /// See ``KeyAdministration``.
     public func isReady() -> Bool { context.workers() != nil }
 
-    private func run<Result>(
+    private func run<Result: ~Copyable>(
         _ action: OwnerRule.Action,
         _ organization: Organization,
         _ body: () throws(AdministrationError) -> Result
