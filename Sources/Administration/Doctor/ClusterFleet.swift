@@ -147,12 +147,7 @@ struct ClusterFleet {
             }
             return findings
         }
-        for (primary, all) in counts where copies(wanted, all) != nil {
-            findings.append(
-                contentsOf: copies(wanted, all).map { [$0.at(primary.node.address)] } ?? []
-            )
-        }
-        return findings
+        return findings + counts.compactMap { copies(wanted, $1)?.at($0.node.address) }
     }
 
     private func copies(_ wanted: Int, _ all: Int) -> Finding? {

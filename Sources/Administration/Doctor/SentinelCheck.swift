@@ -86,53 +86,51 @@ struct SentinelCheck {
 
     /// A gateway takes another server for the primary than this program if their lists have different majorities.
     private var lists: [Finding] {
-        let configured = Set(url.sentinels)
-        let faults = views.compactMap { view -> Finding? in
-            guard let others = view.others else { return nil }
-            let count = others.count + 1
-            guard count == configured.count else {
-                return .fault(
-                    "sentinels.list",
-                    "it knows \(Counted(count, "sentinel")), itself included, and latchkey_store names "
-                        + "\(configured.count)",
-                    count < configured.count
-                        ? "sentinels find each other through the primary: see its log; with passwords, sentinel "
-                            + "auth-user and auth-pass (docs/ACCESS.md)"
-                        : "name all of them in latchkey_store, on all hosts, one more or one fewer at a time; for "
-                            + "those that are gone for good: SENTINEL RESET \(url.name) at each other sentinel"
-                )
-                .at(view.endpoint)
-            }
-            if !view.lost.isEmpty {
-                let names = view.lost.map(\.description).sorted().joined(separator: ", ")
-                return .fault(
-                    "sentinels.list",
-                    "it does not reach the sentinels at \(names): without a majority there is no failover",
-                    "start them, or see their logs; with passwords, sentinel sentinel-user and sentinel-pass "
-                        + "(docs/ACCESS.md)"
-                )
-                .at(view.endpoint)
-            }
-            if let twin = views.first(where: { $0.endpoint != view.endpoint && $0.isTwin(of: view) }
-            ) {
-                return .fault(
-                    "sentinels.list",
-                    "it is the same sentinel as \(twin.endpoint): together they are no majority",
-                    "name each sentinel once in latchkey_store, on all hosts"
-                )
-                .at(view.endpoint)
-            }
-            let strange = others.filter { !configured.contains($0) }.map(\.description).sorted()
-            guard !strange.isEmpty, url.sentinels.allSatisfy(\.isIPAddress) else { return nil }
-            return .note(
-                "sentinels.list",
-                "it knows sentinels that latchkey_store does not name: \(strange.joined(separator: ", "))",
-                "compare latchkey_store with sentinel announce-ip and announce-port"
-            )
-            .at(view.endpoint)
-        }
+        let faults = views.compactMap { fault(of: $0)?.at($0.endpoint) }
         return faults.isEmpty && views.contains { $0.others != nil }
             ? [.ok("sentinels.list", "they know the sentinels that latchkey_store names")] : faults
+    }
+
+    /// What is wrong with the other sentinels that one knows.
+    private func fault(of view: SentinelView) -> Finding? {
+        guard let others = view.others else { return nil }
+        let configured = Set(url.sentinels)
+        let count = others.count + 1
+        guard count == configured.count else {
+            return .fault(
+                "sentinels.list",
+                "it knows \(Counted(count, "sentinel")), itself included, and latchkey_store names "
+                    + "\(configured.count)",
+                count < configured.count
+                    ? "sentinels find each other through the primary: see its log; with passwords, sentinel "
+                        + "auth-user and auth-pass (docs/ACCESS.md)"
+                    : "name all of them in latchkey_store, on all hosts, one more or one fewer at a time; for "
+                        + "those that are gone for good: SENTINEL RESET \(url.name) at each other sentinel"
+            )
+        }
+        if !view.lost.isEmpty {
+            let names = view.lost.map(\.description).sorted().joined(separator: ", ")
+            return .fault(
+                "sentinels.list",
+                "it does not reach the sentinels at \(names): without a majority there is no failover",
+                "start them, or see their logs; with passwords, sentinel sentinel-user and sentinel-pass "
+                    + "(docs/ACCESS.md)"
+            )
+        }
+        if let twin = views.first(where: { $0.endpoint != view.endpoint && $0.isTwin(of: view) }) {
+            return .fault(
+                "sentinels.list",
+                "it is the same sentinel as \(twin.endpoint): together they are no majority",
+                "name each sentinel once in latchkey_store, on all hosts"
+            )
+        }
+        let strange = others.filter { !configured.contains($0) }.map(\.description).sorted()
+        guard !strange.isEmpty, url.sentinels.allSatisfy(\.isIPAddress) else { return nil }
+        return .note(
+            "sentinels.list",
+            "it knows sentinels that latchkey_store does not name: \(strange.joined(separator: ", "))",
+            "compare latchkey_store with sentinel announce-ip and announce-port"
+        )
     }
 
     /// Whether a sentinel allows more than both programs need.

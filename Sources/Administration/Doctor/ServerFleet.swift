@@ -58,7 +58,7 @@ struct ServerFleet {
     }
 
     private func primaryStanding(_ information: StoreInformation) -> [Finding] {
-        guard information["role"] == "master" else {
+        guard information.isPrimary else {
             return [
                 .fault(
                     "store.role",

@@ -44,7 +44,7 @@ struct StoreCheck {
     }
 
     private func role(_ information: StoreInformation) -> Finding {
-        information["role"] == "master"
+        information.isPrimary
             ? .ok("store.role", "it is not a replica")
             : .fault(
                 "store.role",

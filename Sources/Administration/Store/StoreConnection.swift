@@ -185,7 +185,7 @@ public final class StoreConnection: StoreChannel {
 
     /// A store that does not report its version to this user is accepted.
     private func refuseOld() throws(Fault) {
-        guard let reply = try replies(to: [RedisCommand("INFO", "server")]).first,
+        guard let reply = try replies(to: [StoreInformation.readServer]).first,
             let information = StoreInformation(reply), information.isOlder(than: kind.oldest)
         else { return }
         renew()

@@ -55,8 +55,8 @@ final class StoreSocket {
         while true {
             let now = SystemClock.monotonicTime()
             guard now < deadline else { return false }
-            let milliseconds = (deadline.nanoseconds - now.nanoseconds) / 1_000_000 + 1
-            let result = poll(&descriptors, 1, Int32(min(milliseconds, 60_000)))
+            let milliseconds = Int32(min(now.milliseconds(until: deadline), 60_000))
+            let result = poll(&descriptors, 1, milliseconds)
             if result > 0 { return true }
             if result < 0, errno != EINTR { throw .system(errno: errno) }
         }

@@ -104,7 +104,7 @@ final class SentinelStore: ReplicatedStore {
         let named = try namedPrimary()
         let channel = connect(named.primary.address)
         let reply = try channel.execute([Term.read])[0]
-        guard StoreInformation(reply)?["role"] == "master", Term(reply) != nil else {
+        guard StoreInformation(reply)?.isPrimary == true, Term(reply) != nil else {
             channel.renew()
             throw Self.doubt(named.primary.address, reply.failure)
         }
