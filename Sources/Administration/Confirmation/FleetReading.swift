@@ -3,7 +3,7 @@ import RedisClient
 
 /// What the store says about all workers that may trust their caches, read at one moment.
 struct FleetReading {
-    /// Reads it; ``init(_:bootID:at:from:)`` parses the replies.
+    /// Reads it; ``init(_:bootID:at:from:record:)`` parses the replies.
     static var commands: [RedisCommand] { [Membership.read, Term.read] }
 
     /// A server whose term counts, and which must be the primary still once a change is confirmed.

@@ -58,7 +58,7 @@ struct InstallationCheck {
         guard stat(path, &status) == 0 else {
             return .fault(
                 check,
-                "\(path) cannot be examined:  \(String(cString: strerror(errno)))",
+                "\(path) cannot be examined: \(String(cString: strerror(errno)))",
                 "make install, or name it with latchkey_\(check)"
             )
         }

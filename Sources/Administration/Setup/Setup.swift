@@ -61,8 +61,8 @@ public struct Setup {
         return """
             # Read by nginx, inside http {}, and by the latchkey executable.
 
-            # The store that holds the records: redis://host:port/db, rediss://… with TLS, unix:/path, or
-            # sentinel://host:port,host:port,host:port/name.
+            # The store that holds the records: redis://host:port/db, rediss://… with TLS, unix:/path,
+            # sentinel://host:port,host:port,host:port/name, or cluster://host:port,host:port,host:port.
             latchkey_store       \(Self.quoted(store));
 
             # The secret with which keys are made and checked. Keep it private; without it no key works.

@@ -9,8 +9,8 @@ struct DoctorCommand: LatchkeyCommand {
         discussion: """
             Checks the configuration, the files it names, the store and the permissions of
             both programs there, what nginx workers can reach, the running workers, the
-            library and the module, and the console where it is configured. Changes nothing. The exit code is 0 if there are no
-            problems, otherwise 1.
+            library and the module, and the console where it is configured. Changes
+            nothing. The exit code is 0 if there are no problems, otherwise 1.
 
             Examples:
               sudo latchkey doctor

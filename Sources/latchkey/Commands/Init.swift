@@ -22,7 +22,10 @@ struct Init: LatchkeyCommand {
 
     @Option(
         help: ArgumentHelp(
-            "The store: redis://host:port/db, rediss://… with TLS, unix:/path, or sentinel://host,host,host/name.",
+            """
+            The store: redis://host:port/db, rediss://… with TLS, unix:/path, \
+            sentinel://host,host,host/name, or cluster://host,host,host.
+            """,
             valueName: "url"
         )
     )

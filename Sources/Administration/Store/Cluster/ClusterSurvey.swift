@@ -2,7 +2,7 @@ import RedisClient
 
 /// Asks several servers of a cluster at once.
 ///
-/// ``ServerInquiry`` connects to them; tests simulate.
+/// ``ServerGroup`` connects to them; tests simulate.
 protocol ClusterServers: AnyObject {
     /// What each of them replies to the same commands, in their order, within a bounded time.
     func ask(_ servers: [Endpoint], _ commands: [RedisCommand])

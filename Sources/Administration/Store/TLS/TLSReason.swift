@@ -15,7 +15,7 @@ enum TLSReason {
         let number = ERR_GET_REASON(ERR_peek_last_error())
         return switch number {
         case SSL_R_WRONG_VERSION_NUMBER, SSL_R_PACKET_LENGTH_TOO_LONG, SSL_R_BAD_RECORD_TYPE:
-            "it does not speak TLS: use redis:// for a port without TLS"
+            "it does not speak TLS: use redis://, sentinel:// or cluster:// for a port without TLS"
         case SSL_R_UNSUPPORTED_PROTOCOL, SSL_R_TLSV1_ALERT_PROTOCOL_VERSION:
             "it offers neither TLS 1.2 nor TLS 1.3"
         case SSL_R_TLSV13_ALERT_CERTIFICATE_REQUIRED:
