@@ -128,7 +128,7 @@ import Testing
     func `a body that asks for what is not offered is refused`(body: String, part: String) throws {
         let answer = try console().json("POST", "*", body, StandIn())
         #expect(answer.status == 400 && answer.problem == "invalid")
-        #expect(answer.body.contains("Wrong: \(part)."))
+        #expect(answer.body.contains("Invalid: \(part)."))
     }
 
     @Test(arguments: ["since=soon", "since=0", "since=7d&since=7d", "x=1", "since=%", "since"])

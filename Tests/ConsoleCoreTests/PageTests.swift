@@ -67,7 +67,7 @@ import Testing
     @Test func `a key that was never used, or of whose use nothing is known, says so`() throws {
         #expect(try page(status(record(age: day))).contains("<dd>Never<small>"))
         let unknown = status(record(age: day), use: .error(noPermission))
-        #expect(try page(unknown).contains("<dd>Not known now<small>"))
+        #expect(try page(unknown).contains("<dd>Currently unknown<small>"))
     }
 
     @Test func `everything that needs attention is a note`() throws {
@@ -142,7 +142,7 @@ import Testing
         )
         #expect(try question(.revoke, status(record(age: day))).contains("It was never used."))
         let unknown = status(record(age: day), use: .error(noPermission))
-        #expect(try question(.revoke, unknown).contains("When it was last used is not known now."))
+        #expect(try question(.revoke, unknown).contains("Last use is currently unknown."))
     }
 
     @Test func `without a key there is no question`() throws {

@@ -219,7 +219,7 @@ struct SentinelView {
             refusal.map {
                 .fault(
                     "sentinels.rights",
-                    "it does not tell which servers and sentinels there are: \($0.message)",
+                    "it does not report which servers and sentinels there are: \($0.message)",
                     "grant the permissions in docs/ACCESS.md to the sentinels' user"
                 )
                 .at(endpoint)

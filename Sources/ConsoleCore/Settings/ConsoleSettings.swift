@@ -55,7 +55,7 @@ public struct ConsoleSettings: Sendable {
         }
         guard let identity else {
             throw ConfigurationFault(
-                "has no latchkey_console_identity: nobody could be told from anybody else"
+                "has no latchkey_console_identity: users could not be identified"
             )
         }
         self.identity = identity
@@ -68,7 +68,7 @@ public struct ConsoleSettings: Sendable {
         }
         guard !origins.isEmpty else {
             throw ConfigurationFault(
-                "has no latchkey_console_origin: requests of other sites could not be told apart"
+                "has no latchkey_console_origin: cross-site requests could not be detected"
             )
         }
     }

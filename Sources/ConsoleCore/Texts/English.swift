@@ -24,7 +24,7 @@ extension Texts {
         noKey: "No API key generated",
         lastUsed: "Last Used",
         never: "Never",
-        unknown: "Not known now",
+        unknown: "Currently unknown",
         upToDate: "Up to date: every gateway was asked just now.",
         mayLack: { "Uses of the last \($0) seconds may be missing." },
         notAllAnswered: "Not every gateway has answered: there may be a later use.",
@@ -73,7 +73,7 @@ extension Texts {
         cancel: "Cancel",
         wasLastUsed: { "It was last used <strong>\($0)</strong>." },
         wasNeverUsed: "It was never used.",
-        lastUseUnknown: "When it was last used is not known now.",
+        lastUseUnknown: "Last use is currently unknown.",
         working: "Waiting until no gateway accepts the old key…",
         newKey: "Your new API key",
         copyItNow: """
@@ -148,12 +148,12 @@ private func englishProblem(_ problem: Problem) -> (title: String, detail: Strin
             "Nothing was changed: your last sign-in is too long ago for a change."
         )
     case .notFound:
-        ("Page not found", "Nothing is here, or nothing that you may see. Check the address.")
+        ("Page not found", "This page does not exist, or you may not view it.")
     case .methodNotAllowed: ("That method is not possible here", "See the header field Allow.")
     case .crossSite:
         ("The request came from another site", "Nothing was changed. Open the page itself.")
     case .invalid(let subject):
-        ("The request is not valid", "Nothing was changed. Wrong: \(subject).")
+        ("The request is not valid", "Nothing was changed. Invalid: \(subject).")
     case .unsupportedType:
         ("The body has the wrong type", "Nothing was changed. See the header field Accept.")
     case .tooLarge: ("The body is too large", "Nothing was changed.")
