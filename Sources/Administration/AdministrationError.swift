@@ -80,7 +80,7 @@ extension AdministrationError {
     }
 
     /// The error of one step of many, of which some have been done before.
-    func behind(_ done: Int, _ noun: String) -> AdministrationError {
+    func after(_ done: Int, _ noun: String) -> AdministrationError {
         guard done > 0 else { return self }
         return AdministrationError(
             kind,

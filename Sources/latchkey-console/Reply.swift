@@ -39,7 +39,7 @@ struct Reply: Sendable {
     }
 
     /// - Parameters:
-    ///   - channel: The connection. The body is written to it directly: Hummingbird's writer does not tell whether
+    ///   - channel: The connection. The body is written to it directly: Hummingbird's writer does not report whether
     ///     the client was still there to take it.
     ///   - lost: Called if the body could not be written.
     func response(on channel: any Channel, lost: @escaping @Sendable () -> Void) -> Response {

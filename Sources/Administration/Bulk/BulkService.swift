@@ -54,12 +54,12 @@ public struct BulkService {
             }
             let part = lines[progress.done...].prefix(RecordBatch.countMax)
             let outcomes = try translating(try body(part)) { (error: AdministrationError) in
-                error.behind(progress.done, "line")
+                error.after(progress.done, "line")
             }
             for (line, outcome) in zip(part, outcomes) { summary.add(outcome, line) }
             if let failure = outcomes.lazy.compactMap(\.failure).first {
                 let done = outcomes.count { $0.failure == nil }
-                throw failure.behind(progress.done + done, "line")
+                throw failure.after(progress.done + done, "line")
             }
             progress.done += part.count
         }

@@ -4,7 +4,7 @@ import RedisClient
 /// Waits until no worker trusts what it cached before a change: until each has acknowledged the signal
 /// that followed it, or its lease has ended.
 ///
-/// The order is essential. The store carries the reading of the membership out behind the change: a worker
+/// The order is essential. The store carries the reading of the membership out after the change: a worker
 /// that joins later caches only what is stored now.
 struct Barrier {
     /// Longest wait in milliseconds, counted from the change.
@@ -14,7 +14,7 @@ struct Barrier {
     /// they reconnected. Shorter than the timeout of any reply.
     private static let roundMilliseconds: UInt64 = 100
 
-    /// Behind the first acknowledgement of a round, this long is waited for each further one.
+    /// After the first acknowledgement of a round, this long is waited for each further one.
     private static let nextMilliseconds: UInt64 = 5
 
     /// The most acknowledgements that one write waits for.
@@ -29,7 +29,7 @@ struct Barrier {
     private let trustMilliseconds: UInt64
     private let witnesses: String?
 
-    /// Goes behind the acknowledgements in each write.
+    /// Goes after the acknowledgements in each write.
     private let question: [RedisCommand]
 
     /// What the store replied to the question in the last write.
@@ -81,7 +81,7 @@ struct Barrier {
 
     /// Returns when no worker trusts what it cached before the change.
     ///
-    /// - Parameter known: The fleet, if it was read behind the change.
+    /// - Parameter known: The fleet, if it was read after the change.
     /// - Returns: `nil` if the witnesses name other primaries than those that the fleet was read at.
     /// - Throws: Why that is uncertain.
     mutating func run(_ known: FleetReading?) throws(ConfirmationResult.Uncertainty) -> Passage? {

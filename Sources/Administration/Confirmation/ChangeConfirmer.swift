@@ -39,7 +39,7 @@ struct ChangeConfirmer {
     /// - Parameters:
     ///   - signalling: Whether a signal went out with the last change.
     ///   - repliedAt: When the store's reply to it had arrived.
-    ///   - fleet: The fleet, if it was read behind the change.
+    ///   - fleet: The fleet, if it was read after the change.
     private func confirmation(
         of changes: [RecordChange],
         _ signalling: Signalling,

@@ -19,7 +19,7 @@ struct ConnectedReplicas {
         let number = min(information?.number("connected_slaves") ?? 0, Self.linesMax)
         let lines = (0..<number).compactMap { information?["slave\($0)"] }
         guard !lines.isEmpty else {
-            // A server that tells no addresses.
+            // A server that does not report addresses.
             count = Int(number)
             known = min(count, named.replicaCount)
             return

@@ -3,7 +3,7 @@ import RedisClient
 
 /// Waits until so many servers hold a change that a failover does not undo it.
 ///
-/// Redis' WAIT speaks of what its own connection has written, and of nothing else. So it always goes behind a
+/// Redis' WAIT speaks of what its own connection has written, and of nothing else. So it always goes after a
 /// write of the same connection, which changes nothing and comes after the change.
 struct CopyCheck {
     /// Longest wait in milliseconds. After an ordered failover, the sentinels let the former primary follow the
@@ -32,7 +32,7 @@ struct CopyCheck {
     }
 
     /// The servers that hold the change, as the primary says that held it when the fleet was read, and the witnesses
-    /// that were asked behind it.
+    /// that were asked after it.
     ///
     /// - Returns: `nil` if the primary is another one now, or the connection to it is lost: nothing is known.
     /// - Throws: How many servers are missing, or why that is uncertain.
@@ -105,7 +105,7 @@ struct CopyCheck {
         return Round(needed: needed, held: held, isOnDisk: isOnDisk(threshold, server))
     }
 
-    /// Whether asking again makes no sense: the user lacks a permission, or the server a command.
+    /// Whether asking again is pointless: the user lacks a permission, or the server a command.
     private static func isLasting(_ error: RedisError) -> Bool {
         error.code == "NOPERM" || error.message.contains("unknown command")
     }
@@ -122,7 +122,7 @@ struct CopyCheck {
         fleet.recordServer.isSameTerm(reply, from: replicated.connected?.primary)
     }
 
-    /// Sends a command behind a write of the connection; `nil` if that is lost.
+    /// Sends a command after a write of the connection; `nil` if that is lost.
     private func wait(_ arguments: RedisCommand.Argument...) -> RedisReply? {
         let command = RedisCommand(arguments)
         do throws(StoreConnection.Fault) {
@@ -133,7 +133,7 @@ struct CopyCheck {
         }
     }
 
-    /// Redis before 7.2 cannot tell.
+    /// Redis before 7.2 does not report it.
     private func isOnDisk(_ threshold: Int, _ server: StoreInformation?) -> Bool {
         guard let server, server.isNewEnough == true, !server.isOlder(than: (7, 2)),
             let reply = wait(

@@ -45,7 +45,7 @@ struct FleetInquiry {
             .flatMap { $0.flatMap(flush.acknowledgements) }
     }
 
-    /// Sends the flush, and reads the membership list behind it; `nil` if either is refused.
+    /// Sends the flush, and reads the membership list after it; `nil` if either is refused.
     private func send(_ flush: Signal) -> RedisReply? {
         let replies = execute([
             (.record(flush.locator), flush.transaction), (.membership, [Membership.read]),

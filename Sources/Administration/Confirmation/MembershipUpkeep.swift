@@ -82,7 +82,7 @@ struct MembershipUpkeep {
         return replies.first?.isOK == true ? replies.last : nil
     }
 
-    /// MULTI goes alone: if it were refused, the commands behind it would be carried out one by one.
+    /// MULTI goes alone: if it were refused, the commands after it would be carried out one by one.
     private func transact(_ commands: [RedisCommand]) -> Bool {
         guard execute(Array(commands.prefix(1)), onSameConnection: true).first?.isOK == true,
             case .array = execute(Array(commands.dropFirst()), onSameConnection: true).last

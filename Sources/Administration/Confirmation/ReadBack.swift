@@ -13,7 +13,7 @@ struct ReadBack {
         (self.records, self.store) = (records, store)
     }
 
-    /// What may be asked behind the acknowledgements of one change, in the same write. Where the primary may change
+    /// What may be asked after the acknowledgements of one change, in the same write. Where the primary may change
     /// nothing may: it has to be found anew.
     func question(about changes: [RecordChange]) -> [RedisCommand] {
         guard store.channel.replicated == nil, changes.count == 1 else { return [] }

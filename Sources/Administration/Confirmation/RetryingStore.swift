@@ -108,7 +108,7 @@ struct RetryingStore {
     ///
     /// - Parameters:
     ///   - pending: Workers that are waited for; none if only the store is.
-    ///   - workers: Number of all workers; `nil` while the store has not told.
+    ///   - workers: Number of all workers; `nil` while the store has not reported it.
     ///   - end: When the wait ends if nothing arrives.
     ///   - missing: Number of servers that do not hold the change yet.
     func shouldContinue(

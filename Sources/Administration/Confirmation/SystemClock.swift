@@ -36,7 +36,7 @@ public struct SystemClock: BlockingClock {
         return time
     }
 
-    /// Random where the system tells none: then this machine has no notes.
+    /// Random where the system does not report one: then this machine has no notes.
     private static let bootID: String = {
         let text = try? InputFile.read("/proc/sys/kernel/random/boot_id")
         let id = text.map { String(decoding: $0.prefix { $0 != 0x0A }, as: UTF8.self) }

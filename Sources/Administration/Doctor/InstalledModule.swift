@@ -60,7 +60,7 @@ struct InstalledModule {
         return "/" + (parts + [Substring(name)]).joined(separator: "/")
     }
 
-    /// The text behind a marker, up to the end of the line.
+    /// The text after a marker, up to the end of the line.
     private static func line(_ marker: String, in contents: [UInt8]) -> String? {
         contents.withUnsafeBytes { bytes in
             var next = 0

@@ -187,7 +187,7 @@ struct SentinelView {
     /// Those of them that it does not reach.
     let lost: [Endpoint]
 
-    /// Why it does not tell of replicas or sentinels; `nil` if it does.
+    /// Why it does not report replicas or sentinels; `nil` if it does.
     private let refusal: RedisError?
 
     init(

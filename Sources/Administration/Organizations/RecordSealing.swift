@@ -18,7 +18,7 @@ extension OrganizationService {
         for organization in outdated {
             let change = try translating(
                 try store.change(organization, context.audit(.seal)) { $0?.resealed() }
-            ) { (error: AdministrationError) in error.behind(count, "record") }
+            ) { (error: AdministrationError) in error.after(count, "record") }
             guard let change else { continue }
             count += 1
             if let error = change.missingAudit { faults.append(error.message) }

@@ -81,7 +81,7 @@ public struct ArchiveService {
             let part = records[progress.done...].prefix(RecordBatch.countMax)
             let outcomes = try translating(try write(part, policy)) {
                 (error: AdministrationError) in
-                error.behind(progress.done, "record")
+                error.after(progress.done, "record")
             }
             for outcome in outcomes {
                 switch outcome {
@@ -95,7 +95,7 @@ public struct ArchiveService {
             }
             if let failure = outcomes.lazy.compactMap(\.failure).first {
                 let done = outcomes.count { $0.failure == nil }
-                throw failure.behind(progress.done + done, "record")
+                throw failure.after(progress.done + done, "record")
             }
             summary.faults += try importUses(
                 entries[progress.done...].prefix(RecordBatch.countMax)

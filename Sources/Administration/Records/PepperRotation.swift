@@ -99,14 +99,14 @@ public struct PepperRotation {
                 "the new \(path) could not be given to its owner; nothing was done: run as root"
             )
         }
-        try Self.behindNewSecret(contents).withSpan { contents throws(AdministrationError) in
+        try Self.afterNewSecret(contents).withSpan { contents throws(AdministrationError) in
             try file.commit(contents)
         }
         Self.keepFolder(of: path)
         return count + 1
     }
 
-    private static func behindNewSecret(_ contents: borrowing SecretBytes) -> SecretBytes {
+    private static func afterNewSecret(_ contents: borrowing SecretBytes) -> SecretBytes {
         let secret = PepperRing.makeContents()
         return SecretBytes(capacity: secret.count + contents.count) { file in
             secret.withSpan { file.append(contentsOf: $0) }

@@ -51,7 +51,7 @@ struct RecordBatch {
         return try changeBySlot(steps)
     }
 
-    /// Changes the records of one slot after the other. Behind them no signal goes: the confirmation sends one from
+    /// Changes the records of one slot after the other. No signal follows them: the confirmation sends one from
     /// each server.
     private func changeBySlot(_ steps: [Step]) throws(AdministrationError) -> [Outcome] {
         let silent = RecordBatch(store, setsVersion: setsVersion)

@@ -19,7 +19,7 @@ struct RecordChange {
     /// The primary that holds it; `nil` where the store is one server.
     var primary: Primary?
 
-    /// The fleet, read behind the change on the same connection; `nil` if it was not read.
+    /// The fleet, read after the change on the same connection; `nil` if it was not read.
     var fleet: FleetReading?
 
     /// Whether a signal followed the change.

@@ -169,13 +169,13 @@ struct RecordStore {
 // MARK: - Transactions
 
 extension RecordStore {
-    /// Carries out a transaction. MULTI goes alone: if it were refused, the commands behind it would be
+    /// Carries out a transaction. MULTI goes alone: if it were refused, the commands after it would be
     /// carried out one by one.
     ///
     /// - Parameters:
     ///   - place: What was watched.
     ///   - following: Commands that are sent with it, whatever becomes of it.
-    /// - Returns: What became of it, and the replies to the commands behind it.
+    /// - Returns: What became of it, and the replies to the commands after it.
     /// - Throws: An error if the connection is lost before, or MULTI is refused.
     func execute(
         _ transaction: RecordTransaction,

@@ -22,6 +22,6 @@ enum Signalling: Equatable {
     /// The signal that was sent.
     var signal: Signal? { if case .sent(let signal) = self { signal } else { nil } }
 
-    /// Whether a signal makes no sense.
+    /// Whether a signal is pointless.
     var isRefused: Bool { self == .refused }
 }

@@ -38,9 +38,9 @@ protocol ClusteredStore: StoreChannel {
 
     /// Reads anew which servers there are.
     ///
-    /// - Throws: A fault if none tells.
+    /// - Throws: A fault if no server reports them.
     func refresh() throws(StoreConnection.Fault) -> ClusterSurvey
 
-    /// The terms of all primaries; `nil` if one does not tell.
+    /// The terms of all primaries; `nil` if one does not report its own.
     func terms() -> [Term]?
 }

@@ -263,7 +263,7 @@ public final class StoreConnection: StoreChannel {
 }
 
 extension LinkFailure {
-    /// Whether trying again makes no sense: the user or its rights are wrong.
+    /// Whether trying again is pointless: the user or its rights are wrong.
     fileprivate var isRefusal: Bool {
         guard case .refused(let error) = self else { return false }
         return ["WRONGPASS", "NOAUTH", "NOPERM"].contains(error.code)
@@ -271,6 +271,6 @@ extension LinkFailure {
 }
 
 extension TransportFailure {
-    /// Whether trying again makes no sense: the server does not prove itself.
+    /// Whether trying again is pointless: the server does not prove itself.
     fileprivate var isRefusal: Bool { if case .untrusted = self { true } else { false } }
 }

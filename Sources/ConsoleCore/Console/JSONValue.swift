@@ -151,7 +151,7 @@ private struct JSONReader {
         }
     }
 
-    /// The character behind `\u`: one unit of UTF-16, or two.
+    /// The character after `\u`: one unit of UTF-16, or two.
     private mutating func scalar() -> Unicode.Scalar? {
         guard let unit = unit() else { return nil }
         guard UTF16.isLeadSurrogate(unit) else { return Unicode.Scalar(unit) }

@@ -17,7 +17,7 @@ public struct ConsoleResponse: ~Copyable {
     /// Whether the body hands over a key.
     public let hasKey: Bool
 
-    /// The body behind the key.
+    /// The body after the key.
     let after: [UInt8]
 
     /// Whether only the header is sent.

@@ -136,7 +136,7 @@ struct SingleGeneration {
 }
 
 extension SecretBytes {
-    /// Lends the bytes with a newline behind them.
+    /// Lends the bytes with a newline after them.
     func withLine(
         _ body: (Span<UInt8>) throws(AdministrationError) -> Void
     ) throws(AdministrationError) {

@@ -1,6 +1,6 @@
 /// Removes keys from messages: a key that was typed in the wrong place must not be repeated.
 enum Redaction {
-    /// Number of characters behind the locator of a key.
+    /// Number of characters after the locator of a key.
     private static let secretLength = 46
 
     /// The text with `…` in place of every run of letters and digits that follows an underscore and is
@@ -12,15 +12,15 @@ enum Redaction {
             if character.isASCII, character.isLetter || character.isNumber {
                 run.append(character)
             } else {
-                redacted += shown(run, behind: redacted.last)
+                redacted += shown(run, after: redacted.last)
                 redacted.append(character)
                 run = ""
             }
         }
-        return redacted + shown(run, behind: redacted.last)
+        return redacted + shown(run, after: redacted.last)
     }
 
-    private static func shown(_ run: String, behind character: Character?) -> String {
+    private static func shown(_ run: String, after character: Character?) -> String {
         run.utf8.count >= secretLength && character == "_" ? "…" : run
     }
 }

@@ -149,7 +149,7 @@ extension ClusterStore {
             "the primaries of the cluster do not agree on who holds slot \(slot) (\(words.joined(separator: "; ")))"
     }
 
-    /// The terms of all primaries; `nil` if one does not tell.
+    /// The terms of all primaries; `nil` if one does not report its own.
     func terms() -> [Term]? {
         guard let primaries = survey?.primaries.map(\.node.address) else { return nil }
         let terms = servers.ask(primaries, [Term.read]).map { answer -> Term? in

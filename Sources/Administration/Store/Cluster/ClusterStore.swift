@@ -115,7 +115,7 @@ final class ClusterStore {
 extension ClusterStore {
     /// Asks all servers which there are.
     ///
-    /// - Throws: A fault if none of them tells.
+    /// - Throws: A fault if none of them reports it.
     func refresh() throws(StoreConnection.Fault) -> ClusterSurvey {
         _ = try refresh(asking: nil)
         guard let survey else { throw .unreachable("no server of the cluster answers") }
@@ -161,7 +161,7 @@ extension ClusterStore {
         }
     }
 
-    /// - Parameter faults: Why no server tells.
+    /// - Parameter faults: Why no server reports it.
     private static func silence(_ faults: [StoreConnection.Fault]) -> StoreConnection.Fault {
         let texts = faults.map(\.text).joined(separator: "; ")
         let isRefusal = faults.allSatisfy { if case .refused = $0 { true } else { false } }

@@ -30,7 +30,7 @@ struct ClusterUnit {
         case watched
     }
 
-    /// Whether the target of a move carries it out behind ``ClusterCommands/asking``.
+    /// Whether the target of a move carries it out after ``ClusterCommands/asking``.
     var isSingle: Bool { kind == .single }
 
     /// Whether it depends on the other commands of its part whether it went to the right server.

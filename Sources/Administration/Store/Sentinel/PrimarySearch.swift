@@ -37,7 +37,7 @@ struct PrimarySearch {
 enum SentinelAnswer: Equatable {
     /// What it reports of the primary, and the replicas that it knows.
     case report(SentinelReport, Replicas)
-    /// It answers, but does not tell. That stays so until somebody changes its configuration.
+    /// It answers, but does not report the primary. That stays so until somebody changes its configuration.
     case refused(String)
     case silent(String)
 
@@ -48,7 +48,7 @@ enum SentinelAnswer: Equatable {
 
         /// - Parameters:
         ///   - count: What it says of their number.
-        ///   - list: What it says of each; `nil` if it does not tell.
+        ///   - list: What it says of each; `nil` if it does not report it.
         init(_ count: UInt64?, _ list: [SentinelReport]?) {
             let ghosts = list?.count { !$0.isServer } ?? 0
             listed = Set((list ?? []).filter(\.isServer).compactMap(\.address))
