@@ -21,6 +21,8 @@ extension Gatekeeper {
     /// The places whose primaries can be asked.
     private var readyPlaces: [Int] { cluster.seats.places.filter { nodes[$0].data.isReady } }
 
+    private func isReady(_ place: Int) -> Bool { place < nodes.count && nodes[place].data.isReady }
+
     /// Whether there is one. Asked at each turn of the event loop.
     private var isAnyPlaceReady: Bool { cluster.seats.places.contains { nodes[$0].data.isReady } }
 
@@ -87,11 +89,14 @@ extension Gatekeeper {
 // MARK: - The map
 
 extension Gatekeeper {
+    /// A server whose answers are no maps does not take the turns of all others.
     private func readMap(_ now: MonotonicTime) {
         guard cluster.reader.due <= now else { return }
-        if let place = cluster.firstUnheard(readyPlaces) { cluster.reader.want(from: place) }
-        guard let (place, number) = cluster.reader.next(readyPlaces, now) else { return }
-        ask(place, number, now)
+        if cluster.reader.asked.isMultiple(of: 2), let place = cluster.firstUnheard(readyPlaces) {
+            cluster.reader.want(from: place)
+        }
+        let next = cluster.reader.next(readyPlaces, isReady: isReady, now)
+        if let (place, number) = next { ask(place, number, now) }
     }
 
     private func ask(_ place: Int, _ number: UInt64, _ now: MonotonicTime) {
@@ -123,14 +128,14 @@ extension Gatekeeper {
         do throws(SlotMap.Fault) {
             let map = try SlotMap(reply, from: server)
             if let place, let slots = cluster.heard(place, number, map, at: server) {
-                doubt(slots, after: number - 1, toldBy: place)
+                doubt(slots, after: number - 1, toldBy: place, now)
             }
             guard !map.primaries.isEmpty else {
                 return cluster.seeds.failed(server, "it knows no primary that holds slots")
             }
             guard cluster.reader.isNews(number) else { return }
             cluster.mapAnswered(now)
-            cluster.arrived = Cluster.Answer(map: map, number: number, place: place)
+            cluster.arrived = Cluster.Answer(map: map, number: number, server: server)
         } catch {
             cluster.seeds.failed(server, "\(error)")
         }
@@ -144,7 +149,7 @@ extension Gatekeeper {
         let list = cluster.listPlace
         let change = cluster.adopt(answer)
         for taken in change.taken { addPlaces(upTo: taken.place) }
-        guard !change.taken.isEmpty || !change.left.isEmpty || !change.moved.isEmpty else { return }
+        guard !change.isEmpty || cluster.listPlace != list else { return }
         cluster.seeds.remember(map)
         cluster.mapChanges &+= 1
         if !change.taken.isEmpty || !change.left.isEmpty { noteMap(map, now.monotonic) }
@@ -227,11 +232,19 @@ extension Gatekeeper {
     /// asked for them before a newer map says who holds them.
     ///
     /// - Parameter number: The last question about the map whose answer may not know of that.
-    func doubt(_ slots: SlotSet, after number: UInt64, toldBy place: Int) {
-        guard !slots.isEmpty else { return }
-        forget(slots)
-        cluster.doubt(slots, after: number, toldBy: place)
-        cluster.reader.want(from: place)
+    func doubt(
+        _ slots: some Sequence<Slot>,
+        after number: UInt64,
+        toldBy place: Int,
+        _ now: MonotonicTime
+    ) {
+        guard let teller = nodes[place].endpoint else { return }
+        var known = SlotSet()
+        for slot in slots {
+            cluster.reader.want(from: place)
+            if cluster.doubt(slot, toldBy: teller, after: number, now) { known.insert(slot) }
+        }
+        forget(known)
     }
 
     /// The membership list is another server's from now on.

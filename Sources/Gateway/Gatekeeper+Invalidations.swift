@@ -8,7 +8,7 @@ extension Gatekeeper {
         switch arrival {
         case .started: trackingStarted(place, now)
         case .lost(let failure): trackingLost(place, failure, now)
-        case .invalidated(let locator): invalidate(locator, from: place)
+        case .invalidated(let locator): invalidate(locator, from: place, now.monotonic)
         case .invalidatedAll: invalidateAll(of: place, now)
         case .signal(let signal): handle(signal, from: place, now)
         case .answered: answered(place, now)
@@ -54,13 +54,14 @@ extension Gatekeeper {
         )
     }
 
-    private func invalidate(_ locator: Locator, from place: Int) {
+    private func invalidate(_ locator: Locator, from place: Int, _ now: MonotonicTime) {
         metrics.invalidations &+= 1
         cache.invalidate(locator)
         if obligations.keeps(.racingReplyIsNotCached) { checks.invalidateInFlight(locator) }
         streams.markStale(locator)
         guard cluster.isUsed, cluster.place(of: locator) != place else { return }
-        doubt(SlotSet(Slot(of: locator)), after: cluster.reader.asked, toldBy: place)
+        let slot = CollectionOfOne(Slot(of: locator))
+        doubt(slot, after: cluster.reader.asked, toldBy: place, now)
     }
 
     /// The membership list may be gone together with the records.

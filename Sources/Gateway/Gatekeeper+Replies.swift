@@ -111,6 +111,7 @@ extension Gatekeeper {
             finish(read, locator, record.keys, now)
         } catch {
             cache.invalidate(locator)
+            if case .unreadable = error { streams.unreadable(locator, now.monotonic) }
             log.note(.recordRefused, now.monotonic, "the record of locator \(locator) \(error)")
             checks.finish(read, at: now.monotonic) { _ in .unavailable(locator) }
         }

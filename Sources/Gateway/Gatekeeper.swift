@@ -214,7 +214,7 @@ extension Gatekeeper {
     public func nextLogLine() -> EventLog.Line? { log.next() }
 
     private var nextDeadline: MonotonicTime {
-        var next = min(checks.deadline, log.due, streams.endExpiredDue)
+        var next = min(checks.deadline, log.due, streams.due)
         for place in 0..<nodes.count { next = min(next, nodes[place].deadline) }
         if sentinels.isUsed { next = min(next, sentinelsDue) }
         if cluster.isUsed { next = min(next, clusterDue) }
@@ -243,6 +243,7 @@ extension Gatekeeper {
         handleEvents(now)
         checks.answerOverdue(at: now.monotonic) { decideUnanswered($0, now) }
         streams.endExpired(at: now)
+        streams.retryUnread(now.monotonic)
         if !isEnding { sendHeartbeats(now.monotonic) }
         sendUses(now.monotonic)
         log.writeLate(now.monotonic)

@@ -97,6 +97,22 @@ struct ClusterAttestationTests {
         )
     }
 
+    @Test func `a primary that has given away what the others were asked for is still attested`()
+        throws
+    {
+        let driver = try Driver.settled()
+        let held = driver.slots(of: 1)
+        let probe = held[held.count / 2]
+        let name = try #require(
+            (0..<200_000).lazy.map { "org-\($0)" }.first { driver.slot(of: $0) == probe }
+        )
+        let key = driver.generate(name, at: 2)
+        driver.assign([probe], to: 2)
+        #expect(driver.result(key) == .allowed)
+        driver.pass(milliseconds: 3000)
+        #expect(driver.result(driver.generate(driver.organization(at: 1), at: 1)) == .allowed)
+    }
+
     // MARK: Failover
 
     @Test func `after a failover records come from the new primary`() throws {

@@ -15,6 +15,8 @@ final class ClusterDriver: GatekeeperDriver {
 
         /// Whether it says that the cluster is down.
         var isDown = false
+        /// Whether it may be asked for the map.
+        var givesMap = true
         /// Who holds each slot, as it thinks; `nil` for nobody.
         var owners: [Endpoint?]
         /// Slots that it is giving away.
@@ -93,6 +95,12 @@ extension ClusterDriver {
             owners[Slot(of: Organization(name)!.locator).number] == Self.endpoint(number)
         }
         return names.dropFirst(index).first!
+    }
+
+    /// The key of a barrier about an organization.
+    static func barrier(_ name: String) -> String {
+        let id = String(repeating: "0", count: 32)
+        return "latchkey:record:{\(Organization(name)!.locator)}:\(id)"
     }
 
     func slot(of name: String) -> Int { Slot(of: Organization(name)!.locator).number }
@@ -175,7 +183,8 @@ extension ClusterDriver {
         defer { links[number]!.isAsking = command == ["ASKING"] }
         switch command[0] {
         case "ASKING": return "+OK\r\n"
-        case "CLUSTER": return map(endpoint)
+        case "CLUSTER":
+            return servers[endpoint]!.givesMap ? map(endpoint) : "-NOPERM no permission\r\n"
         default: break
         }
         if let refusal = refusal(command, endpoint, isAsking: links[number]!.isAsking) {

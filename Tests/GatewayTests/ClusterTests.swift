@@ -47,6 +47,7 @@ struct ClusterTests {
         let driver = try Driver()
         let owners = driver.servers[Driver.endpoint(1)]!.owners
         driver.servers[Driver.endpoint(1)]!.owners = owners.map { _ in nil }
+        driver.servers[Driver.seed] = driver.servers[Driver.endpoint(1)]
         driver.pass(milliseconds: 1500)
         #expect(driver.lines.contains { $0.text.hasSuffix("it knows no primary that holds slots") })
         driver.servers[Driver.endpoint(1)]!.owners = owners
@@ -142,7 +143,7 @@ struct ClusterTests {
         driver.reconnect(2)
         driver.assign([driver.slot(of: moved)], to: 2, inViewOf: [2])
         driver.held = [Driver.endpoint(2)]
-        let barrier = Self.barrier(driver.organization(at: 2))
+        let barrier = Driver.barrier(driver.organization(at: 2))
         driver.pass(milliseconds: 50)
         driver.clearCommands()
         driver.release(2)
@@ -154,45 +155,6 @@ struct ClusterTests {
         let acknowledged = sent.firstIndex { $0[0] == "RPUSH" }
         #expect(try #require(asked) < #require(acknowledged))
         #expect(driver.atOnce(key) == nil)
-    }
-
-    @Test(arguments: [[2], [2, 3]])
-    func `where another server tells of a record, the one before decides nothing of it`(
-        silent: [Int]
-    ) throws {
-        let driver = try Driver.settled("latchkey_lease 10s;")
-        let name = driver.organization(at: 1)
-        let key = driver.generate(name, at: 1)
-        #expect(driver.result(key) == .allowed)
-        driver.copy(from: 1, to: 2)
-        driver.revoke(name, at: 2)
-        driver.assign([driver.slot(of: name)], to: 2, inViewOf: [2, 3])
-        driver.held = Set(silent.map(Driver.endpoint))
-        let changes = driver.gatekeeper.readMetrics().mapChanges
-        driver.sendInvalidation(of: [Self.barrier(name)], from: 2)
-        for _ in 0..<8 {
-            #expect(driver.result(key) != .allowed)
-            driver.pass(milliseconds: 50)
-        }
-        for number in silent { driver.release(number) }
-        driver.pass(milliseconds: 100)
-        #expect(driver.result(key) == .revoked)
-        #expect(driver.gatekeeper.readMetrics().mapChanges == changes + 1)
-    }
-
-    @Test func `a server that a slot is moved to tells of a record, and the slot stays`() throws {
-        let driver = try Driver.settled()
-        let name = driver.organization(at: 1)
-        let key = driver.generate(name, at: 1)
-        driver.sendInvalidation(of: [Self.barrier(name)], from: 2)
-        driver.pass(milliseconds: 50)
-        #expect(driver.result(key) == .allowed)
-        #expect(driver.atOnce(key)?.source == .cache)
-    }
-
-    private static func barrier(_ name: String) -> String {
-        let id = String(repeating: "0", count: 32)
-        return "latchkey:record:{\(Organization(name)!.locator)}:\(id)"
     }
 
     @Test func `servers that know no map any more do not keep others from being asked`() throws {
@@ -208,6 +170,27 @@ struct ClusterTests {
         let name = driver.organization(at: 1)
         let holder = (4...6).first { owners[driver.slot(of: name)] == Driver.endpoint($0) }!
         #expect(driver.result(driver.generate(name, at: holder)) == .allowed)
+    }
+
+    @Test func `a server that gives no map does not keep others from being asked`() throws {
+        let driver = try Driver.settled()
+        driver.servers[Driver.endpoint(2)]!.givesMap = false
+        driver.reconnect(2)
+        driver.cutOff(1)
+        driver.assign(driver.slots(of: 1), to: 4, inViewOf: Array(2...9))
+        driver.pass(milliseconds: 1200)
+        #expect(driver.result(driver.generate(driver.organization(at: 1), at: 4)) == .allowed)
+    }
+
+    @Test func `a seed that can be asked is not asked more often than its answers are new`() throws
+    {
+        let driver = try Driver.settled()
+        driver.servers[Driver.seed] = driver.servers[Driver.endpoint(1)]
+        for number in 1...3 { driver.cutOff(number) }
+        driver.clearCommands()
+        driver.pass(milliseconds: 3000)
+        let asked = driver.commands[Driver.seed]!.count { $0[0] == "CLUSTER" }
+        #expect((1...36).contains(asked))
     }
 
     // MARK: A slot on its way

@@ -71,6 +71,18 @@ struct OpenStreamTests {
         #expect(ended() == [8])
     }
 
+    @Test func `a record that cannot be read for a while is read again until it can be`() {
+        let key = driver.generate("acme")
+        open(key, 1)
+        driver.revoke("acme")
+        driver.store.refusal = "BUSY Redis is busy running a script"
+        driver.sendInvalidation("acme")
+        #expect(ended().isEmpty)
+        driver.store.refusal = nil
+        driver.beat(times: 2)
+        #expect(ended() == [1])
+    }
+
     @Test func `a change that ends no key ends no request`() {
         let key = driver.generate("acme")
         open(key, 1)

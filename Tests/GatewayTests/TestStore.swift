@@ -10,6 +10,9 @@ struct TestStore {
     private(set) var counts: [String: Int] = [:]
     private(set) var lists: [String: [String]] = [:]
 
+    /// The error that each command but those of connections is answered with.
+    var refusal: String?
+
     /// The commands of a transaction, if one has begun.
     private var queued: [[String]]?
 
@@ -58,6 +61,7 @@ struct TestStore {
     }
 
     private mutating func carryOut(_ command: [String]) -> String {
+        if let refusal { return "-\(refusal)\r\n" }
         switch command[0] {
         case "PING": return "+PONG\r\n"
         case "INFO": return information.map { Self.bulk($0) } ?? "-NOPERM no permission\r\n"

@@ -2,7 +2,8 @@
  *
  * The former primary A is cut off from the others, but not from the worker; its successor B gives the slot to D, whose term the
  * revoker has long known: so nobody waits for those that trust A, unless they do not acknowledge. The worker has a link to D from
- * before. Its map may be old, and it reads where its map leads as long as the others named that server lately.
+ * before. Its map may be old, it may have a read in flight whose refusal names A, and it reads where its map leads as long as the
+ * others named that server lately.  One of the others may not have heard of any of this; a majority has.
  * -DDROP_… takes one obligation away, -DREACHED_… asks whether the model comes to what it is about; README.md lists them.
  */
 #ifndef LAPSED
@@ -12,7 +13,7 @@
 #define B 1
 #define D 2
 #define NONE 3
-#define OTHER 3               /* any other server, which knows who holds the slot */
+#define OTHER 3               /* another server: the worker may have read there, and it may know less than the majority */
 
 /* ---- The servers ---- */
 byte holder = A;              /* who holds the slot */
@@ -21,6 +22,8 @@ chan link[1] = [2] of { mtype };
 
 /* ---- The worker ---- */
 byte seat = A;                /* whom its map gives the slot to */
+bit late = 0;                 /* the refusal of a read that names A is on its way */
+bit seated = 1;               /* its map has A among the primaries */
 byte named = LAPSED;          /* since the others named A */
 bit doubts = 0;               /* D has told of the record, and no map that counts has come since */
 bit acknowledged = 0;
@@ -49,21 +52,40 @@ inline hears() {
 #else
 #define TOO_OLD old
 #endif
-#ifdef DROP_WORD_OF_ITSELF
-#define OF_ITSELF 0
+#ifdef DROP_WORD_OF_OTHERS
+#define IN_DOUBT (asked == A && answer == A)
+#elif defined(DROP_WORD_OF_ITSELF)
+#define IN_DOUBT false
 #else
-#define OF_ITSELF (asked == A && answer == A)
+#define IN_DOUBT (asked != D && answer == A)   /* no majority names A since */
 #endif
-/* Another server than before has to be named anew before it decides. */
-inline adopts() {
+inline unseats() { seated = 0; named = LAPSED }
+inline seats() {
   if
-  :: doubts && (TOO_OLD || OF_ITSELF) -> printf("worker goes on doubting\n")
-  :: else ->
-       if :: seat != answer && !(doubts && answer == A) -> named = LAPSED :: else fi;
-       seat = answer; doubts = 0; printf("worker takes %d for the holder\n", answer)
+  :: answer != A -> unseats()
+  :: answer == A && !seated -> seated = 1; named = LAPSED   /* it has to be named anew */
+  :: else
+  fi
+}
+inline adopts() {
+  seats();
+  if
+  :: doubts && (TOO_OLD || IN_DOUBT) -> printf("worker goes on doubting\n")
+  :: else -> seat = answer; doubts = 0; printf("worker takes %d for the holder\n", answer)
   fi;
   asks = 0; answered = 0; old = 0; asked = 0; answer = 0
 }
+#ifdef DROP_CONTEST
+#define CONTESTED false
+#else
+#define CONTESTED doubts      /* from then on no server ends the doubt alone */
+#endif
+inline says() { if :: !CONTESTED -> seat = A; doubts = 0 :: else fi }
+#ifdef DROP_DOUBT_OF_REFUSALS
+#define REFUSAL_COUNTS seated
+#else
+#define REFUSAL_COUNTS (seated && !doubts)
+#endif
 
 active proctype Model()
 {
@@ -74,12 +96,16 @@ active proctype Model()
   :: d_step { holder == B -> holder = D; printf("the slot moves to D\n") }
 
   /* ---- The map, and who names whom ---- */
-  :: d_step { holder == A && seat == A && named > 0 -> named = 0; printf("the others name A\n") }
+  :: d_step { holder == A && seated && named > 0 -> named = 0; printf("the others name A\n") }
   :: d_step { !asks -> asks = 1; asked = A }
   :: d_step { !asks -> asks = 1; asked = D }
   :: d_step { !asks -> asks = 1; asked = OTHER }
-  :: d_step { asks && !answered -> answered = 1; if :: asked == A -> answer = A :: else -> answer = holder fi }
+  :: d_step { asks && !answered -> answered = 1; if :: asked == D -> answer = holder :: else -> answer = A fi }
+  :: d_step { asks && !answered && asked == OTHER -> answered = 1; answer = holder }
   :: d_step { answered -> adopts() }
+  :: d_step { holder == A && seat == A && seated && !late -> seat = NONE; late = 1; printf("worker reads elsewhere, and is sent to A\n") }
+  :: d_step { seated && seat != A -> says(); printf("A says on a new link that it holds the slot\n") }
+  :: d_step { late -> late = 0; if :: REFUSAL_COUNTS -> seat = A; printf("worker follows a refusal to A\n") :: else fi }
 
   :: d_step { link[0]?[NEWS] -> link[0]?NEWS; hears() }
   :: d_step { link[0]?[SIGNAL] -> link[0]?SIGNAL; hears(); acknowledged = 1; printf("worker acknowledges\n") }

@@ -61,6 +61,18 @@ struct SlotMapTests {
         #expect(map.replicas(ofPrimary: -1).isEmpty)
     }
 
+    @Test func `no more than 64 replicas of a primary are kept, in however many ranges they stand`()
+        throws
+    {
+        let ranges = (0..<1000).map { (number: Int64) in
+            let replica = server("10.1.0.1", 1000 + number, "r\(number)")
+            return range(2 * number, 2 * number, server("10.0.0.1", 7001, "a"), replica)
+        }
+        let map = try SlotMap(.array(ranges), from: asked)
+        #expect(map.replicas(ofPrimary: 0).count == 64)
+        #expect(map.parts.count == 1000)
+    }
+
     @Test func `slots without a primary have none`() throws {
         let map = try map(range(2, 2, server("10.0.0.1", 7001, "a")))
         #expect(map.index(of: try slot(1)) == nil)

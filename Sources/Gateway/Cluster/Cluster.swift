@@ -23,8 +23,8 @@ struct Cluster: ~Copyable {
         /// The number of the question.
         let number: UInt64
 
-        /// The place of the server; `nil` where it has none.
-        let place: Int?
+        /// The server that was asked.
+        let server: Endpoint
     }
 
     /// A map that has arrived and is still to be adopted.
@@ -32,19 +32,14 @@ struct Cluster: ~Copyable {
 
     /// Why nobody is known to hold a slot.
     private struct Doubt {
-        /// The place of a server that has told of a record in it, though the map gave it to another one.
-        let teller: Int
+        /// The server that has told of a record in it, though the map gave it to another one; `nil` where several have.
+        let teller: Endpoint?
 
         /// The last question whose answer may not know of that.
         let number: UInt64
 
-        /// The place that the map gave it to.
-        let former: Int?
-
-        /// What a former primary says of itself ends no doubt.
-        func isEnded(by answer: Answer, naming place: Int?) -> Bool {
-            number < answer.number && (teller == answer.place || place != answer.place)
-        }
+        /// When it was told.
+        let since: MonotonicTime
     }
 
     private var doubts: [Slot: Doubt] = [:]
@@ -130,10 +125,12 @@ struct Cluster: ~Copyable {
     }
 
     /// Assigns a slot to the place of a server that another one has named. Returns whether that is news that a
-    /// read may follow at once: servers that contradict each other do not send it to and fro.
+    /// read may follow at once: servers that contradict each other do not send it to and fro, and who told of a
+    /// record may know better.
     mutating func assign(_ slot: Slot, to place: Int) -> Bool {
         let count = assignments[slot, default: 0]
-        guard seats.place(of: slot) != place, count < Self.assignmentsMax else { return false }
+        guard doubts[slot] == nil, seats.place(of: slot) != place, count < Self.assignmentsMax
+        else { return false }
         assignments[slot] = count + 1
         seats.assign(slot, to: place)
         return true
@@ -155,27 +152,47 @@ struct Cluster: ~Copyable {
         mapAnsweredAt?.advanced(byMilliseconds: Self.silenceMilliseconds) ?? .never
     }
 
-    /// A server has told of records in slots that the map gives to another one: nobody is known to hold them.
-    mutating func doubt(_ slots: SlotSet, after number: UInt64, toldBy place: Int) {
-        for slot in slots {
-            let former = doubts[slot].map(\.former) ?? seats.place(of: slot)
-            doubts[slot] = Doubt(teller: place, number: number, former: former)
-            seats.unassign(slot)
-        }
+    /// A server has told of a record in a slot that the map gives to another one: nobody is known to hold it.
+    ///
+    /// - Parameters:
+    ///   - teller: The server.
+    ///   - number: The last question about the map whose answer may not know of that.
+    /// - Returns: Whether somebody was.
+    mutating func doubt(
+        _ slot: Slot,
+        toldBy teller: Endpoint,
+        after number: UInt64,
+        _ now: MonotonicTime
+    ) -> Bool {
+        let isContested = doubts[slot].map { $0.teller != teller } ?? false
+        doubts[slot] = Doubt(teller: isContested ? nil : teller, number: number, since: now)
+        guard seats.place(of: slot) != nil else { return false }
+        seats.unassign(slot)
+        return true
     }
 
     /// Adopts a map, but for the slots that remain in doubt.
     mutating func adopt(_ answer: Answer) -> Seats.Change {
-        var change = seats.adopt(answer.map)
+        let change = seats.adopt(answer.map)
         for (slot, doubt) in doubts {
-            let place = seats.place(of: slot)
-            if doubt.isEnded(by: answer, naming: place) {
+            if isEnded(doubt, by: answer, naming: seats.place(of: slot)) {
                 doubts[slot] = nil
-                if place != doubt.former { change.moved.insert(slot) }
             } else {
                 seats.unassign(slot)
+                reader.want(from: doubt.teller.flatMap(seats.placeOfTarget))
             }
         }
         return change
+    }
+
+    /// Whether a newer answer says who holds a slot: that of the one server which told of its record, or one that names a
+    /// server which a majority of the others has named since. Any other may not know that it is a primary no more.
+    private func isEnded(_ doubt: Doubt, by answer: Answer, naming place: Int?) -> Bool {
+        guard doubt.number < answer.number else { return false }
+        if doubt.teller == answer.server { return true }
+        guard let place, let server = seats.server(place)?.address,
+            let attestedAt = witnesses.attestedAt(place, server)
+        else { return false }
+        return doubt.since < attestedAt
     }
 }

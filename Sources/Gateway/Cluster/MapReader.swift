@@ -7,10 +7,15 @@ import RedisClient
 struct MapReader {
     private static let pauseMilliseconds: UInt64 = 1000
 
-    /// Servers that contradict each other do not make it ask more often.
+    /// After something that does not fit, at first: servers that contradict each other, or move a lot, are asked less and
+    /// less often.
     private static let pauseMillisecondsMin: UInt64 = 20
 
+    /// The longest of these pauses: what waits for an answer should have it before its time is up.
+    private static let wantedPauseMillisecondsMax: UInt64 = 160
+
     private var isWanted = true
+    private var wantedPauseMilliseconds = pauseMillisecondsMin
     private var preferred: Int?
 
     /// When a server was last asked, and how often one was.
@@ -31,17 +36,25 @@ struct MapReader {
     /// When to ask.
     var due: MonotonicTime {
         guard let askedAt else { return .origin }
-        let pause = isWanted ? Self.pauseMillisecondsMin : Self.pauseMilliseconds
+        let pause = isWanted ? wantedPauseMilliseconds : Self.pauseMilliseconds
         return askedAt.advanced(byMilliseconds: pause)
     }
 
     /// Whom to ask now, with the number of the question.
     ///
-    /// - Parameter ready: Places whose primaries can be asked.
-    mutating func next(_ ready: [Int], _ now: MonotonicTime) -> (place: Int, number: UInt64)? {
+    /// - Parameters:
+    ///   - ready: Places whose primaries can be asked.
+    ///   - isReady: Whether the server in any place can be, such as one that slots are being moved to.
+    mutating func next(_ ready: [Int], isReady: (Int) -> Bool, _ now: MonotonicTime)
+        -> (place: Int, number: UInt64)?
+    {
         guard due <= now, !ready.isEmpty else { return nil }
         let turn = ready[Int(asked % UInt64(ready.count))]
-        let place = preferred.flatMap { ready.contains($0) ? $0 : nil } ?? turn
+        let place = preferred.flatMap { isReady($0) ? $0 : nil } ?? turn
+        wantedPauseMilliseconds =
+            isWanted
+            ? min(wantedPauseMilliseconds * 2, Self.wantedPauseMillisecondsMax)
+            : Self.pauseMillisecondsMin
         isWanted = false
         preferred = nil
         return (place, ask(now))

@@ -22,6 +22,10 @@ struct Seats {
         var left: [Int] = []
         /// The slots that belong to another place, or to none, from now on.
         var moved = SlotSet()
+        /// Whether a slot had been assigned already to the place that this map gives it for the first time.
+        var confirms = false
+
+        var isEmpty: Bool { taken.isEmpty && left.isEmpty && moved.isEmpty && !confirms }
     }
 
     struct Taken {
@@ -51,11 +55,11 @@ struct Seats {
     private var placeBySlot = [UInt8](repeating: nobody, count: Slot.count)
     private static let nobody = UInt8.max
 
-    /// Whether slots were assigned that the map gives to others.
-    private var differs = false
+    /// The places that the map gives to slots which have been assigned otherwise since.
+    private var mapped: [Slot: UInt8] = [:]
 
     /// Whether this map is the adopted one, and slots are where it says.
-    func isAdopted(_ map: SlotMap) -> Bool { !differs && map == self.map }
+    func isAdopted(_ map: SlotMap) -> Bool { mapped.isEmpty && map == self.map }
 
     /// The place of a slot; `nil` where nobody holds it.
     func place(of slot: Slot) -> Int? {
@@ -76,14 +80,18 @@ struct Seats {
 
     /// Nobody is known to hold a slot any more.
     mutating func unassign(_ slot: Slot) {
-        placeBySlot[slot.number] = Self.nobody
-        differs = true
+        assign(slot, Self.nobody)
     }
 
     /// Assigns a slot before the map says so: a server has named another that holds it.
     mutating func assign(_ slot: Slot, to place: Int) {
-        placeBySlot[slot.number] = UInt8(truncatingIfNeeded: place)
-        differs = true
+        assign(slot, UInt8(truncatingIfNeeded: place))
+    }
+
+    private mutating func assign(_ slot: Slot, _ place: UInt8) {
+        let former = placeBySlot[slot.number]
+        if mapped[slot] == nil { mapped[slot] = former }
+        placeBySlot[slot.number] = place
     }
 }
 
@@ -114,9 +122,10 @@ extension Seats {
         for place in free { servers[place] = nil }
         change.left = free
         change.moved = assign(map, placeByPrimary)
+        change.confirms = mapped.contains { placeBySlot[$0.number] != $1 }
+        mapped.removeAll(keepingCapacity: true)
         places = servers.indices.filter { servers[$0] != nil }
         self.map = map
-        differs = false
         return change
     }
 

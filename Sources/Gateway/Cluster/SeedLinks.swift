@@ -2,7 +2,7 @@ import Keyring
 import RedisClient
 
 /// Connections to servers of a cluster that are asked for the map of slots where no primary can be: at the start,
-/// and after all that were known are gone. Each server that was ever named is tried in turn, a few at a time.
+/// and after all that were known are gone. The servers of the configuration and of the newest map are tried in turn, a few at a time.
 struct SeedLinks: ~Copyable {
     /// Servers that are tried at a time.
     static let count = 3
@@ -16,7 +16,7 @@ struct SeedLinks: ~Copyable {
     /// The same after a map, whose primaries are given time to answer.
     private static let patienceMilliseconds: UInt64 = 250
 
-    /// Servers that are remembered.
+    /// Servers of a map that are remembered.
     private static let candidatesMax = 256
 
     /// An answer.
@@ -28,6 +28,7 @@ struct SeedLinks: ~Copyable {
 
     private let links: [SeedLink]
     private let tls: StoreTLS?
+    private let configured: [Endpoint]
     private var candidates: [Endpoint]
     private var turn = 0
 
@@ -41,11 +42,13 @@ struct SeedLinks: ~Copyable {
     init() {
         links = []
         tls = nil
+        configured = []
         candidates = []
     }
 
     init(_ url: ClusterURL, _ configuration: Configuration, _ credentials: RedisCredentials?) {
         tls = configuration.tls
+        configured = url.servers
         candidates = url.servers
         links = (0..<Self.count).map { _ in
             SeedLink(
@@ -79,14 +82,13 @@ struct SeedLinks: ~Copyable {
         links.reduce(.never) { min($0, $1.link.deadline, isSearching ? $1.nextAttempt : .never) }
     }
 
-    /// Remembers the servers of a map, to be tried as well as those in the configuration.
+    /// Remembers the servers of the newest map, to be tried as well as those in the configuration.
     mutating func remember(_ map: SlotMap) {
-        for index in map.primaries.indices {
-            for server in [map.primaries[index]] + map.replicas(ofPrimary: index)
-            where !candidates.contains(server.address) && candidates.count < Self.candidatesMax {
-                candidates.append(server.address)
-            }
+        let named = map.primaries.indices.flatMap { index in
+            [map.primaries[index]] + map.replicas(ofPrimary: index)
         }
+        let others = named.map(\.address).filter { !configured.contains($0) }
+        candidates = configured + others.prefix(Self.candidatesMax)
     }
 
     /// Begins or ends the search, and tries the next servers where that is due.
@@ -113,10 +115,9 @@ struct SeedLinks: ~Copyable {
                     let patience = now.advanced(byMilliseconds: Self.patienceMilliseconds)
                     seed.pause(until: patience, now)
                     return Answer(server: server, number: tag.number, reply: reply)
+                case .lost(.replaced, _): break
                 case .lost(let reason, _):
-                    if reason != .replaced, let server = seed.link.endpoint {
-                        failure = (server, reason.description)
-                    }
+                    if let server = seed.link.endpoint { failure = (server, reason.description) }
                     seed.pause(until: now.advanced(byMilliseconds: Self.pauseMilliseconds), now)
                 case .invalidated: break
                 }

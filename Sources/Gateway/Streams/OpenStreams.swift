@@ -83,11 +83,14 @@ extension OpenStreams {
 // MARK: - Their keys
 
 extension OpenStreams {
+    /// Whether an organization has open requests.
+    func contains(_ locator: Locator) -> Bool {
+        count > 0 && chains.first(locator) { streams[$0].locator == locator } != nil
+    }
+
     /// A record may have changed: it is to be read if streams depend on it.
     mutating func markStale(_ locator: Locator) {
-        guard count > 0 else { return }
-        let hasStream = chains.first(locator) { streams[$0].locator == locator } != nil
-        if hasStream { stale.insert(locator) }
+        if contains(locator) { stale.insert(locator) }
     }
 
     /// Certain records may have changed: they are to be read if streams depend on them.

@@ -14,6 +14,11 @@ struct StreamSupervisor: ~Copyable {
     private var expiryDue = MonotonicTime.origin
     private var nextWatch = MonotonicTime.origin
 
+    /// The organizations whose records could not be read, and when that is tried again.
+    private var unread: Set<Locator> = []
+    private var retryDue = MonotonicTime.never
+    private static let retryMilliseconds: UInt64 = 250
+
     /// Number of requests handed out to be ended.
     private(set) var endedCount: UInt64 = 0
 
@@ -76,8 +81,26 @@ struct StreamSupervisor: ~Copyable {
         streams.update(locator, keys, at: now)
     }
 
+    /// A record could not be read.
+    mutating func unreadable(_ locator: Locator, _ now: MonotonicTime) {
+        guard streams.contains(locator) else { return }
+        unread.insert(locator)
+        retryDue = min(retryDue, now.advanced(byMilliseconds: Self.retryMilliseconds))
+    }
+
+    /// When something is due.
+    var due: MonotonicTime { min(endExpiredDue, retryDue) }
+
+    /// Marks the records stale that could not be read, if it is time to read them again.
+    mutating func retryUnread(_ now: MonotonicTime) {
+        guard retryDue <= now else { return }
+        for locator in unread { streams.markStale(locator) }
+        unread.removeAll(keepingCapacity: true)
+        retryDue = .never
+    }
+
     /// When ``endExpired(at:)`` is due.
-    var endExpiredDue: MonotonicTime { streams.hasExpiring ? expiryDue : .never }
+    private var endExpiredDue: MonotonicTime { streams.hasExpiring ? expiryDue : .never }
 
     /// Ends the requests whose keys have expired, if it is time to look.
     mutating func endExpired(at now: ClockReading) {

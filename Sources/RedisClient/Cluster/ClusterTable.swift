@@ -119,6 +119,7 @@ public struct ClusterServer: Equatable, Sendable {
     private static func slots(_ words: ArraySlice<ArraySlice<UInt8>>) throws(ClusterTable.Fault)
         -> (held: SlotSet, open: SlotSet)
     {
+        guard words.count <= Slot.count else { throw .malformed }
         var held = SlotSet()
         var open = SlotSet()
         for word in words {

@@ -61,7 +61,10 @@ public struct SlotMap: Equatable, Sendable {
         for number in range.slots.lowerBound.number...range.slots.upperBound.number {
             owners[number] = UInt8(truncatingIfNeeded: primary)
         }
-        for replica in range.replicas where !replicas[primary].contains(replica) {
+        for replica in range.replicas
+        where replicas[primary].count < SlotRange.replicasMax
+            && !replicas[primary].contains(replica)
+        {
             replicas[primary].append(replica)
         }
         parts.append(Part(slots: range.slots, primary: primary))

@@ -1,7 +1,7 @@
 /// An element of the reply to `CLUSTER SLOTS`: neighbouring slots with their servers.
 struct SlotRange {
     /// More replicas of one primary are not kept.
-    private static let replicasMax = 64
+    static let replicasMax = 64
 
     let slots: ClosedRange<Slot>
     let primary: ClusterNode

@@ -1,0 +1,147 @@
+import KeyFormat
+import Keyring
+import RedisClient
+import Testing
+
+@testable import Gateway
+
+/// What a gatekeeper does where a server tells of a record that its map gives to another one.
+struct ClusterDoubtTests {
+    private typealias Driver = ClusterDriver
+
+    /// A key of the first primary was cached. The fourth server took over from that one, and gave the key's slot to the second,
+    /// where the key was revoked. The lease is not over: the others attested the first primary a moment ago.
+    private func takenOver(knownTo viewers: [Int]) throws
+        -> (driver: Driver, name: String, key: [UInt8])
+    {
+        let driver = try Driver.settled("latchkey_lease 10s;")
+        let name = driver.organization(at: 1)
+        let key = driver.generate(name, at: 1)
+        #expect(driver.result(key) == .allowed)
+        replaceFirst(of: driver, revoking: name, knownTo: viewers)
+        return (driver, name, key)
+    }
+
+    private func replaceFirst(of driver: Driver, revoking name: String, knownTo viewers: [Int]) {
+        driver.copy(from: 1, to: 2)
+        driver.revoke(name, at: 2)
+        let slots = driver.slots(of: 1)
+        driver.assign(slots, to: 4, inViewOf: viewers)
+        driver.assign([driver.slot(of: name)], to: 2, inViewOf: viewers)
+    }
+
+    /// Asks again and again for less than the lease. Returns whether a key was ever accepted.
+    private func isEverAllowed(_ key: [UInt8], _ driver: Driver, milliseconds: Int = 400) -> Bool {
+        for _ in 0..<milliseconds / 50 {
+            if driver.result(key) == .allowed { return true }
+            driver.pass(milliseconds: 50)
+        }
+        return false
+    }
+
+    @Test(arguments: [[2], [2, 3]])
+    func `where another server tells of a record, the one before decides nothing of it`(
+        silent: [Int]
+    ) throws {
+        let (driver, name, key) = try takenOver(knownTo: [2, 3, 4])
+        driver.held = Set(silent.map(Driver.endpoint))
+        let changes = driver.gatekeeper.readMetrics().mapChanges
+        driver.sendInvalidation(of: [Driver.barrier(name)], from: 2)
+        let isAllowed = isEverAllowed(key, driver)
+        #expect(!isAllowed)
+        for number in silent { driver.release(number) }
+        driver.pass(milliseconds: 100)
+        #expect(driver.result(key) == .revoked)
+        #expect(driver.gatekeeper.readMetrics().mapChanges == changes + 1)
+    }
+
+    @Test func `a server that a slot is moved to tells of a record, and the slot stays`() throws {
+        let driver = try Driver.settled()
+        let name = driver.organization(at: 1)
+        let key = driver.generate(name, at: 1)
+        driver.sendInvalidation(of: [Driver.barrier(name)], from: 2)
+        driver.pass(milliseconds: 50)
+        #expect(driver.result(key) == .allowed)
+        #expect(driver.atOnce(key)?.source == .cache)
+    }
+
+    @Test func `a third server that has not heard of it does not bring the one before back`() throws
+    {
+        let (driver, name, key) = try takenOver(knownTo: [2])
+        driver.held = [Driver.endpoint(2)]
+        driver.sendInvalidation(of: [Driver.barrier(name)], from: 2)
+        let isAllowed = isEverAllowed(key, driver, milliseconds: 3000)
+        #expect(!isAllowed)
+    }
+
+    @Test func `nor does the one before, asked as a seed`() throws {
+        let (driver, name, key) = try takenOver(knownTo: [2, 3, 4])
+        driver.held = [Driver.endpoint(2), Driver.endpoint(3)]
+        driver.sendInvalidation(of: [Driver.barrier(name)], from: 2)
+        for number in [1, 2, 3] { driver.reconnect(number) }
+        let isAllowed = isEverAllowed(key, driver, milliseconds: 3000)
+        #expect(!isAllowed)
+    }
+
+    @Test func `nor does a refusal that names it`() throws {
+        let driver = try Driver.settled("latchkey_lease 10s;")
+        let name = driver.organization(at: 3)
+        let key = driver.generate(name, at: 1)
+        let slot = driver.slot(of: name)
+        driver.assign([slot], to: 1, inViewOf: [1, 3])
+        driver.held = [Driver.endpoint(3)]
+        #expect(driver.result(key) == nil)
+        replaceFirst(of: driver, revoking: name, knownTo: [2, 4])
+        driver.held = [Driver.endpoint(2), Driver.endpoint(3)]
+        driver.sendInvalidation(of: [Driver.barrier(name)], from: 2)
+        driver.deliverHeld(3)
+        let isAllowed = isEverAllowed(key, driver)
+        #expect(!isAllowed)
+        driver.release(2)
+        driver.pass(milliseconds: 500)
+        #expect(driver.result(key) == .revoked)
+    }
+
+    @Test func `without the server that told, a majority that names the holder anew is enough`()
+        throws
+    {
+        let driver = try Driver.settled(primaries: 5)
+        let name = driver.organization(at: 1)
+        let key = driver.generate(name, at: 1)
+        driver.sendInvalidation(of: [Driver.barrier(name)], from: 2)
+        driver.cutOff(2)
+        driver.pass(milliseconds: 2000)
+        #expect(driver.result(key) == .allowed)
+    }
+
+    @Test func `a server that slots are moved to, and that holds none yet, is asked itself`() throws
+    {
+        let driver = try Driver.settled("latchkey_lease 10s;")
+        let names = [driver.organization(at: 1), driver.organization(at: 1, 1)]
+        let moved = driver.generate(names[0], at: 7)
+        let other = driver.generate(names[1], at: 1)
+        driver.servers[Driver.endpoint(1)]!.migrating[driver.slot(of: names[0])] =
+            Driver.endpoint(7)
+        _ = driver.result(moved)
+        driver.pass(milliseconds: 100)
+        #expect(driver.result(moved) == .allowed)
+        driver.sendInvalidation(of: [Driver.barrier(names[1])], from: 7)
+        driver.pass(milliseconds: 400)
+        #expect(driver.result(other) == .allowed)
+    }
+
+    @Test func `a server that many records are moved to is asked less and less often`() throws {
+        let driver = try Driver.settled("latchkey_lease 10s;")
+        let name = driver.organization(at: 1)
+        driver.pass(milliseconds: 1100)
+        driver.clearCommands()
+        for _ in 0..<200 {
+            driver.sendInvalidation(of: [Driver.barrier(name)], from: 2)
+            driver.pass(milliseconds: 10)
+        }
+        let asked = driver.commands[Driver.endpoint(2)]!.count { $0[0] == "CLUSTER" }
+        #expect((5...20).contains(asked))
+        driver.pass(milliseconds: 400)
+        #expect(driver.result(driver.generate(name, at: 1)) == .allowed)
+    }
+}
