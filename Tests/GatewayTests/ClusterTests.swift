@@ -176,6 +176,7 @@ struct ClusterTests {
         let driver = try Driver.settled()
         driver.servers[Driver.endpoint(2)]!.givesMap = false
         driver.reconnect(2)
+        driver.pass(milliseconds: 300)
         driver.cutOff(1)
         driver.assign(driver.slots(of: 1), to: 4, inViewOf: Array(2...9))
         driver.pass(milliseconds: 1200)
