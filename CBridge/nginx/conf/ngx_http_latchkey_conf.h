@@ -193,7 +193,7 @@ ngx_http_latchkey_is_authenticated(ngx_uint_t mode, latchkey_result result)
 }
 
 
-/* Blanks in the value of a header. */
+/* Skips blanks in the value of a header. */
 
 static ngx_inline u_char *
 ngx_http_latchkey_skip_blanks(u_char *p, const u_char *end)

@@ -73,7 +73,7 @@ extension Configuration {
         guard let name = directive.values.first, directive.values.count == 1 else {
             throw directive.fault("takes one file")
         }
-        let path = name.hasPrefix("/") ? name : folder.map { "\($0)/\(name)" } ?? name
+        let path = name.hasPrefix("/") ? name : folder?.file(name) ?? name
         guard path.hasPrefix("/") else {
             throw directive.fault(
                 "needs an absolute path: nginx resolves relative ones in its own folder"

@@ -17,7 +17,7 @@ public struct Setup {
     public init(configurationFile: String, pepperFile: String?, store: String, account: Principal) {
         self.configurationFile = Self.absolute(configurationFile)
         let folder = self.configurationFile.folder
-        self.pepperFile = pepperFile.map(Self.absolute) ?? "\(folder)/pepper"
+        self.pepperFile = pepperFile.map(Self.absolute) ?? folder.file("pepper")
         self.store = store
         self.account = account
     }

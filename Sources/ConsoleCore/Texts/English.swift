@@ -148,7 +148,7 @@ private func englishProblem(_ problem: Problem) -> (title: String, detail: Strin
             "Nothing was changed: your last sign-in is too long ago for a change."
         )
     case .notFound:
-        ("Page not found", "This page does not exist, or you may not view it.")
+        ("Page not found", "This page does not exist, or you may not view it. Check the address.")
     case .methodNotAllowed: ("That method is not possible here", "See the header field Allow.")
     case .crossSite:
         ("The request came from another site", "Nothing was changed. Open the page itself.")

@@ -166,7 +166,7 @@ private func germanProblem(_ problem: Problem) -> (title: String, detail: String
             "Es wurde nichts geändert. Öffnen Sie die Seite selbst."
         )
     case .invalid(let subject):
-        ("Die Anfrage ist ungültig", "Es wurde nichts geändert. Falsch: \(subject).")
+        ("Die Anfrage ist ungültig", "Es wurde nichts geändert. Ungültig: \(subject).")
     case .unsupportedType:
         ("Der Inhalt hat den falschen Typ", "Es wurde nichts geändert. Siehe das Kopffeld Accept.")
     case .tooLarge: ("Der Inhalt ist zu groß", "Es wurde nichts geändert.")

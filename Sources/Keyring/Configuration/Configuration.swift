@@ -209,7 +209,7 @@ extension Directive {
 
     /// The only value.
     ///
-    /// - Throws: A fault if there is none, or another one.
+    /// - Throws: A fault if there is none, or more than one.
     public func value() throws(ConfigurationFault) -> String {
         guard let value = values.first, values.count == 1 else {
             throw fault("requires exactly one value")
