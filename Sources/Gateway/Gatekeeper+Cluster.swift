@@ -240,8 +240,9 @@ extension Gatekeeper {
     ) {
         guard let teller = nodes[place].endpoint else { return }
         var known = SlotSet()
-        for slot in slots where cluster.doubt(slot, toldBy: teller, after: number, now) {
-            known.insert(slot)
+        for slot in slots {
+            cluster.reader.want(from: place)
+            if cluster.doubt(slot, toldBy: teller, after: number, now) { known.insert(slot) }
         }
         forget(known)
     }

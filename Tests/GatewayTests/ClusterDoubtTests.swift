@@ -102,34 +102,6 @@ struct ClusterDoubtTests {
         #expect(driver.result(key) == .revoked)
     }
 
-    @Test func `a record that leaves a server for another is told of by both, and the slot stays`()
-        throws
-    {
-        let driver = try Driver.settled("latchkey_lease 10s;")
-        let name = driver.organization(at: 1)
-        let key = driver.generate(name, at: 1)
-        for number in [2, 1] {
-            driver.sendInvalidation(of: [Driver.barrier(name)], from: number)
-        }
-        driver.pass(milliseconds: 200)
-        #expect(driver.result(key) == .allowed)
-    }
-
-    @Test func `where two others tell of a record, a majority decides who holds it`() throws {
-        let driver = try Driver.settled("latchkey_lease 10s;", primaries: 5)
-        let name = driver.organization(at: 1)
-        let key = driver.generate(name, at: 1)
-        driver.held = [Driver.endpoint(2), Driver.endpoint(3)]
-        for number in [2, 3] {
-            driver.sendInvalidation(of: [Driver.barrier(name)], from: number)
-        }
-        for number in [2, 3] { driver.release(number) }
-        let isAllowed = isEverAllowed(key, driver)
-        #expect(!isAllowed)
-        driver.pass(milliseconds: 4000)
-        #expect(driver.result(key) == .allowed)
-    }
-
     @Test func `without the server that told, a majority that names the holder anew is enough`()
         throws
     {

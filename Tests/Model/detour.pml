@@ -78,7 +78,7 @@ inline adopts() {
 #ifdef DROP_CONTEST
 #define CONTESTED false
 #else
-#define CONTESTED doubts      /* its word changes nothing */
+#define CONTESTED doubts      /* from then on no server ends the doubt alone */
 #endif
 inline says() { if :: !CONTESTED -> seat = A; doubts = 0 :: else fi }
 #ifdef DROP_DOUBT_OF_REFUSALS

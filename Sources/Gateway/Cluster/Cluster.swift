@@ -152,8 +152,7 @@ struct Cluster: ~Copyable {
         mapAnsweredAt?.advanced(byMilliseconds: Self.silenceMilliseconds) ?? .never
     }
 
-    /// A server has told of a record in a slot that the map gives to another one: nobody is known to hold it. Once that is so,
-    /// the other one's word changes nothing: it may be the source of a move, or a former primary.
+    /// A server has told of a record in a slot that the map gives to another one: nobody is known to hold it.
     ///
     /// - Parameters:
     ///   - teller: The server.
@@ -166,9 +165,7 @@ struct Cluster: ~Copyable {
         _ now: MonotonicTime
     ) -> Bool {
         let isContested = doubts[slot].map { $0.teller != teller } ?? false
-        if isContested, seats.gave(slot, to: teller) { return false }
         doubts[slot] = Doubt(teller: isContested ? nil : teller, number: number, since: now)
-        reader.want(from: seats.placeOfTarget(teller))
         guard seats.place(of: slot) != nil else { return false }
         seats.unassign(slot)
         return true

@@ -78,11 +78,6 @@ struct Seats {
     /// The primary in a place.
     func server(_ place: Int) -> ClusterNode? { servers[place] }
 
-    /// Whether the map gives a slot to the server at an address, from which it has been taken since.
-    func gave(_ slot: Slot, to address: Endpoint) -> Bool {
-        mapped[slot].map { Int($0) == place(of: address) } ?? false
-    }
-
     /// Nobody is known to hold a slot any more.
     mutating func unassign(_ slot: Slot) {
         assign(slot, Self.nobody)
