@@ -141,7 +141,7 @@ def test_a_port_without_tls_is_recognized(sandboxes, authority):
     sandbox = sandboxes(gateways=0, tcp=True)
     sandbox.secure_port = sandbox.redis.port
 
-    assert "use redis://, sentinel:// or cluster:// for a port without TLS" in refusal(over_tls(sandbox, authority))
+    assert "use redis:// for a port without TLS" in refusal(over_tls(sandbox, authority))
 
 
 def test_a_port_with_tls_is_recognized_without_it(sandboxes, authority):
