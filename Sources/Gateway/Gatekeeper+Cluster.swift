@@ -89,12 +89,9 @@ extension Gatekeeper {
 // MARK: - The map
 
 extension Gatekeeper {
-    /// A server whose answers are no maps does not take the turns of all others.
     private func readMap(_ now: MonotonicTime) {
         guard cluster.reader.due <= now else { return }
-        if cluster.reader.asked.isMultiple(of: 2), let place = cluster.firstUnheard(readyPlaces) {
-            cluster.reader.want(from: place)
-        }
+        if let place = cluster.firstUnheard(readyPlaces) { cluster.reader.want(from: place) }
         let next = cluster.reader.next(readyPlaces, isReady: isReady, now)
         if let (place, number) = next { ask(place, number, now) }
     }
@@ -125,20 +122,28 @@ extension Gatekeeper {
         in place: Int? = nil,
         _ now: MonotonicTime
     ) {
+        let fault: String
         do throws(SlotMap.Fault) {
             let map = try SlotMap(reply, from: server)
             if let place, let slots = cluster.heard(place, number, map, at: server) {
-                doubt(slots, after: number - 1, toldBy: place, now)
+                told(of: slots, by: place, after: number - 1, now)
             }
-            guard !map.primaries.isEmpty else {
-                return cluster.seeds.failed(server, "it knows no primary that holds slots")
+            if !map.primaries.isEmpty {
+                if let place { cluster.reader.answered(place, withMap: true) }
+                return take(Cluster.Answer(map: map, number: number, server: server), now)
             }
-            guard cluster.reader.isNews(number) else { return }
-            cluster.mapAnswered(now)
-            cluster.arrived = Cluster.Answer(map: map, number: number, server: server)
+            fault = "it knows no primary that holds slots"
         } catch {
-            cluster.seeds.failed(server, "\(error)")
+            fault = "\(error)"
         }
+        if let place { cluster.reader.answered(place, withMap: false) }
+        cluster.seeds.failed(server, fault)
+    }
+
+    private func take(_ answer: Cluster.Answer, _ now: MonotonicTime) {
+        guard cluster.reader.isNews(answer.number) else { return }
+        cluster.mapAnswered(now)
+        cluster.arrived = answer
     }
 
     private func adopt(_ answer: Cluster.Answer, _ now: ClockReading) {
@@ -147,7 +152,7 @@ extension Gatekeeper {
         let map = answer.map
         guard !cluster.seats.isAdopted(map) else { return }
         let list = cluster.listPlace
-        let change = cluster.adopt(answer)
+        let change = cluster.adopt(answer, now.monotonic)
         for taken in change.taken { addPlaces(upTo: taken.place) }
         guard !change.isEmpty || cluster.listPlace != list else { return }
         cluster.seeds.remember(map)
@@ -228,21 +233,20 @@ extension Gatekeeper {
         streams.markStale(in: slots)
     }
 
-    /// A server has told of records in slots that the map gives to another one, which may be a former primary. Nobody is
-    /// asked for them before a newer map says who holds them.
+    /// A server has told of slots. For those that the map gives to another one nobody is asked before it is known who holds
+    /// them.
     ///
     /// - Parameter number: The last question about the map whose answer may not know of that.
-    func doubt(
-        _ slots: some Sequence<Slot>,
+    func told(
+        of slots: some Sequence<Slot>,
+        by place: Int,
         after number: UInt64,
-        toldBy place: Int,
         _ now: MonotonicTime
     ) {
         guard let teller = nodes[place].endpoint else { return }
         var known = SlotSet()
-        for slot in slots {
-            cluster.reader.want(from: place)
-            if cluster.doubt(slot, toldBy: teller, after: number, now) { known.insert(slot) }
+        for slot in slots where cluster.told(of: slot, by: teller, after: number, now) {
+            known.insert(slot)
         }
         forget(known)
     }

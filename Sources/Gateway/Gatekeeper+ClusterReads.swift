@@ -69,7 +69,8 @@ extension Gatekeeper {
         return true
     }
 
-    /// A server says that another one holds a slot. Returns whether a read may go there at once.
+    /// A server says that another one holds a slot. Returns whether a read may go there at once. From any other than the holder
+    /// by the map that is no news: it was asked before.
     private func isNews(
         _ slot: Slot,
         at target: Endpoint,
@@ -77,6 +78,7 @@ extension Gatekeeper {
         _ now: MonotonicTime
     ) -> Bool {
         cluster.reader.want(from: place)
+        guard cluster.seats.place(of: slot) == place else { return true }
         guard let owner = cluster.seats.place(of: target) else { return false }
         if cluster.assign(slot, to: owner) {
             forget(SlotSet(slot))

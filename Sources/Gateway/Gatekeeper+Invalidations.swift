@@ -59,9 +59,9 @@ extension Gatekeeper {
         cache.invalidate(locator)
         if obligations.keeps(.racingReplyIsNotCached) { checks.invalidateInFlight(locator) }
         streams.markStale(locator)
-        guard cluster.isUsed, cluster.place(of: locator) != place else { return }
+        guard cluster.isUsed else { return }
         let slot = CollectionOfOne(Slot(of: locator))
-        doubt(slot, after: cluster.reader.asked, toldBy: place, now)
+        told(of: slot, by: place, after: cluster.reader.asked, now)
     }
 
     /// The membership list may be gone together with the records.

@@ -25,10 +25,14 @@ byte seat = A;                /* whom its map gives the slot to */
 bit late = 0;                 /* the refusal of a read that names A is on its way */
 bit seated = 1;               /* its map has A among the primaries */
 byte named = LAPSED;          /* since the others named A */
-bit doubts = 0;               /* D has told of the record, and no map that counts has come since */
+bit doubts = 0;               /* a server has told of the slot that the map gives to another, and no map that counts has come since */
+bit byA = 0;                  /* that was A, and nobody else */
+bit gaveD = 0;                /* the map gave the slot to D */
+byte told = LAPSED;           /* since a server told of a record in the slot */
 bit acknowledged = 0;
 bit asks = 0, answered = 0, old = 0;
 byte asked = 0, answer = 0;   /* whom it asks for the map, and what that one says */
+bit keeps = 0;                /* who knows of the move, and not of the failover: A holds other slots */
 
 /* ---- The revoker ---- */
 mtype = { IDLE, WRITTEN, EXITED };
@@ -37,32 +41,41 @@ byte readAge = 0;
 
 inline older(x) { if :: x < LAPSED -> x++ :: else fi }
 
+inline doubt(isByA) { doubts = 1; byA = isByA; gaveD = (seat == D); seat = NONE; old = asks; printf("worker doubts its map\n") }
 inline hears() {
-#ifndef DROP_DOUBT
+  told = 0; old = asks;
   if
-  :: seat != D -> seat = NONE; doubts = 1; old = asks; printf("worker doubts its map\n")
+#ifndef DROP_DOUBT
+  :: !doubts && seat != D -> doubt(0)
+  :: doubts && !(byA && gaveD) -> byA = 0
+#endif
   :: else
   fi
-#else
-  skip
-#endif
 }
 #ifdef DROP_NEWER_ANSWER
 #define TOO_OLD 0
 #else
 #define TOO_OLD old
 #endif
+#ifdef DROP_TOLD_LATELY
+#define LATELY false
+#else
+#define LATELY (told < LAPSED)
+#endif
 #ifdef DROP_WORD_OF_OTHERS
 #define IN_DOUBT (asked == A && answer == A)
 #elif defined(DROP_WORD_OF_ITSELF)
 #define IN_DOUBT false
+#elif defined(DROP_AGREEMENT)
+#define IN_DOUBT (answer == A && !(asked == OTHER && byA && !gaveD) && !(asked == A && byA))
 #else
-#define IN_DOUBT (asked != D && answer == A)   /* no majority names A since */
+#define IN_DOUBT (answer == A && !(asked == OTHER && byA && !gaveD))   /* no majority names A since */
 #endif
 inline unseats() { seated = 0; named = LAPSED }
 inline seats() {
   if
-  :: answer != A -> unseats()
+  :: answer != A && !keeps -> unseats()
+  :: answer != A && keeps
   :: answer == A && !seated -> seated = 1; named = LAPSED   /* it has to be named anew */
   :: else
   fi
@@ -71,26 +84,27 @@ inline adopts() {
   seats();
   if
   :: doubts && (TOO_OLD || IN_DOUBT) -> printf("worker goes on doubting\n")
+  :: !doubts && seat == D && answer != D && (asked != D || TOO_OLD) && LATELY -> doubt(0)
   :: else -> seat = answer; doubts = 0; printf("worker takes %d for the holder\n", answer)
   fi;
-  asks = 0; answered = 0; old = 0; asked = 0; answer = 0
+  asks = 0; answered = 0; old = 0; asked = 0; answer = 0; keeps = 0
 }
 #ifdef DROP_CONTEST
 #define CONTESTED false
 #else
-#define CONTESTED doubts      /* from then on no server ends the doubt alone */
+#define CONTESTED doubts
 #endif
-inline says() { if :: !CONTESTED -> seat = A; doubts = 0 :: else fi }
+inline says() { if :: !CONTESTED -> doubt(1) :: else fi }
 #ifdef DROP_DOUBT_OF_REFUSALS
 #define REFUSAL_COUNTS seated
 #else
-#define REFUSAL_COUNTS (seated && !doubts)
+#define REFUSAL_COUNTS (seated && !doubts && seat == NONE)   /* of whom the map gives the slot to */
 #endif
 
 active proctype Model()
 {
   do
-  :: d_step { true -> older(named); if :: revoker == WRITTEN -> older(readAge) :: else fi; printf("a tick passes\n") }
+  :: d_step { true -> older(named); older(told); if :: revoker == WRITTEN -> older(readAge) :: else fi; printf("a tick passes\n") }
 
   :: d_step { holder == A -> holder = B; printf("B takes over from A\n") }
   :: d_step { holder == B -> holder = D; printf("the slot moves to D\n") }
@@ -102,9 +116,11 @@ active proctype Model()
   :: d_step { !asks -> asks = 1; asked = OTHER }
   :: d_step { asks && !answered -> answered = 1; if :: asked == D -> answer = holder :: else -> answer = A fi }
   :: d_step { asks && !answered && asked == OTHER -> answered = 1; answer = holder }
+  :: d_step { asks && !answered && asked == OTHER && holder == D -> answered = 1; answer = D; keeps = 1 }
   :: d_step { answered -> adopts() }
   :: d_step { holder == A && seat == A && seated && !late -> seat = NONE; late = 1; printf("worker reads elsewhere, and is sent to A\n") }
-  :: d_step { seated && seat != A -> says(); printf("A says on a new link that it holds the slot\n") }
+  :: d_step { seated && seat != A -> says(); printf("A tells of a record, or says on a new link that it holds the slot\n") }
+  :: d_step { holder == D && !doubts && seat == NONE -> seat = D; printf("worker follows a refusal to D\n") }
   :: d_step { late -> late = 0; if :: REFUSAL_COUNTS -> seat = A; printf("worker follows a refusal to A\n") :: else fi }
 
   :: d_step { link[0]?[NEWS] -> link[0]?NEWS; hears() }

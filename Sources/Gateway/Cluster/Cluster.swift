@@ -30,19 +30,13 @@ struct Cluster: ~Copyable {
     /// A map that has arrived and is still to be adopted.
     var arrived: Answer?
 
-    /// Why nobody is known to hold a slot.
-    private struct Doubt {
-        /// The server that has told of a record in it, though the map gave it to another one; `nil` where several have.
-        let teller: Endpoint?
+    var doubts: [Slot: SlotDoubt] = [:]
 
-        /// The last question whose answer may not know of that.
-        let number: UInt64
+    /// What was last told of records in each slot, by whomever.
+    var news: [SlotNews]
 
-        /// When it was told.
-        let since: MonotonicTime
-    }
-
-    private var doubts: [Slot: Doubt] = [:]
+    /// How long a server decides after a majority of the others has named it, in milliseconds.
+    let fenceMilliseconds: UInt64
 
     /// When a server last answered with a map of any primaries; `nil` before the first.
     private var mapAnsweredAt: MonotonicTime?
@@ -74,6 +68,8 @@ struct Cluster: ~Copyable {
     /// No cluster.
     init() {
         isUsed = false
+        fenceMilliseconds = 0
+        news = []
         witnesses = ClusterWitnesses(.init(leaseMilliseconds: 0))
         seeds = SeedLinks()
         slotByShard = []
@@ -81,7 +77,9 @@ struct Cluster: ~Copyable {
 
     init(_ url: ClusterURL, _ configuration: Configuration, _ credentials: RedisCredentials?) {
         isUsed = true
-        witnesses = ClusterWitnesses(.init(leaseMilliseconds: configuration.fenceMilliseconds))
+        fenceMilliseconds = configuration.fenceMilliseconds
+        news = Array(repeating: SlotNews(), count: Slot.count)
+        witnesses = ClusterWitnesses(.init(leaseMilliseconds: fenceMilliseconds))
         seeds = SeedLinks(url, configuration, credentials)
         slotByShard = (0...UInt8.max).map { Slot(ofTag: CollectionOfOne($0)) }
     }
@@ -124,13 +122,11 @@ struct Cluster: ~Copyable {
         return slots
     }
 
-    /// Assigns a slot to the place of a server that another one has named. Returns whether that is news that a
-    /// read may follow at once: servers that contradict each other do not send it to and fro, and who told of a
-    /// record may know better.
+    /// Assigns a slot to the place of a server that its holder has named. Returns whether that is news that a
+    /// read may follow at once: servers that contradict each other do not send it to and fro.
     mutating func assign(_ slot: Slot, to place: Int) -> Bool {
         let count = assignments[slot, default: 0]
-        guard doubts[slot] == nil, seats.place(of: slot) != place, count < Self.assignmentsMax
-        else { return false }
+        guard seats.place(of: slot) != place, count < Self.assignmentsMax else { return false }
         assignments[slot] = count + 1
         seats.assign(slot, to: place)
         return true
@@ -150,49 +146,5 @@ struct Cluster: ~Copyable {
     /// When maps will have been missing for too long; never before the first.
     var mapOverdue: MonotonicTime {
         mapAnsweredAt?.advanced(byMilliseconds: Self.silenceMilliseconds) ?? .never
-    }
-
-    /// A server has told of a record in a slot that the map gives to another one: nobody is known to hold it.
-    ///
-    /// - Parameters:
-    ///   - teller: The server.
-    ///   - number: The last question about the map whose answer may not know of that.
-    /// - Returns: Whether somebody was.
-    mutating func doubt(
-        _ slot: Slot,
-        toldBy teller: Endpoint,
-        after number: UInt64,
-        _ now: MonotonicTime
-    ) -> Bool {
-        let isContested = doubts[slot].map { $0.teller != teller } ?? false
-        doubts[slot] = Doubt(teller: isContested ? nil : teller, number: number, since: now)
-        guard seats.place(of: slot) != nil else { return false }
-        seats.unassign(slot)
-        return true
-    }
-
-    /// Adopts a map, but for the slots that remain in doubt.
-    mutating func adopt(_ answer: Answer) -> Seats.Change {
-        let change = seats.adopt(answer.map)
-        for (slot, doubt) in doubts {
-            if isEnded(doubt, by: answer, naming: seats.place(of: slot)) {
-                doubts[slot] = nil
-            } else {
-                seats.unassign(slot)
-                reader.want(from: doubt.teller.flatMap(seats.placeOfTarget))
-            }
-        }
-        return change
-    }
-
-    /// Whether a newer answer says who holds a slot: that of the one server which told of its record, or one that names a
-    /// server which a majority of the others has named since. Any other may not know that it is a primary no more.
-    private func isEnded(_ doubt: Doubt, by answer: Answer, naming place: Int?) -> Bool {
-        guard doubt.number < answer.number else { return false }
-        if doubt.teller == answer.server { return true }
-        guard let place, let server = seats.server(place)?.address,
-            let attestedAt = witnesses.attestedAt(place, server)
-        else { return false }
-        return doubt.since < attestedAt
     }
 }

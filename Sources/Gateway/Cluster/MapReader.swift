@@ -12,11 +12,14 @@ struct MapReader {
     private static let pauseMillisecondsMin: UInt64 = 20
 
     /// The longest of these pauses: what waits for an answer should have it before its time is up.
-    private static let wantedPauseMillisecondsMax: UInt64 = 160
+    private static let wantedPauseMillisecondsMax: UInt64 = 80
 
     private var isWanted = true
     private var wantedPauseMilliseconds = pauseMillisecondsMin
     private var preferred: Int?
+
+    /// The places whose servers gave no map when they were last asked: they do not take the turns of others.
+    private var mapless: Set<Int> = []
 
     /// When a server was last asked, and how often one was.
     private var askedAt: MonotonicTime?
@@ -50,7 +53,7 @@ struct MapReader {
     {
         guard due <= now, !ready.isEmpty else { return nil }
         let turn = ready[Int(asked % UInt64(ready.count))]
-        let place = preferred.flatMap { isReady($0) ? $0 : nil } ?? turn
+        let place = preferred.flatMap { isReady($0) && !mapless.contains($0) ? $0 : nil } ?? turn
         wantedPauseMilliseconds =
             isWanted
             ? min(wantedPauseMilliseconds * 2, Self.wantedPauseMillisecondsMax)
@@ -65,6 +68,11 @@ struct MapReader {
         askedAt = now
         asked += 1
         return asked
+    }
+
+    /// The server in a place has given a map, or none that can be used.
+    mutating func answered(_ place: Int, withMap givesMap: Bool) {
+        if givesMap { mapless.remove(place) } else { mapless.insert(place) }
     }
 
     /// A question is answered. Returns whether no later one has been.

@@ -67,6 +67,9 @@ struct Seats {
         return place == Self.nobody ? nil : Int(place)
     }
 
+    /// The server that holds a slot; `nil` where nobody does.
+    func holder(of slot: Slot) -> Endpoint? { place(of: slot).flatMap { servers[$0]?.address } }
+
     /// The place of the primary at an address; `nil` where none holds slots.
     func place(of address: Endpoint) -> Int? {
         places.first { servers[$0]?.address == address }
