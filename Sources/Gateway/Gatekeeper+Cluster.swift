@@ -91,7 +91,8 @@ extension Gatekeeper {
 extension Gatekeeper {
     private func readMap(_ now: MonotonicTime) {
         guard cluster.reader.due <= now else { return }
-        if let place = cluster.firstUnheard(readyPlaces) { cluster.reader.want(from: place) }
+        let others = readyPlaces.filter { cluster.reader.mayPrefer($0) }
+        if let place = cluster.firstUnheard(others) { cluster.reader.want(from: place) }
         let next = cluster.reader.next(readyPlaces, isReady: isReady, now)
         if let (place, number) = next { ask(place, number, now) }
     }
@@ -201,6 +202,7 @@ extension Gatekeeper {
 
     private func follow(_ address: Endpoint, in place: Int, _ now: ClockReading) {
         nodes[place].follow(address, now.monotonic)
+        cluster.reader.answered(place, withMap: true)
         handleNodeEvents(place, now)
         beginTerm(place, now)
     }
@@ -244,11 +246,8 @@ extension Gatekeeper {
         _ now: MonotonicTime
     ) {
         guard let teller = nodes[place].endpoint else { return }
-        var known = SlotSet()
-        for slot in slots where cluster.told(of: slot, by: teller, after: number, now) {
-            known.insert(slot)
-        }
-        forget(known)
+        let taken = slots.filter { cluster.told(of: $0, by: teller, after: number, now) }
+        if !taken.isEmpty { forget(taken.reduce(into: SlotSet()) { $0.insert($1) }) }
     }
 
     /// The membership list is another server's from now on.

@@ -31,20 +31,20 @@ extension Gatekeeper {
     /// known.
     func acceptsReply(
         _ reply: RedisReply,
-        to read: Checks.ReadID,
+        to tag: CommandTag,
         _ locator: Locator,
         from place: Int,
-        isAsked: Bool,
         _ now: ClockReading
     ) -> Bool {
         if let error = reply.failure {
-            return !isRedirected(by: error, read, locator, from: place, now)
+            return !isRedirected(by: error, tag, locator, from: place, now)
         }
+        let isAsked = tag.purpose == .askedRead
         // A server that a slot is being moved to answers for the one that has sent us there.
         guard let owner = cluster.place(of: locator), isAsked || owner == place,
             isFenced(owner, now.monotonic)
         else {
-            checks.requeue(read)
+            checks.requeue(tag.read)
             return false
         }
         return true
@@ -52,7 +52,7 @@ extension Gatekeeper {
 
     private func isRedirected(
         by error: RedisError,
-        _ read: Checks.ReadID,
+        _ tag: CommandTag,
         _ locator: Locator,
         from place: Int,
         _ now: ClockReading
@@ -60,26 +60,29 @@ extension Gatekeeper {
         guard let asked = nodes[place].endpoint else { return false }
         switch Redirection(error, from: asked) {
         case .moved(let slot, let target)? where slot == Slot(of: locator):
-            checks.requeue(read, isHeld: !isNews(slot, at: target, from: place, now.monotonic))
+            let isNews = isNews(slot, at: target, from: place, askedAt: tag.sentAt, now.monotonic)
+            checks.requeue(tag.read, isHeld: !isNews || tag.purpose == .askedRead)
         case .ask(let slot, let target)? where slot == Slot(of: locator):
-            ask(target, read, locator, now)
+            ask(target, tag.read, locator, now)
         case nil where !error.isTemporary: return false
-        default: checks.requeue(read, isHeld: true)
+        default: checks.requeue(tag.read, isHeld: true)
         }
         return true
     }
 
     /// A server says that another one holds a slot. Returns whether a read may go there at once. From any other than the holder
-    /// by the map that is no news: it was asked before.
+    /// by the map that is no news, nor from the holder if that was asked before it last told of the slot.
     private func isNews(
         _ slot: Slot,
         at target: Endpoint,
         from place: Int,
+        askedAt: MonotonicTime,
         _ now: MonotonicTime
     ) -> Bool {
         cluster.reader.want(from: place)
         guard cluster.seats.place(of: slot) == place else { return true }
-        guard let owner = cluster.seats.place(of: target) else { return false }
+        guard cluster.news[slot.number].at < askedAt, let owner = cluster.seats.place(of: target)
+        else { return false }
         if cluster.assign(slot, to: owner) {
             forget(SlotSet(slot))
             if slot == MembershipCommands.slot { moveList(now) }
@@ -120,10 +123,10 @@ extension Gatekeeper {
     }
 
     /// Whether an error is the cluster's: it says where the key is, or that nobody knows now. Nothing was done.
-    func heedsCluster(_ error: RedisError, from place: Int, _ now: MonotonicTime) -> Bool {
+    func heedsCluster(_ error: RedisError, from place: Int) -> Bool {
         guard cluster.isUsed, let asked = nodes[place].endpoint else { return false }
         switch Redirection(error, from: asked) {
-        case .moved(let slot, let target): _ = isNews(slot, at: target, from: place, now)
+        case .moved: cluster.reader.want(from: place)
         case .ask: break
         case nil where error.isTemporaryInCluster || error.code == "EXECABORT": break
         case nil: return false

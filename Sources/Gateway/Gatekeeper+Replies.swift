@@ -37,8 +37,7 @@ extension Gatekeeper {
         _ now: ClockReading
     ) {
         switch tag.purpose {
-        case .recordRead: handleRecord(reply, tag.read, from: place, now)
-        case .askedRead: handleRecord(reply, tag.read, from: place, isAsked: true, now)
+        case .recordRead, .askedRead: handleRecord(reply, tag, from: place, now)
         case .lastUses:
             logRefusal(reply, .usesRefused, "last uses were not recorded", place, now)
             usesAnswered(reply)
@@ -84,22 +83,21 @@ extension Gatekeeper {
         _ now: ClockReading
     ) {
         guard let error = reply.failure else { return }
-        if heedsCluster(error, from: place, now.monotonic) { return }
+        if heedsCluster(error, from: place) { return }
         leaveReplica(place, error, now.monotonic)
         log.note(kind, now.monotonic, "\(text): \(error.message)")
     }
 
     private func handleRecord(
         _ reply: RedisReply,
-        _ read: Checks.ReadID,
+        _ tag: CommandTag,
         from place: Int,
-        isAsked: Bool = false,
         _ now: ClockReading
     ) {
+        let read = tag.read
         guard let (locator, mayCache) = checks.inFlight(read) else { return }
         if cluster.isUsed {
-            guard acceptsReply(reply, to: read, locator, from: place, isAsked: isAsked, now)
-            else { return }
+            guard acceptsReply(reply, to: tag, locator, from: place, now) else { return }
         } else if !isFenced(place, now.monotonic) {
             return checks.requeue(read)
         }
@@ -155,7 +153,7 @@ extension Gatekeeper {
     private func refuseMembership(_ error: RedisError?, from place: Int, _ now: MonotonicTime) {
         if let error {
             leaveReplica(place, error, now)
-            if heedsCluster(error, from: place, now) { return }
+            if heedsCluster(error, from: place) { return }
         }
         log.note(
             .joinRefused,

@@ -142,6 +142,44 @@ struct ClusterDoubtTests {
         #expect(!isAllowed)
     }
 
+    @Test func `nor does what a holder refused before it told of the record`() throws {
+        let driver = try Driver.settled("latchkey_lease 10s;")
+        let name = driver.organization(at: 2)
+        let slot = driver.slot(of: name)
+        let key = driver.generate(name, at: 1)
+        driver.assign([slot], to: 1, inViewOf: [1, 2])
+        driver.held = [Driver.endpoint(2)]
+        #expect(driver.result(key) == nil)
+        replaceFirst(of: driver, revoking: name, knownTo: [2, 4])
+        driver.sendInvalidation(of: [Driver.barrier(name)], from: 2)
+        driver.deliverHeld(2, invalidations: false)
+        let isAllowed = isEverAllowed(key, driver)
+        #expect(!isAllowed)
+        driver.servers[Driver.endpoint(3)]!.owners = driver.servers[Driver.endpoint(2)]!.owners
+        driver.release(2)
+        driver.pass(milliseconds: 1000)
+        #expect(driver.result(key) == .revoked)
+    }
+
+    @Test func `nor an answer from before that, whatever else was told since`() throws {
+        let driver = try Driver.settled("latchkey_lease 10s;")
+        let name = driver.organization(at: 1)
+        let key = driver.generate(name, at: 1)
+        driver.pass(milliseconds: 200)
+        driver.held = [Driver.endpoint(2)]
+        driver.sendInvalidation(of: [Driver.barrier(driver.organization(at: 1, 1))], from: 2)
+        driver.pass(milliseconds: 10)
+        replaceFirst(of: driver, revoking: name, knownTo: [2, 3, 4])
+        driver.sendInvalidation(of: [Driver.barrier(name)], from: 2)
+        let slot = try #require(Slot(driver.slot(of: name)))
+        let former = try #require(driver.gatekeeper.cluster.seats.place(of: Driver.endpoint(1)))
+        let first = CollectionOfOne(slot)
+        driver.gatekeeper.told(of: first, by: former, after: 0, driver.now.monotonic)
+        driver.deliverHeld(2, invalidations: false)
+        let isAllowed = isEverAllowed(key, driver)
+        #expect(!isAllowed)
+    }
+
     @Test func `what both servers of a move tell needs no word of the others`() throws {
         let driver = try Driver.settled("latchkey_lease 10s;")
         let name = driver.organization(at: 1)

@@ -23,6 +23,8 @@ chan link[1] = [2] of { mtype };
 /* ---- The worker ---- */
 byte seat = A;                /* whom its map gives the slot to */
 bit late = 0;                 /* the refusal of a read that names A is on its way */
+bit lateD = 0, lateOld = 0;   /* the same of D, and whether that has told since */
+bit early = 0, earlyOld = 0;  /* an answer of D that names A is on its way, and whether D has told since it was asked for */
 bit seated = 1;               /* its map has A among the primaries */
 byte named = LAPSED;          /* since the others named A */
 bit doubts = 0;               /* a server has told of the slot that the map gives to another, and no map that counts has come since */
@@ -41,9 +43,9 @@ byte readAge = 0;
 
 inline older(x) { if :: x < LAPSED -> x++ :: else fi }
 
-inline doubt(isByA) { doubts = 1; byA = isByA; gaveD = (seat == D); seat = NONE; old = asks; printf("worker doubts its map\n") }
+inline doubt(isByA) { doubts = 1; byA = isByA; gaveD = (seat == D); seat = NONE; printf("worker doubts its map\n") }
 inline hears() {
-  told = 0; old = asks;
+  told = 0; old = asks; earlyOld = early; lateOld = lateD;
   if
 #ifndef DROP_DOUBT
   :: !doubts && seat != D -> doubt(0)
@@ -94,11 +96,21 @@ inline adopts() {
 #else
 #define CONTESTED doubts
 #endif
-inline says() { if :: !CONTESTED -> doubt(1) :: else fi }
+inline says() {
+  if :: !CONTESTED -> doubt(1) :: else fi;
+#ifdef DROP_NUMBER_GROWS
+  old = 0; earlyOld = 0
+#endif
+}
 #ifdef DROP_DOUBT_OF_REFUSALS
 #define REFUSAL_COUNTS seated
 #else
 #define REFUSAL_COUNTS (seated && !doubts && seat == NONE)   /* of whom the map gives the slot to */
+#endif
+#ifdef DROP_REFUSAL_SINCE
+#define REFUSED_BEFORE false
+#else
+#define REFUSED_BEFORE lateOld
 #endif
 
 active proctype Model()
@@ -119,6 +131,11 @@ active proctype Model()
   :: d_step { asks && !answered && asked == OTHER && holder == D -> answered = 1; answer = D; keeps = 1 }
   :: d_step { answered -> adopts() }
   :: d_step { holder == A && seat == A && seated && !late -> seat = NONE; late = 1; printf("worker reads elsewhere, and is sent to A\n") }
+  :: d_step { holder == A && !early -> early = 1; printf("D is asked for the map\n") }
+  :: d_step { early && !asks -> early = 0; asked = D; answer = A; old = earlyOld; earlyOld = 0; adopts() }
+  :: d_step { holder == A && seat == A && !doubts -> seat = D; printf("worker adopts an old map\n") }
+  :: d_step { holder == A && seat == D && seated && !lateD -> lateD = 1; printf("worker reads at D, and is sent to A\n") }
+  :: d_step { lateD -> lateD = 0; if :: seated && seat == D && !REFUSED_BEFORE -> seat = A; printf("worker follows a refusal to A\n") :: else fi; lateOld = 0 }
   :: d_step { seated && seat != A -> says(); printf("A tells of a record, or says on a new link that it holds the slot\n") }
   :: d_step { holder == D && !doubts && seat == NONE -> seat = D; printf("worker follows a refusal to D\n") }
   :: d_step { late -> late = 0; if :: REFUSAL_COUNTS -> seat = A; printf("worker follows a refusal to A\n") :: else fi }

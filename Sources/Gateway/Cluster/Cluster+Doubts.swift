@@ -38,17 +38,18 @@ extension Cluster {
         after number: UInt64,
         _ now: MonotonicTime
     ) -> Bool {
-        news[slot.number] = SlotNews(number: number, at: now)
+        news[slot.number] = SlotNews(number: max(news[slot.number].number, number), at: now)
         let holder = seats.holder(of: slot)
         guard holder != teller else { return false }
         if var doubt = doubts[slot] {
             if doubt.teller != teller, doubt.former != teller { doubt.teller = nil }
             doubt.news = news[slot.number]
             doubts[slot] = doubt
+            reader.want()
         } else {
             doubts[slot] = SlotDoubt(teller: teller, former: holder, news: news[slot.number])
+            reader.want(from: seats.placeOfTarget(teller))
         }
-        reader.want(from: seats.placeOfTarget(teller))
         seats.unassign(slot)
         return holder != nil
     }

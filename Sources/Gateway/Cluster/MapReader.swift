@@ -53,7 +53,7 @@ struct MapReader {
     {
         guard due <= now, !ready.isEmpty else { return nil }
         let turn = ready[Int(asked % UInt64(ready.count))]
-        let place = preferred.flatMap { isReady($0) && !mapless.contains($0) ? $0 : nil } ?? turn
+        let place = preferred.flatMap { isReady($0) && mayPrefer($0) ? $0 : nil } ?? turn
         wantedPauseMilliseconds =
             isWanted
             ? min(wantedPauseMilliseconds * 2, Self.wantedPauseMillisecondsMax)
@@ -69,6 +69,9 @@ struct MapReader {
         asked += 1
         return asked
     }
+
+    /// Whether a server may be asked out of turn.
+    func mayPrefer(_ place: Int) -> Bool { !mapless.contains(place) }
 
     /// The server in a place has given a map, or none that can be used.
     mutating func answered(_ place: Int, withMap givesMap: Bool) {
