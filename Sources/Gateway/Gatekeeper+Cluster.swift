@@ -152,11 +152,11 @@ extension Gatekeeper {
         resumeReads()
         let map = answer.map
         guard !cluster.seats.isAdopted(map) else { return }
+        cluster.seeds.remember(map)
         let list = cluster.listPlace
         let change = cluster.adopt(answer, now.monotonic)
         for taken in change.taken { addPlaces(upTo: taken.place) }
         guard !change.isEmpty || cluster.listPlace != list else { return }
-        cluster.seeds.remember(map)
         cluster.mapChanges &+= 1
         if !change.taken.isEmpty || !change.left.isEmpty { noteMap(map, now.monotonic) }
         let isListTaken = change.taken.contains { $0.place == cluster.listPlace }

@@ -115,9 +115,11 @@ extension Gatekeeper {
         }
     }
 
-    /// All invalidations before the barrier have been handled, in order: nothing older is cached.
+    /// All invalidations before the barrier have been handled, in order: nothing older is cached, unless it is of a former
+    /// primary, whose successor may have told before the link stood.
     private func acknowledgeBarrier(_ signal: Signal, from place: Int, _ now: ClockReading) {
-        guard nodes[place].lease.isTracking, nodes[place].data.isReady, cluster.isHeard(place)
+        guard nodes[place].lease.isTracking, nodes[place].data.isReady, cluster.isHeard(place),
+            !cluster.isUsed || !nodes[place].lease.holdsFormer
         else { return }
         acknowledge(signal, to: place, now.monotonic)
         guard recentBarriers.insert(signal.id) else { return }

@@ -39,6 +39,14 @@ struct ClusterDoubtTests {
         return false
     }
 
+    /// Has the map asked for of all servers in turn.
+    private func askForMaps(_ driver: Driver) {
+        for _ in 0..<8 {
+            driver.gatekeeper.cluster.reader.want()
+            driver.pass(milliseconds: 40)
+        }
+    }
+
     @Test(arguments: [[2], [2, 3]])
     func `where another server tells of a record, the one before decides nothing of it`(
         silent: [Int]
@@ -107,6 +115,7 @@ struct ClusterDoubtTests {
     /// has the first for its other slots. The key is valid at both.
     private func heardOfMoveAlone() throws -> (driver: Driver, name: String, key: [UInt8]) {
         let driver = try Driver.settled("latchkey_lease 10s;")
+        driver.pass(milliseconds: 10_000, step: 100)
         let name = driver.organization(at: 1)
         let slot = [driver.slot(of: name)]
         let key = driver.generate(name, at: 1)
@@ -127,6 +136,29 @@ struct ClusterDoubtTests {
         driver.sendInvalidation(of: [Driver.barrier(name)], from: 2)
         driver.servers[Driver.endpoint(1)]!.givesMap = true
         let isAllowed = isEverAllowed(key, driver, milliseconds: 3000)
+        #expect(!isAllowed)
+    }
+
+    @Test func `nor does who may have told of it on a connection before`() throws {
+        let (driver, name, key) = try heardOfMoveAlone()
+        driver.servers[Driver.endpoint(2)]!.givesMap = true
+        driver.held = [Driver.endpoint(2)]
+        driver.reconnect(2)
+        driver.revoke(name, at: 2)
+        driver.clearCommands()
+        let second = Driver.endpoint(2)
+        let isAsked = { driver.commands[second]?.contains { $0[0] == "CLUSTER" } == true }
+        for _ in 0..<50 where !isAsked() {
+            driver.deliverHeld(2)
+            driver.pass(milliseconds: 10)
+        }
+        #expect(isAsked())
+        askForMaps(driver)
+        driver.release(2)
+        driver.servers[Driver.endpoint(2)]!.givesMap = false
+        driver.servers[Driver.endpoint(1)]!.givesMap = true
+        askForMaps(driver)
+        let isAllowed = isEverAllowed(key, driver, milliseconds: 2000)
         #expect(!isAllowed)
     }
 
@@ -178,6 +210,56 @@ struct ClusterDoubtTests {
         driver.deliverHeld(2, invalidations: false)
         let isAllowed = isEverAllowed(key, driver)
         #expect(!isAllowed)
+    }
+
+    @Test func `nor by that of a third server that tells of it, too`() throws {
+        let driver = try Driver.settled("latchkey_lease 10s;", primaries: 5)
+        let name = driver.organization(at: 2)
+        let key = driver.generate(name, at: 1)
+        driver.assign([driver.slot(of: name)], to: 1, inViewOf: [1, 3])
+        driver.held = Set((2...5).map(Driver.endpoint))
+        for number in [3, 2] {
+            driver.sendInvalidation(of: [Driver.barrier(name)], from: number)
+            driver.pass(milliseconds: 30)
+        }
+        driver.release(3)
+        let third = driver.gatekeeper.cluster.seats.place(of: Driver.endpoint(3))
+        driver.gatekeeper.cluster.reader.want(from: third)
+        let isAllowed = isEverAllowed(key, driver)
+        #expect(!isAllowed)
+    }
+
+    @Test func `a doubt that nobody ends is over after a lease`() throws {
+        let driver = try Driver.settled("latchkey_lease 2s;")
+        let name = driver.organization(at: 1)
+        let slot = driver.slot(of: name)
+        driver.sendInvalidation(of: [Driver.barrier(name)], from: 2)
+        for number in 1...9 { driver.servers[Driver.endpoint(number)]!.owners[slot] = nil }
+        driver.pass(milliseconds: 2100)
+        driver.clearCommands()
+        driver.pass(milliseconds: 3000)
+        let asked = (1...3).map { number in
+            driver.commands[Driver.endpoint(number)]!.count { $0[0] == "CLUSTER" }
+        }
+        #expect((1...6).contains(asked.reduce(0, +)))
+    }
+
+    @Test func `doubts that last do not take all the questions`() throws {
+        let driver = try Driver.settled("latchkey_lease 10s;", primaries: 5)
+        let lasting = (0..<8).map { driver.organization(at: 1, $0) }
+        let name = driver.organization(at: 4)
+        for slot in lasting.map(driver.slot) {
+            for number in 1...9 { driver.servers[Driver.endpoint(number)]!.owners[slot] = nil }
+        }
+        driver.sendInvalidation(of: lasting.map(Driver.barrier), from: 2)
+        driver.pass(milliseconds: 500)
+        let key = driver.generate(name, at: 5)
+        driver.assign([driver.slot(of: name)], to: 5)
+        driver.clearCommands()
+        driver.sendInvalidation(of: [Driver.barrier(name)], from: 5)
+        driver.pass(milliseconds: 200)
+        #expect(driver.commands[Driver.endpoint(4)]?.contains { $0[0] == "CLUSTER" } == true)
+        #expect(driver.result(key) == .allowed)
     }
 
     @Test func `what both servers of a move tell needs no word of the others`() throws {

@@ -19,6 +19,8 @@ final class ClusterDriver: GatekeeperDriver {
         var givesMap = true
         /// Who holds each slot, as it thinks; `nil` for nobody.
         var owners: [Endpoint?]
+        /// The number of the one replica that it has, as all think.
+        var replica: Int?
         /// Slots that it is giving away.
         var migrating: [Int: Endpoint] = [:]
         let id: String
@@ -224,14 +226,18 @@ extension ClusterDriver {
         for slot in owners.indices
         where slot + 1 == owners.count || owners[slot + 1] != owners[slot] {
             defer { first = slot + 1 }
-            guard let owner = owners[slot], case .tcp(let host, let port) = owner,
-                let id = servers[owner]?.id
-            else { continue }
-            let server =
-                "*4\r\n" + TestStore.bulk(host) + ":\(port)\r\n" + TestStore.bulk(id) + "*0\r\n"
-            ranges.append("*3\r\n:\(first)\r\n:\(slot)\r\n" + server)
+            guard let owner = owners[slot], let server = servers[owner] else { continue }
+            let named = [owner] + (server.replica.map { [Self.endpoint($0)] } ?? [])
+            let nodes = named.map(node).joined()
+            ranges.append("*\(2 + named.count)\r\n:\(first)\r\n:\(slot)\r\n" + nodes)
         }
         return "*\(ranges.count)\r\n" + ranges.joined()
+    }
+
+    private func node(_ endpoint: Endpoint) -> String {
+        guard case .tcp(let host, let port) = endpoint, let id = servers[endpoint]?.id
+        else { return "" }
+        return "*4\r\n\(TestStore.bulk(host)):\(port)\r\n\(TestStore.bulk(id))*0\r\n"
     }
 
     private func deliver(_ number: UInt32) {

@@ -183,6 +183,15 @@ struct ClusterTests {
         #expect(driver.result(driver.generate(driver.organization(at: 1), at: 4)) == .allowed)
     }
 
+    @Test func `a replica that has joined since is asked once all primaries are gone`() throws {
+        let driver = try Driver.settled()
+        driver.servers[Driver.endpoint(1)]!.replica = 8
+        driver.pass(milliseconds: 3000, step: 50)
+        for number in 1...3 { driver.cutOff(number) }
+        driver.pass(milliseconds: 3000, step: 50)
+        #expect(driver.opened.contains(Driver.endpoint(8)))
+    }
+
     @Test func `a seed that can be asked is not asked more often than its answers are new`() throws
     {
         let driver = try Driver.settled()

@@ -77,6 +77,17 @@ struct SeatsTests {
         #expect(change.moved.count == 150)
     }
 
+    @Test func `a guest that takes a primary's place leaves the one that it had`() throws {
+        var seats = Seats()
+        _ = seats.adopt(try map((1, 99), (2, 199), (3, 16_383)))
+        let place = seats.invite(ClusterDriver.endpoint(4), moment)
+        let guest = try #require(place)
+        let change = seats.adopt(try map((4, 0), (5, 99), (2, 199), (3, 16_383)))
+        #expect(seats.placeOfTarget(ClusterDriver.endpoint(4)) == seats.place(of: try slot(0)))
+        #expect(change.left == [guest])
+        #expect(seats.guestsDue == .never)
+    }
+
     @Test func `a slot that nobody holds has moved`() throws {
         var seats = Seats()
         _ = seats.adopt(try map((1, 99), (2, 16_383)))

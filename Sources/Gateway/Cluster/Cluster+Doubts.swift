@@ -19,6 +19,18 @@ struct SlotDoubt {
 
     /// The last that was told.
     var news: SlotNews
+
+    /// Whether one of the two servers names the other one. One that tells may have heard of neither a failover nor a move, so its
+    /// word about a third server does not count.
+    func isAgreed(_ server: Endpoint, naming holder: Endpoint) -> Bool {
+        if server == teller { return holder != teller && holder == former ?? holder }
+        return teller != nil && server == former && holder == teller
+    }
+
+    /// Whether a server is neither of the two.
+    func isOfThird(_ holder: Endpoint?) -> Bool {
+        former != nil && holder != nil && holder != former && holder != teller
+    }
 }
 
 /// Slots of which another server tells than the map names.
@@ -59,24 +71,45 @@ extension Cluster {
         let before = seats
         let change = seats.adopt(answer.map)
         for slot in change.moved { doubtMove(of: slot, from: before.holder(of: slot), answer, now) }
-        for (slot, doubt) in doubts {
-            if isEnded(doubt, by: answer, naming: seats.holder(of: slot)) {
-                doubts[slot] = nil
-            } else {
-                seats.unassign(slot)
-                askOn(about: doubt, after: answer, now)
-            }
-        }
+        if !doubts.isEmpty { settleDoubts(by: answer, now) }
         return change
     }
 
-    /// Asks the server that told and the one before in turn, and the witnesses where one of them is gone.
-    private mutating func askOn(about doubt: SlotDoubt, after answer: Answer, _ now: MonotonicTime)
-    {
+    /// Ends the doubts that an answer decides, and asks on about the others: the two servers of the last one in turn, and the
+    /// witnesses where those two cannot decide.
+    private mutating func settleDoubts(by answer: Answer, _ now: MonotonicTime) {
+        let attestations = attestations
+        var last: SlotDoubt?
+        var needsWitnesses = false
+        for (slot, doubt) in doubts {
+            let holder = seats.holder(of: slot)
+            if isEnded(doubt, by: answer, naming: holder, attestations, now) {
+                doubts[slot] = nil
+                continue
+            }
+            seats.unassign(slot)
+            needsWitnesses = needsWitnesses || doubt.isOfThird(holder) || next(doubt, answer) == nil
+            if (last?.news.at ?? .origin) <= doubt.news.at { last = doubt }
+        }
+        guard let last else { return }
+        reader.want(from: next(last, answer))
+        if needsWitnesses { witnesses.heartbeat.renewNow(now) }
+    }
+
+    /// The place to ask about a doubt after an answer.
+    private func next(_ doubt: SlotDoubt, _ answer: Answer) -> Int? {
         let next = doubt.teller == answer.server ? doubt.former : doubt.teller
-        let place = next.flatMap(seats.placeOfTarget)
-        reader.want(from: place)
-        if place == nil { witnesses.heartbeat.renewNow(now) }
+        return next.flatMap(seats.placeOfTarget)
+    }
+
+    /// Up to when each primary is known to be one.
+    private var attestations: [Endpoint: MonotonicTime] {
+        var attestations: [Endpoint: MonotonicTime] = [:]
+        for place in seats.places {
+            guard let server = seats.server(place)?.address else { continue }
+            attestations[server] = witnesses.attestedAt(place, server)
+        }
+        return attestations
     }
 
     /// A holder that has told of a slot lately loses it by its own word, given since, or by that of a majority.
@@ -95,17 +128,19 @@ extension Cluster {
         doubts[slot] = SlotDoubt(teller: holder, former: nil, news: news)
     }
 
-    /// Whether a newer answer says who holds a slot: the one server that told of it names another; the one before names the
-    /// one that told; or a majority has named the holder since.
-    private func isEnded(_ doubt: SlotDoubt, by answer: Answer, naming holder: Endpoint?) -> Bool {
-        guard doubt.news.number < answer.number, let holder else { return false }
-        if let teller = doubt.teller {
-            if answer.server == teller, holder != teller { return true }
-            if answer.server == doubt.former, holder == teller { return true }
-        }
-        guard let place = seats.place(of: holder),
-            let attestedAt = witnesses.attestedAt(place, holder)
-        else { return false }
-        return doubt.news.at < attestedAt
+    /// Whether a newer answer says who holds a slot: the two servers agree, or a majority has named the holder since. After a
+    /// lease anyone does: a former primary has lost its own.
+    private func isEnded(
+        _ doubt: SlotDoubt,
+        by answer: Answer,
+        naming holder: Endpoint?,
+        _ attestations: [Endpoint: MonotonicTime],
+        _ now: MonotonicTime
+    ) -> Bool {
+        guard doubt.news.number < answer.number else { return false }
+        guard now < doubt.news.at.advanced(byMilliseconds: fenceMilliseconds) else { return true }
+        guard let holder else { return false }
+        if doubt.isAgreed(answer.server, naming: holder) { return true }
+        return attestations[holder].map { doubt.news.at < $0 } ?? false
     }
 }

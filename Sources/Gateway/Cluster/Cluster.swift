@@ -107,19 +107,14 @@ struct Cluster: ~Copyable {
     /// The first primary that has not.
     func firstUnheard(_ ready: [Int]) -> Int? { ready.first { unheard[$0] != nil } }
 
-    /// A primary has said which slots it holds. Returns those that were another one's until now, where this is
-    /// the first word since its invalidation link stood.
+    /// A primary has said which slots it holds. Returns them where this is the first word since its invalidation link stood: what
+    /// it told on the link before may be lost.
     mutating func heard(_ place: Int, _ number: UInt64, _ map: SlotMap, at server: Endpoint)
         -> SlotSet?
     {
         guard let last = unheard[place], number > last else { return nil }
         unheard[place] = nil
-        var slots = SlotSet()
-        guard let index = map.index(of: server) else { return slots }
-        for slot in map.slots(ofPrimary: index) where seats.place(of: slot) != place {
-            slots.insert(slot)
-        }
-        return slots
+        return map.index(of: server).map { map.slots(ofPrimary: $0) } ?? SlotSet()
     }
 
     /// Assigns a slot to the place of a server that its holder has named. Returns whether that is news that a

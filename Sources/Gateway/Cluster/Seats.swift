@@ -123,7 +123,7 @@ extension Seats {
             change.taken.append(Taken(place: place, server: server, wasGuest: wasGuest))
         }
         for place in free { servers[place] = nil }
-        change.left = free
+        change.left = free + dismissSeatedGuests()
         change.moved = assign(map, placeByPrimary)
         change.confirms = mapped.contains { placeBySlot[$0.number] != $1 }
         mapped.removeAll(keepingCapacity: true)
@@ -194,6 +194,13 @@ extension Seats {
 
     /// When the first guest leaves.
     var guestsDue: MonotonicTime { guests.lazy.map(\.until).min() ?? .never }
+
+    /// Removes the guests that have a primary's place as well; returns the places that they had.
+    private mutating func dismissSeatedGuests() -> [Int] {
+        let seated = guests.filter { guest in servers.contains { $0?.address == guest.address } }
+        guests.removeAll { guest in seated.contains { $0.place == guest.place } }
+        return seated.map(\.place)
+    }
 
     /// Removes the guests that no slot is moved to any more; returns their places.
     mutating func dismissGuests(_ now: MonotonicTime) -> [Int] {
