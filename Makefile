@@ -32,8 +32,10 @@ FUZZ_SEED := $(if $(SEED),--seed $(SEED))
 # Otherwise the tests' library walks the stack at each error that is thrown, and caught: simulated worlds throw many.
 export SWT_SWIFT_ERROR_BACKTRACING_ENABLED := 0
 
-# All Swift tests: without the console's server and the packages that it needs.
-TESTS     := $(SWIFT) build --product latchkeyPackageTests
+# All Swift tests: without the console's server and the packages that it needs. Swift locks a build folder, and the console is built meanwhile.
+TESTS     := --scratch-path .build/tests
+BUILD_TESTS := $(SWIFT) build $(TESTS) --product latchkeyPackageTests
+RUN_TESTS := $(SWIFT) test $(TESTS) --skip-build --disable-xctest
 
 executable := bin/latchkey
 console    := bin/latchkey-console
@@ -122,8 +124,8 @@ down: ## [1 s] Stop the demonstration; its data is kept
 unit: ## [1 min] Run the Swift tests without the simulation, or only those that match T=; 10 s after a small change
 	@scripts/require-swift $(SWIFT)
 	@scripts/install-packages build
-	$(TESTS)
-	$(SWIFT) test --skip-build --disable-xctest $(if $(T),--filter '$(T)',--skip GatewaySimulation)
+	$(BUILD_TESTS)
+	$(RUN_TESTS) $(if $(T),--filter '$(T)',--skip GatewaySimulation)
 
 e2e: ## [4 min] Run the end-to-end tests, WORKERS= at a time, or only those that match T= (pytest -k)
 	$(call built_with,test)
@@ -132,9 +134,7 @@ e2e: ## [4 min] Run the end-to-end tests, WORKERS= at a time, or only those that
 
 test: ## [7 min] Run every test except the long ones (fuzz, slow, simulate, model)
 	$(call built_with,test costs)
-	@$(MAKE) --no-print-directory console
-	$(TESTS)
-	$(SWIFT) test --skip-build --disable-xctest
+	scripts/side-by-side '$(MAKE) --no-print-directory unit T=.' '$(MAKE) --no-print-directory console'
 	scripts/check-library build/$(library)
 	scripts/check-hardening build/$(library) build/$(executable) build/$(console)
 	scripts/check-hardening --module CBridge/nginx/exports.map build/$(module)
@@ -228,8 +228,8 @@ versions: ## [30 min] Run the end-to-end tests of what depends on Redis with oth
 simulate: ## [1 h] Simulate gateways and a store through faults: SEEDS= worlds, or SEED= one, with its log
 	@scripts/require-swift $(SWIFT)
 	@scripts/install-packages build
-	$(TESTS)
-	SEEDS=$(SEEDS) $(if $(SEED),SEED=$(SEED)) $(SWIFT) test --skip-build --disable-xctest --filter SimulationTests
+	$(BUILD_TESTS)
+	SEEDS=$(SEEDS) $(if $(SEED),SEED=$(SEED)) $(RUN_TESTS) --filter SimulationTests
 
 soak: ## [10 min] Keep two workers under mixed traffic for SECONDS=: their memory must not grow
 	$(call built_with,run)

@@ -44,11 +44,14 @@ final class ServerProcesses: Sendable {
         }
     }
 
-    /// Ports that nobody listens on now.
+    /// Ports for servers of a test. Sockets that stay bound to them keep others from getting the same ones.
     static func freePorts(_ count: Int) throws -> [UInt16] {
-        let sockets = (0..<count).map { _ in socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0) }
-        defer { for descriptor in sockets { close(descriptor) } }
-        return try sockets.map { descriptor in
+        try (0..<count).map { _ in
+            let type = Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue)
+            let descriptor = socket(AF_INET, type, 0)
+            var isReusable: Int32 = 1
+            let size = socklen_t(MemoryLayout<Int32>.size)
+            setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &isReusable, size)
             var address = sockaddr_in()
             address.sin_family = sa_family_t(AF_INET)
             address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
