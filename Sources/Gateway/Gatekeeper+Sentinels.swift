@@ -38,9 +38,12 @@ extension Gatekeeper {
         }
     }
 
-    /// A sentinel has named a primary.
+    /// A sentinel has named a primary. One that died while it named a former primary names it for good.
     private func followPrimary(_ now: ClockReading) {
-        if let primary = sentinels.attestation.primary, primary != nodes[0].endpoint {
+        let attestation = sentinels.attestation
+        if let primary = attestation.primary, primary != nodes[0].endpoint,
+            nodes[0].lease.attestedAt ?? .origin <= attestation.attestedAt(primary) ?? .origin
+        {
             change(to: primary, now)
         }
         attest()

@@ -15,11 +15,15 @@ struct ClusterStoreTests {
     init() {
         let cluster = SimulatedCluster(clock)
         self.cluster = cluster
-        store = ClusterStore(
-            seeds: [cluster.endpoint(1), cluster.endpoint(0)],
-            servers: cluster,
-            clock: clock
-        ) { cluster.servers[cluster.number($0)] }
+        store = Self.store(cluster, clock, seeds: [1, 0])
+    }
+
+    private static func store(_ cluster: SimulatedCluster, _ clock: SimulatedClock, seeds: [Int])
+        -> ClusterStore
+    {
+        ClusterStore(seeds: seeds.map(cluster.endpoint), servers: cluster, clock: clock) {
+            cluster.servers[cluster.number($0)]
+        }
     }
 
     private var place: Place { .record(acme) }
@@ -149,7 +153,7 @@ struct ClusterStoreTests {
             Issue.record("another fault")
             return
         }
-        #expect(text.hasSuffix("does not serve now: CLUSTERDOWN The cluster is down"))
+        #expect(text.hasSuffix("is temporarily unavailable: CLUSTERDOWN The cluster is down"))
         #expect(clock.elapsedMilliseconds == 30_000)
         _ = fault { try write() }
         #expect(clock.elapsedMilliseconds == 30_000)
@@ -182,14 +186,14 @@ struct ClusterStoreTests {
         #expect(fault { try write(onSameConnection: true) } != nil)
     }
 
-    @Test func `servers that send commands in a circle are left after thirty seconds`() throws {
+    @Test func `servers that redirect commands in a loop are left after thirty seconds`() throws {
         try write()
         cluster.owners[2][slot.number] = 1
         guard case .unreachable(let text) = fault({ try write() }) else {
             Issue.record("another fault")
             return
         }
-        #expect(text == "the cluster sends commands in a circle")
+        #expect(text == "the cluster redirects commands in a loop")
         #expect(clock.elapsedMilliseconds == 30_000)
     }
 
@@ -257,6 +261,26 @@ struct ClusterStoreTests {
         #expect(store.at(place).replicated?.connected == nil)
         try write()
         #expect(cluster.servers[3].calls.count == 1)
+    }
+
+    @Test func `what a server said before does not outweigh what all of them say now`() throws {
+        try write()
+        cluster.failOver(2, to: 3)
+        store.learn(slot, cluster.endpoint(2))
+        let named = try store.at(place).replicated?.findPrimary(unanimously: true)
+        #expect(named?.primary.address == cluster.endpoint(3))
+    }
+
+    @Test func `whom the others name is not believed where another one was elected since`() throws {
+        let store = Self.store(cluster, clock, seeds: [3, 1, 0])
+        let before = cluster.owners[0]
+        cluster.failOver(2, to: 3)
+        for view in 0..<3 { cluster.owners[view] = before }
+        cluster.untold = [3]
+        #expect(fault { _ = try store.at(place).replicated?.findPrimary() } != nil)
+        for view in 0..<3 { cluster.owners[view] = cluster.owners[3] }
+        let named = try store.at(place).replicated?.findPrimary()
+        #expect(named?.primary.address == cluster.endpoint(3))
     }
 }
 

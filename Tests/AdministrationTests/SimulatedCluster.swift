@@ -31,6 +31,9 @@ final class SimulatedCluster: ClusterServers {
     /// Epochs of the servers.
     var epochs = [1, 2, 3, 0]
 
+    /// Servers of whose epoch the others have not heard.
+    var untold: Set<Int> = []
+
     /// Servers that have lost sight of most others.
     var isolated: Set<Int> = []
 
@@ -161,7 +164,8 @@ final class SimulatedCluster: ClusterServers {
             let place = "10.0.0.\(number + 1):6379@16379"
             let follows = successors[number].map { held.isEmpty ? "slave \(id($0))" : nil } ?? nil
             let role = servers[number].isDown ? "master,fail -" : follows ?? "master -"
-            var words = "\(id(number)) \(place) \(own)\(role) 0 0 \(epochs[number]) connected"
+            let epoch = number != server && untold.contains(number) ? 0 : epochs[number]
+            var words = "\(id(number)) \(place) \(own)\(role) 0 0 \(epoch) connected"
             for range in ranges(held) { words += " \(range)" }
             if number == server {
                 for (slot, move) in moves where move.source == server {

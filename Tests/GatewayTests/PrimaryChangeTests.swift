@@ -43,6 +43,17 @@ struct PrimaryChangeTests {
         #expect(driver.answers() == [1: .revoked])
     }
 
+    @Test func `a sentinel that died does not help to name a former primary again`() throws {
+        let (driver, _) = try Driver.following()
+        driver.cutOff(sentinel: 0)
+        driver.promote()
+        driver.name(Driver.second)
+        driver.pass(milliseconds: 500)
+        driver.words[1] = .primary(Driver.first)
+        driver.pass(milliseconds: 1000)
+        #expect(driver.gatekeeper.readMetrics().primaryChanges == 1)
+    }
+
     @Test func `a minority that names another server changes nothing`() throws {
         let (driver, key) = try Driver.following()
         driver.words[0] = .primary(Driver.second)

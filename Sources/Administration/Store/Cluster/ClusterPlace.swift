@@ -97,7 +97,8 @@ extension ClusterStore {
             guard (unanimously ? others.count : Self.quorum(primaries.count)) <= count else {
                 continue
             }
-            if survey.table.primary(of: slot)?.node.address != candidate { learn(slot, candidate) }
+            guard !survey.hasHolder(of: slot, newerThan: candidate) else { continue }
+            if server(of: place) != candidate { learn(slot, candidate) }
             if let wasConnected, wasConnected != candidate { close(wasConnected) }
             if let primary = named(at: place) { return primary }
         }

@@ -64,6 +64,7 @@ final class ClusterStore {
     /// Closes a connection. The next commands open a new one, to whoever holds their place then.
     func close(_ server: Endpoint) {
         connections.removeValue(forKey: server)?.renew()
+        if last?.server == server { last = nil }
         isStale = true
     }
 
@@ -339,7 +340,7 @@ extension ClusterStore {
                 }
             case .notNow(let error):
                 isStale = true
-                let text = "the store at \(server) does not serve now: \(error.message)"
+                let text = "the store at \(server) is temporarily unavailable: \(error.message)"
                 round.obstruct(.unreachable(text), isMoving: error.code == "TRYAGAIN")
             }
             guard let taken = done else {
@@ -381,8 +382,8 @@ extension ClusterStore {
         guard let obstacle = round.obstacle else {
             round.hops += 1
             guard Self.hopsMax <= round.hops else { return }
-            let circle = StoreConnection.Fault.unreachable("the cluster sends commands in a circle")
-            return try wait(until: round.deadline, or: circle, patience)
+            let loop = "the cluster redirects commands in a loop"
+            return try wait(until: round.deadline, or: .unreachable(loop), patience)
         }
         let end = round.isMoving ? round.settleEnd : round.deadline
         try wait(until: end, or: obstacle, patience)

@@ -39,6 +39,14 @@ struct ClusterSurvey {
         }
     }
 
+    /// Whether another server than this one holds a slot since a later epoch: its election is news to those that name this one.
+    func hasHolder(of slot: Slot, newerThan server: Endpoint) -> Bool {
+        guard let holder = table.primary(of: slot), holder.node.address != server else {
+            return false
+        }
+        return table.server(at: server).map { $0.configEpoch < holder.configEpoch } ?? false
+    }
+
     /// The slots that a server says are being moved to it or away from it.
     func openSlots(of server: ClusterServer) -> SlotSet {
         let own = views[server.node.address]?.servers.first(where: \.isMyself)
