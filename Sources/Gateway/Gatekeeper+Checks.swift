@@ -114,7 +114,14 @@ extension Gatekeeper {
     }
 
     /// Decides a check by what the store answered.
-    func decide(_ check: Checks.Check, _ keys: AcceptedKeys?, _ now: ClockReading) -> Decision {
+    ///
+    /// - Parameter slot: Where the record is cached.
+    func decide(
+        _ check: Checks.Check,
+        _ keys: AcceptedKeys?,
+        slot: Int? = nil,
+        _ now: ClockReading
+    ) -> Decision {
         credentials.remember(check.key)
         let decision = Decision.compared(
             check.key.issued,
@@ -122,7 +129,7 @@ extension Gatekeeper {
             from: .store,
             at: now.unix
         )
-        return conclude(decision, nil, now)
+        return conclude(decision, slot, now)
     }
 
     /// Decides a check by its cached record, which is proven to be current; `nil` where that has been
@@ -131,14 +138,7 @@ extension Gatekeeper {
         guard let place = cluster.place(of: check.key.locator), isFenced(place, now.monotonic),
             !nodes[place].lease.holdsFormer, let hit = cache.lookup(check.key.locator)
         else { return nil }
-        credentials.remember(check.key)
-        let decision = Decision.compared(
-            check.key.issued,
-            with: hit.keys,
-            from: .store,
-            at: now.unix
-        )
-        return conclude(decision, hit.slot, now)
+        return decide(check, hit.keys, slot: hit.slot, now)
     }
 
     /// Decides a check that the store does not answer.

@@ -52,7 +52,6 @@ struct ClusterFuzz: FuzzTarget {
             guard !isDamaged else { return }
             let understood = (0..<Slot.count).map { port(of: $0, in: map) }
             try require(understood == owners, "a map is not parsed as it was written", input)
-            try require(map.isComplete == !owners.contains(0), "a map is not complete", input)
         case .failure(let fault):
             refused += 1
             try require(isDamaged, "a map is refused: \(fault)", input)
@@ -68,7 +67,6 @@ struct ClusterFuzz: FuzzTarget {
     /// What holds of every map.
     private func holds(_ map: SlotMap) -> Bool {
         map.primaries.count <= SlotMap.primariesMax
-            && map.changes(to: map).isEmpty
             && map.primaries.indices.allSatisfy { index in
                 let probe = map.probe(ofPrimary: index)
                 return map.primaries[index].address.isIPAddress
@@ -170,9 +168,8 @@ struct ClusterFuzz: FuzzTarget {
             return try require(mutationCount > 0, "a redirection is not understood", error)
         }
         redirections += 1
-        let text = String(decoding: error, as: UTF8.self)
         try require(
-            text.contains(redirection.slot.description) && redirection.target.isIPAddress,
+            redirection.target.isIPAddress,
             "a redirection is not what its text says",
             error
         )

@@ -21,7 +21,8 @@ struct FingerprintTests {
             secret: (0x0706_0504_0302_0100, 0x0F0E_0D0C_0B0A_0908)
         )
         let text = (0..<length).map { UInt8($0) }
-        let bytes = fingerprinter.fingerprint(of: text.span).bytes
+        let fingerprint = fingerprinter.fingerprint(of: text.span)
+        let bytes = withUnsafeBytes(of: fingerprint) { Array($0) }
         let digits = bytes.map { String(UInt8($0) >> 4, radix: 16) + String($0 & 15, radix: 16) }
         #expect(digits.joined() == expected)
     }

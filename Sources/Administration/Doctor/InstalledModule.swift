@@ -22,9 +22,6 @@ struct InstalledModule {
         }
     }
 
-    /// Longest file that is read, in bytes.
-    private static let lengthMax = 1 << 28
-
     static let path = installed("lib/nginx/modules/ngx_http_latchkey_module.so")
 
     /// The version of its interface to the library; `nil` if the file does not say.
@@ -33,7 +30,7 @@ struct InstalledModule {
 
     /// Reads the file. Without one, everything is `nil`.
     init() {
-        let contents = Self.contents(Self.path) ?? []
+        let contents = (try? InputFile.read(Self.path)) ?? []
         interface = Self.line("latchkey interface ", in: contents).flatMap { UInt32($0) }
         let words = Self.line("latchkey nginx ", in: contents)?.split(separator: " ") ?? []
         server =
@@ -78,15 +75,5 @@ struct InstalledModule {
             }
             return nil
         }
-    }
-
-    private static func contents(_ path: String) -> [UInt8]? {
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else { return nil }
-        defer { close(descriptor) }
-        let length = lseek(descriptor, 0, SEEK_END)
-        guard length > 0, length <= lengthMax else { return nil }
-        var contents = [UInt8](repeating: 0, count: Int(length))
-        return pread(descriptor, &contents, contents.count, 0) == length ? contents : nil
     }
 }

@@ -17,11 +17,6 @@ struct Fingerprint: Sendable {
     /// A hash for tables. Without the secret nobody can choose it.
     @inline(__always)
     var tableHash: UInt64 { low }
-
-    /// The 16 bytes in the order of SipHash's test vectors.
-    var bytes: [UInt8] {
-        [low, high].flatMap { word in (0..<8).map { UInt8(truncatingIfNeeded: word >> (8 * $0)) } }
-    }
 }
 
 extension Fingerprint: Equatable {

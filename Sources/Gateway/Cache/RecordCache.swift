@@ -127,9 +127,6 @@ extension RecordCache {
 
     /// Until when a slot's record decides where the store cannot be asked.
     func usableUntil(_ slot: Int) -> MonotonicTime { trust.usableUntil(states[slot].node) }
-
-    /// The store node that a slot's record is from.
-    func node(_ slot: Int) -> UInt8 { states[slot].node }
 }
 
 // MARK: - Lookup

@@ -85,10 +85,7 @@ struct CheckQueue {
 
     /// Moves the checks of one read to another.
     mutating func move(from read: InflightReads.ID, to other: InflightReads.ID) {
-        while let slot = firstSlot(of: read) {
-            dequeue(slot)
-            enqueue(slot, other)
-        }
+        while hasChecks(for: read) { moveFirst(of: read, to: other) }
     }
 
     /// Removes the checks that have waited too long.

@@ -262,7 +262,7 @@ extension Checks {
     func isHeld(_ id: ReadID) -> Bool { reads.isHeld(id) }
 
     /// Stalled reads may be sent again.
-    mutating func resumeStalledReads() { if reads.hasStalled { reads.resumeStalled() } }
+    mutating func resumeStalledReads() { reads.resumeStalled() }
 
     /// The reply to a read in flight may not fill the cache.
     mutating func neverCache(_ id: ReadID) { reads.neverCache(id) }

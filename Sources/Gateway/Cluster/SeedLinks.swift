@@ -93,7 +93,7 @@ struct SeedLinks: ~Copyable {
 
     /// Begins or ends the search, and tries the next servers where that is due.
     mutating func search(_ isNeeded: Bool, _ now: MonotonicTime) {
-        if isSearching, !isNeeded { for seed in links { seed.rest(now) } }
+        if isSearching, !isNeeded { for seed in links { seed.pause(until: .origin, now) } }
         isSearching = isNeeded
         for seed in links {
             seed.link.tick(now)
@@ -159,10 +159,5 @@ final class SeedLink {
     func pause(until next: MonotonicTime, _ now: MonotonicTime) {
         link.release(now)
         nextAttempt = next
-    }
-
-    /// No server is needed any more.
-    func rest(_ now: MonotonicTime) {
-        pause(until: .origin, now)
     }
 }

@@ -139,7 +139,8 @@ struct WorkerMembership: ~Copyable {
             confirmedAt = tag.sentAt
             return isKnown ? .stands : .joined
         case .gone:
-            forget()
+            self.entry = nil
+            listLost(.origin)
             return .lost
         case .refused(let error): return .refused(error)
         }
@@ -177,13 +178,6 @@ struct WorkerMembership: ~Copyable {
         hasLeft = true
         confirmedAt = nil
         return entry.map { MembershipCommands.leave($0) } ?? []
-    }
-
-    private mutating func forget() {
-        entry = nil
-        confirmedAt = nil
-        lastVoid = heartbeat.last
-        heartbeat.renewNow(.origin)
     }
 
     private func mayJoinAt(_ tracking: TrackingState) -> MonotonicTime {

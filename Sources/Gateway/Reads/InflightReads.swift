@@ -85,9 +85,6 @@ struct InflightReads {
         stalled.removeAll(keepingCapacity: true)
     }
 
-    /// Whether reads wait for somebody who answers them.
-    var hasStalled: Bool { !stalled.isEmpty }
-
     /// Has an unsent read stalled when it is dequeued.
     mutating func hold(_ id: ID) { reads[id].isHeld = true }
 

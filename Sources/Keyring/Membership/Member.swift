@@ -1,3 +1,5 @@
+import RedisClient
+
 /// An nginx worker in the membership list: a field of the hash `latchkey:{gateways}`.
 ///
 /// The executable reads the list after it has changed a record. It then knows which workers have to

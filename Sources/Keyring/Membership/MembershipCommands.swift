@@ -45,9 +45,6 @@ public enum MembershipCommands {
         )
     }
 
-    /// A write that changes nothing.
-    static var touch: RedisCommand { add(0) }
-
     /// Raises the checksum.
     static func add(_ difference: Int64) -> RedisCommand {
         RedisCommand("HINCRBY", key, .text(Membership.checksumField), .number(difference))

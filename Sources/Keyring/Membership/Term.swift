@@ -116,7 +116,7 @@ extension Membership {
     }
 
     /// A write that changes nothing: Redis' WAIT after it speaks of all that was written before.
-    public static var touch: RedisCommand { MembershipCommands.touch }
+    public static var touch: RedisCommand { MembershipCommands.add(0) }
 
     /// Whether a hand-over can begin.
     public var hasGeneration: Bool { generation != nil }

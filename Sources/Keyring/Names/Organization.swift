@@ -1,4 +1,5 @@
 import KeyFormat
+import RedisClient
 
 /// The name of an organization: 1 to 64 of `A-Z a-z 0-9 . _ -`.
 ///
@@ -60,17 +61,4 @@ extension Organization: Hashable, CustomStringConvertible {
 
     /// The name.
     public var description: String { name }
-}
-
-extension UInt8 {
-    /// Whether the byte is one of `A-Z a-z 0-9 . _ -`.
-    var isNameCharacter: Bool {
-        switch self {
-        case UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "a")...UInt8(ascii: "z"),
-            UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "."), UInt8(ascii: "_"),
-            UInt8(ascii: "-"):
-            true
-        default: false
-        }
-    }
 }

@@ -27,13 +27,6 @@ public enum Redirection: Equatable, Sendable {
         self.init(error, from: asked)
     }
 
-    /// The slot of the command's key.
-    public var slot: Slot {
-        switch self {
-        case .moved(let slot, _), .ask(let slot, _): slot
-        }
-    }
-
     /// Where the command belongs.
     public var target: Endpoint {
         switch self {

@@ -113,20 +113,6 @@ extension SlotMap {
         guard let longest = parts.max(by: { $0.count < $1.count }) else { return nil }
         return Slot(longest.slots.lowerBound.number + longest.count / 2)
     }
-
-    /// Whether every slot is held.
-    public var isComplete: Bool { !owners.contains(Self.nobody) }
-
-    /// The slots that another primary, or none, holds in a later map.
-    public func changes(to later: SlotMap) -> SlotSet {
-        var changes = SlotSet()
-        for number in 0..<Slot.count {
-            guard let slot = Slot(number), primary(of: slot) != later.primary(of: slot)
-            else { continue }
-            changes.insert(slot)
-        }
-        return changes
-    }
 }
 
 extension SlotMap.Part {
@@ -148,10 +134,10 @@ extension SlotMap.Fault: CustomStringConvertible {
     public var description: String {
         switch self {
         case .refused(let error): "refused: \(error.message)"
-        case .malformed: "replied with no map of slots"
+        case .malformed: "sent an invalid reply to CLUSTER SLOTS"
         case .ambiguous: "says that two servers hold the same slot"
         case .hostName:
-            "announces a server by no IP address: set cluster-preferred-endpoint-type ip there"
+            "announces a server without an IP address: set cluster-preferred-endpoint-type ip there"
         case .tooManyPrimaries: "names more than \(SlotMap.primariesMax) primaries"
         }
     }

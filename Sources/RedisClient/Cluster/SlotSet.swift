@@ -10,13 +10,6 @@ public struct SlotSet: Equatable, Sendable {
     /// One slot.
     public init(_ slot: Slot) { insert(slot) }
 
-    /// All slots.
-    public static var all: SlotSet {
-        var set = SlotSet()
-        set.words = set.words.map { _ in UInt64.max }
-        return set
-    }
-
     /// Whether there are none.
     public var isEmpty: Bool { words.allSatisfy { $0 == 0 } }
 
@@ -31,11 +24,6 @@ public struct SlotSet: Equatable, Sendable {
     /// Adds a slot.
     public mutating func insert(_ slot: Slot) {
         words[slot.number / Self.bitCount] |= Self.bit(slot)
-    }
-
-    /// Adds the slots of another set.
-    public mutating func formUnion(_ other: SlotSet) {
-        for index in words.indices { words[index] |= other.words[index] }
     }
 
     private static func bit(_ slot: Slot) -> UInt64 { 1 << UInt64(slot.number % bitCount) }

@@ -83,19 +83,10 @@ extension Endpoint {
     }
 
     private static func name(_ host: ArraySlice<UInt8>) throws(StoreURL.Fault) -> String {
-        guard !host.isEmpty, host.count <= hostLengthMax, host.allSatisfy(isAllowedInHost)
+        guard !host.isEmpty, host.count <= hostLengthMax,
+            host.allSatisfy({ $0.isNameCharacter || $0 == UInt8(ascii: ":") })
         else { throw .host }
         return String(decoding: host, as: UTF8.self)
-    }
-
-    private static func isAllowedInHost(_ byte: UInt8) -> Bool {
-        switch byte {
-        case UInt8(ascii: "0")...UInt8(ascii: ":"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-            UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "."), UInt8(ascii: "-"),
-            UInt8(ascii: "_"):
-            true
-        default: false
-        }
     }
 
     private static func port(_ text: ArraySlice<UInt8>) throws(StoreURL.Fault) -> UInt16 {

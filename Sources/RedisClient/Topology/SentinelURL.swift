@@ -37,20 +37,10 @@ public struct SentinelURL: Hashable, Sendable {
         isSecure = url.isSecure
     }
 
+    /// Sentinel accepts the same characters.
     private static func name(_ text: ArraySlice<UInt8>) throws(StoreURL.Fault) -> String {
-        guard (1...nameLengthMax).contains(text.count), text.allSatisfy(isAllowedInName)
+        guard (1...nameLengthMax).contains(text.count), text.allSatisfy(\.isNameCharacter)
         else { throw .primaryName }
         return String(decoding: text, as: UTF8.self)
-    }
-
-    /// Sentinel accepts the same characters.
-    private static func isAllowedInName(_ byte: UInt8) -> Bool {
-        switch byte {
-        case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-            UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "."), UInt8(ascii: "-"),
-            UInt8(ascii: "_"):
-            true
-        default: false
-        }
     }
 }
