@@ -263,7 +263,7 @@ typedef enum {
     LATCHKEY_FAILURE_UNRESOLVED = 1,  /* the endpoint's name has no address */
     LATCHKEY_FAILURE_UNREACHABLE = 2, /* it was not established */
     LATCHKEY_FAILURE_LOST = 3,        /* it was established, and ended */
-    LATCHKEY_FAILURE_EXHAUSTED = 4,   /* this process lacks connections, descriptors or memory */
+    LATCHKEY_FAILURE_EXHAUSTED = 4,   /* this process is out of connections, descriptors or memory */
     LATCHKEY_FAILURE_TLS = 5,         /* the handshake failed, or the caller has no TLS */
     LATCHKEY_FAILURE_UNTRUSTED = 6    /* the certificate was not accepted */
 } latchkey_link_failure;

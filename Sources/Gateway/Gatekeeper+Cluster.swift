@@ -266,7 +266,7 @@ extension Gatekeeper {
         cluster.reportDue = .never
         let last =
             cluster.seeds.failure.map { ": the last one at \($0.server): \($0.reason)" } ?? ""
-        log.note(.mapUnknown, now, "no server of the cluster says who holds which slots\(last)")
+        log.note(.mapUnknown, now, "no server of the cluster returned a usable slot map\(last)")
     }
 }
 

@@ -44,7 +44,7 @@ struct ClusterChangeTests {
         #expect(list?[worker.id.description] == nil)
     }
 
-    @Test func `the wait for replicas goes behind a write of its connection, which tells nobody`()
+    @Test func `the wait for replicas follows a write of its connection that notifies nobody`()
         throws
     {
         let deployment = try SimulatedClusterDeployment()

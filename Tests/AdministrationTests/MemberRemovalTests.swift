@@ -62,7 +62,7 @@ struct MemberRemovalTests {
         #expect(installation.clock.elapsedMilliseconds == 1040)
     }
 
-    @Test func `a removed worker that is alive joins again, and acknowledges changes`() throws {
+    @Test func `a removed worker that is alive rejoins, and acknowledges changes`() throws {
         let worker = installation.worker(1, grace: 3_600_000)
         _ = try removal.remove(worker)
         let again = installation.worker(1, grace: 3_600_000, registration: 1)
@@ -136,7 +136,7 @@ struct MemberRemovalTests {
         _ = try removal.remove(worker)
         for (id, words) in [
             (stranger, "cannot be read"), (nobody, "is not on the membership list"),
-            (worker.id, "is off the membership list already"),
+            (worker.id, "has already been removed from the membership list"),
         ] {
             let error = error { () throws(AdministrationError) in _ = try removal.member(id) }
             #expect(error?.kind == .data)

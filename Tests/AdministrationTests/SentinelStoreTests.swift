@@ -101,8 +101,7 @@ struct SentinelStoreTests {
         #expect(clock.elapsedMilliseconds == 0)
     }
 
-    @Test func `a server that does not say that it is the primary is not believed to be it`() throws
-    {
+    @Test func `a server that does not report itself as the primary is not taken for it`() throws {
         servers[0].role = "slave"
         clock.at(2000) { [servers] in servers[0].role = "master" }
         try write()
@@ -115,7 +114,7 @@ struct SentinelStoreTests {
             Issue.record("another fault")
             return
         }
-        #expect(text.contains("does not say that it is the primary: NOPERM"))
+        #expect(text.contains("does not report itself as the primary: NOPERM"))
         #expect(clock.elapsedMilliseconds == 0)
     }
 

@@ -36,7 +36,7 @@ struct ClusterTests {
         let key = driver.generate(driver.organization(at: 2), at: 2)
         #expect(driver.result(key) == nil)
         #expect(!driver.opened.contains(Driver.endpoint(2)))
-        let line = "no server of the cluster says who holds which slots: the last one at "
+        let line = "no server of the cluster returned a usable slot map: the last one at "
         #expect(driver.lines.contains { $0.text.hasPrefix(line) && $0.level == .error })
         driver.servers[Driver.endpoint(1)]!.isReachable = true
         driver.pass(milliseconds: 700)

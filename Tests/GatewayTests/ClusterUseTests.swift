@@ -144,7 +144,7 @@ struct ClusterUseTests {
         #expect(count("RPUSH", at: 1, driver) == 1)
     }
 
-    @Test func `a flush that is sent on in a circle is not acknowledged`() throws {
+    @Test func `a flush that is redirected in a loop is not acknowledged`() throws {
         let driver = try Driver.settled()
         let (name, other) = divided(driver)
         useTwice(name, driver)

@@ -109,7 +109,7 @@ ngx_http_latchkey_link_connect(ngx_http_latchkey_link_t *link,
 
     if (link->order.secure && link->worker->tls == NULL) {
         ngx_log_error(NGX_LOG_ERR, &link->log, 0,
-            "latchkey: the %s at %s needs TLS, which this module lacks",
+            "latchkey: the %s at %s needs TLS, which this module was built without",
             ngx_http_latchkey_link_peer(link), link->order.endpoint);
         *failure = LATCHKEY_FAILURE_TLS;
         return NGX_ERROR;

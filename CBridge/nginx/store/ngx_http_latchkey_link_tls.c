@@ -156,7 +156,7 @@ ngx_http_latchkey_link_end_tls(ngx_http_latchkey_link_t *link)
         ngx_http_latchkey_link_limit_log(link);
 
         ngx_log_error(NGX_LOG_ERR, c->log, 0,
-            "latchkey: TLS handshake not finished in time: "
+            "latchkey: TLS handshake timed out: "
             "is this a port with TLS?");
 
         link->worker->logged = ngx_time();

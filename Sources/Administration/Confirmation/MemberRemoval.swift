@@ -38,7 +38,7 @@ public struct MemberRemoval {
             if membership.unreadable.contains(id.description) {
                 "cannot be read, so nobody knows how long it trusts its cache: see \"latchkey doctor\""
             } else if membership.suspects.contains(where: { $0.member.id == id }) {
-                "is off the membership list already; changes wait for what it had cached"
+                "has already been removed from the membership list; changes wait for what it had cached"
             } else {
                 "is not on the membership list"
             }

@@ -155,7 +155,7 @@ struct ClusterFleet {
         return wanted > all
             ? .fault(
                 "store.copies",
-                "latchkey_copies wants \(wanted) servers, and its shard has \(all): no change of its records is ever confirmed",
+                "latchkey_copies requires \(wanted) servers, and its shard has \(all): no change of its records is ever confirmed",
                 "add a replica, or lower latchkey_copies"
             )
             : .note(

@@ -145,7 +145,7 @@ struct ServerFleet {
         if copies > all {
             return .fault(
                 check,
-                "latchkey_copies wants \(copies) servers, and there are \(all): no change is ever confirmed",
+                "latchkey_copies requires \(copies) servers, and there are \(all): no change is ever confirmed",
                 "add a replica, or lower latchkey_copies"
             )
         }

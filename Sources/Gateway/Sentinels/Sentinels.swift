@@ -164,8 +164,8 @@ extension Sentinels {
     private static func reason(_ reply: RedisReply) -> String {
         switch reply {
         case .error: "refused: \(reply.failure?.message ?? "")"
-        case .null: "it knows no primary of this name"
-        default: "it names the primary by no IP address"
+        case .null: "it monitors no primary with this name"
+        default: "it does not name the primary by an IP address"
         }
     }
 }

@@ -145,7 +145,7 @@ extension ClusterTable.Fault: CustomStringConvertible {
     public var description: String {
         switch self {
         case .refused(let error): "refused: \(error.message)"
-        case .malformed: "did not say which servers the cluster has"
+        case .malformed: "sent an invalid reply to CLUSTER NODES"
         }
     }
 }

@@ -6,7 +6,7 @@ public enum LinkFailure: Error, Equatable, Sendable {
     case unreachable
     /// An established connection ended.
     case disconnected
-    /// This process lacks connections, descriptors or memory.
+    /// This process is out of connections, descriptors or memory.
     case exhausted
     /// The TLS handshake failed.
     case tls
@@ -36,7 +36,7 @@ extension LinkFailure: CustomStringConvertible {
         case .unresolved: "its name has no address"
         case .unreachable: "not connected"
         case .disconnected: "connection lost"
-        case .exhausted: "this process lacks connections, descriptors or memory"
+        case .exhausted: "this process is out of connections, descriptors or memory"
         case .tls: "no TLS connection"
         case .untrusted: "its certificate is not accepted"
         case .timeout: "timed out"

@@ -12,7 +12,7 @@ struct Gateways: LatchkeyCommand {
 
             Operators who know that a worker is gone can take it off the list with
             --forget. Changes still wait until its lease and grace have ended, counted from
-            then on. A worker that is alive after all joins again within a lease.
+            then on. A worker that is alive after all rejoins within a lease.
 
             With --watch the list is shown anew each second, until you press Ctrl-C. Workers
             that have come or gone are marked.
@@ -99,7 +99,7 @@ struct Gateways: LatchkeyCommand {
         let span = TimeText.span(milliseconds: worker.trustMilliseconds)
         try Terminal.confirm(
             "This takes \(name) off the membership list. For \(span), its lease and grace, changes wait "
-                + "for it all the same; if it is alive it joins again.",
+                + "for it all the same; if it is alive it rejoins.",
             yes: yes
         )
         try Interruption.deferred { () throws(AdministrationError) in

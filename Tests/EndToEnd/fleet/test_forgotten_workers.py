@@ -39,7 +39,7 @@ def test_a_worker_that_is_alive_joins_again_and_acknowledges(gate):
 
     assert result.code == DONE
     assert "Changes wait for what it had cached until" in result.one_line()
-    wait_until(lambda: token(gate, name) not in ("", before), "the worker joins again")
+    wait_until(lambda: token(gate, name) not in ("", before), "the worker rejoins")
     gate.wait_for_members()
     assert gate.status_of(key) == 200
     gate.revoke()

@@ -26,7 +26,7 @@ AWAY = "the sentinels do not agree on the primary" if TOPOLOGY == SENTINEL else 
 NO_SERVER = {SENTINEL: AWAY, CLUSTER: "Connection refused"}.get(TOPOLOGY, "No such file or directory")
 
 # What the executable says of a server that it was led to, and that is a replica.
-NO_PRIMARY = "does not say that it is the primary" if TOPOLOGY == SENTINEL else "READONLY"
+NO_PRIMARY = "does not report itself as the primary" if TOPOLOGY == SENTINEL else "READONLY"
 
 
 def says(err, text):

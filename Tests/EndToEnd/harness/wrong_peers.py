@@ -98,7 +98,7 @@ REDIS_FAULTS = {
 
 # Something else: how it behaves, and the reason.
 OTHER_FAULTS = {
-    "half a handshake": (stalling, r"latchkey: TLS handshake not finished in time: is this a port with TLS\?"),
+    "half a handshake": (stalling, r"latchkey: TLS handshake timed out: is this a port with TLS\?"),
     "a reset": (resetting, r"\(104: Connection reset by peer\)"),
     "a close": (closing, r"peer closed connection in SSL handshake"),
     "no TLS": (speaking, r"(wrong version number|packet length too long)"),

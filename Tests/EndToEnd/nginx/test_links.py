@@ -45,7 +45,7 @@ def test_as_many_links_are_opened_as_there_may_be_and_each_failure_has_its_reaso
 def test_an_order_with_tls_is_refused_and_the_log_says_why(gate):
     (line,) = wait_until(lambda: gate.nginx.lines("TLS"), "the refusal is logged")
 
-    assert "[error]" in line and f"the store at unix:{gate.redis.socket} needs TLS, which this module lacks" in line
+    assert "[error]" in line and f"the store at unix:{gate.redis.socket} needs TLS, which this module was built without" in line
 
 
 def test_links_that_are_lost_are_reported_as_such(gate):

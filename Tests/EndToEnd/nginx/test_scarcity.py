@@ -93,7 +93,7 @@ class Scarcity:
             self.hold(None, gate)
 
     def both_links_lack(self):
-        lines = self.gate.nginx.lines("this process lacks connections")
+        lines = self.gate.nginx.lines("this process is out of connections")
         listening = sum("does not send invalidations" in line for line in lines)
         return 0 < listening < len(lines)
 
@@ -221,7 +221,7 @@ def test_a_worker_that_has_no_connection_for_the_store_from_the_start_lives_and_
     key = gate.key()
     worker = gate.nginx.worker()
     wait_until(lambda: len(gate.nginx.lines("worker_connections are not enough")) > 3, "nginx says so")
-    wait_until(lambda: gate.nginx.lines("this process lacks connections, descriptors or memory"), "the gateway says so")
+    wait_until(lambda: gate.nginx.lines("this process is out of connections, descriptors or memory"), "the gateway says so")
     for _ in range(20):
         with gate.connect() as connection:
             try:

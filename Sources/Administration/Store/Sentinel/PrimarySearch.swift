@@ -155,11 +155,11 @@ struct PrimaryVerdict {
 
     private static func words(_ report: SentinelReport) -> String {
         guard let primary = primary(report) else {
-            return "names \(report["ip"] ?? "nothing"), which is no IP address"
+            return "names \(report["ip"] ?? "nothing"), which is not an IP address"
         }
         let state =
             report.isFailingOver
-            ? ", in a failover" : report.isDown ? ", which it does not reach" : ""
+            ? ", in a failover" : report.isDown ? ", which it cannot reach" : ""
         return "\(primary.address)\(state)"
     }
 }

@@ -115,7 +115,7 @@ final class SentinelStore: ReplicatedStore {
     private static func doubt(_ address: Endpoint, _ error: RedisError?) -> StoreConnection.Fault {
         let reason = error.map { ": \($0.message)" } ?? ""
         let text =
-            "the store at \(address), which the sentinels name, does not say that it is the primary\(reason)"
+            "the store at \(address), which the sentinels name, does not report itself as the primary\(reason)"
         return error?.code == "NOPERM" ? .refused(text) : .unreachable(text)
     }
 }
