@@ -127,12 +127,12 @@ unit: ## [1 min] Run the Swift tests without the simulation, or only those that 
 	$(BUILD_TESTS)
 	$(RUN_TESTS) $(if $(T),--filter '$(T)',--skip GatewaySimulation)
 
-e2e: ## [4 min] Run the end-to-end tests, WORKERS= at a time, or only those that match T= (pytest -k)
+e2e: ## [13 min] Run the end-to-end tests, WORKERS= at a time, or only those that match T= (pytest -k)
 	$(call built_with,test)
 	@$(MAKE) --no-print-directory console
 	$(E2E) Tests/EndToEnd $(if $(T),-k '$(T)')
 
-test: ## [7 min] Run every test except the long ones (fuzz, slow, simulate, model)
+test: ## [20 min] Run every test except the long ones (fuzz, slow, simulate, model)
 	$(call built_with,test costs)
 	scripts/side-by-side '$(MAKE) --no-print-directory unit T=.' '$(MAKE) --no-print-directory console'
 	scripts/check-library build/$(library)
