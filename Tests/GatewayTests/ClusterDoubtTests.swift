@@ -262,6 +262,24 @@ struct ClusterDoubtTests {
         #expect(driver.result(key) == .allowed)
     }
 
+    @Test func `of a slot that nobody held, no single server decides`() throws {
+        let driver = try Driver.settled("latchkey_lease 10s;")
+        let name = driver.organization(at: 1)
+        let slot = driver.slot(of: name)
+        let key = driver.generate(name, at: 1)
+        for number in 1...9 { driver.servers[Driver.endpoint(number)]!.owners[slot] = nil }
+        driver.pass(milliseconds: 12_000, step: 100)
+        driver.held = [Driver.endpoint(3)]
+        driver.assign([slot], to: 1, inViewOf: [1, 2])
+        driver.sendInvalidation(of: [Driver.barrier(name)], from: 2)
+        let isAllowed = isEverAllowed(key, driver)
+        #expect(!isAllowed)
+        driver.assign([slot], to: 1, inViewOf: [3])
+        driver.release(3)
+        driver.pass(milliseconds: 1500)
+        #expect(driver.result(key) == .allowed)
+    }
+
     @Test func `what both servers of a move tell needs no word of the others`() throws {
         let driver = try Driver.settled("latchkey_lease 10s;")
         let name = driver.organization(at: 1)

@@ -11,7 +11,7 @@ struct SlotNews {
 
 /// Why nobody is known to hold a slot: a server has told of it, and the map gave it to another one.
 struct SlotDoubt {
-    /// The server that told; `nil` where several have.
+    /// The server that told; `nil` where several have, or one of a slot that nobody held: a majority decides.
     var teller: Endpoint?
 
     /// The server that the map gave it to; `nil` if to none. It may be the source of a move, or a former primary.
@@ -59,7 +59,8 @@ extension Cluster {
             doubts[slot] = doubt
             reader.want()
         } else {
-            doubts[slot] = SlotDoubt(teller: teller, former: holder, news: news[slot.number])
+            let one = holder.map { _ in teller }
+            doubts[slot] = SlotDoubt(teller: one, former: holder, news: news[slot.number])
             reader.want(from: seats.placeOfTarget(teller))
         }
         seats.unassign(slot)
