@@ -158,14 +158,16 @@ extension Gatekeeper {
         for taken in change.taken { addPlaces(upTo: taken.place) }
         guard !change.isEmpty || cluster.listPlace != list else { return }
         cluster.mapChanges &+= 1
-        if !change.taken.isEmpty || !change.left.isEmpty { noteMap(map, now.monotonic) }
+        if change.replacesPrimaries {
+            noteMap(map, now.monotonic)
+            cluster.witnesses.heartbeat.renewNow(now.monotonic)
+        }
         let isListTaken = change.taken.contains { $0.place == cluster.listPlace }
         for taken in change.taken { seat(taken, now) }
         for place in change.left { empty(place, now) }
         forget(change.moved)
         let seats = cluster.seats
         cluster.witnesses.adopt(seats, change)
-        cluster.witnesses.heartbeat.renewNow(now.monotonic)
         if isListTaken || cluster.listPlace != list { moveList(now.monotonic) }
         renewLeases()
     }

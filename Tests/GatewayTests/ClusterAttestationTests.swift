@@ -28,6 +28,46 @@ struct ClusterAttestationTests {
         #expect(driver.result(unread) != .allowed)
     }
 
+    @Test func `slots that move do not make the primaries attest each other more often`() throws {
+        let driver = try Driver.settled("latchkey_lease 10s;")
+        let names = (0..<100).map { driver.organization(at: 1, $0) }
+        driver.clearCommands()
+        for name in names {
+            driver.assign([driver.slot(of: name)], to: 2)
+            driver.sendInvalidation(of: [Driver.barrier(name)], from: 2)
+            driver.pass(milliseconds: 20)
+        }
+        #expect(driver.gatekeeper.readMetrics().mapChanges > 10)
+        let probes = driver.commands.values.joined().count { $0[0] == "HMGET" && $0.count == 3 }
+        #expect((6...30).contains(probes))
+    }
+
+    @Test
+    func `no signal is acknowledged while records of the former primary in its place are cached`()
+        throws
+    {
+        let driver = try Driver.settled("latchkey_lease 10s;")
+        let name = driver.organization(at: 1)
+        #expect(driver.result(driver.generate(name, at: 1)) == .allowed)
+        let barrier = Driver.barrier(driver.organization(at: 1, 1))
+        let slots = driver.slots(of: 1)
+        driver.copy(from: 1, to: 4)
+        driver.held = [Driver.endpoint(2), Driver.endpoint(3)]
+        driver.assign(slots, to: 4)
+        for _ in 0..<10 where !driver.isTracking(4) {
+            driver.gatekeeper.cluster.reader.want()
+            driver.pass(milliseconds: 40)
+        }
+        #expect(driver.isTracking(4))
+        driver.clearCommands()
+        driver.sendInvalidation(of: [barrier], from: 4)
+        #expect(driver.commands[Driver.endpoint(4)]?.contains { $0[0] == "RPUSH" } != true)
+        for number in [2, 3] { driver.release(number) }
+        driver.pass(milliseconds: 1500)
+        driver.sendInvalidation(of: [barrier], from: 4)
+        #expect(driver.commands[Driver.endpoint(4)]?.contains { $0[0] == "RPUSH" } == true)
+    }
+
     @Test func `one of two other primaries is not enough`() throws {
         let driver = try Driver.settled()
         let key = driver.generate(driver.organization(at: 1), at: 1)

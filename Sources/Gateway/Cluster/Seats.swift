@@ -25,6 +25,9 @@ struct Seats {
         /// Whether a slot had been assigned already to the place that this map gives it for the first time.
         var confirms = false
 
+        /// Whether another primary takes a place, or nobody does any more.
+        var replacesPrimaries: Bool { !taken.isEmpty || !left.isEmpty }
+
         var isEmpty: Bool { taken.isEmpty && left.isEmpty && moved.isEmpty && !confirms }
     }
 
