@@ -271,16 +271,32 @@ struct ClusterStoreTests {
         #expect(named?.primary.address == cluster.endpoint(3))
     }
 
-    @Test func `whom the others name is not believed where another one was elected since`() throws {
+    @Test(arguments: [false, true])
+    func `whom the others name is not believed where another one was elected since`(follows: Bool)
+        throws
+    {
         let store = Self.store(cluster, clock, seeds: [3, 1, 0])
         let before = cluster.owners[0]
         cluster.failOver(2, to: 3)
+        if !follows { cluster.leaveBehind(2) }
         for view in 0..<3 { cluster.owners[view] = before }
         cluster.untold = [3]
-        #expect(fault { _ = try store.at(place).replicated?.findPrimary() } != nil)
+        let fault = fault { _ = try store.at(place).replicated?.findPrimary() }
+        #expect(fault?.text.contains("is held by 10.0.0.4:6379 since a later epoch") == true)
         for view in 0..<3 { cluster.owners[view] = cluster.owners[3] }
         let named = try store.at(place).replicated?.findPrimary()
         #expect(named?.primary.address == cluster.endpoint(3))
+    }
+}
+
+extension ClusterStoreTests {
+    @Test func `of servers that know the same epoch a primary is believed`() throws {
+        let store = Self.store(cluster, clock, seeds: [0, 1, 2, 3])
+        let owners = cluster.owners[0].map { $0 == 0 ? 3 : $0 }
+        cluster.owners = cluster.owners.map { _ in owners }
+        for view in 1..<4 { cluster.owners[view][slot.number] = 1 }
+        let named = try store.at(place).replicated?.findPrimary(unanimously: true)
+        #expect(named?.primary.address == cluster.endpoint(1))
     }
 }
 

@@ -164,7 +164,9 @@ final class SimulatedCluster: ClusterServers {
             let place = "10.0.0.\(number + 1):6379@16379"
             let follows = successors[number].map { held.isEmpty ? "slave \(id($0))" : nil } ?? nil
             let role = servers[number].isDown ? "master,fail -" : follows ?? "master -"
-            let epoch = number != server && untold.contains(number) ? 0 : epochs[number]
+            // As Redis does: a replica's is that of its primary.
+            let holder = follows != nil ? successors[number] ?? number : number
+            let epoch = holder != server && untold.contains(holder) ? 0 : epochs[holder]
             var words = "\(id(number)) \(place) \(own)\(role) 0 0 \(epoch) connected"
             for range in ranges(held) { words += " \(range)" }
             if number == server {

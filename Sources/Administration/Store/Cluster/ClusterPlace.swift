@@ -97,7 +97,11 @@ extension ClusterStore {
             guard (unanimously ? others.count : Self.quorum(primaries.count)) <= count else {
                 continue
             }
-            guard !survey.hasHolder(of: slot, newerThan: candidate) else { continue }
+            if let holder = survey.holder(of: slot, newerThan: candidate) {
+                throw .unreachable(
+                    "slot \(slot) of the cluster is held by \(holder) since a later epoch than the other primaries know"
+                )
+            }
             if server(of: place) != candidate { learn(slot, candidate) }
             if let wasConnected, wasConnected != candidate { close(wasConnected) }
             if let primary = named(at: place) { return primary }

@@ -20,10 +20,16 @@ struct ClusterSurvey {
     /// - Parameter views: At least one.
     init?(_ views: [Endpoint: ClusterTable]) {
         let newest = views.max { left, right in
-            (left.value.epoch, right.key.description) < (right.value.epoch, left.key.description)
+            (left.value.epoch, Self.rank(left.value), right.key.description)
+                < (right.value.epoch, Self.rank(right.value), left.key.description)
         }
         guard let newest else { return nil }
         (table, self.views) = (newest.value, views)
+    }
+
+    /// Of views with the same epoch that of a primary counts: a replica, or a server that was forgotten, may be behind.
+    private static func rank(_ view: ClusterTable) -> Int {
+        view.primaries.contains(where: \.isMyself) ? 1 : 0
     }
 
     /// The primaries that hold slots.
@@ -39,12 +45,14 @@ struct ClusterSurvey {
         }
     }
 
-    /// Whether another server than this one holds a slot since a later epoch: its election is news to those that name this one.
-    func hasHolder(of slot: Slot, newerThan server: Endpoint) -> Bool {
-        guard let holder = table.primary(of: slot), holder.node.address != server else {
-            return false
-        }
-        return table.server(at: server).map { $0.configEpoch < holder.configEpoch } ?? false
+    /// The other server that holds a slot since a later epoch than this one; `nil` if there is none. Those that still name this one
+    /// have not heard of its election. A replica is listed with the epoch of its primary.
+    func holder(of slot: Slot, newerThan server: Endpoint) -> Endpoint? {
+        guard let holder = table.primary(of: slot), holder.node.address != server,
+            let known = table.server(at: server),
+            !known.isPrimary || known.configEpoch < holder.configEpoch
+        else { return nil }
+        return holder.node.address
     }
 
     /// The slots that a server says are being moved to it or away from it.
