@@ -168,8 +168,13 @@ struct ClusterFuzz: FuzzTarget {
             return try require(mutationCount > 0, "a redirection is not understood", error)
         }
         redirections += 1
+        let named =
+            switch redirection {
+            case .moved(let slot, _), .ask(let slot, _): slot
+            }
+        let text = String(decoding: error, as: UTF8.self)
         try require(
-            redirection.target.isIPAddress,
+            text.contains(named.description) && redirection.target.isIPAddress,
             "a redirection is not what its text says",
             error
         )
