@@ -40,7 +40,9 @@ struct Barrier {
 
     /// Whether the store has carried the signal out at least once.
     private var couldBeAcknowledged: Bool
-    private var acknowledged: Set<Member.ID> = []
+
+    /// The IDs of the workers, as texts: the runtime would search for 0.1 ms how to hash another type.
+    private var acknowledged: Set<String> = []
     private var isInterrupted = false
     private var fault: String?
 
@@ -99,7 +101,7 @@ struct Barrier {
         guard outcome.isComplete else { throw .unacknowledged(outcome) }
         // Nothing was waited for but acknowledgements, and the store carries commands out in order.
         let isLast =
-            unlistedEnd <= fleet.readAt && acknowledged.isSuperset(of: workers.map(\.member.id))
+            unlistedEnd <= fleet.readAt && workers.allSatisfy { hasAcknowledged($0.member) }
         return Passage(
             outcome: outcome,
             fleet: fleet,
@@ -202,7 +204,11 @@ struct Barrier {
     }
 
     private func isPending(_ worker: Waited, _ now: MonotonicTime) -> Bool {
-        now < worker.trustEnd && !acknowledged.contains(worker.member.id)
+        now < worker.trustEnd && !hasAcknowledged(worker.member)
+    }
+
+    private func hasAcknowledged(_ worker: Member) -> Bool {
+        acknowledged.contains(worker.id.description)
     }
 
     private func outcome(
@@ -212,7 +218,7 @@ struct Barrier {
     ) -> BarrierOutcome {
         let now = store.clock.monotonic
         var outcome = BarrierOutcome()
-        for worker in workers where !acknowledged.contains(worker.member.id) {
+        for worker in workers where !hasAcknowledged(worker.member) {
             if worker.trustEnd <= now {
                 outcome.expired.append(worker.member)
             } else if worker.trustEnd == .never, isForeign(worker.member) {
@@ -246,7 +252,7 @@ struct Barrier {
         }
         guard !isInterrupted, couldBeAcknowledged else { return }
         upkeep.move(
-            fleet.membership.members.filter { !acknowledged.contains($0.id) && !isForeign($0) }
+            fleet.membership.members.filter { !hasAcknowledged($0) && !isForeign($0) }
         )
     }
 }
@@ -281,9 +287,9 @@ extension Barrier {
         let replies = all.dropLast(question.count)
         if case .array = replies.prefix(sending.count).last { couldBeAcknowledged = true }
         let ids = replies.suffix(collecting.count).flatMap(signal.acknowledgements)
-        acknowledged.formUnion(ids)
+        acknowledged.formUnion(ids.map(\.description))
         isSent = !ids.isEmpty
-        fault = replies.lazy.compactMap(\.failure).first?.message
+        fault = replies.firstFailure?.message
     }
 
     /// Waits for each of several acknowledgements within one write: a fleet that is well needs no other.

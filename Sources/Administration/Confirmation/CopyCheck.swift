@@ -90,7 +90,7 @@ struct CopyCheck {
         let information = StoreInformation(replies[0])
         let named = named.counting(information)
         let needed = configured ?? named.replicaCount + 1
-        if let error = all.prefix(touch.count).lazy.compactMap(\.failure).first {
+        if let error = all.prefix(touch.count).firstFailure {
             return Round(needed: needed, held: 1, error: error)
         }
         let replicas = ConnectedReplicas(information, named)

@@ -17,7 +17,7 @@ struct RestartCheck {
 
     var findings: [Finding] {
         guard let replies = try? connection.execute(PermissionProbe.loading) else { return [] }
-        if let refused = replies.lazy.compactMap(\.failure).first { return [unseen(refused)] }
+        if let refused = replies.firstFailure { return [unseen(refused)] }
         guard !replies.allSatisfy(\.isOK) else { return [Self.lasts] }
         return [
             .fault(

@@ -198,7 +198,7 @@ struct SentinelView {
         self.endpoint = endpoint
         self.milliseconds = milliseconds
         answer = SentinelAnswer(result)
-        refusal = (try? result.get())?.dropFirst().lazy.compactMap(\.failure).first
+        refusal = (try? result.get())?.dropFirst().firstFailure
         let replies = (try? result.get()) ?? []
         replicas = replies.dropFirst().first.flatMap { SentinelReport.list($0) } ?? []
         let reports = replies.dropFirst(2).first.flatMap { SentinelReport.list($0) }

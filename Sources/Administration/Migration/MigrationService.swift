@@ -86,9 +86,9 @@ public struct MigrationService {
             try channel.execute(commands + [RedisCommand("EXEC")], onSameConnection: true)
         )
         // The error of a command that was not queued says more than that of EXEC.
-        if let error = replies.lazy.compactMap(\.failure).first { throw Self.refused(error) }
+        if let error = replies.firstFailure { throw Self.refused(error) }
         guard case .array(let results)? = replies.last else { return false }
-        if let error = results.lazy.compactMap(\.failure).first { throw Self.refused(error) }
+        if let error = results.firstFailure { throw Self.refused(error) }
         return true
     }
 

@@ -54,7 +54,9 @@ public enum TimeText {
 
     /// `2026-11-24T14:02:11.204Z` (RFC 3339).
     public static func rfc3339(_ time: UnixTime) -> String {
-        let parts = parts(time)
+        var seconds = time_t(time.milliseconds / 1000)
+        var parts = tm()
+        gmtime_r(&seconds, &parts)
         let date = [parts.tm_year + 1900, parts.tm_mon + 1, parts.tm_mday]
         return
             "\(padded(date[0], 4))-\(padded(date[1], 2))-\(padded(date[2], 2))T\(timeOfDay(time))Z"
@@ -68,10 +70,9 @@ public enum TimeText {
 
     /// `14:02:11.204`, in UTC.
     public static func timeOfDay(_ time: UnixTime) -> String {
-        let parts = parts(time)
-        let milliseconds = padded(Int32(time.milliseconds % 1000), 3)
-        return
-            "\(padded(parts.tm_hour, 2)):\(padded(parts.tm_min, 2)):\(padded(parts.tm_sec, 2)).\(milliseconds)"
+        let seconds = time.milliseconds / 1000
+        let parts = [seconds / 3600 % 24, seconds / 60 % 60, seconds % 60].map { padded($0, 2) }
+        return "\(parts[0]):\(parts[1]):\(parts[2]).\(padded(time.milliseconds % 1000, 3))"
     }
 
     /// `1s`, `500ms`, `1h30m`: in nginx's syntax.
@@ -95,14 +96,7 @@ public enum TimeText {
         return Counted(count, unit.name).description
     }
 
-    private static func parts(_ time: UnixTime) -> tm {
-        var seconds = time_t(time.milliseconds / 1000)
-        var parts = tm()
-        gmtime_r(&seconds, &parts)
-        return parts
-    }
-
-    private static func padded(_ number: Int32, _ width: Int) -> String {
+    private static func padded(_ number: some BinaryInteger, _ width: Int) -> String {
         let digits = String(number)
         return String(repeating: "0", count: max(0, width - digits.utf8.count)) + digits
     }

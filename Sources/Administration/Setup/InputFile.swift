@@ -11,15 +11,28 @@ public enum InputFile {
         guard descriptor >= 0 else { throw fault(path, String(cString: strerror(errno))) }
         defer { if descriptor != STDIN_FILENO { close(descriptor) } }
         var contents: [UInt8] = []
-        var buffer = [UInt8](repeating: 0, count: 1 << 18)
         while true {
-            let count = Glibc.read(descriptor, &buffer, buffer.count)
-            if count == 0 { return contents }
-            if count < 0, errno == EINTR { continue }
-            guard count > 0 else { throw fault(path, String(cString: strerror(errno))) }
-            guard contents.count + count <= lengthMax else { throw fault(path, "it is too long") }
-            contents += buffer[..<count]
+            guard let piece = piece(of: descriptor) else {
+                throw fault(path, String(cString: strerror(errno)))
+            }
+            guard !piece.isEmpty else { return contents }
+            guard contents.count + piece.count <= lengthMax else {
+                throw fault(path, "it is too long")
+            }
+            contents += piece
         }
+    }
+
+    /// The next bytes; none at the end, and `nil` on failure, with the reason in `errno`.
+    private static func piece(of descriptor: Int32) -> [UInt8]? {
+        var length = 0
+        let piece = [UInt8](unsafeUninitializedCapacity: 1 << 18) { buffer, count in
+            repeat {
+                length = Glibc.read(descriptor, buffer.baseAddress, buffer.count)
+            } while length < 0 && errno == EINTR
+            count = max(0, length)
+        }
+        return length < 0 ? nil : piece
     }
 
     private static func fault(_ path: String, _ reason: String) -> AdministrationError {

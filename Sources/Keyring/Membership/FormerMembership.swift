@@ -17,7 +17,7 @@ public enum FormerMembership {
     ///
     /// - Throws: The error, if Redis refused to read the list.
     public static func livingCount(_ replies: [RedisReply]) throws(RedisError) -> Int? {
-        if let failure = replies.lazy.compactMap(\.failure).first { throw failure }
+        if let failure = replies.firstFailure { throw failure }
         guard replies.count == 2, case .array(let entries) = replies[0],
             case .array(let clock) = replies[1], case .bulk(let digits)? = clock.first,
             let seconds = DecimalNumber.value(of: digits)

@@ -63,7 +63,7 @@ public enum JoinReply: Equatable, Sendable {
             self = .refused(reply.failure)
             return
         }
-        let failure = replies.lazy.compactMap(\.failure).first
+        let failure = replies.firstFailure
         self = failure.map { .refused($0) } ?? .joined
     }
 }

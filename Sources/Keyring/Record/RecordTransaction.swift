@@ -125,14 +125,14 @@ public struct RecordTransaction: Sendable {
                 return .unknown("the record has an unexpected version")
             }
             let audit = rest.prefix(RecordWrite.commandCount).dropFirst(record.count)
-            audits.append(audit.lazy.compactMap(\.failure).first)
+            audits.append(audit.firstFailure)
             rest = rest.dropFirst(RecordWrite.commandCount)
         }
         if let fault = faults.first {
             let isWhole = faults.count == writes.count * RecordWrite.recordCommandCount
             return isWhole ? .refused(fault) : .unknown(fault.message)
         }
-        let signalFault = signal.lazy.compactMap(\.failure).first
+        let signalFault = signal.firstFailure
         return .written(Faults(audits: audits, signal: signalFault))
     }
 

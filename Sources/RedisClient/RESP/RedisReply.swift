@@ -48,6 +48,14 @@ extension RedisReply {
     }
 }
 
+extension Sequence<RedisReply> {
+    /// The first error among replies; `nil` if none is one.
+    public var firstFailure: RedisError? {
+        for case .error(let text) in self { return RedisError(text) }
+        return nil
+    }
+}
+
 extension RedisReply {
     /// Whether Redis refuses writes because it cannot save its data. It then refuses PING as well: the error
     /// stands where the answer would.

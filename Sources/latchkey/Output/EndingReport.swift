@@ -28,7 +28,7 @@ enum EndingReport {
             Terminal.say(ConfirmationText.notes(outcome))
             let holds = "\(ending.holds) as of \(TimeText.timeOfDay(since)) UTC."
             let copies = ConfirmationText.copies(outcome)
-            Terminal.say((["\(ending.done). \(holds)"] + copies).joined(separator: " "))
+            Terminal.say(copies.reduce("\(ending.done). \(holds)") { "\($0) \($1)" })
         case .notAwaited:
             Terminal.say("\(ending.done). \(ConfirmationText.notAwaited)")
         case .unconfirmed(let uncertainty):
