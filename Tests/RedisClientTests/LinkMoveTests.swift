@@ -64,6 +64,20 @@ struct LinkMoveTests {
         #expect(driver.orders() == [.open])
     }
 
+    @Test(arguments: [false, true])
+    func `a link that loses its server before its owner closed the connection still orders that`(
+        isLost: Bool
+    ) {
+        let driver = LinkDriver.ready()
+        if isLost {
+            driver.link.abandon(.timeout, driver.now)
+        } else {
+            driver.link.release(driver.now)
+        }
+        driver.link.release(driver.now)
+        #expect(driver.orders() == [.close])
+    }
+
     @Test func `a link that moves does not wait for the pauses of the server before`() {
         let driver = LinkDriver()
         for _ in 0..<8 {

@@ -165,7 +165,6 @@ extension RedisLink {
     public mutating func release(_ now: MonotonicTime) {
         settings.endpoint = nil
         settings.certificateName = nil
-        orders = []
         leave(now)
         state = .waiting(until: .never)
     }
