@@ -215,7 +215,7 @@ extension Gatekeeper {
         nodes[place].release(now.monotonic)
         handleNodeEvents(place, now)
         nodes[place].lease.ended()
-        cluster.silent.remove(place)
+        cluster.unattested[place] = nil
         for number in nodes[place].numbers { cache.invalidateAll(of: number) }
         cache.setTrust(of: nodes[place].numbers, nodes[place].lease)
     }
@@ -299,6 +299,7 @@ extension Gatekeeper {
         switch word {
         case .named(let named): attest(named, now)
         case .another: cluster.reader.want(from: place)
+        case .refused(let error): cluster.refused(by: asked, error, now)
         case .nothing: break
         }
     }
@@ -317,21 +318,24 @@ extension Gatekeeper {
     }
 
     private func reportSilence(_ now: MonotonicTime) {
-        for place in cluster.seats.places
-        where nodes[place].lease.fencedUntil <= now && nodes[place].lease.attestedAt != nil {
-            guard cluster.silent.insert(place).inserted else { continue }
+        for place in cluster.seats.places where nodes[place].lease.fencedUntil <= now {
+            let wasAttested = nodes[place].lease.attestedAt != nil
+            let pause = wasAttested ? 0 : Self.silenceMilliseconds
+            let due = cluster.unattested[place] ?? now.advanced(byMilliseconds: pause)
+            cluster.unattested[place] = due <= now ? .never : due
+            guard due <= now else { continue }
             log.note(
                 .primaryUnknown,
                 now,
                 "the store at \(nodes[place].name) decides nothing: fewer than "
                     + "\(cluster.witnesses.needed) of the other primaries have named it within "
-                    + "the lease"
+                    + "the lease\(cluster.lastRefusal(now))"
             )
         }
     }
 
     private func reportReturn(_ place: Int, _ now: MonotonicTime) {
-        guard cluster.silent.remove(place) != nil else { return }
+        guard cluster.unattested.removeValue(forKey: place) == .never else { return }
         log.note(
             .primaryNamed,
             now,

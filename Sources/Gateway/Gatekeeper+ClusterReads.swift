@@ -100,7 +100,7 @@ extension Gatekeeper {
     ) {
         guard let place = guest(target, now) else { return checks.requeue(read, isHeld: true) }
         checks.neverCache(read)
-        send(ClusterCommands.asking, .ignored, to: place, now.monotonic)
+        send(ClusterCommands.asking, .asking, to: place, now.monotonic)
         let tag = CommandTag(
             purpose: .askedRead,
             number: UInt64(read),
@@ -215,7 +215,7 @@ extension Gatekeeper {
         var target = cluster.seats.place(of: redirection.target)
         if case .ask = redirection {
             target = guest(redirection.target, now)
-            if let target { send(ClusterCommands.asking, .ignored, to: target, now.monotonic) }
+            if let target { send(ClusterCommands.asking, .asking, to: target, now.monotonic) }
         }
         guard let target, nodes[target].data.isReady else { return false }
         _ = nodes[target].data.send(command, tag: tag, now: now.monotonic)

@@ -71,6 +71,9 @@ extension Gatekeeper {
             )
         case .probe: handleProbe(reply, tag, from: place, now.monotonic)
         case .slotMap: handleMap(reply, tag, from: place, now)
+        case .asking:
+            let text = "records that are being moved are not read"
+            logRefusal(reply, .recordRefused, text, place, now)
         case .ignored, .ping, .primaryAddress, .primaryReport, nil: break
         }
     }

@@ -84,6 +84,20 @@ struct ClusterAttestationTests {
         #expect(driver.lines.contains { $0.text.contains("name the store at 10.0.0.1:7000") })
     }
 
+    @Test func `why primaries do not name each other is reported once`() throws {
+        let driver = try Driver()
+        for number in 1...3 { driver.servers[Driver.endpoint(number)]!.denied = ["HMGET"] }
+        driver.pass(milliseconds: 5000)
+        let lines = driver.lines.filter { $0.level == .error }.map(\.text)
+        #expect(lines.count == 2)
+        let line = "the store at 10.0.0.1:7000 decides nothing: fewer than 2 of the other primaries"
+        #expect(lines.first?.hasPrefix(line) == true)
+        #expect(lines.allSatisfy { $0.contains(":7000: NOPERM no permission") })
+        for number in 1...3 { driver.servers[Driver.endpoint(number)]!.denied = [] }
+        driver.pass(milliseconds: 1000)
+        #expect(driver.lines.contains { $0.text.contains("name the store at 10.0.0.3:7000") })
+    }
+
     @Test func `in a cluster of five a majority is enough`() throws {
         let driver = try Driver.settled(primaries: 5)
         let key = driver.generate(driver.organization(at: 1), at: 1)

@@ -122,7 +122,7 @@ struct ClusterDoubtTests {
         driver.copy(from: 1, to: 2)
         driver.assign(driver.slots(of: 1), to: 4, inViewOf: [2, 4])
         driver.assign(slot, to: 2, inViewOf: [2, 3, 4])
-        for number in [1, 2] { driver.servers[Driver.endpoint(number)]!.givesMap = false }
+        for number in [1, 2] { driver.servers[Driver.endpoint(number)]!.denied = ["CLUSTER"] }
         driver.pass(milliseconds: 4000)
         driver.clearCommands()
         #expect(driver.result(key) == .allowed)
@@ -134,14 +134,14 @@ struct ClusterDoubtTests {
         let (driver, name, key) = try heardOfMoveAlone()
         driver.revoke(name, at: 2)
         driver.sendInvalidation(of: [Driver.barrier(name)], from: 2)
-        driver.servers[Driver.endpoint(1)]!.givesMap = true
+        driver.servers[Driver.endpoint(1)]!.denied = []
         let isAllowed = isEverAllowed(key, driver, milliseconds: 3000)
         #expect(!isAllowed)
     }
 
     @Test func `nor does who may have told of it on a connection before`() throws {
         let (driver, name, key) = try heardOfMoveAlone()
-        driver.servers[Driver.endpoint(2)]!.givesMap = true
+        driver.servers[Driver.endpoint(2)]!.denied = []
         driver.held = [Driver.endpoint(2)]
         driver.reconnect(2)
         driver.revoke(name, at: 2)
@@ -155,8 +155,8 @@ struct ClusterDoubtTests {
         #expect(isAsked())
         askForMaps(driver)
         driver.release(2)
-        driver.servers[Driver.endpoint(2)]!.givesMap = false
-        driver.servers[Driver.endpoint(1)]!.givesMap = true
+        driver.servers[Driver.endpoint(2)]!.denied = ["CLUSTER"]
+        driver.servers[Driver.endpoint(1)]!.denied = []
         askForMaps(driver)
         let isAllowed = isEverAllowed(key, driver, milliseconds: 2000)
         #expect(!isAllowed)
@@ -164,7 +164,7 @@ struct ClusterDoubtTests {
 
     @Test func `nor by the word of a former primary that tells of it, too`() throws {
         let (driver, name, key) = try heardOfMoveAlone()
-        driver.servers[Driver.endpoint(1)]!.givesMap = true
+        driver.servers[Driver.endpoint(1)]!.denied = []
         driver.held = [Driver.endpoint(1)]
         driver.sendInvalidation(of: [Driver.barrier(name)], from: 1)
         driver.revoke(name, at: 2)

@@ -15,8 +15,8 @@ final class ClusterDriver: GatekeeperDriver {
 
         /// Whether it says that the cluster is down.
         var isDown = false
-        /// Whether it may be asked for the map.
-        var givesMap = true
+        /// The commands that the gateway has no permission for.
+        var denied: Set<String> = []
         /// Who holds each slot, as it thinks; `nil` for nobody.
         var owners: [Endpoint?]
         /// The number of the one replica that it has, as all think.
@@ -182,14 +182,17 @@ extension ClusterDriver {
             return servers[endpoint]!.store.answer([command], isSubscriber: true)
         }
         commands[endpoint, default: []].append(command)
-        defer { links[number]!.isAsking = command == ["ASKING"] }
+        let isAsking = links[number]!.isAsking
+        links[number]!.isAsking = false
+        if servers[endpoint]!.denied.contains(command[0]) { return "-NOPERM no permission\r\n" }
         switch command[0] {
-        case "ASKING": return "+OK\r\n"
-        case "CLUSTER":
-            return servers[endpoint]!.givesMap ? map(endpoint) : "-NOPERM no permission\r\n"
+        case "ASKING":
+            links[number]!.isAsking = true
+            return "+OK\r\n"
+        case "CLUSTER": return map(endpoint)
         default: break
         }
-        if let refusal = refusal(command, endpoint, isAsking: links[number]!.isAsking) {
+        if let refusal = refusal(command, endpoint, isAsking: isAsking) {
             return "-\(refusal)\r\n"
         }
         return servers[endpoint]!.store.answer([command])

@@ -174,7 +174,7 @@ struct ClusterTests {
 
     @Test func `a server that gives no map does not keep others from being asked`() throws {
         let driver = try Driver.settled()
-        driver.servers[Driver.endpoint(2)]!.givesMap = false
+        driver.servers[Driver.endpoint(2)]!.denied = ["CLUSTER"]
         driver.reconnect(2)
         driver.pass(milliseconds: 300)
         driver.cutOff(1)
@@ -244,6 +244,17 @@ struct ClusterTests {
         driver.held = [Driver.endpoint(4)]
         driver.pass(milliseconds: 1100)
         #expect(driver.result(key) != .allowed)
+    }
+
+    @Test func `a server that does not let a gateway follow ASK is reported`() throws {
+        let driver = try Driver.settled()
+        let name = driver.organization(at: 1)
+        let key = driver.generate(name, at: 2)
+        driver.servers[Driver.endpoint(1)]!.migrating[driver.slot(of: name)] = Driver.endpoint(2)
+        driver.servers[Driver.endpoint(2)]!.denied = ["ASKING"]
+        #expect(driver.result(key) != .allowed)
+        let line = "records that are being moved are not read: NOPERM no permission"
+        #expect(driver.lines.contains { $0.level == .error && $0.text == line })
     }
 
     @Test func `while the cluster is down checks wait`() throws {

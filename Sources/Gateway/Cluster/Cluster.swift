@@ -56,8 +56,11 @@ struct Cluster: ~Copyable {
     /// When stalled reads are tried again.
     var retryDue = MonotonicTime.never
 
-    /// The places that were reported as not attested.
-    var silent: Set<Int> = []
+    /// The places that are not attested, and when that has to be reported; `never` once it has been.
+    var unattested: [Int: MonotonicTime] = [:]
+
+    /// The last primary that did not say who holds a slot, and why.
+    private var refusal: (server: Endpoint, reason: String, at: MonotonicTime)?
 
     /// When the lack of a map has to be reported; `nil` once it has been.
     var reportDue: MonotonicTime?
@@ -136,6 +139,19 @@ struct Cluster: ~Copyable {
     mutating func mapAnswered(_ now: MonotonicTime) {
         mapAnsweredAt = now
         assignments.removeAll(keepingCapacity: true)
+    }
+
+    /// A primary has not said who holds a slot.
+    mutating func refused(by server: Endpoint, _ error: RedisError, _ now: MonotonicTime) {
+        refusal = (server, error.message, now)
+    }
+
+    /// `; the last one at 10.0.0.1:6379: LOADING …`: the last refusal, if a primary could still count on an answer in its place.
+    func lastRefusal(_ now: MonotonicTime) -> String {
+        guard let refusal, now < refusal.at.advanced(byMilliseconds: fenceMilliseconds) else {
+            return ""
+        }
+        return "; the last one at \(refusal.server): \(refusal.reason)"
     }
 
     /// When maps will have been missing for too long; never before the first.

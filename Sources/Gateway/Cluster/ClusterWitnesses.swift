@@ -121,6 +121,8 @@ extension ClusterWitnesses {
         case named(Int)
         /// Another server is named: the map is out of date.
         case another
+        /// The question is not answered.
+        case refused(RedisError)
         /// Nothing.
         case nothing
     }
@@ -140,7 +142,11 @@ extension ClusterWitnesses {
         let target = named(by: reply, from: asked, place)
         subjects[place].attestation.answered(witness, target, askedAt: tag.sentAt, at: now)
         guard let target else {
-            if case .array = reply { return .another } else { return .nothing }
+            if case .array = reply { return .another }
+            guard let error = reply.failure, Redirection(error, from: asked) == nil else {
+                return .nothing
+            }
+            return .refused(error)
         }
         return target == servers(place) ? .named(place) : .another
     }

@@ -31,6 +31,8 @@ extension CommandTag {
         case probe
         /// Asks a server of a cluster who holds which slots.
         case slotMap
+        /// Lets the next command reach a slot that is being moved to the server.
+        case asking
         case acknowledgement
         /// Nothing depends on the reply.
         case ignored
