@@ -15,9 +15,16 @@ COPIES = {SENTINEL: 3, CLUSTER: 2}.get(TOPOLOGY)
 # The primaries that each worker is connected to.
 PRIMARIES = 3 if TOPOLOGY == CLUSTER else 1
 
+# A worker's connections to them: one for its commands, and one for invalidations.
+LINKS = 2 * PRIMARIES
+
 # What a change tells of the servers that hold it, where there are several; nothing else may stand in its place.
 HELD_BY = rf"Held by {COPIES} servers(, on disk)?\." if COPIES else ""
 HELD = re.compile(rf"{HELD_BY}\n" if HELD_BY else "")
+
+# What a revocation says that has waited out no worker, with the time.
+REVOKED = re.compile(
+    r"Revoked\. No gateway accepts the key as of (\d\d:\d\d:\d\d\.\d\d\d) UTC\." + (f" {HELD_BY}" if HELD_BY else "") + r"\n")
 
 # The beginning of what both programs say when all servers are gone.
 AWAY = "the sentinels do not agree on the primary" if TOPOLOGY == SENTINEL else "the store at"

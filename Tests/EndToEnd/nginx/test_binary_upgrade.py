@@ -1,6 +1,5 @@
 """nginx is replaced on the fly, and back: two masters side by side, and no request is lost, no key forgotten."""
 
-import re
 import shutil
 import signal
 from pathlib import Path
@@ -14,9 +13,8 @@ from harness.each_worker import connection_to_each
 from harness.http_client import bearer
 from harness.polling import wait_until
 from harness.sandbox import OWNER, SERVER
+from harness.topology import REVOKED
 from harness.traffic import kinds_of, traffic
-
-REVOKED = re.compile(r"Revoked\. No gateway accepts the key as of \S+ UTC\.\n")
 
 WORKERS = 2
 

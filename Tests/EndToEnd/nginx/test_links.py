@@ -7,6 +7,9 @@ import pytest
 from harness import libraries
 from harness.artefacts import ROOT
 from harness.polling import wait_until
+from harness.topology import one_redis
+
+pytestmark = one_redis("the library of these tests opens links to one server")
 
 LINKS_MAX = int(re.search(r"LATCHKEY_LINKS_MAX (\d+)", (ROOT / "CBridge/abi/latchkey.h").read_text())[1])
 

@@ -7,11 +7,9 @@ from harness.consistency import STRICT, under_either_consistency
 from harness.load import steady_load
 from harness.polling import wait_until
 from harness.sandbox import OWNER
+from harness.topology import LINKS
 
 RELOADS = 50
-
-# A worker's connections to the store: one for its commands, and one for invalidations.
-LINKS = 2
 
 
 @under_either_consistency

@@ -11,6 +11,7 @@ from harness.consistency import under_either_consistency
 from harness.http_client import Connection, bearer
 from harness.polling import wait_until
 from harness.redis_server import NO_SOCKET
+from harness.topology import LINKS
 
 SERVER = "        location /api { latchkey_verify; }\n"
 
@@ -19,8 +20,6 @@ SHORT_OF = {
     "connections": ({"connections": 24}, "worker_connections are not enough", "worker_connections are not enough"),
     "descriptors": ({"main": "worker_rlimit_nofile 32;"}, r"accept4() failed (24", r"socket() failed (24"),
 }
-
-LINKS = 2
 
 
 @pytest.fixture(params=SHORT_OF)

@@ -10,6 +10,7 @@ import pytest
 from harness import processes
 from harness.consistency import STRICT
 from harness.http_client import bearer
+from harness.topology import no_cluster
 
 CLIENTS = 20
 
@@ -59,6 +60,7 @@ def test_checks_of_cached_records_in_one_turn_share_a_ping_and_read_nothing(gate
     assert gate.redis.calls("ping") - pings <= 2 + gate.redis.calls("hget") - beats + 1
 
 
+@no_cluster("each of its servers reads what this test asks of it")
 def test_checks_of_many_organizations_in_one_turn_go_out_together(gate):
     names = [f"organization-{number}" for number in range(CLIENTS)]
     keys = [gate.key(name) for name in names]

@@ -82,7 +82,7 @@ def test_a_gateway_without_permission_to_read_answers_503_and_logs_why(sandboxes
     sandbox.nginx.start()
 
     assert sandbox.status_of(key) == 503
-    assert any("NOPERM" in line for line in sandbox.nginx.lines("[error]"))
+    wait_until(lambda: any("NOPERM" in line for line in sandbox.nginx.lines("[error]")), "the reason is logged")
 
 
 # What a gateway cannot do without a permission, and what it logs.

@@ -10,7 +10,7 @@ from harness.polling import wait_until
 from harness.redis_server import NO_SOCKET
 from harness.sandbox import OWNER
 from harness.store_proxy import StoreProxy
-from harness.topology import NO_PRIMARY, NO_SERVER, behind_a_proxy
+from harness.topology import NO_PRIMARY, NO_SERVER, behind_a_proxy, no_cluster
 
 
 class Unreachable:
@@ -96,11 +96,11 @@ def gate(sandboxes):
     return gate
 
 
-# These lead the executable to one server.
-SINGLE = (Slow, TooOld)
+# The first two lead the executable to one server.
+MARKS = {Slow: behind_a_proxy, TooOld: behind_a_proxy, ReadOnly: no_cluster("the servers of a cluster know no REPLICAOF")}
 
 # A revocation needs no memory.
-CASES = [pytest.param(fault, command, marks=behind_a_proxy if fault in SINGLE else ())
+CASES = [pytest.param(fault, command, marks=MARKS.get(fault, ()))
          for fault in FAULTS for command in ("generate", "revoke") if (fault, command) != (OutOfMemory, "revoke")]
 
 
