@@ -19,9 +19,15 @@ final class CuttingProxy: Sendable {
 
     /// Cuts the first transactions, one for each cut; everything else passes.
     ///
-    /// - Parameter meanwhile: Called at each cut, before the client notices it.
-    init(_ redis: RedisServer, _ cuts: [Cut], meanwhile: @escaping @Sendable () -> Void = {}) throws
-    {
+    /// - Parameters:
+    ///   - delayMilliseconds: How long each connection takes.
+    ///   - meanwhile: Called at each cut, before the client notices it.
+    init(
+        _ redis: RedisServer,
+        _ cuts: [Cut],
+        delayMilliseconds: UInt32 = 0,
+        meanwhile: @escaping @Sendable () -> Void = {}
+    ) throws {
         let path = "\(redis.folder)/proxy.sock"
         let store = redis.socket
         let listener = try Self.socket(path) { bind($0, $1, $2) }
@@ -33,6 +39,7 @@ final class CuttingProxy: Sendable {
             while true {
                 let client = accept(listener, nil, nil)
                 guard client >= 0 else { break }
+                usleep(1000 * delayMilliseconds)
                 Self.serve(client, store, &cuts, meanwhile)
             }
             close(listener)

@@ -28,7 +28,7 @@ final class ServerGroup: ClusterServers {
 
     /// The certificates by which a member proved itself, its own first; none without TLS or a connection.
     func certificates(of endpoint: Endpoint) -> [Certificate] {
-        members[endpoint]?.connection.certificates ?? []
+        members[endpoint]?.certificates ?? []
     }
 
     func ask(_ endpoints: [Endpoint], _ commands: [RedisCommand])
@@ -36,39 +36,33 @@ final class ServerGroup: ClusterServers {
     {
         let deadline = SystemClock.monotonicTime()
             .advanced(byMilliseconds: timeoutMilliseconds)
-        let asked = endpoints.map { endpoint in
-            members[endpoint]
-                ?? Member(connection: makeConnection(endpoint, timeoutMilliseconds))
-        }
-        let inquiries = asked.map { Inquiry($0.connection, commands) }
-        wait(for: inquiries, of: asked, until: deadline)
-        if endpoints.count / 2 < inquiries.count(where: { $0.answer == nil }) {
+        let asked = endpoints.map(member)
+        for member in asked { member.ask(commands) }
+        wait(for: asked, commands, until: deadline)
+        if endpoints.count / 2 < asked.count(where: { $0.answer == nil }) {
             timeoutMilliseconds = min(2 * timeoutMilliseconds, Self.timeoutsMilliseconds.upperBound)
         }
-        for (index, endpoint) in endpoints.enumerated() {
-            let isSilent = inquiries[index].answer == nil
-            members[endpoint] = Member(
-                connection: isSilent
-                    ? makeConnection(endpoint, timeoutMilliseconds) : asked[index].connection,
-                isSilent: isSilent
-            )
-        }
-        return inquiries.map { $0.answer ?? .failure(.unreachable(silence)) }
+        return asked.map { $0.answer ?? .failure(.unreachable(silence)) }
     }
 
-    /// Waits for all of them, but for those that were silent the last time only as long as for the others, and for
+    private func member(_ endpoint: Endpoint) -> Member {
+        if let member = members[endpoint] { return member }
+        let member = Member { [unowned self] in makeConnection(endpoint, timeoutMilliseconds) }
+        members[endpoint] = member
+        return member
+    }
+
+    /// Waits for all of them, but for those that still owe an earlier answer only as long as for the others, and for
     /// a majority.
     private func wait(
-        for inquiries: [Inquiry],
-        of asked: [Member],
+        for asked: [Member],
+        _ commands: [RedisCommand],
         until deadline: MonotonicTime
     ) {
         let minority = (asked.count - 1) / 2
         while true {
-            let pending = inquiries.filter { !$0.isDone }
-            let isAwaited =
-                minority < pending.count
-                || zip(asked, inquiries).contains { !$0.isSilent && !$1.isDone }
+            let pending = asked.filter { $0.answer == nil }
+            let isAwaited = minority < pending.count || pending.contains { !$0.isLate }
             let now = SystemClock.monotonicTime()
             guard isAwaited, now < deadline else { return }
             var descriptors = pending.map {
@@ -76,45 +70,76 @@ final class ServerGroup: ClusterServers {
             }
             let milliseconds = Int32(min(now.milliseconds(until: deadline), 60_000))
             guard poll(&descriptors, nfds_t(descriptors.count), milliseconds) > 0 else { continue }
-            for (inquiry, descriptor) in zip(pending, descriptors) where descriptor.revents != 0 {
-                inquiry.isDone = true
+            for (member, descriptor) in zip(pending, descriptors) where descriptor.revents != 0 {
+                member.isReadable(commands)
             }
         }
     }
 
-    private struct Member {
-        let connection: StoreConnection
+    /// One of them. It is asked one thing at a time: a connection that is slow to open is not given up for another one.
+    private final class Member {
+        private let makeConnection: () -> StoreConnection
+        private var connection: StoreConnection?
+        private var inquiry: Inquiry?
 
-        /// Whether it has not answered in time when it was last asked.
-        var isSilent = false
-    }
+        /// Whether it still owes the answer to an earlier question, or owed it too long.
+        private(set) var isLate = false
 
-    /// Commands that one of them was sent.
-    private final class Inquiry {
-        private let task: BackgroundTask<Answer>?
-        private let failure: TransportFailure?
+        /// The answer to the present question, once it has come.
+        private(set) var answer: Answer?
 
-        /// Whether the answer has come.
-        var isDone: Bool
+        init(_ makeConnection: @escaping () -> StoreConnection) {
+            self.makeConnection = makeConnection
+        }
 
-        init(_ connection: StoreConnection, _ commands: [RedisCommand]) {
+        var descriptor: Int32 { inquiry?.descriptor ?? -1 }
+
+        var certificates: [Certificate] {
+            inquiry == nil ? connection?.certificates ?? [] : []
+        }
+
+        /// Puts a question, or keeps waiting for the answer to the one before.
+        func ask(_ commands: [RedisCommand]) {
+            answer = nil
+            if inquiry != nil { isLate = true } else { begin(commands) }
+        }
+
+        /// An answer has come: to the question, or to an earlier one, and then the question is put.
+        func isReadable(_ commands: [RedisCommand]) {
+            let result = inquiry?.result
+            inquiry = nil
+            guard isLate else {
+                answer = result
+                return
+            }
+            if case .success? = result { isLate = false } else { connection = nil }
+            begin(commands)
+        }
+
+        private func begin(_ commands: [RedisCommand]) {
+            let connection = connection ?? makeConnection()
+            self.connection = connection
             do throws(TransportFailure) {
-                task = try BackgroundTask {
-                    Result { () throws(StoreConnection.Fault) in
-                        try connection.execute(repeating: commands)
-                    }
-                }
-                (failure, isDone) = (nil, false)
+                inquiry = try Inquiry(connection, commands)
             } catch {
-                (task, failure, isDone) = (nil, error, true)
+                answer = .failure(.unreachable(error.description))
             }
         }
+    }
 
-        var descriptor: Int32 { task?.descriptor ?? -1 }
+    private typealias Inquiry = BackgroundTask<Answer>
+}
 
-        var answer: Answer? {
-            if let failure { return .failure(.unreachable(failure.description)) }
-            return isDone ? task?.result : nil
+extension BackgroundTask<Result<[RedisReply], StoreConnection.Fault>> {
+    /// Sends commands, and waits for the replies.
+    fileprivate convenience init(
+        _ connection: StoreConnection,
+        _ commands: [RedisCommand]
+    ) throws(TransportFailure) {
+        try self.init {
+            Result { () throws(StoreConnection.Fault) in
+                try connection.execute(repeating: commands)
+            }
         }
     }
 }
