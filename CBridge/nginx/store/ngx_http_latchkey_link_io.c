@@ -116,6 +116,7 @@ ngx_http_latchkey_link_write(ngx_http_latchkey_link_t *link)
 {
     ssize_t n;
     ngx_buf_t *b;
+    ngx_uint_t drained;
     ngx_connection_t *c;
     ngx_http_latchkey_worker_t *worker;
 
@@ -128,10 +129,16 @@ ngx_http_latchkey_link_write(ngx_http_latchkey_link_t *link)
     b = link->output;
     c = link->connection;
     worker = link->worker;
+    drained = 0;
 
     for (;;) {
 
         if (b->pos == b->last) {
+
+            if (drained) {
+                break;
+            }
+
             b->pos = b->start;
             b->last = b->start;
             b->last += worker->library.link_output(worker->gateway,
@@ -140,6 +147,10 @@ ngx_http_latchkey_link_write(ngx_http_latchkey_link_t *link)
             if (b->pos == b->last) {
                 break;
             }
+
+            /* a buffer that is not full holds all the output there is */
+
+            drained = (b->last != b->end);
         }
 
         n = c->send(c, b->pos, b->last - b->pos);
@@ -154,12 +165,6 @@ ngx_http_latchkey_link_write(ngx_http_latchkey_link_t *link)
         }
 
         b->pos += n;
-
-        /* a buffer that is not full held all the output there was */
-
-        if (b->pos == b->last && b->last != b->end) {
-            break;
-        }
     }
 
     if (ngx_handle_write_event(c->write, 0) != NGX_OK) {
