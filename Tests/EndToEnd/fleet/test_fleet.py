@@ -11,7 +11,7 @@ from harness.executable import DONE, STORE_UNREACHABLE, Dialogue
 from harness.membership import MEMBERSHIP
 from harness.polling import wait_until
 from harness.redis_server import NO_SOCKET
-from harness.topology import COPIES
+from harness.topology import COPIES, LINKS
 
 RELOADS = 50
 
@@ -130,7 +130,7 @@ def test_the_workers_of_fifty_reloads_have_left_the_list(sandboxes):
 
     wait_until(lambda: len(gate.nginx.workers()) == 2, "the old workers end", seconds=60)
     gate.wait_for_members()
-    wait_until(lambda: len(gate.redis.clients()) == 4, "the old workers' connections are gone")
+    wait_until(lambda: len(gate.redis.clients()) == 2 * LINKS, "the old workers' connections are gone")
     assert gate.revoke().err.count("\n") == 1, "no worker is waited out"
 
 

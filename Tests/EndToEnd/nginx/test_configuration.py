@@ -164,6 +164,8 @@ def test_syntax_that_nginx_accepts_is_accepted_by_both(gate):
         f"latchkey_pepper_file\n    '{gate.pepper_file}'\n;latchkey_timeout 1s;",
     )
     gate.add_settings(OPERATORS)
+    if gate.has_failover and gate.tls:
+        gate.add_settings(gate.tls.directive)
 
     nginx_accepts(gate)
     gate.key()
