@@ -137,8 +137,15 @@ extension Gatekeeper {
         } catch {
             fault = "\(error)"
         }
-        if let place { cluster.reader.answered(place, withMap: false) }
         cluster.seeds.failed(server, fault)
+        guard let place else { return }
+        cluster.reader.answered(place, withMap: false)
+        guard !cluster.isHeard(place) else { return }
+        log.note(
+            .acknowledgementRefused,
+            now,
+            "no change at the store at \(server) is acknowledged: it returned no usable slot map: \(fault)"
+        )
     }
 
     private func take(_ answer: Cluster.Answer, _ now: MonotonicTime) {

@@ -128,10 +128,17 @@ extension Gatekeeper {
         switch Redirection(error, from: asked) {
         case .moved: cluster.reader.want(from: place)
         case .ask: break
-        case nil where error.isTemporaryInCluster || error.code == "EXECABORT": break
+        case nil where error.isTemporaryInCluster || error.isOfQueuedCommand: break
         case nil: return false
         }
         return true
+    }
+}
+
+extension RedisError {
+    /// Whether a transaction failed because one of its commands had been refused: the reply to that says why.
+    fileprivate var isOfQueuedCommand: Bool {
+        code == "EXECABORT" && !message.contains("because of:")
     }
 }
 

@@ -98,6 +98,17 @@ struct ClusterAttestationTests {
         #expect(driver.lines.contains { $0.text.contains("name the store at 10.0.0.3:7000") })
     }
 
+    @Test func `another reason why primaries do not name each other is reported as well`() throws {
+        let driver = try Driver.settled()
+        driver.held = [Driver.endpoint(3)]
+        driver.pass(milliseconds: 1500)
+        #expect(driver.lines.contains { $0.text.hasSuffix("have named it within the lease") })
+        driver.servers[Driver.endpoint(3)]!.denied = ["HMGET"]
+        driver.release(3)
+        driver.pass(milliseconds: 2500)
+        #expect(driver.lines.contains { $0.text.contains("10.0.0.3:7000: NOPERM no permission") })
+    }
+
     @Test func `in a cluster of five a majority is enough`() throws {
         let driver = try Driver.settled(primaries: 5)
         let key = driver.generate(driver.organization(at: 1), at: 1)

@@ -184,7 +184,10 @@ extension ClusterDriver {
         commands[endpoint, default: []].append(command)
         let isAsking = links[number]!.isAsking
         links[number]!.isAsking = false
-        if servers[endpoint]!.denied.contains(command[0]) { return "-NOPERM no permission\r\n" }
+        if servers[endpoint]!.denied.contains(command[0]) {
+            let transaction = "EXECABORT Transaction discarded because of: "
+            return "-\(command[0] == "EXEC" ? transaction : "")NOPERM no permission\r\n"
+        }
         switch command[0] {
         case "ASKING":
             links[number]!.isAsking = true

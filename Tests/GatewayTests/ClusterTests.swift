@@ -257,6 +257,23 @@ struct ClusterTests {
         #expect(driver.lines.contains { $0.level == .error && $0.text == line })
     }
 
+    @Test func `a primary that gives no map is reported, as it gets no acknowledgements`() throws {
+        let driver = try Driver()
+        driver.servers[Driver.endpoint(2)]!.denied = ["CLUSTER"]
+        driver.pass(milliseconds: 700)
+        let line = "no change at the store at 10.0.0.2:7000 is acknowledged: it returned no usable"
+        #expect(driver.lines.contains { $0.level == .warning && $0.text.hasPrefix(line) })
+        #expect(!driver.lines.contains { $0.text.contains("10.0.0.3:7000 is acknowledged") })
+    }
+
+    @Test func `a worker that may not commit its entry says why`() throws {
+        let driver = try Driver()
+        for number in 1...3 { driver.servers[Driver.endpoint(number)]!.denied = ["EXEC"] }
+        driver.pass(milliseconds: 700)
+        let line = "is not in the membership list, so every check reads the store: EXECABORT"
+        #expect(driver.lines.contains { $0.text.contains(line) && $0.text.contains("NOPERM") })
+    }
+
     @Test func `while the cluster is down checks wait`() throws {
         let driver = try Driver.settled()
         let key = driver.generate(driver.organization(at: 1), at: 1)

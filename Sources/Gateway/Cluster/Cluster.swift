@@ -141,8 +141,9 @@ struct Cluster: ~Copyable {
         assignments.removeAll(keepingCapacity: true)
     }
 
-    /// A primary has not said who holds a slot.
+    /// A primary has not said who holds a slot. Another reason than the last one is reported, too.
     mutating func refused(by server: Endpoint, _ error: RedisError, _ now: MonotonicTime) {
+        if error.message != refusal?.reason { unattested = unattested.mapValues { min($0, now) } }
         refusal = (server, error.message, now)
     }
 
