@@ -336,7 +336,8 @@ extension Gatekeeper {
                 now,
                 "the store at \(nodes[place].name) decides nothing: fewer than "
                     + "\(cluster.witnesses.needed) of the other primaries have named it within "
-                    + "the lease\(cluster.lastRefusal(now))"
+                    + "the lease"
+                    + cluster.lastRefusal(ofOthersThan: nodes[place].endpoint, now)
             )
         }
     }

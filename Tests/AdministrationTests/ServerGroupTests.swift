@@ -1,3 +1,4 @@
+import Glibc
 import RedisClient
 import Testing
 
@@ -5,14 +6,15 @@ import Testing
 
 /// Several servers that are asked at once.
 struct ServerGroupTests {
+    private let group = ServerGroup("store") { endpoint, timeout in
+        StoreConnection(at: endpoint, credentials: nil, timeoutMilliseconds: timeout)
+    }
+
     @Test func `a server that was silent is heard again, though it connects slowly`() throws {
         let servers = try (0..<3).map { _ in try RedisServer() }
         let proxy = try CuttingProxy(servers[2], [], delayMilliseconds: 50)
         let endpoints = [servers[0].socket, servers[1].socket, proxy.path]
             .map { Endpoint.unix(path: $0) }
-        let group = ServerGroup("store") { endpoint, timeout in
-            StoreConnection(at: endpoint, credentials: nil, timeoutMilliseconds: timeout)
-        }
         func answers() -> [[RedisReply]?] {
             group.ask(endpoints, [RedisCommand("ECHO", "x")]).map { try? $0.get() }
         }
@@ -23,5 +25,25 @@ struct ServerGroupTests {
         let deadline = SystemClock.monotonicTime().advanced(byMilliseconds: 10_000)
         while answers()[2] == nil, SystemClock.monotonicTime() < deadline {}
         #expect(answers() == [answer, answer, answer])
+    }
+
+    @Test func `why servers that were silent cannot be reached is told`() throws {
+        let servers = try (0..<3).map { _ in try RedisServer() }
+        for server in servers { server.freeze() }
+        let endpoints = servers.map { Endpoint.unix(path: $0.socket) }
+        #expect(group.ask(endpoints, [RedisCommand("PING")]).allSatisfy { (try? $0.get()) == nil })
+        for server in servers { unlink(server.socket) }
+        let deadline = SystemClock.monotonicTime().advanced(byMilliseconds: 20_000)
+        func faults() -> [String] {
+            group.ask(endpoints, [RedisCommand("PING")]).map { answer in
+                if case .failure(let fault) = answer { fault.text } else { "it answers" }
+            }
+        }
+        func areTold() -> Bool {
+            faults().allSatisfy { $0.contains("No such file or directory") }
+        }
+        var isTold = areTold()
+        while !isTold, SystemClock.monotonicTime() < deadline { isTold = areTold() }
+        #expect(isTold)
     }
 }

@@ -82,8 +82,11 @@ final class ServerGroup: ClusterServers {
         private var connection: StoreConnection?
         private var inquiry: Inquiry?
 
-        /// Whether it still owes the answer to an earlier question, or owed it too long.
+        /// Whether it was silent the last time, and has not answered since.
         private(set) var isLate = false
+
+        /// Whether the answer to an earlier question has yet to come.
+        private var owesEarlier = false
 
         /// The answer to the present question, once it has come.
         private(set) var answer: Answer?
@@ -101,18 +104,22 @@ final class ServerGroup: ClusterServers {
         /// Puts a question, or keeps waiting for the answer to the one before.
         func ask(_ commands: [RedisCommand]) {
             answer = nil
-            if inquiry != nil { isLate = true } else { begin(commands) }
+            owesEarlier = inquiry != nil
+            if owesEarlier { isLate = true } else { begin(commands) }
         }
 
         /// An answer has come: to the question, or to an earlier one, and then the question is put.
         func isReadable(_ commands: [RedisCommand]) {
             let result = inquiry?.result
             inquiry = nil
-            guard isLate else {
+            if case .failure? = result { connection = nil }
+            guard owesEarlier else {
                 answer = result
+                isLate = false
                 return
             }
-            if case .success? = result { isLate = false } else { connection = nil }
+            owesEarlier = false
+            if case .success? = result { isLate = false }
             begin(commands)
         }
 

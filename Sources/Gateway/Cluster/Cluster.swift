@@ -59,8 +59,8 @@ struct Cluster: ~Copyable {
     /// The places that are not attested, and when that has to be reported; `never` once it has been.
     var unattested: [Int: MonotonicTime] = [:]
 
-    /// The last primary that did not say who holds a slot, and why.
-    private var refusal: (server: Endpoint, reason: String, at: MonotonicTime)?
+    /// Why primaries did not say who holds a slot, and when last.
+    private var refusals: [Endpoint: (reason: String, at: MonotonicTime)] = [:]
 
     /// When the lack of a map has to be reported; `nil` once it has been.
     var reportDue: MonotonicTime?
@@ -141,18 +141,25 @@ struct Cluster: ~Copyable {
         assignments.removeAll(keepingCapacity: true)
     }
 
-    /// A primary has not said who holds a slot. Another reason than the last one is reported, too.
+    /// A primary has not said who holds a slot. A reason that it has not given before is reported, too.
     mutating func refused(by server: Endpoint, _ error: RedisError, _ now: MonotonicTime) {
-        if error.message != refusal?.reason { unattested = unattested.mapValues { min($0, now) } }
-        refusal = (server, error.message, now)
+        if error.message != refusals[server]?.reason {
+            unattested = unattested.mapValues { $0 == .never ? now : $0 }
+        }
+        refusals = refusals.filter { counts($0.value.at, now) }
+        refusals[server] = (error.message, now)
     }
 
-    /// `; the last one at 10.0.0.1:6379: LOADING …`: the last refusal, if a primary could still count on an answer in its place.
-    func lastRefusal(_ now: MonotonicTime) -> String {
-        guard let refusal, now < refusal.at.advanced(byMilliseconds: fenceMilliseconds) else {
-            return ""
-        }
-        return "; the last one at \(refusal.server): \(refusal.reason)"
+    /// Whether an answer to what was asked then could still count.
+    private func counts(_ moment: MonotonicTime, _ now: MonotonicTime) -> Bool {
+        now < moment.advanced(byMilliseconds: fenceMilliseconds)
+    }
+
+    /// `; 10.0.0.1:6379: LOADING …`: the last refusal by another primary than this one, where an answer could still count.
+    func lastRefusal(ofOthersThan server: Endpoint?, _ now: MonotonicTime) -> String {
+        let last = refusals.filter { $0.key != server && counts($0.value.at, now) }
+            .max { $0.value.at < $1.value.at }
+        return last.map { "; \($0.key): \($0.value.reason)" } ?? ""
     }
 
     /// When maps will have been missing for too long; never before the first.
