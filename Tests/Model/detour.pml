@@ -43,6 +43,7 @@ bit lateD = 0, lateDOld = 0;  /* the refusal of a read by D that names A */
 bit late = 0, lateOld = 0;    /* the same by E */
 bit heard = 1;                /* D has said what it holds since its link stood */
 bit after = 0, overtaken = 0; /* the question was asked after the one that D is to say it by; an answer to such a one was taken */
+bit kept = 0;                 /* what it says now does not make the question any older */
 #define unheard (up && !heard)
 
 /* ---- The revoker ---- */
@@ -119,7 +120,7 @@ inline adopts() {
 }
 inline question(x) { asks = 1; asked = x; after = unheard }
 inline hears() {
-  heard = 1;
+  heard = 1; kept = old;
   if
 #ifdef DROP_HEARD_ALL
   :: holder == D && seat != D -> tells(D)
@@ -128,6 +129,7 @@ inline hears() {
 #endif
   :: else
   fi;
+  if :: after -> old = kept :: else fi; kept = 0;
   if
   :: overtaken
   :: !overtaken && holder != A -> seats(holder); if :: !doubts -> seat = holder :: else fi
@@ -181,6 +183,7 @@ active proctype Model()
 #endif
        printf("A tells of a record, or says on a new link that it holds the slot\n") }
   :: d_step { true -> tells(E); printf("E tells of a record\n") }
+  :: d_step { up -> tells(D); printf("D tells of another record\n") }
   :: d_step { link[0]?[NEWS] -> link[0]?NEWS; tells(D); printf("D tells of the record\n") }
   :: d_step { link[0]?[SIGNAL] -> link[0]?SIGNAL; if :: heard -> acknowledged = 1; printf("worker acknowledges\n") :: else fi }
   :: d_step { up -> up = 0; heard = 0; do :: nempty(link[0]) -> link[0]?_ :: empty(link[0]) -> break od; printf("the link is lost\n") }
