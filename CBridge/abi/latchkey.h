@@ -291,8 +291,8 @@ void latchkey_link_received(latchkey_gateway *gateway, uint32_t link,
     const uint8_t *LATCHKEY_NULLABLE bytes, size_t length, latchkey_time now);
 
 /*
- * Moves up to capacity bytes of a link's output into buffer.  Returns their number;
- * 0 when there is none.
+ * Moves up to capacity bytes of a link's output into buffer.  Returns their number:
+ * if it is below capacity, that was all of the output.
  */
 size_t latchkey_link_output(latchkey_gateway *gateway, uint32_t link,
     size_t capacity, uint8_t *buffer);

@@ -1,7 +1,8 @@
 /*
  * A gateway that orders more kinds of links than Latchkey's own does today: all that
  * there may be and one too many, one with TLS, one to nobody and one to an unknown
- * name.  It decides nothing, and logs what it is told of its links.
+ * name.  It decides nothing, and logs what it is told of its links.  For each check
+ * it sends many PINGs on the first one.
  */
 
 #include "latchkey.h"
@@ -14,15 +15,19 @@ enum {
     TO_NOBODY = 2,
     UNRESOLVED = 3,
     COUNT = LATCHKEY_LINKS_MAX + 1,
+    PINGS_OF_CHECK = 600,
     LINES_MAX = 4 * COUNT
 };
+
+static const char PING[] = "PING\r\n";
 
 struct latchkey_gateway {
     char endpoint[LATCHKEY_ENDPOINT_MAX + 1];
     uint32_t ordered; /* links that were opened */
     bool opened[COUNT];
-    bool has_output[COUNT]; /* a PING to be written */
-    bool is_written[COUNT]; /* and its order has been handed out */
+    size_t output[COUNT];   /* bytes of PINGs to be written */
+    bool is_ordered[COUNT]; /* the order for that has been handed out */
+    void *check;            /* that waits: one at a time */
     size_t unanswered;
     size_t answered;
     bool ends;
@@ -41,11 +46,10 @@ say(const char *what, uint32_t link, unsigned number)
 }
 
 static void
-ping(uint32_t link)
+ping(uint32_t link, size_t count)
 {
-    the_gateway.has_output[link] = true;
-    the_gateway.is_written[link] = false;
-    the_gateway.unanswered++;
+    the_gateway.output[link] += count * (sizeof(PING) - 1);
+    the_gateway.unanswered += count;
 }
 
 uint32_t
@@ -98,20 +102,28 @@ uint64_t
 latchkey_check_begin(latchkey_gateway *gateway, void *data, const uint8_t *credential, size_t credential_length,
     latchkey_time now, latchkey_decision *decision)
 {
-    memset(decision, 0, sizeof(*decision));
-    decision->result = LATCHKEY_UNAVAILABLE;
-    return 0;
+    ping(0, PINGS_OF_CHECK);
+    gateway->check = data;
+    return 1;
 }
 
 void
 latchkey_check_cancel(latchkey_gateway *gateway, uint64_t ticket)
 {
+    gateway->check = NULL;
 }
 
 bool
 latchkey_check_next(latchkey_gateway *gateway, void **data, latchkey_decision *decision)
 {
-    return false;
+    if (gateway->check == NULL) {
+        return false;
+    }
+    *data = gateway->check;
+    gateway->check = NULL;
+    memset(decision, 0, sizeof(*decision));
+    decision->result = LATCHKEY_UNAVAILABLE;
+    return true;
 }
 
 size_t
@@ -151,8 +163,8 @@ latchkey_link_next(latchkey_gateway *gateway, latchkey_time now, latchkey_link_o
         return true;
     }
     for (uint32_t link = 0; link < COUNT; link++) {
-        if (gateway->has_output[link] && !gateway->is_written[link]) {
-            gateway->is_written[link] = true;
+        if (gateway->output[link] > 0 && !gateway->is_ordered[link]) {
+            gateway->is_ordered[link] = true;
             order->link = link;
             order->action = LATCHKEY_LINK_WRITE;
             return true;
@@ -165,7 +177,7 @@ void
 latchkey_link_opened(latchkey_gateway *gateway, uint32_t link, latchkey_time now)
 {
     gateway->opened[link] = true;
-    ping(link);
+    ping(link, 1);
 }
 
 void
@@ -178,8 +190,13 @@ latchkey_link_closed(latchkey_gateway *gateway, uint32_t link, latchkey_time now
 void
 latchkey_link_received(latchkey_gateway *gateway, uint32_t link, const uint8_t *bytes, size_t length, latchkey_time now)
 {
-    gateway->answered++;
-    if (--gateway->unanswered == 0) {
+    for (size_t i = 0; i < length; i++) {
+        if (bytes[i] == '\n') {
+            gateway->answered++;
+            gateway->unanswered--;
+        }
+    }
+    if (gateway->unanswered == 0) {
         say(gateway->ends ? "answers last of" : "is ready, with", link, (unsigned) gateway->answered);
         gateway->answered = 0;
     }
@@ -188,12 +205,15 @@ latchkey_link_received(latchkey_gateway *gateway, uint32_t link, const uint8_t *
 size_t
 latchkey_link_output(latchkey_gateway *gateway, uint32_t link, size_t capacity, uint8_t *buffer)
 {
-    if (!gateway->has_output[link]) {
-        return 0;
+    size_t length = 0;
+    size_t ping = sizeof(PING) - 1;
+    for (; length < capacity && gateway->output[link] > 0; gateway->output[link]--) {
+        buffer[length++] = (uint8_t) PING[(ping - gateway->output[link] % ping) % ping];
     }
-    gateway->has_output[link] = false;
-    memcpy(buffer, "PING\r\n", 6);
-    return 6;
+    if (gateway->output[link] == 0) {
+        gateway->is_ordered[link] = false;
+    }
+    return length;
 }
 
 uint64_t
@@ -208,7 +228,7 @@ latchkey_finish(latchkey_gateway *gateway, latchkey_time now)
     gateway->ends = true;
     for (uint32_t link = 0; link < COUNT; link++) {
         if (gateway->opened[link]) {
-            ping(link);
+            ping(link, 1);
         }
     }
 }

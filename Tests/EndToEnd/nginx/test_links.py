@@ -18,6 +18,9 @@ FAILURES = {1: "TLS", 2: "UNREACHABLE", 3: "UNRESOLVED", LINKS_MAX: "EXHAUSTED"}
 
 OPENED = LINKS_MAX - 3
 
+# More than a socket takes, in pieces that are smaller than the module's buffer.
+CHECKS, PINGS = 150, 600
+
 
 @pytest.fixture
 def gate(sandboxes, tmp_path):
@@ -69,3 +72,14 @@ def test_a_worker_that_exits_hands_over_the_output_of_all_links(gate):
     wait_until(lambda: worker not in gate.nginx.workers(), "the old worker ends")
 
     assert gate.nginx.lines(f"answers last of {OPENED}")
+
+
+def test_output_that_is_ordered_while_the_store_takes_none_follows_once_it_does(gate):
+    wait_until(lambda: gate.nginx.lines(f"is ready, with {OPENED}"), "the links are open")
+    gate.redis.freeze()
+
+    for _ in range(CHECKS):
+        assert gate.status_of("any") == 503
+    gate.redis.thaw()
+
+    wait_until(lambda: gate.nginx.lines(f"is ready, with {CHECKS * PINGS}"), "all is answered")
