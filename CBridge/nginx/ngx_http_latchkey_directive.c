@@ -20,77 +20,25 @@ static ngx_conf_post_t ngx_http_latchkey_realm_post = {
 };
 
 
+#define ngx_http_latchkey_setting_of(name, args)                          \
+    {                                                                     \
+        ngx_string(name), NGX_HTTP_MAIN_CONF | (args),                    \
+            ngx_http_latchkey_setting, NGX_HTTP_MAIN_CONF_OFFSET, 0, NULL \
+    }
+
+
 ngx_command_t ngx_http_latchkey_commands[] = {
 
-    { ngx_string("latchkey_store"),
-        NGX_HTTP_MAIN_CONF | NGX_CONF_1MORE,
-        ngx_http_latchkey_setting,
-        NGX_HTTP_MAIN_CONF_OFFSET,
-        0,
-        NULL },
-
-    { ngx_string("latchkey_store_auth"),
-        NGX_HTTP_MAIN_CONF | NGX_CONF_TAKE123,
-        ngx_http_latchkey_setting,
-        NGX_HTTP_MAIN_CONF_OFFSET,
-        0,
-        NULL },
-
-    { ngx_string("latchkey_store_tls"),
-        NGX_HTTP_MAIN_CONF | NGX_CONF_1MORE,
-        ngx_http_latchkey_setting,
-        NGX_HTTP_MAIN_CONF_OFFSET,
-        0,
-        NULL },
-
-    { ngx_string("latchkey_pepper_file"),
-        NGX_HTTP_MAIN_CONF | NGX_CONF_TAKE1,
-        ngx_http_latchkey_setting,
-        NGX_HTTP_MAIN_CONF_OFFSET,
-        0,
-        NULL },
-
-    { ngx_string("latchkey_prefix"),
-        NGX_HTTP_MAIN_CONF | NGX_CONF_TAKE1,
-        ngx_http_latchkey_setting,
-        NGX_HTTP_MAIN_CONF_OFFSET,
-        0,
-        NULL },
-
-    { ngx_string("latchkey_consistency"),
-        NGX_HTTP_MAIN_CONF | NGX_CONF_TAKE1,
-        ngx_http_latchkey_setting,
-        NGX_HTTP_MAIN_CONF_OFFSET,
-        0,
-        NULL },
-
-    { ngx_string("latchkey_lease"),
-        NGX_HTTP_MAIN_CONF | NGX_CONF_TAKE1,
-        ngx_http_latchkey_setting,
-        NGX_HTTP_MAIN_CONF_OFFSET,
-        0,
-        NULL },
-
-    { ngx_string("latchkey_outage_grace"),
-        NGX_HTTP_MAIN_CONF | NGX_CONF_TAKE1,
-        ngx_http_latchkey_setting,
-        NGX_HTTP_MAIN_CONF_OFFSET,
-        0,
-        NULL },
-
-    { ngx_string("latchkey_timeout"),
-        NGX_HTTP_MAIN_CONF | NGX_CONF_TAKE1,
-        ngx_http_latchkey_setting,
-        NGX_HTTP_MAIN_CONF_OFFSET,
-        0,
-        NULL },
-
-    { ngx_string("latchkey_cache_size"),
-        NGX_HTTP_MAIN_CONF | NGX_CONF_TAKE1,
-        ngx_http_latchkey_setting,
-        NGX_HTTP_MAIN_CONF_OFFSET,
-        0,
-        NULL },
+    ngx_http_latchkey_setting_of("latchkey_store", NGX_CONF_1MORE),
+    ngx_http_latchkey_setting_of("latchkey_store_auth", NGX_CONF_TAKE123),
+    ngx_http_latchkey_setting_of("latchkey_store_tls", NGX_CONF_1MORE),
+    ngx_http_latchkey_setting_of("latchkey_pepper_file", NGX_CONF_TAKE1),
+    ngx_http_latchkey_setting_of("latchkey_prefix", NGX_CONF_TAKE1),
+    ngx_http_latchkey_setting_of("latchkey_consistency", NGX_CONF_TAKE1),
+    ngx_http_latchkey_setting_of("latchkey_lease", NGX_CONF_TAKE1),
+    ngx_http_latchkey_setting_of("latchkey_outage_grace", NGX_CONF_TAKE1),
+    ngx_http_latchkey_setting_of("latchkey_timeout", NGX_CONF_TAKE1),
+    ngx_http_latchkey_setting_of("latchkey_cache_size", NGX_CONF_TAKE1),
 
     { ngx_string("latchkey_library"),
         NGX_HTTP_MAIN_CONF | NGX_CONF_TAKE1,
@@ -99,33 +47,10 @@ ngx_command_t ngx_http_latchkey_commands[] = {
         0,
         NULL },
 
-    { ngx_string("latchkey_copies"),
-        NGX_HTTP_MAIN_CONF | NGX_CONF_TAKE1,
-        ngx_http_latchkey_setting,
-        NGX_HTTP_MAIN_CONF_OFFSET,
-        0,
-        NULL },
-
-    { ngx_string("latchkey_delegates"),
-        NGX_HTTP_MAIN_CONF | NGX_CONF_1MORE,
-        ngx_http_latchkey_setting,
-        NGX_HTTP_MAIN_CONF_OFFSET,
-        0,
-        NULL },
-
-    { ngx_string("latchkey_operators"),
-        NGX_HTTP_MAIN_CONF | NGX_CONF_1MORE,
-        ngx_http_latchkey_setting,
-        NGX_HTTP_MAIN_CONF_OFFSET,
-        0,
-        NULL },
-
-    { ngx_string("latchkey_rotate_after"),
-        NGX_HTTP_MAIN_CONF | NGX_CONF_TAKE1,
-        ngx_http_latchkey_setting,
-        NGX_HTTP_MAIN_CONF_OFFSET,
-        0,
-        NULL },
+    ngx_http_latchkey_setting_of("latchkey_copies", NGX_CONF_TAKE1),
+    ngx_http_latchkey_setting_of("latchkey_delegates", NGX_CONF_1MORE),
+    ngx_http_latchkey_setting_of("latchkey_operators", NGX_CONF_1MORE),
+    ngx_http_latchkey_setting_of("latchkey_rotate_after", NGX_CONF_TAKE1),
 
     { ngx_string("latchkey"),
         NGX_HTTP_MAIN_CONF | NGX_HTTP_SRV_CONF | NGX_HTTP_LOC_CONF
