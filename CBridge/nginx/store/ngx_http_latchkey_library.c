@@ -78,10 +78,6 @@ _Static_assert(sizeof(ngx_http_latchkey_library_t)
     "the table lacks a symbol: its pointer would stay uninitialized");
 
 
-static ngx_int_t ngx_http_latchkey_load_symbol(void *handle, const char *name,
-    void *pointer);
-
-
 /*
  * Returns NGX_ERROR after writing a text that ends with a 0 to error, if this is
  * not a library that the module can use.  A library stays loaded, because a
@@ -92,9 +88,8 @@ ngx_int_t
 ngx_http_latchkey_load_library(ngx_http_latchkey_library_t *library,
     ngx_str_t *path, char *error, size_t size)
 {
-    void *handle;
+    void *handle, *address;
     u_char *p;
-    uint32_t version;
     ngx_uint_t i;
     const ngx_http_latchkey_symbol_t *symbol;
 
@@ -111,68 +106,38 @@ ngx_http_latchkey_load_library(ngx_http_latchkey_library_t *library,
         goto failed;
     }
 
-    symbol = &ngx_http_latchkey_symbols[0];
-
-    if (ngx_http_latchkey_load_symbol(handle, symbol->name,
-            &library->abi_version)
-        != NGX_OK)
-    {
-        goto missing;
-    }
-
-    /* a library with another interface may lack a function: this says why */
-
-    version = library->abi_version();
-
-    if (version != LATCHKEY_ABI_VERSION) {
-        p = ngx_snprintf(p, size,
-            "\"%V\" has interface %uD, the module has %d: "
-            "install both from one release, whose library is \"%V\"",
-            path, version, LATCHKEY_ABI_VERSION,
-            &ngx_http_latchkey_default_library);
-        goto failed;
-    }
-
-    for (i = 1; i < NGX_HTTP_LATCHKEY_SYMBOLS; i++) {
+    for (i = 0; i < NGX_HTTP_LATCHKEY_SYMBOLS; i++) {
         symbol = &ngx_http_latchkey_symbols[i];
+        address = dlsym(handle, symbol->name);
 
-        if (ngx_http_latchkey_load_symbol(handle, symbol->name,
-                (u_char *) library + symbol->offset)
-            != NGX_OK)
-        {
-            goto missing;
+        if (address == NULL) {
+            p = ngx_snprintf(p, size,
+                "\"%V\" has no function \"%s\": it is not a Latchkey library, "
+                "set \"latchkey_library\" to one",
+                path, symbol->name);
+            goto failed;
+        }
+
+        ngx_memcpy((u_char *) library + symbol->offset, &address,
+            sizeof(void *));
+
+        /* a library with another interface may lack a function: this says why */
+
+        if (i == 0 && library->abi_version() != LATCHKEY_ABI_VERSION) {
+            p = ngx_snprintf(p, size,
+                "\"%V\" has interface %uD, the module has %d: "
+                "install both from one release, whose library is \"%V\"",
+                path, library->abi_version(), LATCHKEY_ABI_VERSION,
+                &ngx_http_latchkey_default_library);
+            goto failed;
         }
     }
 
     return NGX_OK;
-
-missing:
-
-    p = ngx_snprintf(p, size,
-        "\"%V\" has no function \"%s\": it is not a Latchkey library, "
-        "set \"latchkey_library\" to one",
-        path, symbol->name);
 
 failed:
 
     *p = '\0';
 
     return NGX_ERROR;
-}
-
-
-static ngx_int_t
-ngx_http_latchkey_load_symbol(void *handle, const char *name, void *pointer)
-{
-    void *address;
-
-    address = dlsym(handle, name);
-
-    if (address == NULL) {
-        return NGX_ERROR;
-    }
-
-    ngx_memcpy(pointer, &address, sizeof(void *));
-
-    return NGX_OK;
 }
