@@ -36,46 +36,17 @@ const char ngx_http_latchkey_server[] =
     "latchkey nginx " NGX_CONF_PATH " " NGX_USER " " NGX_GROUP "\n";
 
 
-#define ngx_http_latchkey_symbol(name)                                 \
-    {                                                                  \
-        "latchkey_" #name, offsetof(ngx_http_latchkey_library_t, name) \
-    }
+#define ngx_http_latchkey_symbol(name) \
+    { "latchkey_" #name, offsetof(ngx_http_latchkey_library_t, name) },
 
 
 static const ngx_http_latchkey_symbol_t ngx_http_latchkey_symbols[] = {
-    ngx_http_latchkey_symbol(abi_version),
-    ngx_http_latchkey_symbol(prepare),
-    ngx_http_latchkey_symbol(endpoints),
-    ngx_http_latchkey_symbol(tls_files),
-    ngx_http_latchkey_symbol(gateway_new),
-    ngx_http_latchkey_symbol(gateway_free),
-    ngx_http_latchkey_symbol(check_begin),
-    ngx_http_latchkey_symbol(check_cancel),
-    ngx_http_latchkey_symbol(check_next),
-    ngx_http_latchkey_symbol(checks_waiting),
-    ngx_http_latchkey_symbol(stream_open),
-    ngx_http_latchkey_symbol(stream_close),
-    ngx_http_latchkey_symbol(stream_next),
-    ngx_http_latchkey_symbol(link_next),
-    ngx_http_latchkey_symbol(link_opened),
-    ngx_http_latchkey_symbol(link_closed),
-    ngx_http_latchkey_symbol(link_received),
-    ngx_http_latchkey_symbol(link_output),
-    ngx_http_latchkey_symbol(tick),
-    ngx_http_latchkey_symbol(finish),
-    ngx_http_latchkey_symbol(unconfirmed),
-    ngx_http_latchkey_symbol(metrics_read),
-    ngx_http_latchkey_symbol(log_next),
+    NGX_HTTP_LATCHKEY_FUNCTIONS(ngx_http_latchkey_symbol)
 };
 
 
 #define NGX_HTTP_LATCHKEY_SYMBOLS \
     (sizeof(ngx_http_latchkey_symbols) / sizeof(ngx_http_latchkey_symbol_t))
-
-
-_Static_assert(sizeof(ngx_http_latchkey_library_t)
-        == NGX_HTTP_LATCHKEY_SYMBOLS * sizeof(void *),
-    "the table lacks a symbol: its pointer would stay uninitialized");
 
 
 /*

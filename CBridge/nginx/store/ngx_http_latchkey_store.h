@@ -36,32 +36,43 @@
 #define NGX_HTTP_LATCHKEY_ADDRESSES_MAX 16
 
 
-/* The functions of latchkey.h, each with its prototype there. */
+/*
+ * The functions of latchkey.h.  abi_version is the first: the others are looked up
+ * only in a library with the module's interface.
+ */
+
+#define NGX_HTTP_LATCHKEY_FUNCTIONS(FUNCTION) \
+    FUNCTION(abi_version)                     \
+    FUNCTION(prepare)                         \
+    FUNCTION(endpoints)                       \
+    FUNCTION(tls_files)                       \
+    FUNCTION(gateway_new)                     \
+    FUNCTION(gateway_free)                    \
+    FUNCTION(check_begin)                     \
+    FUNCTION(check_cancel)                    \
+    FUNCTION(check_next)                      \
+    FUNCTION(checks_waiting)                  \
+    FUNCTION(stream_open)                     \
+    FUNCTION(stream_close)                    \
+    FUNCTION(stream_next)                     \
+    FUNCTION(link_next)                       \
+    FUNCTION(link_opened)                     \
+    FUNCTION(link_closed)                     \
+    FUNCTION(link_received)                   \
+    FUNCTION(link_output)                     \
+    FUNCTION(tick)                            \
+    FUNCTION(finish)                          \
+    FUNCTION(unconfirmed)                     \
+    FUNCTION(metrics_read)                    \
+    FUNCTION(log_next)
+
+
+/* Each has its prototype there. */
+
+#define ngx_http_latchkey_member(name) __typeof__(latchkey_##name) *(name);
 
 typedef struct {
-    __typeof__(latchkey_abi_version) *abi_version;
-    __typeof__(latchkey_prepare) *prepare;
-    __typeof__(latchkey_endpoints) *endpoints;
-    __typeof__(latchkey_tls_files) *tls_files;
-    __typeof__(latchkey_gateway_new) *gateway_new;
-    __typeof__(latchkey_gateway_free) *gateway_free;
-    __typeof__(latchkey_check_begin) *check_begin;
-    __typeof__(latchkey_check_cancel) *check_cancel;
-    __typeof__(latchkey_check_next) *check_next;
-    __typeof__(latchkey_checks_waiting) *checks_waiting;
-    __typeof__(latchkey_stream_open) *stream_open;
-    __typeof__(latchkey_stream_close) *stream_close;
-    __typeof__(latchkey_stream_next) *stream_next;
-    __typeof__(latchkey_link_next) *link_next;
-    __typeof__(latchkey_link_opened) *link_opened;
-    __typeof__(latchkey_link_closed) *link_closed;
-    __typeof__(latchkey_link_received) *link_received;
-    __typeof__(latchkey_link_output) *link_output;
-    __typeof__(latchkey_tick) *tick;
-    __typeof__(latchkey_finish) *finish;
-    __typeof__(latchkey_unconfirmed) *unconfirmed;
-    __typeof__(latchkey_metrics_read) *metrics_read;
-    __typeof__(latchkey_log_next) *log_next;
+    NGX_HTTP_LATCHKEY_FUNCTIONS(ngx_http_latchkey_member)
 } ngx_http_latchkey_library_t;
 
 
