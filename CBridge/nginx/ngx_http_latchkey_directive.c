@@ -57,7 +57,7 @@ ngx_command_t ngx_http_latchkey_commands[] = {
             | NGX_CONF_TAKE1,
         ngx_http_latchkey_set_mode,
         NGX_HTTP_LOC_CONF_OFFSET,
-        0,
+        offsetof(ngx_http_latchkey_loc_conf_t, variable),
         NULL },
 
     { ngx_string("latchkey_verify"),

@@ -28,8 +28,6 @@ ngx_http_latchkey_set_mode(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     ngx_int_t mode;
     ngx_str_t *value;
-    ngx_http_complex_value_t *variable;
-    ngx_http_compile_complex_value_t ccv;
 
     if (llcf->mode != NGX_CONF_UNSET_UINT) {
         return "is duplicate";
@@ -56,25 +54,9 @@ ngx_http_latchkey_set_mode(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return NGX_CONF_OK;
     }
 
-    variable = ngx_palloc(cf->pool, sizeof(ngx_http_complex_value_t));
-    if (variable == NULL) {
-        return NGX_CONF_ERROR;
-    }
-
-    ngx_memzero(&ccv, sizeof(ngx_http_compile_complex_value_t));
-
-    ccv.cf = cf;
-    ccv.value = &value[1];
-    ccv.complex_value = variable;
-
-    if (ngx_http_compile_complex_value(&ccv) != NGX_OK) {
-        return NGX_CONF_ERROR;
-    }
-
     llcf->mode = NGX_HTTP_LATCHKEY_VARIABLE;
-    llcf->variable = variable;
 
-    return NGX_CONF_OK;
+    return ngx_http_set_complex_value_slot(cf, cmd, conf);
 }
 
 
