@@ -3,7 +3,7 @@
  * The directives: where each may stand, and which function reads it.
  */
 
-#include "ngx_http_latchkey_directive.h"
+#include "ngx_http_latchkey_module.h"
 #include "ngx_http_latchkey_answer.h"
 #include "ngx_http_latchkey_metrics.h"
 #include "ngx_http_latchkey_ctx.h"

@@ -10,7 +10,7 @@
  * library or of a link.
  */
 
-#include "ngx_http_latchkey_driver.h"
+#include "ngx_http_latchkey_module.h"
 #include "ngx_http_latchkey_metrics.h"
 #include "ngx_http_latchkey_ctx.h"
 

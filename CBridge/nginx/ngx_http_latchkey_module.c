@@ -15,8 +15,7 @@
  *   secrecy  no key in logs, no pepper in dumps
  */
 
-#include "ngx_http_latchkey_directive.h"
-#include "ngx_http_latchkey_driver.h"
+#include "ngx_http_latchkey_module.h"
 #include "ngx_http_latchkey_metrics.h"
 #include "ngx_http_latchkey_ctx.h"
 #include "ngx_http_latchkey_secrecy.h"
