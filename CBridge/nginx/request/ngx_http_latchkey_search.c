@@ -210,15 +210,11 @@ ngx_http_latchkey_search_pairs(ngx_http_latchkey_credential_t *credential,
 {
     ngx_str_t value;
 
-    p = ngx_http_latchkey_next_pair(p, end, separator, &credential->name,
-        &value);
-
-    while (p) {
+    while ((p = ngx_http_latchkey_next_pair(p, end, separator,
+                &credential->name, &value)))
+    {
         ngx_http_latchkey_found(finding, credential->source, value.data,
             value.data + value.len);
-
-        p = ngx_http_latchkey_next_pair(p, end, separator, &credential->name,
-            &value);
     }
 }
 
@@ -361,11 +357,8 @@ ngx_http_latchkey_redact_argument(ngx_http_request_t *r, ngx_str_t *text,
         last = end;
     }
 
-    p = ngx_http_latchkey_next_pair(p, last, '&', name, &value);
-
-    while (p) {
+    while ((p = ngx_http_latchkey_next_pair(p, last, '&', name, &value))) {
         ngx_memset(value.data, '*', value.len);
-        p = ngx_http_latchkey_next_pair(p, last, '&', name, &value);
     }
 
     *text = copy;

@@ -26,11 +26,10 @@ ngx_http_latchkey_redact(u_char *p, size_t len)
 {
     u_char *end, *last;
 
+    last = p;
     end = p + len;
 
-    for (p = ngx_http_latchkey_find_secret(p, end, &last); p;
-         p = ngx_http_latchkey_find_secret(last, end, &last))
-    {
+    while ((p = ngx_http_latchkey_find_secret(last, end, &last))) {
         ngx_memset(p, '*', last - p);
     }
 }
