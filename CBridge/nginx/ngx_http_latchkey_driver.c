@@ -36,9 +36,8 @@ typedef struct {
 } ngx_http_latchkey_driver_t;
 
 
-static void ngx_http_latchkey_turn_handler(ngx_event_t *ev);
 static void ngx_http_latchkey_timer_handler(ngx_event_t *ev);
-static void ngx_http_latchkey_drive(ngx_http_latchkey_driver_t *driver);
+static void ngx_http_latchkey_drive(ngx_event_t *ev);
 static void ngx_http_latchkey_drop_accept_timers(
     ngx_http_latchkey_driver_t *driver);
 static ngx_uint_t ngx_http_latchkey_hand_out(
@@ -96,7 +95,7 @@ ngx_http_latchkey_init_worker(ngx_cycle_t *cycle,
 
     worker->turn.data = driver;
     worker->turn.log = cycle->log;
-    worker->turn.handler = ngx_http_latchkey_turn_handler;
+    worker->turn.handler = ngx_http_latchkey_drive;
 
     driver->dumb.fd = (ngx_socket_t) -1;
     driver->dumb.data = driver;
@@ -144,13 +143,6 @@ ngx_http_latchkey_exit_worker(ngx_http_latchkey_worker_t *worker)
 
 
 static void
-ngx_http_latchkey_turn_handler(ngx_event_t *ev)
-{
-    ngx_http_latchkey_drive(ev->data);
-}
-
-
-static void
 ngx_http_latchkey_timer_handler(ngx_event_t *ev)
 {
     ngx_connection_t *c;
@@ -170,13 +162,15 @@ ngx_http_latchkey_timer_handler(ngx_event_t *ev)
  */
 
 static void
-ngx_http_latchkey_drive(ngx_http_latchkey_driver_t *driver)
+ngx_http_latchkey_drive(ngx_event_t *ev)
 {
     uint64_t deadline;
     ngx_uint_t rounds, opened, busy;
     latchkey_time now;
+    ngx_http_latchkey_driver_t *driver;
     ngx_http_latchkey_worker_t *worker;
 
+    driver = ev->data;
     worker = &driver->worker;
     rounds = NGX_HTTP_LATCHKEY_ROUNDS;
 
@@ -392,7 +386,7 @@ ngx_http_latchkey_drain(ngx_http_latchkey_driver_t *driver)
     deadline = 0;
 
     for (;;) {
-        ngx_http_latchkey_drive(driver);
+        ngx_http_latchkey_drive(&worker->turn);
 
         n = worker->library.unconfirmed(worker->gateway);
         now = ngx_http_latchkey_now().boottime_ns / 1000000;
