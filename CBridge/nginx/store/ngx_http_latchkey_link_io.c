@@ -10,9 +10,6 @@
 #define NGX_HTTP_LATCHKEY_READS     64
 
 
-static void ngx_http_latchkey_link_broken(ngx_http_latchkey_link_t *link);
-
-
 /* With TLS 1.3 a server refuses a client's certificate after the handshake. */
 
 static void
