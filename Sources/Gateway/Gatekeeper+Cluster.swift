@@ -7,15 +7,21 @@ extension Gatekeeper {
     /// A worker that starts has this long to find a map before it complains.
     private static let silenceMilliseconds: UInt64 = 1000
 
+    /// It repeats that so often, because the reason may be another one.
+    private static let reminderMilliseconds: UInt64 = 60_000
+
     /// When the cluster needs something.
     var clusterDue: MonotonicTime {
         var next = min(cluster.seeds.due, cluster.seats.guestsDue, cluster.retryDue)
         next = min(next, cluster.reportDue ?? .never)
+        guard isAnyPlaceReady else {
+            return isEnding || cluster.seeds.isSearching ? next : .origin
+        }
+        if !isEnding || cluster.reader.isWanted { next = min(next, cluster.reader.due) }
         guard !isEnding else { return next }
-        guard isAnyPlaceReady else { return cluster.seeds.isSearching ? next : .origin }
         if !cluster.seeds.isSearching { next = min(next, cluster.mapOverdue) }
         if cluster.witnesses.needed > 0 { next = min(next, cluster.witnesses.heartbeat.due) }
-        return min(next, cluster.reader.due)
+        return next
     }
 
     /// The places whose primaries can be asked.
@@ -33,10 +39,8 @@ extension Gatekeeper {
         handleClusterEvents(now)
         for place in cluster.seats.dismissGuests(now.monotonic) { empty(place, now) }
         if cluster.retryDue <= now.monotonic { resumeReads() }
-        if !isEnding {
-            readMap(now.monotonic)
-            sendProbes(now.monotonic)
-        }
+        if !isEnding || cluster.reader.isWanted { readMap(now.monotonic) }
+        if !isEnding { sendProbes(now.monotonic) }
         reportLackOfMap(now.monotonic)
     }
 
@@ -60,14 +64,7 @@ extension Gatekeeper {
 
     /// A connection to a primary is gone. Checks of its records are answered without it, unless another takes its
     /// place at once.
-    func clusterNodeLost(_ place: Int, _ unanswered: [CommandTag], _ now: ClockReading) {
-        for tag in unanswered {
-            switch tag.purpose {
-            case .lastUses: uses.failed()
-            case .flushedUse, .refusedUses: cluster.flushes.failed(tag)
-            default: break
-            }
-        }
+    func clusterNodeLost(_ place: Int, _ now: ClockReading) {
         cluster.reader.want()
         guard !nodes[place].data.isConnecting(now.monotonic) else { return }
         let isOwned = isOwned(by: place)
@@ -161,7 +158,9 @@ extension Gatekeeper {
         guard !cluster.seats.isAdopted(map) else { return }
         cluster.seeds.remember(map)
         let list = cluster.listPlace
+        let unheld = cluster.seats.map?.unheldCount ?? 0
         let change = cluster.adopt(answer, now.monotonic)
+        if map.unheldCount != unheld { noteUnheldSlots(map, now.monotonic) }
         for taken in change.taken { addPlaces(upTo: taken.place) }
         guard !change.isEmpty || cluster.listPlace != list else { return }
         cluster.mapChanges &+= 1
@@ -173,6 +172,7 @@ extension Gatekeeper {
         for taken in change.taken { seat(taken, now) }
         for place in change.left { empty(place, now) }
         forget(change.moved)
+        uses.retryNow(now.monotonic)
         let seats = cluster.seats
         cluster.witnesses.adopt(seats, change)
         if isListTaken || cluster.listPlace != list { moveList(now.monotonic) }
@@ -192,6 +192,19 @@ extension Gatekeeper {
             now,
             "the cluster decides nothing: it has \(map.primaries.count) primaries, and fewer than "
                 + "\(ClusterWitnesses.primariesMin) cannot elect one"
+        )
+    }
+
+    private func noteUnheldSlots(_ map: SlotMap, _ now: MonotonicTime) {
+        guard let first = map.firstUnheld else {
+            return log.note(.mapChanged, now, "all slots of the cluster have a primary")
+        }
+        let isListUnheld = map.index(of: MembershipCommands.slot) == nil
+        log.note(
+            .mapUnknown,
+            now,
+            "slots of the cluster without a primary: \(map.unheldCount), the lowest is \(first.number)"
+                + (isListUnheld ? ": \(Self.notAMember)" : "")
         )
     }
 
@@ -272,7 +285,7 @@ extension Gatekeeper {
             return
         }
         guard due <= now else { return }
-        cluster.reportDue = .never
+        cluster.reportDue = now.advanced(byMilliseconds: Self.reminderMilliseconds)
         let last =
             cluster.seeds.failure.map { ": the last one at \($0.server): \($0.reason)" } ?? ""
         log.note(.mapUnknown, now, "no server of the cluster returned a usable slot map\(last)")

@@ -2,7 +2,7 @@ import KeyFormat
 import Keyring
 import RedisClient
 
-/// How the gatekeeper reads and writes where a cluster holds the records.
+/// How the gatekeeper reads records where a cluster holds them.
 extension Gatekeeper {
     /// Stalled reads are tried again this often.
     private static let retryMilliseconds: UInt64 = 20
@@ -61,11 +61,15 @@ extension Gatekeeper {
         switch Redirection(error, from: asked) {
         case .moved(let slot, let target)? where slot == Slot(of: locator):
             let isNews = isNews(slot, at: target, from: place, askedAt: tag.sentAt, now.monotonic)
+            if !isNews { cluster.heldReads[slot] = (asked, error) }
             checks.requeue(tag.read, isHeld: !isNews || tag.purpose == .askedRead)
         case .ask(let slot, let target)? where slot == Slot(of: locator):
+            cluster.heldReads[slot] = (asked, error)
             ask(target, tag.read, locator, now)
         case nil where !error.isTemporary: return false
-        default: checks.requeue(tag.read, isHeld: true)
+        default:
+            cluster.heldReads[Slot(of: locator)] = (asked, error)
+            checks.requeue(tag.read, isHeld: true)
         }
         return true
     }
@@ -111,7 +115,7 @@ extension Gatekeeper {
     }
 
     /// The place of a server that a slot is being moved to; `nil` while it cannot be asked.
-    private func guest(_ target: Endpoint, _ now: ClockReading) -> Int? {
+    func guest(_ target: Endpoint, _ now: ClockReading) -> Int? {
         if let place = cluster.seats.invite(target, now.monotonic) {
             welcome(target, in: place, now)
         }
@@ -122,110 +126,26 @@ extension Gatekeeper {
         return place
     }
 
+    /// A check was not answered in time. Says why, where nothing else does.
+    func reportUnread(_ locator: Locator, _ now: MonotonicTime) {
+        let slot = Slot(of: locator)
+        let text = "no record of slot \(slot.number) is read"
+        if cluster.seats.place(of: slot) == nil {
+            log.note(.recordRefused, now, "\(text): no primary is known to hold it")
+        } else if let (server, error) = cluster.heldReads[slot] {
+            log.note(.recordRefused, now, "\(text): the store at \(server): \(error.message)")
+        }
+    }
+
     /// Whether an error is the cluster's: it says where the key is, or that nobody knows now. Nothing was done.
     func heedsCluster(_ error: RedisError, from place: Int) -> Bool {
         guard cluster.isUsed, let asked = nodes[place].endpoint else { return false }
         switch Redirection(error, from: asked) {
         case .moved: cluster.reader.want(from: place)
         case .ask: break
-        case nil where error.isTemporaryInCluster || error.isOfQueuedCommand: break
+        case nil where error.isTemporaryInCluster: break
         case nil: return false
         }
-        return true
-    }
-}
-
-extension RedisError {
-    /// Whether a transaction failed because one of its commands had been refused: the reply to that says why.
-    fileprivate var isOfQueuedCommand: Bool {
-        code == "EXECABORT" && !message.contains("because of:")
-    }
-}
-
-// MARK: - Uses
-
-extension Gatekeeper {
-    func sendUsesToCluster(_ now: MonotonicTime) {
-        guard isAnyReady, uses.due <= now else { return }
-        let commands = uses.nextCommands(now) { [cluster = writablePlaces] in
-            cluster[Int($0)] != nil
-        }
-        for (command, purpose) in commands {
-            guard let place = placeOfUses(command) else {
-                if purpose == .lastUses { uses.failed() }
-                continue
-            }
-            send(command, purpose, to: place, now)
-        }
-    }
-
-    /// The place of each shard that can be written to.
-    private var writablePlaces: [Int?] {
-        (0...UInt8.max).map { shard in
-            cluster.place(ofShard: shard).flatMap { nodes[$0].data.isReady ? $0 : nil }
-        }
-    }
-
-    private func placeOfUses(_ command: RedisCommand) -> Int? {
-        guard let key = command.key, let place = cluster.seats.place(of: Slot(ofKey: key)),
-            nodes[place].data.isReady
-        else { return nil }
-        return place
-    }
-
-    /// A command of a batch of last uses was answered.
-    func usesAnswered(_ reply: RedisReply) {
-        if cluster.isUsed, reply.failure != nil { uses.failed() } else { uses.answered() }
-    }
-
-    /// Writes the uses of one organization where their shard is. They are acknowledged after the answers.
-    func flushInCluster(_ signal: Signal, from place: Int, _ now: MonotonicTime) {
-        let shard = Keyspace.shard(of: signal.locator)
-        guard let bucket = cluster.place(ofShard: shard), nodes[bucket].data.isReady else { return }
-        let commands = uses.flush(signal.locator, includesSent: true)
-        guard !commands.isEmpty else { return acknowledge(signal, to: place, now) }
-        let number = cluster.flushes.add(signal, commands)
-        for (command, purpose) in commands {
-            let tag = CommandTag(purpose: purpose, number: number, sentAt: now)
-            _ = nodes[bucket].data.send(command, tag: tag, now: now)
-        }
-    }
-
-    /// A command of a flush was answered.
-    func flushAnswered(
-        _ reply: RedisReply,
-        _ tag: CommandTag,
-        from place: Int,
-        _ now: ClockReading
-    ) {
-        guard tag.number != 0 else { return }
-        if let error = reply.failure {
-            if !sendsOn(tag, by: error, from: place, now) { cluster.flushes.failed(tag) }
-            return
-        }
-        guard let signal = cluster.flushes.answered(tag),
-            let place = cluster.place(of: signal.locator), nodes[place].data.isReady
-        else { return }
-        acknowledge(signal, to: place, now.monotonic)
-    }
-
-    /// Sends a command of a flush to the server that has the uses, or will have them; `false` if it cannot be asked.
-    private func sendsOn(
-        _ tag: CommandTag,
-        by error: RedisError,
-        from place: Int,
-        _ now: ClockReading
-    ) -> Bool {
-        guard let asked = nodes[place].endpoint, let redirection = Redirection(error, from: asked),
-            let command = cluster.flushes.redirected(tag)
-        else { return false }
-        var target = cluster.seats.place(of: redirection.target)
-        if case .ask = redirection {
-            target = guest(redirection.target, now)
-            if let target { send(ClusterCommands.asking, .asking, to: target, now.monotonic) }
-        }
-        guard let target, nodes[target].data.isReady else { return false }
-        _ = nodes[target].data.send(command, tag: tag, now: now.monotonic)
         return true
     }
 }

@@ -111,7 +111,7 @@ extension Gatekeeper {
     private func handle(_ signal: Signal, from place: Int, _ now: ClockReading) {
         switch signal.kind {
         case .barrier: acknowledgeBarrier(signal, from: place, now)
-        case .flush: flush(signal, from: place, now)
+        case .flush: flush(signal, from: place, now.monotonic)
         }
     }
 
@@ -127,16 +127,6 @@ extension Gatekeeper {
         if let delay = signal.id.ageMilliseconds(at: now.unix) {
             metrics.changeDelays.add(nanoseconds: delay * 1_000_000)
         }
-    }
-
-    /// Writes the uses of one organization, then acknowledges that they were written.
-    private func flush(_ signal: Signal, from place: Int, _ now: ClockReading) {
-        guard nodes[place].data.isReady else { return }
-        if cluster.isUsed { return flushInCluster(signal, from: place, now.monotonic) }
-        for (command, purpose) in uses.flush(signal.locator) {
-            send(command, purpose, to: place, now.monotonic)
-        }
-        acknowledge(signal, to: place, now.monotonic)
     }
 
     func acknowledge(_ signal: Signal, to place: Int, _ now: MonotonicTime) {

@@ -38,17 +38,14 @@ extension Gatekeeper {
     ) {
         switch tag.purpose {
         case .recordRead, .askedRead: handleRecord(reply, tag, from: place, now)
-        case .lastUses:
-            logRefusal(reply, .usesRefused, "last uses were not recorded", place, now)
-            usesAnswered(reply)
-        case .flushedUse:
-            logRefusal(reply, .usesRefused, "a last use was not recorded", place, now)
-            flushAnswered(reply, tag, from: place, now)
+        case .lastUses: lastUsesAnswered(reply, tag, from: place, now)
+        case .flushedUse: flushAnswered(reply, tag, from: place, now)
         case .refusedUses:
-            logRefusal(reply, .usesRefused, "refused uses were not recorded", place, now)
-            flushAnswered(reply, tag, from: place, now)
+            logRefusal(reply.failure, .usesRefused, "refused uses were not recorded", place, now)
         case .join: handle(membership.joinOutcome(reply, tag), from: place, now)
-        case .joinPart: logRefusal(reply, .joinRefused, Self.notAMember, place, now)
+        case .joinPart:
+            let lasts = membership.refusals > 0
+            logRefusal(reply.failure, .joinRefused, Self.notAMember, place, now, lasts: lasts)
         case .entryRead: handle(membership.entryOutcome(reply, tag), from: place, now)
         case .generation: term.received(generation: reply)
         case .term:
@@ -63,9 +60,21 @@ extension Gatekeeper {
                 StoreInformation(reply)?.answersMayOvertakeInvalidations ?? true
         case .acknowledgement:
             logRefusal(
-                reply,
+                reply.failure,
                 .acknowledgementRefused,
                 "a change could not be acknowledged",
+                place,
+                now
+            )
+        case .leave:
+            let text =
+                "this worker is still in the membership list, and the next change waits out its lease"
+            logRefusal(reply.failure, .joinRefused, text, place, now)
+        case .handover:
+            logRefusal(
+                reply.failure,
+                .joinRefused,
+                "the store's term was not handed over",
                 place,
                 now
             )
@@ -73,20 +82,22 @@ extension Gatekeeper {
         case .slotMap: handleMap(reply, tag, from: place, now)
         case .asking:
             let text = "records that are being moved are not read"
-            logRefusal(reply, .recordRefused, text, place, now)
-        case .ignored, .ping, .primaryAddress, .primaryReport, nil: break
+            logRefusal(reply.failure, .recordRefused, text, place, now)
+        case .ping, .primaryAddress, .primaryReport, nil: break
         }
     }
 
-    private func logRefusal(
-        _ reply: RedisReply,
+    /// Logs an error reply. What a cluster says about where a key is heals by itself: it is logged where that lasts.
+    func logRefusal(
+        _ error: RedisError?,
         _ kind: EventLog.Kind,
         _ text: String,
         _ place: Int,
-        _ now: ClockReading
+        _ now: ClockReading,
+        lasts: Bool = false
     ) {
-        guard let error = reply.failure else { return }
-        if heedsCluster(error, from: place) { return }
+        guard let error else { return }
+        if heedsCluster(error, from: place), !lasts { return }
         leaveReplica(place, error, now.monotonic)
         log.note(kind, now.monotonic, "\(text): \(error.message)")
     }
@@ -128,7 +139,7 @@ extension Gatekeeper {
         streams.update(locator, keys, at: now.unix)
     }
 
-    private static let notAMember =
+    static let notAMember =
         "this worker is not in the membership list, so every check reads the store"
 
     private func handle(
@@ -145,24 +156,21 @@ extension Gatekeeper {
         case .lost:
             forgetAll()
             term.reset()
-        case .refused(let error):
-            refuseMembership(error, from: place, now.monotonic)
+        case .refused(let error): refuseMembership(error, from: place, now)
         }
         renewLeases()
         guard membership.registeredAt != nil, !cluster.isUsed else { return }
         for (command, purpose) in term.ask() { send(command, purpose, to: place, now.monotonic) }
     }
 
-    private func refuseMembership(_ error: RedisError?, from place: Int, _ now: MonotonicTime) {
-        if let error {
-            leaveReplica(place, error, now)
-            if heedsCluster(error, from: place) { return }
+    /// A refused transaction is a consequence: the command before it, which was refused, has the reason.
+    private func refuseMembership(_ error: RedisError?, from place: Int, _ now: ClockReading) {
+        guard let error else {
+            return log.note(.joinRefused, now.monotonic, "\(Self.notAMember): unexpected reply")
         }
-        log.note(
-            .joinRefused,
-            now,
-            "\(Self.notAMember): \(error?.message ?? "unexpected reply")"
-        )
+        guard !error.isOfQueuedCommand else { return }
+        let lasts = membership.refusals > 1
+        logRefusal(error, .joinRefused, Self.notAMember, place, now, lasts: lasts)
     }
 
     private func handleLoss(
@@ -177,13 +185,29 @@ extension Gatekeeper {
         if failure != .replaced {
             log.note(.storeLost, now.monotonic, "the store at \(nodes[place].name): \(failure)")
         }
-        for tag in unanswered where tag.isRead { checks.requeue(tag.read) }
+        for tag in unanswered { abandon(tag, now.monotonic) }
         nodes[place].invalidations.pings.answersMayOvertake = true
-        if cluster.isUsed { return clusterNodeLost(place, unanswered, now) }
-        uses.connectionLost(now.monotonic)
+        if cluster.isUsed { return clusterNodeLost(place, now) }
         term.reset()
         if !nodes[place].data.isConnecting(now.monotonic) {
             checks.answerAll(at: now.monotonic) { decideUnanswered($0, now) }
         }
+    }
+
+    /// A command was lost with its connection, or its reply was.
+    private func abandon(_ tag: CommandTag, _ now: MonotonicTime) {
+        switch tag.purpose {
+        case .recordRead, .askedRead: checks.requeue(tag.read)
+        case .lastUses: uses.lost(tag.shard, now)
+        case .flushedUse: flushes.failed(tag.number)
+        default: break
+        }
+    }
+}
+
+extension RedisError {
+    /// Whether a transaction failed because one of its commands had been refused: the reply to that says why.
+    fileprivate var isOfQueuedCommand: Bool {
+        code == "EXECABORT" && !message.contains("because of:")
     }
 }

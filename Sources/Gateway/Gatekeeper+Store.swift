@@ -151,12 +151,6 @@ extension Gatekeeper {
         }
     }
 
-    func sendUses(_ now: MonotonicTime) {
-        guard !cluster.isUsed else { return sendUsesToCluster(now) }
-        guard nodes[0].data.isReady else { return }
-        for (command, purpose) in uses.nextCommands(now) { send(command, purpose, to: 0, now) }
-    }
-
     /// Sends a command that is not repeated where the link is lost.
     func send(
         _ command: RedisCommand,

@@ -60,6 +60,7 @@ public final class Gatekeeper {
     var checks: Checks
     var streams: StreamSupervisor
     var uses: KeyUses
+    var flushes = PendingFlushes()
     var recentBarriers = RecentBarriers()
     var log = EventLog()
     var metrics = GatewayMetrics()
@@ -177,7 +178,7 @@ extension Gatekeeper {
         uses.flushNow(now.monotonic)
         sendUses(now.monotonic)
         if let list = cluster.listPlace {
-            for command in membership.leave() { send(command, .ignored, to: list, now.monotonic) }
+            for command in membership.leave() { send(command, .leave, to: list, now.monotonic) }
         }
         for place in 0..<nodes.count {
             nodes[place].lease.forgotFormer()
@@ -241,7 +242,10 @@ extension Gatekeeper {
         if cluster.isUsed { tickCluster(now) }
         for place in 0..<nodes.count { nodes[place].tick(now.monotonic) }
         handleEvents(now)
-        checks.answerOverdue(at: now.monotonic) { decideUnanswered($0, now) }
+        checks.answerOverdue(at: now.monotonic) { check in
+            if cluster.isUsed { reportUnread(check.key.locator, now.monotonic) }
+            return decideUnanswered(check, now)
+        }
         streams.endExpired(at: now)
         streams.retryUnread(now.monotonic)
         if !isEnding { sendHeartbeats(now.monotonic) }
@@ -261,6 +265,6 @@ extension Gatekeeper {
             _ = nodes[list].data.send(command, tag: tag, now: now)
         }
         renewLeases()
-        if let command = term.next(now) { send(command, .ignored, to: list, now) }
+        if let command = term.next(now) { send(command, .handover, to: list, now) }
     }
 }

@@ -134,17 +134,17 @@ struct ClusterAttestationTests {
         #expect(driver.atOnce(key) == nil)
     }
 
-    @Test func `a witness that holds the slot itself, or answers otherwise, attests nothing`()
-        throws
-    {
+    @Test(arguments: ["*1\r\n$6\r\nactive\r\n", "-ASK 0 10.0.0.1:7000\r\n", "$-1\r\n", "+OK\r\n"])
+    func `a witness that does not say who holds the slot attests nothing`(reply: String) throws {
         let driver = try Driver.settled()
         let key = driver.generate(driver.organization(at: 1), at: 1)
         #expect(driver.result(key) == .allowed)
-        driver.assign(driver.slots(of: 1), to: 2, inViewOf: [2])
-        driver.assign(driver.slots(of: 1), to: 3, inViewOf: [3])
-        driver.held = [Driver.endpoint(1)]
+        for number in [2, 3] { driver.servers[Driver.endpoint(number)]!.insteadOfMoved = reply }
         driver.pass(milliseconds: 1100)
-        #expect(driver.atOnce(key)?.source != .cache)
+        #expect(driver.result(key) == nil)
+        for number in [2, 3] { driver.servers[Driver.endpoint(number)]!.insteadOfMoved = nil }
+        driver.pass(milliseconds: 700)
+        #expect(driver.result(key) == .allowed)
     }
 
     @Test func `questions go to the others, in the middle of what a primary holds`() throws {
@@ -326,5 +326,15 @@ struct ClusterAttestationTests {
         #expect(driver.atOnce(key)?.source == .cache)
         driver.sendInvalidationOfAll(from: 3)
         #expect(driver.atOnce(key) == nil)
+    }
+
+    @Test func `a few primaries that never answer do not take the place of others`() throws {
+        let driver = try Driver.settled(primaries: 9)
+        driver.held = [Driver.endpoint(1), Driver.endpoint(2), Driver.endpoint(3)]
+        driver.pass(milliseconds: 5000)
+        for number in 4...9 {
+            let key = driver.generate(driver.organization(at: number), at: number)
+            #expect(driver.result(key) == .allowed, "\(number)")
+        }
     }
 }

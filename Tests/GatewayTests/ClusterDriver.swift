@@ -21,6 +21,8 @@ final class ClusterDriver: GatekeeperDriver {
         var owners: [Endpoint?]
         /// The number of the one replica that it has, as all think.
         var replica: Int?
+        /// What it answers instead of saying who holds a record.
+        var insteadOfMoved: String?
         /// Slots that it is giving away.
         var migrating: [Int: Endpoint] = [:]
         let id: String
@@ -194,6 +196,11 @@ extension ClusterDriver {
             return "+OK\r\n"
         case "CLUSTER": return map(endpoint)
         default: break
+        }
+        if let reply = servers[endpoint]!.insteadOfMoved, command[0] == "HMGET",
+            servers[endpoint]!.owners[Slot(ofKey: Array(command[1].utf8)).number] != endpoint
+        {
+            return reply
         }
         if let refusal = refusal(command, endpoint, isAsking: isAsking) {
             return "-\(refusal)\r\n"

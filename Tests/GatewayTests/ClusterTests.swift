@@ -283,4 +283,68 @@ struct ClusterTests {
         driver.pass(milliseconds: 300)
         #expect(driver.result(key) == .allowed)
     }
+
+    @Test func `slots that nobody holds are reported, and why their records are not read`() throws {
+        let driver = try Driver.settled()
+        let name = driver.organization(at: 2)
+        let (key, slot) = (driver.generate(name, at: 2), driver.slot(of: name))
+        for number in 1...9 { driver.servers[Driver.endpoint(number)]!.owners[slot] = nil }
+        driver.pass(milliseconds: 1500)
+        let line = "slots of the cluster without a primary: 1, the lowest is \(slot)"
+        #expect(driver.lines.contains { $0.level == .error && $0.text == line })
+        #expect(driver.waited(for: key) == .unavailable)
+        let reason = "no record of slot \(slot) is read: no primary is known to hold it"
+        #expect(driver.lines.contains { $0.level == .error && $0.text == reason })
+        driver.assign([slot], to: 2)
+        driver.pass(milliseconds: 2500)
+        #expect(driver.lines.contains { $0.text == "all slots of the cluster have a primary" })
+        #expect(driver.result(key) == .allowed)
+    }
+
+    @Test func `a server that does not read the records of a slot is reported`() throws {
+        let driver = try Driver.settled()
+        let name = driver.organization(at: 2)
+        let key = driver.generate(name, at: 2)
+        driver.servers[Driver.endpoint(2)]!.isDown = true
+        #expect(driver.waited(for: key) == .unavailable)
+        let line =
+            "no record of slot \(driver.slot(of: name)) is read: the store at 10.0.0.2:7000: CLUSTERDOWN"
+        #expect(driver.lines.contains { $0.level == .error && $0.text.hasPrefix(line) })
+    }
+
+    @Test(arguments: [true, false])
+    func `a membership list that is refused for long is reported`(isOpen: Bool) throws {
+        let driver = try Driver.settled()
+        let slot = MembershipCommands.slot.number
+        for number in 1...9 {
+            let server = Driver.endpoint(number)
+            if isOpen {
+                driver.servers[server]!.store.removeMembers()
+                driver.servers[server]!.migrating[slot] = Driver.endpoint(9)
+            }
+            if !isOpen { driver.servers[server]!.owners[slot] = nil }
+        }
+        driver.pass(milliseconds: 3000)
+        let reason =
+            isOpen
+            ? "every check reads the store: ASK \(slot)"
+            : "the lowest is \(slot): this worker is not"
+        #expect(driver.lines.contains { $0.level == .error && $0.text.contains(reason) })
+    }
+
+    @Test func `a lack of a map is reported again, with what is the reason by then`() throws {
+        let driver = try Driver()
+        driver.servers[Driver.endpoint(1)]!.isReachable = false
+        driver.pass(milliseconds: 2000)
+        #expect(driver.lines.count { $0.text.contains("no server of the cluster returned") } == 1)
+        driver.servers[Driver.endpoint(1)]!.isReachable = true
+        driver.servers[Driver.endpoint(1)]!.denied = ["CLUSTER"]
+        driver.servers[Driver.seed] = driver.servers[Driver.endpoint(1)]
+        driver.pass(milliseconds: 61_000)
+        #expect(
+            driver.lines.contains {
+                $0.text.contains("usable slot map: ") && $0.text.contains("NOPERM")
+            }
+        )
+    }
 }

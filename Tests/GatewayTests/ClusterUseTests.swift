@@ -65,6 +65,33 @@ struct ClusterUseTests {
         #expect(driver.servers[Driver.endpoint(other)]!.store.lastUses[locators[0]] != nil)
     }
 
+    @Test func `a shard whose slot stays open is reported, and its uses are written in the end`()
+        throws
+    {
+        let driver = try Driver.settled()
+        let (name, other) = divided(driver)
+        driver.servers[Driver.endpoint(other)]!.migrating[usesSlot(name)] = Driver.endpoint(9)
+        #expect(driver.result(driver.generate(name, at: 1)) == .allowed)
+        driver.pass(milliseconds: 3500)
+        let line = "last uses were not recorded: ASK \(usesSlot(name)) "
+        #expect(driver.lines.contains { $0.level == .warning && $0.text.hasPrefix(line) })
+        driver.servers[Driver.endpoint(other)]!.migrating = [:]
+        driver.pass(milliseconds: 2500)
+        #expect(driver.servers[Driver.endpoint(other)]!.store.lastUses.count == 1)
+        #expect(driver.gatekeeper.unconfirmedCount == 0)
+    }
+
+    @Test func `last uses follow a slot that has moved, and nothing is reported`() throws {
+        let driver = try Driver.settled()
+        let (name, other) = divided(driver)
+        let next = other == 3 ? 2 : 3
+        driver.assign([usesSlot(name)], to: next)
+        #expect(driver.result(driver.generate(name, at: 1)) == .allowed)
+        driver.pass(milliseconds: 3500)
+        #expect(driver.servers[Driver.endpoint(next)]!.store.lastUses.count == 1)
+        #expect(driver.lines.allSatisfy { $0.level == .notice })
+    }
+
     @Test func `a flush is acknowledged after the answer of its shard's primary`() throws {
         let driver = try Driver.settled()
         let (name, other) = divided(driver)
@@ -144,6 +171,24 @@ struct ClusterUseTests {
         #expect(count("RPUSH", at: 1, driver) == 1)
     }
 
+    @Test func `refused uses of a flush are counted once where their slot has moved to`() throws {
+        let driver = try Driver.settled()
+        let (name, other) = divided(driver)
+        let next = other == 3 ? 2 : 3
+        let old = driver.generate(name, at: 1)
+        _ = driver.generate(name, at: 1)
+        for _ in 0..<3 { #expect(driver.result(old) == .revoked) }
+        driver.clearCommands()
+        driver.assign([usesSlot(name)], to: next)
+        driver.sendInvalidation(of: [signal("?", name)], from: 1)
+        #expect(count("ZINCRBY", at: next, driver) == 1)
+        #expect(count("ZADD", at: next, driver) == 1)
+        #expect(count("RPUSH", at: 1, driver) == 1)
+        let locator = Organization(name)!.locator.description
+        // The first one had been written before.
+        #expect(driver.servers[Driver.endpoint(next)]!.store.counts[locator] == 2)
+    }
+
     @Test func `a flush that is redirected in a loop is not acknowledged`() throws {
         let driver = try Driver.settled()
         let (name, other) = divided(driver)
@@ -181,5 +226,17 @@ struct ClusterUseTests {
         #expect(driver.servers[Driver.endpoint(3)]!.store.members.isEmpty)
         let uses = driver.servers.values.map(\.store.lastUses.count).reduce(0, +)
         #expect(uses == 3)
+    }
+
+    @Test func `a worker that ends writes last uses where their slot has moved to`() throws {
+        let driver = try Driver.settled()
+        let (name, other) = divided(driver)
+        let next = other == 3 ? 2 : 3
+        #expect(driver.result(driver.generate(name, at: 1)) == .allowed)
+        driver.assign([usesSlot(name)], to: next)
+        driver.gatekeeper.finish(driver.now)
+        driver.pass(milliseconds: 100)
+        #expect(driver.servers[Driver.endpoint(next)]!.store.lastUses.count == 1)
+        #expect(driver.gatekeeper.unconfirmedCount == 0)
     }
 }

@@ -73,7 +73,12 @@ struct SentinelReportingTests {
             ]
         )
         #expect(driver.gatekeeper.readMetrics().sentinelsConnected == 2)
+        driver.words[1] = .reply("-NOPERM no permission\r\n")
         driver.lost = []
+        driver.pass(milliseconds: 2000, step: 50)
+        let refusal = "the sentinel at s1:26379 names no primary: refused: NOPERM no permission"
+        #expect(driver.lines.last?.text.hasPrefix(refusal) == true)
+        driver.words[1] = driver.words[0]
         driver.pass(milliseconds: 2000, step: 50)
         #expect(driver.lines.last?.text == "the sentinel at s1:26379 names a primary")
         #expect(driver.gatekeeper.readMetrics().sentinelsConnected == 3)

@@ -175,7 +175,9 @@ struct UsageTests {
         var now = driver.now.monotonic
         while recorder.count > 0, batches.count < 10_000 {
             let count = recorder.count
-            for _ in recorder.nextBatch(cache, now, isWritable: nil) { recorder.answered() }
+            for use in recorder.nextBatch(cache, now, { _ in true }) {
+                recorder.succeeded(use.shard)
+            }
             batches.append(count - recorder.count)
             now = now.advanced(byMilliseconds: 1)
         }
@@ -230,7 +232,49 @@ struct UsageTests {
         #expect(driver.gatekeeper.unconfirmedCount == 0)
     }
 
-    @Test func `uses that the store refuses are logged and dropped`() {
+    @Test func `a shard that is refused is tried once a second, and holds no other up`() throws {
+        var recorder = recorder(2000, countMax: 2000)
+        let cache = RecordCache(countMax: 1)
+        let refused = Organization("org-0")!.locator.firstDigit
+        var tries: [UInt64] = []
+        var answers: [Bool] = []
+        for millisecond in 0..<UInt64(10_000) {
+            let now = driver.now.monotonic.advanced(byMilliseconds: millisecond)
+            for use in recorder.nextBatch(cache, now, { _ in true }) {
+                guard use.shard == refused else {
+                    recorder.succeeded(use.shard)
+                    continue
+                }
+                tries.append(millisecond)
+                answers.append(recorder.failed(use.shard, now))
+            }
+        }
+        #expect((8...10).contains(tries.count))
+        #expect(zip(tries, tries.dropFirst()).allSatisfy { $1 - $0 >= 1000 })
+        #expect(answers == [false] + Array(repeating: true, count: answers.count - 1))
+        let locators = (0..<2000).map { Organization("org-\($0)")!.locator }
+        #expect(recorder.count == locators.count { $0.firstDigit == refused })
+        let later = driver.now.monotonic.advanced(byMilliseconds: 12_000)
+        let batch = recorder.nextBatch(cache, later) { _ in true }
+        #expect(batch.map(\.shard) == [refused])
+        recorder.succeeded(refused)
+        #expect(recorder.count == 0)
+        let failsAgain = recorder.failed(refused, later)
+        #expect(!failsAgain)
+    }
+
+    @Test func `a worker that ends does not ask again and again for a shard that is refused`() {
+        var recorder = recorder(1, countMax: 1)
+        let shard = Organization("org-0")!.locator.firstDigit
+        recorder.flushNow(driver.now.monotonic)
+        let cache = RecordCache(countMax: 1)
+        _ = recorder.nextBatch(cache, driver.now.monotonic) { _ in true }
+        _ = recorder.failed(shard, driver.now.monotonic)
+        #expect(recorder.nextBatch(cache, driver.now.monotonic) { _ in true }.isEmpty)
+        #expect(recorder.due == driver.now.monotonic.advanced(byMilliseconds: 1000))
+    }
+
+    @Test func `uses that the store refuses are logged, and written once it takes them`() {
         let key = driver.generate("acme")
         #expect(driver.result(key) == .allowed)
         driver.tick(afterMilliseconds: 1000)
@@ -243,8 +287,12 @@ struct UsageTests {
         let lines = driver.logLines()
         #expect(lines.map(\.level) == [.warning])
         #expect(lines.first?.text.contains("READONLY") == true)
-        #expect(driver.gatekeeper.unconfirmedCount == 0)
+        #expect(driver.store.lastUses.isEmpty)
         #expect(driver.result(key) == .allowed)
+        driver.tick(afterMilliseconds: 1000)
+        driver.serve()
+        #expect(driver.store.lastUses.count == 1)
+        #expect(driver.gatekeeper.unconfirmedCount == 0)
     }
 
     @Test func `a worker that ends sends its uses at once`() {
@@ -322,8 +370,8 @@ struct UsageTests {
         for locator in locators { recorder.record(locator, at: driver.now.unix) }
         recorder.record(locators[0], at: driver.now.unix)
         let cache = RecordCache(countMax: 1)
-        let batch = recorder.nextBatch(cache, driver.now.monotonic, isWritable: nil)
-            .flatMap(\.arguments)
+        let batch = recorder.nextBatch(cache, driver.now.monotonic) { _ in true }
+            .flatMap(\.command.arguments)
             .map { String(decoding: $0, as: UTF8.self) }
         #expect(batch.contains("\(locators[0])"))
         #expect(batch.contains("\(locators[1])"))

@@ -17,7 +17,7 @@ struct UseCommandsTests {
             let organization = try #require(Organization("org-\(index)"))
             uses[organization.locator] = UnixTime(milliseconds: 1_790_000_000_000 + Int64(index))
         }
-        let commands = UseCommands.record(uses).map(\.texts)
+        let commands = UseCommands.record(uses).map(\.command.texts)
         var recorded: [String: String] = [:]
         var shards: Set<String> = []
         for command in commands {

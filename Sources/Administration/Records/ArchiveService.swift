@@ -183,7 +183,7 @@ public struct ArchiveService {
         }
         let shards = Dictionary(grouping: uses) { Place.uses($0.key).slot }
         let parts = shards.values.map { uses -> PlacedCommands in
-            (.uses(uses[0].key), UseCommands.record(uses))
+            (.uses(uses[0].key), UseCommands.record(uses).map(\.command))
         }
         return try context.store.read(parts).flatMap { $0.compactMap(\.failure) }.map {
             "last uses were not imported: \($0.message)"

@@ -11,7 +11,6 @@ struct Cluster: ~Copyable {
     var witnesses: ClusterWitnesses
     var reader = MapReader()
     var seeds: SeedLinks
-    var flushes = PendingFlushes()
 
     /// The place of each shard of last uses is that of its slot.
     private let slotByShard: [Slot]
@@ -59,10 +58,13 @@ struct Cluster: ~Copyable {
     /// The places that are not attested, and when that has to be reported; `never` once it has been.
     var unattested: [Int: MonotonicTime] = [:]
 
+    /// What servers last said instead of a record, by its slot. Forgotten with each answer about the map.
+    var heldReads: [Slot: (server: Endpoint, error: RedisError)] = [:]
+
     /// Why primaries did not say who holds a slot, and when last.
     private var refusals: [Endpoint: (reason: String, at: MonotonicTime)] = [:]
 
-    /// When the lack of a map has to be reported; `nil` once it has been.
+    /// When the lack of a map has to be reported; `nil` while there is one.
     var reportDue: MonotonicTime?
 
     /// Number of times that slots moved, or another server became a primary.
@@ -139,6 +141,7 @@ struct Cluster: ~Copyable {
     mutating func mapAnswered(_ now: MonotonicTime) {
         mapAnsweredAt = now
         assignments.removeAll(keepingCapacity: true)
+        heldReads.removeAll(keepingCapacity: true)
     }
 
     /// A primary has not said who holds a slot. A reason that it has not given before is reported, too.

@@ -100,19 +100,25 @@ extension ClusterWitnesses {
         _ now: MonotonicTime,
         isReady: (Int) -> Bool
     ) -> [Question] {
-        guard needed > 0, heartbeat.next(now) != nil else { return [] }
+        guard needed > 0, let round = heartbeat.next(now) else { return [] }
         var questions: [Question] = []
         for (position, place) in places.enumerated() {
             let others = places[(position + 1)...] + places[..<position]
             let number = subjects[place].generation << 8 | UInt64(place)
             let tag = CommandTag(purpose: .probe, number: number, sentAt: now)
-            for witness in others.filter(isReady).prefix(needed + Self.spareMax) {
+            for witness in asked(others.filter(isReady), round) {
                 questions.append(
                     Question(witness: witness, command: subjects[place].probe, tag: tag)
                 )
             }
         }
         return questions
+    }
+
+    /// Those that are asked in a round: in turn, so that a few that never answer do not take the place of others.
+    private func asked(_ others: [Int], _ round: UInt64) -> ArraySlice<Int> {
+        let start = others.isEmpty ? 0 : Int(round % UInt64(others.count))
+        return (others[start...] + others[..<start]).prefix(needed + Self.spareMax)
     }
 
     /// What an answer says.

@@ -14,7 +14,8 @@ struct MapReader {
     /// The longest of these pauses: what waits for an answer should have it before its time is up.
     private static let wantedPauseMillisecondsMax: UInt64 = 80
 
-    private var isWanted = true
+    /// Whether something does not fit the map.
+    private(set) var isWanted = true
     private var wantedPauseMilliseconds = pauseMillisecondsMin
     private var preferred: Int?
 

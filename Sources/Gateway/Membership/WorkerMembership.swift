@@ -48,6 +48,9 @@ struct WorkerMembership: ~Copyable {
     private var lastVoid: UInt64 = 0
     private var hasLeft = false
 
+    /// How many replies about the entry were errors since it last stood.
+    private(set) var refusals = 0
+
     #if CANARIES
         /// Takes any entry for its own.
         var believesAnyEntry = false
@@ -123,9 +126,11 @@ struct WorkerMembership: ~Copyable {
         case .joined:
             guard tag.number > lastVoid else { return .irrelevant }
             confirmedAt = tag.sentAt
+            refusals = 0
             return .joined
         case .refused(let error):
             entry = nil
+            refusals += 1
             return .refused(error)
         }
     }
@@ -137,12 +142,15 @@ struct WorkerMembership: ~Copyable {
         case .stands:
             let isKnown = confirmedAt.map { !hasLapsed(since: $0, at: tag.sentAt) } ?? false
             confirmedAt = tag.sentAt
+            refusals = 0
             return isKnown ? .stands : .joined
         case .gone:
             self.entry = nil
             listLost(.origin)
             return .lost
-        case .refused(let error): return .refused(error)
+        case .refused(let error):
+            refusals += 1
+            return .refused(error)
         }
     }
 

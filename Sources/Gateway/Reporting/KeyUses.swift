@@ -51,47 +51,44 @@ struct KeyUses: ~Copyable {
         lastUses.record(use.locator, at: use.at)
     }
 
-    /// The commands of the next batches that are due.
+    /// The commands of the next batches that are due, with their shards.
     ///
     /// - Parameter isWritable: Whether the uses of a shard can be written now; the others go on waiting.
-    mutating func nextCommands(_ now: MonotonicTime, isWritable: ((UInt8) -> Bool)? = nil) -> [(
-        RedisCommand, CommandTag.Purpose
+    mutating func nextCommands(_ now: MonotonicTime, _ isWritable: (UInt8) -> Bool) -> [(
+        shard: UInt8, command: RedisCommand, purpose: CommandTag.Purpose
     )] {
-        lastUses.nextBatch(cache, now, isWritable: isWritable).map { ($0, .lastUses) }
-            + refusals.nextBatch(now, isWritable: isWritable).map { ($0, .refusedUses) }
+        lastUses.nextBatch(cache, now, isWritable).map { ($0, $1, .lastUses) }
+            + refusals.nextBatch(now, isWritable).map { ($0, $1, .refusedUses) }
     }
 
     /// The commands that write the uses of one organization. A last use stays in its batch: written
     /// twice, it does no harm.
-    ///
-    /// - Parameter includesSent: Whether that includes a use in the batch in flight.
-    mutating func flush(_ locator: Locator, includesSent: Bool = false) -> [(
-        RedisCommand, CommandTag.Purpose
-    )] {
-        let sent = includesSent ? lastUses.sentUse(of: locator) : nil
-        let lastUse = [cache.unwrittenUse(of: locator), lastUses.unwrittenUse(of: locator), sent]
+    mutating func flush(_ locator: Locator) -> [RedisCommand] {
+        let lastUse = [cache.unwrittenUse(of: locator), lastUses.unwrittenUse(of: locator)]
             .compactMap(\.self).max()
-        let lastUseCommands =
-            lastUse.map { UseCommands.record(CollectionOfOne((key: locator, value: $0))) } ?? []
-        let refusalCommands =
-            refusals.remove(locator).map { RefusalCommands.record($0, of: locator) } ?? []
-        return lastUseCommands.map { ($0, .flushedUse) }
-            + refusalCommands.map { ($0, .refusedUses) }
+        let lastUses = lastUse.map { UseCommands.record(CollectionOfOne((locator, $0))) } ?? []
+        let refused = refusals.remove(locator).map { RefusalCommands.record($0, of: locator) } ?? []
+        return lastUses.map(\.command) + refused
     }
 
-    /// A command of the last uses' batch was answered.
-    mutating func answered() {
-        lastUses.answered()
+    /// The last uses of a shard were written.
+    mutating func succeeded(_ shard: UInt8) {
+        lastUses.succeeded(shard)
     }
 
-    /// A command of the last uses' batch was not carried out.
-    mutating func failed() {
-        lastUses.failed()
+    /// The last uses of a shard were refused. Returns whether those of the time before were refused, too.
+    mutating func failed(_ shard: UInt8, _ now: MonotonicTime) -> Bool {
+        lastUses.failed(shard, now)
     }
 
-    /// The connection was lost, and perhaps the batch with it.
-    mutating func connectionLost(_ now: MonotonicTime) {
-        lastUses.requeue(now)
+    /// The shards whose last uses were refused may be elsewhere now.
+    mutating func retryNow(_ now: MonotonicTime) {
+        lastUses.retryNow(now)
+    }
+
+    /// The connection to a shard was lost, and perhaps its last uses with it.
+    mutating func lost(_ shard: UInt8, _ now: MonotonicTime) {
+        lastUses.lost(shard, now)
     }
 
     /// Makes everything due at once: the worker exits.

@@ -39,21 +39,21 @@ struct RefusalRecorder {
         due = now
     }
 
-    /// The commands of the next batch, if one is due. A lost batch is not repeated: it might count
-    /// twice.
+    /// The commands of the next batch with their shards, if one is due. A lost batch is not repeated: it
+    /// might count twice.
     ///
     /// - Parameter isWritable: Whether the counts of a shard can be written now; the others go on waiting.
-    mutating func nextBatch(_ now: MonotonicTime, isWritable: ((UInt8) -> Bool)?) -> [RedisCommand]
-    {
+    mutating func nextBatch(_ now: MonotonicTime, _ isWritable: (UInt8) -> Bool) -> [(
+        shard: UInt8, command: RedisCommand
+    )] {
         guard due <= now, !waiting.isEmpty else { return [] }
         due = now.advanced(byMilliseconds: Self.pauseMilliseconds)
-        let batch = waiting.filter { isWritable?(Keyspace.shard(of: $0.key)) ?? true }
-        if batch.count == waiting.count {
-            waiting.removeAll(keepingCapacity: true)
-        } else {
-            for locator in batch.keys { waiting[locator] = nil }
-        }
+        let batch = waiting.filter { isWritable(Keyspace.shard(of: $0.key)) }
+        for locator in batch.keys { waiting[locator] = nil }
         return batch.sorted { $0.key.tableHash < $1.key.tableHash }
-            .flatMap { RefusalCommands.record($0.value, of: $0.key) }
+            .flatMap { locator, refused in
+                RefusalCommands.record(refused, of: locator)
+                    .map { (Keyspace.shard(of: locator), $0) }
+            }
     }
 }

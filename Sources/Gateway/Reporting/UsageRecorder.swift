@@ -24,14 +24,16 @@ struct UsageRecorder {
     /// The same when the worker exits: time is short, and no reply may take too long.
     private static let finalBatchMax = 10_000
 
+    /// A shard whose uses were refused is left alone for this long.
+    private static let patienceMilliseconds: UInt64 = 1000
+
     private let countMax: Int
     private var waiting: [Locator: UnixTime] = [:]
     private var sent: [(key: Locator, value: UnixTime)] = []
-    private var repliesExpected = 0
-    private var isFinal = false
 
-    /// Whether a part of the batch in flight was not written.
-    private var hasFailed = false
+    /// The shards whose uses were refused, and when to try them again.
+    private var retries: [UInt8: MonotonicTime] = [:]
+    private var isFinal = false
 
     /// The most uses that have waited during this round.
     private var roundCount = 0
@@ -54,12 +56,10 @@ struct UsageRecorder {
     /// Whether uses wait for the next batch.
     var isWaiting: Bool { sent.isEmpty && !waiting.isEmpty }
 
-    /// The waiting use of an organization. One in flight reaches Redis before whatever is sent next.
-    func unwrittenUse(of locator: Locator) -> UnixTime? { waiting[locator] }
-
-    /// The use of an organization in the batch in flight.
-    func sentUse(of locator: Locator) -> UnixTime? {
-        sent.lazy.filter { $0.key == locator }.map(\.value).max()
+    /// The use of an organization that waits, or is in flight.
+    func unwrittenUse(of locator: Locator) -> UnixTime? {
+        let sent = sent.first { $0.key == locator }?.value
+        return [waiting[locator], sent].compactMap(\.self).max()
     }
 
     /// Adds a use.
@@ -74,42 +74,41 @@ struct UsageRecorder {
         due = now
     }
 
-    /// The commands of the next batch, if one is due and none is in flight.
+    /// The commands of the next batch with their shards, if one is due and none is in flight.
     ///
     /// - Parameter isWritable: Whether the uses of a shard can be written now; the others go on waiting.
     mutating func nextBatch(
         _ cache: RecordCache,
         _ now: MonotonicTime,
-        isWritable: ((UInt8) -> Bool)?
-    ) -> [RedisCommand] {
+        _ isWritable: (UInt8) -> Bool
+    ) -> [(shard: UInt8, command: RedisCommand)] {
         guard due <= now, sent.isEmpty else { return [] }
         roundCount = max(roundCount, waiting.count + cache.usesCount)
-        let countMax = isFinal ? Self.finalBatchMax : Self.batchMax
-        dequeueWaiting(countMax, isWritable)
-        let isCacheDone = cache.dequeueUses(countMax - sent.count) { use in
-            if isWritable?(Keyspace.shard(of: use.locator)) ?? true {
-                sent.append((use.locator, use.at))
-            } else {
-                record(use.locator, at: use.at)
-            }
+        let isDone = fillBatch(cache) { [retries] shard in
+            isWritable(shard) && retries[shard, default: .origin] <= now
         }
-        if !isFinal { due = now.advanced(byMilliseconds: UInt64(pauseMilliseconds)) }
-        if isCacheDone, waiting.isEmpty { roundCount = 0 }
-        let commands = UseCommands.record(sent)
-        repliesExpected = commands.count
-        return commands
+        if !isFinal || sent.isEmpty {
+            due = now.advanced(byMilliseconds: UInt64(pauseMilliseconds))
+        }
+        if isDone, waiting.isEmpty { roundCount = 0 }
+        return UseCommands.record(sent)
     }
 
-    private mutating func dequeueWaiting(_ countMax: Int, _ isWritable: ((UInt8) -> Bool)?) {
-        guard let isWritable else {
-            while sent.count < countMax, let use = waiting.popFirst() { sent.append(use) }
-            return
-        }
+    /// Moves waiting uses to the batch. Returns whether the cache has no others.
+    private mutating func fillBatch(_ cache: RecordCache, _ isWritable: (UInt8) -> Bool) -> Bool {
+        let countMax = isFinal ? Self.finalBatchMax : Self.batchMax
         for (locator, at) in waiting where isWritable(Keyspace.shard(of: locator)) {
             guard sent.count < countMax else { break }
             sent.append((locator, at))
         }
         for use in sent { waiting[use.key] = nil }
+        return cache.dequeueUses(countMax - sent.count) { use in
+            if isWritable(Keyspace.shard(of: use.locator)) {
+                sent.append((use.locator, use.at))
+            } else {
+                record(use.locator, at: use.at)
+            }
+        }
     }
 
     /// Spreads batches over their round.
@@ -124,33 +123,36 @@ struct UsageRecorder {
         return max(Self.busyRoundMilliseconds, roundCount / Self.usesPerMillisecond)
     }
 
-    /// A command of the batch was answered.
-    mutating func answered() {
-        repliesExpected -= 1
-        if repliesExpected <= 0 { endBatch() }
+    /// The uses of a shard were written.
+    mutating func succeeded(_ shard: UInt8) {
+        retries[shard] = nil
+        sent.removeAll { Keyspace.shard(of: $0.key) == shard }
     }
 
-    /// A command of the batch was not carried out. The batch is written again once the others are answered.
-    mutating func failed() {
-        hasFailed = true
-        answered()
+    /// The uses of a shard were refused: they wait again, and the shard is given time. Returns whether those of
+    /// the time before were refused, too.
+    mutating func failed(_ shard: UInt8, _ now: MonotonicTime) -> Bool {
+        requeue(shard)
+        let next = now.advanced(byMilliseconds: Self.patienceMilliseconds)
+        return retries.updateValue(next, forKey: shard) != nil
     }
 
-    private mutating func endBatch() {
-        if hasFailed { keepSent() }
-        hasFailed = false
-        sent.removeAll(keepingCapacity: true)
-    }
-
-    private mutating func keepSent() {
-        waiting.merge(sent.map { ($0.key, $0.value) }) { max($0, $1) }
-    }
-
-    /// The batch may be lost. To write it again does no harm.
-    mutating func requeue(_ now: MonotonicTime) {
-        guard !sent.isEmpty else { return }
-        keepSent()
-        sent.removeAll()
+    /// The shards that were refused may be elsewhere now.
+    mutating func retryNow(_ now: MonotonicTime) {
+        guard !retries.isEmpty else { return }
+        retries.removeAll()
         due = now
+    }
+
+    /// The uses of a shard may be lost. To write them again does no harm.
+    mutating func lost(_ shard: UInt8, _ now: MonotonicTime) {
+        requeue(shard)
+        due = now
+    }
+
+    private mutating func requeue(_ shard: UInt8) {
+        let uses = sent.filter { Keyspace.shard(of: $0.key) == shard }
+        waiting.merge(uses.map { ($0.key, $0.value) }) { max($0, $1) }
+        sent.removeAll { Keyspace.shard(of: $0.key) == shard }
     }
 }

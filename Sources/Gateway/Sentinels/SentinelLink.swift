@@ -8,8 +8,8 @@ final class SentinelLink {
     var link: RedisLink
     private var heartbeat: Heartbeat
 
-    /// Whether it was reported that the sentinel does not name the primary.
-    private var isReported = false
+    /// Why the sentinel names no primary, as was last reported; `nil` while it names one.
+    private var reported: String?
 
     /// Where the sentinel listens.
     let endpoint: Endpoint
@@ -37,10 +37,10 @@ final class SentinelLink {
         }
     }
 
-    /// Notes whether the sentinel names a primary. Returns whether that is news.
-    func note(isNaming: Bool) -> Bool {
-        guard isReported == isNaming else { return false }
-        isReported = !isNaming
+    /// Notes why the sentinel names no primary; `nil` where it names one. Returns whether that is news.
+    func note(silence reason: String?) -> Bool {
+        guard reason != reported else { return false }
+        reported = reason
         return true
     }
 }

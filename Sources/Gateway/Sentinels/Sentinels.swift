@@ -149,7 +149,7 @@ extension Sentinels {
             let primary = PrimaryAddress.endpoint(reply)
             attestation.answered(index, primary, askedAt: tag.sentAt, at: now)
             guard primary == nil else {
-                return .named(by: sentinel.endpoint, isNew: sentinel.note(isNaming: true))
+                return .named(by: sentinel.endpoint, isNew: sentinel.note(silence: nil))
             }
             return silence(of: sentinel, Self.reason(reply))
         case .lost(let failure, _): return silence(of: sentinel, failure.description)
@@ -158,7 +158,7 @@ extension Sentinels {
     }
 
     private func silence(of sentinel: SentinelLink, _ reason: String) -> Event? {
-        sentinel.note(isNaming: false) ? .silent(sentinel.endpoint, reason) : nil
+        sentinel.note(silence: reason) ? .silent(sentinel.endpoint, reason) : nil
     }
 
     private static func reason(_ reply: RedisReply) -> String {

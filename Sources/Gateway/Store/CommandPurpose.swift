@@ -7,7 +7,7 @@ extension CommandTag {
         /// The same, at a server that the slot is being moved to.
         case askedRead
         case lastUses
-        /// The last use of one organization, which was asked for.
+        /// Uses of one organization, which were asked for.
         case flushedUse
         case refusedUses
         /// Registers this worker: the end of the transaction.
@@ -34,8 +34,10 @@ extension CommandTag {
         /// Lets the next command reach a slot that is being moved to the server.
         case asking
         case acknowledgement
-        /// Nothing depends on the reply.
-        case ignored
+        /// Removes this worker from the membership list.
+        case leave
+        /// Hands over the term of a new primary.
+        case handover
     }
 
     init(purpose: Purpose, number: UInt64 = 0, sentAt: MonotonicTime = .origin) {

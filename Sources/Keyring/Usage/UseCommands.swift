@@ -21,7 +21,7 @@ public enum UseCommands {
     /// Records last uses, with one command per shard. A later use already stored is kept, so commands may
     /// be repeated.
     public static func record(_ uses: some Collection<(key: Locator, value: UnixTime)>)
-        -> [RedisCommand]
+        -> [(shard: UInt8, command: RedisCommand)]
     {
         // A shard is a base62 digit, so an index by ASCII code suffices.
         var commands = [RedisCommand?](repeating: nil, count: 128)
@@ -31,7 +31,9 @@ public enum UseCommands {
             commands[shard]?.append(time.decimal)
             locator.withDigits { commands[shard]?.append($0) }
         }
-        return commands.compactMap { $0 }
+        return commands.enumerated().compactMap { shard, command in
+            command.map { (UInt8(shard), $0) }
+        }
     }
 
     private static func addIfLater(shard: UInt8) -> RedisCommand {

@@ -89,6 +89,12 @@ extension SlotMap {
     /// The primary that holds a slot; `nil` if nobody does.
     public func primary(of slot: Slot) -> ClusterNode? { index(of: slot).map { primaries[$0] } }
 
+    /// Number of slots that nobody holds.
+    public var unheldCount: Int { Slot.count - parts.reduce(0) { $0 + $1.count } }
+
+    /// The lowest slot that nobody holds; `nil` if all are held.
+    public var firstUnheld: Slot? { owners.firstIndex(of: Self.nobody).flatMap { Slot($0) } }
+
     /// Index of the primary at an address; `nil` if none there holds slots.
     public func index(of address: Endpoint) -> Int? {
         primaries.firstIndex { $0.address == address }

@@ -1,0 +1,55 @@
+import Keyring
+import RedisClient
+
+/// Flushes are acknowledged once all uses are written: the store may refuse them, and in a cluster connections to two
+/// nodes have no order, and the slot of the uses may have moved.
+struct PendingFlushes {
+    /// More than are in progress at a time.
+    private static let countMax = 256
+
+    /// How often the commands of one flush are sent on.
+    private static let redirectionsMax = 3
+
+    private struct Flush {
+        let signal: Signal
+        /// The commands that are still to be carried out, by number.
+        var commands: [UInt64: RedisCommand]
+        var redirections = 0
+    }
+
+    private var flushes: [Flush] = []
+    private var last: UInt64 = 0
+
+    /// Adds a flush. Returns its commands with the numbers that their tags carry.
+    mutating func add(_ signal: Signal, _ commands: [RedisCommand]) -> [(UInt64, RedisCommand)] {
+        if flushes.count >= Self.countMax { flushes.removeFirst() }
+        let numbered = commands.enumerated().map { (last + 1 + UInt64($0), $1) }
+        last += UInt64(commands.count)
+        flushes.append(Flush(signal: signal, commands: Dictionary(uniqueKeysWithValues: numbered)))
+        return numbered
+    }
+
+    /// A command was carried out. Returns the signal if it was the last one.
+    mutating func answered(_ number: UInt64) -> Signal? {
+        guard let index = index(number) else { return nil }
+        flushes[index].commands[number] = nil
+        return flushes[index].commands.isEmpty ? flushes.remove(at: index).signal : nil
+    }
+
+    /// A command belongs to another server. Returns it, unless the flush has been sent on too often.
+    mutating func redirected(_ number: UInt64) -> RedisCommand? {
+        guard let index = index(number), flushes[index].redirections < Self.redirectionsMax
+        else { return nil }
+        flushes[index].redirections += 1
+        return flushes[index].commands[number]
+    }
+
+    /// A command was not carried out: the flush is not acknowledged. Whoever asked repeats it.
+    mutating func failed(_ number: UInt64) {
+        if let index = index(number) { flushes.remove(at: index) }
+    }
+
+    private func index(_ number: UInt64) -> Int? {
+        flushes.firstIndex { $0.commands[number] != nil }
+    }
+}
