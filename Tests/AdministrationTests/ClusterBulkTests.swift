@@ -33,11 +33,12 @@ struct ClusterBulkTests {
     private func slot(_ name: String) -> Slot { Place.record(Organization(name)!.locator).slot! }
 
     private func generate(
+        isReplacing: Bool = true,
         deliver: (Span<UInt8>) throws(AdministrationError) -> Void = { _ in }
     ) throws -> (BatchSummary, ConfirmationResult) {
         try root.bulk.generateKeys(
             lines,
-            isReplacing: true,
+            isReplacing: isReplacing,
             lifetime: KeyLifetime(expiresInMilliseconds: nil, graceMilliseconds: 0),
             policy: .untilConfirmed,
             deliver: deliver,
@@ -53,6 +54,32 @@ struct ClusterBulkTests {
         #expect(deployment.confirmed(result)?.copies?.count == 2)
         #expect(cluster.servers.map(\.signals.count) == [1, 1, 1, 0])
         #expect(deployment.clock.elapsedMilliseconds == 0)
+    }
+
+    @Test func `unknown terms of several servers are waited for together`() throws {
+        for (index, server) in cluster.servers.enumerated() { server.replicationID = "new\(index)" }
+        let (_, result) = try generate()
+        #expect(deployment.confirmed(result) != nil)
+        #expect(deployment.clock.elapsedMilliseconds == 1040)
+    }
+
+    @Test func `a silent worker is waited out once for all servers`() throws {
+        let worker = deployment.worker(1)
+        let (_, result) = try generate()
+        #expect(deployment.confirmed(result)?.expired == [worker])
+        #expect(deployment.clock.elapsedMilliseconds == 1040)
+    }
+
+    @Test func `a repetition confirms what an earlier command has left, at each server`() throws {
+        cluster.servers[1].prompt = 0
+        #expect(deployment.uncertainty(try generate().1) == .tooFewCopies(1, needed: 2))
+        let (summary, result) = try generate(isReplacing: false)
+        #expect(summary.unchanged == names.count)
+        #expect(deployment.uncertainty(result) == .tooFewCopies(1, needed: 2))
+        cluster.servers[1].prompt = 1
+        for server in cluster.servers { server.signals = [] }
+        let (_, again) = try generate(isReplacing: false)
+        #expect(deployment.confirmed(again)?.copies?.count == 2)
     }
 
     @Test func `no transaction has keys of two slots`() throws {

@@ -48,10 +48,10 @@ extension BulkService {
             }
             let outcomes = try RecordBatch(context.store, isAwaited: policy.isAwaited).change(steps)
             let new = zip(lines, zip(outcomes, keys)).compactMap { line, pair in
-                if case .changed(let change) = pair.0 { (line, change, pair.1) } else { nil }
+                if case .changed = pair.0 { (line, pair.1) } else { nil }
             }
-            changes += new.map { $0.1 }
-            try handOver(new.map { ($0.0, $0.2) }, deliver)
+            changes += outcomes.compactMap(\.change)
+            try handOver(new, deliver)
             return outcomes
         }
         let confirmation = context.confirmer.confirmation(

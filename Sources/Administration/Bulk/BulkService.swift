@@ -112,6 +112,15 @@ public struct BatchSummary: Sendable {
 }
 
 extension RecordBatch.Outcome {
+    /// What has to be confirmed; `nil` if nothing has.
+    var change: RecordChange? {
+        switch self {
+        case .changed(let change): change
+        case .unchanged(let earlier): earlier
+        case .refused, .failed: nil
+        }
+    }
+
     /// Why the batch ended; `nil` if it went on.
     var failure: AdministrationError? { if case .failed(let error) = self { error } else { nil } }
 }

@@ -81,18 +81,24 @@ struct Barrier {
         let answer: [RedisReply]?
     }
 
+    /// Reads the fleet for a later run: what that waits for passes from now on.
+    ///
+    /// - Parameter list: A reading of the list since the change; in a cluster it serves for several records.
+    /// - Returns: `nil` if the witnesses name other primaries than those that the fleet was read at.
+    /// - Throws: Why nothing is known.
+    func read(besides list: FleetReading?) throws(ConfirmationResult.Uncertainty) -> FleetReading? {
+        guard let list else { return try attested(try fleet(nil)) }
+        return try attested(list.with(record: try recordServer()))
+    }
+
     /// Returns when no worker trusts what it cached before the change.
     ///
     /// - Parameter known: The fleet, if it was read after the change.
     /// - Returns: `nil` if the witnesses name other primaries than those that the fleet was read at.
     /// - Throws: Why that is uncertain.
     mutating func run(_ known: FleetReading?) throws(ConfirmationResult.Uncertainty) -> Passage? {
-        var fleet = try fleet(known)
-        let trust = max(trustMilliseconds, fleet.membership.trustMilliseconds)
-        if fleet.beginsWait(trust), store.channel.replicated != nil {
-            guard try areAttested(fleet.servers) else { return nil }
-            fleet.attestedAt = store.clock.monotonic
-        }
+        guard let fleet = try attested(try fleet(known)) else { return nil }
+        let trust = trust(fleet)
         let unlistedEnd = fleet.unlistedTrustEnd(trust)
         let workers = workers(of: fleet)
         wait(for: workers, unlistedUntil: unlistedEnd)
@@ -107,6 +113,24 @@ struct Barrier {
             fleet: fleet,
             answer: isLast && !answer.isEmpty ? answer : nil
         )
+    }
+
+    /// How long workers that the list lacks may trust their caches, in milliseconds.
+    private func trust(_ fleet: FleetReading) -> UInt64 {
+        max(trustMilliseconds, fleet.membership.trustMilliseconds)
+    }
+
+    /// The fleet, with the moment at which the witnesses named its servers where a wait begins; `nil` if they name others.
+    private func attested(_ fleet: FleetReading) throws(ConfirmationResult.Uncertainty)
+        -> FleetReading?
+    {
+        guard fleet.attestedAt == nil, fleet.beginsWait(trust(fleet)),
+            store.channel.replicated != nil
+        else { return fleet }
+        guard try areAttested(fleet.servers) else { return nil }
+        var fleet = fleet
+        fleet.attestedAt = store.clock.monotonic
+        return fleet
     }
 
     /// Whether all witnesses name these servers.

@@ -18,13 +18,13 @@ extension ChangeConfirmer {
         repeat {
             let groups = Self.groups(rest, cluster)
             rest = []
-            for group in groups {
+            for (group, fleet) in zip(groups, try fleets(groups, store)) {
                 let signalling: Signalling =
                     group.contains { $0.signalling.isRefused } ? .refused : .unsent
                 if case .confirmed(let since, let outcome) = try attempt(
                     group,
                     signalling,
-                    nil,
+                    fleet,
                     store
                 ) {
                     all.since = max(all.since, since)
@@ -36,6 +36,22 @@ extension ChangeConfirmer {
             guard !rest.isEmpty else { return .confirmed(since: all.since, all.outcome) }
         } while store.clock.monotonic < store.deadline && store.shouldContinue()
         throw .notReadBack("records have moved to other servers of the cluster meanwhile")
+    }
+
+    /// The fleet for each group, all read before the first waits: their waits pass side by side. `nil` where it has to
+    /// be read anew.
+    private func fleets(_ groups: [[RecordChange]], _ store: RetryingStore)
+        throws(ConfirmationResult.Uncertainty) -> [FleetReading?]
+    {
+        guard groups.count > 1 else { return [nil] }
+        var fleets: [FleetReading?] = []
+        var list: FleetReading?
+        for group in groups {
+            let fleet = try barrier(store, signal(about: group)).read(besides: list)
+            list = list ?? fleet
+            fleets.append(fleet)
+        }
+        return fleets
     }
 
     /// The changes that share a signal.

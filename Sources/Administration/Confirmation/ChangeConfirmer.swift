@@ -25,7 +25,8 @@ struct ChangeConfirmer {
         _ policy: ConfirmationPolicy
     ) -> ConfirmationResult {
         guard let cluster = context.channel.cluster, !changes.isEmpty else {
-            let signalling = changes.last?.signalling ?? .unsent
+            let isRefused = changes.contains { $0.signalling.isRefused }
+            let signalling = isRefused ? .refused : changes.last?.signalling ?? .unsent
             return confirmation(of: changes, signalling, by: repliedAt, nil, policy)
         }
         return waiting(from: repliedAt, policy) { store throws(ConfirmationResult.Uncertainty) in
@@ -89,19 +90,9 @@ struct ChangeConfirmer {
         _ fleet: FleetReading?,
         _ store: RetryingStore
     ) throws(ConfirmationResult.Uncertainty) -> ConfirmationResult? {
-        let locator = changes.last?.record.organization.locator ?? Locator(organization: [])
-        let signal =
-            signalling.signal
-            ?? Signal(.barrier, about: locator, id: context.makeSignalID(context.clock.unix))
+        let signal = signalling.signal ?? signal(about: changes)
         let readBack = ReadBack(context.store, store)
-        var barrier = Barrier(
-            store,
-            signal,
-            signalling,
-            trustMilliseconds: context.configuration.trustMilliseconds,
-            witnesses: context.configuration.witnesses,
-            question: readBack.question(about: changes)
-        )
+        var barrier = barrier(store, signal, signalling, readBack.question(about: changes))
         let passage = try barrier.run(fleet)
         // The clock is truncated to milliseconds: round up, so that the promise is not early.
         let since = context.clock.unix.advanced(byMilliseconds: 1)
@@ -116,6 +107,27 @@ struct ChangeConfirmer {
         guard isHeld, isCounted, var outcome = passage?.outcome else { return nil }
         outcome.copies = copies
         return .confirmed(since: since, outcome)
+    }
+
+    func signal(about changes: [RecordChange]) -> Signal {
+        let locator = changes.last?.record.organization.locator ?? Locator(organization: [])
+        return Signal(.barrier, about: locator, id: context.makeSignalID(context.clock.unix))
+    }
+
+    func barrier(
+        _ store: RetryingStore,
+        _ signal: Signal,
+        _ signalling: Signalling = .unsent,
+        _ question: [RedisCommand] = []
+    ) -> Barrier {
+        Barrier(
+            store,
+            signal,
+            signalling,
+            trustMilliseconds: context.configuration.trustMilliseconds,
+            witnesses: context.configuration.witnesses,
+            question: question
+        )
     }
 
     /// Counts the servers that hold a change; `nil` where the store is one server.

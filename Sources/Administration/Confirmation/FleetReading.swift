@@ -39,10 +39,24 @@ struct FleetReading {
         from primary: Primary? = nil,
         record: Server? = nil
     ) throws(RedisError) {
-        membership = try Membership(replies[0], bootID: bootID)
-        let list = Server(place: .membership, primary: primary, replies[1])
+        self.init(
+            try Membership(replies[0], bootID: bootID),
+            Server(place: .membership, primary: primary, replies[1]),
+            record,
+            at: now
+        )
+    }
+
+    private init(_ membership: Membership, _ list: Server, _ record: Server?, at now: MonotonicTime)
+    {
+        self.membership = membership
         servers = [list] + (record.map { [$0] } ?? [])
         readAt = now
+    }
+
+    /// The same list, with the server of another record.
+    func with(record: Server?) -> FleetReading {
+        FleetReading(membership, servers[0], record, at: readAt)
     }
 
     /// The server that holds the record, or everything.

@@ -83,10 +83,11 @@ public struct ArchiveService {
                 (error: AdministrationError) in
                 error.after(progress.done, "record")
             }
+            changes += outcomes.compactMap(\.change)
             for outcome in outcomes {
                 switch outcome {
                 case .changed(let change):
-                    changes.append(change)
+                    summary.written += 1
                     if let error = change.missingAudit { summary.faults.append(error.message) }
                 case .unchanged: summary.left += 1
                 case .refused(let error): summary.faults.append(error.message)
@@ -102,7 +103,6 @@ public struct ArchiveService {
             )
             progress.done += part.count
         }
-        summary.written = changes.count
         let left = records.count - progress.done
         if left > 0 {
             summary.faults.append("interrupted: \(Counted(left, "record").were) not imported")

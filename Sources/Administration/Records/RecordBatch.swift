@@ -12,8 +12,8 @@ struct RecordBatch {
     /// What became of one record.
     enum Outcome {
         case changed(RecordChange)
-        /// Nothing had to be done.
-        case unchanged
+        /// Nothing had to be done. An earlier command may have left what the record says unconfirmed.
+        case unchanged(RecordChange?)
         case refused(AdministrationError)
         /// The batch ended at this record or before it, for this reason.
         case failed(AdministrationError)
@@ -165,7 +165,9 @@ extension RecordBatch {
             if let uncertain, try uncertain.wasMade(stored) {
                 return Plan(outcome: .changed(uncertain))
             }
-            guard let next = try step.successor(stored) else { return Plan(outcome: .unchanged) }
+            guard let next = try step.successor(stored) else {
+                return Plan(outcome: .unchanged(stored.map { store.earlierChange($0) }))
+            }
             let change = RecordChange(
                 before: stored,
                 record: next,
