@@ -38,6 +38,19 @@ struct ServerGroupTests {
         #expect(answers() == [answer, answer, answer])
     }
 
+    @Test func `why a connection failed just too late is told the next time`() throws {
+        let server = try RedisServer()
+        server.freeze()
+        let answers = (0..<3).map { _ in
+            group.ask([.unix(path: server.socket)], [RedisCommand("PING")])[0]
+        }
+        guard case .failure(let fault)? = answers.last else {
+            Issue.record("it answers")
+            return
+        }
+        #expect(fault.text.hasSuffix("timed out"))
+    }
+
     @Test func `why servers that were silent cannot be reached is told`() throws {
         let servers = try (0..<3).map { _ in try RedisServer() }
         for server in servers { server.freeze() }

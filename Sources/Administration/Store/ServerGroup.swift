@@ -42,7 +42,7 @@ final class ServerGroup: ClusterServers {
         if endpoints.count / 2 < asked.count(where: { $0.answer == nil }) {
             timeoutMilliseconds = min(2 * timeoutMilliseconds, Self.timeoutsMilliseconds.upperBound)
         }
-        return asked.map { $0.answer ?? .failure(.unreachable(silence)) }
+        return asked.map { $0.answer(orElse: .unreachable(silence)) }
     }
 
     private func member(_ endpoint: Endpoint) -> Member {
@@ -88,6 +88,9 @@ final class ServerGroup: ClusterServers {
         /// Whether the answer to an earlier question has yet to come.
         private var owesEarlier = false
 
+        /// Why it did not answer the last time that this came to light; `nil` once it has answered.
+        private var lastFault: StoreConnection.Fault?
+
         /// The answer to the present question, once it has come.
         private(set) var answer: Answer?
 
@@ -101,6 +104,13 @@ final class ServerGroup: ClusterServers {
             inquiry == nil ? connection?.certificates ?? [] : []
         }
 
+        /// The answer, or why there is none.
+        func answer(orElse silence: StoreConnection.Fault) -> Answer {
+            if let answer { return answer }
+            if let lastFault { return .failure(lastFault) }
+            return .failure(silence)
+        }
+
         /// Puts a question, or keeps waiting for the answer to the one before.
         func ask(_ commands: [RedisCommand]) {
             answer = nil
@@ -112,14 +122,17 @@ final class ServerGroup: ClusterServers {
         func isReadable(_ commands: [RedisCommand]) {
             let result = inquiry?.result
             inquiry = nil
-            if case .failure? = result { connection = nil }
+            switch result {
+            case .success?: (isLate, lastFault) = (false, nil)
+            case .failure(let fault)?: (connection, lastFault) = (nil, fault)
+            case nil: break
+            }
             guard owesEarlier else {
                 answer = result
                 isLate = false
                 return
             }
             owesEarlier = false
-            if case .success? = result { isLate = false }
             begin(commands)
         }
 
