@@ -42,6 +42,9 @@ struct DurabilityCheck {
         )
     }
 
+    private static let lossOfAll =
+        "a primary that restarts before others notice undoes the last changes at all servers"
+
     private var synchronization: Finding {
         let check = "store.fsync"
         let loss =
@@ -59,18 +62,22 @@ struct DurabilityCheck {
                 Self.remedy("appendfsync always")
             )
         case nil:
+            let unread =
+                hasReplicas
+                ? "appendfsync, no-appendfsync-on-rewrite and repl-backlog-ttl"
+                : "appendfsync and no-appendfsync-on-rewrite"
             return .note(
                 check,
-                "this user may not read appendfsync and no-appendfsync-on-rewrite: with everysec, "
-                    + "Redis' default, \(loss)",
-                "as Redis' administrator: redis-cli CONFIG GET '*append*', and compare "
-                    + "docs/OPERATIONS.md"
+                "this user may not read \(unread): with everysec, Redis' default, "
+                    + (hasReplicas ? Self.lossOfAll : loss),
+                "as Redis' administrator: redis-cli CONFIG GET '*append*'"
+                    + (hasReplicas ? " and CONFIG GET repl-backlog-ttl" : "")
+                    + ", and compare docs/OPERATIONS.md"
             )
         case _ where hasReplicas:
             return .fault(
                 check,
-                "changes reach the disk once a second (appendfsync everysec): a primary that restarts before its "
-                    + "sentinels notice undoes the last ones at all servers",
+                "changes reach the disk once a second (appendfsync everysec): \(Self.lossOfAll)",
                 Self.remedy("appendfsync always")
             )
         default:

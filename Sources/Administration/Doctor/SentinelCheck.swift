@@ -152,8 +152,11 @@ struct SentinelCheck {
 
     /// Gateways ask four times in a lease.
     private var lease: Finding? {
-        let span = views.filter { $0.silence == nil }.map(\.milliseconds).max() ?? 0
-        guard span > configuration.fenceMilliseconds / 4 else { return nil }
+        let answering = views.filter { $0.silence == nil }
+        // Without a majority the silent ones were waited for.
+        guard answering.count >= url.majority, let span = answering.map(\.milliseconds).max(),
+            span > configuration.fenceMilliseconds / 4
+        else { return nil }
         return .fault(
             "sentinels.lease",
             "they took \(span) ms to answer: with a latchkey_lease of \(configuration.fenceMilliseconds) ms, "
