@@ -12,7 +12,8 @@ struct Gateways: LatchkeyCommand {
 
             Operators who know that a worker is gone can take it off the list with
             --forget. Changes still wait until its lease and grace have ended, counted from
-            then on. A worker that is alive after all rejoins within a lease.
+            then on. A worker that is alive after all rejoins within a lease. One that asks
+            other sentinels must have ended: it may follow another primary for longer.
 
             With --watch the list is shown anew each second, until you press Ctrl-C. Workers
             that have come or gone are marked.
@@ -88,6 +89,10 @@ struct Gateways: LatchkeyCommand {
         try Terminal.write(json ? WorkerTable.json(membership) : WorkerTable.text(membership))
     }
 
+    private static let warning =
+        "But it asks other sentinels: while it runs it may accept revoked keys, for as long as those name "
+        + "another primary. Make sure that it has ended."
+
     private func remove(_ id: Member.ID, _ configuration: Configuration)
         throws(AdministrationError)
     {
@@ -97,9 +102,11 @@ struct Gateways: LatchkeyCommand {
         let worker = try removal.member(id)
         let name = "nginx worker \(worker.host) (process \(worker.processID))"
         let span = TimeText.span(milliseconds: worker.trustMilliseconds)
+        let isForeign = worker.witnesses != configuration.witnesses
         try Terminal.confirm(
             "This takes \(name) off the membership list. For \(span), its lease and grace, changes wait "
-                + "for it all the same; if it is alive it rejoins.",
+                + "for it all the same; if it is alive it rejoins."
+                + (isForeign ? " \(Self.warning)" : ""),
             yes: yes
         )
         try Interruption.deferred { () throws(AdministrationError) in
