@@ -30,29 +30,23 @@ struct DirectiveList {
     }
 
     func configuration() throws(Fault) -> Configuration {
-        do throws(ConfigurationFault) {
-            return try Configuration(directives)
-        } catch {
-            throw Fault(error.directive, error.message)
+        try translating(try Configuration(directives)) { (fault: ConfigurationFault) in
+            Fault(fault.directive, fault.message)
         }
     }
 
     func packedSecrets(_ configuration: Configuration) throws(Fault) -> SecretBytes {
-        do throws(SecretFault) {
-            return try GatewaySecrets.pack(configuration)
-        } catch {
-            throw Fault(error.directive, error.message)
-        }
+        try translating(try GatewaySecrets.pack(configuration), Self.fault)
     }
 
     func secrets(_ packed: borrowing SecretBytes, _ configuration: Configuration) throws(Fault)
         -> GatewaySecrets
     {
-        do throws(SecretFault) {
-            return try GatewaySecrets(packed: packed, configuration)
-        } catch {
-            throw Fault(error.directive, error.message)
-        }
+        try translating(try GatewaySecrets(packed: packed, configuration), Self.fault)
+    }
+
+    private static func fault(_ fault: SecretFault) -> Fault {
+        Fault(fault.directive, fault.message)
     }
 
     func write(_ fault: Fault, to output: UnsafeMutablePointer<latchkey_fault>) {

@@ -16,10 +16,8 @@ struct Installation: Sendable {
     init(file path: String) async throws(AdministrationError) {
         let directives = try Configuration.directives(file: path)
         configuration = try Configuration(directives.filter { !$0.isForConsole }, file: path)
-        do throws(ConfigurationFault) {
-            settings = try ConsoleSettings(directives)
-        } catch {
-            throw AdministrationError(error, in: path)
+        settings = try translating(try ConsoleSettings(directives)) { (fault: ConfigurationFault) in
+            AdministrationError(fault, in: path)
         }
         tokens = try await Self.tokens(settings.identity)
         account = Caller.currentAccount()

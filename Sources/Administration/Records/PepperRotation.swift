@@ -70,21 +70,17 @@ public struct PepperRotation {
 
     /// Writes the new pepper and the existing ones. Returns their number.
     private func rotate(_ path: String, _ status: stat) throws(AdministrationError) -> Int {
-        let contents: SecretBytes
-        do throws(SecretFile.Fault) {
-            contents = try SecretFile.read(path)
-        } catch {
-            throw AdministrationError(
-                error == .notPermitted(ownedByCaller: false) ? .notPermitted : .configuration,
-                "\(path) \(error)"
+        let contents = try translating(try SecretFile.read(path)) { (fault: SecretFile.Fault) in
+            AdministrationError(
+                fault == .notPermitted(ownedByCaller: false) ? .notPermitted : .configuration,
+                "\(path) \(fault)"
             )
         }
-        let count: Int
-        do throws(PepperRing.Fault) {
-            count = try PepperRing(contents: contents).peppers.count
-        } catch {
-            throw AdministrationError(.configuration, "\(path) \(error)")
+        let peppers = try translating(try PepperRing(contents: contents)) {
+            (fault: PepperRing.Fault) in
+            AdministrationError(.configuration, "\(path) \(fault)")
         }
+        let count = peppers.peppers.count
         guard count < PepperRing.countMax else {
             throw AdministrationError(
                 .data,

@@ -174,11 +174,9 @@ public struct Configuration: Sendable {
         guard let text = values.first, values.count == 1 else {
             throw ConfigurationFault("requires exactly one URL")
         }
-        do throws(StoreURL.Fault) {
-            return try Topology(text)
-        } catch {
-            // The URL itself is not repeated: it may contain a password by mistake.
-            throw ConfigurationFault("names a URL that \(error)")
+        // The URL itself is not repeated: it may contain a password by mistake.
+        return try translating(try Topology(text)) { (fault: StoreURL.Fault) in
+            ConfigurationFault("names a URL that \(fault)")
         }
     }
 }
@@ -200,11 +198,7 @@ extension Directive {
     fileprivate func faulting<Value>(
         _ body: () throws(ConfigurationFault) -> Value
     ) throws(ConfigurationFault) -> Value {
-        do throws(ConfigurationFault) {
-            return try body()
-        } catch {
-            throw fault(error.message)
-        }
+        try translating(try body()) { (error: ConfigurationFault) in fault(error.message) }
     }
 
     /// The only value.

@@ -32,13 +32,11 @@ public enum Secrets {
         _ contents: borrowing SecretBytes,
         _ configuration: Configuration
     ) throws(SecretFault) -> PepperRing {
-        do throws(PepperRing.Fault) {
-            return try PepperRing(contents: contents)
-        } catch {
-            throw SecretFault(
+        try translating(try PepperRing(contents: contents)) { (fault: PepperRing.Fault) in
+            SecretFault(
                 "latchkey_pepper_file",
-                "latchkey_pepper_file names \(configuration.pepperFile), which \(error)",
-                isLost: error != .tooMany
+                "latchkey_pepper_file names \(configuration.pepperFile), which \(fault)",
+                isLost: fault != .tooMany
             )
         }
     }
@@ -76,14 +74,12 @@ public enum Secrets {
     }
 
     private static func read(_ path: String, directive: String) throws(SecretFault) -> SecretBytes {
-        do throws(SecretFile.Fault) {
-            return try SecretFile.read(path)
-        } catch {
-            throw SecretFault(
+        try translating(try SecretFile.read(path)) { (fault: SecretFile.Fault) in
+            SecretFault(
                 directive,
-                "\(directive) names \(path), which \(error)",
-                isForeign: error == .notPermitted(ownedByCaller: false),
-                isLost: error == .missing
+                "\(directive) names \(path), which \(fault)",
+                isForeign: fault == .notPermitted(ownedByCaller: false),
+                isLost: fault == .missing
             )
         }
     }
