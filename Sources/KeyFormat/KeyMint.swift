@@ -43,7 +43,7 @@ public struct KeyMint {
         defer { text.withUnsafeMutableBytes { OPENSSL_cleanse($0.baseAddress, $0.count) } }
         text += prefix.ascii
         text.append(UInt8(ascii: "_"))
-        locator.append(to: &text)
+        locator.withDigits { text += $0 }
         text.append(UInt8(ascii: "_"))
         for _ in 0..<KeyLayout.secretLength {
             text.append(Base62.digit(UInt8.random(in: 0..<62, using: &generator)))

@@ -65,17 +65,11 @@ public struct Locator: Hashable, Sendable {
         hasher.combine(tableHash)
     }
 
-    /// Appends the ASCII digits to a text.
-    public func append(to text: inout [UInt8]) {
-        withDigits { text.append(contentsOf: $0) }
-    }
+    /// The ASCII digits.
+    public var ascii: [UInt8] { withDigits { Array($0) } }
 }
 
 extension Locator: CustomStringConvertible {
     /// The 14 digits.
-    public var description: String {
-        var digits: [UInt8] = []
-        append(to: &digits)
-        return String(decoding: digits, as: UTF8.self)
-    }
+    public var description: String { String(decoding: ascii, as: UTF8.self) }
 }

@@ -139,9 +139,7 @@ struct EncodingTests {
         #expect(Locator(digits, at: -1) == nil)
         #expect(Locator(digits, at: .max) == nil)
         #expect(Locator(Array(digits.dropLast())) == nil)
-        var text: [UInt8] = [7]
-        locator.append(to: &text)
-        #expect(text == [7] + digits)
+        #expect(locator.ascii == digits)
     }
 
     @Test func `a locator with any other byte is invalid`() {

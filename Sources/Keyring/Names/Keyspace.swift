@@ -3,13 +3,15 @@ import KeyFormat
 /// The names of all keys in Redis. Hash tags keep the keys of an organization in one cluster slot.
 public enum Keyspace {
     /// The hash that is the record of an organization.
-    static func record(_ locator: Locator) -> [UInt8] { tagged(recordPrefix, locator) }
+    static func record(_ locator: Locator) -> [UInt8] { tagged(recordPrefix, locator.ascii) }
 
     /// The list of completed actions on an organization.
-    static func audit(_ locator: Locator) -> [UInt8] { tagged("latchkey:audit:", locator) }
+    static func audit(_ locator: Locator) -> [UInt8] { tagged("latchkey:audit:", locator.ascii) }
 
     /// The list of refused actions on an organization.
-    static func attempts(_ locator: Locator) -> [UInt8] { tagged("latchkey:attempts:", locator) }
+    static func attempts(_ locator: Locator) -> [UInt8] {
+        tagged("latchkey:attempts:", locator.ascii)
+    }
 
     /// The sorted set with the last use of an organization.
     static func used(_ locator: Locator) -> [UInt8] { used(shard: shard(of: locator)) }
@@ -18,14 +20,16 @@ public enum Keyspace {
     public static func shard(of locator: Locator) -> UInt8 { locator.firstDigit }
 
     /// The sorted set with the last uses in a shard.
-    static func used(shard: UInt8) -> [UInt8] { sharded("latchkey:used:", shard) }
+    static func used(shard: UInt8) -> [UInt8] { tagged("latchkey:used:", [shard]) }
 
     /// The sorted set with the number of refused uses of an organization.
-    static func refused(_ locator: Locator) -> [UInt8] { sharded("latchkey:refused:", locator) }
+    static func refused(_ locator: Locator) -> [UInt8] {
+        tagged("latchkey:refused:", [shard(of: locator)])
+    }
 
     /// The sorted set with the last refused use of an organization.
     static func refusedAt(_ locator: Locator) -> [UInt8] {
-        sharded("latchkey:refused_at:", locator)
+        tagged("latchkey:refused_at:", [shard(of: locator)])
     }
 
     /// The hash that is the membership list.
@@ -36,7 +40,7 @@ public enum Keyspace {
 
     /// The list of workers that have acknowledged a signal.
     static func acknowledgements(_ signal: Signal) -> [UInt8] {
-        tagged("latchkey:ack:", signal.locator) + [UInt8(ascii: ":")] + signal.id.digits
+        tagged("latchkey:ack:", signal.locator.ascii) + [UInt8(ascii: ":")] + signal.id.digits
     }
 
     /// The prefix of the keys of all records.
@@ -57,19 +61,7 @@ public enum Keyspace {
         return Locator(ascii: key.span, at: start)
     }
 
-    private static func sharded(_ name: String, _ locator: Locator) -> [UInt8] {
-        sharded(name, shard(of: locator))
-    }
-
-    private static func sharded(_ name: String, _ shard: UInt8) -> [UInt8] {
-        Array(name.utf8) + [UInt8(ascii: "{"), shard, UInt8(ascii: "}")]
-    }
-
-    private static func tagged(_ name: String, _ locator: Locator) -> [UInt8] {
-        var key = Array(name.utf8)
-        key.append(UInt8(ascii: "{"))
-        locator.append(to: &key)
-        key.append(UInt8(ascii: "}"))
-        return key
+    private static func tagged(_ name: String, _ tag: [UInt8]) -> [UInt8] {
+        Array(name.utf8) + [UInt8(ascii: "{")] + tag + [UInt8(ascii: "}")]
     }
 }

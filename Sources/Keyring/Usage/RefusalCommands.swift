@@ -26,7 +26,7 @@ public enum RefusalCommands {
     /// Adds refused uses, with two commands per organization. They must not be repeated: uses would count
     /// twice.
     public static func record(_ refused: RefusedUses, of locator: Locator) -> [RedisCommand] {
-        let member = RedisCommand.Argument.bytes(locator.text)
+        let member = RedisCommand.Argument.bytes(locator.ascii)
         return [
             RedisCommand([
                 "ZINCRBY", .bytes(Keyspace.refused(locator)), .number(refused.count), member,
@@ -41,7 +41,7 @@ public enum RefusalCommands {
     /// Reads the refused uses of an organization; ``refusedUses(_:_:)`` parses the replies.
     public static func read(_ locator: Locator) -> [RedisCommand] {
         [Keyspace.refused(locator), Keyspace.refusedAt(locator)].map { key in
-            RedisCommand("ZSCORE", .bytes(key), .bytes(locator.text))
+            RedisCommand("ZSCORE", .bytes(key), .bytes(locator.ascii))
         }
     }
 

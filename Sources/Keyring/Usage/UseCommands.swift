@@ -9,7 +9,7 @@ public enum UseCommands {
 
     /// Reads the last use of the keys of an organization; ``lastUse(_:)`` parses the reply.
     public static func read(_ locator: Locator) -> RedisCommand {
-        RedisCommand("ZSCORE", .bytes(Keyspace.used(locator)), .bytes(locator.text))
+        RedisCommand("ZSCORE", .bytes(Keyspace.used(locator)), .bytes(locator.ascii))
     }
 
     /// Parses the reply to ``read(_:)``; `nil` if there was no use, or the reply is not valid.
@@ -38,14 +38,5 @@ public enum UseCommands {
 
     private static func addIfLater(shard: UInt8) -> RedisCommand {
         RedisCommand("ZADD", .bytes(Keyspace.used(shard: shard)), "GT")
-    }
-}
-
-extension Locator {
-    /// The digits, as bytes of a command.
-    var text: [UInt8] {
-        var text: [UInt8] = []
-        append(to: &text)
-        return text
     }
 }
