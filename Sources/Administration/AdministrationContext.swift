@@ -112,6 +112,15 @@ extension AdministrationContext {
     /// Whether the owner that a record claims may revoke its key although the record cannot be proven.
     func mayRevokeWithoutProof(_ claim: StoredRecord) -> Bool { isPepperLost || claim.isBare }
 
+    /// A record of the caller, without a key, that follows one that cannot be proven.
+    func successorWithoutProof(_ organization: Organization, _ claim: StoredRecord) -> KeyRecord {
+        KeyRecord(
+            organization: organization,
+            owner: caller.principal,
+            after: claim.unauthenticatedVersion
+        )
+    }
+
     /// The audit entry of an action of the caller.
     func audit(_ action: AuditEntry.Action, newOwner: Principal? = nil) -> AuditEntry {
         AuditEntry(

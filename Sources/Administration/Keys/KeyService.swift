@@ -112,11 +112,13 @@ public struct KeyService {
             guard context.mayRevokeWithoutProof(claim.stored) else { throw claim.fault }
             try context.access.check(claim.stored, organization, .revoke)
             try Self.check(nil, isAsIn: seen)
-            let revoked = revocationWithoutProof(organization, claim.stored)
+            let revoked = context.successorWithoutProof(organization, claim.stored)
+                .revokingKey(at: context.clock.unix)
             guard claim.stored.unauthenticatedState == .active else {
                 earlier = context.store.earlierChange(revoked, isProvable: false)
                 return nil
             }
+            // Not sealed: the owner that the record claims must not gain anything by it.
             return .init(record: revoked, isSealed: false)
         }
         let change = try context.store.change(
@@ -159,19 +161,6 @@ public struct KeyService {
             }
             return .issued(KeyValidity(of: key.verifier, in: record, at: context.clock.unix))
         }
-    }
-
-    /// The record that replaces one that cannot be proven. Its owner must not gain anything by it, so it
-    /// must not be sealed.
-    private func revocationWithoutProof(_ organization: Organization, _ claim: StoredRecord)
-        -> KeyRecord
-    {
-        KeyRecord(
-            organization: organization,
-            owner: context.caller.principal,
-            after: claim.unauthenticatedVersion
-        )
-        .revokingKey(at: context.clock.unix)
     }
 
     /// Refuses to end a key that is not the one that the owner was shown.

@@ -95,7 +95,8 @@ public struct OrganizationService {
         let (access, clock) = (context.access, context.clock)
         try access.checkOperator(.removeOrganization, on: organization)
         func unproven(_ claim: RecordStore.Claim) -> RecordStore.Successor? {
-            .init(record: removalWithoutProof(organization, claim.stored))
+            let successor = context.successorWithoutProof(organization, claim.stored)
+            return .init(record: successor.removed(at: clock.unix))
         }
         var stored: KeyRecord?
         let change = try context.store.change(
@@ -151,18 +152,6 @@ public struct OrganizationService {
             (error: RedisError) in
             AdministrationError(refused: "the audit of \(organization) cannot be read", error)
         }
-    }
-
-    /// The record that replaces one that cannot be proven: there is no such organization.
-    private func removalWithoutProof(_ organization: Organization, _ stored: StoredRecord)
-        -> KeyRecord
-    {
-        KeyRecord(
-            organization: organization,
-            owner: context.caller.principal,
-            after: stored.unauthenticatedVersion
-        )
-        .removed(at: context.clock.unix)
     }
 }
 
