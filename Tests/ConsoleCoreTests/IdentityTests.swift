@@ -4,9 +4,9 @@ import Testing
 @testable import ConsoleCore
 
 @Suite struct `Who asks` {
-    private func identity(_ values: [String]) throws -> Identity {
+    private func principal(_ values: [String]) throws -> Principal {
         let rule = try #require(HeaderIdentity("X-Latchkey-User"))
-        return rule.identity(
+        return try rule.principal(
             ConsoleRequest(
                 method: "GET",
                 target: "/",
@@ -16,12 +16,12 @@ import Testing
     }
 
     @Test func `the header names a principal`() throws {
-        #expect(try identity(["alice@example.com"]) == .principal(alice))
+        #expect(try principal(["alice@example.com"]) == alice)
     }
 
     @Test func `nobody is signed in without a header, or with an empty one`() throws {
-        #expect(try identity([]) == .missing)
-        #expect(try identity([""]) == .missing)
+        #expect(throws: Problem.notSignedIn(nil)) { try principal([]) }
+        #expect(throws: Problem.notSignedIn(nil)) { try principal([""]) }
     }
 
     @Test(arguments: [
@@ -29,7 +29,7 @@ import Testing
         ["alice smith"], [" "], ["ä"], ["a\tb"], [String(repeating: "a", count: 129)],
     ])
     func `two names, a folded header and no name are refused`(values: [String]) throws {
-        #expect(try identity(values) == .invalid)
+        #expect(throws: Problem.invalid("x-latchkey-user")) { try principal(values) }
     }
 
     @Test(arguments: [

@@ -27,17 +27,9 @@ extension Console {
     func asker(_ request: ConsoleRequest, _ route: Route, _ now: UnixTime) throws(Problem) -> Asker
     {
         switch settings.identity {
-        case .header(let rule): try asker(request, rule)
+        case .header(let rule):
+            Asker(principal: try rule.principal(request), hasToken: false, authenticatedAt: nil)
         case .token: try tokenAsker(request, route, now)
-        }
-    }
-
-    private func asker(_ request: ConsoleRequest, _ rule: HeaderIdentity) throws(Problem) -> Asker {
-        switch rule.identity(request) {
-        case .principal(let principal):
-            return Asker(principal: principal, hasToken: false, authenticatedAt: nil)
-        case .missing: throw .notSignedIn(nil)
-        case .invalid: throw .invalid(rule.name)
         }
     }
 
@@ -45,17 +37,9 @@ extension Console {
         throws(Problem) -> Asker
     {
         guard let tokens else { throw .notSignedIn(nil) }
-        let token: Substring
-        switch TokenIdentity.credential(request) {
-        case .token(let sent): token = sent
-        case .missing: throw .notSignedIn(nil)
-        case .invalid: throw .invalid("authorization")
-        }
-        let claims: TokenIdentity.Claims
-        do throws(TokenFault) {
-            claims = try tokens.claims(token, now: now)
-        } catch {
-            throw .notSignedIn(error)
+        let token = try TokenIdentity.token(request)
+        let claims = try translating(try tokens.claims(token, now: now)) { (fault: TokenFault) in
+            Problem.notSignedIn(fault)
         }
         guard claims.organization == route.organizationName else { throw .notFound }
         return Asker(

@@ -8,15 +8,6 @@ public enum IdentityRule: Equatable, Sendable {
     case token(file: String)
 }
 
-/// Who asks, as the proxy in front says.
-enum Identity: Equatable {
-    case principal(Principal)
-    /// Nobody has signed in.
-    case missing
-    /// More than one name, or none that is valid.
-    case invalid
-}
-
 /// Believes one header field: the proxy sets it, and the console listens only where the proxy is.
 public struct HeaderIdentity: Equatable, Sendable {
     /// The name of the field, in lower case.
@@ -43,11 +34,17 @@ public struct HeaderIdentity: Equatable, Sendable {
     ]
 
     /// Who asks.
-    func identity(_ request: ConsoleRequest) -> Identity {
+    ///
+    /// - Throws: ``Problem/notSignedIn(_:)`` if nobody is named, ``Problem/invalid(_:)`` for more than one
+    ///   name, or none that is valid.
+    func principal(_ request: ConsoleRequest) throws(Problem) -> Principal {
         let values = request.values(name)
-        guard let value = values.first else { return .missing }
-        guard values.count == 1, !value.utf8.contains(UInt8(ascii: ",")) else { return .invalid }
-        guard !value.isEmpty else { return .missing }
-        return Principal(value).map { .principal($0) } ?? .invalid
+        guard let value = values.first else { throw .notSignedIn(nil) }
+        guard values.count == 1, !value.utf8.contains(UInt8(ascii: ",")) else {
+            throw .invalid(name)
+        }
+        guard !value.isEmpty else { throw .notSignedIn(nil) }
+        guard let principal = Principal(value) else { throw .invalid(name) }
+        return principal
     }
 }

@@ -25,23 +25,20 @@ struct TokenIdentity: Sendable {
         let authenticatedAt: UnixTime?
     }
 
-    /// What a request says.
-    enum Credential: Equatable {
-        case token(Substring)
-        case missing
-        /// More than one.
-        case invalid
-    }
-
     /// The token of a request.
-    static func credential(_ request: ConsoleRequest) -> Credential {
+    ///
+    /// - Throws: ``Problem/notSignedIn(_:)`` if there is none, ``Problem/invalid(_:)`` for more than one.
+    static func token(_ request: ConsoleRequest) throws(Problem) -> Substring {
         let values = request.values("authorization")
-        guard let value = values.first else { return .missing }
-        guard values.count == 1 else { return .invalid }
+        guard let value = values.first else { throw .notSignedIn(nil) }
+        guard values.count == 1 else { throw .invalid("authorization") }
         let words = value.split(separator: " ", maxSplits: 1)
-        guard words.count == 2, words[0].lowercased() == "bearer" else { return .missing }
+        guard words.count == 2, words[0].lowercased() == "bearer" else { throw .notSignedIn(nil) }
         let token = words[1].trimmingBlanks()
-        return token.utf8.contains { " ,\t".utf8.contains($0) } ? .invalid : .token(token)
+        guard !token.utf8.contains(where: { " ,\t".utf8.contains($0) }) else {
+            throw .invalid("authorization")
+        }
+        return token
     }
 
     /// What a token says, if it is to be believed.
