@@ -103,8 +103,7 @@ struct Installation: Sendable {
     func generate(expiresIn span: UInt64? = nil, grace: UInt64 = 0) throws -> String {
         try administration().keys.generate(
             for: Self.acme,
-            expiresInMilliseconds: span,
-            graceMilliseconds: grace
+            lifetime: KeyLifetime(expiresInMilliseconds: span, graceMilliseconds: grace)
         ).text.string
     }
 

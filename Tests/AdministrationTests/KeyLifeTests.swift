@@ -125,15 +125,7 @@ struct KeyLifeTests {
             let other = try installation.administration(account, as: principal)
             #expect(failure { _ = try other.keys.status(of: acme) } == .notPermitted)
             #expect(failure { _ = try other.keys.revoke(acme) } == .notPermitted)
-            #expect(
-                failure {
-                    _ = try other.keys.generate(
-                        for: acme,
-                        expiresInMilliseconds: nil,
-                        graceMilliseconds: 0
-                    )
-                } == .notPermitted
-            )
+            #expect(failure { _ = try other.keys.generate(for: acme) } == .notPermitted)
         }
         #expect(try installation.fields() == before)
     }
@@ -142,7 +134,7 @@ struct KeyLifeTests {
         let installation = try Installation()
         try installation.addAcme(withKey: false)
         let operating = try installation.administration("root", as: "alice")
-        _ = try operating.keys.generate(for: acme, expiresInMilliseconds: nil, graceMilliseconds: 0)
+        _ = try operating.keys.generate(for: acme)
         _ = try installation.administration().keys.revoke(acme)
         #expect(
             try audit(installation) == [

@@ -68,7 +68,7 @@ struct ReadBackTests {
     @Test func `a previous key in its grace period is no failure`() throws {
         let key = try installation.administration.keys.generate(
             for: acme,
-            graceMilliseconds: 600_000
+            lifetime: KeyLifetime(graceMilliseconds: 600_000)
         )
         #expect(installation.expired(key.confirmation) == [])
     }

@@ -96,11 +96,8 @@ struct StoreLossTests {
         -> String
     {
         let proxy = try CuttingProxy(installation.redis, cuts)
-        return try installation.administration(through: proxy).keys.generate(
-            for: Installation.acme,
-            expiresInMilliseconds: nil,
-            graceMilliseconds: 0
-        ).text.string
+        return try installation.administration(through: proxy).keys
+            .generate(for: Installation.acme).text.string
     }
 
     private func text(_ number: Int) -> String { String(repeating: "x", count: 37 * number % 5000) }

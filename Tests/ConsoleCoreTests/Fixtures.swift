@@ -134,18 +134,18 @@ final class StandIn: KeyAdministration {
     func generate(
         for organization: Organization,
         replacing seen: KeyStatus?,
-        lifetime: UInt64?,
-        grace: UInt64
+        lifetime: KeyLifetime
     ) throws(KeyFailure) -> GeneratedKey {
+        let (span, grace) = (lifetime.expiresInMilliseconds, lifetime.graceMilliseconds)
         calls.append(
-            "generate \(organization) \(seen == nil ? "any" : "seen") \(lifetime ?? 0) \(grace)"
+            "generate \(organization) \(seen == nil ? "any" : "seen") \(span ?? 0) \(grace)"
         )
         if let failure = changeFailure ?? failure { throw failure }
         let key = KeyRecord.Key(
             verifier: verifier("c"),
             createdAt: now,
             createdBy: alice,
-            expiresAt: lifetime.map { now.advanced(byMilliseconds: $0) }
+            expiresAt: span.map { now.advanced(byMilliseconds: $0) }
         )
         let record = current.record.replacingKey(with: key, graceMilliseconds: grace)
         return GeneratedKey(

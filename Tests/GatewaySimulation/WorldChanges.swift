@@ -179,8 +179,7 @@ extension World {
         timeline.log("\(client) generates a key for \(organization), grace \(grace) ms")
         let key = try administration.keys.generate(
             for: organization,
-            expiresInMilliseconds: expires,
-            graceMilliseconds: grace,
+            lifetime: KeyLifetime(expiresInMilliseconds: expires, graceMilliseconds: grace),
             policy: policy
         )
         let text = WorldSecrets.bytes(key.text)

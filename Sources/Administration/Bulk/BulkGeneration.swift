@@ -2,20 +2,6 @@ import KeyFormat
 import Keyring
 import RedisClient
 
-/// How long new keys live, and how long the previous ones stay valid.
-public struct KeyLifetime: Sendable {
-    let expiresInMilliseconds: UInt64?
-    let graceMilliseconds: UInt64
-
-    /// - Parameters:
-    ///   - span: After how many milliseconds a key expires; `nil` for never.
-    ///   - grace: For how many milliseconds the previous key stays valid.
-    public init(expiresInMilliseconds span: UInt64?, graceMilliseconds grace: UInt64) {
-        expiresInMilliseconds = span
-        graceMilliseconds = grace
-    }
-}
-
 extension BulkService {
     /// Generates keys, each in its owner's name.
     ///

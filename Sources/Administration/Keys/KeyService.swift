@@ -47,16 +47,13 @@ public struct KeyService {
     ///
     /// - Parameters:
     ///   - seen: What the owner agreed to replace; `nil` for whatever is stored.
-    ///   - span: After how many milliseconds the key expires; `nil` for never.
-    ///   - grace: For how many milliseconds the previous key stays valid.
     ///   - policy: Whether to wait until no worker accepts the previous key.
     /// - Throws: An error if no key was stored. Once the key is stored nothing is thrown: what is
     ///   uncertain is returned with the key.
     public func generate(
         for organization: Organization,
         replacing seen: KeyStatus? = nil,
-        expiresInMilliseconds span: UInt64? = nil,
-        graceMilliseconds grace: UInt64 = 0,
+        lifetime: KeyLifetime = KeyLifetime(),
         policy: ConfirmationPolicy = .untilConfirmed
     ) throws(AdministrationError) -> GeneratedKey {
         let mint = KeyMint(prefix: context.configuration.prefix, pepper: context.peppers.current)
@@ -75,9 +72,12 @@ public struct KeyService {
                 verifier: verifier,
                 createdAt: now,
                 createdBy: context.caller.principal,
-                expiresAt: span.map { now.advanced(byMilliseconds: $0) }
+                expiresAt: lifetime.expiresInMilliseconds.map { now.advanced(byMilliseconds: $0) }
             )
-            return existing?.replacingKey(with: key, graceMilliseconds: grace)
+            return existing?.replacingKey(
+                with: key,
+                graceMilliseconds: lifetime.graceMilliseconds
+            )
         }
         guard let change else { throw AccessControl.noOrganization(organization) }
         return GeneratedKey(

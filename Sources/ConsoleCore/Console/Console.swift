@@ -127,7 +127,8 @@ public struct Console: Sendable {
         case (.page, _): return .page(revokedAt: revocation(request))
         case (.change(let kind, _), "GET"): return .question(kind)
         case (.change(let kind, _), _): return try formWork(kind, request, body)
-        case (.key, "POST"): return try .generate(precondition(request), jsonTerms(request, body))
+        case (.key, "POST"):
+            return try .generate(precondition(request), jsonLifetime(request, body))
         case (.key, "DELETE"): return .revoke(try precondition(request))
         case (.audit, _): return .audit(since: try span(request))
         default: return .status
@@ -151,7 +152,7 @@ public struct Console: Sendable {
         guard let version = form["version"] else { throw .preconditionNeeded }
         switch kind {
         case .generate:
-            return .generate(.states([version]), try terms(form["expires_in"], form["grace"]))
+            return .generate(.states([version]), try lifetime(form["expires_in"], form["grace"]))
         case .revoke: return .revoke(.states([version]))
         }
     }
@@ -165,20 +166,24 @@ public struct Console: Sendable {
         return precondition
     }
 
-    private func jsonTerms(_ request: ConsoleRequest, _ body: [UInt8]) throws(Problem) -> Job.Terms
+    private func jsonLifetime(_ request: ConsoleRequest, _ body: [UInt8]) throws(Problem)
+        -> KeyLifetime
     {
         guard request.mediaType == "application/json" else { throw .unsupportedType }
         guard let json = FlatJSON(body) else { throw .invalid("body") }
         for name in json.members.keys.sorted() where !["expires_in", "grace"].contains(name) {
             throw .invalid(name)
         }
-        return try terms(json.members["expires_in"], json.members["grace"])
+        return try lifetime(json.members["expires_in"], json.members["grace"])
     }
 
-    private func terms(_ expiry: String?, _ grace: String?) throws(Problem) -> Job.Terms {
-        guard let lifetime = settings.expiry(expiry) else { throw .invalid("expires_in") }
+    private func lifetime(_ expiry: String?, _ grace: String?) throws(Problem) -> KeyLifetime {
+        guard let expiry = settings.expiry(expiry) else { throw .invalid("expires_in") }
         guard let grace = settings.grace(grace) else { throw .invalid("grace") }
-        return Job.Terms(lifetime: lifetime.milliseconds, grace: grace.milliseconds ?? 0)
+        return KeyLifetime(
+            expiresInMilliseconds: expiry.milliseconds,
+            graceMilliseconds: grace.milliseconds ?? 0
+        )
     }
 
     /// How far back the audit goes, in milliseconds; `nil` for all of it.

@@ -107,7 +107,8 @@ private struct JobRun<Keys: KeyAdministration> {
         switch job.work {
         case .page(let revokedAt): return try page(revokedAt)
         case .question(let change): return try question(change)
-        case .generate(let precondition, let terms): return try generate(precondition, terms)
+        case .generate(let precondition, let lifetime):
+            return try generate(precondition, lifetime)
         case .revoke(let precondition): return try revoke(precondition)
         case .status: return try status()
         case .audit(let span): return try audit(span)
@@ -170,7 +171,7 @@ private struct JobRun<Keys: KeyAdministration> {
 
     // MARK: Changing
 
-    private func generate(_ precondition: Precondition, _ terms: Job.Terms) throws(KeyFailure)
+    private func generate(_ precondition: Precondition, _ lifetime: KeyLifetime) throws(KeyFailure)
         -> JobResult
     {
         let before = try status(for: .generate, asks: false)
@@ -180,8 +181,7 @@ private struct JobRun<Keys: KeyAdministration> {
             generated = try administration.generate(
                 for: organization,
                 replacing: precondition.seen(before),
-                lifetime: terms.lifetime,
-                grace: terms.grace
+                lifetime: lifetime
             )
         } catch {
             guard error == .keyChanged else { throw error }

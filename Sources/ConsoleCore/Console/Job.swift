@@ -1,3 +1,4 @@
+import Administration
 import Keyring
 
 /// Work that needs the store.
@@ -6,17 +7,11 @@ public struct Job: Sendable {
     enum Work: Sendable {
         case page(revokedAt: UnixTime?)
         case question(ChangeKind)
-        case generate(Precondition, Terms)
+        case generate(Precondition, KeyLifetime)
         case revoke(Precondition)
         case status
         case audit(since: UInt64?)
         case readiness
-    }
-
-    /// How long a new key lives, and how long the previous one stays valid.
-    struct Terms: Equatable, Sendable {
-        var lifetime: UInt64?
-        var grace: UInt64 = 0
     }
 
     let work: Work

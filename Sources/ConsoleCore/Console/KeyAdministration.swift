@@ -16,15 +16,11 @@ public protocol KeyAdministration {
 
     /// A new key.
     ///
-    /// - Parameters:
-    ///   - seen: What is replaced; `nil` for whatever is there.
-    ///   - lifetime: After how many milliseconds the key expires.
-    ///   - grace: For how many milliseconds the previous key stays valid.
+    /// - Parameter seen: What is replaced; `nil` for whatever is there.
     func generate(
         for organization: Organization,
         replacing seen: KeyStatus?,
-        lifetime: UInt64?,
-        grace: UInt64
+        lifetime: KeyLifetime
     ) throws(KeyFailure) -> GeneratedKey
 
     /// Revokes the key; `nil` if there never was one.
@@ -84,11 +80,9 @@ public struct ContextAdministration: KeyAdministration {
     ///   operator.
     /// - Throws: Why the secrets cannot be read.
     public init(_ configuration: Configuration, caller: Caller) throws(KeyFailure) {
-        do throws(AdministrationError) {
-            context = try AdministrationContext(configuration, caller: caller).withoutSuggestions()
-        } catch {
-            throw .unavailable(error.message)
-        }
+        context = try translating(
+            try AdministrationContext(configuration, caller: caller).withoutSuggestions()
+        ) { (error: AdministrationError) in KeyFailure.unavailable(error.message) }
         self.caller = caller
     }
 
@@ -107,16 +101,10 @@ public struct ContextAdministration: KeyAdministration {
     public func generate(
         for organization: Organization,
         replacing seen: KeyStatus?,
-        lifetime: UInt64?,
-        grace: UInt64
+        lifetime: KeyLifetime
     ) throws(KeyFailure) -> GeneratedKey {
         try run(.generate, organization) { () throws(AdministrationError) in
-            try context.keys.generate(
-                for: organization,
-                replacing: seen,
-                expiresInMilliseconds: lifetime,
-                graceMilliseconds: grace
-            )
+            try context.keys.generate(for: organization, replacing: seen, lifetime: lifetime)
         }
     }
 
@@ -149,10 +137,8 @@ public struct ContextAdministration: KeyAdministration {
         _ organization: Organization,
         _ body: () throws(AdministrationError) -> Result
     ) throws(KeyFailure) -> Result {
-        do throws(AdministrationError) {
-            return try body()
-        } catch {
-            throw KeyFailure(error, action, organization, by: caller)
+        try translating(try body()) { (error: AdministrationError) in
+            KeyFailure(error, action, organization, by: caller)
         }
     }
 }

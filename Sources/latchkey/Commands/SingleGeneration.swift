@@ -59,8 +59,7 @@ struct SingleGeneration {
             try keys.generate(
                 for: organization,
                 replacing: command.yes ? nil : status,
-                expiresInMilliseconds: command.terms.expiresIn?.milliseconds,
-                graceMilliseconds: command.terms.grace?.milliseconds ?? 0,
+                lifetime: command.terms.lifetime,
                 policy: policy
             )
         }
