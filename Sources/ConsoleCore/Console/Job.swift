@@ -30,8 +30,10 @@ public struct Job: Sendable {
     /// what is the owner's. `nil` if nothing is changed.
     public var changeLimitName: String? {
         switch work {
-        case .generate, .revoke: limitName
-        case .page, .question, .status, .audit, .readiness: nil
+        case .generate, .revoke:
+            guard let principal, let organization else { return nil }
+            return "\(organization) \(principal)"
+        case .page, .question, .status, .audit, .readiness: return nil
         }
     }
 
@@ -41,11 +43,6 @@ public struct Job: Sendable {
         case .page, .question, .status: request.isHeadOnly ? nil : principal?.name
         case .generate, .revoke, .audit, .readiness: nil
         }
-    }
-
-    private var limitName: String? {
-        guard let principal, let organization else { return nil }
-        return "\(organization) \(principal)"
     }
 
     /// The change, as metrics name it; `nil` if it is none.
