@@ -40,10 +40,9 @@ struct RecordCheck {
 
     /// Whether audits have the form of an earlier release, in which no change is recorded.
     private func formerAudits(_ store: RecordStore) -> [Finding] {
-        var locators: [Locator] = []
         var count = 0
         do throws(AdministrationError) {
-            try RecordListing(store).visit { locator, _ in locators.append(locator) }
+            let locators = try RecordListing(store).locators()
             for start in stride(from: 0, to: locators.count, by: RecordBatch.countMax) {
                 let part = locators[start...].prefix(RecordBatch.countMax)
                 let replies = try store.read(

@@ -22,7 +22,8 @@ public struct MigrationService {
     public func migrate() throws(AdministrationError) -> MigrationSummary {
         try OwnerRule.checkOperator(context.caller, to: "convert the store")
         var summary = MigrationSummary()
-        let locators = try locators(&summary)
+        let locators = try RecordListing(context.store).locators()
+        summary.organizations = locators.count
         // Earlier releases kept nothing in a cluster.
         guard context.channel.cluster == nil else { return summary }
         for locator in locators {
@@ -34,16 +35,6 @@ public struct MigrationService {
         }
         summary.formerWorkers = try removeFormerMembership()
         return summary
-    }
-
-    /// The locators of all records, which are counted.
-    private func locators(_ summary: inout MigrationSummary) throws(AdministrationError)
-        -> [Locator]
-    {
-        var locators: [Locator] = []
-        try RecordListing(context.store).visit { locator, _ in locators.append(locator) }
-        summary.organizations = locators.count
-        return locators
     }
 
     private func streams(of locator: Locator) throws(AdministrationError) -> [AuditStream] {

@@ -19,7 +19,7 @@ extension RecordListing {
     func visitServers(
         _ cluster: any ClusteredStore,
         _ seen: inout Set<Locator>,
-        _ body: ([Locator]) throws(AdministrationError) -> Bool
+        _ body: ([Locator]) throws(AdministrationError) -> Void
     ) throws(AdministrationError) {
         let start = store.clock.monotonic
         let end = start.advanced(byMilliseconds: Self.patienceMilliseconds)
@@ -32,7 +32,7 @@ extension RecordListing {
             var loss: AdministrationError?
             for server in rest {
                 do throws(AdministrationError) {
-                    guard try visitPages(of: .server(server), &seen, body) else { return }
+                    try visitPages(of: .server(server), &seen, body)
                 } catch {
                     // Its successor is scanned from the beginning.
                     guard error.kind == .store, store.clock.monotonic < lossEnd else { throw error }

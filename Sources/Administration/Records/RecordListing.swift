@@ -40,35 +40,41 @@ struct RecordListing {
         throws(AdministrationError)
     {
         try visitPages { locators throws(AdministrationError) in
-            guard !locators.isEmpty else { return true }
+            guard !locators.isEmpty else { return }
             let replies = try store.read(
                 locators.map { (.record($0), [KeyCommands.read($0)]) }
             )
             for (locator, reply) in zip(locators, replies) { try body(locator, reply[0]) }
-            return true
         }
     }
 
-    /// Calls `body` with the locators of each page, until it returns `false`. No locator comes twice.
+    /// The locators of all records.
     ///
-    /// - Throws: What `body` throws, or an error if the records cannot be listed.
-    func visitPages(_ body: ([Locator]) throws(AdministrationError) -> Bool)
+    /// - Throws: An error if the records cannot be listed.
+    func locators() throws(AdministrationError) -> [Locator] {
+        var locators: [Locator] = []
+        try visitPages { locators += $0 }
+        return locators
+    }
+
+    /// Calls `body` with the locators of each page. No locator comes twice.
+    private func visitPages(_ body: ([Locator]) throws(AdministrationError) -> Void)
         throws(AdministrationError)
     {
         var seen: Set<Locator> = []
-        guard let cluster = store.channel.cluster else {
-            _ = try visitPages(of: .membership, &seen, body)
-            return
+        if let cluster = store.channel.cluster {
+            try visitServers(cluster, &seen, body)
+        } else {
+            try visitPages(of: .membership, &seen, body)
         }
-        try visitServers(cluster, &seen, body)
     }
 
-    /// Scans the server that holds a place. Returns `false` if `body` has ended that.
+    /// Scans the server that holds a place.
     func visitPages(
         of place: Place,
         _ seen: inout Set<Locator>,
-        _ body: ([Locator]) throws(AdministrationError) -> Bool
-    ) throws(AdministrationError) -> Bool {
+        _ body: ([Locator]) throws(AdministrationError) -> Void
+    ) throws(AdministrationError) {
         var scan = RecordScan()
         while let command = scan.next {
             let page = try store.read([command], at: place)[0]
@@ -76,9 +82,8 @@ struct RecordListing {
                 AdministrationError(refused: "the records cannot be listed", error)
             }
             let new = locators.filter { !seen.contains($0) }
-            guard try body(new) else { return false }
+            try body(new)
             seen.formUnion(new)
         }
-        return true
     }
 }
