@@ -136,12 +136,7 @@ struct ServerFleet {
                 "add one (replicaof), and wait until the sentinels know it"
             )
         }
-        guard let copies = configuration.copies else {
-            return .ok(
-                check,
-                "a change is confirmed once \(Counted(all, "server").have) it: all that there are"
-            )
-        }
+        let copies = configuration.copies ?? all
         if copies > all {
             return .fault(
                 check,
