@@ -164,3 +164,10 @@ struct SentinelStoreTests {
         #expect(store.connected?.primary.configEpoch == 3)
     }
 }
+
+extension ReplicatedStore {
+    /// Asks the witnesses anew; most of them are enough.
+    func findPrimary() throws(StoreConnection.Fault) -> NamedPrimary {
+        try findPrimary(unanimously: false)
+    }
+}

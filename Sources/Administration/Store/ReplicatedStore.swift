@@ -18,13 +18,6 @@ protocol ReplicatedStore: StoreChannel {
     func findPrimary(unanimously: Bool) throws(StoreConnection.Fault) -> NamedPrimary
 }
 
-extension ReplicatedStore {
-    /// Asks the witnesses anew; most of them are enough.
-    func findPrimary() throws(StoreConnection.Fault) -> NamedPrimary {
-        try findPrimary(unanimously: false)
-    }
-}
-
 /// A store whose records several primaries share.
 protocol ClusteredStore: StoreChannel {
     /// Sends commands about several places, and follows what moves. Errors that say that a key is elsewhere, or
