@@ -56,13 +56,9 @@ struct ConsoleProgramCheck {
 
     /// The first line of what the program says, without its name.
     private static func text(_ output: Int32) -> String {
-        var buffer = [UInt8](repeating: 0, count: 4096)
         var bytes: [UInt8] = []
-        while bytes.count < buffer.count {
-            let count = read(output, &buffer, buffer.count)
-            if count < 0, errno == EINTR { continue }
-            guard count > 0 else { break }
-            bytes += buffer.prefix(count)
+        while bytes.count < 4096, let piece = InputFile.piece(of: output), !piece.isEmpty {
+            bytes += piece
         }
         let line = bytes.prefix { $0 != UInt8(ascii: "\n") }
         let text = String(decoding: line, as: UTF8.self)

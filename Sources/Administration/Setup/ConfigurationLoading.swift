@@ -100,18 +100,15 @@ extension Configuration {
         }
         defer { close(descriptor) }
         var contents: [UInt8] = []
-        var buffer = [UInt8](repeating: 0, count: 16_384)
         while true {
-            let count = read(descriptor, &buffer, buffer.count)
-            if count == 0 { return contents }
-            if count < 0, errno == EINTR { continue }
-            guard count > 0, contents.count + count <= lengthMax else {
-                throw ConfigurationFault(
-                    count < 0
-                        ? "cannot be read: \(String(cString: strerror(errno)))" : "is too long"
-                )
+            guard let piece = InputFile.piece(of: descriptor) else {
+                throw ConfigurationFault("cannot be read: \(String(cString: strerror(errno)))")
             }
-            contents += buffer[..<count]
+            guard !piece.isEmpty else { return contents }
+            guard contents.count + piece.count <= lengthMax else {
+                throw ConfigurationFault("is too long")
+            }
+            contents += piece
         }
     }
 }

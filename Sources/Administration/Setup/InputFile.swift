@@ -24,7 +24,7 @@ public enum InputFile {
     }
 
     /// The next bytes; none at the end, and `nil` on failure, with the reason in `errno`.
-    private static func piece(of descriptor: Int32) -> [UInt8]? {
+    static func piece(of descriptor: Int32) -> [UInt8]? {
         var length = 0
         let piece = [UInt8](unsafeUninitializedCapacity: 1 << 18) { buffer, count in
             repeat {
