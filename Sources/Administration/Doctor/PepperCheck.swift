@@ -29,7 +29,7 @@ struct PepperCheck {
         let store = RecordStore(channel, clock: clock, seal: seal)
         do throws(AdministrationError) {
             _ = try RecordListing(store).visitProven(seal) { record, stored in
-                guard let pepper = stored.pepperIndex(seal) else { return }
+                guard let pepper = seal.pepperIndex(of: stored) else { return }
                 need.count(record, sealedWith: pepper, now: clock.unix)
             }
         } catch {

@@ -12,7 +12,7 @@ extension OrganizationService {
         let (store, seal) = (context.store, context.seal)
         var outdated: [Organization] = []
         var faults = try RecordListing(store).visitProven(seal) { record, stored in
-            if stored.pepperIndex(seal) != 0 { outdated.append(record.organization) }
+            if seal.pepperIndex(of: stored) != 0 { outdated.append(record.organization) }
         }
         var count = 0
         for organization in outdated {

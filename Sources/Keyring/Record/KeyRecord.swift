@@ -89,13 +89,10 @@ public struct KeyRecord: Equatable, Sendable {
 
 extension KeyRecord {
     /// The first record of an organization, without a key.
-    public init(organization: Organization, owner: Principal) {
-        self.init(organization: organization, owner: owner, version: 1)
-    }
-
-    /// The first record of an organization that was removed, or whose record cannot be authenticated. Its
-    /// version follows the given one.
-    public init(organization: Organization, owner: Principal, after version: UInt64) {
+    ///
+    /// - Parameter version: That of the record that it replaces, because the organization was removed, or
+    ///   the record cannot be authenticated.
+    public init(organization: Organization, owner: Principal, after version: UInt64 = 0) {
         self.init(organization: organization, owner: owner, version: version + 1)
     }
 
@@ -162,12 +159,6 @@ extension KeyRecord {
 }
 
 // MARK: - Storage format
-
-extension KeyRecord.State {
-    init?(stored text: ArraySlice<UInt8>) {
-        self.init(rawValue: String(decoding: text, as: UTF8.self))
-    }
-}
 
 extension KeyRecord {
     /// Parses the fields and checks that they are consistent. Does not check the seal.

@@ -21,11 +21,8 @@ public struct RecordSeal {
         peppers.current.authenticator(of: Self.message(record.sealedTexts).span).hexadecimal
     }
 
-    /// Whether the seal of a record matches its other fields.
-    func isIntact(_ stored: StoredRecord) -> Bool { pepperIndex(of: stored) != nil }
-
     /// The index in the ring of the pepper that sealed a record; `nil` if none of them did.
-    func pepperIndex(of stored: StoredRecord) -> Int? {
+    public func pepperIndex(of stored: StoredRecord) -> Int? {
         guard let text = stored[.mac], let mac = Digest(hexadecimal: text.span) else { return nil }
         let message = Self.message(RecordField.sealed.map { stored[$0] })
         return peppers.peppers.firstIndex { $0.authenticator(of: message.span) == mac }

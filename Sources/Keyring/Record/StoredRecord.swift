@@ -41,9 +41,6 @@ public struct StoredRecord: Sendable {
         return try record(at: locator, seal: seal)
     }
 
-    /// The index in the ring of the pepper that sealed the record; `nil` if none of them did.
-    public func pepperIndex(_ seal: RecordSeal) -> Int? { seal.pepperIndex(of: self) }
-
     /// The version, if the record can be authenticated.
     public func authenticatedVersion(at locator: Locator, seal: RecordSeal) -> UInt64? {
         try? record(at: locator, seal: seal).version
@@ -74,10 +71,7 @@ public struct StoredRecord: Sendable {
     public var isBare: Bool { !isAbsent && self[.verifier] == nil && self[.mac] == nil }
 
     func state() throws(RecordFault) -> KeyRecord.State {
-        guard let text = self[.state], let state = KeyRecord.State(stored: text) else {
-            throw .field(.state)
-        }
-        return state
+        try required(.state) { KeyRecord.State(rawValue: String(decoding: $0, as: UTF8.self)) }
     }
 
     /// The authenticated record.
@@ -87,7 +81,7 @@ public struct StoredRecord: Sendable {
         guard self[.mac] != nil else { throw .unsealed }
         let record = try KeyRecord(self)
         guard record.organization.locator == locator else { throw .misplaced }
-        guard seal.isIntact(self) else { throw .seal }
+        guard seal.pepperIndex(of: self) != nil else { throw .seal }
         return record
     }
 
