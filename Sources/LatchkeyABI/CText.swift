@@ -3,13 +3,10 @@ enum CText {
     /// Writes as much of a text as fits, and a final 0. Returns the length without the 0.
     static func write(_ text: String, to buffer: UnsafeMutableRawBufferPointer) -> Int {
         guard !buffer.isEmpty else { return 0 }
-        var length = 0
-        for byte in text.utf8.prefix(buffer.count - 1) {
-            buffer[length] = byte
-            length += 1
-        }
-        buffer[length] = 0
-        return length
+        let bytes = text.utf8.prefix(buffer.count - 1)
+        buffer.copyBytes(from: bytes)
+        buffer[bytes.count] = 0
+        return bytes.count
     }
 
     /// Writes a whole text without a final 0. Returns its length, or 0 if it does not fit.
