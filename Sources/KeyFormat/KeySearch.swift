@@ -29,13 +29,8 @@ public enum KeySearch {
     ///
     /// Probes are one tail length apart, so that each tail contains exactly one of them. Only a probe that
     /// hits a digit is examined further.
-    ///
-    /// - Throws: The error of `body`, which ends the search.
-    public static func forEach<Failure: Error>(
-        in text: UnsafeRawBufferPointer,
-        _ body: (Match) throws(Failure) -> Void
-    ) throws(Failure) {
-        try isDigit.withUnsafeBufferPointer { isDigit throws(Failure) in
+    public static func forEach(in text: UnsafeRawBufferPointer, _ body: (Match) -> Void) {
+        isDigit.withUnsafeBufferPointer { isDigit in
             let first = wordLengths.lowerBound + 1 + Locator.length + 1
             var probe = first + tailLength - 1
             while probe < text.count {
@@ -45,7 +40,7 @@ public enum KeySearch {
                 guard start < probe, text[start] == underscore,
                     let match = match(in: text, tail: start + 1, probe, isDigit)
                 else { continue }
-                try body(match)
+                body(match)
             }
         }
     }

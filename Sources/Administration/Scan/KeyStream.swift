@@ -12,16 +12,16 @@ struct KeyStream {
     private var lines = 0
 
     /// Searches the next piece, and calls `body` for each key that ends in it, with its line.
-    mutating func search<Failure: Error>(
+    mutating func search(
         _ piece: UnsafeRawBufferPointer,
-        _ body: (KeySearch.Match, Int, UnsafeRawBufferPointer) throws(Failure) -> Void
-    ) throws(Failure) {
-        if !rest.isEmpty { try searchSeam(piece, body) }
+        _ body: (KeySearch.Match, Int, UnsafeRawBufferPointer) -> Void
+    ) {
+        if !rest.isEmpty { searchSeam(piece, body) }
         var counted = 0
-        try KeySearch.forEach(in: piece) { match throws(Failure) in
+        KeySearch.forEach(in: piece) { match in
             lines += Self.lineEnds(in: piece[counted..<match.range.lowerBound])
             counted = match.range.lowerBound
-            try body(match, lines + 1, UnsafeRawBufferPointer(rebasing: piece[match.range]))
+            body(match, lines + 1, UnsafeRawBufferPointer(rebasing: piece[match.range]))
         }
         lines += Self.lineEnds(in: piece[counted...])
         if piece.count < Self.overlap {
@@ -32,18 +32,18 @@ struct KeyStream {
     }
 
     /// Finds keys that begin in earlier pieces and end in this one.
-    private func searchSeam<Failure: Error>(
+    private func searchSeam(
         _ piece: UnsafeRawBufferPointer,
-        _ body: (KeySearch.Match, Int, UnsafeRawBufferPointer) throws(Failure) -> Void
-    ) throws(Failure) {
+        _ body: (KeySearch.Match, Int, UnsafeRawBufferPointer) -> Void
+    ) {
         let seam = rest + piece.prefix(Self.overlap)
-        try seam.withUnsafeBufferPointer { bytes throws(Failure) in
+        seam.withUnsafeBufferPointer { bytes in
             let seam = UnsafeRawBufferPointer(bytes)
-            try KeySearch.forEach(in: seam) { match throws(Failure) in
+            KeySearch.forEach(in: seam) { match in
                 let range = match.range
                 guard range.lowerBound < rest.count, range.upperBound > rest.count else { return }
                 let line = lines - Self.lineEnds(in: seam[range.lowerBound..<rest.count]) + 1
-                try body(match, line, UnsafeRawBufferPointer(rebasing: seam[range]))
+                body(match, line, UnsafeRawBufferPointer(rebasing: seam[range]))
             }
         }
     }
