@@ -1,5 +1,4 @@
 import Administration
-import Glibc
 
 /// Runs `latchkey generate --from`.
 struct BulkGenerate {
@@ -13,15 +12,8 @@ struct BulkGenerate {
 
     func generate() throws(AdministrationError) {
         let bulk = try command.options.context().bulk
-        guard Output.isOpen(STDOUT_FILENO) else {
-            throw AdministrationError(.output, "standard output is closed; nothing was done")
-        }
-        if command.replace {
-            try Terminal.confirm(
-                question,
-                yes: command.yes
-            )
-        }
+        try Terminal.checkOutput()
+        if command.replace { try Terminal.confirm(question, yes: command.yes) }
         try Interruption.deferred { () throws(AdministrationError) in
             let (summary, confirmation) = try run(bulk)
             Terminal.say(
@@ -59,11 +51,7 @@ struct BulkGenerate {
                     isReplacing: command.replace,
                     lifetime: command.terms.lifetime,
                     policy: policy,
-                    deliver: { text throws(AdministrationError) in
-                        guard Output.write(text, to: STDOUT_FILENO) else {
-                            throw AdministrationError(.output, String(cString: strerror(errno)))
-                        }
-                    },
+                    deliver: Terminal.write(keys:),
                     onProgress: onProgress
                 )
             }

@@ -57,7 +57,7 @@ struct Revoke: LatchkeyCommand {
         )
         if status.record.key != nil, !yes {
             let prompt = ImpactPrompt(status, workers: context.workers())
-            try Terminal.confirm(prompt.revoking, yes: false)
+            try Terminal.confirm(prompt.revoking)
         }
         try run(hadKey: status.record.key != nil) { policy throws(AdministrationError) in
             try keys.revoke(organization, asIn: yes ? nil : status, policy: policy)

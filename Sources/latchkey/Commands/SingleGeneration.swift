@@ -23,7 +23,7 @@ struct SingleGeneration {
         )
         if status.record.key != nil, !command.yes {
             let prompt = ImpactPrompt(status, workers: context.workers())
-            try Terminal.confirm(prompt.replacing(command.terms), yes: false)
+            try Terminal.confirm(prompt.replacing(command.terms))
         }
         try Interruption.deferred { () throws(AdministrationError) in
             try replace(context.keys, status)
@@ -42,9 +42,7 @@ struct SingleGeneration {
                 Terminal.say("The key is in \(output), readable only by you.")
             }
         } else {
-            guard Output.isOpen(STDOUT_FILENO) else {
-                throw AdministrationError(.output, "standard output is closed; nothing was done")
-            }
+            try Terminal.checkOutput()
             try deliver(try generate(keys, replacing: status), status) {
                 key throws(AdministrationError) in try show(key)
             }
@@ -67,17 +65,11 @@ struct SingleGeneration {
 
     /// Programs get only the key, without a newline: a secrets manager stores what it reads.
     private func show(_ key: borrowing SecretBytes) throws(AdministrationError) {
-        guard isatty(STDOUT_FILENO) != 0 else { return try key.withSpan(write) }
-        try key.withLine(write)
+        guard isatty(STDOUT_FILENO) != 0 else { return try key.withSpan(Terminal.write(keys:)) }
+        try key.withLine(Terminal.write(keys:))
         Terminal.say(
             "This key is shown only once. Store it in a secrets manager, and nowhere else."
         )
-    }
-
-    private func write(_ text: Span<UInt8>) throws(AdministrationError) {
-        guard Output.write(text, to: STDOUT_FILENO) else {
-            throw AdministrationError(.output, String(cString: strerror(errno)))
-        }
     }
 
     /// Hands the key over in any case, and only then reports what is uncertain.

@@ -29,11 +29,27 @@ enum Terminal {
         }
     }
 
+    /// Writes new keys to standard output.
+    ///
+    /// - Throws: The reason, if standard output does not accept them.
+    static func write(keys: Span<UInt8>) throws(AdministrationError) {
+        guard Output.write(keys, to: STDOUT_FILENO) else {
+            throw AdministrationError(.output, String(cString: strerror(errno)))
+        }
+    }
+
+    /// Checks that standard output is open, before keys are generated for it.
+    static func checkOutput() throws(AdministrationError) {
+        guard Output.isOpen(STDOUT_FILENO) else {
+            throw AdministrationError(.output, "standard output is closed; nothing was done")
+        }
+    }
+
     /// Asks for confirmation.
     ///
     /// - Parameter yes: Whether the answer was given on the command line.
     /// - Throws: An error if the answer is no, or there is no terminal to ask on.
-    static func confirm(_ warning: String, yes: Bool) throws(AdministrationError) {
+    static func confirm(_ warning: String, yes: Bool = false) throws(AdministrationError) {
         guard !yes else { return }
         guard isatty(STDIN_FILENO) != 0, isatty(STDERR_FILENO) != 0 else {
             throw AdministrationError(
