@@ -13,9 +13,6 @@ public struct KeyMint {
         public consuming func takeText() -> SecretBytes { text }
     }
 
-    /// Length of the longest possible key, in bytes.
-    public static let lengthMax = KeySearch.lengthMax
-
     private let prefix: KeyPrefix
     private let layout: KeyLayout
     private let pepper: Pepper

@@ -7,10 +7,12 @@ final class BackgroundTask<Value>: @unchecked Sendable {
     /// Readable once the work is done.
     let descriptor: Int32
 
-    /// A socket that the thread closes once it has written the value.
+    /// A socket that the thread closes once it has written the result.
     private let end: Int32
     private let work: () -> Value
-    private var value: Value?
+
+    /// The result. Must not be asked for before ``descriptor`` is readable.
+    private(set) var result: Value?
 
     /// Starts the work.
     init(_ work: @escaping () -> Value) throws(TransportFailure) {
@@ -25,9 +27,6 @@ final class BackgroundTask<Value>: @unchecked Sendable {
     deinit {
         close(descriptor)
     }
-
-    /// The result. Must not be asked for before ``descriptor`` is readable.
-    var result: Value? { value }
 
     /// Starts the thread. It receives no signals: the main thread defers them.
     private func start() throws(TransportFailure) {
@@ -56,7 +55,7 @@ final class BackgroundTask<Value>: @unchecked Sendable {
     }
 
     private func run() {
-        value = work()
+        result = work()
         close(end)
     }
 }

@@ -52,19 +52,13 @@ final class HostAddresses {
             .compactMap { $0?.pointee }
     }
 
-    /// Looks a host up.
+    /// Looks a host up. Name servers are asked in a thread of its own, because getaddrinfo() has no
+    /// timeout. getaddrinfo_a() would not end a lookup either: glibc cannot cancel a request that it has
+    /// begun to carry out.
     static func of(_ host: String, _ port: UInt16, until deadline: MonotonicTime)
         throws(TransportFailure) -> HostAddresses
     {
         if let numeric = try? HostAddresses(host, port, flags: AI_NUMERICHOST) { return numeric }
-        return try lookedUp(host, port, until: deadline)
-    }
-
-    /// Asks name servers, in a thread of its own, because getaddrinfo() has no timeout. getaddrinfo_a() would
-    /// not end a lookup either: glibc cannot cancel a request that it has begun to carry out.
-    private static func lookedUp(_ host: String, _ port: UInt16, until deadline: MonotonicTime)
-        throws(TransportFailure) -> HostAddresses
-    {
         let lookup = try BackgroundTask {
             Result { () throws(TransportFailure) in try HostAddresses(host, port, flags: 0) }
         }

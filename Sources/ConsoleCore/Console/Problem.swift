@@ -58,12 +58,7 @@ enum Problem: Equatable, Sendable {
     }
 
     /// Whether the same request may succeed in a second.
-    var isTemporary: Bool {
-        switch self {
-        case .busy, .storeUnavailable: true
-        default: false
-        }
-    }
+    var isTemporary: Bool { self == .busy || self == .storeUnavailable }
 
     /// What the log says about it; `nil` if the line of the request says enough.
     var note: String? {

@@ -8,7 +8,8 @@ public enum ExcessPermissionProbe {
     private static let key: RedisCommand.Argument = "latchkey-doctor"
     private static let record = Keyspace.record(Organization("latchkey-doctor")!.locator)
 
-    private static let both = [
+    /// Commands that the executable does not need, and the permission that each stands for.
+    public static let admin: [(command: RedisCommand, permission: String)] = [
         (RedisCommand("GET", key), "read data that is not Latchkey's"),
         (RedisCommand("DEL", key), "delete data"),
         (RedisCommand("CONFIG", "GET", key), "read and change the configuration of Redis"),
@@ -33,12 +34,9 @@ public enum ExcessPermissionProbe {
         [(RedisCommand("CLUSTER", "FORGET", key), "change the cluster")]
     }
 
-    /// Commands that the executable does not need, and the permission that each stands for.
-    public static var admin: [(command: RedisCommand, permission: String)] { both }
-
     /// Commands that a worker does not need, and the permission that each stands for.
     public static var gateway: [(command: RedisCommand, permission: String)] {
-        both + [
+        admin + [
             // An argument is missing: even if it is allowed, the command fails.
             (RedisCommand("HSET", .bytes(record), "a", "b", "c"), "change records"),
             (

@@ -6,7 +6,8 @@ import RedisClient
 /// The first line names the format. Each record is a line of `name=value` pairs. The last line holds
 /// the number of records and the SHA-256 digest of all lines before it.
 public enum RecordArchive {
-    private static let firstLine = Array("latchkey export 1\n".utf8)
+    /// The first line of an archive.
+    public static let beginning = Array("latchkey export 1\n".utf8)
     private static let lastUse = "last_used"
 
     /// Why an archive is rejected.
@@ -29,9 +30,6 @@ public enum RecordArchive {
         public let lastUse: UnixTime?
     }
 
-    /// The first line of an archive.
-    public static var beginning: [UInt8] { firstLine }
-
     /// The line of a record.
     public static func line(_ stored: StoredRecord, lastUse: UnixTime?) -> [UInt8] {
         var words = RecordField.allCases.compactMap { field in
@@ -53,7 +51,7 @@ public enum RecordArchive {
     ///
     /// - Throws: The first fault; no entry is returned then.
     public static func entries(in text: [UInt8]) throws(Fault) -> [Entry] {
-        guard text.starts(with: firstLine) else { throw .notAnArchive }
+        guard text.starts(with: beginning) else { throw .notAnArchive }
         let body = Array(text.prefix(upTo: lastLineStart(text)))
         var lines = text.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
         guard lines.popLast()?.isEmpty == true, lines.count >= 2, let last = lines.popLast(),

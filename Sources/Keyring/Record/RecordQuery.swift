@@ -7,14 +7,14 @@ import RedisClient
 /// command has been released.
 public struct RecordQuery: Sendable {
     /// Reads a whole record; ``StoredRecord`` parses the reply.
-    public static let record = RecordQuery(RecordField.allCases)
+    public static let record = RecordQuery()
 
     private var command: RedisCommand
     private let locatorStart: Int
 
-    private init(_ fields: [RecordField]) {
+    private init() {
         let anyRecord = RedisCommand.Argument.bytes(Keyspace.record(Locator(organization: [])))
-        command = RedisCommand(["HMGET", anyRecord] + fields.map { .name($0) })
+        command = RedisCommand(["HMGET", anyRecord] + RecordField.allCases.map { .name($0) })
         locatorStart = command.arguments[1].startIndex + Keyspace.locatorStart
     }
 

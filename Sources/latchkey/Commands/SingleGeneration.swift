@@ -35,7 +35,7 @@ struct SingleGeneration {
     {
         if let output = command.file {
             var file = try NewFile(output, mode: 0o600, isReplacing: command.force)
-            try file.reserve(KeyMint.lengthMax)
+            try file.reserve(KeySearch.lengthMax)
             try deliver(try generate(keys, replacing: status), status) {
                 key throws(AdministrationError) in
                 try key.withSpan { key throws(AdministrationError) in try file.commit(key) }
