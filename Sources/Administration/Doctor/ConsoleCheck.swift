@@ -23,11 +23,11 @@ struct ConsoleCheck {
         guard isNamed || access(file, F_OK) == 0 else { return [] }
         do throws(AdministrationError) {
             let directives = try Configuration.directives(file: file)
-            let isOwn = { (directive: Directive) in directive.name.hasPrefix("latchkey_console_") }
-            let configuration = try Configuration(directives.filter { !isOwn($0) }, file: file)
+            let shared = directives.filter { !$0.isForConsole }
+            let configuration = try Configuration(shared, file: file)
             let console = ConsoleInstallation(
                 file: file,
-                directives: directives.filter(isOwn),
+                directives: directives.filter(\.isForConsole),
                 configuration: configuration
             )
             return ConsoleProgramCheck(file: file).findings + findings(console)

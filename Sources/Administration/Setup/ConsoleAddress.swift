@@ -1,3 +1,4 @@
+import Keyring
 import RedisClient
 
 /// Where the console is found: what the console and the doctor must agree about.
@@ -25,4 +26,9 @@ public enum ConsoleAddress {
         else { return nil }
         return endpoint
     }
+}
+
+extension Directive {
+    /// Whether the directive is the console's: the rest of a file is for all programs.
+    public var isForConsole: Bool { name.hasPrefix("latchkey_console_") }
 }

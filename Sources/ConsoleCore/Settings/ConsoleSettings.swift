@@ -139,9 +139,6 @@ struct SpanChoice: Equatable, Sendable {
 }
 
 extension Directive {
-    /// Whether the directive is the console's: the rest of a file is for all programs.
-    public var isForConsole: Bool { name.hasPrefix("latchkey_console_") }
-
     fileprivate func listener() throws(ConfigurationFault) -> Endpoint {
         guard let listener = ConsoleAddress.endpoint(try value()) else {
             throw fault(
