@@ -82,10 +82,10 @@ extension AdministrationContext {
     public var keys: KeyService { KeyService(self) }
 
     /// Manages organizations and shows their audit.
-    public var organizations: OrganizationService { OrganizationService(self) }
+    public var organizations: OrganizationService { OrganizationService(context: self) }
 
     /// Adds organizations and generates keys in batches.
-    public var bulk: BulkService { BulkService(self) }
+    public var bulk: BulkService { BulkService(context: self) }
 
     /// Exports and imports all records.
     public var archive: ArchiveService { ArchiveService(self) }

@@ -6,10 +6,6 @@ import RedisClient
 public struct BulkService {
     let context: AdministrationContext
 
-    init(_ context: AdministrationContext) {
-        self.context = context
-    }
-
     /// Adds organizations, each with its owner.
     ///
     /// - Parameter onProgress: Called before each batch and at the end; returns `false` to stop.

@@ -6,10 +6,6 @@ import RedisClient
 public struct OrganizationService {
     let context: AdministrationContext
 
-    init(_ context: AdministrationContext) {
-        self.context = context
-    }
-
     /// Adds an organization without a key.
     ///
     /// - Returns: `false` if it already exists with the same owner.

@@ -2,7 +2,7 @@ import RedisClient
 
 /// The value of a field that says since when a machine waits before it hands a term over. The wait may outlast
 /// commands: one goes on where another ended.
-struct HandoverWait: Equatable, Sendable, CustomStringConvertible {
+struct HandoverWait: Equatable, Sendable {
     static let prefix = "begun:"
 
     /// When the list was read, by the clock of the machine.
@@ -10,15 +10,13 @@ struct HandoverWait: Equatable, Sendable, CustomStringConvertible {
 
     /// ``Membership/excess`` at that moment.
     let excess: Int64
+}
 
-    init(from beganAt: MonotonicTime, excess: Int64) {
-        (self.beganAt, self.excess) = (beganAt, excess)
-    }
-
+extension HandoverWait: CustomStringConvertible {
     /// Parses the value; `nil` if it is not valid.
     init?(_ value: ArraySlice<UInt8>) {
         guard let (nanoseconds, excess) = Membership.numberAndExcess(value) else { return nil }
-        self.init(from: MonotonicTime(nanoseconds: nanoseconds), excess: excess)
+        self.init(beganAt: MonotonicTime(nanoseconds: nanoseconds), excess: excess)
     }
 
     var description: String { "\(beganAt.nanoseconds):\(excess)" }
@@ -43,7 +41,7 @@ extension Membership {
     public func noteWait(_ term: Term, from moment: MonotonicTime) -> RedisCommand? {
         guard let generation else { return nil }
         let field = Self.waitPrefix(term, generation) + bootID
-        let wait = HandoverWait(from: moment, excess: excess)
+        let wait = HandoverWait(beganAt: moment, excess: excess)
         return RedisCommand("HSET", MembershipCommands.key, .text(field), .text("\(wait)"))
     }
 }

@@ -50,18 +50,15 @@ public struct Term: Hashable, Sendable {
 }
 
 /// The value of a field that says that a term was handed over: what was waited for.
-struct Handover: Equatable, Sendable, CustomStringConvertible {
+struct Handover: Equatable, Sendable {
     /// How long a missing worker could have trusted its cache at most, in milliseconds.
     let trustMilliseconds: UInt64
 
     /// ``Membership/excess`` at the beginning of the wait.
     let excess: Int64
+}
 
-    init(trustMilliseconds: UInt64, excess: Int64) {
-        self.trustMilliseconds = trustMilliseconds
-        self.excess = excess
-    }
-
+extension Handover: CustomStringConvertible {
     /// Parses the value; `nil` if it is not valid.
     init?(_ value: ArraySlice<UInt8>) {
         guard let (trust, excess) = Membership.numberAndExcess(value) else { return nil }

@@ -5,11 +5,6 @@ struct BulkGenerate {
     let lines: [OrganizationLine]
     let command: Generate
 
-    init(_ lines: [OrganizationLine], _ command: Generate) {
-        self.lines = lines
-        self.command = command
-    }
-
     func generate() throws(AdministrationError) {
         let bulk = try command.options.context().bulk
         try Terminal.checkOutput()

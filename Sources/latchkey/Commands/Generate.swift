@@ -79,9 +79,9 @@ struct Generate: LatchkeyCommand {
 
     func perform() throws(AdministrationError) -> ExitCode {
         if let lines = try bulk.lines() {
-            try BulkGenerate(lines, self).generate()
+            try BulkGenerate(lines: lines, command: self).generate()
         } else if let organization {
-            try SingleGeneration(organization, self).generate()
+            try SingleGeneration(organization: organization, command: self).generate()
         }
         return .success
     }

@@ -8,11 +8,6 @@ struct SingleGeneration {
     let organization: Organization
     let command: Generate
 
-    init(_ organization: Organization, _ command: Generate) {
-        self.organization = organization
-        self.command = command
-    }
-
     func generate() throws(AdministrationError) {
         Interruption.reportNothingDone()
         let context = try command.options.context()
