@@ -47,8 +47,7 @@ struct FolderWalk {
         // Git's objects are compressed: they are read through git.
         let isBare = Set(["HEAD", "objects", "refs"]).isSubset(of: names)
         if isBare { names.removeAll { $0 == "objects" } }
-        let base = path.hasSuffix("/") ? path : path + "/"
-        pending += names.sorted(by: >).map { (base + $0, false) }
+        pending += names.sorted(by: >).map { (path.file($0), false) }
         return isBare || names.contains(".git") ? .repository(path) : nil
     }
 }

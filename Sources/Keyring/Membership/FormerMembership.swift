@@ -7,7 +7,7 @@ public enum FormerMembership {
     private static let silent = "latchkey:gateways:silent"
 
     /// Reads the entries, and the time by Redis' clock.
-    public static let read = [RedisCommand("HVALS", "latchkey:gateways"), RedisCommand("TIME")]
+    public static let read = [RedisCommand("HVALS", .text(members)), RedisCommand("TIME")]
 
     /// Removes the list.
     public static let remove = RedisCommand("DEL", .text(members), .text(silent))
