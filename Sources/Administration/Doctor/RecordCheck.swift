@@ -53,7 +53,7 @@ struct RecordCheck {
                 }
             }
         } catch {
-            return []  // said of the records
+            return []  // reported for the records
         }
         guard count > 0 else { return [] }
         return [

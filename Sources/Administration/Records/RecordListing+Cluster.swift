@@ -11,8 +11,8 @@ extension RecordListing {
     /// Pause before that.
     private static let pauseMilliseconds: UInt64 = 200
 
-    /// Scans all primaries, and again those to which records may have moved meanwhile, from where they were not read yet to
-    /// where they are not read any more.
+    /// Scans all primaries, and again those to which records may have moved meanwhile, from a server not
+    /// yet scanned to one already scanned.
     ///
     /// A slot that is being moved shows in no table how far. A record that was missed because of it is where it belongs by
     /// the next scan; so its two servers are scanned until that finds nothing more.

@@ -9,7 +9,7 @@ final class ClusterStore {
     /// Pause before servers are asked again.
     private static let pauseMilliseconds: UInt64 = 50
 
-    /// The longest wait for a slot that is being moved. A slot that nobody goes on moving stays as it is.
+    /// The longest wait for a slot that is being moved. A slot whose move is abandoned stays as it is.
     static let settleMilliseconds: UInt64 = 10_000
 
     /// Fewer primaries elect none.
