@@ -30,11 +30,11 @@ WORDS = {
     "no certificate of the client": "it requires a client certificate",
     "another authority's client": "it refuses the client certificate",
     "an old TLS": "it offers neither TLS 1.2 nor TLS 1.3",
-    "half a handshake": "(it did not complete the TLS handshake in time|the sentinel does not answer)",
+    "half a handshake": "it did not complete the TLS handshake in time",
     "a reset": "it ended the connection during the TLS handshake: Connection reset by peer",
     "a close": "it ended the connection during the TLS handshake",
     "no TLS": "it does not speak TLS",
-    PLAIN: "(without TLS|the sentinel does not answer)",
+    PLAIN: "without TLS",
 }
 
 # What nginx logs of each.
