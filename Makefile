@@ -62,7 +62,7 @@ BUILT ?=
 FORMER ?=
 
 .PHONY: help build console packages test-packages reproducible up up-console down unit e2e test lint analyze fuzz fuzz-requests fuzz-console test-sanitizers valgrind slow reloads hostile trials failovers everyday moves versions fleet fleet-kill fleet-down simulate soak nginx-tests module \
-	bench bench-full bench-scale bench-forged bench-check bench-report model install uninstall clean
+	bench bench-full bench-scale bench-forged bench-check bench-topologies bench-report model install uninstall clean
 .DEFAULT_GOAL := help
 
 # The minutes in brackets are for two cores.
@@ -267,6 +267,10 @@ bench-check: ## [1 min] Check the cost of a request against its thresholds
 	$(call built_with,costs)
 	$(PYTHON) Benchmarks/check_costs.py
 	cd Benchmarks && $(PYTHON) -m report.documents
+
+bench-topologies: ## [4 min] Compare the cost of a known key's check with Sentinel, a cluster and TLS with that on one Redis
+	$(call built_with,costs)
+	$(PYTHON) Benchmarks/check_costs.py topologies
 
 bench-report: ## [1 min] Publish results (RESULTS=): tables and plots in the documents
 	$(PYTHON) Benchmarks/bench.py report $(if $(RESULTS),--results $(RESULTS))

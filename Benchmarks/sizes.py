@@ -20,7 +20,7 @@ from pathlib import Path
 
 from gateways import gateway
 from memory import resident_bytes
-from harness import sentinel_store
+from harness import cluster_store, sentinel_store
 from harness.key_forge import KeyForge, audit_key, locator, record_key, used_key
 from harness.listed_members import PIECE, SIGNAL, acknowledgement, command, connect, list_members, member_id
 from harness.membership import MEMBERSHIP
@@ -288,21 +288,36 @@ def measure_changes():
 # What a real worker asks
 
 
-def counted(redis, *names):
-    return [redis.calls(name) for name in names]
+def asked(servers, *names):
+    """How often the servers were asked each of these, together."""
+    return [sum(each.calls(re.escape(name)) for each in servers) for name in names]
+
+
+def rates(servers, *names):
+    """How often a second one of the servers is asked each of these."""
+    before = asked(servers, *names)
+    time.sleep(IDLE_SECONDS)
+    return [(after - first) / IDLE_SECONDS / len(servers) for first, after in zip(before, asked(servers, *names))]
 
 
 def measure_idle():
-    stores = {"one Redis": {}, "Sentinel, the primary": {"sentinel": sentinel_store.STEADY}}
+    stores = {
+        "one Redis": {}, "Sentinel, the primary": {"sentinel": sentinel_store.STEADY}, "each of three sentinels": {"sentinel": sentinel_store.STEADY},
+        "Cluster, each of three primaries": {"cluster": cluster_store.STEADY},
+    }
     for what, options in stores.items():
         for lease in (1, 5):
             with gateway(f"latchkey_lease {lease}s;", **options) as gate:
                 gate.wait_for_members()
                 time.sleep(1)
-                before = counted(gate.redis, "hget", "ping")
-                time.sleep(IDLE_SECONDS)
-                rates = [(after - first) / IDLE_SECONDS for first, after in zip(before, counted(gate.redis, "hget", "ping"))]
-            print(f"  {what}, lease {lease} s: {rates[0]:.1f} HGET and {rates[1]:.1f} PING a second", flush=True)
+                if "sentinels" in what:
+                    (questions,) = rates(gate.redis.sentinels, "sentinel|get-master-addr-by-name")
+                    print(f"  {what}, lease {lease} s: {questions:.1f} questions a second", flush=True)
+                    continue
+                servers = gate.redis.primaries if options else [gate.redis]
+                figures = rates(servers, "hget", "hmget", "ping", "cluster|slots")
+                texts = [f"{figure:.1f} {name}" for figure, name in zip(figures, ("HGET", "HMGET", "PING", "CLUSTER SLOTS")) if figure]
+                print(f"  {what}, lease {lease} s: {', '.join(texts)} a second", flush=True)
 
 
 PARTS = {"memory": measure_memory, "connections": measure_connections, "questions": measure_questions, "changes": measure_changes,

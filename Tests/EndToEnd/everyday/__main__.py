@@ -1,6 +1,6 @@
 """make everyday: does each piece of work under traffic and changes of keys, and prints a table.  T= chooses by name, TOPOLOGY= the store.
 
-Fails where an ended key was accepted, or a valid one was refused.
+Fails where an ended key was accepted, or a valid one was refused, or too little was seen to tell.
 """
 
 import os
@@ -8,6 +8,7 @@ import sys
 
 from everyday import cluster_works, works
 from everyday.course import Everyday
+from failovers.figures import UNSEEN, unseen
 from harness.sandbox import CLUSTER, SENTINEL
 
 WORKS = {SENTINEL: works.WORKS, CLUSTER: cluster_works.WORKS}
@@ -25,6 +26,8 @@ def main():
             course.run()
             print(course.row(), flush=True)
             faults |= course.judge.faults
+            if unseen(course.judge):
+                faults[f"{work.name}: {UNSEEN}"] = unseen(course.judge)
     if faults:
         print(faults)
     return 1 if faults else 0

@@ -42,6 +42,7 @@ NEEDS = {
     "bench-scale": ["wrk", "golang-go", "haproxy"],
     "bench-forged": ["wrk", "nginx", "redis-server"],
     "bench-check": ["valgrind", "strace", "openssl", "nginx", "redis-server"],
+    "bench-topologies": ["valgrind", "strace", "openssl", "nginx", "redis-server"],
     "model": ["spin"],
 }
 

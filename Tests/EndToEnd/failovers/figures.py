@@ -6,12 +6,17 @@ from statistics import median
 from failovers.run import KINDS, RECOVERY
 from harness.executable import DONE, NOT_CONFIRMED
 from trials.figures import section
-from trials.judge import DEAD_ACCEPTED, FORGED_ACCEPTED, VALID_REFUSED
+from trials.judge import DEAD_ACCEPTED, ENDED, FORGED_ACCEPTED, VALID, VALID_REFUSED
 
 MUST_BE_ZERO = (DEAD_ACCEPTED, VALID_REFUSED, FORGED_ACCEPTED)
 
 TOO_LONG = f"failovers with 503 for more than {RECOVERY} s beyond the naming"
 STRAY = "503 without a failover"
+
+# A run that saw little shows little.
+UNSEEN = "kinds of requests and changes of which there were none"
+EXCUSED_MOST = 0.2
+EXCUSED = f"more than {EXCUSED_MOST:.0%} of the time excused"
 
 # A few words of each reason for exit 75.
 REASONS = {
@@ -26,12 +31,20 @@ REASONS = {
 
 def wrong_answers(run):
     """What must not be however slow the machine is."""
-    return {what: run.judge.figures[what] for what in MUST_BE_ZERO}
+    return {**{what: run.judge.figures[what] for what in MUST_BE_ZERO}, UNSEEN: unseen(run.judge)}
+
+
+def unseen(judge):
+    """Of how much nothing was seen that would have shown a fault: keys in both states, and changes that were confirmed."""
+    seen = [judge.figures[f"requests with keys that are {state}"] for state in (VALID, ENDED)]
+    seen += [judge.changes[kind, DONE] for kind in ("generate", "revoke")]
+    return seen.count(0)
 
 
 def counts_that_must_be_zero(run):
     too_long = sum(run.excess(each) > RECOVERY for each in run.failovers)
-    return {**wrong_answers(run), TOO_LONG: too_long, STRAY: run.stray_refusals}
+    excused = int(run.excused_seconds > EXCUSED_MOST * run.seconds)
+    return {**wrong_answers(run), TOO_LONG: too_long, STRAY: run.stray_refusals, EXCUSED: excused}
 
 
 def nonzero(counts):

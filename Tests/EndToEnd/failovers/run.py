@@ -112,6 +112,11 @@ class Run(Course):
         changes = self.naming.changed_to_others() if self.naming else []
         return [*self.stalls, *((moment - NOTICE, moment) for moment in changes if moment not in ordered)]
 
+    @property
+    def excused_seconds(self):
+        """How long it all was together, in tenths of a second."""
+        return len({step for begin, end in self.excuses for step in range(int(begin * STEPS), int((end + RECOVERY) * STEPS))}) / STEPS
+
     def refused_seconds(self, failover):
         """The time in which any gateway refused keys that had not stayed with the old primary, in tenths of a second."""
         return len({int(moment * STEPS) for moment, gateway in self.refusals
