@@ -127,6 +127,25 @@ struct ClusterBulkTests {
         #expect(Set(signalled).count >= moved.count)
     }
 
+    @Test(arguments: [true, false])
+    func `a record is not confirmed before all primaries know who holds its slot`(
+        isToldInTime: Bool
+    ) throws {
+        let name = try #require(names.first { cluster.owners[0][slot($0).number] == 2 })
+        let taken = slot(name).number
+        cluster.owners[1][taken] = 1
+        if isToldInTime {
+            cluster.servers[2].onCommand = { [cluster, clock = deployment.clock] _ in
+                if clock.elapsedMilliseconds > 1000 { cluster.owners[1][taken] = 2 }
+            }
+        }
+        let (summary, result) = try generate()
+        #expect(summary.changed == names.count)
+        #expect((deployment.confirmed(result) != nil) == isToldInTime)
+        if !isToldInTime, case .notReadBack? = deployment.uncertainty(result) { return }
+        #expect(isToldInTime)
+    }
+
     @Test func `a record that moved with the one that the shared signal names gets its own, too`()
         throws
     {

@@ -75,7 +75,7 @@ extension ModelRedis {
     func serve(_ session: Session) {
         session.reader.feed(session.wire.up.read())
         while !session.isBlocked, let command = nextCommand(of: session) {
-            timeline.log("store: \(session.wire.client): \(command.prefix(4))")
+            timeline.log("store \(endpoint): \(session.wire.client): \(command.prefix(4))")
             if !isReplica { data.expire(at: time) }
             carryOut(command, for: session)
             processTouched(by: session)

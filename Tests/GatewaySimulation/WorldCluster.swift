@@ -13,8 +13,10 @@ extension World {
         if scenario.stallPercent == 0, scenario.workerDelayMax <= .microseconds(200) {
             judge.recoverySpan = recoverySpan + trustSpan + 4 * scenario.failoverSpan
         }
-        cluster.onTaking = { [unowned self] slot in
+        cluster.onTaking = { [unowned self, unowned cluster] slot in
             judge.counts.promotions += 1
+            // Otherwise nobody is told that the former holder has lost the slot.
+            guard !cluster.tellsOfLostKeys else { return }
             for organization in organizations where self.slot(of: organization) == slot {
                 judge.excusedUntil[organization.name] = .max
             }

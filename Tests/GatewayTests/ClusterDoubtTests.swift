@@ -353,4 +353,26 @@ struct ClusterDoubtTests {
         driver.pass(milliseconds: 400)
         #expect(driver.result(driver.generate(name, at: 1)) == .allowed)
     }
+
+    @Test
+    func
+        `a slot that a primary took by force does not go back by the word of those that have not heard of it`()
+        throws
+    {
+        let driver = try Driver.settled()
+        let name = driver.organization(at: 1)
+        let key = driver.generate(name, at: 1)
+        #expect(driver.result(key) == .allowed)
+        driver.copy(from: 1, to: 3)
+        driver.revoke(name, at: 3)
+        driver.assign([driver.slot(of: name)], to: 3, inViewOf: [3])
+        driver.servers[Driver.endpoint(3)]!.denied = ["CLUSTER"]
+        driver.sendInvalidation(of: [Driver.barrier(name)], from: 3)
+        let isAllowed = isEverAllowed(key, driver, milliseconds: 800)
+        #expect(!isAllowed)
+        driver.servers[Driver.endpoint(3)]!.denied = []
+        driver.assign([driver.slot(of: name)], to: 3)
+        driver.pass(milliseconds: 1500)
+        #expect(driver.result(key) == .revoked)
+    }
 }

@@ -3,6 +3,9 @@ import Keyring
 import RedisClient
 
 extension ChangeConfirmer {
+    /// Between two attempts: primaries need some time to hear of a move.
+    private static let pauseMilliseconds: UInt64 = 20
+
     /// Confirms changes in a cluster: those of each server after one signal from it, which follows the news of all of
     /// them. A record that has moved since it was changed gets a signal of its own, which names it: a server that took
     /// its slot by force has told nobody.
@@ -34,6 +37,8 @@ extension ChangeConfirmer {
                 }
             }
             guard !rest.isEmpty else { return .confirmed(since: all.since, all.outcome) }
+            let next = store.clock.monotonic.advanced(byMilliseconds: Self.pauseMilliseconds)
+            store.clock.sleep(until: min(next, store.deadline))
         } while store.clock.monotonic < store.deadline && store.shouldContinue()
         throw .notReadBack("records have moved to other servers of the cluster meanwhile")
     }

@@ -95,7 +95,9 @@ struct ReadBack {
         let replies = try executing(parts)
         for (change, reply) in zip(batch, replies) {
             let primary = cluster.owner(of: change.place)
-            let isHere = isSame && primary == fleet?.recordServer.primary
+            let isHere =
+                isSame && primary == fleet?.recordServer.primary
+                && cluster.isAgreed(on: change.place)
             let isOwn = change.primary == primary
             try check(change, reply[0], isSameLine: isHere && isOwn)
             isSame = isHere && (isOwn || !isShared)

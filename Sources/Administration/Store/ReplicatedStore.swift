@@ -29,6 +29,9 @@ protocol ClusteredStore: StoreChannel {
     /// The primary that holds a place, as far as that is known.
     func owner(of place: Place) -> Primary?
 
+    /// Whether the other primaries, most of them at least, named the same holder of a place when they were last asked.
+    func isAgreed(on place: Place) -> Bool
+
     /// Reads anew which servers there are.
     ///
     /// - Throws: A fault if no server reports them.

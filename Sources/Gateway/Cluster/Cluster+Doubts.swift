@@ -142,6 +142,10 @@ extension Cluster {
         guard now < doubt.news.at.advanced(byMilliseconds: fenceMilliseconds) else { return true }
         guard let holder else { return false }
         if doubt.isAgreed(answer.server, naming: holder) { return true }
+        // A majority names the holder as a primary, not for this slot: a primary that told may have taken it by force.
+        if holder == doubt.former, let teller = doubt.teller, attestations[teller] != nil {
+            return false
+        }
         return attestations[holder].map { doubt.news.at < $0 } ?? false
     }
 }

@@ -71,6 +71,14 @@ extension ClusterStore: ReplicatedStore, ClusteredStore {
     }
 
     func owner(of place: Place) -> Primary? { named(at: place)?.primary }
+
+    func isAgreed(on place: Place) -> Bool {
+        guard let survey, let slot = place.slot, let server = server(of: place) else {
+            return false
+        }
+        let quorum = Self.quorum(survey.primaries.count)
+        return survey.isAgreed(slot, heldBy: server, quorum: quorum)
+    }
 }
 
 // MARK: - What the primaries say of each other
