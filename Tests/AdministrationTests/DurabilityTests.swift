@@ -9,7 +9,7 @@ struct DurabilityTests {
 
     private static let sound = [
         "appendfsync": "always", "no-appendfsync-on-rewrite": "no", "save": "3600 1",
-        "stop-writes-on-bgsave-error": "no", "repl-backlog-ttl": "0",
+        "stop-writes-on-bgsave-error": "no", "repl-backlog-ttl": "0", "min-replicas-to-write": "0",
     ]
 
     /// Settings as Redis reports them: those of a sound store, or others.
@@ -43,6 +43,7 @@ struct DurabilityTests {
         ("appendfsync", "everysec", "store.fsync", Finding.Level.note, "last two seconds"),
         ("appendfsync", "no", "store.fsync", .fault, "half a minute"),
         ("no-appendfsync-on-rewrite", "yes", "store.rewrite", .fault, "while it rewrites its file"),
+        ("min-replicas-to-write", "1", "store.minimum", .note, "revocations included"),
         ("stop-writes-on-bgsave-error", "yes", "store.snapshots", .note, "revocations included"),
     ])
     func `a setting that costs something is named with its price and its remedy`(

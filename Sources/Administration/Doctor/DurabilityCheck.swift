@@ -16,7 +16,7 @@ struct DurabilityCheck {
 
     var findings: [Finding] {
         let file = isFileKept ? [fileIsKept, synchronization, rewriting] : [noFile]
-        return (file + [failedSnapshots, backlog]).compactMap { $0 }
+        return (file + [failedSnapshots, fewReplicas, backlog]).compactMap { $0 }
     }
 
     /// Whether changes are written to an append-only file.
@@ -110,6 +110,17 @@ struct DurabilityCheck {
             "after a snapshot that failed it refuses every change, revocations included "
                 + "(stop-writes-on-bgsave-error yes)",
             Self.remedy("stop-writes-on-bgsave-error no") + "; store.disk reports failed snapshots"
+        )
+    }
+
+    private var fewReplicas: Finding? {
+        guard let count = settings["min-replicas-to-write"], count != "0" else { return nil }
+        return .note(
+            "store.minimum",
+            "with fewer than \(count) linked replicas it refuses every change, revocations included "
+                + "(min-replicas-to-write)",
+            Self.remedy("min-replicas-to-write 0")
+                + "; a change waits for its copies by itself: latchkey_copies"
         )
     }
 

@@ -38,7 +38,7 @@ struct SentinelCheck {
             (named, agreement) = (nil, Self.disputed(error))
         }
         let fleet = ServerFleet(configuration, opening, views, named)
-        return sentinels + [agreement] + lists + [lease].compactMap(\.self) + excess
+        return sentinels + [agreement] + lists + [lease, timeout].compactMap(\.self) + excess
             + fleet.findings
     }
 
@@ -166,6 +166,25 @@ struct SentinelCheck {
     }
 }
 
+extension SentinelCheck {
+    /// A change waits so long, and no longer, for a failover that goes on.
+    private static let timeoutMillisecondsMax: UInt64 = 20_000
+
+    /// A failover goes on until all replicas follow the new primary, or its time is up. Gateways do not wait for that.
+    private var timeout: Finding? {
+        let timeouts = views.compactMap { $0.failoverTimeoutMilliseconds }
+        guard let longest = timeouts.max(), longest > Self.timeoutMillisecondsMax else {
+            return nil
+        }
+        return .note(
+            "sentinels.timeout",
+            "a failover may take \(longest / 1000) s (failover-timeout): until it ends, for a replica that is slow to follow, "
+                + "changes end with exit code 69",
+            "SENTINEL SET \(url.name) failover-timeout 10000 at each sentinel"
+        )
+    }
+}
+
 /// What one sentinel says.
 struct SentinelView {
     static func commands(_ name: String) -> [RedisCommand] {
@@ -207,6 +226,11 @@ struct SentinelView {
         let reports = replies.dropFirst(2).first.flatMap { SentinelReport.list($0) }
         others = reports?.compactMap(\.address)
         lost = (reports ?? []).filter(\.isDown).compactMap(\.address)
+    }
+
+    /// How long a failover may take; `nil` if it does not say.
+    var failoverTimeoutMilliseconds: UInt64? {
+        if case .report(let report, _) = answer { report.number("failover-timeout") } else { nil }
     }
 
     /// Whether two names lead to one sentinel: it knows all others, and never itself.

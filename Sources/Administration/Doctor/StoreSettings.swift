@@ -5,7 +5,8 @@ import RedisClient
 struct StoreSettings {
     private static let names = [
         "appendfsync", "no-appendfsync-on-rewrite", "save", "stop-writes-on-bgsave-error",
-        "repl-backlog-ttl", "cluster-allow-reads-when-down", "cluster-node-timeout",
+        "repl-backlog-ttl", "min-replicas-to-write", "cluster-allow-reads-when-down",
+        "cluster-node-timeout",
         "cluster-require-full-coverage", "cluster-replica-no-failover",
     ]
 

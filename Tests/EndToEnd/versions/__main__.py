@@ -24,7 +24,7 @@ VERSIONS = {
 }
 
 # Tests of what a version lacks: clusters are supported from Redis 7.0 on, and so is the option that slows loading down.
-LACKING = {"Redis 6.2": "slot_of_last_uses_moves or loads_its_data"}
+LACKING = {"Redis 6.2": "slot_of_last_uses_moves or loads_its_data or cluster"}
 
 # What a gateway and the executable ask of Redis.
 FILES = ["keys/test_key_life.py", "keys/test_many.py", "keys/test_last_used.py", "fleet/test_revocation.py",
