@@ -1,11 +1,11 @@
 
 /*
- * The addresses of the store.  A name is looked up at each connection where the
- * http block has a "resolver"; otherwise once, when the configuration is read,
- * because the system's resolver blocks.  One of several endpoints that has no address
- * then stays without, as long as most have one.  An endpoint that a gateway discovers
- * later (a server of a cluster, or a primary that sentinels name) must be an IP address
- * or a unix socket.
+ * The addresses of the store.  If the http block has a "resolver", a name is looked
+ * up at each connection.  Otherwise it is looked up once, when the configuration
+ * is read, because the system's resolver blocks.  Then a minority of the endpoints
+ * may have no address.  An endpoint that a gateway discovers later (a server of a
+ * cluster, or a primary that sentinels name) must be an IP address or a unix
+ * socket.
  */
 
 #include "ngx_http_latchkey_store.h"
@@ -22,14 +22,14 @@ static char *ngx_http_latchkey_parse_endpoint(ngx_pool_t *pool,
     ngx_http_latchkey_endpoint_t *endpoint);
 
 
-/* What nginx says of a name that the system's resolver does not know. */
+/* nginx's error for a name that the system's resolver does not know. */
 static const char ngx_http_latchkey_not_found[] = "host not found";
 
 
 /*
- * Adds an endpoint for each line; names are looked up later, or now: then most of the
- * endpoints must have an address, as the others are left out.  Returns NGX_ERROR after
- * writing a text that ends with a 0 to error.
+ * Adds an endpoint for each line.  Names are looked up later, or now; if now, most
+ * endpoints must have an address, and the others are left out.  Returns NGX_ERROR
+ * after writing a null-terminated text to error.
  */
 
 ngx_int_t
@@ -74,7 +74,7 @@ ngx_http_latchkey_resolve_endpoints(ngx_pool_t *pool, ngx_array_t *endpoints,
 }
 
 
-/* Names that are not known are left out, with a warning for each. */
+/* Leaves out unknown names, with a warning for each. */
 
 static ngx_int_t
 ngx_http_latchkey_miss_addresses(ngx_array_t *endpoints, ngx_log_t *log,
@@ -108,7 +108,7 @@ ngx_http_latchkey_miss_addresses(ngx_array_t *endpoints, ngx_log_t *log,
 }
 
 
-/* Returns what is wrong, or NULL.  A name that is not known has no address. */
+/* Returns an error text, or NULL.  An unknown name gets no address. */
 
 static char *
 ngx_http_latchkey_add_endpoint(ngx_pool_t *pool, ngx_str_t *text,
@@ -132,7 +132,7 @@ ngx_http_latchkey_add_endpoint(ngx_pool_t *pool, ngx_str_t *text,
 }
 
 
-/* The addresses that lookups find are written here. */
+/* Allocates the addresses that lookups fill in. */
 
 static ngx_int_t
 ngx_http_latchkey_reserve_addresses(ngx_pool_t *pool,
@@ -198,8 +198,8 @@ ngx_http_latchkey_configured_endpoint(ngx_array_t *endpoints, const char *name)
 
 
 /*
- * Returns one of those configured, or one in pool.  Returns NULL after logging
- * what is wrong.
+ * Returns a configured endpoint, or a new one in pool.  Returns NULL after logging
+ * the error.
  */
 
 ngx_http_latchkey_endpoint_t *
@@ -239,7 +239,7 @@ ngx_http_latchkey_find_endpoint(ngx_array_t *endpoints, const char *name,
 }
 
 
-/* Returns what is wrong, or NULL.  A name that is not resolved has no address. */
+/* Returns an error text, or NULL.  An unresolved name gets no address. */
 
 static char *
 ngx_http_latchkey_parse_endpoint(ngx_pool_t *pool, ngx_str_t *text,
@@ -249,7 +249,7 @@ ngx_http_latchkey_parse_endpoint(ngx_pool_t *pool, ngx_str_t *text,
 
     ngx_memzero(&u, sizeof(ngx_url_t));
 
-    /* the addresses keep pointing to their text, which must end with a 0 */
+    /* the addresses point into their text, which must be null-terminated */
 
     u.url.len = text->len;
     u.url.data = ngx_pcalloc(pool, text->len + 1);

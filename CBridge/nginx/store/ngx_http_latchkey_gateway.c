@@ -1,10 +1,10 @@
 
 /*
- * A worker's gateway, as requests, links and the driver use it.  It is notified
- * of time and of bytes only here, after the announcement of open streams.
+ * A worker's gateway, for requests, links and the driver.  Only this file passes
+ * time and bytes to it, after announcing open streams.
  *
- * Whatever gives it work posts one event, the turn.  The driver handles it when
- * the other events of this turn of the event loop have run.
+ * New work posts one event, the turn.  The driver handles it after the other
+ * events of this turn of the event loop.
  */
 
 #include "ngx_http_latchkey_store.h"

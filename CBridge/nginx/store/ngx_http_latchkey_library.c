@@ -1,9 +1,9 @@
 
 /*
- * The library is loaded by hand and only after the fork, so that the master never
- * holds the Swift runtime and a reload brings in a new library.  The ABI's number
- * is part of the file's name: a worker that this master starts after an upgrade
- * on disk finds the library of this module where it was.
+ * The library is loaded with dlopen(), and only after the fork, so that the master
+ * never holds the Swift runtime and a reload brings in a new library.  The file's
+ * name contains the ABI number: after an upgrade on disk, workers of the running
+ * master still find the library that fits their module.
  */
 
 #include "ngx_http_latchkey_store.h"
@@ -29,7 +29,7 @@ const ngx_str_t ngx_http_latchkey_default_library =
     ngx_string(NGX_HTTP_LATCHKEY_LIBRARY);
 
 
-/* "latchkey doctor" finds these in the file, as it cannot load the module */
+/* "latchkey doctor" finds these in the file, because it cannot load the module */
 const char ngx_http_latchkey_interface[] =
     "latchkey interface " ngx_http_latchkey_text(LATCHKEY_ABI_VERSION) "\n";
 const char ngx_http_latchkey_server[] =
@@ -50,9 +50,9 @@ static const ngx_http_latchkey_symbol_t ngx_http_latchkey_symbols[] = {
 
 
 /*
- * Returns NGX_ERROR after writing a text that ends with a 0 to error, if this is
- * not a library that the module can use.  A library stays loaded, because a
- * Swift runtime cannot be unloaded.
+ * Returns NGX_ERROR after writing a null-terminated text to error if the module
+ * cannot use the library.  A library stays loaded, because a Swift runtime cannot
+ * be unloaded.
  */
 
 ngx_int_t
@@ -92,7 +92,7 @@ ngx_http_latchkey_load_library(ngx_http_latchkey_library_t *library,
         ngx_memcpy((u_char *) library + symbol->offset, &address,
             sizeof(void *));
 
-        /* a library with another interface may lack a function: this says why */
+        /* a library with another interface may lack a function: report its ABI */
 
         if (i == 0 && library->abi_version() != LATCHKEY_ABI_VERSION) {
             p = ngx_snprintf(p, size,

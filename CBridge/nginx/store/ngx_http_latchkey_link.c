@@ -1,18 +1,18 @@
 
 /*
  * A link: one connection of a worker to the store, on nginx's event loop.  It
- * moves bytes and notifies the gateway when it is opened and when it is lost;
- * the gateway decides when to connect, to give up and to try again.
+ * moves bytes and notifies the gateway when it is opened and when it is lost.
+ * The gateway decides when to connect, to give up and to retry.
  *
  *     looking up  the endpoint's name is being resolved
  *     connecting  the socket is being connected
- *     securing    the TLS handshake is made, and the server's certificate
- *                 verified; it brings its own c->recv and c->send
+ *     securing    the TLS handshake, which verifies the server's certificate, and
+ *                 replaces c->recv and c->send
  *     opened      bytes move
- *     lost        closed, and the gateway has been notified
+ *     lost        closed, and the gateway was notified
  *
- * Only the handlers of events post a turn, because the driver follows up its own
- * orders in the same turn.
+ * Only event handlers post a turn: the driver handles the effects of its own orders
+ * in the same turn.
  */
 
 #include "ngx_http_latchkey_store.h"
@@ -76,7 +76,10 @@ ngx_http_latchkey_link_start(ngx_http_latchkey_link_t *link)
 }
 
 
-/* A session is resumed without a certificate: only with the server that gave it. */
+/*
+ * A resumed session verifies no certificate, so it is kept only for the server that
+ * issued it.
+ */
 
 static void
 ngx_http_latchkey_link_keep_order(ngx_http_latchkey_link_t *link,
@@ -93,7 +96,7 @@ ngx_http_latchkey_link_keep_order(ngx_http_latchkey_link_t *link,
 
 
 /*
- * Returns NGX_AGAIN while the connection is being made, NGX_ERROR after writing
+ * Returns NGX_AGAIN if the connection is in progress, NGX_ERROR after writing
  * failure.
  */
 
@@ -308,8 +311,8 @@ ngx_http_latchkey_link_opened(ngx_http_latchkey_link_t *link)
     ngx_http_latchkey_notify_opened(link);
 
     /*
-     * An edge-triggered event comes once, and it may be this one; bytes that came
-     * with the end of the handshake have no event.
+     * This may be the only edge-triggered event for bytes that have arrived, and
+     * bytes that came with the end of the handshake cause none.
      */
 
     if (c->read->ready) {
@@ -322,11 +325,11 @@ void
 ngx_http_latchkey_link_lost(ngx_http_latchkey_link_t *link,
     latchkey_link_failure failure)
 {
-    if (!link->heard) {
+    if (!link->received) {
         link->failures++;
 
         if (link->log.log_level == link->worker->log->log_level) {
-            link->told = 1;
+            link->reported = 1;
             link->worker->logged = ngx_time();
         }
     }
@@ -343,7 +346,7 @@ ngx_http_latchkey_link_close(ngx_http_latchkey_link_t *link)
     ngx_pool_t *pool;
 
     link->opened = 0;
-    link->heard = 0;
+    link->received = 0;
 
     ngx_http_latchkey_end_lookup(link);
 
@@ -370,8 +373,8 @@ ngx_http_latchkey_link_peer(ngx_http_latchkey_link_t *link)
 
 
 /*
- * A store that is down is worth one line a second, not one an attempt; a server
- * that others make up for, such as a sentinel, is worth the lines of one.
+ * Limits the log to one line per second while the store is down, and to the first
+ * failed attempt of a spare server, such as a sentinel.
  */
 
 void
@@ -380,7 +383,7 @@ ngx_http_latchkey_link_limit_log(ngx_http_latchkey_link_t *link)
     link->log.log_level = link->worker->log->log_level;
 
     if (link->worker->logged == ngx_time()
-        || (link->order.spare && link->told))
+        || (link->order.spare && link->reported))
     {
         link->log.log_level = ngx_min(link->log.log_level, NGX_LOG_ALERT);
     }

@@ -10,7 +10,7 @@
 #define NGX_HTTP_LATCHKEY_READS     64
 
 
-/* With TLS 1.3 a server refuses a client's certificate after the handshake. */
+/* With TLS 1.3 a server rejects the client certificate only after the handshake. */
 
 static void
 ngx_http_latchkey_link_broken(ngx_http_latchkey_link_t *link)
@@ -19,7 +19,7 @@ ngx_http_latchkey_link_broken(ngx_http_latchkey_link_t *link)
 
     failure = LATCHKEY_FAILURE_LOST;
 
-    if (link->order.secure && !link->heard) {
+    if (link->order.secure && !link->received) {
         failure = LATCHKEY_FAILURE_TLS;
     }
 
@@ -70,14 +70,14 @@ ngx_http_latchkey_link_read_handler(ngx_event_t *rev)
             return;
         }
 
-        link->heard = 1;
+        link->received = 1;
         link->failures = 0;
-        link->told = 0;
+        link->reported = 0;
 
         ngx_http_latchkey_notify_received(link, buffer, n);
     }
 
-    /* there is more: other events get their turn first */
+    /* more to read: let other events run first */
 
     ngx_post_event(rev, &ngx_posted_next_events);
 }
@@ -92,7 +92,7 @@ ngx_http_latchkey_link_write_handler(ngx_event_t *wev)
     c = wev->data;
     link = c->data;
 
-    /* an edge-triggered event comes with each answer as well */
+    /* edge-triggered: incoming bytes cause this event as well */
 
     if (link->output->pos == link->output->last) {
         return;
@@ -104,7 +104,7 @@ ngx_http_latchkey_link_write_handler(ngx_event_t *wev)
 
 
 /*
- * Bytes that could not be sent stay where they are, as TLS must retry the same.
+ * Unsent bytes stay in place, because TLS must retry with the same buffer.
  * Returns NGX_ERROR if the link was lost.
  */
 
@@ -145,7 +145,7 @@ ngx_http_latchkey_link_write(ngx_http_latchkey_link_t *link)
                 break;
             }
 
-            /* a buffer that is not full holds all the output there is */
+            /* a buffer that is not full holds all output */
 
             drained = (b->last != b->end);
         }

@@ -1,11 +1,11 @@
 
 /*
- * TLS on a link: the handshake between the connection and its first byte, and
- * the session with which the next handshake is a short one.
+ * TLS on a link: the handshake before the first byte, and the session that
+ * shortens the next handshake.
  *
- * nginx's ngx_ssl_handshake() hands c->read and c->write to a handler of its own
- * while it waits.  The link puts its handler back, so that all its events come by
- * one way, which limits what the link logs.
+ * ngx_ssl_handshake() of nginx sets its own handler for c->read and c->write while
+ * it waits.  The link restores its own, so that the limit of its log applies to all
+ * events.
  */
 
 #include "ngx_http_latchkey_store.h"
@@ -58,7 +58,7 @@ ngx_http_latchkey_link_start_tls(ngx_http_latchkey_link_t *link)
 }
 
 
-/* Which server must answer.  A name is sent to it as well, an address is not. */
+/* Sets the expected server.  A name is also sent to it (SNI), an address is not. */
 
 static ngx_int_t
 ngx_http_latchkey_link_require(ngx_http_latchkey_link_t *link)
@@ -99,7 +99,7 @@ ngx_http_latchkey_link_require(ngx_http_latchkey_link_t *link)
 }
 
 
-/* Returns NGX_AGAIN while it waits, NGX_ERROR after writing failure. */
+/* Returns NGX_AGAIN if in progress, NGX_ERROR after writing failure. */
 
 ngx_int_t
 ngx_http_latchkey_link_handshake(ngx_http_latchkey_link_t *link,
@@ -136,9 +136,9 @@ ngx_http_latchkey_link_handshake(ngx_http_latchkey_link_t *link,
 
 
 /*
- * A server without TLS is often silent, and then the gateway gives the link up.
- * No close_notify is sent: it might have to wait, and Redis' protocol shows where
- * its messages end.
+ * The handshake may be unfinished: a server without TLS is often silent until the
+ * gateway gives the link up.  No close_notify is sent, because it could block, and
+ * the messages of Redis' protocol show where they end.
  */
 
 void
@@ -169,7 +169,7 @@ ngx_http_latchkey_link_end_tls(ngx_http_latchkey_link_t *link)
 }
 
 
-/* With TLS 1.3 tickets come at any time after the handshake. */
+/* With TLS 1.3 a ticket may arrive at any time after the handshake. */
 
 static void
 ngx_http_latchkey_link_save_session(ngx_connection_t *c)
@@ -185,8 +185,8 @@ ngx_http_latchkey_link_save_session(ngx_connection_t *c)
 
 
 /*
- * SSL_read() returns when it has data, or when the socket is empty.  A server
- * that kept sending tickets or new keys would keep it, and all of the worker.
+ * SSL_read() returns only with data, or when the socket is empty.  A server that
+ * keeps sending tickets or key updates would block the whole worker.
  */
 
 static void

@@ -1,7 +1,6 @@
 
 /*
- * The links of a worker: allocated when they are first needed, and as long-lived
- * as the worker.
+ * The links of a worker, allocated on first use and kept until the worker exits.
  */
 
 #include "ngx_http_latchkey_store.h"
@@ -13,7 +12,7 @@ static ngx_uint_t ngx_http_latchkey_link_awaits_room(
     ngx_http_latchkey_link_t *link);
 
 
-/* Returns NULL if there is no memory, or no link of this number. */
+/* Returns NULL if memory is exhausted, or the number is out of range. */
 
 ngx_http_latchkey_link_t *
 ngx_http_latchkey_links_get(ngx_http_latchkey_links_t *links, uint32_t number)
@@ -80,7 +79,7 @@ ngx_http_latchkey_links_wait(ngx_http_latchkey_links_t *links,
             continue;
         }
 
-        /* what TLS has read ahead is seen by no poll() */
+        /* poll() does not see bytes that TLS has read ahead */
 
         if (link->connection->read->posted) {
             timeout = 0;
@@ -129,7 +128,7 @@ ngx_http_latchkey_links_wait(ngx_http_latchkey_links_t *links,
 }
 
 
-/* A socket can be written to all through a handshake that waits for the server. */
+/* During a handshake the socket stays writable while the server is awaited. */
 
 static ngx_uint_t
 ngx_http_latchkey_link_awaits_room(ngx_http_latchkey_link_t *link)

@@ -1,8 +1,8 @@
 
 /*
- * The lookup of a name by nginx's resolver, at each new connection.  Links that
- * are open stay as they are.  A lookup that fails or is late changes nothing: the
- * addresses known are used on.
+ * The lookup of a name by nginx's resolver, at each new connection.  Open links
+ * are not affected.  If a lookup fails or times out, the known addresses stay in
+ * use.
  */
 
 #include "ngx_http_latchkey_store.h"
@@ -14,7 +14,8 @@ static void ngx_http_latchkey_keep_addresses(
 
 
 /*
- * Returns NGX_AGAIN if the lookup starts the link: in time, or before this returns.
+ * Returns NGX_AGAIN if the lookup's handler starts the link: later, or before this
+ * function returns.
  */
 
 ngx_int_t
@@ -62,7 +63,7 @@ ngx_http_latchkey_start_lookup(ngx_http_latchkey_link_t *link)
 }
 
 
-/* The gateway gives the link up.  The next attempt does not wait for an answer. */
+/* The gateway has given the link up.  The next attempt uses known addresses. */
 
 void
 ngx_http_latchkey_end_lookup(ngx_http_latchkey_link_t *link)

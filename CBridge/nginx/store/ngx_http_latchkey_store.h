@@ -1,16 +1,16 @@
 
 /*
- * The store, as one worker sees it.  From the top down:
+ * A worker's side of the store.  From the top down:
  *
  *   links     the connections of a worker to the store
- *   link      one of them
- *   link_io   the bytes that it moves
- *   lookup    the addresses of its name, if nginx has a resolver
- *   link_tls  its handshake, if the store asks for TLS
- *   gateway   the gateway of a worker: checks, open streams, the time
+ *   link      one connection
+ *   link_io   reads and writes on it
+ *   lookup    DNS lookups by nginx's resolver
+ *   link_tls  the TLS handshake
+ *   gateway   the gateway of a worker: checks, open streams, time
  *   endpoint  the addresses of the store
- *   tls       whom TLS trusts, and what it presents
- *   library   the Swift library, loaded by hand
+ *   tls       trusted authorities and the client certificate
+ *   library   the Swift library, loaded by dlopen()
  *
  * Owner:     a worker struct and its links belong to the driver, streams to the
  *            contexts of their requests.
@@ -31,7 +31,7 @@
 #include "latchkey.h"
 
 
-/* Of a name that is looked up; more are left out. */
+/* Per name; a lookup ignores more. */
 
 #define NGX_HTTP_LATCHKEY_ADDRESSES_MAX 16
 
@@ -77,15 +77,15 @@ typedef struct {
 
 
 typedef struct {
-    ngx_str_t text; /* as the gateway writes it */
-    ngx_str_t host; /* a name, to be looked up or unknown; empty: addrs stay */
+    ngx_str_t text; /* in the gateway's notation */
+    ngx_str_t host; /* a name to look up; empty: addrs are fixed */
     in_port_t port; /* of host */
     ngx_addr_t *addrs;
     ngx_uint_t naddrs; /* 0: not looked up yet */
 } ngx_http_latchkey_endpoint_t;
 
 
-/* An address by itself: lookups replace those of an endpoint. */
+/* A link's copy of an address, because lookups overwrite those of an endpoint. */
 
 typedef struct {
     ngx_sockaddr_t sockaddr;
@@ -95,7 +95,7 @@ typedef struct {
 } ngx_http_latchkey_address_t;
 
 
-/* The PEM files for TLS with the store, in absolute paths. */
+/* The absolute paths of the PEM files for TLS with the store. */
 
 typedef struct {
     const char *ca;          /* authorities to trust; empty: the system's */
@@ -104,15 +104,15 @@ typedef struct {
 } ngx_http_latchkey_tls_files_t;
 
 
-/* An admitted request that is to be ended with its key. */
+/* An admitted request, which must end when its key does. */
 
 typedef struct {
-    uint64_t id; /* not 0: the stream is open in the gateway */
+    uint64_t id; /* not 0: open in the gateway */
 
     ngx_queue_t announcement; /* if queued */
     unsigned queued:1;        /* to be announced to the gateway */
 
-    void *data; /* what the gateway hands back to have it ended */
+    void *data; /* returned by the gateway when the stream must end */
     const latchkey_decision *decision;
 } ngx_http_latchkey_stream_t;
 
@@ -133,9 +133,9 @@ typedef struct {
     ngx_array_t *endpoints;   /* of ngx_http_latchkey_endpoint_t: those configured */
     ngx_resolver_t *resolver; /* NULL: addresses stay as they are */
     ngx_msec_t resolver_timeout;
-    ngx_ssl_t *tls; /* NULL: the store is reached without */
+    ngx_ssl_t *tls; /* NULL: no TLS with the store */
     ngx_log_t *log;
-    time_t logged; /* the last failure of a link */
+    time_t logged; /* the time of the last logged failure of a link */
 } ngx_http_latchkey_worker_t;
 
 
@@ -146,28 +146,28 @@ typedef struct {
     uint32_t number;
 
     ngx_connection_t *connection; /* NULL: closed */
-    ngx_buf_t *output;            /* moved out of the gateway, not sent yet */
+    ngx_buf_t *output;            /* moved out of the gateway, unsent */
 
-    latchkey_link_order order;  /* that opened it */
+    latchkey_link_order order;  /* the one that opened it */
     ngx_resolver_ctx_t *lookup; /* of the endpoint's name; NULL: none */
     ngx_http_latchkey_address_t address;
-    ngx_uint_t failures; /* in a row: picks the next address */
+    ngx_uint_t failures; /* consecutive; selects the next address */
     ngx_log_t log;
 
 #if (NGX_SSL)
     ngx_ssl_session_t *session; /* to resume; NULL: none */
-    ngx_uint_t messages;        /* of TLS itself, in this turn's read */
+    ngx_uint_t messages;        /* of TLS itself, in the current read */
 #endif
 
-    unsigned told:1;   /* why it fails has been logged, since the store was heard */
-    unsigned late:1;   /* the last lookup: this attempt uses the addresses known */
-    unsigned opened:1; /* the gateway has been notified */
-    unsigned heard:1;  /* the store has sent something */
+    unsigned reported:1; /* a failure was logged since the last received bytes */
+    unsigned late:1;     /* the last lookup timed out: use the known addresses */
+    unsigned opened:1;   /* the gateway was notified */
+    unsigned received:1; /* the store has sent bytes on this connection */
 } ngx_http_latchkey_link_t;
 
 
 typedef struct {
-    ngx_http_latchkey_link_t *table[LATCHKEY_LINKS_MAX]; /* NULL: not needed yet */
+    ngx_http_latchkey_link_t *table[LATCHKEY_LINKS_MAX]; /* NULL: not used yet */
     ngx_http_latchkey_worker_t *worker;
     ngx_pool_t *pool; /* of the links */
 } ngx_http_latchkey_links_t;
@@ -270,11 +270,11 @@ ngx_int_t ngx_http_latchkey_links_wait(ngx_http_latchkey_links_t *links,
 
 
 /*
- * The functions that each check runs are inline, as the compiler cannot inline
- * calls across files.
+ * The functions on the path of each check are inline, because the compiler cannot
+ * inline calls across files.
  *
- * The time of an event.  Leases must count the time that the machine sleeps, so
- * their clock is read afresh; nginx's cached time is exact enough for expiry.
+ * Returns the time of an event.  The clock of leases also counts suspended time,
+ * and is read on each call; nginx's cached time is accurate enough for expiry.
  */
 
 static ngx_inline latchkey_time
@@ -304,8 +304,8 @@ ngx_http_latchkey_post_turn(ngx_http_latchkey_worker_t *worker)
 
 
 /*
- * Returns 0 after writing decision.  Otherwise returns a ticket; the decision
- * comes from the driver, and data with it.
+ * Returns 0 after writing decision.  Otherwise returns a ticket: the driver hands
+ * out the decision later, together with data.
  */
 
 static ngx_inline uint64_t
@@ -326,10 +326,9 @@ ngx_http_latchkey_begin_check(ngx_http_latchkey_worker_t *worker, void *data,
 
 
 /*
- * The gateway has just allowed the request.  The stream must be announced before
- * the gateway is notified of anything else, or a revocation in between would be
- * missed.  But most requests have ended by then, and so cost no more than a place
- * in a queue.
+ * Queues a request that the gateway has just allowed.  The stream must be announced
+ * before the gateway is notified of anything else, or a revocation in between would
+ * be missed.  Most requests end before that, and cost only an entry in a queue.
  */
 
 static ngx_inline void

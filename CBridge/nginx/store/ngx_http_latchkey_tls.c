@@ -1,7 +1,7 @@
 
 /*
- * What TLS with the store rests on: made once a configuration, by the master,
- * which may read the key.  Workers inherit it with the fork.
+ * The TLS context for the store.  The master, which may read the key, creates it
+ * once per configuration, and workers inherit it.
  */
 
 #include "ngx_http_latchkey_store.h"
@@ -16,7 +16,7 @@ static ngx_int_t ngx_http_latchkey_file_name(ngx_pool_t *pool,
     const char *file, ngx_str_t *name);
 
 
-/* Returns NULL after logging why. */
+/* Returns NULL after logging the error. */
 
 ngx_ssl_t *
 ngx_http_latchkey_create_tls(ngx_conf_t *cf, const ngx_http_latchkey_tls_files_t *files)
@@ -58,8 +58,8 @@ ngx_http_latchkey_create_tls(ngx_conf_t *cf, const ngx_http_latchkey_tls_files_t
 
 
 /*
- * A certificate is verified within the handshake: a peer that is not trusted
- * never sees it finished.  nginx's own callback would accept any.
+ * Verifies the certificate within the handshake, which an untrusted peer never
+ * completes.  nginx's own callback would accept any certificate.
  */
 
 static ngx_int_t
@@ -82,7 +82,7 @@ ngx_http_latchkey_trust(ngx_ssl_t *ssl, const char *ca)
         return NGX_ERROR;
     }
 
-    /* both may leave errors in the queue while they succeed */
+    /* both may leave errors in the queue although they succeed */
 
     ERR_clear_error();
 
@@ -101,7 +101,7 @@ ngx_http_latchkey_present(ngx_conf_t *cf, ngx_ssl_t *ssl,
         return NGX_OK;
     }
 
-    /* one empty password: OpenSSL would ask for it at the terminal */
+    /* one empty password, or OpenSSL would prompt on the terminal */
 
     passwords = ngx_array_create(cf->pool, 1, sizeof(ngx_str_t));
     if (passwords == NULL) {
@@ -126,7 +126,7 @@ ngx_http_latchkey_present(ngx_conf_t *cf, ngx_ssl_t *ssl,
 }
 
 
-/* nginx keeps the name of a certificate for as long as the certificate. */
+/* nginx keeps a certificate's name for as long as the certificate. */
 
 static ngx_int_t
 ngx_http_latchkey_file_name(ngx_pool_t *pool, const char *file,
