@@ -4,20 +4,20 @@ import RedisClient
 
 /// How the gatekeeper follows the primaries of a cluster.
 extension Gatekeeper {
-    /// A worker that starts has this long to find a map before it complains.
-    private static let silenceMilliseconds: UInt64 = 1000
+    /// How long a starting worker may be without a map, or a new primary without attestation, before that is reported.
+    private static let reportDelayMilliseconds: UInt64 = 1000
 
-    /// It repeats that so often, because the reason may be another one.
+    /// How often a missing map is reported again: the reason may have changed.
     private static let reminderMilliseconds: UInt64 = 60_000
 
-    /// When the cluster needs something.
+    /// When ``tickCluster(_:)`` has something to do.
     var clusterDue: MonotonicTime {
         var next = min(cluster.seeds.due, cluster.seats.guestsDue, cluster.retryDue)
         next = min(next, cluster.reportDue ?? .never)
         guard isAnyPlaceReady else {
             return isEnding || cluster.seeds.isSearching ? next : .origin
         }
-        if !isEnding || cluster.reader.isWanted { next = min(next, cluster.reader.due) }
+        if !isEnding || cluster.reader.isRequested { next = min(next, cluster.reader.due) }
         guard !isEnding else { return next }
         if !cluster.seeds.isSearching { next = min(next, cluster.mapOverdue) }
         if cluster.witnesses.needed > 0 { next = min(next, cluster.witnesses.heartbeat.due) }
@@ -29,43 +29,43 @@ extension Gatekeeper {
 
     private func isReady(_ place: Int) -> Bool { place < nodes.count && nodes[place].data.isReady }
 
-    /// Whether there is one. Asked at each turn of the event loop.
+    /// Whether there are any. Read at each turn of the event loop.
     private var isAnyPlaceReady: Bool { cluster.seats.places.contains { nodes[$0].data.isReady } }
 
-    /// Asks for the map and for attestations, if it is time.
+    /// Queries the map and sends probes, if they are due.
     func tickCluster(_ now: ClockReading) {
         let lacksMap = !isAnyPlaceReady || cluster.mapOverdue <= now.monotonic
         cluster.seeds.search(!isEnding && lacksMap, now.monotonic)
         handleClusterEvents(now)
-        for place in cluster.seats.dismissGuests(now.monotonic) { empty(place, now) }
+        for place in cluster.seats.dismissGuests(now.monotonic) { vacate(place, now) }
         if cluster.retryDue <= now.monotonic { resumeReads() }
-        if !isEnding || cluster.reader.isWanted { readMap(now.monotonic) }
+        if !isEnding || cluster.reader.isRequested { queryMap(now.monotonic) }
         if !isEnding { sendProbes(now.monotonic) }
-        reportLackOfMap(now.monotonic)
+        reportMissingMap(now.monotonic)
     }
 
-    /// Takes answers of seeds, and adopts a map that has arrived.
+    /// Handles the answers of seeds, and adopts a map that has arrived.
     func handleClusterEvents(_ now: ClockReading) {
         while let answer = cluster.nextSeedAnswer(now.monotonic) {
-            take(answer.reply, answer.number, from: answer.server, now.monotonic)
+            receiveMap(answer.reply, answer.query, from: answer.server, now.monotonic)
         }
-        while let arrived = cluster.arrived {
-            cluster.arrived = nil
-            adopt(arrived, now)
+        while let answer = cluster.pendingAnswer {
+            cluster.pendingAnswer = nil
+            adopt(answer, now)
         }
     }
 
-    /// A primary can be asked.
+    /// The data link to a primary is ready.
     func clusterNodeReady(_ place: Int, _ now: MonotonicTime) {
-        hear(place, now)
+        requestSlots(of: place, now)
         cluster.witnesses.heartbeat.renewNow(now)
         resumeReads()
     }
 
-    /// A connection to a primary is gone. Checks of its records are answered without it, unless another takes its
-    /// place at once.
+    /// The data link to a primary is lost. Checks of its records are answered without it, unless it is being
+    /// reconnected.
     func clusterNodeLost(_ place: Int, _ now: ClockReading) {
-        cluster.reader.want()
+        cluster.reader.requestMap()
         guard !nodes[place].data.isConnecting(now.monotonic) else { return }
         let isOwned = isOwned(by: place)
         checks.answer(where: isOwned, at: now.monotonic) { decideUnanswered($0, now) }
@@ -76,7 +76,7 @@ extension Gatekeeper {
         { [seats = cluster.seats] in seats.place(of: Slot(of: $0)) == place }
     }
 
-    /// Reads that nobody answered may be answered now.
+    /// Retries the reads that no primary could answer.
     func resumeReads() {
         checks.resumeStalledReads()
         cluster.retryDue = .never
@@ -86,36 +86,39 @@ extension Gatekeeper {
 // MARK: - The map
 
 extension Gatekeeper {
-    private func readMap(_ now: MonotonicTime) {
+    private func queryMap(_ now: MonotonicTime) {
         guard cluster.reader.due <= now else { return }
         let others = readyPlaces.filter { cluster.reader.mayPrefer($0) }
-        if let place = cluster.firstUnheard(others) { cluster.reader.want(from: place) }
-        let next = cluster.reader.next(readyPlaces, isReady: isReady, now)
-        if let (place, number) = next { ask(place, number, now) }
+        if let place = cluster.firstAwaitingSlots(among: others) {
+            cluster.reader.requestMap(from: place)
+        }
+        let next = cluster.reader.nextQuery(readyPlaces, isReady: isReady, now)
+        if let (place, query) = next { sendMapQuery(query, to: place, now) }
     }
 
-    private func ask(_ place: Int, _ number: UInt64, _ now: MonotonicTime) {
-        let tag = CommandTag(purpose: .slotMap, number: number, sentAt: now)
+    private func sendMapQuery(_ query: UInt64, to place: Int, _ now: MonotonicTime) {
+        let tag = CommandTag(purpose: .slotMap, number: query, sentAt: now)
         _ = nodes[place].data.send(ClusterCommands.slots, tag: tag, now: now)
     }
 
-    /// A primary is asked which slots it holds, where it has not said so since its invalidation link stood. Until it
-    /// has, no signal of it is acknowledged.
-    func hear(_ place: Int, _ now: MonotonicTime) {
-        guard nodes[place].lease.isTracking, nodes[place].data.isReady, !cluster.isHeard(place)
+    /// Asks a primary for its slots, unless it has listed them since its invalidation link was established. Its
+    /// barriers are not acknowledged before.
+    func requestSlots(of place: Int, _ now: MonotonicTime) {
+        guard nodes[place].lease.isTracking, nodes[place].data.isReady,
+            !cluster.hasReportedSlots(place)
         else { return }
-        ask(place, cluster.reader.ask(now), now)
+        sendMapQuery(cluster.reader.beginQuery(now), to: place, now)
     }
 
     func handleMap(_ reply: RedisReply, _ tag: CommandTag, from place: Int, _ now: ClockReading) {
         guard let server = nodes[place].endpoint else { return }
-        take(reply, tag.number, from: server, in: place, now.monotonic)
+        receiveMap(reply, tag.number, from: server, in: place, now.monotonic)
     }
 
-    /// Reads an answer. It is adopted once the events of the turn have been handled.
-    private func take(
+    /// Reads the answer to a map query. The map is adopted after the other events of the turn.
+    private func receiveMap(
         _ reply: RedisReply,
-        _ number: UInt64,
+        _ query: UInt64,
         from server: Endpoint,
         in place: Int? = nil,
         _ now: MonotonicTime
@@ -123,12 +126,12 @@ extension Gatekeeper {
         let fault: String
         do throws(SlotMap.Fault) {
             let map = try SlotMap(reply, from: server)
-            if let place, let slots = cluster.heard(place, number, map, at: server) {
-                told(of: slots, by: place, after: number - 1, now)
+            if let place, let slots = cluster.slotsListed(by: place, query, map, at: server) {
+                slotsReported(slots, by: place, after: query - 1, now)
             }
             if !map.primaries.isEmpty {
                 if let place { cluster.reader.answered(place, withMap: true) }
-                return take(Cluster.Answer(map: map, number: number, server: server), now)
+                return accept(Cluster.Answer(map: map, query: query, server: server), now)
             }
             fault = "it knows no primary that holds slots"
         } catch {
@@ -137,7 +140,7 @@ extension Gatekeeper {
         cluster.seeds.failed(server, fault)
         guard let place else { return }
         cluster.reader.answered(place, withMap: false)
-        guard !cluster.isHeard(place) else { return }
+        guard !cluster.hasReportedSlots(place) else { return }
         log.note(
             .acknowledgementRefused,
             now,
@@ -145,10 +148,10 @@ extension Gatekeeper {
         )
     }
 
-    private func take(_ answer: Cluster.Answer, _ now: MonotonicTime) {
-        guard cluster.reader.isNews(answer.number) else { return }
+    private func accept(_ answer: Cluster.Answer, _ now: MonotonicTime) {
+        guard cluster.reader.acceptAnswer(to: answer.query) else { return }
         cluster.mapAnswered(now)
-        cluster.arrived = answer
+        cluster.pendingAnswer = answer
     }
 
     private func adopt(_ answer: Cluster.Answer, _ now: ClockReading) {
@@ -161,21 +164,21 @@ extension Gatekeeper {
         let unheld = cluster.seats.map?.unheldCount ?? 0
         let change = cluster.adopt(answer, now.monotonic)
         if map.unheldCount != unheld { noteUnheldSlots(map, now.monotonic) }
-        for taken in change.taken { addPlaces(upTo: taken.place) }
+        for occupant in change.occupants { addPlaces(upTo: occupant.place) }
         guard !change.isEmpty || cluster.listPlace != list else { return }
         cluster.mapChanges &+= 1
         if change.replacesPrimaries {
             noteMap(map, now.monotonic)
             cluster.witnesses.heartbeat.renewNow(now.monotonic)
         }
-        let isListTaken = change.taken.contains { $0.place == cluster.listPlace }
-        for taken in change.taken { seat(taken, now) }
-        for place in change.left { empty(place, now) }
-        forget(change.moved)
+        let hasNewListServer = change.occupants.contains { $0.place == cluster.listPlace }
+        for occupant in change.occupants { seat(occupant, now) }
+        for place in change.vacated { vacate(place, now) }
+        invalidateSlots(change.moved)
         uses.retryNow(now.monotonic)
         let seats = cluster.seats
         cluster.witnesses.adopt(seats, change)
-        if isListTaken || cluster.listPlace != list { moveList(now.monotonic) }
+        if hasNewListServer || cluster.listPlace != list { moveList(now.monotonic) }
         renewLeases()
     }
 
@@ -208,16 +211,16 @@ extension Gatekeeper {
         )
     }
 
-    /// Another primary takes a place. What was read from the one before admits keys in the grace that it had, and
-    /// decides nothing else.
-    private func seat(_ taken: Seats.Taken, _ now: ClockReading) {
-        guard !taken.wasGuest else { return }
-        if nodes[taken.place].endpoint != nil { metrics.primaryChanges &+= 1 }
-        follow(taken.server.address, in: taken.place, now)
+    /// Connects a place to its new primary. Records of the previous one admit keys until their grace ends, and
+    /// decide nothing else.
+    private func seat(_ occupant: Seats.Occupant, _ now: ClockReading) {
+        guard !occupant.wasGuest else { return }
+        if nodes[occupant.place].endpoint != nil { metrics.primaryChanges &+= 1 }
+        follow(occupant.server.address, in: occupant.place, now)
     }
 
-    /// A server that a slot is being moved to is asked for what has been moved.
-    func welcome(_ guest: Endpoint, in place: Int, _ now: ClockReading) {
+    /// Connects a place to the target of a slot's move.
+    func connectGuest(_ guest: Endpoint, in place: Int, _ now: ClockReading) {
         addPlaces(upTo: place)
         follow(guest, in: place, now)
     }
@@ -229,8 +232,8 @@ extension Gatekeeper {
         beginTerm(place, now)
     }
 
-    /// Nobody takes a place any more.
-    private func empty(_ place: Int, _ now: ClockReading) {
+    /// Closes the links of a place that is free now, and invalidates its records.
+    private func vacate(_ place: Int, _ now: ClockReading) {
         guard place < nodes.count else { return }
         nodes[place].release(now.monotonic)
         handleNodeEvents(place, now)
@@ -249,39 +252,39 @@ extension Gatekeeper {
         }
     }
 
-    /// Slots have moved: what is known of their records, or about to be, is another server's affair.
-    func forget(_ slots: SlotSet) {
+    /// Slots have moved: invalidates their cached records and the reads in flight.
+    func invalidateSlots(_ slots: SlotSet) {
         guard !slots.isEmpty, obligations.keeps(.movedSlotsAreForgotten) else { return }
         cache.invalidate(in: slots)
         checks.invalidateAllInFlight()
         streams.markStale(in: slots)
     }
 
-    /// A server has told of slots. For those that the map gives to another one nobody is asked before it is known who holds
-    /// them.
+    /// A server has reported slots. No server is read for those that the map gives to another one until their
+    /// holder is known.
     ///
-    /// - Parameter number: The last question about the map whose answer may not know of that.
-    func told(
-        of slots: some Sequence<Slot>,
+    /// - Parameter query: The newest map query whose answer may predate the report.
+    func slotsReported(
+        _ slots: some Sequence<Slot>,
         by place: Int,
-        after number: UInt64,
+        after query: UInt64,
         _ now: MonotonicTime
     ) {
-        guard let teller = nodes[place].endpoint else { return }
-        let taken = slots.filter { cluster.told(of: $0, by: teller, after: number, now) }
-        if !taken.isEmpty { forget(taken.reduce(into: SlotSet()) { $0.insert($1) }) }
+        guard let reporter = nodes[place].endpoint else { return }
+        let doubted = slots.filter { cluster.slotReported($0, by: reporter, after: query, now) }
+        if !doubted.isEmpty { invalidateSlots(doubted.reduce(into: SlotSet()) { $0.insert($1) }) }
     }
 
-    /// The membership list is another server's from now on.
+    /// The membership list is at another server now.
     func moveList(_ now: MonotonicTime) {
         membership.renewNow(now)
         listLost(now)
     }
 
-    private func reportLackOfMap(_ now: MonotonicTime) {
+    private func reportMissingMap(_ now: MonotonicTime) {
         guard cluster.seats.map == nil || cluster.mapOverdue <= now else { return }
         guard let due = cluster.reportDue else {
-            cluster.reportDue = now.advanced(byMilliseconds: Self.silenceMilliseconds)
+            cluster.reportDue = now.advanced(byMilliseconds: Self.reportDelayMilliseconds)
             return
         }
         guard due <= now else { return }
@@ -296,19 +299,19 @@ extension Gatekeeper {
 
 extension Gatekeeper {
     private func sendProbes(_ now: MonotonicTime) {
-        let questions = cluster.witnesses.nextQuestions(cluster.seats.places, now) { place in
+        let probes = cluster.witnesses.nextProbes(cluster.seats.places, now) { place in
             nodes[place].data.isReady
         }
-        for question in questions {
-            _ = nodes[question.witness].data.send(question.command, tag: question.tag, now: now)
+        for probe in probes {
+            _ = nodes[probe.witness].data.send(probe.command, tag: probe.tag, now: now)
         }
-        if !questions.isEmpty { reportSilence(now) }
+        if !probes.isEmpty { reportUnattested(now) }
     }
 
     func handleProbe(_ reply: RedisReply, _ tag: CommandTag, from place: Int, _ now: MonotonicTime)
     {
         guard let asked = nodes[place].endpoint, cluster.seats.isOccupied(place) else { return }
-        let word = cluster.witnesses.answered(
+        let result = cluster.witnesses.answered(
             by: place,
             reply,
             tag,
@@ -316,11 +319,11 @@ extension Gatekeeper {
             about: { nodes[$0].endpoint },
             at: now
         )
-        switch word {
+        switch result {
         case .named(let named): attest(named, now)
-        case .another: cluster.reader.want(from: place)
-        case .refused(let error): cluster.refused(by: asked, error, now)
-        case .nothing: break
+        case .another: cluster.reader.requestMap(from: place)
+        case .refused(let error): cluster.probeRefused(by: asked, error, now)
+        case .irrelevant: break
         }
     }
 
@@ -334,14 +337,14 @@ extension Gatekeeper {
         guard !wasFenced, isFenced(place, now) else { return }
         nodes[place].retryNow(now)
         resumeReads()
-        reportReturn(place, now)
+        reportAttested(place, now)
     }
 
-    private func reportSilence(_ now: MonotonicTime) {
+    private func reportUnattested(_ now: MonotonicTime) {
         for place in cluster.seats.places where nodes[place].lease.fencedUntil <= now {
             let wasAttested = nodes[place].lease.attestedAt != nil
-            let pause = wasAttested ? 0 : Self.silenceMilliseconds
-            let due = cluster.unattested[place] ?? now.advanced(byMilliseconds: pause)
+            let delay = wasAttested ? 0 : Self.reportDelayMilliseconds
+            let due = cluster.unattested[place] ?? now.advanced(byMilliseconds: delay)
             cluster.unattested[place] = due <= now ? .never : due
             guard due <= now else { continue }
             log.note(
@@ -350,12 +353,12 @@ extension Gatekeeper {
                 "the store at \(nodes[place].name) decides nothing: fewer than "
                     + "\(cluster.witnesses.needed) of the other primaries have named it within "
                     + "the lease"
-                    + cluster.lastRefusal(ofOthersThan: nodes[place].endpoint, now)
+                    + cluster.lastProbeRefusal(excluding: nodes[place].endpoint, now)
             )
         }
     }
 
-    private func reportReturn(_ place: Int, _ now: MonotonicTime) {
+    private func reportAttested(_ place: Int, _ now: MonotonicTime) {
         guard cluster.unattested.removeValue(forKey: place) == .never else { return }
         log.note(
             .primaryNamed,

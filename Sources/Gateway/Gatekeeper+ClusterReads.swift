@@ -2,9 +2,9 @@ import KeyFormat
 import Keyring
 import RedisClient
 
-/// How the gatekeeper reads records where a cluster holds them.
+/// How the gatekeeper reads records from a cluster.
 extension Gatekeeper {
-    /// Stalled reads are tried again this often.
+    /// The pause before a stalled read is retried.
     private static let retryMilliseconds: UInt64 = 20
 
     func sendReadsToCluster(_ now: MonotonicTime) {
@@ -27,8 +27,7 @@ extension Gatekeeper {
         cluster.retryDue = min(cluster.retryDue, next)
     }
 
-    /// Whether a reply to a read decides. Otherwise the read is repeated: where the record is, or once that is
-    /// known.
+    /// Whether a reply to a read decides. If not, the read is requeued, and sent once the record's place is known.
     func acceptsReply(
         _ reply: RedisReply,
         to tag: CommandTag,
@@ -40,7 +39,7 @@ extension Gatekeeper {
             return !isRedirected(by: error, tag, locator, from: place, now)
         }
         let isAsked = tag.purpose == .askedRead
-        // A server that a slot is being moved to answers for the one that has sent us there.
+        // The target of a move answers on behalf of the primary that redirected the read.
         guard let owner = cluster.place(of: locator), isAsked || owner == place,
             isFenced(owner, now.monotonic)
         else {
@@ -60,49 +59,59 @@ extension Gatekeeper {
         guard let asked = nodes[place].endpoint else { return false }
         switch Redirection(error, from: asked) {
         case .moved(let slot, let target)? where slot == Slot(of: locator):
-            let isNews = isNews(slot, at: target, from: place, askedAt: tag.sentAt, now.monotonic)
-            if !isNews { cluster.heldReads[slot] = (asked, error) }
-            checks.requeue(tag.read, isHeld: !isNews || tag.purpose == .askedRead)
+            let isFollowed = followMoved(
+                slot,
+                to: target,
+                from: place,
+                sentAt: tag.sentAt,
+                now.monotonic
+            )
+            if !isFollowed { cluster.readErrors[slot] = (asked, error) }
+            checks.requeue(tag.read, isHeld: !isFollowed || tag.purpose == .askedRead)
         case .ask(let slot, let target)? where slot == Slot(of: locator):
-            cluster.heldReads[slot] = (asked, error)
+            cluster.readErrors[slot] = (asked, error)
             ask(target, tag.read, locator, now)
         case nil where !error.isTemporary: return false
         default:
-            cluster.heldReads[Slot(of: locator)] = (asked, error)
+            cluster.readErrors[Slot(of: locator)] = (asked, error)
             checks.requeue(tag.read, isHeld: true)
         }
         return true
     }
 
-    /// A server says that another one holds a slot. Returns whether a read may go there at once. From any other than the holder
-    /// by the map that is no news, nor from the holder if that was asked before it last told of the slot.
-    private func isNews(
+    /// Handles `MOVED`: a server names another holder of a slot. Returns whether the read may be resent at once.
+    ///
+    /// The slot is reassigned only if the server that was asked is its holder by the map, and has not reported the
+    /// slot since the read was sent.
+    private func followMoved(
         _ slot: Slot,
-        at target: Endpoint,
+        to target: Endpoint,
         from place: Int,
-        askedAt: MonotonicTime,
+        sentAt: MonotonicTime,
         _ now: MonotonicTime
     ) -> Bool {
-        cluster.reader.want(from: place)
+        cluster.reader.requestMap(from: place)
         guard cluster.seats.place(of: slot) == place else { return true }
-        guard cluster.news[slot.number].at < askedAt, let owner = cluster.seats.place(of: target)
+        guard cluster.reports[slot.number].at < sentAt, let owner = cluster.seats.place(of: target)
         else { return false }
         if cluster.assign(slot, to: owner) {
-            forget(SlotSet(slot))
+            invalidateSlots(SlotSet(slot))
             if slot == MembershipCommands.slot { moveList(now) }
         }
         return cluster.seats.place(of: slot) != place
     }
 
-    /// Repeats a read at a server that its slot is being moved to. The reply is not cached: no invalidation of the
-    /// record would come from there.
+    /// Handles `ASK`: repeats a read at the target of its slot's move. The reply is not cached, because the target
+    /// may not send invalidations of the record to this worker yet.
     private func ask(
         _ target: Endpoint,
         _ read: Checks.ReadID,
         _ locator: Locator,
         _ now: ClockReading
     ) {
-        guard let place = guest(target, now) else { return checks.requeue(read, isHeld: true) }
+        guard let place = guestPlace(of: target, now) else {
+            return checks.requeue(read, isHeld: true)
+        }
         checks.neverCache(read)
         send(ClusterCommands.asking, .asking, to: place, now.monotonic)
         let tag = CommandTag(
@@ -115,33 +124,34 @@ extension Gatekeeper {
     }
 
     /// The place of a server that a slot is being moved to; `nil` while it cannot be asked.
-    func guest(_ target: Endpoint, _ now: ClockReading) -> Int? {
+    func guestPlace(of target: Endpoint, _ now: ClockReading) -> Int? {
         if let place = cluster.seats.invite(target, now.monotonic) {
-            welcome(target, in: place, now)
+            connectGuest(target, in: place, now)
         }
-        cluster.seats.keep(target, now.monotonic)
+        cluster.seats.extendStay(of: target, now.monotonic)
         guard let place = cluster.seats.placeOfTarget(target), place < nodes.count,
             nodes[place].data.isReady
         else { return nil }
         return place
     }
 
-    /// A check was not answered in time. Says why, where nothing else does.
+    /// Logs why a check was not answered in time, if nothing else does.
     func reportUnread(_ locator: Locator, _ now: MonotonicTime) {
         let slot = Slot(of: locator)
         let text = "no record of slot \(slot.number) is read"
         if cluster.seats.place(of: slot) == nil {
             log.note(.recordRefused, now, "\(text): no primary is known to hold it")
-        } else if let (server, error) = cluster.heldReads[slot] {
+        } else if let (server, error) = cluster.readErrors[slot] {
             log.note(.recordRefused, now, "\(text): the store at \(server): \(error.message)")
         }
     }
 
-    /// Whether an error is the cluster's: it says where the key is, or that nobody knows now. Nothing was done.
-    func heedsCluster(_ error: RedisError, from place: Int) -> Bool {
+    /// Handles an error about the slot of a command, which was not executed: a redirection, or a slot that is not
+    /// served for now. Returns whether it was one.
+    func handleClusterError(_ error: RedisError, from place: Int) -> Bool {
         guard cluster.isUsed, let asked = nodes[place].endpoint else { return false }
         switch Redirection(error, from: asked) {
-        case .moved: cluster.reader.want(from: place)
+        case .moved: cluster.reader.requestMap(from: place)
         case .ask: break
         case nil where error.isTemporaryInCluster: break
         case nil: return false
@@ -151,7 +161,7 @@ extension Gatekeeper {
 }
 
 extension RedisError {
-    /// Whether a server of a cluster cannot answer for now.
+    /// Whether a server of a cluster is unable to answer for now.
     fileprivate var isTemporary: Bool {
         isTemporaryInCluster || code == "LOADING" || code == "MASTERDOWN"
     }

@@ -2,7 +2,7 @@ import KeyFormat
 import Keyring
 import RedisClient
 
-/// What the gatekeeper does with invalidations and signals.
+/// How the gatekeeper handles invalidations and signals.
 extension Gatekeeper {
     func handle(_ arrival: InvalidationLink.Arrival, from place: Int, _ now: ClockReading) {
         switch arrival {
@@ -28,8 +28,8 @@ extension Gatekeeper {
         if obligations.keeps(.readAfterTracking) { checks.invalidateAllInFlight() }
         nodes[place].lease.trackingStarted()
         if cluster.isUsed {
-            cluster.linkStands(place)
-            hear(place, now.monotonic)
+            cluster.invalidationLinkStarted(place)
+            requestSlots(of: place, now.monotonic)
         }
         renewLease(place)
         streams.markAllStale()
@@ -43,7 +43,7 @@ extension Gatekeeper {
         if nodes[place].lease.isTracking { streams.watchNow(now.monotonic) }
         nodes[place].lease.trackingLost()
         renewLease(place)
-        if cluster.isUsed { cluster.reader.want() }
+        if cluster.isUsed { cluster.reader.requestMap() }
         checks.readUnproven(of: place)
         if obligations.keeps(.readAfterTracking) { checks.invalidateAllInFlight() }
         guard failure != .replaced else { return }
@@ -61,40 +61,40 @@ extension Gatekeeper {
         streams.markStale(locator)
         guard cluster.isUsed else { return }
         let slot = CollectionOfOne(Slot(of: locator))
-        told(of: slot, by: place, after: cluster.reader.asked, now)
+        slotsReported(slot, by: place, after: cluster.reader.lastQuery, now)
     }
 
-    /// The membership list may be gone together with the records.
+    /// All records of a node may have changed, and the membership list may be gone with them.
     private func invalidateAll(of place: Int, _ now: ClockReading) {
         metrics.flushes &+= 1
-        forgetAll(of: place)
+        invalidateCache(of: place)
         forgetVersions(place)
         if cluster.listPlace == place { listLost(now.monotonic) }
         renewLeases()
     }
 
-    /// This worker's entry may be gone, or it stands where nobody looks.
+    /// This worker's entry may be gone, or in a list that no change reads.
     func listLost(_ now: MonotonicTime) {
         membership.listLost(now)
         term.reset()
     }
 
-    /// Nothing that was read from a node before is known any more.
-    private func forgetAll(of place: Int) {
-        guard cluster.isUsed else { return forgetAll() }
+    /// Invalidates all records of a node, and the reads in flight.
+    private func invalidateCache(of place: Int) {
+        guard cluster.isUsed else { return invalidateCache() }
         for number in nodes[place].numbers { cache.invalidateAll(of: number) }
         checks.invalidateAllInFlight()
         streams.markAllStale()
     }
 
-    /// Nothing that was read before is known any more.
-    func forgetAll() {
+    /// Invalidates all cached records, and the reads in flight.
+    func invalidateCache() {
         cache.invalidateAllNodes()
         checks.invalidateAllInFlight()
         streams.markAllStale()
     }
 
-    /// A PING was answered. Where nothing is proven yet, the next one follows at once.
+    /// A PING was answered. If that proves nothing yet, the next one is due at once.
     private func answered(_ place: Int, _ now: ClockReading) {
         let proven = nodes[place].invalidations.pings.proven
         if proven.number > 0 {
@@ -115,10 +115,12 @@ extension Gatekeeper {
         }
     }
 
-    /// All invalidations before the barrier have been handled, in order: nothing older is cached, unless it is of a former
-    /// primary, whose successor may have told before the link stood.
+    /// Acknowledges a barrier. All invalidations before it have been handled in order, so no older record is
+    /// cached. An exception is a record of a former primary, whose successor may have sent the invalidation before
+    /// the link was established.
     private func acknowledgeBarrier(_ signal: Signal, from place: Int, _ now: ClockReading) {
-        guard nodes[place].lease.isTracking, nodes[place].data.isReady, cluster.isHeard(place),
+        guard nodes[place].lease.isTracking, nodes[place].data.isReady,
+            cluster.hasReportedSlots(place),
             !cluster.isUsed || !nodes[place].lease.holdsFormer
         else { return }
         acknowledge(signal, to: place, now.monotonic)

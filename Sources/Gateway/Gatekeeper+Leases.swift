@@ -19,7 +19,7 @@ extension Gatekeeper {
         return cluster.seats.places.reduce(.never) { min($0, moment(nodes[$1].lease)) }
     }
 
-    /// What the membership list has to be told of this worker's invalidations.
+    /// The state of tracking that this worker's entry in the membership list has to show.
     var trackingOfList: TrackingState {
         guard cluster.isUsed else { return nodes[0].lease.tracking }
         let list = cluster.listPlace.map { nodes[$0].lease }
@@ -30,7 +30,7 @@ extension Gatekeeper {
         )
     }
 
-    /// The lease of a node rests on the node and on the membership, and either has changed.
+    /// Recomputes the lease of a node, after a change of the node or of the membership.
     func renewLease(_ place: Int) {
         #if CANARIES
             if !obligations.keeps(.trustsOnlyAsMember) { return renew(place, .never) }
@@ -43,8 +43,8 @@ extension Gatekeeper {
         for place in 0..<nodes.count { renewLease(place) }
     }
 
-    /// When this worker was last known to be a member that changes wait for. What a node says of the list counts
-    /// while that is a primary.
+    /// When this worker was last known to be a member that changes wait for. In a cluster, the list's node proves
+    /// that only while it is attested as a primary.
     private var registeredAt: MonotonicTime? {
         guard cluster.isUsed else { return membership.registeredAt }
         guard let list = cluster.listPlace, let moment = membership.registeredAt,
@@ -70,7 +70,7 @@ extension Gatekeeper {
         #endif
     }
 
-    /// Once the records of a new primary can decide, none of the one before is needed any more.
+    /// Invalidates the records of the previous primary once those of the new one can decide.
     private func forgetFormer(_ place: Int, _ registeredAt: MonotonicTime?) {
         guard nodes[place].lease.holdsFormer, nodes[place].lease.isReady(registeredAt: registeredAt)
         else { return }

@@ -2,7 +2,7 @@ import KeyFormat
 import Keyring
 import RedisClient
 
-/// What the gatekeeper does with the replies of the store.
+/// How the gatekeeper handles the replies of the store.
 extension Gatekeeper {
     func handle(_ event: RedisLink.Event, from place: Int, _ now: ClockReading) {
         switch event {
@@ -87,7 +87,7 @@ extension Gatekeeper {
         }
     }
 
-    /// Logs an error reply. What a cluster says about where a key is heals by itself: it is logged where that lasts.
+    /// Logs an error reply. Errors about a slot of a cluster are transient, and logged only if they last.
     func logRefusal(
         _ error: RedisError?,
         _ kind: EventLog.Kind,
@@ -97,7 +97,7 @@ extension Gatekeeper {
         lasts: Bool = false
     ) {
         guard let error else { return }
-        if heedsCluster(error, from: place), !lasts { return }
+        if handleClusterError(error, from: place), !lasts { return }
         leaveReplica(place, error, now.monotonic)
         log.note(kind, now.monotonic, "\(text): \(error.message)")
     }
@@ -150,11 +150,11 @@ extension Gatekeeper {
         switch outcome {
         case .irrelevant: return
         case .joined:
-            if obligations.keeps(.emptyCacheOnJoin) { forgetAll() }
+            if obligations.keeps(.emptyCacheOnJoin) { invalidateCache() }
             for place in 0..<nodes.count { nodes[place].lease.forgotFormer() }
         case .stands: break
         case .lost:
-            forgetAll()
+            invalidateCache()
             term.reset()
         case .refused(let error): refuseMembership(error, from: place, now)
         }

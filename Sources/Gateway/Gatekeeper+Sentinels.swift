@@ -65,8 +65,7 @@ extension Gatekeeper {
         sentinels.isTermWanted = term.isUnattested
     }
 
-    /// Another server is the primary. What was read from the one before admits keys in the grace that it had, and
-    /// decides nothing else.
+    /// Follows another primary. Records of the previous one admit keys until their grace ends, and decide nothing else.
     private func change(to primary: Endpoint, _ now: ClockReading) {
         noteChange(to: primary, now.monotonic)
         nodes[0].follow(primary, now.monotonic)
@@ -77,8 +76,8 @@ extension Gatekeeper {
         renewLease(0)
     }
 
-    /// The server has been a replica, and is a primary again: it is another one. The link for invalidations may be
-    /// older than that.
+    /// A server that was a replica meanwhile is a primary again, and is treated as a new one. Its invalidation link
+    /// may be older than that.
     func returnToPrimary(_ place: Int, _ now: ClockReading) {
         nodes[place].invalidations.link.abandon(.replaced, now.monotonic)
         handleArrivals(place, now)
@@ -102,8 +101,8 @@ extension Gatekeeper {
         #endif
     }
 
-    /// The data may be others: another server was the primary for a while, perhaps, and this one has lost changes
-    /// that nobody had confirmed. Versions of records count anew.
+    /// Begins a new count of record versions. Another server may have been the primary meanwhile, and this one may
+    /// have lost changes that were not confirmed.
     func forgetVersions(_ place: Int) {
         guard sentinels.isUsed || cluster.isUsed else { return }
         nodes[place].renumber()
@@ -122,7 +121,7 @@ extension Gatekeeper {
         )
     }
 
-    /// The server of a link takes no writes: it has become a replica.
+    /// Leaves a server that accepts no writes: it has become a replica.
     func leaveReplica(_ place: Int, _ error: RedisError, _ now: MonotonicTime) {
         guard sentinels.isUsed || cluster.isUsed, error.code == "READONLY" else { return }
         nodes[place].abandon(now)

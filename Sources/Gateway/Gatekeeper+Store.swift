@@ -2,7 +2,7 @@ import KeyFormat
 import Keyring
 import RedisClient
 
-/// What the gatekeeper asks of the store, and what it does with the replies.
+/// The gatekeeper's links to the store, and the commands that it sends.
 extension Gatekeeper {
     /// The next order for a connection. Called at the end of a turn of the event loop, it first combines
     /// all questions of the turn into one write.
@@ -29,7 +29,7 @@ extension Gatekeeper {
     /// Whether a link leads to a sentinel.
     public func isSentinel(link number: UInt32) -> Bool { sentinels.link(number) != nil }
 
-    /// Whether others make up for the loss of a link, so that the log is told once.
+    /// Whether other links make up for the loss of this one, so that it is logged only once.
     public func isSpare(link number: UInt32) -> Bool {
         isSentinel(link: number) || cluster.seeds.link(number) != nil
     }
@@ -77,7 +77,7 @@ extension Gatekeeper {
         return place < nodes.count ? place : nil
     }
 
-    /// Passes a link to `body` and returns the result; `nil` where there is no such link.
+    /// Passes a link to `body` and returns the result; `nil` if there is no such link.
     @discardableResult
     private func withLink<Result>(_ number: UInt32, _ body: (inout RedisLink) -> Result) -> Result?
     {
@@ -87,7 +87,7 @@ extension Gatekeeper {
         return nodes[place].withLink(number % StoreNode.linkCount, body)
     }
 
-    /// In a cluster, the other links have nothing to say.
+    /// Handles the events of one link. In a cluster no others need to be looked at.
     private func handleEvents(ofLink number: UInt32, _ now: ClockReading) {
         guard cluster.isUsed else {
             if sentinels.isUsed { handleSentinelEvents(now) }
@@ -118,7 +118,7 @@ extension Gatekeeper {
 // MARK: - Commands
 
 extension Gatekeeper {
-    /// Whether the server in a place is known to be a primary, so that what it replies decides.
+    /// Whether the server in a place is attested as a primary, so that its replies decide.
     func isFenced(_ place: Int, _ now: MonotonicTime) -> Bool {
         #if CANARIES
             if !obligations.keeps(.readsAreFenced) { return true }
@@ -126,7 +126,7 @@ extension Gatekeeper {
         return now < nodes[place].lease.fencedUntil
     }
 
-    /// Asks what the checks of this turn wait for.
+    /// Sends the reads and PINGs that the checks of this turn wait for.
     func sendQuestions(_ now: MonotonicTime) {
         if checks.awaitsProof {
             for place in 0..<nodes.count {
@@ -151,7 +151,7 @@ extension Gatekeeper {
         }
     }
 
-    /// Sends a command that is not repeated where the link is lost.
+    /// Sends a command that is not repeated if the link is lost.
     func send(
         _ command: RedisCommand,
         _ purpose: CommandTag.Purpose,

@@ -2,7 +2,7 @@ import KeyFormat
 import Keyring
 import RedisClient
 
-/// How the gatekeeper writes the uses of keys.
+/// How the gatekeeper writes last uses.
 extension Gatekeeper {
     func sendUses(_ now: MonotonicTime) {
         guard isAnyReady else { return }
@@ -13,13 +13,12 @@ extension Gatekeeper {
         }
     }
 
-    /// The place of the uses of a shard; `nil` while they cannot be written.
+    /// The place of a shard's last uses; `nil` while they cannot be written.
     private func readyPlace(ofShard shard: UInt8) -> Int? {
         cluster.place(ofShard: shard).flatMap { nodes[$0].data.isReady ? $0 : nil }
     }
 
-    /// The last uses of a shard were written, or refused: what a cluster says about where they belong is reported
-    /// once it lasts.
+    /// The last uses of a shard were written or refused. Errors about the shard's slot are reported only if they last.
     func lastUsesAnswered(
         _ reply: RedisReply,
         _ tag: CommandTag,
@@ -37,10 +36,10 @@ extension CommandTag {
     var shard: UInt8 { UInt8(truncatingIfNeeded: number) }
 }
 
-// MARK: - The uses of one organization
+// MARK: - Flushes
 
 extension Gatekeeper {
-    /// Writes them where their shard is, and acknowledges that after the answers.
+    /// Writes the last uses of an organization at once. The signal is acknowledged after the replies.
     func flush(_ signal: Signal, from place: Int, _ now: MonotonicTime) {
         let shard = Keyspace.shard(of: signal.locator)
         guard nodes[place].data.isReady, let bucket = readyPlace(ofShard: shard) else { return }
@@ -60,7 +59,7 @@ extension Gatekeeper {
     ) {
         if let error = reply.failure {
             logRefusal(error, .usesRefused, "a use was not recorded", place, now)
-            if !sendsOn(tag, by: error, from: place, now) { flushes.failed(tag.number) }
+            if !redirectFlush(tag, after: error, from: place, now) { flushes.failed(tag.number) }
             return
         }
         guard let signal = flushes.answered(tag.number),
@@ -69,10 +68,10 @@ extension Gatekeeper {
         acknowledge(signal, to: place, now.monotonic)
     }
 
-    /// Sends a command of a flush to the server that has the uses, or will have them; `false` if it cannot be asked.
-    private func sendsOn(
+    /// Resends a command of a flush to the server that a redirection names. Returns whether it was sent.
+    private func redirectFlush(
         _ tag: CommandTag,
-        by error: RedisError,
+        after error: RedisError,
         from place: Int,
         _ now: ClockReading
     ) -> Bool {
@@ -82,7 +81,7 @@ extension Gatekeeper {
         else { return false }
         var target = cluster.seats.place(of: redirection.target)
         if case .ask = redirection {
-            target = guest(redirection.target, now)
+            target = guestPlace(of: redirection.target, now)
             if let target { send(ClusterCommands.asking, .asking, to: target, now.monotonic) }
         }
         guard let target, nodes[target].data.isReady else { return false }

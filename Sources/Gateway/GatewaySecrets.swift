@@ -67,7 +67,7 @@ public struct GatewaySecrets {
         part.withSpan { packed.append(contentsOf: $0) }
     }
 
-    /// Where the part is whose length stands at an index; empty where there is none.
+    /// The range of the part whose length is stored at an index; empty if there is none.
     private static func range(in packed: borrowing SecretBytes, from index: Int) -> Range<Int> {
         packed.withSpan { bytes in
             guard bytes.count - index >= 2 else { return bytes.count..<bytes.count }

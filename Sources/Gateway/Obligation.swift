@@ -1,4 +1,4 @@
-/// What a worker must do for its cached records to be trustworthy.
+/// The rules that make a worker's cached records trustworthy.
 ///
 /// Each obligation is met in one place of the code, which asks ``Obligations/keeps(_:)``. A debug build
 /// can leave one out to see that the simulation finds what then goes wrong. In every other build the
@@ -44,7 +44,7 @@ enum Obligation: CaseIterable {
     /// Nothing decides unless a majority of the sentinels has named the primary lately: another may have been
     /// elected.
     case decidesOnlyAttested
-    /// What a sentinel says counts from when it was asked: its answer may be late.
+    /// A sentinel's answer counts from when it was asked, because it may be late.
     case attestationCountsFromAsking
     /// A majority of the configured sentinels has to agree: a minority may not know of an election.
     case majorityAttests
@@ -58,7 +58,7 @@ enum Obligation: CaseIterable {
     case handoverAfterAttestation
     /// A record decides under the lease of the primary that gave it, and of no other.
     case leaseOfItsPrimary
-    /// What was cached of slots that have moved is forgotten: whoever held them may report nothing.
+    /// Cached records of slots that have moved are invalidated: their former holder may send no invalidations.
     case movedSlotsAreForgotten
 }
 

@@ -3,7 +3,7 @@
     import RedisClient
 
     extension Gatekeeper {
-        /// What tests and the simulation may see of a gatekeeper beside its public interface.
+        /// A gatekeeper's state that tests and the simulation may see beside its public interface.
         struct Probe {
             fileprivate let gatekeeper: Gatekeeper
 
@@ -22,7 +22,7 @@
                 } ?? .origin
             }
 
-            /// Until when what the store replies decides.
+            /// Until when the store's replies decide.
             var attestedUntil: MonotonicTime { gatekeeper.earliest { $0.fencedUntil } }
 
             /// Requests that were decided and not handed out.

@@ -55,7 +55,7 @@ struct ClusterAttestationTests {
         driver.held = [Driver.endpoint(2), Driver.endpoint(3)]
         driver.assign(slots, to: 4)
         for _ in 0..<10 where !driver.isTracking(4) {
-            driver.gatekeeper.cluster.reader.want()
+            driver.gatekeeper.cluster.reader.requestMap()
             driver.pass(milliseconds: 40)
         }
         #expect(driver.isTracking(4))

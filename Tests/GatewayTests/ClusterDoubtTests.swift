@@ -5,7 +5,7 @@ import Testing
 
 @testable import Gateway
 
-/// What a gatekeeper does where a server tells of a record that its map gives to another one.
+/// A server reports a record that the gatekeeper's map gives to another one.
 struct ClusterDoubtTests {
     private typealias Driver = ClusterDriver
 
@@ -42,7 +42,7 @@ struct ClusterDoubtTests {
     /// Has the map asked for of all servers in turn.
     private func askForMaps(_ driver: Driver) {
         for _ in 0..<8 {
-            driver.gatekeeper.cluster.reader.want()
+            driver.gatekeeper.cluster.reader.requestMap()
             driver.pass(milliseconds: 40)
         }
     }
@@ -111,7 +111,7 @@ struct ClusterDoubtTests {
         #expect(driver.result(key) == .revoked)
     }
 
-    /// A third server tells of a move to the second, and has not heard that the fourth took over from the first before: the map
+    /// A third server reports a move to the second, and does not know that the fourth took over from the first before: the map
     /// has the first for its other slots. The key is valid at both.
     private func heardOfMoveAlone() throws -> (driver: Driver, name: String, key: [UInt8]) {
         let driver = try Driver.settled("latchkey_lease 10s;")
@@ -206,7 +206,7 @@ struct ClusterDoubtTests {
         let slot = try #require(Slot(driver.slot(of: name)))
         let former = try #require(driver.gatekeeper.cluster.seats.place(of: Driver.endpoint(1)))
         let first = CollectionOfOne(slot)
-        driver.gatekeeper.told(of: first, by: former, after: 0, driver.now.monotonic)
+        driver.gatekeeper.slotsReported(first, by: former, after: 0, driver.now.monotonic)
         driver.deliverHeld(2, invalidations: false)
         let isAllowed = isEverAllowed(key, driver)
         #expect(!isAllowed)
@@ -224,7 +224,7 @@ struct ClusterDoubtTests {
         }
         driver.release(3)
         let third = driver.gatekeeper.cluster.seats.place(of: Driver.endpoint(3))
-        driver.gatekeeper.cluster.reader.want(from: third)
+        driver.gatekeeper.cluster.reader.requestMap(from: third)
         let isAllowed = isEverAllowed(key, driver)
         #expect(!isAllowed)
     }

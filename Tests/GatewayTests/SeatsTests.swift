@@ -5,7 +5,7 @@ import Testing
 
 @testable import Gateway
 
-/// Which place each primary of a cluster takes.
+/// The places of a cluster's primaries.
 struct SeatsTests {
     private let moment = MonotonicTime(nanoseconds: 1)
 
@@ -33,8 +33,8 @@ struct SeatsTests {
     @Test func `primaries take places in the order of their slots`() throws {
         var seats = Seats()
         let change = seats.adopt(try map((1, 99), (2, 199), (3, 16_383)))
-        #expect(change.taken.map(\.place) == [0, 1, 2])
-        #expect(change.left.isEmpty)
+        #expect(change.occupants.map(\.place) == [0, 1, 2])
+        #expect(change.vacated.isEmpty)
         #expect(change.moved.isEmpty)
         #expect(seats.place(of: try slot(150)) == 1)
         #expect(seats.places == [0, 1, 2])
@@ -45,9 +45,9 @@ struct SeatsTests {
         var seats = Seats()
         _ = seats.adopt(try map((1, 99), (2, 199), (3, 16_383)))
         let change = seats.adopt(try map((1, 99), (4, 199), (3, 16_383)))
-        #expect(change.taken.map(\.server) == [node(4)])
-        #expect(change.taken.map(\.place) == [1])
-        #expect(change.left.isEmpty)
+        #expect(change.occupants.map(\.server) == [node(4)])
+        #expect(change.occupants.map(\.place) == [1])
+        #expect(change.vacated.isEmpty)
         #expect(change.moved.isEmpty)
     }
 
@@ -69,11 +69,11 @@ struct SeatsTests {
         var change = seats.adopt(try map((1, 98), (2, 199), (3, 16_383)))
         #expect(change.moved.map(\.number) == [99])
         change = seats.adopt(try map((1, 199), (3, 16_383)))
-        #expect(change.left == [1])
+        #expect(change.vacated == [1])
         #expect(change.moved.count == 101)
         #expect(!seats.isOccupied(1))
         change = seats.adopt(try map((1, 49), (6, 199), (3, 16_383)))
-        #expect(change.taken.map(\.place) == [1])
+        #expect(change.occupants.map(\.place) == [1])
         #expect(change.moved.count == 150)
     }
 
@@ -84,7 +84,7 @@ struct SeatsTests {
         let guest = try #require(place)
         let change = seats.adopt(try map((4, 0), (5, 99), (2, 199), (3, 16_383)))
         #expect(seats.placeOfTarget(ClusterDriver.endpoint(4)) == seats.place(of: try slot(0)))
-        #expect(change.left == [guest])
+        #expect(change.vacated == [guest])
         #expect(seats.guestsDue == .never)
     }
 
@@ -107,7 +107,7 @@ struct SeatsTests {
             ])
         ])
         let change = seats.adopt(try SlotMap(renamed, from: ClusterDriver.endpoint(1)))
-        #expect(change.taken.map(\.place) == [0])
+        #expect(change.occupants.map(\.place) == [0])
     }
 
     @Test func `what a redirection has assigned is compared with the next map`() throws {
@@ -132,8 +132,8 @@ struct SeatsTests {
         #expect(seats.placeOfTarget(ClusterDriver.endpoint(7)) == 2)
         #expect(!seats.isOccupied(2))
         let change = seats.adopt(try map((7, 49), (1, 99), (2, 16_383)))
-        #expect(change.taken.map(\.place) == [2])
-        #expect(change.taken.map(\.wasGuest) == [true])
+        #expect(change.occupants.map(\.place) == [2])
+        #expect(change.occupants.map(\.wasGuest) == [true])
         var dismissed = seats.dismissGuests(.never)
         #expect(dismissed.isEmpty)
         let other = seats.invite(ClusterDriver.endpoint(8), moment)

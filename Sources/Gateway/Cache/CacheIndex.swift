@@ -5,7 +5,7 @@ import KeyFormat
 /// An entry holds a part of the locator's hash beside the slot. The record of another locator, far away
 /// in memory, is therefore hardly ever read.
 struct CacheIndex: ~Copyable {
-    /// Slot plus one in the low bits, a part of the hash in the others; 0 where there is no entry.
+    /// Slot plus one in the low bits, a part of the hash in the others; 0 if there is no entry.
     /// Untouched memory costs nothing.
     private let table: UnsafeMutablePointer<UInt32>
     private let memory: HugePages

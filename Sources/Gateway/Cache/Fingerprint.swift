@@ -1,7 +1,7 @@
 /// Identifies a verified key at a fraction of an HMAC's cost: SipHash-2-4 with 128 bits (Aumasson and
 /// Bernstein, 2012) under a random secret of this worker.
 ///
-/// Without the secret nobody can find a second text with the same fingerprint, or recover the text.
+/// Without the secret, a second text with the same fingerprint cannot be found, nor the text recovered.
 struct Fingerprint: Sendable {
     private let low: UInt64
     private let high: UInt64
@@ -14,7 +14,7 @@ struct Fingerprint: Sendable {
     /// No text's fingerprint.
     static let none = Fingerprint(0, 0)
 
-    /// A hash for tables. Without the secret nobody can choose it.
+    /// A hash for tables. It cannot be chosen without the secret.
     @inline(__always)
     var tableHash: UInt64 { low }
 }

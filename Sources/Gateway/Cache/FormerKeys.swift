@@ -7,7 +7,7 @@ import KeyFormat
 /// what it is good for, the organization's record says each time. The table is direct-mapped: of two
 /// keys with the same index the newer one stays. Only issued keys enter it.
 struct FormerKeys: ~Copyable {
-    /// Zeros where there is no key: no text has that fingerprint. Untouched memory costs nothing.
+    /// Zeros mean no key: no text has that fingerprint. Untouched memory costs nothing.
     private let keys: UnsafeMutablePointer<VerifiedKey>
     private let mask: Int
 

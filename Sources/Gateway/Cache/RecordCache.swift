@@ -51,7 +51,7 @@ final class RecordCache {
     struct Hit {
         /// For ``noteUse(_:at:)``.
         let slot: Int
-        /// The keys that the record accepts; `nil` where there is none.
+        /// The keys that the record accepts; `nil` if there is no record.
         let keys: AcceptedKeys?
     }
 
@@ -155,7 +155,7 @@ extension RecordCache {
         return keys.active.is(key) || keys.previous?.is(key) == true
     }
 
-    /// The newest proven version of a locator's record that a node has given; 0 where there is none.
+    /// The newest proven version of a locator's record that a node has given; 0 if there is none.
     func version(of locator: Locator, from node: UInt8 = 0) -> UInt64 {
         slot(of: locator).map { version($0, from: node) } ?? 0
     }

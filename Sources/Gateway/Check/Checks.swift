@@ -275,7 +275,7 @@ extension Checks {
 
     /// Repeats a read whose reply was lost or is of no use.
     ///
-    /// - Parameter isHeld: Whether it waits until somebody else may have an answer.
+    /// - Parameter isHeld: Whether it waits until another server may have an answer.
     mutating func requeue(_ id: ReadID, isHeld: Bool = false) {
         guard reads.isInFlight(id) else { return }
         let other = reads.unsent(reads.locator(of: id))

@@ -1,109 +1,113 @@
 import RedisClient
 
-/// What a server has told of a slot: of one of its records, or that it holds it.
-struct SlotNews {
-    /// The last question about the map whose answer may not know of that.
-    var number: UInt64 = 0
+/// The latest report about a slot: an invalidation of one of its records, or a server's claim to hold it.
+struct SlotReport {
+    /// The newest map query whose answer may predate the report.
+    var staleQuery: UInt64 = 0
 
-    /// When it was told; the origin if nothing ever was.
+    /// When the report arrived; the origin if none has.
     var at = MonotonicTime.origin
 }
 
-/// Why nobody is known to hold a slot: a server has told of it, and the map gave it to another one.
+/// A slot in doubt: a server has reported it, but the map gave it to another one, so its holder is unknown.
 struct SlotDoubt {
-    /// The server that told; `nil` where several have, or one of a slot that nobody held: a majority decides.
-    var teller: Endpoint?
+    /// The server that reported the slot; `nil` if several did, or if the slot had no holder. A majority decides then.
+    var reporter: Endpoint?
 
-    /// The server that the map gave it to; `nil` if to none. It may be the source of a move, or a former primary.
+    /// The holder by the map; `nil` if none. It may be the source of a move, or a former primary.
     let former: Endpoint?
 
-    /// The last that was told.
-    var news: SlotNews
+    var lastReport: SlotReport
 
-    /// Whether one of the two servers names the other one. One that tells may have heard of neither a failover nor a move, so its
-    /// word about a third server does not count.
+    /// Whether one of the two servers names the other one. A reporter may not know of a failover or a move yet, so
+    /// its answer about a third server does not count.
     func isAgreed(_ server: Endpoint, naming holder: Endpoint) -> Bool {
-        if server == teller { return holder != teller && holder == former ?? holder }
-        return teller != nil && server == former && holder == teller
+        if server == reporter { return holder != reporter && holder == former ?? holder }
+        return reporter != nil && server == former && holder == reporter
     }
 
-    /// Whether a server is neither of the two.
-    func isOfThird(_ holder: Endpoint?) -> Bool {
-        former != nil && holder != nil && holder != former && holder != teller
+    /// Whether a holder is neither of the two.
+    func isThird(_ holder: Endpoint?) -> Bool {
+        former != nil && holder != nil && holder != former && holder != reporter
     }
 }
 
-/// Slots of which another server tells than the map names.
+/// Slots that were reported by another server than their holder by the map.
 ///
-/// The one that the map names may be a former primary that the others named a moment ago, and so may the one that tells.
-/// `Tests/Model/detour.pml` shows what each rule is for.
+/// Either server may be a former primary that the others still named a moment ago. `Tests/Model/detour.pml` shows
+/// why each rule is needed.
 extension Cluster {
-    /// A server has told of a slot. If the map gives it to another one, nobody is known to hold it.
+    /// A server has reported a slot. If the map gives the slot to another server, its holder is unknown from now on.
     ///
     /// - Parameters:
-    ///   - teller: The server.
-    ///   - number: The last question about the map whose answer may not know of that.
-    /// - Returns: Whether somebody was known to.
-    mutating func told(
-        of slot: Slot,
-        by teller: Endpoint,
-        after number: UInt64,
+    ///   - reporter: The server.
+    ///   - query: The newest map query whose answer may predate the report.
+    /// - Returns: Whether the slot has lost its known holder.
+    mutating func slotReported(
+        _ slot: Slot,
+        by reporter: Endpoint,
+        after query: UInt64,
         _ now: MonotonicTime
     ) -> Bool {
-        news[slot.number] = SlotNews(number: max(news[slot.number].number, number), at: now)
+        let staleQuery = max(reports[slot.number].staleQuery, query)
+        reports[slot.number] = SlotReport(staleQuery: staleQuery, at: now)
         let holder = seats.holder(of: slot)
-        guard holder != teller else { return false }
+        guard holder != reporter else { return false }
         if var doubt = doubts[slot] {
-            if doubt.teller != teller, doubt.former != teller { doubt.teller = nil }
-            doubt.news = news[slot.number]
+            if doubt.reporter != reporter, doubt.former != reporter { doubt.reporter = nil }
+            doubt.lastReport = reports[slot.number]
             doubts[slot] = doubt
-            reader.want()
+            reader.requestMap()
         } else {
-            let one = holder.map { _ in teller }
-            doubts[slot] = SlotDoubt(teller: one, former: holder, news: news[slot.number])
-            reader.want(from: seats.placeOfTarget(teller))
+            doubts[slot] = SlotDoubt(
+                reporter: holder.map { _ in reporter },
+                former: holder,
+                lastReport: reports[slot.number]
+            )
+            reader.requestMap(from: seats.placeOfTarget(reporter))
         }
         seats.unassign(slot)
         return holder != nil
     }
 
-    /// Adopts a map, but for the slots that remain in doubt.
+    /// Adopts a map, except for slots that remain in doubt.
     mutating func adopt(_ answer: Answer, _ now: MonotonicTime) -> Seats.Change {
         let before = seats
         let change = seats.adopt(answer.map)
         for slot in change.moved { doubtMove(of: slot, from: before.holder(of: slot), answer, now) }
-        if !doubts.isEmpty { settleDoubts(by: answer, now) }
+        if !doubts.isEmpty { resolveDoubts(by: answer, now) }
         return change
     }
 
-    /// Ends the doubts that an answer decides, and asks on about the others: the two servers of the last one in turn, and the
-    /// witnesses where those two cannot decide.
-    private mutating func settleDoubts(by answer: Answer, _ now: MonotonicTime) {
+    /// Removes the doubts that an answer resolves. While others remain, the two servers of the most recent one are
+    /// queried in turn. If the two servers of a doubt cannot resolve it, the witnesses are probed, too.
+    private mutating func resolveDoubts(by answer: Answer, _ now: MonotonicTime) {
         let attestations = attestations
-        var last: SlotDoubt?
+        var latest: SlotDoubt?
         var needsWitnesses = false
         for (slot, doubt) in doubts {
             let holder = seats.holder(of: slot)
-            if isEnded(doubt, by: answer, naming: holder, attestations, now) {
+            if isResolved(doubt, by: answer, naming: holder, attestations, now) {
                 doubts[slot] = nil
                 continue
             }
             seats.unassign(slot)
-            needsWitnesses = needsWitnesses || doubt.isOfThird(holder) || next(doubt, answer) == nil
-            if (last?.news.at ?? .origin) <= doubt.news.at { last = doubt }
+            needsWitnesses =
+                needsWitnesses || doubt.isThird(holder) || nextPlace(for: doubt, answer) == nil
+            if (latest?.lastReport.at ?? .origin) <= doubt.lastReport.at { latest = doubt }
         }
-        guard let last else { return }
-        reader.want(from: next(last, answer))
+        guard let latest else { return }
+        reader.requestMap(from: nextPlace(for: latest, answer))
         if needsWitnesses { witnesses.heartbeat.renewNow(now) }
     }
 
-    /// The place to ask about a doubt after an answer.
-    private func next(_ doubt: SlotDoubt, _ answer: Answer) -> Int? {
-        let next = doubt.teller == answer.server ? doubt.former : doubt.teller
+    /// The place to ask about a doubt that an answer has not resolved.
+    private func nextPlace(for doubt: SlotDoubt, _ answer: Answer) -> Int? {
+        let next = doubt.reporter == answer.server ? doubt.former : doubt.reporter
         return next.flatMap(seats.placeOfTarget)
     }
 
-    /// Up to when each primary is known to be one.
+    /// The moment up to which each primary is attested.
     private var attestations: [Endpoint: MonotonicTime] {
         var attestations: [Endpoint: MonotonicTime] = [:]
         for place in seats.places {
@@ -113,39 +117,41 @@ extension Cluster {
         return attestations
     }
 
-    /// A holder that has told of a slot lately loses it by its own word, given since, or by that of a majority.
+    /// A holder that has reported a slot within the lease loses it only by its own later answer, or by a majority.
     private mutating func doubtMove(
         of slot: Slot,
         from holder: Endpoint?,
         _ answer: Answer,
         _ now: MonotonicTime
     ) {
-        var news = news[slot.number]
-        guard let holder, news.at > .origin,
-            now < news.at.advanced(byMilliseconds: fenceMilliseconds),
-            answer.server != holder || answer.number <= news.number
+        var report = reports[slot.number]
+        guard let holder, report.at > .origin,
+            now < report.at.advanced(byMilliseconds: fenceMilliseconds),
+            answer.server != holder || answer.query <= report.staleQuery
         else { return }
-        news.number = max(news.number, answer.number)
-        doubts[slot] = SlotDoubt(teller: holder, former: nil, news: news)
+        report.staleQuery = max(report.staleQuery, answer.query)
+        doubts[slot] = SlotDoubt(reporter: holder, former: nil, lastReport: report)
     }
 
-    /// Whether a newer answer says who holds a slot: the two servers agree, or a majority has named the holder since. After a
-    /// lease anyone does: a former primary has lost its own.
-    private func isEnded(
+    /// Whether an answer to a newer query identifies the holder of a slot: the two servers agree, or a majority has
+    /// named the holder since the last report. After a lease any such answer does, as a former primary's own lease
+    /// has ended.
+    private func isResolved(
         _ doubt: SlotDoubt,
         by answer: Answer,
         naming holder: Endpoint?,
         _ attestations: [Endpoint: MonotonicTime],
         _ now: MonotonicTime
     ) -> Bool {
-        guard doubt.news.number < answer.number else { return false }
-        guard now < doubt.news.at.advanced(byMilliseconds: fenceMilliseconds) else { return true }
+        let report = doubt.lastReport
+        guard report.staleQuery < answer.query else { return false }
+        guard now < report.at.advanced(byMilliseconds: fenceMilliseconds) else { return true }
         guard let holder else { return false }
         if doubt.isAgreed(answer.server, naming: holder) { return true }
-        // A majority names the holder as a primary, not for this slot: a primary that told may have taken it by force.
-        if holder == doubt.former, let teller = doubt.teller, attestations[teller] != nil {
+        // A majority attests the holder as a primary, not for this slot: a reporting primary may have taken it by force.
+        if holder == doubt.former, let reporter = doubt.reporter, attestations[reporter] != nil {
             return false
         }
-        return attestations[holder].map { doubt.news.at < $0 } ?? false
+        return attestations[holder].map { report.at < $0 } ?? false
     }
 }

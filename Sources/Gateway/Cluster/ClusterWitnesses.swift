@@ -2,32 +2,33 @@ import KeyFormat
 import Keyring
 import RedisClient
 
-/// Which primaries of a cluster the others name, and since when.
+/// Which primaries of a cluster are attested by the others, and up to when.
 ///
-/// Each is asked for a record in a slot of another one: the refusal names who holds it. Any failover has been voted
-/// for by a majority of the primaries, so enough of them know of it. What one says of itself proves nothing.
+/// Each primary is probed for a record in a slot of another one, and its refusal (`MOVED`) names the holder. A
+/// majority of the primaries has voted for any failover, so enough of them know of it. A primary's answer about
+/// itself proves nothing.
 struct ClusterWitnesses {
-    /// Fewer primaries elect nobody.
+    /// The fewest primaries that can elect one.
     static let primariesMin = 3
 
-    /// Those that are asked beyond the needed ones, in a cluster of many.
+    /// Witnesses that are probed in addition to those needed, in a large cluster.
     private static let spareMax = 2
 
-    /// What is known of one primary.
+    /// The state of one primary.
     private struct Subject {
         var attestation: Attestation<Endpoint>
         var slot: Slot?
         var probe = RedisCommand()
-        /// Raised with each primary in this place: answers about the one before do not count.
+        /// Incremented with each new primary in this place, to drop answers about the previous one.
         var generation: UInt64 = 0
     }
 
     private var subjects: [Subject] = []
 
-    /// How many others have to name a primary; 0 where there are too few.
+    /// How many others have to name a primary; 0 if the cluster has too few.
     private(set) var needed = 0
 
-    /// The schedule of the questions.
+    /// The schedule of the probes.
     var heartbeat: Heartbeat
 
     #if CANARIES
@@ -48,7 +49,7 @@ struct ClusterWitnesses {
         return empty
     }
 
-    /// The cluster has another map.
+    /// The cluster has a new map.
     mutating func adopt(_ seats: Seats, _ change: Seats.Change) {
         let count = seats.places.count
         let needed = count < Self.primariesMin ? 0 : min(count - 1, count / 2 + 1)
@@ -57,20 +58,20 @@ struct ClusterWitnesses {
             self.needed = needed
             for place in subjects.indices { subjects[place].attestation = empty }
         }
-        for place in change.taken.map(\.place) + change.left { forget(place) }
+        for place in change.occupants.map(\.place) + change.vacated { reset(place) }
         for place in seats.places { chooseProbe(place, seats) }
     }
 
-    /// Another server takes a place: what was said of the one before, and by it, does not count.
-    private mutating func forget(_ place: Int) {
+    /// Another server occupies a place. Answers about the previous one, and those that it gave, no longer count.
+    private mutating func reset(_ place: Int) {
         subjects[place] = Subject(
             attestation: empty,
             generation: subjects[place].generation &+ 1
         )
-        for other in subjects.indices { subjects[other].attestation.forget(place) }
+        for other in subjects.indices { subjects[other].attestation.discard(place) }
     }
 
-    /// A slot is asked for until it belongs to another.
+    /// Chooses the slot to probe for. It is kept for as long as the primary holds it.
     private mutating func chooseProbe(_ place: Int, _ seats: Seats) {
         if let slot = subjects[place].slot, seats.place(of: slot) == place { return }
         guard let map = seats.map, let server = seats.server(place),
@@ -82,58 +83,58 @@ struct ClusterWitnesses {
     }
 }
 
-// MARK: - Questions and answers
+// MARK: - Probes
 
 extension ClusterWitnesses {
-    /// A question: about the primary in one place, to that in another.
-    struct Question {
+    /// A command to the primary in one place that asks about the primary in another.
+    struct Probe {
         let witness: Int
         let command: RedisCommand
         let tag: CommandTag
     }
 
-    /// The questions that are due.
+    /// The probes that are due.
     ///
     /// - Parameter isReady: Whether the primary in a place can be asked.
-    mutating func nextQuestions(
+    mutating func nextProbes(
         _ places: [Int],
         _ now: MonotonicTime,
         isReady: (Int) -> Bool
-    ) -> [Question] {
+    ) -> [Probe] {
         guard needed > 0, let round = heartbeat.next(now) else { return [] }
-        var questions: [Question] = []
+        var probes: [Probe] = []
         for (position, place) in places.enumerated() {
             let others = places[(position + 1)...] + places[..<position]
             let number = subjects[place].generation << 8 | UInt64(place)
             let tag = CommandTag(purpose: .probe, number: number, sentAt: now)
-            for witness in asked(others.filter(isReady), round) {
-                questions.append(
-                    Question(witness: witness, command: subjects[place].probe, tag: tag)
+            for witness in witnesses(among: others.filter(isReady), round) {
+                probes.append(
+                    Probe(witness: witness, command: subjects[place].probe, tag: tag)
                 )
             }
         }
-        return questions
+        return probes
     }
 
-    /// Those that are asked in a round: in turn, so that a few that never answer do not take the place of others.
-    private func asked(_ others: [Int], _ round: UInt64) -> ArraySlice<Int> {
+    /// The witnesses of a round. They rotate, so that a few that never answer do not block the others.
+    private func witnesses(among others: [Int], _ round: UInt64) -> ArraySlice<Int> {
         let start = others.isEmpty ? 0 : Int(round % UInt64(others.count))
         return (others[start...] + others[..<start]).prefix(needed + Self.spareMax)
     }
 
-    /// What an answer says.
-    enum Word {
-        /// The primary in a place is named.
+    /// The result of a probe.
+    enum ProbeResult {
+        /// The witness names the primary in a place.
         case named(Int)
-        /// Another server is named: the map is out of date.
+        /// The witness names another server: the map is out of date.
         case another
-        /// The question is not answered.
+        /// The witness names no server.
         case refused(RedisError)
-        /// Nothing.
-        case nothing
+        /// The reply is obsolete or says nothing.
+        case irrelevant
     }
 
-    /// A primary has answered a question.
+    /// A witness has replied to a probe.
     mutating func answered(
         by witness: Int,
         _ reply: RedisReply,
@@ -141,23 +142,23 @@ extension ClusterWitnesses {
         from asked: Endpoint,
         about servers: (Int) -> Endpoint?,
         at now: MonotonicTime
-    ) -> Word {
+    ) -> ProbeResult {
         let place = Int(tag.number & 0xFF)
         guard subjects.indices.contains(place), subjects[place].generation == tag.number >> 8
-        else { return .nothing }
+        else { return .irrelevant }
         let target = named(by: reply, from: asked, place)
         subjects[place].attestation.answered(witness, target, askedAt: tag.sentAt, at: now)
         guard let target else {
             if case .array = reply { return .another }
             guard let error = reply.failure, Redirection(error, from: asked) == nil else {
-                return .nothing
+                return .irrelevant
             }
             return .refused(error)
         }
         return target == servers(place) ? .named(place) : .another
     }
 
-    /// The server that a refusal names as the holder of the slot that was asked for.
+    /// The server that a refusal names as the holder of the probed slot.
     private func named(by reply: RedisReply, from asked: Endpoint, _ place: Int) -> Endpoint? {
         guard case .moved(let slot, let target)? = Redirection(reply, from: asked),
             slot == subjects[place].slot
@@ -165,7 +166,7 @@ extension ClusterWitnesses {
         return target
     }
 
-    /// Up to when the server in a place is known to be a primary; `nil` if too few others name it.
+    /// The moment up to which the server in a place is attested as a primary; `nil` if too few others name it.
     func attestedAt(_ place: Int, _ server: Endpoint) -> MonotonicTime? {
         guard needed > 0, subjects.indices.contains(place) else { return nil }
         return subjects[place].attestation.attestedAt(server)

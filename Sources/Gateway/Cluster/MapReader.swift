@@ -1,88 +1,89 @@
 import RedisClient
 
-/// When the map of slots is asked for, and which answer counts.
+/// Schedules the queries for the slot map, and drops answers that a newer one has overtaken.
 ///
-/// It is asked for whenever a server says something that does not fit it, and once a second all the same: a slot
-/// that is taken by force moves without a word.
+/// The map is requested as soon as a server contradicts it, and once a second in any case: a slot that is taken
+/// over by force moves without notice.
 struct MapReader {
     private static let pauseMilliseconds: UInt64 = 1000
 
-    /// After something that does not fit, at first: servers that contradict each other, or move a lot, are asked less and
-    /// less often.
-    private static let pauseMillisecondsMin: UInt64 = 20
+    /// The first pause after a request. It doubles while requests continue, so that servers which contradict each
+    /// other, or move many slots, are queried less often.
+    private static let requestedPauseMillisecondsMin: UInt64 = 20
 
-    /// The longest of these pauses: what waits for an answer should have it before its time is up.
-    private static let wantedPauseMillisecondsMax: UInt64 = 80
+    /// The longest of these pauses: checks that wait for a map should get it before they time out.
+    private static let requestedPauseMillisecondsMax: UInt64 = 80
 
-    /// Whether something does not fit the map.
-    private(set) var isWanted = true
-    private var wantedPauseMilliseconds = pauseMillisecondsMin
+    /// Whether a map is needed before the next regular query.
+    private(set) var isRequested = true
+    private var requestedPauseMilliseconds = requestedPauseMillisecondsMin
     private var preferred: Int?
 
-    /// The places whose servers gave no map when they were last asked: they do not take the turns of others.
+    /// The places whose servers returned no usable map last time. They are never preferred.
     private var mapless: Set<Int> = []
 
-    /// When a server was last asked, and how often one was.
-    private var askedAt: MonotonicTime?
-    private(set) var asked: UInt64 = 0
+    private var queriedAt: MonotonicTime?
 
-    /// The last question whose answer was taken: earlier ones are older news.
-    private var answered: UInt64 = 0
+    /// The number of the newest query.
+    private(set) var lastQuery: UInt64 = 0
 
-    /// The map does not fit what a server has said.
+    /// The newest query with an accepted answer. Answers to older queries are out of date.
+    private var lastAccepted: UInt64 = 0
+
+    /// A server contradicts the map, or its connection has changed.
     ///
-    /// - Parameter place: The one who knows better; `nil` if nobody in particular does.
-    mutating func want(from place: Int? = nil) {
-        isWanted = true
+    /// - Parameter place: The server most likely to have a newer map; `nil` for any.
+    mutating func requestMap(from place: Int? = nil) {
+        isRequested = true
         preferred = place ?? preferred
     }
 
-    /// When to ask.
+    /// When the next query is due.
     var due: MonotonicTime {
-        guard let askedAt else { return .origin }
-        let pause = isWanted ? wantedPauseMilliseconds : Self.pauseMilliseconds
-        return askedAt.advanced(byMilliseconds: pause)
+        guard let queriedAt else { return .origin }
+        let pause = isRequested ? requestedPauseMilliseconds : Self.pauseMilliseconds
+        return queriedAt.advanced(byMilliseconds: pause)
     }
 
-    /// Whom to ask now, with the number of the question.
+    /// Begins a query that is due. Returns the place to ask, and the query's number.
     ///
     /// - Parameters:
     ///   - ready: Places whose primaries can be asked.
-    ///   - isReady: Whether the server in any place can be, such as one that slots are being moved to.
-    mutating func next(_ ready: [Int], isReady: (Int) -> Bool, _ now: MonotonicTime)
-        -> (place: Int, number: UInt64)?
+    ///   - isReady: Whether the server in a place can be asked, guests included.
+    mutating func nextQuery(_ ready: [Int], isReady: (Int) -> Bool, _ now: MonotonicTime)
+        -> (place: Int, query: UInt64)?
     {
         guard due <= now, !ready.isEmpty else { return nil }
-        let turn = ready[Int(asked % UInt64(ready.count))]
+        let turn = ready[Int(lastQuery % UInt64(ready.count))]
         let place = preferred.flatMap { isReady($0) && mayPrefer($0) ? $0 : nil } ?? turn
-        wantedPauseMilliseconds =
-            isWanted
-            ? min(wantedPauseMilliseconds * 2, Self.wantedPauseMillisecondsMax)
-            : Self.pauseMillisecondsMin
-        isWanted = false
+        requestedPauseMilliseconds =
+            isRequested
+            ? min(requestedPauseMilliseconds * 2, Self.requestedPauseMillisecondsMax)
+            : Self.requestedPauseMillisecondsMin
+        isRequested = false
         preferred = nil
-        return (place, ask(now))
+        return (place, beginQuery(now))
     }
 
-    /// A server is asked; the number of the question.
-    mutating func ask(_ now: MonotonicTime) -> UInt64 {
-        askedAt = now
-        asked += 1
-        return asked
+    /// Begins a query, due or not. Returns its number.
+    mutating func beginQuery(_ now: MonotonicTime) -> UInt64 {
+        queriedAt = now
+        lastQuery += 1
+        return lastQuery
     }
 
     /// Whether a server may be asked out of turn.
     func mayPrefer(_ place: Int) -> Bool { !mapless.contains(place) }
 
-    /// The server in a place has given a map, or none that can be used.
-    mutating func answered(_ place: Int, withMap givesMap: Bool) {
-        if givesMap { mapless.remove(place) } else { mapless.insert(place) }
+    /// The server in a place has answered, with a usable map or without.
+    mutating func answered(_ place: Int, withMap hasMap: Bool) {
+        if hasMap { mapless.remove(place) } else { mapless.insert(place) }
     }
 
-    /// A question is answered. Returns whether no later one has been.
-    mutating func isNews(_ number: UInt64) -> Bool {
-        guard number > answered else { return false }
-        answered = number
+    /// Accepts the answer to a query, unless a newer query has been answered. Returns whether it did.
+    mutating func acceptAnswer(to query: UInt64) -> Bool {
+        guard query > lastAccepted else { return false }
+        lastAccepted = query
         return true
     }
 }

@@ -1,9 +1,9 @@
 import RedisClient
 
-/// Which primary of a cluster sits in which place, and which place each slot belongs to.
+/// The place of each primary of a cluster, and the place of each slot.
 ///
-/// A primary that takes over the slots of another one takes its place. A server that a slot is being moved to may
-/// have a place as a guest, before it holds any.
+/// A primary that takes over the slots of another one inherits its place. The target of a slot's move may have a
+/// place as a guest before it holds any slot.
 struct Seats {
     /// The most places. Each has two links, and the number of a link is limited.
     static let countMax = 56
@@ -11,30 +11,30 @@ struct Seats {
     /// Guests beyond the cluster's primaries.
     private static let guestsMax = 4
 
-    /// How long a guest stays that no slot is moved to.
+    /// How long a guest stays after the last command that was redirected to it.
     private static let guestMilliseconds: UInt64 = 10_000
 
-    /// What a new map has changed.
+    /// The differences between a new map and the state before it.
     struct Change {
-        /// The places that another primary takes.
-        var taken: [Taken] = []
-        /// The places that nobody takes.
-        var left: [Int] = []
-        /// The slots that belong to another place, or to none, from now on.
+        /// The places with a new primary.
+        var occupants: [Occupant] = []
+        /// The places that are free now.
+        var vacated: [Int] = []
+        /// The slots that have moved to another place, or to none.
         var moved = SlotSet()
-        /// Whether a slot had been assigned already to the place that this map gives it for the first time.
+        /// Whether a slot was assigned to its new place before this map confirmed it.
         var confirms = false
 
-        /// Whether another primary takes a place, or nobody does any more.
-        var replacesPrimaries: Bool { !taken.isEmpty || !left.isEmpty }
+        var replacesPrimaries: Bool { !occupants.isEmpty || !vacated.isEmpty }
 
-        var isEmpty: Bool { taken.isEmpty && left.isEmpty && moved.isEmpty && !confirms }
+        var isEmpty: Bool { occupants.isEmpty && vacated.isEmpty && moved.isEmpty && !confirms }
     }
 
-    struct Taken {
+    /// A primary that is new in its place.
+    struct Occupant {
         let place: Int
         let server: ClusterNode
-        /// Whether it has been a guest there: its connections stay.
+        /// Whether the server was a guest there: its connections stay.
         let wasGuest: Bool
     }
 
@@ -44,36 +44,36 @@ struct Seats {
         var until: MonotonicTime
     }
 
-    /// The map as it was last adopted.
+    /// The last map that was adopted.
     private(set) var map: SlotMap?
 
-    /// The primaries; `nil` where a place is free, or a guest's.
+    /// The primaries by place; `nil` in a place that is free or a guest's.
     private var servers = [ClusterNode?](repeating: nil, count: countMax)
     private var guests: [Guest] = []
 
     /// The places of primaries that hold slots, in order.
     private(set) var places: [Int] = []
 
-    /// The place of each slot, or ``nobody``.
-    private var placeBySlot = [UInt8](repeating: nobody, count: Slot.count)
-    private static let nobody = UInt8.max
+    /// The place of each slot, or ``noPlace``.
+    private var placeBySlot = [UInt8](repeating: noPlace, count: Slot.count)
+    private static let noPlace = UInt8.max
 
-    /// The places that the map gives to slots which have been assigned otherwise since.
+    /// The places that the map gives to slots which were reassigned since.
     private var mapped: [Slot: UInt8] = [:]
 
-    /// Whether this map is the adopted one, and slots are where it says.
+    /// Whether this map is the adopted one, and no slot was reassigned since.
     func isAdopted(_ map: SlotMap) -> Bool { mapped.isEmpty && map == self.map }
 
-    /// The place of a slot; `nil` where nobody holds it.
+    /// The place of a slot; `nil` if it has no known holder.
     func place(of slot: Slot) -> Int? {
         let place = placeBySlot[slot.number]
-        return place == Self.nobody ? nil : Int(place)
+        return place == Self.noPlace ? nil : Int(place)
     }
 
-    /// The server that holds a slot; `nil` where nobody does.
+    /// The server that holds a slot; `nil` if none is known to.
     func holder(of slot: Slot) -> Endpoint? { place(of: slot).flatMap { servers[$0]?.address } }
 
-    /// The place of the primary at an address; `nil` where none holds slots.
+    /// The place of the primary at an address; `nil` if no primary there holds slots.
     func place(of address: Endpoint) -> Int? {
         places.first { servers[$0]?.address == address }
     }
@@ -84,12 +84,12 @@ struct Seats {
     /// The primary in a place.
     func server(_ place: Int) -> ClusterNode? { servers[place] }
 
-    /// Nobody is known to hold a slot any more.
+    /// A slot has no known holder from now on.
     mutating func unassign(_ slot: Slot) {
-        assign(slot, Self.nobody)
+        assign(slot, Self.noPlace)
     }
 
-    /// Assigns a slot before the map says so: a server has named another that holds it.
+    /// Assigns a slot ahead of the map, as a redirection says.
     mutating func assign(_ slot: Slot, to place: Int) {
         assign(slot, UInt8(truncatingIfNeeded: place))
     }
@@ -123,10 +123,10 @@ extension Seats {
             guests.removeAll { $0.place == place }
             placeByPrimary[index] = place
             servers[place] = server
-            change.taken.append(Taken(place: place, server: server, wasGuest: wasGuest))
+            change.occupants.append(Occupant(place: place, server: server, wasGuest: wasGuest))
         }
         for place in free { servers[place] = nil }
-        change.left = free + dismissSeatedGuests()
+        change.vacated = free + dismissSeatedGuests()
         change.moved = assign(map, placeByPrimary)
         change.confirms = mapped.contains { placeBySlot[$0.number] != $1 }
         mapped.removeAll(keepingCapacity: true)
@@ -135,7 +135,7 @@ extension Seats {
         return change
     }
 
-    /// The vacated place whose slots a primary takes over, most of them.
+    /// The vacated place most of whose slots a primary takes over.
     private func successorPlace(of primary: Int, in map: SlotMap, among vacated: [Int]) -> Int? {
         guard !vacated.isEmpty else { return nil }
         var counts = [Int](repeating: 0, count: Self.countMax)
@@ -150,23 +150,23 @@ extension Seats {
         guests.first { $0.address == address }?.place
     }
 
-    private func freePlace(_ vacated: [Int], _ taken: [Int?]) -> Int? {
+    private func freePlace(_ vacated: [Int], _ assigned: [Int?]) -> Int? {
         servers.indices.first { place in
             servers[place] == nil && !guests.contains { $0.place == place }
-                && !taken.contains(place)
+                && !assigned.contains(place)
         } ?? vacated.first
     }
 
-    /// Gives each slot its place. Returns those that had another one.
+    /// Assigns all slots. Returns those that had another place.
     private mutating func assign(_ map: SlotMap, _ placeByPrimary: [Int?]) -> SlotSet {
         var moved = SlotSet()
         for number in 0..<Slot.count {
             guard let slot = Slot(number) else { continue }
             let place = map.index(of: slot).flatMap { placeByPrimary[$0] }
-            let current = place.map { UInt8(truncatingIfNeeded: $0) } ?? Self.nobody
+            let current = place.map { UInt8(truncatingIfNeeded: $0) } ?? Self.noPlace
             let former = placeBySlot[number]
             placeBySlot[number] = current
-            if former != current, former != Self.nobody { moved.insert(slot) }
+            if former != current, former != Self.noPlace { moved.insert(slot) }
         }
         return moved
     }
@@ -175,10 +175,10 @@ extension Seats {
 // MARK: - Guests
 
 extension Seats {
-    /// The place of a server that a slot is being moved to: that of a primary, or of a guest.
+    /// The place of a primary or guest that a slot is being moved to.
     func placeOfTarget(_ address: Endpoint) -> Int? { place(of: address) ?? guestPlace(address) }
 
-    /// Gives a server that a slot is being moved to a place; `nil` where it has one, or there is none.
+    /// Gives the target of a move a place as a guest; `nil` if it has a place, or none is free.
     mutating func invite(_ address: Endpoint, _ now: MonotonicTime) -> Int? {
         guard placeOfTarget(address) == nil, guests.count < Self.guestsMax,
             let place = freePlace([], [])
@@ -188,8 +188,8 @@ extension Seats {
         return place
     }
 
-    /// A slot is still being moved to a guest.
-    mutating func keep(_ address: Endpoint, _ now: MonotonicTime) {
+    /// A command was redirected to a guest, so it stays longer.
+    mutating func extendStay(of address: Endpoint, _ now: MonotonicTime) {
         for index in guests.indices where guests[index].address == address {
             guests[index].until = now.advanced(byMilliseconds: Self.guestMilliseconds)
         }
@@ -198,14 +198,14 @@ extension Seats {
     /// When the first guest leaves.
     var guestsDue: MonotonicTime { guests.lazy.map(\.until).min() ?? .never }
 
-    /// Removes the guests that have a primary's place as well; returns the places that they had.
+    /// Removes the guests that now have a primary's place as well; returns their places as guests.
     private mutating func dismissSeatedGuests() -> [Int] {
         let seated = guests.filter { guest in servers.contains { $0?.address == guest.address } }
         guests.removeAll { guest in seated.contains { $0.place == guest.place } }
         return seated.map(\.place)
     }
 
-    /// Removes the guests that no slot is moved to any more; returns their places.
+    /// Removes the guests whose time is over; returns their places.
     mutating func dismissGuests(_ now: MonotonicTime) -> [Int] {
         let places = guests.filter { $0.until <= now }.map(\.place)
         guests.removeAll { $0.until <= now }

@@ -1,28 +1,29 @@
 import Keyring
 import RedisClient
 
-/// Connections to servers of a cluster that are asked for the map of slots where no primary can be: at the start,
-/// and after all that were known are gone. The servers of the configuration and of the newest map are tried in turn, a few at a time.
+/// Connections to seeds: servers of a cluster that are queried for the slot map while no primary answers, at the
+/// start and after all known primaries are lost. The configured servers and those of the newest map are tried in
+/// turn, a few at a time.
 struct SeedLinks: ~Copyable {
-    /// Servers that are tried at a time.
+    /// The number of servers that are tried at a time.
     static let count = 3
 
     /// The number of the first link.
     static let firstLink = UInt32(Seats.countMax) * StoreNode.linkCount
 
-    /// Between two attempts on one connection.
+    /// The pause between two attempts on one connection.
     private static let pauseMilliseconds: UInt64 = 50
 
-    /// The same after a map, whose primaries are given time to answer.
-    private static let patienceMilliseconds: UInt64 = 250
+    /// The pause after a map, so that its primaries have time to answer.
+    private static let mapPauseMilliseconds: UInt64 = 250
 
-    /// Servers of a map that are remembered.
+    /// The most servers of a map that are remembered.
     private static let candidatesMax = 256
 
-    /// An answer.
+    /// A server's reply to a map query.
     struct Answer {
         let server: Endpoint
-        let number: UInt64
+        let query: UInt64
         let reply: RedisReply
     }
 
@@ -32,13 +33,13 @@ struct SeedLinks: ~Copyable {
     private var candidates: [Endpoint]
     private var turn = 0
 
-    /// Whether servers are being tried: one may answer soon.
+    /// Whether servers are being tried.
     private(set) var isSearching = false
 
-    /// Why the last attempt failed, with the server.
+    /// The last failure, and its server.
     private(set) var failure: (server: Endpoint, reason: String)?
 
-    /// None.
+    /// Creates the value for a store that is no cluster.
     init() {
         links = []
         tls = nil
@@ -63,7 +64,7 @@ struct SeedLinks: ~Copyable {
         }
     }
 
-    /// The link of a number; `nil` where there is none.
+    /// The link with a number; `nil` if there is none.
     func link(_ number: UInt32) -> SeedLink? {
         guard number >= Self.firstLink, number - Self.firstLink < links.count else { return nil }
         return links[Int(number - Self.firstLink)]
@@ -82,7 +83,7 @@ struct SeedLinks: ~Copyable {
         links.reduce(.never) { min($0, $1.link.deadline, isSearching ? $1.nextAttempt : .never) }
     }
 
-    /// Remembers the servers of the newest map, to be tried as well as those in the configuration.
+    /// Adds the servers of the newest map to those of the configuration.
     mutating func remember(_ map: SlotMap) {
         let named = map.primaries.indices.flatMap { index in
             [map.primaries[index]] + map.replicas(ofPrimary: index)
@@ -91,7 +92,7 @@ struct SeedLinks: ~Copyable {
         candidates = configured + others.prefix(Self.candidatesMax)
     }
 
-    /// Begins or ends the search, and tries the next servers where that is due.
+    /// Begins or ends the search, and tries the next servers that are due.
     mutating func search(_ isNeeded: Bool, _ now: MonotonicTime) {
         if isSearching, !isNeeded { for seed in links { seed.pause(until: .origin, now) } }
         isSearching = isNeeded
@@ -104,17 +105,17 @@ struct SeedLinks: ~Copyable {
         }
     }
 
-    /// The next answer. Servers that have become ready are asked.
+    /// The next answer. Queries each server that has become ready.
     mutating func nextAnswer(_ reader: inout MapReader, _ now: MonotonicTime) -> Answer? {
         for seed in links {
             while let event = seed.link.nextEvent() {
                 switch event {
-                case .ready: seed.ask(reader.ask(now), now)
+                case .ready: seed.ask(reader.beginQuery(now), now)
                 case .reply(let tag, let reply):
                     guard let server = seed.link.endpoint else { break }
-                    let patience = now.advanced(byMilliseconds: Self.patienceMilliseconds)
-                    seed.pause(until: patience, now)
-                    return Answer(server: server, number: tag.number, reply: reply)
+                    let next = now.advanced(byMilliseconds: Self.mapPauseMilliseconds)
+                    seed.pause(until: next, now)
+                    return Answer(server: server, query: tag.number, reply: reply)
                 case .lost(.replaced, _): break
                 case .lost(let reason, _):
                     if let server = seed.link.endpoint { failure = (server, reason.description) }
@@ -126,18 +127,18 @@ struct SeedLinks: ~Copyable {
         return nil
     }
 
-    /// A server has given no map that can be used.
+    /// A server has returned no usable map.
     mutating func failed(_ server: Endpoint, _ reason: String) {
         failure = (server, reason)
     }
 }
 
-/// One of these connections. A class, so that they stand in an array.
+/// One of these connections. A class, so that an array can hold noncopyable links.
 final class SeedLink {
     /// The connection: orders, bytes and deadlines go straight to it.
     var link: RedisLink
 
-    /// When another server may be tried; never while one is.
+    /// When the next server may be tried; never while one is.
     private(set) var nextAttempt = MonotonicTime.origin
 
     init(_ settings: LinkSettings) {
@@ -150,12 +151,12 @@ final class SeedLink {
         nextAttempt = .never
     }
 
-    func ask(_ number: UInt64, _ now: MonotonicTime) {
-        let tag = CommandTag(purpose: .slotMap, number: number, sentAt: now)
+    func ask(_ query: UInt64, _ now: MonotonicTime) {
+        let tag = CommandTag(purpose: .slotMap, number: query, sentAt: now)
         _ = link.send(ClusterCommands.slots, tag: tag, now: now)
     }
 
-    /// Gives the server up, and tries another one later.
+    /// Closes the connection, and tries another server later.
     func pause(until next: MonotonicTime, _ now: MonotonicTime) {
         link.release(now)
         nextAttempt = next

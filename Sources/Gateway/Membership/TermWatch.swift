@@ -3,10 +3,10 @@ import RedisClient
 
 /// Hands the store's term over to the membership list, so that the first change of a term need not wait.
 ///
-/// Once this worker has been a member for as long as any like it may trust its cache, every other has
-/// registered anew or trusts nothing: the list is whole. Where another server may become the primary, the wait
-/// begins when a majority of the sentinels has named this one, and its term: whoever trusts a former one was
-/// told of it before the last of them answered.
+/// Once this worker has been a member for as long as any other may trust its cache, every other has registered
+/// again or trusts nothing, so the list is whole. If another server may become the primary, the wait begins when a
+/// majority of the sentinels has named this one, and its term: a worker that trusts a former primary had it
+/// attested before the last of them answered.
 struct TermWatch {
     private enum State {
         case idle
@@ -18,7 +18,7 @@ struct TermWatch {
         case waiting(TermHandover, until: MonotonicTime)
     }
 
-    /// What the store has reported.
+    /// The replies of the store.
     private struct Reading {
         let generation: RedisReply
         let term: RedisReply
@@ -46,7 +46,7 @@ struct TermWatch {
     /// Whether the sentinels have to be asked for the primary's term.
     var isUnattested: Bool { if case .unattested = state { true } else { false } }
 
-    /// A connection is new, or the list: what was known of its term is void.
+    /// A connection or the list is new: the term has to be read again.
     mutating func reset() {
         state = .wanted
     }

@@ -2,10 +2,10 @@ import KeyFormat
 import Keyring
 import RedisClient
 
-/// The link on which Redis sends invalidations and signals, in order, and on which PINGs show how far
-/// they have arrived.
+/// The link on which Redis sends invalidations and signals, in order. PINGs on it prove up to when all have
+/// arrived.
 struct InvalidationLink: ~Copyable {
-    /// What arrived.
+    /// An event on the link.
     enum Arrival {
         /// Redis sends invalidations from now on.
         case started
@@ -14,7 +14,7 @@ struct InvalidationLink: ~Copyable {
         case invalidatedAll
         /// Handed out after all invalidations of its message.
         case signal(Signal)
-        /// A PING was answered: ``InvalidationLink/pings`` tells what that proves.
+        /// A PING was answered: ``InvalidationLink/pings`` shows what that proves.
         case answered
         /// A PING was refused, which proves nothing.
         case refused
@@ -23,12 +23,12 @@ struct InvalidationLink: ~Copyable {
     /// The connection: orders, bytes and deadlines go straight to it.
     var link: RedisLink
 
-    /// What the PINGs have proven.
+    /// The PINGs, and the proofs by their answers.
     var pings = PingLog()
     private var heartbeat: Heartbeat
     private var pingCommand = PingCommand()
 
-    /// What a message names and is still to be handed out, the last first: records, then signals.
+    /// The rest of a message, in reverse order: records are handed out before signals.
     private var invalidated: [Locator] = []
     private var signals: [Signal] = []
 
@@ -68,7 +68,7 @@ struct InvalidationLink: ~Copyable {
         heartbeat.renewNow(now)
     }
 
-    /// What arrived next, in Redis' order.
+    /// The next event, in the order of Redis.
     mutating func nextArrival(_ now: MonotonicTime) -> Arrival? {
         #if CANARIES
             if !obligations.keeps(.streamInOrder) { return nextReordered(now) }
@@ -101,12 +101,13 @@ struct InvalidationLink: ~Copyable {
     }
 
     private mutating func arrival(_ invalidation: Invalidation) -> Arrival? {
-        take(invalidation.keys)
+        enqueue(invalidation.keys)
         return invalidation.scope == .all ? .invalidatedAll : nil
     }
 
-    /// Takes a message whole. A signal names its record, so that the order of the keys does not matter.
-    private mutating func take(_ keys: [ArraySlice<UInt8>]) {
+    /// Queues a whole message. A barrier invalidates the record that it names, so the order of the keys does not
+    /// matter.
+    private mutating func enqueue(_ keys: [ArraySlice<UInt8>]) {
         for key in keys.reversed() {
             switch TrackedKey(key) {
             case .record(let locator): invalidated.append(locator)

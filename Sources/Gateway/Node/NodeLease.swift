@@ -8,7 +8,7 @@ import RedisClient
 /// administrators wait for the worker; and, where another server may become the primary, what a majority of
 /// the sentinels says. All count from when they were asked for, and the oldest decides.
 ///
-/// What the node itself replies needs the last of them alone: a primary that was replaced goes on replying.
+/// The node's own replies need only the last of them: a primary that was replaced still replies.
 struct NodeLease {
     private let leaseMilliseconds: UInt64
     private let graceMilliseconds: UInt64
@@ -30,7 +30,7 @@ struct NodeLease {
     /// Until when the node's replies decide.
     private(set) var fencedUntil: MonotonicTime
 
-    /// Whether what is cached may be of a former primary. It is usable as long as it was before the change.
+    /// Whether cached records may be of a former primary. They stay usable as long as before the change.
     private(set) var holdsFormer = false
 
     #if CANARIES
@@ -52,7 +52,7 @@ struct NodeLease {
         fencedUntil = isAttested ? .origin : .never
     }
 
-    /// What the membership list has to be told of it.
+    /// The state that this worker's entry in the membership list has to show.
     var tracking: TrackingState {
         TrackingState(
             isTracking: isTracking,
@@ -104,8 +104,8 @@ struct NodeLease {
         fencedUntil = moment.advanced(byMilliseconds: fenceMilliseconds)
     }
 
-    /// Another server takes the node's place. What is cached stays usable until its time, and decides
-    /// nothing else.
+    /// Another server replaces the node's. Cached records stay usable until their time, and decide nothing
+    /// else.
     mutating func primaryChanged(_ now: MonotonicTime) {
         serverLeft()
         holdsFormer = true
@@ -117,14 +117,14 @@ struct NodeLease {
         #endif
     }
 
-    /// No server stands here any more, and nothing of it is cached.
+    /// The node has no server from now on, and no cached records.
     mutating func ended() {
         serverLeft()
         holdsFormer = false
         usableUntil = .origin
     }
 
-    /// Nothing is known of the server that stands here now, if any does.
+    /// Resets all that was known of the node's server.
     private mutating func serverLeft() {
         isTracking = false
         hasLostTracking = false
@@ -134,7 +134,7 @@ struct NodeLease {
         trustedUntil = .origin
     }
 
-    /// Nothing of a former primary is cached any more.
+    /// The records of a former primary were invalidated.
     mutating func forgotFormer() {
         holdsFormer = false
     }
@@ -143,8 +143,8 @@ struct NodeLease {
     ///
     /// - Parameters:
     ///   - registeredAt: When this worker's entry is known to have stood; `nil` if it may not stand.
-    ///   - keepsUsable: Whether what is cached stays usable until its time where the entry may not stand: the
-    ///     list is another server's, and that one has not answered.
+    ///   - keepsUsable: Whether cached records stay usable until their time without a proven entry: the list is at
+    ///     another server, which has not answered.
     mutating func renew(registeredAt: MonotonicTime?, keepsUsable: Bool = false) {
         guard !holdsFormer else { return }
         guard let currentAt, let registeredAt, let attestedAt else {
@@ -159,7 +159,7 @@ struct NodeLease {
     }
 }
 
-/// How far a worker is sent invalidations, and until when it uses what it has cached.
+/// Whether a worker receives invalidations, and until when it uses its cached records.
 struct TrackingState {
     let isTracking: Bool
 

@@ -1,12 +1,11 @@
 import Keyring
 import RedisClient
 
-/// A store server as this worker sees it: the link that carries reads and writes, the link on which
-/// invalidations come, and how long its records may be used.
+/// A server of the store: the data link, the invalidation link, and the lease of its records.
 ///
-/// Where sentinels name the server, another one may take its place.
+/// With sentinels or in a cluster, another server may replace it.
 struct StoreNode: ~Copyable {
-    /// Primaries in one place that the cache's records can be told apart by.
+    /// The number of primaries in one place that the cache can distinguish.
     private static let primariesMax: UInt8 = 4
 
     /// Places for primaries in this topology.
@@ -160,7 +159,7 @@ extension StoreNode {
         return invalidations.link.nextOrder().map { (Self.invalidationNumber, $0) }
     }
 
-    /// Passes a link to `body` and returns the result; `nil` where there is no such link.
+    /// Passes a link to `body` and returns the result; `nil` if there is no such link.
     mutating func withLink<Result>(_ number: UInt32, _ body: (inout RedisLink) -> Result) -> Result?
     {
         switch number {

@@ -32,14 +32,14 @@ struct InflightReads {
     private var freeIDs: [ID] = []
     private var unsent: Deque<ID> = []
 
-    /// Unsent reads that nobody answers now.
+    /// Unsent reads that no server can answer now.
     private var stalled: [ID] = []
     private var chains = SlotChains(count: chainCount)
 
     /// Replies to reads of earlier epochs may not fill the cache.
     private var epoch: UInt64 = 1
 
-    /// The queued read of a record, added where there is none.
+    /// The queued read of a record, added if there is none.
     mutating func unsent(_ locator: Locator) -> ID {
         let unsent = chains.first(locator) { id in
             reads[id].locator == locator && reads[id].state == .unsent
@@ -72,14 +72,14 @@ struct InflightReads {
         return id
     }
 
-    /// Returns a read that was dequeued: nobody answers it now. It is queued again by ``resumeStalled()``.
+    /// Sets a dequeued read aside, as no server can answer it now. It is queued again by ``resumeStalled()``.
     mutating func stall(_ id: ID) {
         reads[id].state = .unsent
         reads[id].isHeld = false
         stalled.append(id)
     }
 
-    /// Queues the stalled reads again: somebody may answer them.
+    /// Queues the stalled reads again: a server may be able to answer them.
     mutating func resumeStalled() {
         unsent.append(contentsOf: stalled)
         stalled.removeAll(keepingCapacity: true)

@@ -6,7 +6,7 @@ import RedisClient
 struct RecordReader: ~Copyable {
     /// A record that its seal proves.
     struct Record {
-        /// The keys it accepts; `nil` where there is none.
+        /// The keys that it accepts; `nil` if there is no record.
         let keys: AcceptedKeys?
         /// `nil` where the store has no record.
         let version: UInt64?

@@ -4,7 +4,7 @@ import RedisClient
 
 /// Uses of keys until the store has them: last uses, and refused uses of former keys.
 ///
-/// They are written in batches, or at once for one organization that somebody asks about.
+/// They are written in batches, or at once for one organization on request.
 struct KeyUses: ~Copyable {
     /// Organizations without a cached record whose last use may wait.
     private static let lastUsesMax = 65_536

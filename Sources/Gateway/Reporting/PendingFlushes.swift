@@ -44,7 +44,7 @@ struct PendingFlushes {
         return flushes[index].commands[number]
     }
 
-    /// A command was not carried out: the flush is not acknowledged. Whoever asked repeats it.
+    /// A command was not executed, so the flush is not acknowledged. Its sender repeats it.
     mutating func failed(_ number: UInt64) {
         if let index = index(number) { flushes.remove(at: index) }
     }

@@ -6,7 +6,7 @@ struct ElectedPrimary: Equatable {
     let address: Endpoint
     let configEpoch: UInt64
 
-    /// What a sentinel reports; `nil` if it does not name a primary, does not reach it, or is replacing it.
+    /// Reads a sentinel's report; `nil` if it names no primary, cannot reach it, or is failing it over.
     init?(_ reply: RedisReply) {
         guard let report = SentinelReport(reply), !report.isDown, !report.isFailingOver,
             let address = report.address, let epoch = report.configEpoch
@@ -16,11 +16,11 @@ struct ElectedPrimary: Equatable {
     }
 }
 
-/// Which primary the sentinels name, and up to when that is known.
+/// The primary that a majority of the sentinels names, and the moment up to which that is proven.
 ///
 /// Once a majority of the configured sentinels has named another server, no majority names this one until it is
-/// elected anew. So what a majority says is true at least up to the moment at which the first of them was
-/// asked. Of each sentinel the newest answer counts; one that names nobody replaces the one before.
+/// elected again. So the answers of a majority hold at least up to the moment when the first of them was asked.
+/// Only the newest answer of each sentinel counts, even if it names no primary.
 struct Attestation<Primary: Equatable> {
     private struct Answer {
         let primary: Primary
@@ -29,7 +29,7 @@ struct Attestation<Primary: Equatable> {
 
     private let majority: Int
 
-    /// The newest answer of each sentinel; `nil` where it names nobody.
+    /// The newest answer of each sentinel; `nil` if it names no primary.
     private var answers: [Answer?]
 
     #if CANARIES
@@ -62,8 +62,8 @@ struct Attestation<Primary: Equatable> {
         answers[sentinel] = primary.map { Answer(primary: $0, askedAt: askedAt) }
     }
 
-    /// What a witness has said does not count any more.
-    mutating func forget(_ sentinel: Int) { answers[sentinel] = nil }
+    /// Discards the answer of a witness.
+    mutating func discard(_ sentinel: Int) { answers[sentinel] = nil }
 
     /// Up to when this is known to be the primary; `nil` if no majority names it.
     func attestedAt(_ primary: Primary) -> MonotonicTime? {

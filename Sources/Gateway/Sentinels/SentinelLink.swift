@@ -37,7 +37,7 @@ final class SentinelLink {
         }
     }
 
-    /// Notes why the sentinel names no primary; `nil` where it names one. Returns whether that is news.
+    /// Notes why the sentinel names no primary; `nil` if it names one. Returns whether that has changed.
     func note(silence reason: String?) -> Bool {
         guard reason != reported else { return false }
         reported = reason

@@ -1,10 +1,10 @@
 import Keyring
 import RedisClient
 
-/// The sentinels that say which server is the primary, each on a connection of its own; none where the
-/// configuration names the only server.
+/// The sentinels that name the primary, each on its own connection; none if the configuration names a single
+/// server.
 struct Sentinels: ~Copyable {
-    /// What is new about a sentinel, which is told by where it listens.
+    /// A change in a sentinel's state. Sentinels are identified by their endpoints.
     enum Event {
         /// It has named a primary. It may not have done so before.
         case named(by: Endpoint, isNew: Bool)
@@ -17,7 +17,7 @@ struct Sentinels: ~Copyable {
     /// The number of the first sentinel's link.
     static let firstLink = StoreNode.linkCount
 
-    /// Whether there are any. Asked at each turn of the event loop.
+    /// Whether there are any. Read at each turn of the event loop.
     let isUsed: Bool
 
     /// How many there are.
@@ -91,7 +91,7 @@ extension Sentinels {
         return nil
     }
 
-    /// The link of a number; `nil` where there is none.
+    /// The link with a number; `nil` if there is none.
     func link(_ number: UInt32) -> SentinelLink? {
         guard number >= Self.firstLink, number - Self.firstLink < links.count else { return nil }
         return links[Int(number - Self.firstLink)]
@@ -111,7 +111,7 @@ extension Sentinels {
         for sentinel in links { sentinel.link.tick(now) }
     }
 
-    /// Asks the sentinels for whom that is due.
+    /// Queries the sentinels that are due.
     func ask(_ now: MonotonicTime) {
         let questions = isTermWanted ? questions : Array(questions.prefix(1))
         for sentinel in links { sentinel.ask(questions, now) }
@@ -122,7 +122,7 @@ extension Sentinels {
         links.contains { $0.link.isReady || $0.link.isConnecting(now) }
     }
 
-    /// What happened next. The attestation is up to date with it.
+    /// The next event. The attestation already reflects it.
     mutating func nextEvent(_ now: MonotonicTime) -> Event? {
         for index in links.indices {
             while let event = links[index].link.nextEvent() {

@@ -1,6 +1,6 @@
 import RedisClient
 
-/// What a command of the gatekeeper is for: says how its reply is handled.
+/// The purpose of a command, which decides how its reply is handled.
 extension CommandTag {
     enum Purpose: UInt8 {
         case recordRead
@@ -27,9 +27,9 @@ extension CommandTag {
         case primaryAddress
         /// Asks a sentinel all that it knows of the primary.
         case primaryReport
-        /// Asks a primary of a cluster who holds a slot of another one.
+        /// Asks a primary of a cluster for the holder of another one's slot.
         case probe
-        /// Asks a server of a cluster who holds which slots.
+        /// Asks a server of a cluster for the slot map.
         case slotMap
         /// Lets the next command reach a slot that is being moved to the server.
         case asking

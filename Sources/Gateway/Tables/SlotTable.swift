@@ -1,4 +1,4 @@
-/// Elements in slots that are reused, with handles that tell whether an element is still there.
+/// Elements in slots that are reused, with handles that detect whether an element is still there.
 ///
 /// To insert and to remove moves a few numbers; memory is reused.
 struct SlotTable<Element> {
