@@ -163,14 +163,12 @@ extension Gatekeeper {
         let list = cluster.listPlace
         let unheld = cluster.seats.map?.unheldCount ?? 0
         let change = cluster.adopt(answer, now.monotonic)
+        if change.replacesPrimaries { noteMap(map, now.monotonic) }
         if map.unheldCount != unheld { noteUnheldSlots(map, now.monotonic) }
         for occupant in change.occupants { addPlaces(upTo: occupant.place) }
         guard !change.isEmpty || cluster.listPlace != list else { return }
         cluster.mapChanges &+= 1
-        if change.replacesPrimaries {
-            noteMap(map, now.monotonic)
-            cluster.witnesses.heartbeat.renewNow(now.monotonic)
-        }
+        if change.replacesPrimaries { cluster.witnesses.heartbeat.renewNow(now.monotonic) }
         let hasNewListServer = change.occupants.contains { $0.place == cluster.listPlace }
         for occupant in change.occupants { seat(occupant, now) }
         for place in change.vacated { vacate(place, now) }

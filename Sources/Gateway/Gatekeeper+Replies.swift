@@ -17,6 +17,7 @@ extension Gatekeeper {
     private func dataReady(_ place: Int, _ now: ClockReading) {
         metrics.data.connected(&nodes[place].isDataUp)
         if nodes[place].hasBeenReplica { returnToPrimary(place, now) }
+        if isEnding { uses.flushNow(now.monotonic) }
         log.note(
             .storeReady,
             now.monotonic,
@@ -41,7 +42,8 @@ extension Gatekeeper {
         case .lastUses: lastUsesAnswered(reply, tag, from: place, now)
         case .flushedUse: flushAnswered(reply, tag, from: place, now)
         case .refusedUses:
-            logRefusal(reply.failure, .usesRefused, "refused uses were not recorded", place, now)
+            let text = "refused uses were not recorded"
+            logRefusal(reply.failure, .usesRefused, text, place, now, lasts: true)
         case .join: handle(membership.joinOutcome(reply, tag), from: place, now)
         case .joinPart:
             let lasts = membership.refusals > 0
@@ -69,7 +71,7 @@ extension Gatekeeper {
         case .leave:
             let text =
                 "this worker is still in the membership list, and the next change waits out its lease"
-            logRefusal(reply.failure, .joinRefused, text, place, now)
+            logRefusal(reply.failure, .joinRefused, text, place, now, lasts: true)
         case .handover:
             logRefusal(
                 reply.failure,
@@ -96,7 +98,7 @@ extension Gatekeeper {
         _ now: ClockReading,
         lasts: Bool = false
     ) {
-        guard let error else { return }
+        guard let error, !error.isOfQueuedCommand else { return }
         if handleClusterError(error, from: place), !lasts { return }
         leaveReplica(place, error, now.monotonic)
         log.note(kind, now.monotonic, "\(text): \(error.message)")
@@ -163,12 +165,10 @@ extension Gatekeeper {
         for (command, purpose) in term.ask() { send(command, purpose, to: place, now.monotonic) }
     }
 
-    /// A refused transaction is a consequence: the command before it, which was refused, has the reason.
     private func refuseMembership(_ error: RedisError?, from place: Int, _ now: ClockReading) {
         guard let error else {
             return log.note(.joinRefused, now.monotonic, "\(Self.notAMember): unexpected reply")
         }
-        guard !error.isOfQueuedCommand else { return }
         let lasts = membership.refusals > 1
         logRefusal(error, .joinRefused, Self.notAMember, place, now, lasts: lasts)
     }

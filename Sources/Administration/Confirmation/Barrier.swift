@@ -208,9 +208,12 @@ struct Barrier {
     private func isForeign(_ worker: Member) -> Bool { worker.witnesses != witnesses }
 
     private mutating func wait(for workers: [Waited], unlistedUntil unlistedEnd: MonotonicTime) {
+        var haveBeenAsked = false
         while true {
             let now = store.clock.monotonic
-            let pending = workers.filter { isPending($0, now) }
+            let pending = workers.filter { worker in
+                !hasAcknowledged(worker.member) && (!haveBeenAsked || now < worker.trustEnd)
+            }
             guard !pending.isEmpty || now < unlistedEnd, now < store.deadline else { return }
             let ends = pending.map(\.trustEnd) + (now < unlistedEnd ? [unlistedEnd] : [])
             guard
@@ -223,12 +226,12 @@ struct Barrier {
                 isInterrupted = true
                 return
             }
-            round(until: min(ends.min() ?? now, store.deadline), awaited: pending.count)
+            // The fleet may have been read long ago: nobody is taken for silent who was not asked.
+            let first = haveBeenAsked ? now : now.advanced(byMilliseconds: Self.roundMilliseconds)
+            let end = max(ends.min() ?? now, first)
+            round(until: min(end, store.deadline), awaited: pending.count)
+            haveBeenAsked = true
         }
-    }
-
-    private func isPending(_ worker: Waited, _ now: MonotonicTime) -> Bool {
-        now < worker.trustEnd && !hasAcknowledged(worker.member)
     }
 
     private func hasAcknowledged(_ worker: Member) -> Bool {

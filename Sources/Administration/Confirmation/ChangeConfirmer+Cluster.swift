@@ -3,9 +3,6 @@ import Keyring
 import RedisClient
 
 extension ChangeConfirmer {
-    /// Between two attempts: primaries need some time to hear of a move.
-    private static let pauseMilliseconds: UInt64 = 20
-
     /// Confirms changes in a cluster: those of each server after one signal from it, which follows the news of all of
     /// them. A record that has moved since it was changed gets a signal of its own, which names it: a server that took
     /// its slot by force has told nobody.
@@ -37,10 +34,11 @@ extension ChangeConfirmer {
                 }
             }
             guard !rest.isEmpty else { return .confirmed(since: all.since, all.outcome) }
-            let next = store.clock.monotonic.advanced(byMilliseconds: Self.pauseMilliseconds)
-            store.clock.sleep(until: min(next, store.deadline))
+            pause(store)
         } while store.clock.monotonic < store.deadline && store.shouldContinue()
-        throw .notReadBack("records have moved to other servers of the cluster meanwhile")
+        throw .notReadBack(
+            "records have moved to other servers of the cluster meanwhile, or not all primaries know who holds them"
+        )
     }
 
     /// The fleet for each group, all read before the first waits: their waits pass side by side. `nil` where it has to

@@ -4,6 +4,8 @@ import RedisClient
 
 /// Confirms a change: waits for the workers, then for the replicas, and then reads the record back.
 struct ChangeConfirmer {
+    private static let pauseMilliseconds: UInt64 = 20
+
     let context: AdministrationContext
 
     init(_ context: AdministrationContext) {
@@ -51,11 +53,18 @@ struct ChangeConfirmer {
         waiting(from: repliedAt, policy) { store throws(ConfirmationResult.Uncertainty) in
             if let result = try attempt(changes, signalling, fleet, store) { return result }
             while store.clock.monotonic < store.deadline, store.shouldContinue() {
+                pause(store)
                 let again = signalling.isRefused ? Signalling.refused : .unsent
                 if let result = try attempt(changes, again, nil, store) { return result }
             }
             throw .notReadBack("the primary has changed meanwhile")
         }
+    }
+
+    /// Between two attempts: servers need some time to hear of what has changed.
+    func pause(_ store: RetryingStore) {
+        let next = store.clock.monotonic.advanced(byMilliseconds: Self.pauseMilliseconds)
+        store.clock.sleep(until: min(next, store.deadline))
     }
 
     /// Runs `body` with a store that is retried as long as the policy waits.

@@ -42,7 +42,7 @@ final class ServerGroup: ClusterServers {
         if endpoints.count / 2 < asked.count(where: { $0.answer == nil }) {
             timeoutMilliseconds = min(2 * timeoutMilliseconds, Self.timeoutsMilliseconds.upperBound)
         }
-        return asked.map { $0.answer(orElse: .unreachable(silence)) }
+        return asked.map { $0.answer(orElse: silence) }
     }
 
     private func member(_ endpoint: Endpoint) -> Member {
@@ -89,7 +89,7 @@ final class ServerGroup: ClusterServers {
         private var owesEarlier = false
 
         /// Why it did not answer the last time that this came to light; `nil` once it has answered.
-        private var lastFault: StoreConnection.Fault?
+        private var lastFault: String?
 
         /// The answer to the present question, once it has come.
         private(set) var answer: Answer?
@@ -105,10 +105,9 @@ final class ServerGroup: ClusterServers {
         }
 
         /// The answer, or why there is none.
-        func answer(orElse silence: StoreConnection.Fault) -> Answer {
+        func answer(orElse silence: String) -> Answer {
             if let answer { return answer }
-            if let lastFault { return .failure(lastFault) }
-            return .failure(silence)
+            return .failure(.unreachable(lastFault ?? silence))
         }
 
         /// Puts a question, or keeps waiting for the answer to the one before.
@@ -124,7 +123,7 @@ final class ServerGroup: ClusterServers {
             inquiry = nil
             switch result {
             case .success?: (isLate, lastFault) = (false, nil)
-            case .failure(let fault)?: (connection, lastFault) = (nil, fault)
+            case .failure(let fault)?: (connection, lastFault) = (nil, fault.text)
             case nil: break
             }
             guard owesEarlier else {

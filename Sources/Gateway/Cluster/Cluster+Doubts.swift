@@ -149,7 +149,9 @@ extension Cluster {
         guard let holder else { return false }
         if doubt.isAgreed(answer.server, naming: holder) { return true }
         // A majority attests the holder as a primary, not for this slot: a reporting primary may have taken it by force.
-        if holder == doubt.former, let reporter = doubt.reporter, attestations[reporter] != nil {
+        if holder == doubt.former, let reporter = doubt.reporter,
+            seats.placeOfTarget(reporter) != nil
+        {
             return false
         }
         return attestations[holder].map { report.at < $0 } ?? false

@@ -58,7 +58,7 @@ struct UsageRecorder {
 
     /// The use of an organization that waits, or is in flight.
     func unwrittenUse(of locator: Locator) -> UnixTime? {
-        let sent = sent.first { $0.key == locator }?.value
+        let sent = sent.lazy.filter { $0.key == locator }.map(\.value).max()
         return [waiting[locator], sent].compactMap(\.self).max()
     }
 

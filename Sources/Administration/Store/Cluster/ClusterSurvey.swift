@@ -55,12 +55,12 @@ struct ClusterSurvey {
         return holder.node.address
     }
 
-    /// Whether all other primaries that have answered name a server as the holder of a slot, and enough have. One that a slot was
+    /// Whether all other primaries that have answered, and are not taken for lost, name a server as the holder of a slot, and enough have. One that a slot was
     /// taken from by force answers from what it has until it hears of that.
     ///
     /// - Parameter quorum: How many others have to name it.
     func isAgreed(_ slot: Slot, heldBy server: Endpoint, quorum: Int) -> Bool {
-        let named = primaries.map(\.node.address).filter { $0 != server }
+        let named = primaries.filter { !$0.isDown }.map(\.node.address).filter { $0 != server }
             .compactMap { views[$0]?.primary(of: slot)?.node.address }
         return named.count >= quorum && named.allSatisfy { $0 == server }
     }
