@@ -40,12 +40,6 @@ def without_candidates(gate):
         wait_until(lambda: all(each["slave-priority"] == "0" for each in sentinel.reports_of("replicas")), "the sentinels know")
 
 
-def copied(gate):
-    gate.redis.primary.cli("--rdb", str(gate.folder / "copy.rdb"))
-    for sentinel in gate.redis.sentinels:
-        wait_until(lambda: any(each["port"] == "0" for each in sentinel.reports_of("replicas")), "the sentinels know", 30)
-
-
 PLANTED = {
     "no candidate": (without_candidates, "store.priority", "fault", "no replica may become the primary"),
     "everysec": (lambda gate: set_at(*gate.redis.servers, appendfsync="everysec"), "store.fsync", "fault",
@@ -56,7 +50,6 @@ PLANTED = {
     "a long failover": (lambda gate: at_sentinels(gate, "failover-timeout", "60000"), "sentinels.timeout", "note", "may take 60 s"),
     "a lost sentinel": (lambda gate: gate.redis.sentinels[2].stop(), "sentinels.reachable", "fault", ""),
     "a lost replica": (lambda gate: gate.redis.replicas[1].stop(), "store.reachable", "fault", ""),
-    "a copy that was taken": (copied, "store.replicas", "note", "without a port"),
 }
 
 
