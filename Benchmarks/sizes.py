@@ -302,7 +302,7 @@ def rates(servers, *names):
 
 def measure_idle():
     stores = {
-        "one Redis": {}, "Sentinel, the primary": {"sentinel": sentinel_store.STEADY}, "each of three sentinels": {"sentinel": sentinel_store.STEADY},
+        "one Redis": {}, "Sentinel, the primary": {"sentinel": sentinel_store.STEADY},
         "Cluster, each of three primaries": {"cluster": cluster_store.STEADY},
     }
     for what, options in stores.items():
@@ -310,13 +310,9 @@ def measure_idle():
             with gateway(f"latchkey_lease {lease}s;", **options) as gate:
                 gate.wait_for_members()
                 time.sleep(1)
-                if "sentinels" in what:
-                    (questions,) = rates(gate.redis.sentinels, "sentinel|get-master-addr-by-name")
-                    print(f"  {what}, lease {lease} s: {questions:.1f} questions a second", flush=True)
-                    continue
                 servers = gate.redis.primaries if options else [gate.redis]
-                figures = rates(servers, "hget", "hmget", "ping", "cluster|slots")
-                texts = [f"{figure:.1f} {name}" for figure, name in zip(figures, ("HGET", "HMGET", "PING", "CLUSTER SLOTS")) if figure]
+                figures = rates(servers, "hget", "ping", "cluster|slots")
+                texts = [f"{figure:.1f} {name}" for figure, name in zip(figures, ("HGET", "PING", "CLUSTER SLOTS")) if figure]
                 print(f"  {what}, lease {lease} s: {', '.join(texts)} a second", flush=True)
 
 
