@@ -159,7 +159,8 @@ class SentinelStore(SeveralServers, Succession):
         report = sentinel.report()
         seen = {int(each["port"]) for each in sentinel.reports_of("replicas")
                 if each["flags"] == "slave" and each["master-link-status"] == "ok"}
-        others = [each for each in sentinel.reports_of("sentinels") if each["flags"] == "sentinel"]
+        # Valkey keeps the mark of a sentinel that once took the primary for lost.
+        others = [each for each in sentinel.reports_of("sentinels") if set(each["flags"].split(",")) <= {"sentinel", "master_down"}]
         running = sum(each.is_running for each in self.sentinels)
         return (
             report.get("port") == str(primary.listener.port) and report["flags"] == "master"
