@@ -10,6 +10,7 @@ import subprocess
 import time
 from dataclasses import dataclass
 
+from harness import processes
 from harness.artefacts import EXECUTABLE
 from harness.key_forge import secret_of
 from harness.polling import wait_until
@@ -126,6 +127,7 @@ class RunningCommand:
         try:
             out, err = self.process.communicate(self.stdin, timeout)
         except subprocess.TimeoutExpired:
+            print(f"what it waits for: {processes.waits_for(self.process.pid)}")
             self.process.kill()
             raise
         ended = time.monotonic()

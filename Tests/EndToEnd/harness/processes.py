@@ -27,6 +27,21 @@ def held_back_signals(pid):
     return next((int(line.split()[1], 16) for line in lines if line.startswith("ShdPnd:")), 0)
 
 
+def waits_for(pid):
+    """A process' state, where in the kernel it waits, and which processes hold its standard output."""
+    output = link_target(f"/proc/{pid}/fd/1")
+    holders = [each.parts[2] for each in Path("/proc").glob("[0-9]*/fd/*") if output and link_target(each) == output]
+    kernel = {name: read_bytes(pid, name).decode() for name in ("wchan", "syscall", "stack")}
+    return {"state": stat_fields(pid)[:1], **kernel, "holders": holders}
+
+
+def link_target(path):
+    try:
+        return os.readlink(path)
+    except OSError:
+        return None
+
+
 def arguments(pid):
     """The argument list of a process, as every account can see it."""
     return read_bytes(pid, "cmdline")
