@@ -6,24 +6,21 @@ struct RecentBarriers {
     /// More than are in progress at a time.
     private static let countMax = 64
 
-    private var known: Set<SignalID> = []
-    private var inOrder: [SignalID] = []
+    private var known: [SignalID] = []
     private var oldest = 0
 
     init() {
-        known.reserveCapacity(Self.countMax + 1)
-        inOrder.reserveCapacity(Self.countMax)
+        known.reserveCapacity(Self.countMax)
     }
 
     /// Adds a barrier; returns whether it is new.
     mutating func insert(_ barrier: SignalID) -> Bool {
-        guard known.insert(barrier).inserted else { return false }
-        guard inOrder.count == Self.countMax else {
-            inOrder.append(barrier)
+        guard !known.contains(barrier) else { return false }
+        guard known.count == Self.countMax else {
+            known.append(barrier)
             return true
         }
-        known.remove(inOrder[oldest])
-        inOrder[oldest] = barrier
+        known[oldest] = barrier
         oldest = (oldest + 1) % Self.countMax
         return true
     }

@@ -6,9 +6,9 @@ import RedisClient
 ///
 /// The workers track its name, because it begins like those of records. Sent in the transaction of a
 /// change, it arrives in one message with the invalidation of the record; sent later, after it.
-public struct Signal: Hashable, Sendable {
+public struct Signal: Equatable, Sendable {
     /// What the workers are told.
-    public enum Kind: Hashable, Sendable {
+    public enum Kind: Sendable {
         /// The record has changed. A worker that acknowledges a barrier has dropped what it cached before.
         case barrier
         /// The last uses of the organization's keys are asked for. A worker that acknowledges a flush

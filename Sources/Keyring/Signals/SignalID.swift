@@ -4,7 +4,7 @@ import KeyFormat
 ///
 /// 128 bits: 48 of milliseconds since 1970 UTC, as in a UUID of version 7 (RFC 9562), and 80 random
 /// ones. The time is for metrics; nothing is decided by it.
-public struct SignalID: Hashable, Sendable {
+public struct SignalID: Equatable, Sendable {
     static let length = 32
     private static let timeBits: UInt64 = 48
 
@@ -42,11 +42,5 @@ public struct SignalID: Hashable, Sendable {
     /// Whether all bits are the same.
     public static func == (left: SignalID, right: SignalID) -> Bool {
         left.words[0] == right.words[0] && left.words[1] == right.words[1]
-    }
-
-    /// Hashes all bits.
-    public func hash(into hasher: inout Hasher) {
-        hasher.combine(words[0])
-        hasher.combine(words[1])
     }
 }
