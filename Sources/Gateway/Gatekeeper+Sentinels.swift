@@ -61,7 +61,7 @@ extension Gatekeeper {
         guard let elected = sentinels.termAttestation.primary, elected.address == nodes[0].endpoint,
             let askedAt = sentinels.termAttestation.attestedAt(elected)
         else { return }
-        term.attested(configEpoch: elected.configEpoch, askedAt: askedAt, now)
+        term.attested(sentinels.version(elected), askedAt: askedAt, now)
         sentinels.isTermWanted = term.isUnattested
     }
 

@@ -158,10 +158,10 @@ struct SentinelStoreTests {
         #expect(try store.findPrimary().replicaCount == 5)
         #expect(store.connected?.replicaCount == 5)
         sentinels.say(.init(1, epoch: 3))
-        #expect(try store.findPrimary().primary.configEpoch == 3)
+        #expect(try store.findPrimary().primary.version?.configEpoch == 3)
         #expect(!store.isReady)
         try write()
-        #expect(store.connected?.primary.configEpoch == 3)
+        #expect(store.connected?.primary.version?.configEpoch == 3)
     }
 }
 

@@ -125,9 +125,14 @@ struct SimulatedDeployment: AdministeredStore {
         _ = try administration.keys.generate(for: Installation.acme, policy: .none)
         servers[0].hashes[SimulatedInstallation.members] =
             isHandedOver
-            ? ["generation": "g1", "checksum": "0", "term:r1.1:g1": "9999999999999999999:0"]
+            ? ["generation": "g1", "checksum": "0", term("r1.1"): "9999999999999999999:0"]
             : ["generation": "g1"]
         servers[0].signals = []
+    }
+
+    /// The field of a term that these sentinels name.
+    func term(_ name: String) -> String {
+        "term:\(name).\(administration.configuration.witnesses ?? ""):g1"
     }
 
     /// The services for an account.

@@ -27,7 +27,8 @@ struct PrimaryTermTests {
         #expect(terms(driver, at: Driver.second).isEmpty)
         driver.pass(milliseconds: 600)
         #expect(terms(driver, at: Driver.second).count == 1)
-        #expect(terms(driver, at: Driver.second)[0].hasPrefix("term:002.7:"))
+        let witnesses = try #require(driver.configuration.witnesses)
+        #expect(terms(driver, at: Driver.second)[0].hasPrefix("term:002.7.\(witnesses):"))
     }
 
     @Test func `a term is handed over once a majority agrees on the version of its configuration`()

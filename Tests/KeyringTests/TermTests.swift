@@ -48,6 +48,20 @@ struct TermTests {
         #expect(!membership.isWhole(in: try term(), forMilliseconds: 0))
     }
 
+    @Test func `a term that other sentinels name, or these in another version, is another one`()
+        throws
+    {
+        func term(_ configEpoch: UInt64, _ witnesses: String) throws -> Term {
+            let version = SentinelVersion(configEpoch: configEpoch, witnesses: witnesses)
+            return try #require(Term(.text("master_replid:r1"), version))
+        }
+        let membership = try membership(("term:r1.7.abc:g1", "1000:0"))
+        #expect(membership.isWhole(in: try term(7, "abc"), forMilliseconds: 1000))
+        #expect(!membership.isWhole(in: try term(8, "abc"), forMilliseconds: 0))
+        #expect(!membership.isWhole(in: try term(7, "def"), forMilliseconds: 0))
+        #expect(!membership.isWhole(in: try self.term(), forMilliseconds: 0))
+    }
+
     @Test func `a list without a generation is not whole`() throws {
         let fields = [("term:r1:", "1000:0"), ("term:r1:g1", "1000:0")]
         #expect(!(try Example.list(fields)).isWhole(in: try term(), forMilliseconds: 0))

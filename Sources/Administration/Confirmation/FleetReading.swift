@@ -115,7 +115,7 @@ extension FleetReading.Server {
     init(place: Place, primary: Primary?, _ reply: RedisReply?) {
         self.place = place
         self.primary = primary
-        term = reply.flatMap { Term($0, configEpoch: primary?.configEpoch) }
+        term = reply.flatMap { Term($0, primary?.version) }
     }
 
     /// Whether a reply to ``Term/read`` comes from the same term.
@@ -123,6 +123,6 @@ extension FleetReading.Server {
     /// - Parameter primary: The primary that replied.
     func isSameTerm(_ reply: RedisReply?, from primary: Primary?) -> Bool {
         primary == self.primary
-            && reply.flatMap { Term($0, configEpoch: primary?.configEpoch) } == term
+            && reply.flatMap { Term($0, primary?.version) } == term
     }
 }

@@ -1,3 +1,4 @@
+import Keyring
 import RedisClient
 
 /// A server in the time for which the sentinels, or the other primaries of a cluster, name it as the primary.
@@ -7,7 +8,7 @@ struct Primary: Hashable, Sendable {
 
     /// The version of the sentinels' configuration; `nil` in a cluster. If they name another server meanwhile, and
     /// then this one again, it is a later one.
-    let configEpoch: UInt64?
+    let version: SentinelVersion?
 }
 
 /// The primary, as a majority of the witnesses names it without dispute.

@@ -76,7 +76,7 @@ struct TermWatch {
         if needsAttestation {
             state = .unattested(reading)
         } else {
-            wait(reading, configEpoch: nil, from: now)
+            wait(reading, nil, from: now)
         }
     }
 
@@ -85,19 +85,23 @@ struct TermWatch {
     /// - Parameters:
     ///   - askedAt: When the first of them was asked.
     ///   - now: When the last of them has answered.
-    mutating func attested(configEpoch: UInt64, askedAt: MonotonicTime, _ now: MonotonicTime) {
+    mutating func attested(_ version: SentinelVersion, askedAt: MonotonicTime, _ now: MonotonicTime)
+    {
         guard case .unattested(let reading) = state, reading.readAt < askedAt else { return }
-        wait(reading, configEpoch: configEpoch, from: now)
+        wait(reading, version, from: now)
     }
 
-    private mutating func wait(_ reading: Reading, configEpoch: UInt64?, from start: MonotonicTime)
-    {
+    private mutating func wait(
+        _ reading: Reading,
+        _ version: SentinelVersion?,
+        from start: MonotonicTime
+    ) {
         let trust = reading.trustMilliseconds
         guard trust > 0,
             let handover = TermHandover(
                 reading.generation,
                 reading.term,
-                configEpoch: configEpoch,
+                version,
                 trustMilliseconds: trust
             )
         else {

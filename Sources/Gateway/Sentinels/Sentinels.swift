@@ -26,6 +26,7 @@ struct Sentinels: ~Copyable {
     /// How many of them have to agree.
     let majority: Int
 
+    private let digest: String
     private let links: [SentinelLink]
     private let questions: [(RedisCommand, CommandTag.Purpose)]
 
@@ -45,10 +46,16 @@ struct Sentinels: ~Copyable {
     /// Number of the sentinels that are connected.
     var connectedCount: Int { links.count { $0.link.isReady } }
 
+    /// The version of their configuration that names a primary.
+    func version(_ elected: ElectedPrimary) -> SentinelVersion {
+        SentinelVersion(configEpoch: elected.configEpoch, witnesses: digest)
+    }
+
     /// No sentinels.
     init() {
         isUsed = false
         (count, majority) = (0, 0)
+        digest = ""
         links = []
         questions = []
         attestation = Attestation(sentinelCount: 0, majority: 1)
@@ -58,6 +65,7 @@ struct Sentinels: ~Copyable {
     init(_ url: SentinelURL, _ configuration: Configuration, _ credentials: RedisCredentials?) {
         isUsed = true
         (count, majority) = (url.sentinels.count, url.majority)
+        digest = url.digest
         let interval = Heartbeat.Interval(leaseMilliseconds: configuration.fenceMilliseconds)
         links = url.sentinels.map { endpoint in
             let settings = LinkSettings(

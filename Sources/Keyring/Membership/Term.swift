@@ -13,24 +13,23 @@ public struct Term: Hashable, Sendable {
 
     /// The version of the sentinels' configuration that names it; `nil` without sentinels. A server that is
     /// named again keeps its replication ID if it has not followed another one meanwhile.
-    let configEpoch: UInt64?
+    let version: SentinelVersion?
 
     /// The term of the server that holds the list, where that is another one.
     private var home: String?
 
-    /// Reads the current term; ``init(_:configEpoch:)`` parses the reply.
+    /// Reads the current term; ``init(_:_:)`` parses the reply.
     public static var read: RedisCommand { StoreInformation.readReplication }
 
     /// Parses the reply; `nil` if the server does not report it.
     ///
-    /// - Parameter configEpoch: ``SentinelReport/configEpoch``, as a majority agrees on it; `nil` without
-    ///   sentinels.
-    public init?(_ reply: RedisReply, configEpoch: UInt64? = nil) {
+    /// - Parameter version: The version of the sentinels' configuration that names it; `nil` without sentinels.
+    public init?(_ reply: RedisReply, _ version: SentinelVersion? = nil) {
         guard let id = StoreInformation(reply)?["master_replid"], id.utf8.count <= Self.lengthMax,
             id.utf8.allSatisfy(\.isNameCharacter), !id.isEmpty
         else { return nil }
         replicationID = id
-        self.configEpoch = configEpoch
+        self.version = version
     }
 
     /// This term, as it counts while the list is at a server in its own term. With another server the list may have
@@ -44,7 +43,7 @@ public struct Term: Hashable, Sendable {
 
     /// How the fields of the list name it.
     var name: String {
-        let name = configEpoch.map { "\(replicationID).\($0)" } ?? replicationID
+        let name = version.map { "\(replicationID).\($0)" } ?? replicationID
         return home.map { "\(name)@\($0)" } ?? name
     }
 }
@@ -161,7 +160,7 @@ public struct TermHandover: Sendable {
     private let field: String
     private let value: Handover
 
-    /// Reads the generation of the list and the term; ``init(_:_:configEpoch:trustMilliseconds:)`` parses the
+    /// Reads the generation of the list and the term; ``init(_:_:_:trustMilliseconds:)`` parses the
     /// replies.
     public static var read: [RedisCommand] {
         [
@@ -172,15 +171,15 @@ public struct TermHandover: Sendable {
 
     /// Parses the replies; `nil` if the store does not report them.
     ///
-    /// - Parameter configEpoch: As for a ``Term``.
+    /// - Parameter version: As for a ``Term``.
     public init?(
         _ generation: RedisReply,
         _ term: RedisReply,
-        configEpoch: UInt64? = nil,
+        _ version: SentinelVersion? = nil,
         trustMilliseconds trust: UInt64
     ) {
         guard case .bulk(let generation) = generation,
-            let term = Term(term, configEpoch: configEpoch)
+            let term = Term(term, version)
         else { return nil }
         let name = Membership.Generation(String(decoding: generation, as: UTF8.self))
         field = Membership.field(term, name)

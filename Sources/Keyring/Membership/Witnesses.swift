@@ -11,6 +11,25 @@ extension Configuration {
     }
 }
 
+/// A version of the configuration that some sentinels have agreed on. Others count versions of their own.
+public struct SentinelVersion: Hashable, Sendable, CustomStringConvertible {
+    /// ``SentinelReport/configEpoch``, as a majority of them reports it.
+    public let configEpoch: UInt64
+
+    /// ``SentinelURL/digest`` of them.
+    private let witnesses: String
+
+    /// A version.
+    ///
+    /// - Parameter witnesses: ``SentinelURL/digest``.
+    public init(configEpoch: UInt64, witnesses: String) {
+        (self.configEpoch, self.witnesses) = (configEpoch, witnesses)
+    }
+
+    /// As it stands in the name of a term.
+    public var description: String { "\(configEpoch).\(witnesses)" }
+}
+
 extension SentinelURL {
     /// Stands for the sentinels, in any order, and the name of the primary: 16 hexadecimal digits. Two programs
     /// whose digests differ may take two servers for the primary.

@@ -4,6 +4,8 @@ It looks like a RedisServer: commands reach whatever server is the primary, and 
 to all its servers, while the sentinels stay. What happens to single servers has names of its own.
 """
 
+import hashlib
+
 from harness.polling import wait_until
 from harness.sentinel_servers import NAME, Sentinel, WatchedServer
 from harness.several_servers import FAILOVER_SECONDS, SeveralServers, Succession
@@ -104,7 +106,9 @@ class SentinelStore(SeveralServers, Succession):
 
     def terms(self):
         epoch = self.sentinels[0].report()["config-epoch"]
-        return [f"{term}.{epoch}" for term in self.primary.terms()]
+        text = " ".join([NAME, *sorted(each.listener.address for each in self.sentinels)])
+        witnesses = hashlib.sha256(text.encode()).hexdigest()[:16]
+        return [f"{term}.{epoch}.{witnesses}" for term in self.primary.terms()]
 
     def clients(self):
         """The primary's connections, except for those of replicas and sentinels."""

@@ -85,7 +85,7 @@ final class ClusterStore {
         let known = survey?.table.server(at: server)
         let replicas = known.map { survey?.table.replicas(of: $0) ?? [] } ?? []
         return NamedPrimary(
-            primary: Primary(address: server, configEpoch: nil),
+            primary: Primary(address: server, version: nil),
             replicaCount: replicas.count,
             replicas: Set(replicas.map(\.node.address)),
             formerCount: known.map { survey?.formerPrimaries(before: $0) ?? 0 } ?? 0

@@ -1,3 +1,4 @@
+import Keyring
 import RedisClient
 
 /// The sentinels of the configuration.
@@ -93,7 +94,7 @@ struct PrimaryVerdict {
     ///
     /// - Throws: Why it is not certain.
     func primary() throws(PrimarySearch.Dispute) -> NamedPrimary {
-        let votes = answers.compactMap(Self.vote)
+        let votes = answers.compactMap(vote)
         for vote in votes {
             let majority = votes.filter { $0.primary == vote.primary }
             guard majority.count >= url.majority else { continue }
@@ -114,7 +115,7 @@ struct PrimaryVerdict {
     }
 
     /// Whom a sentinel names, and the replicas that it knows; `nil` if it names nobody without doubt.
-    private static func vote(_ answer: SentinelAnswer)
+    private func vote(_ answer: SentinelAnswer)
         -> (primary: Primary, replicas: SentinelAnswer.Replicas)?
     {
         guard case .report(let report, let replicas) = answer, !report.isDown,
@@ -123,14 +124,17 @@ struct PrimaryVerdict {
         return (primary, replicas)
     }
 
-    private static func primary(_ report: SentinelReport) -> Primary? {
+    private func primary(_ report: SentinelReport) -> Primary? {
         guard let address = report.address, let epoch = report.configEpoch else { return nil }
-        return Primary(address: address, configEpoch: epoch)
+        return Primary(
+            address: address,
+            version: SentinelVersion(configEpoch: epoch, witnesses: url.digest)
+        )
     }
 
     private func isDisputed(_ primary: Primary) -> Bool {
         reports.contains { report in
-            report.isFailingOver || primary.configEpoch ?? 0 < report.configEpoch ?? 0
+            report.isFailingOver || primary.version?.configEpoch ?? 0 < report.configEpoch ?? 0
         }
     }
 
@@ -140,12 +144,12 @@ struct PrimaryVerdict {
     }
 
     private var text: String {
-        let words = zip(url.sentinels, answers).map { "\($0): \(Self.words($1))" }
+        let words = zip(url.sentinels, answers).map { "\($0): \(self.words($1))" }
         return
             "the sentinels do not agree on the primary of \(url.name) (\(words.joined(separator: "; ")))"
     }
 
-    private static func words(_ answer: SentinelAnswer) -> String {
+    private func words(_ answer: SentinelAnswer) -> String {
         switch answer {
         case .silent(let reason): reason
         case .refused(let reason): "refused: \(reason)"
@@ -153,7 +157,7 @@ struct PrimaryVerdict {
         }
     }
 
-    private static func words(_ report: SentinelReport) -> String {
+    private func words(_ report: SentinelReport) -> String {
         guard let primary = primary(report) else {
             return "names \(report["ip"] ?? "nothing"), which is not an IP address"
         }
