@@ -142,6 +142,12 @@ struct ConfirmationTextTests {
                 == "the key of acme was revoked, but the change is held by 1 server, 3 are needed: "
                 + "a failover would bring the old key back"
         )
+        #expect(
+            message(.tooFewCopies(1, needed: 3, unlinked: ["10.0.0.2:6379", "10.0.0.3:6379"]))
+                .hasSuffix(
+                    "old key back; without a link to the primary: 10.0.0.2:6379, 10.0.0.3:6379"
+                )
+        )
         #expect(message(.copiesUnknown("they do not say")).hasSuffix("back: they do not say"))
         #expect(message(.primaryUnknown("they are down")).hasSuffix("accept it: they are down"))
     }

@@ -83,7 +83,7 @@ struct SentinelChangeTests {
     @Test func `a replica that the sentinels do not know stands in for none that is gone`() throws {
         let deployment = try SimulatedDeployment()
         deployment.servers[0].addresses = [4, 9]
-        #expect(deployment.uncertainty(try deployment.revoke()) == .tooFewCopies(2, needed: 3))
+        #expect(deployment.uncertainty(try deployment.revoke()) == Self.tooFew(2))
         deployment.servers[0].addresses = [5, 4]
         #expect(deployment.confirmed(try deployment.revoke())?.copies?.count == 3)
     }
@@ -94,7 +94,12 @@ struct SentinelChangeTests {
         deployment.servers[0].addresses = [4, 9]
         deployment.servers[0].prompt = count
         let held = count > 0 ? 2 : 1
-        #expect(deployment.uncertainty(try deployment.revoke()) == .tooFewCopies(held, needed: 3))
+        #expect(deployment.uncertainty(try deployment.revoke()) == Self.tooFew(held))
+    }
+
+    /// So few servers hold a change because one replica has no link.
+    private static func tooFew(_ held: Int) -> ConfirmationResult.Uncertainty {
+        .tooFewCopies(held, needed: 3, unlinked: ["10.0.0.5:6379"])
     }
 
     @Test func `a replica that the sentinels learn of meanwhile must hold the change, too`() throws
@@ -103,7 +108,12 @@ struct SentinelChangeTests {
         deployment.sentinels.onQuestion = { _ in
             deployment.sentinels.say(.init(1, replicas: 3))
         }
-        #expect(deployment.uncertainty(try deployment.revoke()) == .tooFewCopies(3, needed: 4))
+        let expected = ConfirmationResult.Uncertainty.tooFewCopies(
+            3,
+            needed: 4,
+            unlinked: ["10.0.0.6:6379"]
+        )
+        #expect(deployment.uncertainty(try deployment.revoke()) == expected)
     }
 
     @Test func `a caller can end the wait for replicas`() throws {
@@ -169,7 +179,8 @@ struct SentinelChangeTests {
         #expect(deployment.clock.elapsedMilliseconds == leaseEnd + pause)
         #expect(deployment.servers[1].signals.count == 1)
         #expect(Set(deployment.servers[0].signals).isDisjoint(with: deployment.servers[1].signals))
-        #expect(deployment.servers[1].hashes[SimulatedInstallation.members]?["term:r2.2:g1"] != nil)
+        let members = deployment.servers[1].hashes[SimulatedInstallation.members]
+        #expect(members?[deployment.term("r2.2")] != nil)
     }
 
     @Test func `a change that the new primary lacks is undone`() throws {
@@ -228,11 +239,13 @@ struct SentinelChangeTests {
         #expect(deployment.clock.elapsedMilliseconds == 5000 + leaseEnd)
     }
 
-    @Test func `a term that a worker hands over without the sentinels' configuration is unknown`()
+    @Test(arguments: ["r1", "r1.1", "r1.1.0123456789abcdef"])
+    func `a term that a worker hands over without these sentinels' version is unknown`(term: String)
         throws
     {
         let deployment = try SimulatedDeployment(isHandedOver: false)
-        deployment.servers[0].hashes[SimulatedInstallation.members]?["term:r1:g1"] = "99999:0"
+        deployment.servers[0].hashes[SimulatedInstallation.members]?["term:\(term):g1"] =
+            "99999:0"
         #expect(deployment.confirmed(try deployment.revoke()) != nil)
         #expect(deployment.clock.elapsedMilliseconds == leaseEnd)
     }

@@ -14,6 +14,9 @@ struct ConnectedReplicas {
     /// Number of those that the sentinels know, or may know without listing them.
     private let known: Int
 
+    /// Those that the sentinels list and that do not acknowledge, in order; none where the server reports no addresses.
+    let unlinked: [String]
+
     /// - Parameter information: The reply to `INFO replication`.
     init(_ information: StoreInformation?, _ named: NamedPrimary) {
         let number = min(information?.number("connected_slaves") ?? 0, Self.linesMax)
@@ -22,10 +25,13 @@ struct ConnectedReplicas {
             // A server that does not report addresses.
             count = Int(number)
             known = min(count, named.replicaCount)
+            unlinked = count == 0 ? named.replicas.map(\.description).sorted() : []
             return
         }
         let places = lines.compactMap(Self.online)
-        let listed = Set(places.compactMap(\.self)).intersection(named.replicas).count
+        let missing = named.replicas.subtracting(places.compactMap(\.self))
+        let listed = named.replicas.count - missing.count
+        unlinked = missing.map(\.description).sorted()
         let hidden = max(0, named.replicaCount - named.replicas.count)
         count = places.count
         known = listed + min(hidden, places.count - listed)

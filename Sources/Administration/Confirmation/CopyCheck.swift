@@ -58,7 +58,7 @@ struct CopyCheck {
             } else if end <= store.clock.monotonic
                 || !store.shouldContinue(until: end, missingServers: missing)
             {
-                throw .tooFewCopies(round.held, needed: round.needed)
+                throw .tooFewCopies(round.held, needed: round.needed, unlinked: round.unlinked)
             } else {
                 store.pause(before: end)
             }
@@ -72,6 +72,9 @@ struct CopyCheck {
 
         /// Number of those that do.
         let held: Int
+
+        /// The replicas without a link to the primary.
+        var unlinked: [String] = []
 
         /// Why it does not say; `nil` if it does.
         var error: RedisError?
@@ -100,7 +103,9 @@ struct CopyCheck {
             return Round(needed: needed, held: 1, error: reply?.failure)
         }
         let held = replicas.known(of: acknowledged) + 1
-        guard needed <= held else { return Round(needed: needed, held: held) }
+        guard needed <= held else {
+            return Round(needed: needed, held: held, unlinked: replicas.unlinked)
+        }
         let server = StoreInformation(replies[1])
         return Round(needed: needed, held: held, isOnDisk: isOnDisk(threshold, server))
     }

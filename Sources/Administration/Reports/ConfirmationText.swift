@@ -64,9 +64,10 @@ public enum ConfirmationText {
             case .primaryUnknown(let reason):
                 "it is uncertain which server is the primary, and so whether nginx workers may still accept "
                     + "\(key): \(reason)"
-            case .tooFewCopies(let held, let needed):
+            case .tooFewCopies(let held, let needed, let unlinked):
                 "the change is held by \(Counted(held, "server")), \(Counted(needed).are) needed: a failover would bring "
                     + "the old key back"
+                    + (unlinked.isEmpty ? "" : "; without a link to the primary: \(list(unlinked))")
             case .copiesUnknown(let reason):
                 "it is uncertain how many servers hold the change, and whether a failover would bring the old key "
                     + "back: \(reason)"
