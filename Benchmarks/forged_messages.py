@@ -4,7 +4,8 @@
 
 Each kind of message is measured in turn with none, and beside writes to keys that no worker tracks: those cost Redis
 and the machine as much, and the worker nothing. On a machine with few cores requests lose more by what Redis and the sender
-take than by what the worker does; so the worker's processor time for messages is measured without requests, too.
+take than by what the worker does. So the share of a core that messages cost the worker is printed, too: what its requests
+took beyond those of none, and what it takes without any request. A worker with a core of its own loses that share of its requests.
 """
 
 import os
@@ -179,12 +180,13 @@ def main():
 
 
 def report(found):
-    print(f"{RECORDS:,} cached records; medians of {ROUNDS} rounds of {SECONDS} seconds; alone: of a core, without requests:")
-    print(f"{'messages':<34} {'a second':>9} {'requests/s':>11} {'of none':>8} {'worker, µs/request':>19}  {'alone':>5}")
-    base = statistics.median(each[0] for each in found["none"])
+    print(f"{RECORDS:,} cached records; medians of {ROUNDS} rounds of {SECONDS} seconds; alone: without requests:")
+    print(f"{'messages':<34} {'a second':>9} {'requests/s':>11} {'of none':>8} {'worker, µs/request':>19} {'of a core':>10} {'alone':>6}")
+    base, least, idle = (statistics.median(each) for index, each in enumerate(zip(*found["none"])) if index != 2)
     for kind, figures in found.items():
         rate, cost, sent, alone = (statistics.median(each) for each in zip(*figures))
-        print(f"{kind:<34} {sent:>9,.0f} {rate:>11,.0f} {rate / base:>8.0%} {cost:>19.2f} {alone:>6.1%}")
+        share = rate * (cost - least) / 1e6
+        print(f"{kind:<34} {sent:>9,.0f} {rate:>11,.0f} {rate / base:>8.0%} {cost:>19.2f} {share:>10.1%} {alone - idle:>6.1%}")
 
 
 if __name__ == "__main__":
