@@ -3,9 +3,9 @@ import Keyring
 import RedisClient
 
 extension ChangeConfirmer {
-    /// Confirms changes in a cluster: those of each server after one signal from it, which follows the news of all of
-    /// them. A record that has moved since it was changed gets a signal of its own, which names it: a server that took
-    /// its slot by force has told nobody.
+    /// Confirms changes in a cluster: those of each server after one signal from it, which follows the invalidations of
+    /// all of them. A record that has moved since it was changed gets a signal of its own, which names it: a server that
+    /// took its slot by force has sent no invalidation.
     ///
     /// - Throws: Why the rest is uncertain.
     func confirm(

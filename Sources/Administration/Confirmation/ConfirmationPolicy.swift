@@ -20,7 +20,7 @@ public struct BarrierProgress: Equatable, Sendable {
     /// Workers that are still waited for; none while the store is waited for.
     public let pending: [Member]
 
-    /// Whether the store has told which workers there are. If none is pending, others may be.
+    /// Whether the membership list has been read. Until then workers may be pending that are not listed here.
     public let isFleetKnown: Bool
 
     /// Number of all workers.

@@ -27,13 +27,12 @@ public enum ConfirmationResult: Equatable, Sendable {
         /// The membership list may lack workers of a former primary, and it is uncertain whether the sentinels
         /// still name that one, for this reason.
         case primaryUnknown(String)
-        /// A failover may undo the change: so many servers hold it, and so many are needed. These replicas have no link to
-        /// the primary.
+        /// A failover may undo the change: too few servers hold it. These replicas have no link to the primary.
         case tooFewCopies(Int, needed: Int, unlinked: [String] = [])
         /// A failover may undo the change: the primary does not say how many servers hold it, for this reason.
         case copiesUnknown(String)
         /// No key is left in the store, as far as that was awaited, but all else of the record is as it
-        /// was, for this reason. It cannot be proven any more.
+        /// was, for this reason. It can no longer be proven.
         case incomplete(String)
     }
 }

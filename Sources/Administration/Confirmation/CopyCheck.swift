@@ -1,7 +1,7 @@
 import Keyring
 import RedisClient
 
-/// Waits until so many servers hold a change that a failover does not undo it.
+/// Waits until enough servers hold a change that a failover does not undo it.
 ///
 /// Redis' WAIT speaks of what its own connection has written, and of nothing else. So it always goes after a
 /// write of the same connection, which changes nothing and comes after the change.

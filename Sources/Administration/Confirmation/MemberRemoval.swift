@@ -47,7 +47,7 @@ public struct MemberRemoval {
 
     /// Takes a member off the list. Returns until when changes wait for what it may have cached.
     ///
-    /// - Throws: An error if it is still listed, or has left or registered anew by itself.
+    /// - Throws: An error if it is still listed, or has left or registered anew meanwhile.
     public func remove(_ member: Member) throws(AdministrationError) -> UnixTime {
         let upkeep = MembershipUpkeep(store)
         for _ in 0..<Self.attemptsMax {
@@ -59,7 +59,7 @@ public struct MemberRemoval {
             guard membership.members.contains(member) else {
                 throw AdministrationError(
                     .data,
-                    "nginx worker \(member.id) has just joined or left by itself; nothing was done"
+                    "nginx worker \(member.id) has just joined or left; nothing was done"
                 )
             }
         }

@@ -27,7 +27,7 @@ struct ReadBack {
     /// Checks that the store has all changes.
     ///
     /// - Parameters:
-    ///   - fleet: The fleet that was told of them; `nil` if the primary has changed since.
+    ///   - fleet: The fleet that was sent the signal; `nil` if the primary has changed since.
     ///   - answer: The replies to ``question(about:)``, if it was asked.
     /// - Returns: Whether the primary is the one at which the fleet was read.
     /// - Throws: If a change is undone, or that is uncertain.

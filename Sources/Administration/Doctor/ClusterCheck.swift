@@ -141,7 +141,7 @@ struct ClusterViews {
             return .note(
                 "cluster.moving",
                 "slot \(first)\(others) is being moved: changes of its organizations may have to wait",
-                "if nobody moves it any more: redis-cli --cluster fix"
+                "if the move was abandoned: redis-cli --cluster fix"
             )
             .at(server)
         }

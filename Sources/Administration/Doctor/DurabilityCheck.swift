@@ -120,7 +120,7 @@ struct DurabilityCheck {
             "with fewer than \(count) linked replicas it refuses every change, revocations included "
                 + "(min-replicas-to-write)",
             Self.remedy("min-replicas-to-write 0")
-                + "; a change waits for its copies by itself: latchkey_copies"
+                + "; Latchkey itself makes a change wait for its copies: latchkey_copies"
         )
     }
 

@@ -15,7 +15,7 @@ public struct KeyStatus: Sendable {
     public enum LastUseDelay: Equatable, Sendable {
         /// All workers had just recorded the last use.
         case none
-        /// The workers were not asked: they record a use within so many milliseconds.
+        /// The workers were not asked: they record a use within this many milliseconds.
         case milliseconds(UInt64)
         /// A worker did not answer: it may know a later use.
         case unknown

@@ -17,7 +17,7 @@ protocol StoreTransport: AnyObject {
     func write(_ fill: (UnsafeMutableRawBufferPointer) -> Int) throws(TransportFailure)
 }
 
-/// Why there is no connection, or none any more.
+/// Why a connection failed or was lost.
 enum TransportFailure: Error, Equatable {
     case system(errno: Int32)
     /// An error code of getaddrinfo().

@@ -2,7 +2,7 @@
 ///
 /// A browser says where a request comes from, and no script can change what it says: `Sec-Fetch-Site`
 /// where the address is HTTPS or loopback, `Origin` elsewhere and in older browsers. A request that says
-/// neither is refused, too, unless it has a token, which no browser sends by itself: a program can send `Origin`.
+/// neither is refused, too, unless it has a token, which no browser adds: a program can send `Origin`.
 enum CrossSiteRule {
     /// Whether a request with a method other than GET and HEAD may be carried out.
     ///

@@ -7,7 +7,7 @@ import RedisClient
 /// The workers track its name, because it begins like those of records. Sent in the transaction of a
 /// change, it arrives in one message with the invalidation of the record; sent later, after it.
 public struct Signal: Equatable, Sendable {
-    /// What the workers are told.
+    /// The meaning of a signal.
     public enum Kind: Sendable {
         /// The record has changed. A worker that acknowledges a barrier has dropped what it cached before.
         case barrier
@@ -20,7 +20,7 @@ public struct Signal: Equatable, Sendable {
     private static let flushMark = UInt8(ascii: "?")
     private static let separator = UInt8(ascii: ":")
 
-    /// What the workers are told.
+    /// The meaning.
     public let kind: Kind
     /// The organization.
     public let locator: Locator
@@ -53,7 +53,7 @@ public struct Signal: Equatable, Sendable {
         [RedisCommand("SET", .bytes(key), ""), RedisCommand("DEL", .bytes(key))]
     }
 
-    /// The commands that send the signal by itself.
+    /// The commands that send the signal in a transaction of its own.
     public var transaction: [RedisCommand] {
         [RedisCommand("MULTI")] + commands + [RedisCommand("EXEC")]
     }

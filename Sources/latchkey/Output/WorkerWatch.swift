@@ -1,9 +1,9 @@
 import Administration
 import Keyring
 
-/// Formats the list of nginx workers again and again: who has come and who has gone is marked for a while.
+/// Formats the list of nginx workers repeatedly, with recent arrivals and departures marked.
 struct WorkerWatch {
-    /// In so many pictures a worker stays marked.
+    /// Number of pictures in which a worker stays marked.
     static let markedPictures = 10
 
     private static let clearScreen = "\u{1B}[H\u{1B}[2J"
@@ -15,7 +15,7 @@ struct WorkerWatch {
         /// Whether it is still on the list.
         var isListed = true
 
-        /// In how many more pictures it is marked: as new if it is listed, as gone otherwise.
+        /// Number of further pictures in which it is marked: as new if it is listed, as gone otherwise.
         var marked: Int
 
         var mark: String { marked == 0 ? "" : isListed ? "new" : "gone" }

@@ -35,9 +35,9 @@ struct ClusterSurvey {
     /// The primaries that hold slots.
     var primaries: [ClusterServer] { table.primaries }
 
-    /// Number of primaries that hold nothing any more, and may come back as replicas of one that has taken over, with the data
-    /// that they had: those that are lost, and those that have not followed it yet. A server that has joined the cluster
-    /// lately has no epoch; who takes over has a higher one.
+    /// Number of primaries that have lost their slots and may return as replicas of their successor, with the data that they
+    /// had: those that are down, and those that do not follow it yet. A server that has just joined the cluster has no
+    /// epoch, and a successor has a higher one.
     func formerPrimaries(before primary: ClusterServer) -> Int {
         table.servers.count {
             $0.isPrimary && $0.slots.isEmpty && $0.configEpoch < primary.configEpoch
@@ -46,7 +46,7 @@ struct ClusterSurvey {
     }
 
     /// The other server that holds a slot since a later epoch than this one; `nil` if there is none. Those that still name this one
-    /// have not heard of its election. A replica is listed with the epoch of its primary.
+    /// do not know of the election yet. A replica is listed with the epoch of its primary.
     func holder(of slot: Slot, newerThan server: Endpoint) -> Endpoint? {
         guard let holder = table.primary(of: slot), holder.node.address != server,
             let known = table.server(at: server),
