@@ -1,6 +1,6 @@
 """The works with a cluster."""
 
-from everyday.registry import Works, restart
+from everyday.registry import SCALING, Works, restart, scale_gateways
 from harness.cluster_store import slot_of
 from harness.key_forge import record_key
 from harness.membership import MEMBERSHIP
@@ -88,3 +88,6 @@ def lost_shard(course):
     primary.start()
     replica.start()
     course.wait(store.is_whole)
+
+
+WORKS.add(SCALING)(scale_gateways)

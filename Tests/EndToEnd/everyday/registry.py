@@ -3,6 +3,12 @@
 from dataclasses import dataclass
 from typing import Callable
 
+from harness import processes
+
+# Gateways of a fleet that grows. Each new one is an nginx with one worker.
+GATEWAYS = 200
+SCALING = f"gateways scaled from 2 to {GATEWAYS}"
+
 
 @dataclass(frozen=True)
 class Work:
@@ -24,3 +30,17 @@ def restart(course, server):
     server.stop()
     server.start()
     course.wait(course.world.store.is_whole)
+
+
+def scale_gateways(course):
+    """Starts one gateway after another, and waits until each of them decides by the store."""
+    world = course.world
+    for number in range(len(world.gateways), GATEWAYS):
+        world.add_gateway(number, "leased", workers=1)
+        course.report_for(0.1)
+    workers = world.sandbox.workers()
+    course.wait(lambda: {int(member["pid"]) for member in world.sandbox.members()} == workers)
+    course.report_for(10)
+    assert all(processes.is_alive(pid) for pid in workers)
+    for gateway in world.gateways:
+        course.wait(lambda: world.sandbox.request(key=course.forged[0], at=gateway).status == 401)

@@ -2,12 +2,8 @@
 
 import subprocess
 
-from everyday.registry import Works, restart
-from harness import processes
+from everyday.registry import SCALING, Works, restart, scale_gateways
 from harness.disk import Disk
-
-# Gateways of a fleet that grows, and the workers of each that comes.
-GATEWAYS, WORKERS = 20, 10
 
 SECONDS_MAX = 120
 
@@ -104,13 +100,4 @@ def full_disk(course):
     fill_disk(course, store.primary)
 
 
-@WORKS.add(f"gateways scaled from 2 to {GATEWAYS}, with {WORKERS} workers each")
-def scaled_gateways(course):
-    world = course.world
-    for number in range(2, GATEWAYS):
-        world.add_gateway(number, "leased", workers=WORKERS)
-        course.report_for(0.5)
-    workers = world.sandbox.workers()
-    course.wait(lambda: {int(member["pid"]) for member in world.sandbox.members()} == workers)
-    course.report_for(10)
-    assert all(processes.is_alive(pid) for pid in workers)
+WORKS.add(SCALING)(scale_gateways)
