@@ -34,6 +34,7 @@ WORKERS = 250
 ROUNDS = 50
 SETTLING_SECONDS = 12
 IDLE_SECONDS = 10
+ASKING = 10  # workers that ask the sentinels
 FULL = 1000  # entries of an audit
 REFUSALS = "refused", "refused_at"
 
@@ -300,6 +301,16 @@ def rates(servers, *names):
     return [(after - first) / IDLE_SECONDS / len(servers) for first, after in zip(before, asked(servers, *names))]
 
 
+def sentinels_rate(sentinels):
+    """How many commands a second one of the sentinels executes, those of other sentinels included: it has no `INFO commandstats`."""
+    def executed():
+        return sum(int(re.search(r"total_commands_processed:(\d+)", each.ask("INFO", "stats"))[1]) for each in sentinels)
+
+    before = executed()
+    time.sleep(IDLE_SECONDS)
+    return (executed() - before) / IDLE_SECONDS / len(sentinels)
+
+
 def measure_idle():
     stores = {
         "one Redis": {}, "Sentinel, the primary": {"sentinel": sentinel_store.STEADY},
@@ -314,6 +325,14 @@ def measure_idle():
                 figures = rates(servers, "hget", "ping", "cluster|slots")
                 texts = [f"{figure:.1f} {name}" for figure, name in zip(figures, ("HGET", "PING", "CLUSTER SLOTS")) if figure]
                 print(f"  {what}, lease {lease} s: {', '.join(texts)} a second", flush=True)
+    for lease in (1, 5):
+        with Sandbox(settings=f"latchkey_lease {lease}s;", workers=ASKING, start=False, sentinel=sentinel_store.STEADY) as gate:
+            without = sentinels_rate(gate.redis.sentinels)
+            gate.nginx.start()
+            gate.wait_for_members()
+            time.sleep(1)
+            each = (sentinels_rate(gate.redis.sentinels) - without) / ASKING
+            print(f"  Sentinel, each sentinel, lease {lease} s: {each:.1f} a second from each of {ASKING} workers", flush=True)
 
 
 PARTS = {"memory": measure_memory, "connections": measure_connections, "questions": measure_questions, "changes": measure_changes,
