@@ -1,4 +1,4 @@
-"""What the executable may do at servers with replicas and at sentinels: all that it needs, and nothing else."""
+"""What both programs may do at sentinels, and the executable at servers with replicas: all that they need, and nothing else."""
 
 import json
 
@@ -6,10 +6,14 @@ import pytest
 
 from harness import acl
 from harness.executable import DONE, NOT_CONFIRMED, STORE_UNREACHABLE
+from harness.polling import wait_until
 from harness.sandbox import OWNER
 from harness.sentinel_store import STEADY
 
 ADMIN, SENTINEL = "admin", "sentinel"
+
+# The only permission at a sentinel that the executable does not need.
+GATEWAYS_QUESTION = "+sentinel|get-master-addr-by-name"
 
 
 @pytest.fixture
@@ -74,13 +78,29 @@ def test_without_the_permission_to_wait_no_change_is_confirmed(guarded):
 def test_the_executable_needs_each_of_its_permissions_at_a_sentinel(guarded):
     guarded.key()
     for right, others in acl.rights(SENTINEL, topology=SENTINEL):
-        if right == "+sentinel|get-master-addr-by-name":
-            continue  # the gateways' question
+        if right == GATEWAYS_QUESTION:
+            continue
         allow_everywhere(guarded, SENTINEL, others)
         found = findings(guarded)
         assert [check for check in found if check.startswith("sentinels.")], f"{right} is not needed"
     allow_everywhere(guarded, SENTINEL, acl.rules(SENTINEL, topology=SENTINEL))
     assert guarded.latchkey.run("status", "acme", as_=OWNER).code == DONE
+
+
+def test_a_gateway_that_may_not_ask_sentinels_for_the_primary_answers_503_and_logs_why(guarded):
+    key = guarded.key()
+    guarded.nginx.start()
+    wait_until(lambda: guarded.status_of(key) == 200, "the key is accepted")
+    assert not guarded.nginx.lines("NOPERM")
+
+    allow_everywhere(guarded, SENTINEL, acl.without(SENTINEL, GATEWAYS_QUESTION, topology=SENTINEL))
+    wait_until(lambda: guarded.status_of(key) == 503, "no sentinel names the primary")
+    wait_until(lambda: guarded.nginx.lines("names no primary: refused: NOPERM"), "the log has the sentinel's reason")
+    wait_until(lambda: guarded.nginx.lines("decides nothing: fewer than 2 of 3 sentinels"), "the log has the consequence")
+    assert guarded.latchkey.run("status", "acme", as_=OWNER).code == DONE
+
+    allow_everywhere(guarded, SENTINEL, acl.rules(SENTINEL, topology=SENTINEL))
+    wait_until(lambda: guarded.status_of(key) == 200, "the sentinels name the primary again")
 
 
 def test_sentinels_that_refuse_are_said_to_at_once(guarded):
