@@ -18,10 +18,10 @@ def new_folder():
 class PreparedCluster:
     """A cluster with the options that most tests use, in the folder of a sandbox to come."""
 
-    def __init__(self, make_tls):
+    def __init__(self, make_tls, program):
         self.folder = new_folder()
         self.tls = make_tls(self.folder / "tls") if make_tls else None
-        self.store = ClusterStore(self.folder / "redis", tls=self.tls, **STEADY).launch()
+        self.store = ClusterStore(self.folder / "redis", program=program, tls=self.tls, **STEADY).launch()
 
     def end(self):
         self.store.end()
@@ -31,13 +31,15 @@ class PreparedCluster:
 waiting = {}
 
 
-def take(make_tls):
+def take(make_tls, program):
     """A cluster of the test's own; the next one begins to start.
 
     make_tls   makes the StoreTLS in a folder; None: without TLS
+    program    its servers'
     """
-    taken = waiting.pop(make_tls, None) or PreparedCluster(make_tls)
-    waiting[make_tls] = PreparedCluster(make_tls)
+    kind = make_tls, program
+    taken = waiting.pop(kind, None) or PreparedCluster(*kind)
+    waiting[kind] = PreparedCluster(*kind)
     return taken
 
 

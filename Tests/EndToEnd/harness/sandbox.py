@@ -118,7 +118,7 @@ class Sandbox:
         assert not (proxied and self.has_failover), "a proxy cannot stand in front of all servers"
         is_usual = TOPOLOGY == CLUSTER and cluster == cluster_store.STEADY and tls is TLS_EVERYWHERE
         if is_usual and not redis_options and not redis_login and redis_program == REDIS:
-            prepared = prepared_clusters.take(tls)
+            prepared = prepared_clusters.take(tls, redis_program)
             self.folder, self.tls, self.redis = prepared.folder, prepared.tls, prepared.store
         else:
             self.folder = prepared_clusters.new_folder()
