@@ -1,9 +1,11 @@
 """The Redis permissions that the documents give to the two programs."""
 
+import functools
 import re
+import subprocess
 
 from harness.artefacts import ROOT
-from harness.sandbox import SENTINEL, TOPOLOGY
+from harness.sandbox import REDIS, SENTINEL, TOPOLOGY
 
 PROGRAMS = ("gateway", "admin")
 PASSWORD = {
@@ -23,9 +25,28 @@ def source(program, topology=TOPOLOGY):
 def rules(program, topology=TOPOLOGY):
     """The rules that follow the password in docs/acl."""
     line = source(program, topology).read_text()
-    name, words = re.fullmatch(r"user (\S+) on >PASSWORD (.*)\n", line).groups()
+    name, text = re.fullmatch(r"user (\S+) on >PASSWORD (.*)\n", line).groups()
     assert name == user(program)
-    return re.findall(r"\(.*?\)|\S+", words)
+    words = re.findall(r"\(.*?\)|\S+", text)
+    return without_selectors(words) if version() < (7, 0) else with_waitaof(words) if version() >= (7, 2) else words
+
+
+@functools.cache
+def version():
+    """That of the tests' servers, in Redis' numbers: Valkey began with 7.2."""
+    text = subprocess.run([*REDIS, "--version"], check=True, capture_output=True, text=True).stdout
+    return tuple(map(int, re.search(r"\bv=(\d+)\.(\d+)", text).groups()))
+
+
+def without_selectors(words):
+    """The rules as docs/ACCESS.md has them written for Redis 6.2."""
+    words = [re.sub(r"^(%\w+)?~.*", "~latchkey:*", word) for rule in words for word in rule.strip("()").split()]
+    return list(dict.fromkeys(words))
+
+
+def with_waitaof(words):
+    """The rules as docs/ACCESS.md has them written for Redis 7.2 and Valkey: who may wait for replicas may wait for their disks."""
+    return [*words, *(["+waitaof"] if "+wait" in words else [])]
 
 
 def user(program):

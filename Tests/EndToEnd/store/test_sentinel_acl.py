@@ -56,7 +56,7 @@ def findings(sandbox):
 
 def test_the_documented_permissions_are_enough(guarded):
     guarded.key()
-    assert "Held by 3 servers." in guarded.latchkey.run("revoke", "acme", "--yes", as_=OWNER).err
+    assert "Held by 3 servers" in guarded.latchkey.run("revoke", "acme", "--yes", as_=OWNER).err
     assert refusals(guarded) == 0
 
     found = findings(guarded)
