@@ -81,6 +81,7 @@ ngx_http_latchkey_init_worker(ngx_cycle_t *cycle,
     worker->endpoints = &lmcf->endpoints;
     worker->resolver = lmcf->resolver;
     worker->resolver_timeout = lmcf->resolver_timeout;
+    worker->timeout = lmcf->timeout;
     worker->tls = lmcf->tls;
     worker->log = cycle->log;
 
@@ -287,7 +288,7 @@ ngx_http_latchkey_carry_out(ngx_http_latchkey_driver_t *driver,
         switch (order.action) {
 
         case LATCHKEY_LINK_OPEN:
-            ngx_http_latchkey_link_open(link, &order);
+            ngx_http_latchkey_link_open(link, &order, now);
             again = 1;
             break;
 

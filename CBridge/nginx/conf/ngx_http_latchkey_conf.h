@@ -80,6 +80,7 @@ typedef struct {
     ngx_ssl_t *tls;           /* NULL: the store is reached without */
     ngx_resolver_t *resolver; /* of the http block; NULL: none */
     ngx_msec_t resolver_timeout;
+    ngx_msec_t timeout; /* latchkey_timeout */
     ngx_str_t library;
     ngx_str_t secrets; /* opaque, from latchkey_prepare() */
 

@@ -17,6 +17,9 @@
 #define NGX_HTTP_LATCHKEY_ENDPOINTS_MAX   65536
 #define NGX_HTTP_LATCHKEY_TLS_FILES_MAX   16384
 
+/* latchkey_timeout's default in Configuration.swift, in milliseconds */
+#define NGX_HTTP_LATCHKEY_TIMEOUT 500
+
 
 typedef struct {
     size_t secrets_length; /* 0: refused, see fault */
@@ -41,6 +44,7 @@ static ngx_int_t ngx_http_latchkey_read_report(ngx_fd_t fd,
     ngx_http_latchkey_report_t *report);
 static ngx_int_t ngx_http_latchkey_keep_report(ngx_conf_t *cf,
     ngx_http_latchkey_main_conf_t *lmcf, ngx_http_latchkey_report_t *report);
+static void ngx_http_latchkey_keep_timeout(ngx_http_latchkey_main_conf_t *lmcf);
 static void ngx_http_latchkey_keep_resolver(ngx_conf_t *cf,
     ngx_http_latchkey_main_conf_t *lmcf);
 static ngx_int_t ngx_http_latchkey_keep_tls(ngx_conf_t *cf,
@@ -274,6 +278,7 @@ ngx_http_latchkey_keep_report(ngx_conf_t *cf,
     cln->handler = ngx_http_latchkey_wipe_secrets;
     cln->data = &lmcf->secrets;
 
+    ngx_http_latchkey_keep_timeout(lmcf);
     ngx_http_latchkey_keep_resolver(cf, lmcf);
 
     if (ngx_http_latchkey_resolve_endpoints(cf->pool, &lmcf->endpoints,
@@ -292,6 +297,37 @@ ngx_http_latchkey_keep_report(ngx_conf_t *cf,
     }
 
     return ngx_http_latchkey_keep_tls(cf, lmcf, report->tls_files);
+}
+
+
+/* latchkey_prepare() has checked the time.  The log alone depends on it here. */
+
+static void
+ngx_http_latchkey_keep_timeout(ngx_http_latchkey_main_conf_t *lmcf)
+{
+    ngx_int_t time;
+    ngx_str_t text;
+    ngx_uint_t i;
+    latchkey_directive *directive;
+
+    lmcf->timeout = NGX_HTTP_LATCHKEY_TIMEOUT;
+
+    i = ngx_http_latchkey_setting_index(lmcf, "latchkey_timeout");
+
+    if (i == lmcf->directives.nelts) {
+        return;
+    }
+
+    directive = lmcf->directives.elts;
+
+    text.data = (u_char *) directive[i].values[0];
+    text.len = ngx_strlen(text.data);
+
+    time = ngx_parse_time(&text, 0);
+
+    if (time != NGX_ERROR) {
+        lmcf->timeout = time;
+    }
 }
 
 

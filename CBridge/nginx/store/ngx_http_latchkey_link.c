@@ -37,10 +37,12 @@ static void ngx_http_latchkey_link_opened(ngx_http_latchkey_link_t *link);
 
 void
 ngx_http_latchkey_link_open(ngx_http_latchkey_link_t *link,
-    const latchkey_link_order *order)
+    const latchkey_link_order *order, latchkey_time now)
 {
     ngx_http_latchkey_link_close(link);
     ngx_http_latchkey_link_keep_order(link, order);
+
+    link->ordered_ns = now.boottime_ns;
 
     link->log = *link->worker->log;
     ngx_http_latchkey_link_limit_log(link);
@@ -362,6 +364,23 @@ ngx_http_latchkey_link_close(ngx_http_latchkey_link_t *link)
 
     link->connection = NULL;
     link->output = NULL;
+}
+
+
+/*
+ * The gateway does not say why it closes a link.  It gives one up when the timeout
+ * after its order has passed, and closes it earlier if, for example, another server
+ * takes the place of this one, or the worker exits.
+ */
+
+ngx_uint_t
+ngx_http_latchkey_link_timed_out(ngx_http_latchkey_link_t *link)
+{
+    uint64_t elapsed;
+
+    elapsed = ngx_http_latchkey_now().boottime_ns - link->ordered_ns;
+
+    return elapsed / 1000000 >= link->worker->timeout;
 }
 
 

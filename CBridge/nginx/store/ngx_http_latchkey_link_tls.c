@@ -152,7 +152,9 @@ ngx_http_latchkey_link_end_tls(ngx_http_latchkey_link_t *link)
         return;
     }
 
-    if (!c->ssl->handshaked && !c->read->eof && !c->read->error) {
+    if (!c->ssl->handshaked && !c->read->eof && !c->read->error
+        && ngx_http_latchkey_link_timed_out(link))
+    {
         ngx_http_latchkey_link_limit_log(link);
 
         ngx_log_error(NGX_LOG_ERR, c->log, 0,

@@ -63,7 +63,7 @@ ngx_http_latchkey_start_lookup(ngx_http_latchkey_link_t *link)
 }
 
 
-/* The gateway has given the link up.  The next attempt uses known addresses. */
+/* After a lookup that timed out, the next attempt uses known addresses. */
 
 void
 ngx_http_latchkey_end_lookup(ngx_http_latchkey_link_t *link)
@@ -72,6 +72,16 @@ ngx_http_latchkey_end_lookup(ngx_http_latchkey_link_t *link)
         return;
     }
 
+    ngx_resolve_name_done(link->lookup);
+
+    link->lookup = NULL;
+
+    if (!ngx_http_latchkey_link_timed_out(link)) {
+        return;
+    }
+
+    link->late = 1;
+
     ngx_http_latchkey_link_limit_log(link);
 
     ngx_log_error(NGX_LOG_ERR, &link->log, 0,
@@ -79,11 +89,6 @@ ngx_http_latchkey_end_lookup(ngx_http_latchkey_link_t *link)
         ngx_http_latchkey_link_peer(link), link->order.endpoint);
 
     link->worker->logged = ngx_time();
-
-    ngx_resolve_name_done(link->lookup);
-
-    link->lookup = NULL;
-    link->late = 1;
 }
 
 

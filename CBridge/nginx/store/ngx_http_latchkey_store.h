@@ -133,7 +133,8 @@ typedef struct {
     ngx_array_t *endpoints;   /* of ngx_http_latchkey_endpoint_t: those configured */
     ngx_resolver_t *resolver; /* NULL: addresses stay as they are */
     ngx_msec_t resolver_timeout;
-    ngx_ssl_t *tls; /* NULL: no TLS with the store */
+    ngx_msec_t timeout; /* after which the gateway gives up a connection attempt */
+    ngx_ssl_t *tls;     /* NULL: no TLS with the store */
     ngx_log_t *log;
     time_t logged; /* the time of the last logged failure of a link */
 } ngx_http_latchkey_worker_t;
@@ -149,6 +150,7 @@ typedef struct {
     ngx_buf_t *output;            /* moved out of the gateway, unsent */
 
     latchkey_link_order order;  /* the one that opened it */
+    uint64_t ordered_ns;        /* the boottime_ns of that order */
     ngx_resolver_ctx_t *lookup; /* of the endpoint's name; NULL: none */
     ngx_http_latchkey_address_t address;
     ngx_uint_t failures; /* consecutive; selects the next address */
@@ -229,11 +231,12 @@ void ngx_http_latchkey_notify_received(ngx_http_latchkey_link_t *link,
 /* link */
 
 void ngx_http_latchkey_link_open(ngx_http_latchkey_link_t *link,
-    const latchkey_link_order *order);
+    const latchkey_link_order *order, latchkey_time now);
 void ngx_http_latchkey_link_start(ngx_http_latchkey_link_t *link);
 void ngx_http_latchkey_link_lost(ngx_http_latchkey_link_t *link,
     latchkey_link_failure failure);
 void ngx_http_latchkey_link_close(ngx_http_latchkey_link_t *link);
+ngx_uint_t ngx_http_latchkey_link_timed_out(ngx_http_latchkey_link_t *link);
 const char *ngx_http_latchkey_link_peer(ngx_http_latchkey_link_t *link);
 void ngx_http_latchkey_link_limit_log(ngx_http_latchkey_link_t *link);
 

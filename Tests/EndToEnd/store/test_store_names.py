@@ -24,10 +24,10 @@ def gate(sandboxes, names):
     return sandbox
 
 
-def name_store(sandbox, port):
+def name_store(sandbox, port, timeout=SHORT_TIMEOUT):
     settings = sandbox.folder / "gateway.conf"
     own = [line for line in sandbox.config.read_text().splitlines() if not line.startswith("latchkey_store ")]
-    settings.write_text("\n".join([*own, f"latchkey_store redis://store.test:{port};", SHORT_TIMEOUT, ""]))
+    settings.write_text("\n".join([*own, f"latchkey_store redis://store.test:{port};", timeout, ""]))
     sandbox.nginx.configure(settings=settings)
 
 
@@ -111,11 +111,13 @@ def test_known_addresses_are_used_on_while_the_name_cannot_be_looked_up(gate, na
 
 
 def test_a_worker_exits_while_a_lookup_is_under_way(gate, names):
+    name_store(gate, gate.redis.port, "latchkey_timeout 30s;")
     names.is_silent = True
     gate.nginx.start()
     wait_until(lambda: names.questions, "the name was asked for")
 
     assert gate.nginx.stop()
+    assert not gate.nginx.lines("no answer in time")
 
 
 def test_a_name_is_resolved_at_the_start_without_a_resolver(gate):

@@ -12,7 +12,7 @@ from harness.sandbox import OWNER
 from harness.store_tls import StoreTLS
 from harness.topology import own_tls
 from harness.wire_tap import WireTap
-from harness.wrong_peers import OTHER_FAULTS, OTHER_ISSUER, REDIS_FAULTS, HandshakeServer, client_words
+from harness.wrong_peers import OTHER_FAULTS, OTHER_ISSUER, REDIS_FAULTS, HandshakeServer, client_words, stalling
 
 pytestmark = own_tls
 
@@ -218,6 +218,20 @@ def test_a_server_that_breaks_the_handshake_gets_no_command_and_the_log_says_why
         check_fault(sandbox, reason)
 
         assert server.received[:2] == b"\x16\x03" and b"PING" not in server.received
+
+
+def test_a_worker_that_exits_during_a_handshake_does_not_log_that_it_timed_out(sandboxes):
+    sandbox = sandboxes(workers=1, tls=StoreTLS, start=False)
+    sandbox.add_settings("latchkey_timeout 30s;")
+    with HandshakeServer(stalling) as server:
+        sandbox.point_gateways_at(server.port)
+        sandbox.nginx.start()
+        wait_until(lambda: server.received, "the handshake has begun")
+
+        assert sandbox.nginx.stop()
+
+    assert not sandbox.nginx.lines("timed out")
+    assert not sandbox.nginx.lines("[error]")
 
 
 def test_a_port_of_redis_without_tls_gets_no_command_and_the_log_says_why(sandboxes):
