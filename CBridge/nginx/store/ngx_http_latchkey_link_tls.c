@@ -13,7 +13,7 @@
 
 #if (NGX_SSL)
 
-/* Redis sends two tickets after a handshake. */
+/* A handshake takes about ten, and Redis sends two tickets after it. */
 #define NGX_HTTP_LATCHKEY_TLS_MESSAGES 64
 
 static ngx_int_t ngx_http_latchkey_link_require(ngx_http_latchkey_link_t *link);
@@ -110,6 +110,8 @@ ngx_http_latchkey_link_handshake(ngx_http_latchkey_link_t *link,
 
     c = link->connection;
 
+    link->messages = 0;
+
     rc = ngx_ssl_handshake(c);
 
     if (rc == NGX_AGAIN) {
@@ -188,7 +190,8 @@ ngx_http_latchkey_link_save_session(ngx_connection_t *c)
 
 /*
  * SSL_read() returns only with data, or when the socket is empty.  A server that
- * keeps sending tickets or key updates would block the whole worker.
+ * keeps sending tickets or key updates would block the whole worker.  So would one
+ * that keeps sending HelloRequest in place of a handshake, before it is verified.
  */
 
 static void
@@ -199,7 +202,7 @@ ngx_http_latchkey_link_count_message(int sent, int version, int type,
 
     link = data;
 
-    if (sent || type != SSL3_RT_HANDSHAKE || !link->opened) {
+    if (sent || type != SSL3_RT_HANDSHAKE) {
         return;
     }
 
