@@ -5,6 +5,8 @@ import time
 
 import pytest
 
+from harness import secure_redis
+from harness.executable import STORE_UNREACHABLE
 from harness.polling import SLACK, wait_until
 from harness.store_tls import StoreTLS
 from harness.topology import own_tls
@@ -49,3 +51,13 @@ def test_a_worker_leaves_a_server_that_floods_the_handshake(sandbox):
             assert time.monotonic() - begun < SLACK
 
         wait_until(lambda: flood.begun > 4, "the links are given up, and opened again")
+
+
+def test_a_command_leaves_a_server_that_floods_the_handshake(sandbox):
+    with HelloFlood() as flood:
+        latchkey = secure_redis.executable(sandbox, f"rediss://127.0.0.1:{flood.port}", f"ca={sandbox.tls.authority.path}")
+
+        result = latchkey.run("gateways", timeout=60)
+
+        assert flood.begun
+        assert result.code == STORE_UNREACHABLE

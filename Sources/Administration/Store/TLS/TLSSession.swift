@@ -19,7 +19,7 @@ final class TLSSession {
     private let hasCertificate: Bool
     private var rejection: CertificateRejection?
 
-    /// Messages of TLS itself that one step of reading may come across: Redis sends two tickets.
+    /// Messages of TLS itself that one step may come across: a handshake takes about ten, and Redis sends two tickets.
     private static let messagesMax = 64
 
     /// Those of the current step.
@@ -65,7 +65,8 @@ final class TLSSession {
     }
 
     /// `SSL_read()` returns when it has data, or when the socket is empty. A store that kept sending tickets or new
-    /// keys would keep it. Beyond a limit the connection ends.
+    /// keys would keep it. So would one that kept sending HelloRequest in place of a handshake, before it is verified.
+    /// Beyond a limit the connection ends.
     private func countMessages() {
         let own = Unmanaged.passUnretained(self).toOpaque()
         SSL_ctrl(pointer, SSL_CTRL_SET_MSG_CALLBACK_ARG, 0, own)
@@ -73,7 +74,7 @@ final class TLSSession {
             guard sent == 0, type == SSL3_RT_HANDSHAKE, let own else { return }
             let session = Unmanaged<TLSSession>.fromOpaque(own).takeUnretainedValue()
             session.messages += 1
-            guard session.isIntact, session.messages > TLSSession.messagesMax else { return }
+            guard session.messages > TLSSession.messagesMax else { return }
             shutdown(session.socket.descriptor, Int32(SHUT_RDWR))
         }
     }
