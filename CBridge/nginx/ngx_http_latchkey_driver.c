@@ -293,7 +293,7 @@ ngx_http_latchkey_carry_out(ngx_http_latchkey_driver_t *driver,
             break;
 
         case LATCHKEY_LINK_CLOSE:
-            ngx_http_latchkey_link_close(link);
+            ngx_http_latchkey_link_give_up(link);
             again = 1;
             break;
 

@@ -342,6 +342,24 @@ ngx_http_latchkey_link_lost(ngx_http_latchkey_link_t *link,
 }
 
 
+/*
+ * The gateway closes the link.  An address that did not answer in time counts as a
+ * failure: the next attempt takes the next one.
+ */
+
+void
+ngx_http_latchkey_link_give_up(ngx_http_latchkey_link_t *link)
+{
+    if (link->connection && !link->received
+        && ngx_http_latchkey_link_timed_out(link))
+    {
+        link->failures++;
+    }
+
+    ngx_http_latchkey_link_close(link);
+}
+
+
 void
 ngx_http_latchkey_link_close(ngx_http_latchkey_link_t *link)
 {

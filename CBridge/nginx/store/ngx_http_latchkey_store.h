@@ -235,6 +235,7 @@ void ngx_http_latchkey_link_open(ngx_http_latchkey_link_t *link,
 void ngx_http_latchkey_link_start(ngx_http_latchkey_link_t *link);
 void ngx_http_latchkey_link_lost(ngx_http_latchkey_link_t *link,
     latchkey_link_failure failure);
+void ngx_http_latchkey_link_give_up(ngx_http_latchkey_link_t *link);
 void ngx_http_latchkey_link_close(ngx_http_latchkey_link_t *link);
 ngx_uint_t ngx_http_latchkey_link_timed_out(ngx_http_latchkey_link_t *link);
 const char *ngx_http_latchkey_link_peer(ngx_http_latchkey_link_t *link);

@@ -4,8 +4,10 @@ import socket
 import subprocess
 from contextlib import ExitStack, contextmanager
 
+from harness.artefacts import NGINX
 from harness.executable import clean_environment
 from harness.libraries import compiled
+from harness.polling import wait_until
 from harness.redis_server import free_port
 from harness.sandbox import OWNER
 from harness.secure_redis import executable
@@ -19,12 +21,13 @@ static struct sockaddr_in addresses[2];
 static struct addrinfo list[2];
 
 int getaddrinfo(const char *host, const char *port, const struct addrinfo *hints, struct addrinfo **result) {
-    int ports[2] = { SILENT, PORT };
+    in_addr_t hosts[2] = { HOSTS };
+    int ports[2] = { PORTS };
     if (hints->ai_flags & AI_NUMERICHOST) return EAI_NONAME;
     for (int i = 0; i < 2; i++) {
         addresses[i].sin_family = AF_INET;
         addresses[i].sin_port = htons(ports[i]);
-        addresses[i].sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+        addresses[i].sin_addr.s_addr = hosts[i];
         list[i].ai_family = AF_INET;
         list[i].ai_socktype = SOCK_STREAM;
         list[i].ai_addr = (struct sockaddr *) &addresses[i];
@@ -40,12 +43,12 @@ void freeaddrinfo(struct addrinfo *first) {}
 
 
 @contextmanager
-def silent_port():
+def silent_port(host="127.0.0.1", port=None):
     """A port whose system drops what asks for a connection, as firewalls do: its queue is full."""
     with ExitStack() as stack:
         listener = stack.enter_context(socket.socket())
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(("127.0.0.1", free_port()))
+        listener.bind((host, port or free_port()))
         listener.listen(0)
         for _ in range(4):
             client = stack.enter_context(socket.socket())
@@ -54,14 +57,35 @@ def silent_port():
         yield listener.getsockname()[1]
 
 
+def two_addresses(folder, *addresses):
+    """A library that gives these two addresses to every name."""
+    hosts = ",".join(f'inet_addr("{host}")' for host, _ in addresses)
+    ports = ",".join(str(port) for _, port in addresses)
+    return compiled(folder / "addresses.so", TWO_ADDRESSES, f"-DHOSTS={hosts}", f"-DPORTS={ports}")
+
+
 def test_a_silent_address_leaves_time_for_the_next_one(sandboxes, tmp_path):
     sandbox = sandboxes(gateways=0, tcp=True, tls=None)
     sandbox.add()
     latchkey = executable(sandbox, "redis://store.test")
     with silent_port() as silent:
-        library = compiled(tmp_path / "addresses.so", TWO_ADDRESSES, f"-DSILENT={silent}", f"-DPORT={sandbox.redis.port}")
+        library = two_addresses(tmp_path, ("127.0.0.1", silent), ("127.0.0.1", sandbox.redis.port))
         environment = {**clean_environment(), "LD_PRELOAD": str(library)}
 
         result = subprocess.run(latchkey.command("org", "list"), env=environment, capture_output=True, text=True, timeout=60)
 
     assert (result.returncode, result.stdout) == (0, f"acme\t{OWNER}\n"), result.stderr
+
+
+def test_a_gateway_leaves_a_silent_address_for_the_next_one(sandboxes, tmp_path):
+    sandbox = sandboxes(workers=1, tcp=True, tls=None, start=False)
+    key = sandbox.key()
+    port = sandbox.redis.port
+    # nginx takes the port from the configuration.
+    library = two_addresses(tmp_path, ("127.0.0.2", port), ("127.0.0.1", port))
+    sandbox.add_settings(f"latchkey_store redis://store.test:{port};")
+    sandbox.nginx.program = ("env", f"LD_PRELOAD={library}", NGINX)
+    with silent_port("127.0.0.2", port):
+        sandbox.nginx.start()
+
+        wait_until(lambda: sandbox.status_of(key) == 200, "the next address is used", 10)
