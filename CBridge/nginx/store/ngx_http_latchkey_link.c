@@ -180,6 +180,7 @@ ngx_http_latchkey_link_connect(ngx_http_latchkey_link_t *link,
 failed:
 
     ngx_destroy_pool(pool);
+    link->output = NULL;
 
     return NGX_ERROR;
 }
@@ -329,11 +330,7 @@ ngx_http_latchkey_link_lost(ngx_http_latchkey_link_t *link,
 {
     if (!link->received) {
         link->failures++;
-
-        if (link->log.log_level == link->worker->log->log_level) {
-            link->reported = 1;
-            link->worker->logged = ngx_time();
-        }
+        ngx_http_latchkey_link_logged(link);
     }
 
     ngx_http_latchkey_link_close(link);
@@ -423,5 +420,17 @@ ngx_http_latchkey_link_limit_log(ngx_http_latchkey_link_t *link)
         || (link->order.spare && link->reported))
     {
         link->log.log_level = ngx_min(link->log.log_level, NGX_LOG_ALERT);
+    }
+}
+
+
+/* A failure was logged, if the limit allowed it. */
+
+void
+ngx_http_latchkey_link_logged(ngx_http_latchkey_link_t *link)
+{
+    if (link->log.log_level == link->worker->log->log_level) {
+        link->reported = 1;
+        link->worker->logged = ngx_time();
     }
 }

@@ -163,7 +163,7 @@ ngx_http_latchkey_link_end_tls(ngx_http_latchkey_link_t *link)
             "latchkey: TLS handshake timed out: "
             "is this a port with TLS?");
 
-        link->worker->logged = ngx_time();
+        ngx_http_latchkey_link_logged(link);
     }
 
     c->ssl->no_wait_shutdown = 1;

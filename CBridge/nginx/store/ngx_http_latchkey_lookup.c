@@ -88,7 +88,7 @@ ngx_http_latchkey_end_lookup(ngx_http_latchkey_link_t *link)
         "latchkey: no answer in time to the lookup of the %s %s",
         ngx_http_latchkey_link_peer(link), link->order.endpoint);
 
-    link->worker->logged = ngx_time();
+    ngx_http_latchkey_link_logged(link);
 }
 
 

@@ -240,6 +240,7 @@ void ngx_http_latchkey_link_close(ngx_http_latchkey_link_t *link);
 ngx_uint_t ngx_http_latchkey_link_timed_out(ngx_http_latchkey_link_t *link);
 const char *ngx_http_latchkey_link_peer(ngx_http_latchkey_link_t *link);
 void ngx_http_latchkey_link_limit_log(ngx_http_latchkey_link_t *link);
+void ngx_http_latchkey_link_logged(ngx_http_latchkey_link_t *link);
 
 
 /* lookup */

@@ -1,6 +1,7 @@
 """sentinels:// — a sentinel, or a server that sentinels name, that does not prove who it is: no command, 503, and a line that says why."""
 
 import re
+import time
 from contextlib import ExitStack, contextmanager
 from functools import partial
 
@@ -95,6 +96,18 @@ def test_a_gateway_answers_503_and_the_log_says_why(sandboxes, fault, role):
         wait_until(lambda: sandbox.nginx.lines(f"latchkey: the {role} at {address}"), "so does the gateway")
         assert sandbox.redis.calls("sentinel") == sandbox.redis.calls("client\\|tracking") == 0
         assert sandbox.status_of(key) == 503
+
+
+def test_a_sentinel_that_never_ends_its_handshake_is_logged_once(sandboxes):
+    with ExitStack() as stack:
+        sandbox, executable, address = prepare(stack, sandboxes, "half a handshake", SENTINEL, workers=1)
+        sandbox.nginx.configure(settings=executable.config)
+        sandbox.nginx.start()
+
+        wait_until(lambda: sandbox.nginx.lines("TLS handshake timed out"), "the log says why")
+        time.sleep(4)
+
+        assert len(sandbox.nginx.lines("TLS handshake timed out")) == 1
 
 
 @pytest.mark.parametrize("role", [SENTINEL, SERVER])
