@@ -44,7 +44,7 @@ def test_without_a_replica_gateways_go_on_and_changes_are_not_confirmed(sandboxe
 
     assert result.code == NOT_CONFIRMED
     assert "held by 1 server, 2 are needed" in result.err
-    assert f"without a link to the primary: 127.0.0.1:{lost.port}" in result.err
+    assert f"without a link to the primary: 127.0.0.1:{lost.listener.port}" in result.err
     assert watch.statuses(key) == {200}
 
 
