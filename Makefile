@@ -221,7 +221,7 @@ fleet-kill: ## [1 s] Kill NODE= of the fleet, as its table names it: a server or
 fleet-down: ## [1 s] End the fleet
 	@cd Tests/EndToEnd && $(PYTHON) -m live down
 
-versions: ## [40 min] Run the end-to-end tests of what depends on Redis with other versions, on one server, with Sentinel and on a cluster; T= chooses
+versions: ## [50 min] Run the end-to-end tests of what depends on Redis with other versions, on one server, with Sentinel and on a cluster; T= chooses
 	$(call built_with,test)
 	cd Tests/EndToEnd && T='$(T)' WORKERS=$(WORKERS) $(PYTHON) -m versions
 
