@@ -268,7 +268,8 @@ extension Gatekeeper {
         after query: UInt64,
         _ now: MonotonicTime
     ) {
-        guard let reporter = nodes[place].endpoint else { return }
+        guard let reporter = nodes[place].endpoint, obligations.keeps(.reportedSlotsAreDoubted)
+        else { return }
         let doubted = slots.filter { cluster.slotReported($0, by: reporter, after: query, now) }
         if !doubted.isEmpty { invalidateSlots(doubted.reduce(into: SlotSet()) { $0.insert($1) }) }
     }

@@ -112,7 +112,7 @@ extension Gatekeeper {
         guard let place = guestPlace(of: target, now) else {
             return checks.requeue(read, isHeld: true)
         }
-        checks.neverCache(read)
+        if obligations.keeps(.askedReplyIsNotCached) { checks.neverCache(read) }
         send(ClusterCommands.asking, .asking, to: place, now.monotonic)
         let tag = CommandTag(
             purpose: .askedRead,

@@ -67,7 +67,7 @@ extension Gatekeeper {
     /// All records of a node may have changed, and the membership list may be gone with them.
     private func invalidateAll(of place: Int, _ now: ClockReading) {
         metrics.flushes &+= 1
-        invalidateCache(of: place)
+        if obligations.keeps(.emptyCacheOnFlush) { invalidateCache(of: place) }
         forgetVersions(place)
         if cluster.listPlace == place { listLost(now.monotonic) }
         renewLeases()

@@ -85,6 +85,7 @@ public final class Gatekeeper {
             term.skipsWait = omitted.contains(.handoverAfterAttestation)
             cluster.witnesses.oneSuffices = omitted.contains(.majorityAttests)
             cluster.witnesses.countsFromArrival = omitted.contains(.attestationCountsFromAsking)
+            cluster.witnesses.asksItself = !obligations.keeps(.attestedByOthers)
         }
     #endif
 

@@ -60,6 +60,14 @@ enum Obligation: CaseIterable {
     case leaseOfItsPrimary
     /// Cached records of slots that have moved are invalidated: their former holder may send no invalidations.
     case movedSlotsAreForgotten
+    /// A slot that another server than its holder has reported has no known holder: the map may name a former one.
+    case reportedSlotsAreDoubted
+    /// What the target of a move replies is not cached.
+    case askedReplyIsNotCached
+    /// A server that says that any record may have changed empties the cache.
+    case emptyCacheOnFlush
+    /// What a primary of a cluster says of itself attests nothing: it does not know that it was replaced.
+    case attestedByOthers
 }
 
 /// The obligations that are met: outside of tests, all.

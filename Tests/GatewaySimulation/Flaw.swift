@@ -10,6 +10,8 @@ enum Flaw: Hashable, Sendable {
     #endif
     case procedure(Procedure)
     case driver(Driver)
+    /// The same in a cluster, where other code meets the obligation.
+    indirect case inCluster(Flaw)
 
     /// Errors of the administrator.
     enum Procedure: String, CaseIterable, Sendable {
@@ -53,6 +55,12 @@ enum Flaw: Hashable, Sendable {
         case primaryNotConfirmed
         /// It does not matter in which epoch the sentinels name the primary.
         case epochIgnored
+        /// It does not matter whom the other primaries take for the holder of a record's slot.
+        case holderNotAgreed
+        /// Slots that have moved since a list of all records began are not visited again.
+        case movesIgnored
+        /// A transaction that is turned away is repeated at the right server, and the record not read again.
+        case transactionRepeated
     }
 
     /// Errors between the event loop and the gatekeeper.
@@ -79,7 +87,28 @@ enum Flaw: Hashable, Sendable {
         #if CANARIES
             all += Obligation.allCases.map { .omission($0) }
         #endif
-        return all
+        return all + inCluster
+    }
+
+    private static var inCluster: [Flaw] {
+        var flaws = [
+            Procedure.silentNotWaitedOut, .copiesIgnored, .waitOnFreshConnection, .copiesOfServer,
+        ]
+        .map { Flaw.procedure($0) }
+        #if CANARIES
+            flaws += [Obligation.decidesOnlyAttested, .readsAreFenced, .majorityAttests]
+                .map { .omission($0) }
+        #endif
+        return flaws.map { .inCluster($0) }
+    }
+
+    /// What administrators do wrong; `nil` if they do nothing wrong.
+    var procedure: Procedure? {
+        switch self {
+        case .procedure(let procedure): procedure
+        case .inCluster(let flaw): flaw.procedure
+        default: nil
+        }
     }
 
     /// - Parameter name: That of several omissions consists of theirs, with `+` in between.
@@ -105,6 +134,7 @@ enum Flaw: Hashable, Sendable {
         #endif
         case .procedure(let flaw): flaw.rawValue
         case .driver(let flaw): flaw.rawValue
+        case .inCluster(let flaw): "\(flaw.name)InCluster"
         }
     }
 
@@ -114,6 +144,7 @@ enum Flaw: Hashable, Sendable {
             switch self {
             case .omission(let obligation): [obligation]
             case .omissions(let obligations): obligations
+            case .inCluster(let flaw): flaw.omitted
             case .procedure, .driver: []
             }
         }

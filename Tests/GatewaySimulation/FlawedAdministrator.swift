@@ -10,27 +10,51 @@ final class FlawedChannel: StoreChannel {
     private let connect: (Endpoint) -> any StoreChannel
     private let flaw: Flaw.Procedure
     private let bootID: String
-    private var early: RedisReply?
-    private var members: [String] = []
-    private var acknowledgements = 0
-    private var isSignalRefused = false
+    private let followers: (Endpoint) -> Set<Endpoint>
+    private let memory: Memory
+
+    /// What an administrator has seen.
+    private final class Memory {
+        var early: RedisReply?
+        var members: [String] = []
+        var acknowledgements = 0
+        var isSignalRefused = false
+
+        /// The first survey of the cluster.
+        var survey: ClusterSurvey?
+    }
 
     /// - Parameters:
     ///   - second: Another connection of the same administrator.
     ///   - bootID: The administrator's machine.
+    ///   - followers: The replicas that a server of a cluster has.
     ///   - connect: Connects to one of several servers.
     init(
         _ channel: any StoreChannel,
         second: any StoreChannel,
         _ flaw: Flaw.Procedure,
         bootID: String,
+        followers: @escaping (Endpoint) -> Set<Endpoint> = { _ in [] },
         connect: @escaping (Endpoint) -> any StoreChannel
     ) {
+        memory = Memory()
+        self.followers = followers
         self.connect = connect
         self.channel = channel
         self.second = second
         self.flaw = flaw
         self.bootID = bootID
+    }
+
+    private init(_ other: FlawedChannel, at place: Place) {
+        (channel, second) = (other.channel.at(place), other.second.at(place))
+        (flaw, bootID, memory) = (other.flaw, other.bootID, other.memory)
+        (connect, followers) = (other.connect, other.followers)
+    }
+
+    /// The part of a cluster that has one place.
+    func at(_ place: Place) -> any StoreChannel {
+        channel.cluster == nil ? self : FlawedChannel(self, at: place)
     }
 
     var isReady: Bool { channel.isReady }
@@ -43,8 +67,8 @@ final class FlawedChannel: StoreChannel {
         _ commands: [RedisCommand],
         onSameConnection: Bool
     ) throws(StoreConnection.Fault) -> [RedisReply] {
-        if flaw == .listReadTooEarly, early == nil {
-            early = try second.execute(FleetReading.commands)[0]
+        if flaw == .listReadTooEarly, memory.early == nil {
+            memory.early = try second.execute(FleetReading.commands)[0]
         }
         if flaw == .signalBeforeChange, commands.contains(where: \.isSignal),
             commands.contains(where: { $0.name == "HINCRBY" })
@@ -55,6 +79,11 @@ final class FlawedChannel: StoreChannel {
             return [reply]
         }
         var replies = try channel.execute(commands, onSameConnection: onSameConnection)
+        if flaw == .transactionRepeated, onSameConnection, commands.last?.name == "EXEC",
+            replies.last?.failure != nil
+        {
+            replies = try repeating(commands)
+        }
         for (index, command) in commands.enumerated() {
             falsify(&replies[index], of: command)
         }
@@ -99,24 +128,24 @@ final class FlawedChannel: StoreChannel {
     }
 
     private func falsify(_ reply: inout RedisReply, of command: RedisCommand) {
-        if command.isSignal, reply.failure != nil { isSignalRefused = true }
+        if command.isSignal, reply.failure != nil { memory.isSignalRefused = true }
         guard flaw == .confirmedByCount, ["BLPOP", "LPOP"].contains(command.name),
             case .array(let elements) = reply
         else { return }
         let ids = command.name == "BLPOP" ? elements.suffix(1) : elements[...]
         reply = .array(
             ids.compactMap { _ in
-                acknowledgements += 1
-                guard acknowledgements <= members.count else { return nil }
-                return .bulk(ArraySlice(members[acknowledgements - 1].utf8))
+                memory.acknowledgements += 1
+                guard memory.acknowledgements <= memory.members.count else { return nil }
+                return .bulk(ArraySlice(memory.members[memory.acknowledgements - 1].utf8))
             }
         )
     }
 
     private func falsifyList(_ reply: inout RedisReply, term: String?) {
-        if let early, flaw == .listReadTooEarly { reply = early }
+        if let early = memory.early, flaw == .listReadTooEarly { reply = early }
         guard var list = ListFields(reply) else { return }
-        members = list.members
+        memory.members = list.members
         switch flaw {
         case .graceNotWaitedFor: list.removeGraces()
         case .termUnknownNotWaited: list.believe(term)
@@ -126,7 +155,7 @@ final class FlawedChannel: StoreChannel {
         case .silentForgotten:
             list.removeSuspects()
         case .noteOfAnotherBoot: list.takeNotes(as: bootID)
-        case .signalMissingNotWaitedOut where isSignalRefused:
+        case .signalMissingNotWaitedOut where memory.isSignalRefused:
             list.removeMembers()
             list.fitChecksum(term)
         default: return
@@ -141,13 +170,64 @@ extension FlawedChannel: ReplicatedStore {
         set { channel.replicated?.patienceMilliseconds = newValue }
     }
 
-    var connected: NamedPrimary? { channel.replicated?.connected }
+    var connected: NamedPrimary? { (channel.replicated?.connected).map(falsified) }
 
     func findPrimary(unanimously: Bool) throws(StoreConnection.Fault) -> NamedPrimary {
         guard let replicated = channel.replicated else {
             throw .unreachable("there is one server alone")
         }
-        return try replicated.findPrimary(unanimously: unanimously)
+        return falsified(try replicated.findPrimary(unanimously: unanimously))
+    }
+
+    private func falsified(_ named: NamedPrimary) -> NamedPrimary {
+        guard channel.cluster != nil, flaw == .copiesOfServer else { return named }
+        let replicas = followers(named.primary.address)
+        return NamedPrimary(
+            primary: named.primary,
+            replicaCount: replicas.count,
+            replicas: replicas
+        )
+    }
+}
+
+// MARK: - In a cluster
+
+extension FlawedChannel: ClusteredStore {
+    var cluster: (any ClusteredStore)? { channel.cluster == nil ? nil : self }
+
+    func carryOut(_ parts: [PlacedCommands]) throws(StoreConnection.Fault) -> [[RedisReply]] {
+        guard let cluster = channel.cluster else { throw .unreachable("there is no cluster") }
+        return try cluster.carryOut(parts)
+    }
+
+    func owner(of place: Place) -> Primary? { channel.cluster?.owner(of: place) }
+
+    func isAgreed(on place: Place) -> Bool {
+        flaw == .holderNotAgreed || channel.cluster?.isAgreed(on: place) ?? true
+    }
+
+    func refresh() throws(StoreConnection.Fault) -> ClusterSurvey {
+        if flaw == .movesIgnored, let survey = memory.survey { return survey }
+        guard let cluster = channel.cluster else { throw .unreachable("there is no cluster") }
+        let survey = try cluster.refresh()
+        memory.survey = survey
+        return survey
+    }
+
+    func terms() -> [Term]? { channel.cluster?.terms() }
+
+    /// Repeats a transaction whose `MULTI` went before it.
+    private func repeating(_ commands: [RedisCommand]) throws(StoreConnection.Fault) -> [RedisReply]
+    {
+        Array(try channel.execute([RedisCommand("MULTI")] + commands).dropFirst())
+    }
+}
+
+extension ModelCluster {
+    /// The replicas that a server itself has.
+    func followers(of server: Endpoint) -> Set<Endpoint> {
+        let followers = servers.first { $0.endpoint == server }?.followers ?? []
+        return Set(followers.filter { !$0.isBroken }.map(\.follower.endpoint))
     }
 }
 

@@ -182,9 +182,12 @@ extension Ledger {
         let putBack = history[index...].filter { $0.author == .stranger && $0.version > 0 }
         // Nothing is promised about keys that a stranger has put back since.
         let before = Set(history[..<index].flatMap { $0.accepted.map(\.key) })
+        // A revocation that finds its record revoked at another primary need not be there itself.
+        let latest = latest(organization)
+        let isRevocation = history[index].isRevoked && latest.isRevoked
         confirmedVersions[organization] = max(
             confirmedVersions[organization] ?? 0,
-            history[index].version
+            isRevocation ? min(history[index].version, latest.version) : history[index].version
         )
         for key in before.subtracting(putBack.flatMap { $0.accepted.map(\.key) }) {
             let acceptance = history[index].accepted.first { $0.key == key }

@@ -189,6 +189,12 @@ enum Fault: CaseIterable {
     case moveSlot
     /// A primary takes a slot without the steps that this needs.
     case takeSlot
+    /// A plot: a shard's primary fails while its replica lacks its last changes.
+    case failOverShardBehind
+    /// A plot: a shard's primary is cut off together with a worker.
+    case cutOffShard
+    /// An operator lists all records of a cluster.
+    case listRecords
 }
 
 extension Fault {
@@ -199,7 +205,8 @@ extension Fault {
     static let ofReplicas: [Fault] = [
         .failOver, .deafSentinel, .hideSentinel, .stopSentinel, .lateReplication, .cutReplication,
         .failOverBehind, .cutOff, .hearLate, .hearNews, .loseEntry, .returnToPrimary,
-        .failOverShard, .failOverShards, .moveSlot, .takeSlot,
+        .failOverShard, .failOverShards, .moveSlot, .takeSlot, .failOverShardBehind,
+        .cutOffShard, .listRecords,
     ]
 }
 

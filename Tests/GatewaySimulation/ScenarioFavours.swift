@@ -84,6 +84,9 @@ extension Scenario {
         switch flaw {
         case .procedure(let flaw): favour(flaw, &chance)
         case .driver: break
+        case .inCluster(let flaw):
+            favourCluster(&chance)
+            favourInCluster(flaw, &chance)
         #if CANARIES
             case .omission(let obligation): favour(obligation, &chance)
             case .omissions: favourLateInvalidations(&chance)
@@ -168,7 +171,62 @@ extension Scenario {
         case .epochIgnored:
             favourFailovers(&chance)
             favourPlot(.returnToPrimary)
+        case .holderNotAgreed, .movesIgnored, .transactionRepeated:
+            favourCluster(&chance)
+            favourInCluster(.procedure(flaw), &chance)
         }
+    }
+
+    private mutating func favourInCluster(_ flaw: Flaw, _ chance: inout Chance) {
+        switch flaw {
+        case .procedure(let flaw): favourInCluster(flaw, &chance)
+        #if CANARIES
+            case .omission(let obligation): favourInCluster(obligation, &chance)
+        #endif
+        default: break
+        }
+    }
+
+    private mutating func favourInCluster(_ flaw: Flaw.Procedure, _ chance: inout Chance) {
+        let lease = Nanoseconds.milliseconds(leaseMilliseconds)
+        changePause = lease / 4
+        switch flaw {
+        case .copiesIgnored, .waitOnFreshConnection: faults = [.failOverShardBehind]
+        case .movesIgnored:
+            (faults, organizations) = ([.moveSlot, .moveSlot, .listRecords], 6)
+            faultPause = lease / 8
+        case .transactionRepeated:
+            (faults, organizations, administrators) = ([.moveSlot], 2, 8)
+            changePause = lease / 8
+        case .holderNotAgreed:
+            // A slot that shares a signal with others is not asked about otherwise.
+            (faults, organizations, bulkPercent) = ([.takeSlot], 6, 80)
+            (faultPause, changePause, tellsOfLostKeys) = (lease / 2, lease / 8, true)
+            failoverSpan = lease * 3
+        case .silentNotWaitedOut: faults = [.partition, .stall, .halfOpen]
+        default: favourLateNews(&chance)
+        }
+    }
+
+    /// Primaries of a cluster are cut off, and hear late of their successors; so do others.
+    private mutating func favourLateNews(_ chance: inout Chance) {
+        favourCutOffWorkersOfCluster(&chance)
+        (faults, graceMilliseconds, administrators) = ([.failOverShard], 0, 8)
+        failoverSpan = .milliseconds(leaseMilliseconds * 3)
+        faultPause = .milliseconds(leaseMilliseconds)
+        faultLength = failoverSpan * 2
+    }
+
+    /// A worker is cut off with a former primary, and trusts it for long.
+    private mutating func favourCutOffWorkersOfCluster(_ chance: inout Chance) {
+        let lease = Nanoseconds.milliseconds(leaseMilliseconds)
+        (workers, organizations, stallPercent) = (2, 2, 0)
+        faults = [.cutOffShard]
+        graceMilliseconds = leaseMilliseconds * 5
+        (failoverSpan, changePause, faultPause) = (lease / 4, lease / 4, lease * 2)
+        length = lease * 60
+        workerDelayMax = .microseconds(200)
+        isMixed = false
     }
 
     #if CANARIES
@@ -246,9 +304,11 @@ extension Scenario {
                 faultLength = .milliseconds(3000)
                 (changePause, requestPause) = (.milliseconds(500), .milliseconds(80))
                 length = .milliseconds(5000)
-            case .leaseOfItsPrimary, .movedSlotsAreForgotten:
+            case .leaseOfItsPrimary, .movedSlotsAreForgotten, .reportedSlotsAreDoubted,
+                .askedReplyIsNotCached, .attestedByOthers:
                 favourCluster(&chance)
                 favourInCluster(obligation, &chance)
+            case .emptyCacheOnFlush: faults = [.emptyStore, .importRecords]
             default: break
             }
         }
@@ -259,6 +319,17 @@ extension Scenario {
             requestPause = .milliseconds(leaseMilliseconds / 12)
             switch obligation {
             case .leaseOfItsPrimary: faults = [.lateInvalidations, .stall, .cut]
+            case .decidesOnlyAttested, .readsAreFenced:
+                favourCutOffWorkersOfCluster(&chance)
+                graceMilliseconds = 0
+                if obligation == .readsAreFenced {
+                    failoverSpan = .milliseconds(leaseMilliseconds * 4)
+                }
+            case .majorityAttests, .attestedByOthers: favourLateNews(&chance)
+            case .askedReplyIsNotCached:
+                faults = [.moveSlot, .moveSlot, .lateInvalidations, .overrun]
+                (workers, bulkPercent) = (2, 50)
+            case .reportedSlotsAreDoubted: faults = [.failOverShard, .moveSlot, .moveSlot]
             default:
                 // A worker misses the news of the server that has taken a slot.
                 tellsOfLostKeys = false

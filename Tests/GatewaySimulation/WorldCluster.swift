@@ -1,5 +1,7 @@
 import Keyring
 
+@testable import Administration
+
 /// Worlds whose store is a cluster.
 extension World {
     private func recordKey(of organization: Organization) -> String {
@@ -68,11 +70,28 @@ extension World {
         case .moveSlot:
             cluster.move(anyKey, timeline.chance.percent(80) ? .orderly : .interrupted)
         case .takeSlot: cluster.move(anyKey, .forced)
+        case .failOverShardBehind: failOverBehind(cluster)
+        case .cutOffShard: cutOff(cluster)
+        case .listRecords: listRecords()
         default: break
         }
     }
 
-    private func failOverAny(_ cluster: ModelCluster, for span: Nanoseconds) {
+    /// An operator lists all records. None of them is missing, wherever they move.
+    private func listRecords() {
+        counts.changesUnderWay += 1
+        defer { counts.changesUnderWay -= 1 }
+        let records = organizations.filter { judge.ledger.latest($0.name).version > 0 }
+        withAdministration { administration, client in
+            let locators = try RecordListing(administration.store).locators()
+            timeline.log("\(client) lists \(locators.count) records")
+            for organization in records where !locators.contains(organization.locator) {
+                timeline.fail("\(client): the record of \(organization) is not listed")
+            }
+        }
+    }
+
+    func failOverAny(_ cluster: ModelCluster, for span: Nanoseconds) {
         guard let former = timeline.chance.element(of: cluster.holders.servers),
             let kind = timeline.chance.element(of: ModelCluster.Failover.allCases)
         else { return }

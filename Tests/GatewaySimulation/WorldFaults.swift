@@ -69,7 +69,8 @@ extension World {
             .cutReplication, .failOverBehind, .cutOff, .hearLate, .hearNews, .loseEntry,
             .returnToPrimary:
             if let deployment { inject(fault, deployment, span) }
-        case .failOverShard, .failOverShards, .moveSlot, .takeSlot:
+        case .failOverShard, .failOverShards, .moveSlot, .takeSlot, .failOverShardBehind,
+            .cutOffShard, .listRecords:
             if let cluster { inject(fault, cluster, span) }
         case .stepClock: store.stepClock(by: timeline.chance.percent(50) ? 90_000 : -90_000)
         case .refuseJoins: store.refuse(.joins, for: span)

@@ -31,8 +31,8 @@ extension World {
     }
 
     /// What happens at the primary comes to no replica for a while.
-    private func holdReplication(_ deployment: ModelDeployment, for span: Nanoseconds) {
-        for server in deployment.servers { server.upstream?.hold(until: timeline.now + span) }
+    private func holdReplication(_ servers: [ModelRedis], for span: Nanoseconds) {
+        for server in servers { server.upstream?.hold(until: timeline.now + span) }
     }
 
     /// A worker for a plot; `nil` while there is another one.
@@ -51,7 +51,7 @@ extension World {
         let kind = timeline.chance.element(of: kinds)!
         note(troubleFor: 4 * span)
         begin([
-            (0, { self.holdReplication(deployment, for: 2 * span) }),
+            (0, { self.holdReplication(deployment.servers, for: 2 * span) }),
             (around(leaseSpan / 2), { deployment.failOver(kind, for: 2 * span) }),
             (2 * span, {}),
         ])
@@ -140,7 +140,7 @@ extension World {
             (
                 .milliseconds(300),
                 { [self] in
-                    holdReplication(deployment, for: 6 * leaseSpan)
+                    holdReplication(deployment.servers, for: 6 * leaseSpan)
                     if machine.worker === worker { startWorker(at: machine) }
                 }
             ),
@@ -184,6 +184,39 @@ extension World {
                 }
             ),
             (2 * trustSpan, {}),
+        ])
+    }
+
+    func failOverBehind(_ cluster: ModelCluster) {
+        let span = 2 * scenario.failoverSpan + leaseSpan
+        note(troubleFor: 4 * span)
+        begin([
+            (0, { self.holdReplication(cluster.servers, for: 2 * span) }),
+            (around(leaseSpan / 2), { self.failOverAny(cluster, for: 2 * span) }),
+            (2 * span, {}),
+        ])
+    }
+
+    /// A worker stays with the primary of a shard.
+    func cutOff(_ cluster: ModelCluster) {
+        guard let (_, worker) = anyWorker,
+            let former = timeline.chance.element(of: cluster.holders.servers)
+        else { return }
+        let span = around(4 * leaseSpan) + 2 * trustSpan + 2 * scenario.failoverSpan
+        note(troubleFor: 2 * span)
+        begin([
+            (
+                0,
+                {
+                    cluster.failOver(
+                        former,
+                        .partition,
+                        for: span,
+                        sides: [.worker(worker.number): .inside]
+                    )
+                }
+            ),
+            (span + 4 * leaseSpan, {}),
         ])
     }
 }

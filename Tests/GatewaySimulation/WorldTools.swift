@@ -16,7 +16,7 @@ extension World {
         }
         let channel = SimulatedChannel(client, machine, timeline, network)
         let clock = SimulatedClock(clock: machine, timeline: timeline)
-        guard case .procedure(let flaw) = flaw else { return (channel, clock) }
+        guard let flaw = flaw?.procedure else { return (channel, clock) }
         if flaw == .silentNotWaitedOut {
             return (channel, HastyClock(clock: machine, timeline: timeline))
         }
@@ -50,7 +50,7 @@ extension World {
         }
         let servers = SimulatedServers(client, machine, timeline, network)
         let sentinels = SimulatedSentinels(url.sentinels, servers)
-        guard let deployment, case .procedure(let flaw) = flaw else {
+        guard let deployment, let flaw = flaw?.procedure else {
             return (store(sentinels), clock)
         }
         let flawed = FlawedSentinels(sentinels, flaw, deployment)
@@ -68,17 +68,33 @@ extension World {
     private func clusterTools(_ client: Client, _ url: ClusterURL, _ machine: MachineClock) -> (
         any StoreChannel, any BlockingClock
     ) {
-        let clock = SimulatedClock(clock: machine, timeline: timeline)
+        let isHasty = flaw?.procedure == .silentNotWaitedOut
+        let clock: any BlockingClock =
+            isHasty
+            ? HastyClock(clock: machine, timeline: timeline)
+            : SimulatedClock(clock: machine, timeline: timeline)
         let channels = SimulatedChannels { [timeline, network] endpoint in
             SimulatedChannel(client, machine, timeline, network, to: endpoint)
         }
-        let store = ClusterStore(
-            seeds: url.servers,
-            servers: SimulatedServers(client, machine, timeline, network),
-            clock: clock,
+        func store() -> ClusterStore {
+            let store = ClusterStore(
+                seeds: url.servers,
+                servers: SimulatedServers(client, machine, timeline, network),
+                clock: clock,
+                connect: channels.connect
+            )
+            store.patienceMilliseconds = isHasty ? 20_000 : 1000
+            return store
+        }
+        guard let cluster, let flaw = flaw?.procedure else { return (store(), clock) }
+        let channel = FlawedChannel(
+            store(),
+            second: store(),
+            flaw,
+            bootID: machine.bootID,
+            followers: { [unowned cluster] in cluster.followers(of: $0) },
             connect: channels.connect
         )
-        store.patienceMilliseconds = 1000
-        return (store, clock)
+        return (channel, clock)
     }
 }

@@ -34,6 +34,7 @@ struct ClusterWitnesses {
     #if CANARIES
         var oneSuffices = false
         var countsFromArrival = false
+        var asksItself = false
     #endif
 
     init(_ interval: Heartbeat.Interval) {
@@ -104,7 +105,7 @@ extension ClusterWitnesses {
         guard needed > 0, let round = heartbeat.next(now) else { return [] }
         var probes: [Probe] = []
         for (position, place) in places.enumerated() {
-            let others = places[(position + 1)...] + places[..<position]
+            let others = candidates(places, besides: position)
             let number = subjects[place].generation << 8 | UInt64(place)
             let tag = CommandTag(purpose: .probe, number: number, sentAt: now)
             for witness in witnesses(among: others.filter(isReady), round) {
@@ -114,6 +115,14 @@ extension ClusterWitnesses {
             }
         }
         return probes
+    }
+
+    /// The places whose primaries may be asked about the one in a position, in the order after it.
+    private func candidates(_ places: [Int], besides position: Int) -> ArraySlice<Int> {
+        #if CANARIES
+            if asksItself { return places[position...] + places[..<position] }
+        #endif
+        return places[(position + 1)...] + places[..<position]
     }
 
     /// The witnesses of a round. They rotate, so that a few that never answer do not block the others.
@@ -146,6 +155,12 @@ extension ClusterWitnesses {
         let place = Int(tag.number & 0xFF)
         guard subjects.indices.contains(place), subjects[place].generation == tag.number >> 8
         else { return .irrelevant }
+        #if CANARIES
+            if asksItself, witness == place, case .array = reply {
+                subjects[place].attestation.answered(witness, asked, askedAt: tag.sentAt, at: now)
+                return .named(place)
+            }
+        #endif
         let target = named(by: reply, from: asked, place)
         subjects[place].attestation.answered(witness, target, askedAt: tag.sentAt, at: now)
         guard let target else {
