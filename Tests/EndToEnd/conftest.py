@@ -16,6 +16,9 @@ from harness.sandbox import CLUSTER, SENTINEL, TOPOLOGY, Sandbox  # noqa: E402
 collect_ignore = ["nginx/test_valgrind.py", "fleet/test_long_grace.py", "keys/test_hundred_thousand.py",
                   "nginx/test_reloads_without_the_module.py"]
 
+# For an nginx without TLS; docs/BUILDING.md runs it by name.
+collect_ignore.append("nginx/test_nginx_without_tls.py")
+
 # Only for builds of `make test-sanitizers`.
 if not sanitizers.are_used():
     collect_ignore.append("nginx/test_sanitizers.py")

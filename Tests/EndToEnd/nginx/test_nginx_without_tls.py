@@ -1,16 +1,10 @@
 """An nginx that was built without TLS: docs/BUILDING.md says how these tests are run with one."""
 
 import re
-import subprocess
 
 import pytest
 
-from harness.artefacts import NGINX
 from harness.polling import wait_until
-
-BUILT_WITH_TLS = "ssl_module" in subprocess.run([NGINX, "-V"], capture_output=True, text=True).stderr
-
-pytestmark = pytest.mark.skipif(BUILT_WITH_TLS, reason="LATCHKEY_NGINX= is not an nginx without TLS")
 
 
 def test_keys_are_checked_and_revoked_without_tls(sandboxes):
