@@ -32,7 +32,7 @@ def no_errors(sandbox):
 
 @pytest.mark.parametrize("tcp", [False, True], ids=["unix", "tcp"])
 def test_each_program_logs_in_with_its_own_user_and_password(sandboxes, tcp):
-    sandbox = sandboxes(start=False, workers=1, tcp=tcp)
+    sandbox = sandboxes(tls=None, start=False, workers=1, tcp=tcp)
     protect(sandbox)
     sandbox.nginx.start()
 
@@ -44,7 +44,7 @@ def test_each_program_logs_in_with_its_own_user_and_password(sandboxes, tcp):
 
 
 def test_passwords_are_in_no_log_and_no_message(sandboxes):
-    sandbox = sandboxes(start=False, workers=1)
+    sandbox = sandboxes(tls=None, start=False, workers=1)
     key = sandbox.key()
     protect(sandbox)
     write_credentials(sandbox, "gateway.auth", "gateway wrong-password-3\n")
@@ -61,7 +61,7 @@ def test_passwords_are_in_no_log_and_no_message(sandboxes):
 
 
 def test_a_corrected_password_is_used_after_a_reload(sandboxes):
-    sandbox = sandboxes(start=False, workers=1)
+    sandbox = sandboxes(tls=None, start=False, workers=1)
     key = sandbox.key()
     protect(sandbox)
     write_credentials(sandbox, "gateway.auth", "gateway wrong-password-3\n")
@@ -75,7 +75,7 @@ def test_a_corrected_password_is_used_after_a_reload(sandboxes):
 
 
 def test_a_gateway_without_permission_to_read_answers_503_and_logs_why(sandboxes):
-    sandbox = sandboxes(start=False, workers=1)
+    sandbox = sandboxes(tls=None, start=False, workers=1)
     protect(sandbox)
     key = sandbox.key()
     acl.give(sandbox, "gateway", acl.without("gateway", "+hmget"))
@@ -96,7 +96,7 @@ LACKS = {
 
 @pytest.mark.parametrize("right", LACKS)
 def test_a_gateway_that_may_not_listen_or_join_reads_the_store_for_every_check(sandboxes, right):
-    sandbox = sandboxes(start=False, workers=1, settings="latchkey_timeout 10s;")
+    sandbox = sandboxes(tls=None, start=False, workers=1, settings="latchkey_timeout 10s;")
     protect(sandbox, acl.without("gateway", right))
     sandbox.nginx.start()
     key = sandbox.key()
@@ -110,7 +110,7 @@ def test_a_gateway_that_may_not_listen_or_join_reads_the_store_for_every_check(s
 
 
 def test_a_gateway_that_may_not_acknowledge_is_waited_out_and_logs_it(sandboxes):
-    sandbox = sandboxes(start=False, workers=1)
+    sandbox = sandboxes(tls=None, start=False, workers=1)
     protect(sandbox, acl.without("gateway", "+rpush"))
     sandbox.nginx.start()
     key = sandbox.key()
@@ -124,7 +124,7 @@ def test_a_gateway_that_may_not_acknowledge_is_waited_out_and_logs_it(sandboxes)
 
 @pytest.mark.parametrize("right", ["-publish", "-blpop", "-hgetall", "&none"])
 def test_an_executable_that_may_not_ask_the_gateways_never_claims_too_much(sandboxes, right):
-    sandbox = sandboxes(start=False, workers=1)
+    sandbox = sandboxes(tls=None, start=False, workers=1)
     rules = [rule for rule in acl.rules("admin") if right != "&none" or not rule.startswith("&")]
     protect(sandbox, admin=["resetchannels", *rules, *([] if right == "&none" else [right])])
     sandbox.nginx.start()
@@ -153,7 +153,7 @@ WRONG_FILES = {
 
 @pytest.mark.parametrize("name", WRONG_FILES)
 def test_a_file_without_user_and_password_is_refused(sandboxes, name):
-    sandbox = sandboxes(start=False)
+    sandbox = sandboxes(tls=None, start=False)
     sandbox.expect("latchkey_store_auth")
     file = write_credentials(sandbox, "wrong.auth", WRONG_FILES[name])
     sandbox.add_settings(f"latchkey_store_auth gateway={file} admin={file};")
@@ -168,7 +168,7 @@ def test_a_file_without_user_and_password_is_refused(sandboxes, name):
 
 @pytest.mark.parametrize("mode", [0o644, 0o604])
 def test_a_password_that_others_may_read_is_refused(sandboxes, mode):
-    sandbox = sandboxes(start=False)
+    sandbox = sandboxes(tls=None, start=False)
     sandbox.expect("chmod")
     file = write_credentials(sandbox, "open.auth", "gateway password\n", mode)
     sandbox.add_settings(f"latchkey_store_auth gateway={file} admin={file};")
@@ -184,7 +184,7 @@ def test_a_password_that_others_may_read_is_refused(sandboxes, mode):
 
 @one_redis("with sentinels there is database 0 alone")
 def test_a_database_is_selected(sandboxes):
-    sandbox = sandboxes(tcp=True, start=False, workers=1)
+    sandbox = sandboxes(tls=None, tcp=True, start=False, workers=1)
     sandbox.add_settings(f"latchkey_store {sandbox.redis.url}/7;")
     sandbox.nginx.start()
 
@@ -196,7 +196,7 @@ def test_a_database_is_selected(sandboxes):
 
 
 def test_a_missing_database_is_reported(sandboxes):
-    sandbox = sandboxes(tcp=True, start=False, workers=1)
+    sandbox = sandboxes(tls=None, tcp=True, start=False, workers=1)
     sandbox.add_settings(f"latchkey_store {sandbox.redis.url}/99;")
     sandbox.nginx.start()
 
@@ -208,7 +208,7 @@ def test_a_missing_database_is_reported(sandboxes):
 
 def test_of_the_addresses_of_a_host_name_the_one_that_answers_is_used(sandboxes):
     """localhost may be ::1 first, where this Redis does not listen."""
-    sandbox = sandboxes(tcp=True, start=False, workers=1)
+    sandbox = sandboxes(tls=None, tcp=True, start=False, workers=1)
     sandbox.add_settings(f"latchkey_store redis://localhost:{sandbox.redis.port};")
     sandbox.nginx.start()
 
@@ -219,7 +219,7 @@ def test_of_the_addresses_of_a_host_name_the_one_that_answers_is_used(sandboxes)
 
 @one_redis("most of the sentinels need an address, and no server does")
 def test_an_unknown_host_name_is_refused_by_nginx(sandboxes):
-    sandbox = sandboxes(start=False)
+    sandbox = sandboxes(tls=None, start=False)
     sandbox.expect("store.invalid")
     sandbox.add_settings("latchkey_store redis://store.invalid;")
 
