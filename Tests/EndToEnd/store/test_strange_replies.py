@@ -31,7 +31,7 @@ REPLIES = {
 
 @pytest.fixture(scope="module")
 def gate_and_key():
-    with Sandbox(settings="latchkey_timeout 300ms;", workers=1) as sandbox:
+    with Sandbox(settings="latchkey_timeout 300ms;", workers=1, tls=None) as sandbox:
         key = sandbox.key("acme")
         sandbox.redis.stop()
         sandbox.redis.socket.unlink(missing_ok=True)
@@ -65,7 +65,7 @@ def test_a_strange_record_admits_no_request_and_ends_no_worker(gate_and_key, nam
 @pytest.fixture
 def gate_and_record(sandboxes):
     """A gateway without its store, a key, and an answer to HMGET with the key's record."""
-    gate = sandboxes(workers=1, settings="latchkey_timeout 10s;")
+    gate = sandboxes(tls=None, workers=1, settings="latchkey_timeout 10s;")
     gate.expect(NO_SOCKET)
     key = gate.key("acme")
     record = gate.redis.hash(record_key("acme"))
