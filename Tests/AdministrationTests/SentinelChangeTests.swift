@@ -97,7 +97,7 @@ struct SentinelChangeTests {
         #expect(deployment.uncertainty(try deployment.revoke()) == Self.tooFew(held))
     }
 
-    /// So few servers hold a change because one replica has no link.
+    /// Too few servers hold a change, because one replica has no link.
     private static func tooFew(_ held: Int) -> ConfirmationResult.Uncertainty {
         .tooFewCopies(held, needed: 3, unlinked: ["10.0.0.5:6379"])
     }

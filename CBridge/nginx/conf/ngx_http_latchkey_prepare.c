@@ -300,7 +300,10 @@ ngx_http_latchkey_keep_report(ngx_conf_t *cf,
 }
 
 
-/* latchkey_prepare() has checked the time.  The log alone depends on it here. */
+/*
+ * latchkey_prepare() has checked the time.  Here it tells a link that timed out from
+ * one that the gateway closes for another reason.
+ */
 
 static void
 ngx_http_latchkey_keep_timeout(ngx_http_latchkey_main_conf_t *lmcf)
