@@ -221,7 +221,7 @@ def redis_8():
 @under_either_consistency
 def test_a_redis_8_with_several_threads_ends_keys_as_any_other(sandboxes, consistency):
     """Its answers to heartbeats may overtake invalidations, since other threads write them."""
-    fleet = sandboxes(gateways=2, workers=2, consistency=consistency, tcp=True,
+    fleet = sandboxes(gateways=2, workers=2, consistency=consistency, tcp=True, tls=None,
                       redis_program=[redis_8()], redis_options=["--io-threads", "4"])
     fleet.wait_for_members()
     assert "\nredis_version:8." in fleet.redis.cli("INFO", "server")

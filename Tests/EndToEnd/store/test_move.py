@@ -50,7 +50,7 @@ def copy(sandbox, target):
 @one_redis("it begins with one Redis")
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_store_is_replaced_under_traffic(sandboxes, kind):
-    sandbox = sandboxes(gateways=2, settings=PATIENT)
+    sandbox = sandboxes(tls=None, gateways=2, settings=PATIENT)
     kept, ended = sandbox.key("acme"), sandbox.key("beta")
     kinds = [*kinds_of(kept), ("/api", bearer(sandbox.key("gamma")), 200)]
     sandbox.revoke("beta")
