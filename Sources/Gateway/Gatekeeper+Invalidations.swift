@@ -131,8 +131,11 @@ extension Gatekeeper {
         }
     }
 
+    /// Acknowledges a signal where it came from. If that is where its slot is being moved to, the list is there, too.
     func acknowledge(_ signal: Signal, to place: Int, _ now: MonotonicTime) {
+        let isMoving = cluster.place(of: signal.locator) != place
         for command in signal.acknowledge(by: membership.id) {
+            if isMoving { send(ClusterCommands.asking, .asking, to: place, now) }
             send(command, .acknowledgement, to: place, now)
         }
     }

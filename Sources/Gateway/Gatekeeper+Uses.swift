@@ -45,7 +45,7 @@ extension Gatekeeper {
         guard nodes[place].data.isReady, let bucket = readyPlace(ofShard: shard) else { return }
         let commands = uses.flush(signal.locator)
         guard !commands.isEmpty else { return acknowledge(signal, to: place, now) }
-        for (number, command) in flushes.add(signal, commands) {
+        for (number, command) in flushes.add(signal, from: place, commands) {
             let tag = CommandTag(purpose: .flushedUse, number: number, sentAt: now)
             _ = nodes[bucket].data.send(command, tag: tag, now: now)
         }
@@ -62,8 +62,7 @@ extension Gatekeeper {
             if !redirectFlush(tag, after: error, from: place, now) { flushes.failed(tag.number) }
             return
         }
-        guard let signal = flushes.answered(tag.number),
-            let place = cluster.place(of: signal.locator), nodes[place].data.isReady
+        guard let (signal, place) = flushes.answered(tag.number), nodes[place].data.isReady
         else { return }
         acknowledge(signal, to: place, now.monotonic)
     }

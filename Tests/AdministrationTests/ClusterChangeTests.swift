@@ -369,10 +369,25 @@ struct ClusterChangeTests {
         #expect(status.lastUse == .never)
     }
 
-    @Test func `a status does not wait for a slot that is being moved`() throws {
+    @Test func `a status asks workers where the slot of the record is being moved to`() throws {
         let deployment = try SimulatedClusterDeployment()
-        let move = SimulatedCluster.Move(source: deployment.holder, target: deployment.other)
-        deployment.cluster.moves[deployment.slot] = move
+        let worker = deployment.worker(1)
+        let target = deployment.other
+        deployment.cluster.moves[deployment.slot] = .init(
+            source: deployment.holder,
+            target: target
+        )
+        deployment.cluster.servers[target].onSignal = { _ in [worker.id.description] }
+        let status = try deployment.administration.keys.status(of: Installation.acme)
+        #expect(status.lastUseDelay == .none)
+        #expect(deployment.clock.elapsedMilliseconds == 0)
+    }
+
+    @Test func `a status does not wait for the slot that counts flushes`() throws {
+        let deployment = try SimulatedClusterDeployment()
+        let slot = Place.flushes.slot!
+        let source = deployment.cluster.owners[0][slot.number]
+        deployment.cluster.moves[slot] = .init(source: source, target: (source + 1) % 3)
         let status = try deployment.administration.keys.status(of: Installation.acme)
         #expect(status.lastUseDelay == .unasked)
         #expect(deployment.clock.elapsedMilliseconds < 600)

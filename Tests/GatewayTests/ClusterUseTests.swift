@@ -171,6 +171,25 @@ struct ClusterUseTests {
         #expect(count("RPUSH", at: 1, driver) == 1)
     }
 
+    @Test(arguments: [true, false])
+    func `a flush from where the record's slot is being moved to is acknowledged there`(
+        isUsed: Bool
+    ) throws {
+        let driver = try Driver.settled()
+        let (name, other) = divided(driver)
+        let next = other == 3 ? 2 : 3
+        if isUsed { useTwice(name, driver) }
+        driver.clearCommands()
+        let slot = driver.slot(of: name)
+        driver.servers[Driver.endpoint(1)]!.migrating[slot] = Driver.endpoint(next)
+        driver.sendInvalidation(of: [signal("?", name)], from: next)
+        #expect(count("ZADD", at: other, driver) == (isUsed ? 1 : 0))
+        let lists = driver.servers[Driver.endpoint(next)]!.store.lists
+        #expect(lists.values.flatMap(\.self) == [driver.gatekeeper.membership.id.description])
+        #expect(count("EXPIRE", at: next, driver) == 1)
+        #expect(count("ASKING", at: next, driver) == 2)
+    }
+
     @Test func `refused uses of a flush are counted once where their slot has moved to`() throws {
         let driver = try Driver.settled()
         let (name, other) = divided(driver)

@@ -80,6 +80,15 @@ struct SignalTests {
         #expect(key.hasPrefix(TrackedKey.prefix))
     }
 
+    @Test func `without a transaction the key of a signal expires`() {
+        let key = "latchkey:record:{\(acme)}:?\(digits)"
+        #expect(
+            signal(.flush).separateCommands.map(\.texts) == [
+                ["SET", key, "", "PX", "1000"], ["DEL", key],
+            ]
+        )
+    }
+
     @Test func `a signal is read as it was sent`() {
         for kind in [Signal.Kind.barrier, .flush] {
             #expect(parsed(signal(kind).commands[0].texts[1]) == signal(kind))

@@ -48,7 +48,7 @@ struct FleetInquiry {
     /// Sends the flush, and reads the membership list after it; `nil` if either is refused.
     private func send(_ flush: Signal) -> RedisReply? {
         let replies = execute([
-            (.record(flush.locator), flush.transaction), (.membership, [Membership.read]),
+            (.record(flush.locator), flush.separateCommands), (.membership, [Membership.read]),
         ])
         guard replies.allSatisfy({ $0.allSatisfy { $0.failure == nil } }) else { return nil }
         return replies.last?.last

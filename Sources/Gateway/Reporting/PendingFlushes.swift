@@ -12,6 +12,8 @@ struct PendingFlushes {
 
     private struct Flush {
         let signal: Signal
+        /// Where the signal came from.
+        let place: Int
         /// The commands that are still to be carried out, by number.
         var commands: [UInt64: RedisCommand]
         var redirections = 0
@@ -21,19 +23,24 @@ struct PendingFlushes {
     private var last: UInt64 = 0
 
     /// Adds a flush. Returns its commands with the numbers that their tags carry.
-    mutating func add(_ signal: Signal, _ commands: [RedisCommand]) -> [(UInt64, RedisCommand)] {
+    mutating func add(_ signal: Signal, from place: Int, _ commands: [RedisCommand])
+        -> [(UInt64, RedisCommand)]
+    {
         if flushes.count >= Self.countMax { flushes.removeFirst() }
         let numbered = commands.enumerated().map { (last + 1 + UInt64($0), $1) }
         last += UInt64(commands.count)
-        flushes.append(Flush(signal: signal, commands: Dictionary(uniqueKeysWithValues: numbered)))
+        let open = Dictionary(uniqueKeysWithValues: numbered)
+        flushes.append(Flush(signal: signal, place: place, commands: open))
         return numbered
     }
 
-    /// A command was carried out. Returns the signal if it was the last one.
-    mutating func answered(_ number: UInt64) -> Signal? {
+    /// A command was carried out. Returns the signal, and where it came from, if it was the last one.
+    mutating func answered(_ number: UInt64) -> (Signal, from: Int)? {
         guard let index = index(number) else { return nil }
         flushes[index].commands[number] = nil
-        return flushes[index].commands.isEmpty ? flushes.remove(at: index).signal : nil
+        guard flushes[index].commands.isEmpty else { return nil }
+        let flush = flushes.remove(at: index)
+        return (flush.signal, flush.place)
     }
 
     /// A command belongs to another server. Returns it, unless the flush has been sent on too often.

@@ -2,7 +2,7 @@ import KeyFormat
 import RedisClient
 
 /// A message to all workers about one organization: the invalidation of a key that is set and deleted
-/// at once, and so never exists for anyone.
+/// at once.
 ///
 /// The workers track its name, because it begins like those of records. Sent in the transaction of a
 /// change, it arrives in one message with the invalidation of the record; sent later, after it.
@@ -56,6 +56,12 @@ public struct Signal: Equatable, Sendable {
     /// The commands that send the signal in a transaction of its own.
     public var transaction: [RedisCommand] {
         [RedisCommand("MULTI")] + commands + [RedisCommand("EXEC")]
+    }
+
+    /// The commands that send the signal without a transaction, which a cluster would refuse in a slot that is being
+    /// moved. If the connection is lost after the first one, the key expires.
+    public var separateCommands: [RedisCommand] {
+        [RedisCommand("SET", .bytes(key), "", "PX", "1000"), RedisCommand("DEL", .bytes(key))]
     }
 
     private var key: [UInt8] {

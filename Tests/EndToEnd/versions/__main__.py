@@ -25,7 +25,7 @@ VERSIONS = {
 
 # Tests of what a version lacks: clusters are supported from Redis 7.0 on, and so are the option that slows loading down, users that may
 # read keys and not write them, and the command with which the doctor tries permissions.
-LACKING = {"Redis 6.2": "slot_of_last_uses_moves or loads_its_data or cluster or gateways_permissions_do_not_suffice "
+LACKING = {"Redis 6.2": "while_a_slot_moves or loads_its_data or cluster or gateways_permissions_do_not_suffice "
                         "or (executable_needs_each_of_its_permissions and not at_a_sentinel)"}
 
 # What a gateway and the executable ask of Redis. The packages' servers are built without TLS; Debian's has it, and `make test` tests it.
