@@ -1,13 +1,15 @@
 """What a Redis needs for many organizations and many workers: memory, and processor time for questions, changes and connections.
 
-    /usr/bin/python3 Benchmarks/sizes.py                     # all parts, about three minutes
-    /usr/bin/python3 Benchmarks/sizes.py memory questions    # some of them: memory, connections, questions, changes, idle
+    /usr/bin/python3 Benchmarks/sizes.py                     # all parts, about four minutes
+    /usr/bin/python3 Benchmarks/sizes.py memory questions    # some of them: memory, connections, questions, changes, idle, maps
 
 Links of workers are connections of this process, with the commands that a worker sends. Redis is measured with one command at a
 time, and with many that wait for it: it is stopped while they are sent. Its processor time is the median of some rounds, and the
-cheapest of them: other programs on the machine add to it. `idle` counts what a real worker asks.
+cheapest of them: other programs on the machine add to it. `idle` counts what a real worker asks. `maps` compares a real worker without
+requests by how its cluster's slots are divided.
 """
 
+import os
 import re
 import socket
 import ssl
@@ -21,6 +23,7 @@ from pathlib import Path
 from gateways import gateway
 from memory import resident_bytes
 from harness import cluster_store, sentinel_store
+from harness.cluster_server import SLOTS
 from harness.key_forge import KeyForge, audit_key, locator, record_key, used_key
 from harness.listed_members import PIECE, SIGNAL, acknowledgement, command, connect, list_members, member_id
 from harness.membership import MEMBERSHIP
@@ -36,6 +39,7 @@ SETTLING_SECONDS = 12
 IDLE_SECONDS = 10
 ASKING = 10  # workers that ask the sentinels
 FULL = 1000  # entries of an audit
+MAPS = 10  # of one round
 REFUSALS = "refused", "refused_at"
 
 BARRIER = "0123456789abcdef" * 2
@@ -335,8 +339,39 @@ def measure_idle():
             print(f"  Sentinel, each sentinel, lease {lease} s: {each:.1f} a second from each of {ASKING} workers", flush=True)
 
 
+# The map of a cluster
+
+
+def read_maps(connection, count):
+    connection.sendall(words(["CLUSTER", "SLOTS"]) * count + words(["PING"]))
+    length = 0
+    while not (piece := connection.recv(PIECE)).endswith(b"+PONG\r\n"):
+        length += len(piece)
+    return (length + len(piece) - 7) // count
+
+
+def processor_milliseconds(pid):
+    user, system = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11:13]
+    return 1000 * (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
+
+
+def measure_maps():
+    for parts in (3, 300, SLOTS):
+        with gateway(cluster={**cluster_store.STEADY, "parts": parts}) as gate:
+            gate.wait_for_members()
+            print(f"A map of {parts:,} ranges:")
+            with link(gate.redis.primaries[0]) as connection:
+                Processor(gate.redis.primaries[0]).measure("CLUSTER SLOTS", MAPS, ROUNDS // 5, lambda _: read_maps(connection, MAPS))
+                print(f"  the reply has {read_maps(connection, 1):,} bytes")
+            worker = gate.nginx.worker()
+            before = processor_milliseconds(worker)
+            time.sleep(IDLE_SECONDS)
+            spent = (processor_milliseconds(worker) - before) / IDLE_SECONDS
+            print(f"  a worker without requests spends {spent:.1f} ms a second", flush=True)
+
+
 PARTS = {"memory": measure_memory, "connections": measure_connections, "questions": measure_questions, "changes": measure_changes,
-         "idle": measure_idle}
+         "idle": measure_idle, "maps": measure_maps}
 
 
 def main():

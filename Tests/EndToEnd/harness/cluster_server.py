@@ -42,11 +42,11 @@ class ClusterServer(DataServer):
         lines = [re.sub(" (master|slave) ", r" myself,\1 ", line, count=1) if line.startswith(self.id) else line for line in members]
         self.nodes_file.write_text("\n".join([*lines, f"vars currentEpoch {len(members)} lastVoteEpoch 0", ""]))
 
-    def member(self, epoch, primary=None, slots=None):
-        """Its line in the file of every server: of a primary with slots, a range, or of a replica of another server."""
+    def member(self, epoch, primary=None, ranges=()):
+        """Its line in the file of every server: of a primary with ranges of slots, or of a replica of another server."""
         role = f"slave {primary.id}" if primary else "master -"
-        ranges = f" {slots[0]}-{slots[-1]}" if slots else ""
-        return f"{self.id} 127.0.0.1:{self.listener.port}@{self.bus.port} {role} 0 0 {epoch} connected{ranges}"
+        held = "".join(f" {slots[0]}-{slots[-1]}" for slots in ranges)
+        return f"{self.id} 127.0.0.1:{self.listener.port}@{self.bus.port} {role} 0 0 {epoch} connected{held}"
 
     def launch(self):
         self.bus.start()

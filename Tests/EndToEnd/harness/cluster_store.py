@@ -45,10 +45,11 @@ class ClusterStore(SeveralServers):
     proxied   everything that reaches a server or its bus passes through its proxies
     auth      the user and password with which replicas log in to primaries
     settings  lines of all servers' files
+    parts     the number of ranges that the slots are divided into: each shard has one, unless it is said
     """
 
     def __init__(self, folder, options=(), login=(), program=("redis-server",), tls=None, shards=3, replicas=1, proxied=False,
-                 node_timeout=NODE_TIMEOUT, auth=(), settings=()):
+                 node_timeout=NODE_TIMEOUT, auth=(), settings=(), parts=None):
         folder.mkdir()
         self.root = folder
         self.tls = tls
@@ -58,6 +59,8 @@ class ClusterStore(SeveralServers):
         self.are_sentinels_guarded = False
         self.servers = [ClusterServer(folder, number, self.all_options, login, program, tls, proxied)
                         for number in range(shards * (1 + replicas))]
+        self.shard_count = shards
+        self.parts = parts or shards
         self.shards = [Shard(self, number, self.servers[number::shards]) for number in range(shards)]
         access = [f"masteruser {auth[0]}", f"masterauth {auth[1]}"] if auth else []
         members = [line for shard in self.shards for line in shard.members()]
@@ -209,10 +212,10 @@ class Shard(Succession):
 
     def members(self):
         """The lines of its servers in the files of all."""
-        count = len(self.store.servers) // len(self.servers)
         first, *replicas = self.servers
-        slots = range(self.number * SLOTS // count, (self.number + 1) * SLOTS // count)
-        return [first.member(self.number + 1, slots=slots), *(each.member(self.number + 1, primary=first) for each in replicas)]
+        parts = self.store.parts
+        ranges = [range(part * SLOTS // parts, (part + 1) * SLOTS // parts) for part in range(self.number, parts, self.store.shard_count)]
+        return [first.member(self.number + 1, ranges=ranges), *(each.member(self.number + 1, primary=first) for each in replicas)]
 
     def named(self):
         """Its primary, as all primaries of other shards see it that answer; `None` if they disagree, or do not serve."""
