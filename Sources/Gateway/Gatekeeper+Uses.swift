@@ -42,7 +42,9 @@ extension Gatekeeper {
     /// Writes the last uses of an organization at once. The signal is acknowledged after the replies.
     func flush(_ signal: Signal, from place: Int, _ now: MonotonicTime) {
         let shard = Keyspace.shard(of: signal.locator)
-        guard nodes[place].data.isReady, let bucket = readyPlace(ofShard: shard) else { return }
+        guard nodes[place].data.isReady, let bucket = readyPlace(ofShard: shard),
+            !flushes.contains(signal)
+        else { return }
         let commands = uses.flush(signal.locator)
         guard !commands.isEmpty else { return acknowledge(signal, to: place, now) }
         for (number, command) in flushes.add(signal, from: place, commands) {

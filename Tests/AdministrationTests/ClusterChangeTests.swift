@@ -383,6 +383,20 @@ struct ClusterChangeTests {
         #expect(deployment.clock.elapsedMilliseconds == 0)
     }
 
+    @Test func `a status waits for the record as usual after it asked workers in vain`() throws {
+        let deployment = try SimulatedClusterDeployment()
+        deployment.recordServer.onCommand = { [server = deployment.recordServer] command in
+            if command == "DEL" { server.isDown = true }
+        }
+        deployment.clock.at(5000) { [server = deployment.recordServer] in
+            server.onCommand = { _ in }
+            server.isDown = false
+        }
+        let status = try deployment.administration.keys.status(of: Installation.acme)
+        #expect(status.lastUseDelay == .unasked)
+        #expect(deployment.clock.elapsedMilliseconds >= 5000)
+    }
+
     @Test func `a status does not wait for the slot that counts flushes`() throws {
         let deployment = try SimulatedClusterDeployment()
         let slot = Place.flushes.slot!

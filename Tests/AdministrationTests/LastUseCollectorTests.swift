@@ -58,6 +58,15 @@ struct LastUseCollectorTests {
         #expect(installation.clock.elapsedMilliseconds == FleetInquiry.waitMilliseconds)
     }
 
+    @Test(arguments: [true, false])
+    func `a suspect is asked, too`(acknowledges: Bool) throws {
+        let suspect = installation.worker(1, grace: 3_600_000)
+        _ = try installation.revoke()
+        #expect(installation.membership?.suspects.map(\.member) == [suspect])
+        if acknowledges { installation.store.onSignal = { _ in [suspect.id.description] } }
+        #expect(try delay() == (acknowledges ? .none : .unknown))
+    }
+
     @Test func `of many flushes at a time a store sends few`() throws {
         for number in 1...12 {
             try status()

@@ -108,6 +108,21 @@ struct ClusterUseTests {
         #expect(count("RPUSH", at: 1, driver) == 1)
     }
 
+    @Test func `a flush that arrives again is acknowledged once its uses are written`() throws {
+        let driver = try Driver.settled()
+        let (name, other) = divided(driver)
+        let old = driver.generate(name, at: 1)
+        _ = driver.generate(name, at: 1)
+        for _ in 0..<3 { #expect(driver.result(old) == .revoked) }
+        driver.clearCommands()
+        driver.held = [Driver.endpoint(other)]
+        for _ in 1...2 { driver.sendInvalidation(of: [signal("?", name)], from: 1) }
+        #expect(count("ZINCRBY", at: other, driver) == 1)
+        #expect(count("RPUSH", at: 1, driver) == 0)
+        driver.release(other)
+        #expect(count("RPUSH", at: 1, driver) == 1)
+    }
+
     @Test func `a flush whose use is refused is not acknowledged`() throws {
         let driver = try Driver.settled()
         let (name, other) = divided(driver)

@@ -18,11 +18,12 @@ struct FleetInquiry {
         self.clock = clock
     }
 
-    /// The members that have not acknowledged the flush in time; `nil` if the store does not send it.
+    /// The members, suspects included, that have not acknowledged the flush in time; `nil` if the store does not send it.
     func silentMembers(_ flush: Signal) -> Set<Member.ID>? {
         let deadline = clock.monotonic.advanced(byMilliseconds: Self.waitMilliseconds)
         guard let reply = send(flush), let membership = try? Membership(reply) else { return nil }
-        var silent = Set(membership.members.map(\.id))
+        let asked = membership.members + membership.suspects.map(\.member)
+        var silent = Set(asked.map(\.id))
         var rounds = channel.cluster == nil ? 1 : Self.roundsInCluster
         while !silent.isEmpty {
             let left = clock.monotonic.milliseconds(until: deadline)

@@ -22,6 +22,9 @@ struct PendingFlushes {
     private var flushes: [Flush] = []
     private var last: UInt64 = 0
 
+    /// Whether the signal has arrived before, and its commands have not been answered.
+    func contains(_ signal: Signal) -> Bool { flushes.contains { $0.signal == signal } }
+
     /// Adds a flush. Returns its commands with the numbers that their tags carry.
     mutating func add(_ signal: Signal, from place: Int, _ commands: [RedisCommand])
         -> [(UInt64, RedisCommand)]

@@ -18,8 +18,11 @@ final class ClusterStore {
     /// Commands that were sent to other servers so often without a pause are paused for.
     private static let hopsMax = 5
 
-    /// How long commands wait for a server. A failover takes seconds.
-    var patienceMilliseconds: UInt64 = 30_000
+    /// A failover takes seconds.
+    private static let standardPatienceMilliseconds: UInt64 = 30_000
+
+    /// How long commands wait for a server.
+    var patienceMilliseconds = standardPatienceMilliseconds
 
     let servers: any ClusterServers
     private let seeds: [Endpoint]
@@ -38,7 +41,7 @@ final class ClusterStore {
     /// The place of the last commands, and the server that carried them out.
     private var last: (place: Place, server: Endpoint)?
 
-    /// Whether the last wait for a server was in vain: the next one ends at once.
+    /// Whether the last whole wait for a server was in vain: the next one ends at once.
     private var hasWaitedInVain = false
 
     /// - Parameters:
@@ -393,7 +396,8 @@ extension ClusterStore {
         throws(StoreConnection.Fault)
     {
         guard clock.monotonic < end else {
-            hasWaitedInVain = hasWaitedInVain || patience > 0
+            let isWhole = Self.standardPatienceMilliseconds <= patience
+            hasWaitedInVain = hasWaitedInVain || isWhole
             throw fault
         }
         let pause = clock.monotonic.advanced(byMilliseconds: Self.pauseMilliseconds)
