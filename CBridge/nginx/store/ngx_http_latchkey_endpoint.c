@@ -132,7 +132,10 @@ ngx_http_latchkey_add_endpoint(ngx_pool_t *pool, ngx_str_t *text,
 }
 
 
-/* Allocates the addresses that lookups fill in. */
+/*
+ * Allocates the addresses that lookups fill in, and a copy of the name: a lookup
+ * writes it in lower case.
+ */
 
 static ngx_int_t
 ngx_http_latchkey_reserve_addresses(ngx_pool_t *pool,
@@ -141,12 +144,15 @@ ngx_http_latchkey_reserve_addresses(ngx_pool_t *pool,
     ngx_uint_t i;
     ngx_http_latchkey_address_t *address;
 
+    endpoint->host.data = ngx_pstrdup(pool, &endpoint->host);
     endpoint->addrs = ngx_pcalloc(pool,
         NGX_HTTP_LATCHKEY_ADDRESSES_MAX * sizeof(ngx_addr_t));
     address = ngx_pcalloc(pool,
         NGX_HTTP_LATCHKEY_ADDRESSES_MAX * sizeof(ngx_http_latchkey_address_t));
 
-    if (endpoint->addrs == NULL || address == NULL) {
+    if (endpoint->host.data == NULL || endpoint->addrs == NULL
+        || address == NULL)
+    {
         return NGX_ERROR;
     }
 

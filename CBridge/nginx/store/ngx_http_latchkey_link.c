@@ -79,8 +79,8 @@ ngx_http_latchkey_link_start(ngx_http_latchkey_link_t *link)
 
 
 /*
- * A resumed session verifies no certificate, so it is kept only for the server that
- * issued it.
+ * What is known of one server says nothing of another.  A resumed session verifies
+ * no certificate, so it is kept only for the server that issued it.
  */
 
 static void
@@ -91,6 +91,8 @@ ngx_http_latchkey_link_keep_order(ngx_http_latchkey_link_t *link,
         || ngx_strcmp(link->order.name, order->name) != 0)
     {
         ngx_http_latchkey_link_forget_session(link);
+        link->failures = 0;
+        link->late = 0;
     }
 
     link->order = *order;

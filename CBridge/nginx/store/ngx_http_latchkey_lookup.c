@@ -99,6 +99,7 @@ ngx_http_latchkey_lookup_handler(ngx_resolver_ctx_t *ctx)
     ngx_http_latchkey_endpoint_t *endpoint;
 
     link = ctx->data;
+    link->late = 0;
 
     ngx_http_latchkey_post_turn(link->worker);
     ngx_http_latchkey_link_limit_log(link);

@@ -3,9 +3,13 @@
 import socket
 import struct
 import threading
+import time
 
 REFUSED_NAME = 3
 SECONDS_TO_LIVE = 0
+
+# What nginx remembers an answer for; it counts whole seconds.
+VALID_SECONDS = 1
 
 
 class DNSServer:
@@ -18,6 +22,7 @@ class DNSServer:
         self.names = names
         self.is_silent = False
         self.questions = []
+        self.asked_at = 0
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.socket.bind(("127.0.0.1", 0))
         self.socket.settimeout(0.1)
@@ -37,7 +42,11 @@ class DNSServer:
     @property
     def resolver(self):
         """The directives with which nginx asks this server, and remembers nothing for long."""
-        return f"resolver 127.0.0.1:{self.port} valid=1s ipv6=off;"
+        return f"resolver 127.0.0.1:{self.port} valid={VALID_SECONDS}s ipv6=off;"
+
+    def is_forgotten(self):
+        """Whether nginx has forgotten the last answer."""
+        return time.monotonic() > self.asked_at + VALID_SECONDS + 1
 
     def serve(self):
         while not self.ended.is_set():
@@ -47,6 +56,7 @@ class DNSServer:
                 continue
             name = name_in(question)
             self.questions.append(name)
+            self.asked_at = time.monotonic()
             if not self.is_silent:
                 self.socket.sendto(answer(question, self.names.get(name.split(".")[0])), client)
 

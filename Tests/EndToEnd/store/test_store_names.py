@@ -24,10 +24,10 @@ def gate(sandboxes, names):
     return sandbox
 
 
-def name_store(sandbox, port, timeout=SHORT_TIMEOUT):
+def name_store(sandbox, port, timeout=SHORT_TIMEOUT, name="store.test"):
     settings = sandbox.folder / "gateway.conf"
     own = [line for line in sandbox.config.read_text().splitlines() if not line.startswith("latchkey_store ")]
-    settings.write_text("\n".join([*own, f"latchkey_store redis://store.test:{port};", timeout, ""]))
+    settings.write_text("\n".join([*own, f"latchkey_store redis://{name}:{port};", timeout, ""]))
     sandbox.nginx.configure(settings=settings)
 
 
@@ -38,6 +38,20 @@ def test_a_name_is_looked_up_by_nginx_resolver(gate, names):
     wait_until(lambda: gate.status_of(key) == 200, "the key is accepted")
 
     assert set(names.questions) == {"store.test"}
+
+
+def test_a_name_may_have_capital_letters(gate):
+    key = gate.key()
+    with WireTap(gate.redis.port) as tap:
+        name_store(gate, tap.port, name="Store.Test")
+        gate.nginx.start()
+        wait_until(lambda: gate.status_of(key) == 200, "the key is accepted")
+        made = len(tap.conversations)
+
+        tap.cut()
+
+        wait_until(lambda: len(tap.conversations) > made, "its name is looked up again")
+        wait_until(lambda: gate.status_of(key) == 200, "the key is accepted")
 
 
 def test_a_name_that_does_not_exist_yet_is_found_later(gate, names):
@@ -83,6 +97,26 @@ def test_a_new_connection_goes_to_the_new_address(gate, names):
     names.names["store"] = "127.0.0.1"
 
     wait_until(lambda: gate.status_of(key) == 200, "the key is accepted")
+
+
+def test_a_lookup_that_came_too_late_once_spares_no_later_one(gate, names):
+    key = gate.key()
+    with WireTap(gate.redis.port) as tap:
+        name_store(gate, tap.port)
+        names.is_silent = True
+        gate.nginx.start()
+        wait_until(lambda: gate.nginx.lines("no answer in time to the lookup"), "the lookup takes too long")
+        names.is_silent = False
+        wait_until(lambda: gate.status_of(key) == 200, "the key is accepted")
+        gate.wait_for_members()
+        wait_until(names.is_forgotten, "nginx has forgotten the answer")
+        made = len(tap.conversations)
+
+        names.names["store"] = "127.0.0.9"
+        tap.cut()
+
+        wait_until(lambda: gate.nginx.lines("connect() to 127.0.0.9:"), "the new address is tried")
+        assert len(tap.conversations) == made
 
 
 @pytest.mark.parametrize("hiccup", ["unknown", "silent"])
