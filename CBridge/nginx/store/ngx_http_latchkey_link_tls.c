@@ -45,6 +45,10 @@ ngx_http_latchkey_link_start_tls(ngx_http_latchkey_link_t *link)
 
     c->ssl->save_session = ngx_http_latchkey_link_save_session;
 
+#ifdef SSL_OP_NO_RENEGOTIATION
+    SSL_set_options(c->ssl->connection, SSL_OP_NO_RENEGOTIATION);
+#endif
+
     SSL_set_msg_callback(c->ssl->connection,
         ngx_http_latchkey_link_count_message);
     SSL_set_msg_callback_arg(c->ssl->connection, link);
@@ -206,7 +210,7 @@ ngx_http_latchkey_link_count_message(int sent, int version, int type,
         return;
     }
 
-    if (++link->messages > NGX_HTTP_LATCHKEY_TLS_MESSAGES) {
+    if (++link->messages == NGX_HTTP_LATCHKEY_TLS_MESSAGES + 1) {
         (void) shutdown(link->connection->fd, SHUT_RDWR);
     }
 }

@@ -158,7 +158,7 @@ typedef struct {
 
 #if (NGX_SSL)
     ngx_ssl_session_t *session; /* to resume; NULL: none */
-    ngx_uint_t messages;        /* of TLS itself, in the current read */
+    ngx_uint_t messages;        /* of handshakes, received by the current call of OpenSSL */
 #endif
 
     unsigned reported:1; /* a failure was logged since the last received bytes */

@@ -1,13 +1,17 @@
 """Gateways that reach Redis with TLS."""
 
+import os
 import re
+import subprocess
 from collections import Counter
+from contextlib import contextmanager
 from functools import partial
 
 import pytest
 
 from harness.certificates import Authority, openssl
 from harness.polling import wait_until
+from harness.redis_server import free_port
 from harness.sandbox import OWNER
 from harness.store_tls import StoreTLS
 from harness.topology import own_tls
@@ -18,6 +22,9 @@ pytestmark = own_tls
 
 # What nginx logs of a handshake that fails, and Latchkey of one that does not end.
 FAILED = r"\[(crit|error)\] .* while (connecting|talking) to the store at 127\.0\.0\.1:\d+, name: \"127\.0\.0\.1\""
+
+# Types of TLS records.
+ALERT, APPLICATION_DATA = 21, 23
 
 # Commands of a gateway's first turn.
 GATEWAY_COMMANDS = ("client\\|id", "client\\|tracking", "hget", "hmget", "hset", "auth", "select", "subscribe")
@@ -164,6 +171,42 @@ def test_what_redis_sends_with_the_end_of_the_handshake_is_read(gate):
     for _ in range(5):
         gate.redis.end_connections()
         wait_until(lambda: gate.status_of(key) == 200, "the key is accepted")
+
+
+@contextmanager
+def asking_server(certificate):
+    """A server with TLS 1.2 that asks for another handshake when it is told to; its port, and how to tell it."""
+    port = free_port()
+    command = ["openssl", "s_server", "-accept", f"127.0.0.1:{port}", "-tls1_2", "-cert", certificate.path, "-key", certificate.key]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
+        try:
+            yield port, lambda: os.write(server.stdin.fileno(), b"r\n")
+        finally:
+            server.kill()
+
+
+def records_after_handshake(tap):
+    """The types of the TLS records that the first connection has sent since its first command."""
+    stream = tap.conversations[0].sent if tap.conversations else b""
+    types, place = [], 0
+    while place < len(stream):
+        types.append(stream[place])
+        place += 5 + int.from_bytes(stream[place + 3 : place + 5])
+    return types[types.index(APPLICATION_DATA) :] if APPLICATION_DATA in types else []
+
+
+def test_another_handshake_is_refused_to_a_server_with_tls_1_2(sandboxes):
+    sandbox = sandboxes(workers=1, tls=StoreTLS, start=False, settings="latchkey_timeout 30s;")
+    sandbox.expect(r"SSL_read\(\) failed")
+    with asking_server(sandbox.tls.certificate) as (port, ask), WireTap(port) as tap:
+        sandbox.point_gateways_at(tap.port)
+        sandbox.nginx.start()
+        wait_until(lambda: records_after_handshake(tap), "the first handshake is over")
+
+        ask()
+
+        later = wait_until(lambda: set(records_after_handshake(tap)) - {APPLICATION_DATA}, "the gateway answers")
+        assert later == {ALERT}
 
 
 # What fails: each ends in 503, without a command, and the log says why
