@@ -45,7 +45,8 @@ ngx_http_latchkey_link_open(ngx_http_latchkey_link_t *link,
     link->ordered_ns = now.boottime_ns;
 
     link->log = *link->worker->log;
-    ngx_http_latchkey_link_limit_log(link);
+    link->log.handler = ngx_http_latchkey_link_logged;
+    link->log.data = link;
 
     if (ngx_http_latchkey_start_lookup(link) == NGX_AGAIN) {
         return;
@@ -60,6 +61,8 @@ ngx_http_latchkey_link_start(ngx_http_latchkey_link_t *link)
 {
     ngx_int_t rc;
     latchkey_link_failure failure;
+
+    ngx_http_latchkey_link_limit_log(link);
 
     rc = ngx_http_latchkey_link_connect(link, &failure);
 
@@ -92,6 +95,7 @@ ngx_http_latchkey_link_keep_order(ngx_http_latchkey_link_t *link,
     {
         ngx_http_latchkey_link_forget_session(link);
         link->failures = 0;
+        link->reported = 0;
         link->late = 0;
     }
 
@@ -332,7 +336,6 @@ ngx_http_latchkey_link_lost(ngx_http_latchkey_link_t *link,
 {
     if (!link->received) {
         link->failures++;
-        ngx_http_latchkey_link_logged(link);
     }
 
     ngx_http_latchkey_link_close(link);
@@ -398,41 +401,4 @@ ngx_http_latchkey_link_timed_out(ngx_http_latchkey_link_t *link)
     elapsed = ngx_http_latchkey_now().boottime_ns - link->ordered_ns;
 
     return elapsed / 1000000 >= link->worker->timeout;
-}
-
-
-const char *
-ngx_http_latchkey_link_peer(ngx_http_latchkey_link_t *link)
-{
-    return link->order.sentinel ? "sentinel" : "store";
-}
-
-
-/*
- * Limits the log to one line per second while the store is down, and to the first
- * failed attempt of a spare server, such as a sentinel.
- */
-
-void
-ngx_http_latchkey_link_limit_log(ngx_http_latchkey_link_t *link)
-{
-    link->log.log_level = link->worker->log->log_level;
-
-    if (link->worker->logged == ngx_time()
-        || (link->order.spare && link->reported))
-    {
-        link->log.log_level = ngx_min(link->log.log_level, NGX_LOG_ALERT);
-    }
-}
-
-
-/* A failure was logged, if the limit allowed it. */
-
-void
-ngx_http_latchkey_link_logged(ngx_http_latchkey_link_t *link)
-{
-    if (link->log.log_level == link->worker->log->log_level) {
-        link->reported = 1;
-        link->worker->logged = ngx_time();
-    }
 }

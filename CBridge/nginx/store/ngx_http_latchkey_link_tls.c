@@ -32,7 +32,6 @@ ngx_http_latchkey_link_start_tls(ngx_http_latchkey_link_t *link)
     c = link->connection;
 
     link->log.handler = ngx_http_latchkey_link_log_handler;
-    link->log.data = link;
     link->log.action = "connecting";
 
     /* without NGX_SSL_BUFFER, as c->send() must not keep bytes back */
@@ -166,8 +165,6 @@ ngx_http_latchkey_link_end_tls(ngx_http_latchkey_link_t *link)
         ngx_log_error(NGX_LOG_ERR, c->log, 0,
             "latchkey: TLS handshake timed out: "
             "is this a port with TLS?");
-
-        ngx_http_latchkey_link_logged(link);
     }
 
     c->ssl->no_wait_shutdown = 1;
@@ -236,7 +233,7 @@ ngx_http_latchkey_link_log_handler(ngx_log_t *log, u_char *buf, size_t len)
 
     link = log->data;
     c = link->connection;
-    p = buf;
+    p = ngx_http_latchkey_link_logged(log, buf, len);
 
     result = (c && c->ssl) ? SSL_get_verify_result(c->ssl->connection)
                            : X509_V_OK;

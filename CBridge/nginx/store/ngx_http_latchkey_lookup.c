@@ -87,8 +87,6 @@ ngx_http_latchkey_end_lookup(ngx_http_latchkey_link_t *link)
     ngx_log_error(NGX_LOG_ERR, &link->log, 0,
         "latchkey: no answer in time to the lookup of the %s %s",
         ngx_http_latchkey_link_peer(link), link->order.endpoint);
-
-    ngx_http_latchkey_link_logged(link);
 }
 
 

@@ -7,6 +7,7 @@
  *   link_io   reads and writes on it
  *   lookup    DNS lookups by nginx's resolver
  *   link_tls  the TLS handshake
+ *   link_log  lines in the error log
  *   gateway   the gateway of a worker: checks, open streams, time
  *   endpoint  the addresses of the store
  *   tls       trusted authorities and the client certificate
@@ -136,7 +137,7 @@ typedef struct {
     ngx_msec_t timeout; /* after which the gateway gives up a connection attempt */
     ngx_ssl_t *tls;     /* NULL: no TLS with the store */
     ngx_log_t *log;
-    time_t logged; /* the time of the last logged failure of a link */
+    time_t logged; /* the time of the last line about a link */
 } ngx_http_latchkey_worker_t;
 
 
@@ -161,7 +162,7 @@ typedef struct {
     ngx_uint_t messages;        /* of handshakes, received by the current call of OpenSSL */
 #endif
 
-    unsigned reported:1; /* a failure was logged since the last received bytes */
+    unsigned reported:1; /* a line was logged since the endpoint last sent bytes */
     unsigned late:1;     /* the last lookup timed out: use the known addresses */
     unsigned opened:1;   /* the gateway was notified */
     unsigned received:1; /* the store has sent bytes on this connection */
@@ -238,9 +239,6 @@ void ngx_http_latchkey_link_lost(ngx_http_latchkey_link_t *link,
 void ngx_http_latchkey_link_give_up(ngx_http_latchkey_link_t *link);
 void ngx_http_latchkey_link_close(ngx_http_latchkey_link_t *link);
 ngx_uint_t ngx_http_latchkey_link_timed_out(ngx_http_latchkey_link_t *link);
-const char *ngx_http_latchkey_link_peer(ngx_http_latchkey_link_t *link);
-void ngx_http_latchkey_link_limit_log(ngx_http_latchkey_link_t *link);
-void ngx_http_latchkey_link_logged(ngx_http_latchkey_link_t *link);
 
 
 /* lookup */
@@ -263,6 +261,13 @@ ngx_int_t ngx_http_latchkey_link_handshake(ngx_http_latchkey_link_t *link,
     latchkey_link_failure *failure);
 void ngx_http_latchkey_link_end_tls(ngx_http_latchkey_link_t *link);
 void ngx_http_latchkey_link_forget_session(ngx_http_latchkey_link_t *link);
+
+
+/* link_log */
+
+const char *ngx_http_latchkey_link_peer(ngx_http_latchkey_link_t *link);
+void ngx_http_latchkey_link_limit_log(ngx_http_latchkey_link_t *link);
+u_char *ngx_http_latchkey_link_logged(ngx_log_t *log, u_char *buf, size_t len);
 
 
 /* links */

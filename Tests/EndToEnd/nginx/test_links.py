@@ -1,13 +1,18 @@
 """What the module makes of a gateway's links that Latchkey's own does not order today, with a gateway that does."""
 
 import re
+import threading
+import time
+from collections import Counter
 
 import pytest
 
 from harness import libraries
 from harness.artefacts import ROOT
+from harness.fake_redis import PONG
 from harness.polling import wait_until
 from harness.topology import one_redis
+from harness.wrong_peers import HandshakeServer, resetting
 
 pytestmark = one_redis("the library of these tests opens links to one server")
 
@@ -22,20 +27,35 @@ OPENED = LINKS_MAX - 3
 CHECKS, PINGS = 150, 600
 
 
+def library(folder):
+    folder.chmod(0o755)
+    source = (ROOT / "Tests/EndToEnd/harness/many_links.c").read_text()
+    return libraries.compiled(folder / "liblatchkey.so", source, f"-I{ROOT}/CBridge/abi")
+
+
 @pytest.fixture
 def gate(sandboxes, tmp_path):
-    tmp_path.chmod(0o755)
-    library = libraries.compiled(
-        tmp_path / "liblatchkey.so", (ROOT / "Tests/EndToEnd/harness/many_links.c").read_text(), f"-I{ROOT}/CBridge/abi")
-    gate = sandboxes(workers=1, library=library)
+    gate = sandboxes(workers=1, library=library(tmp_path))
     gate.expect("/nobody/listens/here.sock")
     return gate
+
+
+def start_with_store(gate, store):
+    gate.expect("/nobody/listens/here.sock")
+    settings = gate.folder / "gateway.conf"
+    settings.write_text(re.sub("(?m)^latchkey_store .*$", f"latchkey_store {store};", gate.config.read_text()))
+    gate.nginx.configure(settings=settings)
+    gate.nginx.start()
 
 
 def failures(gate):
     lines = gate.nginx.lines("latchkey: link")
     found = [re.search(r"link (\d+) failed: (\d+)", line) for line in lines]
     return [(int(each[1]), int(each[2])) for each in found if each]
+
+
+def answers(gate):
+    return sum(int(number) for number in re.findall(r"is ready, with (\d+)", gate.nginx.error_log()))
 
 
 def number_of(failure):
@@ -83,3 +103,26 @@ def test_output_that_is_ordered_while_the_store_takes_none_follows_once_it_does(
     gate.redis.thaw()
 
     wait_until(lambda: gate.nginx.lines(f"is ready, with {CHECKS * PINGS}"), "all is answered")
+
+
+def test_links_that_are_reset_at_once_have_one_line_a_second(sandboxes, tmp_path):
+    ended = threading.Event()
+
+    def answering(connection):
+        connection.sendall(PONG)
+        ended.wait()
+        resetting(connection)
+
+    gate = sandboxes(workers=1, library=library(tmp_path), tls=None, start=False)
+    with HandshakeServer(answering) as server:
+        start_with_store(gate, f"127.0.0.1:{server.port}")
+        wait_until(lambda: answers(gate) == OPENED, "the links are open")
+        began = int(time.time())
+        wait_until(lambda: int(time.time()) > began, "the second of the first failures is over")
+
+        ended.set()
+
+        lost = number_of("LOST")
+        wait_until(lambda: sum(reason == lost for _, reason in failures(gate)) == OPENED, "all are lost")
+    lines = gate.nginx.lines("Connection reset by peer")
+    assert max(Counter(line.split(" [")[0] for line in lines).values()) == 1
