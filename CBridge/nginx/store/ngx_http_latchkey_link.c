@@ -26,6 +26,8 @@ static void ngx_http_latchkey_link_keep_order(ngx_http_latchkey_link_t *link,
     const latchkey_link_order *order);
 static ngx_int_t ngx_http_latchkey_link_connect(ngx_http_latchkey_link_t *link,
     latchkey_link_failure *failure);
+static void ngx_http_latchkey_link_judge_address(ngx_http_latchkey_link_t *link);
+static void ngx_http_latchkey_link_leave_address(ngx_http_latchkey_link_t *link);
 static void ngx_http_latchkey_link_connecting_handler(ngx_event_t *ev);
 static ngx_int_t ngx_http_latchkey_link_test_connect(
     ngx_http_latchkey_link_t *link);
@@ -94,7 +96,6 @@ ngx_http_latchkey_link_keep_order(ngx_http_latchkey_link_t *link,
         || ngx_strcmp(link->order.name, order->name) != 0)
     {
         ngx_http_latchkey_link_forget_session(link);
-        link->failures = 0;
         link->reported = 0;
         link->late = 0;
     }
@@ -146,8 +147,7 @@ ngx_http_latchkey_link_connect(ngx_http_latchkey_link_t *link,
         goto failed;
     }
 
-    ngx_http_latchkey_copy_address(&link->address,
-        &ep->addrs[link->failures % ep->naddrs]);
+    ngx_http_latchkey_copy_address(&link->address, &ep->addrs[ep->current]);
 
     ngx_memzero(&pc, sizeof(ngx_peer_connection_t));
 
@@ -161,6 +161,7 @@ ngx_http_latchkey_link_connect(ngx_http_latchkey_link_t *link,
     rc = ngx_event_connect_peer(&pc);
 
     if (rc == NGX_DECLINED) {
+        ngx_http_latchkey_link_leave_address(link);
         *failure = LATCHKEY_FAILURE_UNREACHABLE;
     }
 
@@ -334,31 +335,62 @@ void
 ngx_http_latchkey_link_lost(ngx_http_latchkey_link_t *link,
     latchkey_link_failure failure)
 {
-    if (!link->received) {
-        link->failures++;
-    }
-
+    ngx_http_latchkey_link_judge_address(link);
     ngx_http_latchkey_link_close(link);
 
     ngx_http_latchkey_notify_closed(link->worker, link->number, failure);
 }
 
 
-/*
- * The gateway closes the link.  An address that did not answer in time counts as a
- * failure: the next attempt takes the next one.
- */
+/* The gateway closes the link. */
 
 void
 ngx_http_latchkey_link_give_up(ngx_http_latchkey_link_t *link)
 {
-    if (link->connection && !link->received
-        && ngx_http_latchkey_link_timed_out(link))
+    ngx_http_latchkey_link_judge_address(link);
+    ngx_http_latchkey_link_close(link);
+}
+
+
+/*
+ * An address that refuses, is silent or answers nothing useful costs the link its
+ * connection soon: the gateway waits one timeout to connect and one for a reply.
+ */
+
+static void
+ngx_http_latchkey_link_judge_address(ngx_http_latchkey_link_t *link)
+{
+    if (link->connection
+        && !(link->received && ngx_http_latchkey_link_has_lasted(link, 2)))
     {
-        link->failures++;
+        ngx_http_latchkey_link_leave_address(link);
+    }
+}
+
+
+/* The next attempt takes the next address, unless another link has left this one. */
+
+static void
+ngx_http_latchkey_link_leave_address(ngx_http_latchkey_link_t *link)
+{
+    ngx_addr_t *addr;
+    ngx_http_latchkey_endpoint_t *ep;
+
+    ep = ngx_http_latchkey_configured_endpoint(link->worker->endpoints,
+        link->order.endpoint);
+
+    if (ep == NULL) {
+        return;
     }
 
-    ngx_http_latchkey_link_close(link);
+    addr = &ep->addrs[ep->current];
+
+    if (ngx_cmp_sockaddr(addr->sockaddr, addr->socklen,
+            &link->address.sockaddr.sockaddr, link->address.socklen, 1)
+        == NGX_OK)
+    {
+        ep->current = (ep->current + 1) % ep->naddrs;
+    }
 }
 
 
@@ -394,11 +426,12 @@ ngx_http_latchkey_link_close(ngx_http_latchkey_link_t *link)
  */
 
 ngx_uint_t
-ngx_http_latchkey_link_timed_out(ngx_http_latchkey_link_t *link)
+ngx_http_latchkey_link_has_lasted(ngx_http_latchkey_link_t *link,
+    ngx_uint_t timeouts)
 {
     uint64_t elapsed;
 
     elapsed = ngx_http_latchkey_now().boottime_ns - link->ordered_ns;
 
-    return elapsed / 1000000 >= link->worker->timeout;
+    return elapsed / 1000000 >= timeouts * link->worker->timeout;
 }

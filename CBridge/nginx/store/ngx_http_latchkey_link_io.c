@@ -71,7 +71,6 @@ ngx_http_latchkey_link_read_handler(ngx_event_t *rev)
         }
 
         link->received = 1;
-        link->failures = 0;
         link->reported = 0;
 
         ngx_http_latchkey_notify_received(link, buffer, n);

@@ -158,7 +158,7 @@ ngx_http_latchkey_link_end_tls(ngx_http_latchkey_link_t *link)
     }
 
     if (!c->ssl->handshaked && !c->read->eof && !c->read->error
-        && ngx_http_latchkey_link_timed_out(link))
+        && ngx_http_latchkey_link_has_lasted(link, 1))
     {
         ngx_http_latchkey_link_limit_log(link);
 

@@ -11,6 +11,10 @@
 static void ngx_http_latchkey_lookup_handler(ngx_resolver_ctx_t *ctx);
 static void ngx_http_latchkey_keep_addresses(
     ngx_http_latchkey_endpoint_t *endpoint, ngx_resolver_ctx_t *ctx);
+static ngx_int_t ngx_http_latchkey_select_address(
+    ngx_http_latchkey_endpoint_t *endpoint, ngx_sockaddr_t *address);
+static ngx_int_t ngx_http_latchkey_compare_addresses(const void *one,
+    const void *two);
 
 
 /*
@@ -76,7 +80,7 @@ ngx_http_latchkey_end_lookup(ngx_http_latchkey_link_t *link)
 
     link->lookup = NULL;
 
-    if (!ngx_http_latchkey_link_timed_out(link)) {
+    if (!ngx_http_latchkey_link_has_lasted(link, 1)) {
         return;
     }
 
@@ -123,12 +127,22 @@ ngx_http_latchkey_lookup_handler(ngx_resolver_ctx_t *ctx)
 }
 
 
+/*
+ * Lookups return addresses in any order.  Sorted, one after the other is tried.  The
+ * current one stays; if it is gone, the first of the lookup follows, so that workers
+ * spread over all.
+ */
+
 static void
 ngx_http_latchkey_keep_addresses(ngx_http_latchkey_endpoint_t *endpoint,
     ngx_resolver_ctx_t *ctx)
 {
     ngx_uint_t i, n;
     ngx_addr_t *addr;
+    ngx_sockaddr_t current, first;
+
+    ngx_memcpy(&current, endpoint->addrs[endpoint->current].sockaddr,
+        sizeof(ngx_sockaddr_t));
 
     n = ngx_min(ctx->naddrs, NGX_HTTP_LATCHKEY_ADDRESSES_MAX);
 
@@ -143,5 +157,55 @@ ngx_http_latchkey_keep_addresses(ngx_http_latchkey_endpoint_t *endpoint,
             addr->name.data, NGX_SOCKADDR_STRLEN, 1);
     }
 
+    ngx_memcpy(&first, endpoint->addrs[0].sockaddr, sizeof(ngx_sockaddr_t));
+
+    ngx_sort(endpoint->addrs, n, sizeof(ngx_addr_t),
+        ngx_http_latchkey_compare_addresses);
+
     endpoint->naddrs = n;
+
+    if (ngx_http_latchkey_select_address(endpoint, &current) != NGX_OK) {
+        (void) ngx_http_latchkey_select_address(endpoint, &first);
+    }
+}
+
+
+/* Returns NGX_DECLINED if the endpoint does not have the address. */
+
+static ngx_int_t
+ngx_http_latchkey_select_address(ngx_http_latchkey_endpoint_t *endpoint,
+    ngx_sockaddr_t *address)
+{
+    ngx_int_t rc;
+    ngx_uint_t i;
+    ngx_addr_t *addr;
+
+    rc = NGX_DECLINED;
+
+    for (i = 0; i < endpoint->naddrs; i++) {
+        addr = &endpoint->addrs[i];
+
+        if (ngx_cmp_sockaddr(addr->sockaddr, addr->socklen, &address->sockaddr,
+                addr->socklen, 1)
+            == NGX_OK)
+        {
+            /* the last of several that are the same, or the others had no turn */
+
+            endpoint->current = i;
+            rc = NGX_OK;
+        }
+    }
+
+    return rc;
+}
+
+
+static ngx_int_t
+ngx_http_latchkey_compare_addresses(const void *one, const void *two)
+{
+    const ngx_addr_t *first = one;
+    const ngx_addr_t *second = two;
+
+    return ngx_memcmp(first->sockaddr, second->sockaddr,
+        ngx_min(first->socklen, second->socklen));
 }

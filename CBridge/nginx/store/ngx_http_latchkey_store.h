@@ -82,7 +82,8 @@ typedef struct {
     ngx_str_t host; /* a name to look up; empty: addrs are fixed */
     in_port_t port; /* of host */
     ngx_addr_t *addrs;
-    ngx_uint_t naddrs; /* 0: not looked up yet */
+    ngx_uint_t naddrs;  /* 0: not looked up yet */
+    ngx_uint_t current; /* the index of the address to connect to */
 } ngx_http_latchkey_endpoint_t;
 
 
@@ -154,7 +155,6 @@ typedef struct {
     uint64_t ordered_ns;        /* the boottime_ns of that order */
     ngx_resolver_ctx_t *lookup; /* of the endpoint's name; NULL: none */
     ngx_http_latchkey_address_t address;
-    ngx_uint_t failures; /* consecutive; selects the next address */
     ngx_log_t log;
 
 #if (NGX_SSL)
@@ -238,7 +238,8 @@ void ngx_http_latchkey_link_lost(ngx_http_latchkey_link_t *link,
     latchkey_link_failure failure);
 void ngx_http_latchkey_link_give_up(ngx_http_latchkey_link_t *link);
 void ngx_http_latchkey_link_close(ngx_http_latchkey_link_t *link);
-ngx_uint_t ngx_http_latchkey_link_timed_out(ngx_http_latchkey_link_t *link);
+ngx_uint_t ngx_http_latchkey_link_has_lasted(ngx_http_latchkey_link_t *link,
+    ngx_uint_t timeouts);
 
 
 /* lookup */

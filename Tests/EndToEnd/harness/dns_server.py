@@ -13,14 +13,15 @@ VALID_SECONDS = 1
 
 
 class DNSServer:
-    """Answers questions for the IPv4 addresses of `names`; all others do not exist.
+    """Answers questions for `names`: each has an IPv4 address, or a list of them. All others do not exist.
 
-    With `is_silent` it answers nothing.
+    With `is_silent` it answers nothing, with `delay` each question after so many seconds.
     """
 
     def __init__(self, **names):
         self.names = names
         self.is_silent = False
+        self.delay = 0
         self.questions = []
         self.asked_at = 0
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -57,8 +58,9 @@ class DNSServer:
             name = name_in(question)
             self.questions.append(name)
             self.asked_at = time.monotonic()
-            if not self.is_silent:
-                self.socket.sendto(answer(question, self.names.get(name.split(".")[0])), client)
+            if not self.is_silent and not self.ended.wait(self.delay):
+                addresses = self.names.get(name.split(".")[0], [])
+                self.socket.sendto(answer(question, [addresses] if isinstance(addresses, str) else addresses), client)
 
 
 def name_in(question):
@@ -69,9 +71,9 @@ def name_in(question):
     return ".".join(labels)
 
 
-def answer(question, address):
-    """A reply with one address, or that the name does not exist."""
-    code = 0 if address else REFUSED_NAME
-    head = question[:2] + struct.pack("!HHHHH", 0x8180 | code, 1, 1 if address else 0, 0, 0)
-    record = struct.pack("!HHHIH", 0xC00C, 1, 1, SECONDS_TO_LIVE, 4) + socket.inet_aton(address) if address else b""
-    return head + question[12 : question.index(b"\0", 12) + 5] + record
+def answer(question, addresses):
+    """A reply with addresses, or that the name does not exist."""
+    code = 0 if addresses else REFUSED_NAME
+    head = question[:2] + struct.pack("!HHHHH", 0x8180 | code, 1, len(addresses), 0, 0)
+    records = [struct.pack("!HHHIH", 0xC00C, 1, 1, SECONDS_TO_LIVE, 4) + socket.inet_aton(address) for address in addresses]
+    return head + question[12 : question.index(b"\0", 12) + 5] + b"".join(records)

@@ -2,7 +2,8 @@
  * A gateway that orders more kinds of links than Latchkey's own does today: all that
  * there may be and one too many, one with TLS, one to nobody and one to an unknown
  * name.  It decides nothing, and logs what it is told of its links.  For each check
- * it sends many PINGs on the first one.
+ * it sends many PINGs on the first one.  With REOPEN it opens links anew that reach
+ * nobody.
  */
 
 #include "latchkey.h"
@@ -24,6 +25,7 @@ static const char PING[] = "PING\r\n";
 struct latchkey_gateway {
     char endpoint[LATCHKEY_ENDPOINT_MAX + 1];
     uint32_t ordered; /* links that were opened */
+    bool failed[COUNT];
     bool opened[COUNT];
     size_t output[COUNT];   /* bytes of PINGs to be written */
     bool is_ordered[COUNT]; /* the order for that has been handed out */
@@ -149,20 +151,31 @@ latchkey_stream_next(latchkey_gateway *gateway, void **data)
     return false;
 }
 
+static void
+open_link(uint32_t link, latchkey_link_order *order)
+{
+    order->link = link;
+    order->action = LATCHKEY_LINK_OPEN;
+    order->secure = link == SECURE;
+    strcpy(order->name, order->secure ? "store.example" : "");
+    strcpy(order->endpoint, link == TO_NOBODY ? "unix:/nobody/listens/here.sock" : link == UNRESOLVED ? "nobody.invalid:6379"
+                                                                                                      : the_gateway.endpoint);
+}
+
 bool
 latchkey_link_next(latchkey_gateway *gateway, latchkey_time now, latchkey_link_order *order)
 {
     memset(order, 0, sizeof(*order));
     if (gateway->ordered < COUNT) {
-        order->link = gateway->ordered++;
-        order->action = LATCHKEY_LINK_OPEN;
-        order->secure = order->link == SECURE;
-        strcpy(order->name, order->secure ? "store.example" : "");
-        strcpy(order->endpoint, order->link == TO_NOBODY ? "unix:/nobody/listens/here.sock" : order->link == UNRESOLVED ? "nobody.invalid:6379"
-                                                                                                                        : gateway->endpoint);
+        open_link(gateway->ordered++, order);
         return true;
     }
     for (uint32_t link = 0; link < COUNT; link++) {
+        if (gateway->failed[link]) {
+            gateway->failed[link] = false;
+            open_link(link, order);
+            return true;
+        }
         if (gateway->output[link] > 0 && !gateway->is_ordered[link]) {
             gateway->is_ordered[link] = true;
             order->link = link;
@@ -185,6 +198,9 @@ latchkey_link_closed(latchkey_gateway *gateway, uint32_t link, latchkey_time now
 {
     gateway->opened[link] = false;
     say("failed:", link, failure);
+#ifdef REOPEN
+    gateway->failed[link] = failure == LATCHKEY_FAILURE_UNREACHABLE && link != TO_NOBODY;
+#endif
 }
 
 void

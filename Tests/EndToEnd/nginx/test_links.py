@@ -9,6 +9,7 @@ import pytest
 
 from harness import libraries
 from harness.artefacts import ROOT
+from harness.dns_server import DNSServer
 from harness.fake_redis import PONG
 from harness.polling import wait_until
 from harness.topology import one_redis
@@ -27,10 +28,14 @@ OPENED = LINKS_MAX - 3
 CHECKS, PINGS = 150, 600
 
 
-def library(folder):
+# Of one name: nobody listens at the first.
+WRONG_ADDRESS, RIGHT_ADDRESS = "127.0.0.2", "127.0.0.3"
+
+
+def library(folder, *options):
     folder.chmod(0o755)
     source = (ROOT / "Tests/EndToEnd/harness/many_links.c").read_text()
-    return libraries.compiled(folder / "liblatchkey.so", source, f"-I{ROOT}/CBridge/abi")
+    return libraries.compiled(folder / "liblatchkey.so", source, f"-I{ROOT}/CBridge/abi", *options)
 
 
 @pytest.fixture
@@ -103,6 +108,19 @@ def test_output_that_is_ordered_while_the_store_takes_none_follows_once_it_does(
     gate.redis.thaw()
 
     wait_until(lambda: gate.nginx.lines(f"is ready, with {CHECKS * PINGS}"), "all is answered")
+
+
+def test_an_address_of_a_name_is_left_for_the_others_however_lookups_shuffle_them(sandboxes, tmp_path):
+    with DNSServer(store=[WRONG_ADDRESS, RIGHT_ADDRESS]) as names:
+        gate = sandboxes(
+            workers=1, library=library(tmp_path, "-DREOPEN"), tcp=True, tls=None, start=False, http=names.resolver,
+            redis_options=("--bind", "127.0.0.1", RIGHT_ADDRESS))
+
+        start_with_store(gate, f"store.test:{gate.redis.port}")
+
+        wait_until(lambda: answers(gate) == OPENED, "each link that was opened moves bytes")
+    failed = Counter(link for link, _ in failures(gate))
+    assert len(failed) > len(FAILURES) and max(failed.values()) == 1
 
 
 def test_links_that_are_reset_at_once_have_one_line_a_second(sandboxes, tmp_path):

@@ -1,16 +1,20 @@
-"""A store whose name has several addresses, the first of which does not answer."""
+"""A store whose name has several addresses, the first of which does not answer, or answers nothing useful."""
 
 import socket
 import subprocess
 from contextlib import ExitStack, contextmanager
 
+import pytest
+
 from harness.artefacts import NGINX
 from harness.executable import clean_environment
+from harness.fake_redis import PONG, read_command
 from harness.libraries import compiled
 from harness.polling import wait_until
 from harness.redis_server import free_port
 from harness.sandbox import OWNER
 from harness.secure_redis import executable
+from harness.threaded_server import Server
 
 TWO_ADDRESSES = """
 #include <netdb.h>
@@ -77,15 +81,53 @@ def test_a_silent_address_leaves_time_for_the_next_one(sandboxes, tmp_path):
     assert (result.returncode, result.stdout) == (0, f"acme\t{OWNER}\n"), result.stderr
 
 
-def test_a_gateway_leaves_a_silent_address_for_the_next_one(sandboxes, tmp_path):
-    sandbox = sandboxes(workers=1, tcp=True, tls=None, start=False)
-    key = sandbox.key()
+@pytest.fixture
+def gate(sandboxes):
+    return sandboxes(workers=1, tcp=True, tls=None, start=False)
+
+
+def lead_elsewhere_first(sandbox, folder):
+    """From now on the store has a name whose first address is 127.0.0.2."""
     port = sandbox.redis.port
     # nginx takes the port from the configuration.
-    library = two_addresses(tmp_path, ("127.0.0.2", port), ("127.0.0.1", port))
+    library = two_addresses(folder, ("127.0.0.2", port), ("127.0.0.1", port))
     sandbox.add_settings(f"latchkey_store redis://store.test:{port};")
     sandbox.nginx.program = ("env", f"LD_PRELOAD={library}", NGINX)
-    with silent_port("127.0.0.2", port):
-        sandbox.nginx.start()
 
-        wait_until(lambda: sandbox.status_of(key) == 200, "the next address is used", 10)
+
+def test_a_gateway_leaves_a_silent_address_for_the_next_one(gate, tmp_path):
+    key = gate.key()
+    lead_elsewhere_first(gate, tmp_path)
+    with silent_port("127.0.0.2", gate.redis.port):
+        gate.nginx.start()
+
+        wait_until(lambda: gate.status_of(key) == 200, "the next address is used", 10)
+
+
+def loads_for_ever(connection, stream):
+    while read_command(stream):
+        connection.sendall(b"-LOADING Redis is loading the dataset in memory\r\n")
+
+
+def ends_connections(connection, stream):
+    read_command(stream)
+    connection.sendall(PONG)
+
+
+def hangs(connection, stream):
+    ends_connections(connection, stream)
+    while read_command(stream):
+        pass
+
+
+@pytest.mark.parametrize("behaviour", [loads_for_ever, ends_connections, hangs])
+def test_a_gateway_leaves_an_address_that_answers_nothing_useful(gate, tmp_path, behaviour):
+    key = gate.key()
+    lead_elsewhere_first(gate, tmp_path)
+    with Server("127.0.0.2", gate.redis.port) as server:
+        server.serve = behaviour
+        gate.nginx.start()
+
+        wait_until(lambda: gate.status_of(key) == 200, "the next address is used")
+
+        assert server.connections
