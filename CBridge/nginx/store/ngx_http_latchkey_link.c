@@ -64,6 +64,8 @@ ngx_http_latchkey_link_start(ngx_http_latchkey_link_t *link)
     ngx_int_t rc;
     latchkey_link_failure failure;
 
+    link->started_ns = ngx_http_latchkey_now().boottime_ns;
+
     ngx_http_latchkey_link_limit_log(link);
 
     rc = ngx_http_latchkey_link_connect(link, &failure);
@@ -347,7 +349,11 @@ ngx_http_latchkey_link_lost(ngx_http_latchkey_link_t *link,
 void
 ngx_http_latchkey_link_give_up(ngx_http_latchkey_link_t *link)
 {
-    ngx_http_latchkey_link_judge_address(link);
+    if (ngx_http_latchkey_blame_lookup(link) != NGX_OK) {
+        ngx_http_latchkey_link_log_handshake(link);
+        ngx_http_latchkey_link_judge_address(link);
+    }
+
     ngx_http_latchkey_link_close(link);
 }
 

@@ -140,10 +140,30 @@ ngx_http_latchkey_link_handshake(ngx_http_latchkey_link_t *link,
 }
 
 
+/* A server without TLS is often silent until the gateway gives the link up. */
+
+void
+ngx_http_latchkey_link_log_handshake(ngx_http_latchkey_link_t *link)
+{
+    ngx_connection_t *c;
+
+    c = link->connection;
+
+    if (c && c->ssl && !c->ssl->handshaked
+        && ngx_http_latchkey_link_has_lasted(link, 1))
+    {
+        ngx_http_latchkey_link_limit_log(link);
+
+        ngx_log_error(NGX_LOG_ERR, c->log, 0,
+            "latchkey: TLS handshake timed out: "
+            "is this a port with TLS?");
+    }
+}
+
+
 /*
- * The handshake may be unfinished: a server without TLS is often silent until the
- * gateway gives the link up.  No close_notify is sent, because it could block, and
- * the messages of Redis' protocol show where they end.
+ * The handshake may be unfinished.  No close_notify is sent, because it could block,
+ * and the messages of Redis' protocol show where they end.
  */
 
 void
@@ -155,16 +175,6 @@ ngx_http_latchkey_link_end_tls(ngx_http_latchkey_link_t *link)
 
     if (c->ssl == NULL) {
         return;
-    }
-
-    if (!c->ssl->handshaked && !c->read->eof && !c->read->error
-        && ngx_http_latchkey_link_has_lasted(link, 1))
-    {
-        ngx_http_latchkey_link_limit_log(link);
-
-        ngx_log_error(NGX_LOG_ERR, c->log, 0,
-            "latchkey: TLS handshake timed out: "
-            "is this a port with TLS?");
     }
 
     c->ssl->no_wait_shutdown = 1;
@@ -265,6 +275,12 @@ ngx_http_latchkey_link_handshake(ngx_http_latchkey_link_t *link,
     *failure = LATCHKEY_FAILURE_TLS;
 
     return NGX_ERROR;
+}
+
+
+void
+ngx_http_latchkey_link_log_handshake(ngx_http_latchkey_link_t *link)
+{
 }
 
 

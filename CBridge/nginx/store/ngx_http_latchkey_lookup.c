@@ -1,8 +1,8 @@
 
 /*
  * The lookup of a name by nginx's resolver, at each new connection.  Open links
- * are not affected.  If a lookup fails or times out, the known addresses stay in
- * use.
+ * are not affected.  If a lookup fails or takes too long, the known addresses stay
+ * in use.
  */
 
 #include "ngx_http_latchkey_store.h"
@@ -67,21 +67,23 @@ ngx_http_latchkey_start_lookup(ngx_http_latchkey_link_t *link)
 }
 
 
-/* After a lookup that timed out, the next attempt uses known addresses. */
+/*
+ * Returns NGX_DECLINED unless an attempt to connect timed out because of its lookup,
+ * which is under way or took most of the time.  Then the next attempt uses known
+ * addresses.
+ */
 
-void
-ngx_http_latchkey_end_lookup(ngx_http_latchkey_link_t *link)
+ngx_int_t
+ngx_http_latchkey_blame_lookup(ngx_http_latchkey_link_t *link)
 {
-    if (link->lookup == NULL) {
-        return;
-    }
+    uint64_t elapsed;
 
-    ngx_resolve_name_done(link->lookup);
+    elapsed = (link->started_ns - link->ordered_ns) / 1000000;
 
-    link->lookup = NULL;
-
-    if (!ngx_http_latchkey_link_has_lasted(link, 1)) {
-        return;
+    if (link->opened || !ngx_http_latchkey_link_has_lasted(link, 1)
+        || (link->lookup == NULL && elapsed < link->worker->timeout / 2))
+    {
+        return NGX_DECLINED;
     }
 
     link->late = 1;
@@ -91,6 +93,18 @@ ngx_http_latchkey_end_lookup(ngx_http_latchkey_link_t *link)
     ngx_log_error(NGX_LOG_ERR, &link->log, 0,
         "latchkey: no answer in time to the lookup of the %s %s",
         ngx_http_latchkey_link_peer(link), link->order.endpoint);
+
+    return NGX_OK;
+}
+
+
+void
+ngx_http_latchkey_end_lookup(ngx_http_latchkey_link_t *link)
+{
+    if (link->lookup) {
+        ngx_resolve_name_done(link->lookup);
+        link->lookup = NULL;
+    }
 }
 
 
@@ -119,10 +133,7 @@ ngx_http_latchkey_lookup_handler(ngx_resolver_ctx_t *ctx)
             ngx_resolver_strerror(ctx->state));
     }
 
-    ngx_resolve_name_done(ctx);
-
-    link->lookup = NULL;
-
+    ngx_http_latchkey_end_lookup(link);
     ngx_http_latchkey_link_start(link);
 }
 

@@ -153,6 +153,7 @@ typedef struct {
 
     latchkey_link_order order;  /* the one that opened it */
     uint64_t ordered_ns;        /* the boottime_ns of that order */
+    uint64_t started_ns;        /* the boottime_ns at which it began to connect */
     ngx_resolver_ctx_t *lookup; /* of the endpoint's name; NULL: none */
     ngx_http_latchkey_address_t address;
     ngx_log_t log;
@@ -163,7 +164,7 @@ typedef struct {
 #endif
 
     unsigned reported:1; /* a line was logged since the endpoint last sent bytes */
-    unsigned late:1;     /* the last lookup timed out: use the known addresses */
+    unsigned late:1;     /* the last lookup took too long: use the known addresses */
     unsigned opened:1;   /* the gateway was notified */
     unsigned received:1; /* the store has sent bytes on this connection */
 } ngx_http_latchkey_link_t;
@@ -245,6 +246,7 @@ ngx_uint_t ngx_http_latchkey_link_has_lasted(ngx_http_latchkey_link_t *link,
 /* lookup */
 
 ngx_int_t ngx_http_latchkey_start_lookup(ngx_http_latchkey_link_t *link);
+ngx_int_t ngx_http_latchkey_blame_lookup(ngx_http_latchkey_link_t *link);
 void ngx_http_latchkey_end_lookup(ngx_http_latchkey_link_t *link);
 
 
@@ -260,6 +262,7 @@ ngx_int_t ngx_http_latchkey_link_write(ngx_http_latchkey_link_t *link);
 ngx_int_t ngx_http_latchkey_link_start_tls(ngx_http_latchkey_link_t *link);
 ngx_int_t ngx_http_latchkey_link_handshake(ngx_http_latchkey_link_t *link,
     latchkey_link_failure *failure);
+void ngx_http_latchkey_link_log_handshake(ngx_http_latchkey_link_t *link);
 void ngx_http_latchkey_link_end_tls(ngx_http_latchkey_link_t *link);
 void ngx_http_latchkey_link_forget_session(ngx_http_latchkey_link_t *link);
 

@@ -5,9 +5,18 @@ import pytest
 from harness.dns_server import DNSServer
 from harness.polling import wait_until
 from harness.sandbox import OWNER
+from harness.store_tls import StoreTLS
+from harness.threaded_server import Server
+from harness.topology import own_tls
 from harness.wire_tap import WireTap
 
 SHORT_TIMEOUT = "latchkey_timeout 300ms;"
+
+# A lookup that takes so many seconds leaves little of this timeout.
+LONG_TIMEOUT, LONG_LOOKUP = "latchkey_timeout 3s;", 2
+
+# A worker's connections.
+LINKS = 2
 
 
 @pytest.fixture
@@ -27,7 +36,8 @@ def gate(sandboxes, names):
 def name_store(sandbox, port, timeout=SHORT_TIMEOUT, name="store.test"):
     settings = sandbox.folder / "gateway.conf"
     own = [line for line in sandbox.config.read_text().splitlines() if not line.startswith("latchkey_store ")]
-    settings.write_text("\n".join([*own, f"latchkey_store redis://{name}:{port};", timeout, ""]))
+    scheme, tls = ("rediss", sandbox.tls.directive) if sandbox.tls else ("redis", "")
+    settings.write_text("\n".join([*own, f"latchkey_store {scheme}://{name}:{port};", tls, timeout, ""]))
     sandbox.nginx.configure(settings=settings)
 
 
@@ -142,6 +152,27 @@ def test_known_addresses_are_used_on_while_the_name_cannot_be_looked_up(gate, na
         wait_until(lambda: tap.cut() or gate.nginx.lines(mark), "the log says why")
 
         wait_until(lambda: gate.status_of(key) == 200, "the key is accepted")
+
+
+class Silent(Server):
+    def serve(self, connection, stream):
+        stream.read()
+
+
+@own_tls
+def test_no_address_and_no_handshake_is_blamed_for_a_lookup_that_took_most_of_the_time(sandboxes, names):
+    names.names["store"] = ["127.0.0.1", "127.0.0.2"]
+    names.delay = LONG_LOOKUP
+    gate = sandboxes(workers=1, tls=StoreTLS, start=False, http=names.resolver)
+    with Silent() as first, Silent("127.0.0.2", first.port) as second:
+        name_store(gate, first.port, LONG_TIMEOUT)
+        gate.nginx.start()
+
+        wait_until(lambda: second.connections, "the next address is tried")
+
+        assert len(first.connections) == 2 * LINKS
+        line, *_ = gate.nginx.lines("in time") + gate.nginx.lines("TLS handshake timed out")
+        assert "no answer in time to the lookup" in line
 
 
 def test_a_worker_exits_while_a_lookup_is_under_way(gate, names):
