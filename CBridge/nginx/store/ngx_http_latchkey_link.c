@@ -8,11 +8,11 @@
  *     connecting  the socket is being connected
  *     securing    the TLS handshake, which verifies the server's certificate, and
  *                 replaces c->recv and c->send
- *     opened      bytes move
- *     lost        closed, and the gateway was notified
+ *     opened      the gateway was notified, and bytes move
+ *     closed      by the gateway's order, or lost: then the gateway was notified
  *
- * Only event handlers post a turn: the driver handles the effects of its own orders
- * in the same turn.
+ * Only handlers of events and lookups post a turn: the driver handles the effects of
+ * its own orders in the same turn.
  */
 
 #include "ngx_http_latchkey_store.h"

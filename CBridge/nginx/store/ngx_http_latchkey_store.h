@@ -135,7 +135,7 @@ typedef struct {
     ngx_array_t *endpoints;   /* of ngx_http_latchkey_endpoint_t: those configured */
     ngx_resolver_t *resolver; /* NULL: addresses stay as they are */
     ngx_msec_t resolver_timeout;
-    ngx_msec_t timeout; /* after which the gateway gives up a connection attempt */
+    ngx_msec_t timeout; /* the gateway's, to connect and for each reply */
     ngx_ssl_t *tls;     /* NULL: no TLS with the store */
     ngx_log_t *log;
     time_t logged; /* the time of the last line about a link */
@@ -148,10 +148,10 @@ typedef struct {
     ngx_http_latchkey_worker_t *worker;
     uint32_t number;
 
-    ngx_connection_t *connection; /* NULL: closed */
+    ngx_connection_t *connection; /* NULL: closed, or being looked up */
     ngx_buf_t *output;            /* moved out of the gateway, unsent */
 
-    latchkey_link_order order;  /* the one that opened it */
+    latchkey_link_order order;  /* the newest to open it */
     uint64_t ordered_ns;        /* the boottime_ns of that order */
     uint64_t started_ns;        /* the boottime_ns at which it began to connect */
     ngx_resolver_ctx_t *lookup; /* of the endpoint's name; NULL: none */
