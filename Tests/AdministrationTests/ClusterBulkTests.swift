@@ -138,6 +138,30 @@ struct ClusterBulkTests {
         #expect(Set(signalled).count >= moved.count)
     }
 
+    @Test func `a later change is none that was undone, although another record has moved`() throws
+    {
+        let worker = deployment.worker(1)
+        for server in cluster.servers { server.onSignal = { _ in [worker.id.description] } }
+        let (first, later) = try #require(
+            {
+                let own = names.filter { cluster.owners[0][slot($0).number] == 2 }
+                return own.count > 2 ? (own[0], own[1]) : nil
+            }()
+        )
+        var isDone = false
+        cluster.servers[2].onCommand = { name in
+            guard name == "WAIT", !isDone else { return }
+            isDone = true
+            cluster.move(slot(first), to: 1)
+            _ = try? deployment.administration(of: "alice").keys.revoke(
+                Organization(later)!,
+                policy: .none
+            )
+        }
+        let (_, result) = try generate()
+        #expect(deployment.confirmed(result) != nil)
+    }
+
     @Test(arguments: [true, false])
     func `a record is not confirmed before all primaries know who holds its slot`(
         isToldInTime: Bool

@@ -31,13 +31,23 @@ struct ClusterListingTests {
         "latchkey:record:{\(Organization(name)!.locator)}"
     }
 
-    /// Runs `body` once, at the first scan of a server.
-    private func atScan(of server: Int, _ body: @escaping () -> Void) {
-        var isDone = false
+    /// Runs `body` once, at the first scan of a server or a later one.
+    private func atScan(of server: Int, number: Int = 1, _ body: @escaping () -> Void) {
+        var count = 0
         cluster.servers[server].onCommand = { name in
-            guard name == "SCAN", !isDone else { return }
-            isDone = true
-            body()
+            guard name == "SCAN" else { return }
+            count += 1
+            if count == number { body() }
+        }
+    }
+
+    /// Moves a slot's keys, and does not end the move.
+    private func moveKeys(of slot: Slot, from source: Int, to target: Int) {
+        cluster.moves[slot] = .init(source: source, target: target)
+        for (key, fields) in cluster.servers[source].hashes
+        where Slot(ofKey: Array(key.utf8)) == slot {
+            cluster.servers[target].hashes[key] = fields
+            cluster.servers[source].hashes[key] = nil
         }
     }
 
@@ -59,12 +69,63 @@ struct ClusterListingTests {
 
     @Test func `a record of a slot that is still being moved is listed, too`() throws {
         cluster.moves[slot("acme")] = .init(source: 2, target: 0)
-        atScan(of: 2) {
-            let servers = cluster.servers
-            servers[0].hashes[key("acme")] = servers[2].hashes.removeValue(forKey: key("acme"))
-        }
+        atScan(of: 2) { moveKeys(of: slot("acme"), from: 2, to: 0) }
         #expect(try listed() == names.sorted())
         #expect(scans(1) == 1)
+    }
+
+    @Test(arguments: [true, false])
+    func `a record that moves to a server without any slot is listed`(isScanned: Bool) throws {
+        if isScanned {
+            atScan(of: 3) { moveKeys(of: slot("acme"), from: 2, to: 3) }
+        } else {
+            moveKeys(of: slot("acme"), from: 2, to: 3)
+        }
+        #expect(try listed() == names.sorted())
+    }
+
+    @Test func `a server that is restarted is scanned from the beginning`() throws {
+        for server in cluster.servers { server.pageLength = 1 }
+        let other = (0..<3).first { cluster.servers[$0].hashes.count > 2 }!
+        atScan(of: other, number: 2) { cluster.servers[other].starts += 1 }
+        #expect(try listed() == names.sorted())
+    }
+
+    @Test func `a server that is restarted again and again is not scanned for ever`() {
+        for server in cluster.servers {
+            server.pageLength = 1
+            server.onCommand = { name in if name == "SCAN" { server.starts += 1 } }
+        }
+        #expect(failure { _ = try listed() } == .store)
+    }
+
+    @Test func `a record at a server that does not hold its slot is reported`() throws {
+        moveKeys(of: slot("acme"), from: 2, to: 0)
+        let server = cluster.servers[2]
+        server.turnAway = { [cluster] words in
+            // The source has forgotten the move, as a replica that takes over has.
+            if words.count > 1, words[1].contains("\(Organization("acme")!.locator)") { return nil }
+            return cluster.reply(words, at: 2)
+        }
+        let list = try deployment.administration(of: "root").organizations.list()
+        #expect(list.entries.count == names.count - 1)
+        #expect(
+            list.faults == [
+                "the record of locator \(Organization("acme")!.locator) is at 10.0.0.1:6379, "
+                    + "which does not hold its slot: redis-cli --cluster fix"
+            ]
+        )
+    }
+
+    @Test func `a record that is removed while it is listed is not reported`() throws {
+        atScan(of: 2) {
+            let server = cluster.servers[2]
+            server.onCommand = { [key = key("acme")] name in
+                if name == "HMGET" { server.hashes[key] = nil }
+            }
+        }
+        let list = try deployment.administration(of: "root").organizations.list()
+        #expect(list.entries.count == names.count - 1 && list.faults.isEmpty)
     }
 
     @Test func `a server that takes over is scanned from the beginning`() throws {

@@ -67,6 +67,13 @@ struct LastUseCollectorTests {
         #expect(try delay() == (acknowledges ? .none : .unknown))
     }
 
+    @Test func `a worker whose entry cannot be read may know a later use`() throws {
+        let name = installation.worker(1).id.description
+        installation.store.onSignal = { _ in [name] }
+        installation.store.write(SimulatedInstallation.members, "0123456789abcdef", "?")
+        #expect(try delay() == .unknown)
+    }
+
     @Test func `of many flushes at a time a store sends few`() throws {
         for number in 1...12 {
             try status()

@@ -156,10 +156,10 @@ final class SimulatedCluster: ClusterServers {
     }
 
     private func table(of server: Int) -> String {
-        let view = owners[server]
+        let ranges = ranges(owners[server])
         var lines: [String] = []
         for number in 0..<4 {
-            let held = view.indices.filter { view[$0] == number }
+            let held = ranges[number, default: []]
             let own = number == server ? "myself," : ""
             let place = "10.0.0.\(number + 1):6379@16379"
             let follows = successors[number].map { held.isEmpty ? "slave \(id($0))" : nil } ?? nil
@@ -168,7 +168,7 @@ final class SimulatedCluster: ClusterServers {
             let holder = follows != nil ? successors[number] ?? number : number
             let epoch = holder != server && untold.contains(holder) ? 0 : epochs[holder]
             var words = "\(id(number)) \(place) \(own)\(role) 0 0 \(epoch) connected"
-            for range in ranges(held) { words += " \(range)" }
+            for range in held { words += " \(range)" }
             if number == server {
                 for (slot, move) in moves where move.source == server {
                     words += " [\(slot)->-\(id(move.target))]"
@@ -189,18 +189,19 @@ final class SimulatedCluster: ClusterServers {
         return lines.joined(separator: "\n") + "\n"
     }
 
-    private func ranges(_ slots: [Int]) -> [String] {
-        var ranges: [ClosedRange<Int>] = []
-        for slot in slots {
-            if let last = ranges.last, last.upperBound + 1 == slot {
-                ranges[ranges.count - 1] = last.lowerBound...slot
-            } else {
-                ranges.append(slot...slot)
-            }
+    /// The ranges of slots that each server holds. Loops of another form take minutes in a build that is not optimized.
+    private func ranges(_ view: [Int]) -> [Int: [String]] {
+        var ranges: [Int: [String]] = [:]
+        var first = 0
+        while first < view.count {
+            var end = first + 1
+            while end < view.count, view[end] == view[first] { end += 1 }
+            ranges[view[first], default: []].append(
+                end == first + 1 ? "\(first)" : "\(first)-\(end - 1)"
+            )
+            first = end
         }
-        return ranges.map {
-            $0.count == 1 ? "\($0.lowerBound)" : "\($0.lowerBound)-\($0.upperBound)"
-        }
+        return ranges
     }
 
     private func id(_ number: Int) -> String {

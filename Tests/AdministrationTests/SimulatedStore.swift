@@ -27,6 +27,12 @@ final class SimulatedStore: StoreChannel {
 
     var version = "7.0.15"
 
+    /// How often it was started. Each process scans in another order.
+    var starts = 1
+
+    /// Number of records in a page of a scan.
+    var pageLength = 1000
+
     /// The last parts of the replicas' addresses.
     var addresses = Array(4...20)
 
@@ -159,14 +165,15 @@ extension SimulatedStore {
         case "RPUSH": push()
         case "DEL", "PEXPIRE": .integer(1)
         case "LTRIM": .status(bytes("OK"))
-        case "SCAN": scan()
+        case "SCAN": scan(from: Int(words[1]) ?? 0)
         default: .null
         }
     }
 
     private var information: String {
         ([
-            "redis_version:\(version)", "role:\(role)", "master_replid:\(replicationID)",
+            "redis_version:\(version)", "run_id:\(replicationID)-\(starts)", "role:\(role)",
+            "master_replid:\(replicationID)",
             "master_replid2:\(formerID)",
             "connected_slaves:\(replicas)",
         ]
@@ -176,10 +183,12 @@ extension SimulatedStore {
             .joined(separator: "\r\n")
     }
 
-    /// All records in one page.
-    private func scan() -> RedisReply {
-        let keys = hashes.keys.filter { Keyspace.locator(ofRecord: bytes($0)) != nil }.sorted()
-        return .array([text("0"), .array(keys.map(text))])
+    private func scan(from cursor: Int) -> RedisReply {
+        var keys = hashes.keys.filter { Keyspace.locator(ofRecord: bytes($0)) != nil }.sorted()
+        if starts.isMultiple(of: 2) { keys.reverse() }
+        let page = keys.dropFirst(cursor).prefix(pageLength)
+        let next = cursor + page.count < keys.count ? cursor + page.count : 0
+        return .array([text("\(next)"), .array(page.map(text))])
     }
 
     /// On a connection that has written nothing there is nothing to wait for.

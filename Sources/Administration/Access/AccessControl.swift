@@ -119,7 +119,7 @@ struct AccessControl {
         else { return error }
         var names: [String] = []
         // A store that cannot be listed costs only the suggestion.
-        try? RecordListing(context.store).visit { locator, reply in
+        try? RecordListing(context.store).visit { locator, _, reply in
             guard let stored = try? StoredRecord(reply), let name = stored.unauthenticatedName,
                 Suggestion.distance(to: organization.name, of: name) != nil,
                 let record = try? stored.record(at: locator, seal: context.seal),

@@ -54,6 +54,9 @@ struct CopyCheck {
                 guard now != named else {
                     return Copies(count: round.held, isOnDisk: round.isOnDisk)
                 }
+                guard store.clock.monotonic < end else {
+                    throw .copiesUnknown("the primary's replicas keep changing")
+                }
                 named = now
             } else if end <= store.clock.monotonic
                 || !store.shouldContinue(until: end, missingServers: missing)

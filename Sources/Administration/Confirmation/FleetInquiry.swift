@@ -10,6 +10,15 @@ struct FleetInquiry {
     private static let roundsInCluster = 3
     private static let roundMilliseconds: UInt64 = 80
 
+    /// Those that have not acknowledged.
+    struct Silence {
+        /// The members, suspects included.
+        let members: Set<Member.ID>
+
+        /// Whether there are entries whose members nobody can recognize.
+        let hasUnreadable: Bool
+    }
+
     private let channel: any StoreChannel
     private let clock: any BlockingClock
 
@@ -18,8 +27,8 @@ struct FleetInquiry {
         self.clock = clock
     }
 
-    /// The members, suspects included, that have not acknowledged the flush in time; `nil` if the store does not send it.
-    func silentMembers(_ flush: Signal) -> Set<Member.ID>? {
+    /// Who has not acknowledged the flush in time; `nil` if the store does not send it.
+    func silence(after flush: Signal) -> Silence? {
         let deadline = clock.monotonic.advanced(byMilliseconds: Self.waitMilliseconds)
         guard let reply = send(flush), let membership = try? Membership(reply) else { return nil }
         let asked = membership.members + membership.suspects.map(\.member)
@@ -35,7 +44,7 @@ struct FleetInquiry {
             rounds -= 1
             guard rounds > 0, send(flush) != nil else { break }
         }
-        return silent
+        return Silence(members: silent, hasUnreadable: !membership.unreadable.isEmpty)
     }
 
     private func acknowledgements(of flush: Signal, milliseconds: UInt64) -> [Member.ID] {

@@ -93,16 +93,16 @@ struct ReadBack {
             ($0.place, [KeyCommands.read($0.record.organization.locator)])
         }
         let replies = try executing(parts)
-        var areAgreed = true
+        var areSame = isSame
         for (change, reply) in zip(batch, replies) {
             let primary = cluster.owner(of: change.place)
             let isHere = isSame && primary == fleet?.recordServer.primary
             let isOwn = change.primary == primary
             try check(change, reply[0], isSameLine: isHere && isOwn)
-            isSame = isHere && (isOwn || !isShared)
-            areAgreed = areAgreed && cluster.isAgreed(on: change.place)
+            areSame =
+                areSame && isHere && (isOwn || !isShared) && cluster.isAgreed(on: change.place)
         }
-        return isSame && areAgreed
+        return areSame
     }
 
     /// Whether the other primaries name a server, and its term is the one in which it was read.

@@ -38,7 +38,7 @@ struct MembershipCheck {
         let nobody = Locator(organization: [])
         let id = SignalID(at: SystemClock.unixTime(), using: &generator)
         return FleetInquiry(channel, clock: SystemClock())
-            .silentMembers(Signal(.flush, about: nobody, id: id))
+            .silence(after: Signal(.flush, about: nobody, id: id))?.members
     }
 
     private func faults(_ worker: Member, _ silent: Set<Member.ID>?) -> [Finding] {

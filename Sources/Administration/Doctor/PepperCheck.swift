@@ -27,8 +27,9 @@ struct PepperCheck {
         let seal = RecordSeal(peppers: peppers)
         let clock = SystemClock()
         let store = RecordStore(channel, clock: clock, seal: seal)
+        let faults: [String]
         do throws(AdministrationError) {
-            _ = try RecordListing(store).visitProven(seal) { record, stored in
+            faults = try RecordListing(store).visitProven(seal) { record, stored in
                 guard let pepper = seal.pepperIndex(of: stored) else { return }
                 need.count(record, sealedWith: pepper, now: clock.unix)
             }
@@ -36,14 +37,22 @@ struct PepperCheck {
             // ``RecordCheck`` reports that the records cannot be listed.
             return []
         }
-        return (1..<peppers.peppers.count).map { finding($0, need) }
+        return (1..<peppers.peppers.count).map { finding($0, need, isWhole: faults.isEmpty) }
     }
 
-    private func finding(_ pepper: Int, _ need: PepperNeed) -> Finding {
+    /// - Parameter isWhole: Whether all records could be read.
+    private func finding(_ pepper: Int, _ need: PepperNeed, isWhole: Bool) -> Finding {
         let check = "pepper.\(pepper + 1)"
         let which = "pepper \(pepper + 1) of \(configuration.pepperFile)"
         let (sealed, keyed) = (need.sealed[pepper], need.keyed[pepper])
         guard !sealed.isEmpty || !keyed.isEmpty else {
+            guard isWhole else {
+                return .note(
+                    check,
+                    "\(which) is needed by no record that can be proven",
+                    "do not remove it before all records can be"
+                )
+            }
             return .note(
                 check,
                 "\(which) is no longer needed",

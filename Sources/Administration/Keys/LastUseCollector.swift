@@ -29,7 +29,8 @@ struct LastUseCollector {
         let id = context.makeSignalID(context.clock.unix)
         let flush = Signal(.flush, about: locator, id: id)
         let inquiry = FleetInquiry(context.channel, clock: context.clock)
-        return inquiry.silentMembers(flush).map { $0.isEmpty ? .none : .unknown } ?? .unasked
+        guard let silence = inquiry.silence(after: flush) else { return .unasked }
+        return silence.members.isEmpty && !silence.hasUnreadable ? .none : .unknown
     }
 
     private var mayFlush: Bool {

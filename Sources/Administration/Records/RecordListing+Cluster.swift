@@ -19,13 +19,13 @@ extension RecordListing {
     func visitServers(
         _ cluster: any ClusteredStore,
         _ seen: inout Set<Locator>,
-        _ body: ([Locator]) throws(AdministrationError) -> Void
+        _ body: ([Locator], Place) throws(AdministrationError) -> Void
     ) throws(AdministrationError) {
         let start = store.clock.monotonic
         let end = start.advanced(byMilliseconds: Self.patienceMilliseconds)
         let lossEnd = start.advanced(byMilliseconds: Self.lossMilliseconds)
         var before = try survey(cluster, until: lossEnd)
-        var rest = before.primaries.map(\.node.address)
+        var rest = before.mayHaveRecords.map(\.node.address)
         var isFirst = true
         while true {
             let count = seen.count
@@ -42,7 +42,7 @@ extension RecordListing {
             let now = try survey(cluster, until: end)
             let changed = now.primaries(changedSince: before)
             let moving = Set(before.movingPrimaries + now.movingPrimaries)
-            rest = loss == nil ? changed : now.primaries.map(\.node.address)
+            rest = loss == nil ? changed : now.mayHaveRecords.map(\.node.address)
             if isFirst || seen.count != count {
                 rest = Set(rest).union(moving).sorted { $0.description < $1.description }
             }

@@ -24,6 +24,12 @@ public struct StoreInformation: Sendable {
         self.values = values
     }
 
+    /// Names the server's process, from the reply to ``readServer``; empty where the server names none.
+    public static func process(_ reply: RedisReply) throws(RedisError) -> String {
+        if let failure = reply.failure { throw failure }
+        return Self(reply)?["run_id"] ?? ""
+    }
+
     /// The value of a field.
     public subscript(name: String) -> String? { values[name[...]].map(String.init) }
 

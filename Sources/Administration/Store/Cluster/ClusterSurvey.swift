@@ -35,6 +35,11 @@ struct ClusterSurvey {
     /// The primaries that hold slots.
     var primaries: [ClusterServer] { table.primaries }
 
+    /// The primaries that may have records: one without slots may be the target of its first one.
+    var mayHaveRecords: [ClusterServer] {
+        table.servers.filter { $0.isPrimary && !($0.slots.isEmpty && $0.isDown) }
+    }
+
     /// Number of primaries that have lost their slots and may return as replicas of their successor, with the data that they
     /// had: those that are down, and those that do not follow it yet. A server that has just joined the cluster has no
     /// epoch, and a successor has a higher one.
@@ -73,12 +78,12 @@ struct ClusterSurvey {
 
     /// The primaries from or to which slots are being moved.
     var movingPrimaries: [Endpoint] {
-        primaries.filter { !openSlots(of: $0).isEmpty }.map(\.node.address)
+        mayHaveRecords.filter { !openSlots(of: $0).isEmpty }.map(\.node.address)
     }
 
-    /// The primaries to which slots have come since an earlier survey, or that have taken over from others.
+    /// The primaries to which slots have come since an earlier survey, or that have joined or taken over from others.
     func primaries(changedSince earlier: ClusterSurvey) -> [Endpoint] {
-        primaries.filter { now in
+        mayHaveRecords.filter { now in
             let before = earlier.table.server(at: now.node.address)
             return before?.node.id != now.node.id || before?.isPrimary != true
                 || before?.slots != now.slots || before?.configEpoch != now.configEpoch
