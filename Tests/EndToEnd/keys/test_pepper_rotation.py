@@ -246,6 +246,11 @@ def test_the_old_pepper_is_needed_until_each_record_and_key_is_new(gate):
     gate.revoke("bravo")
     assert "no longer needed" in notes(gate)["pepper.2"]
 
+    seal_of_charlie = gate.redis.cli("HGET", record_key("charlie"), "mac")
+    gate.redis.cli("HSET", record_key("charlie"), "mac", "0")
+    assert "needed by no record that can be proven" in notes(gate)["pepper.2"]
+    gate.redis.cli("HSET", record_key("charlie"), "mac", seal_of_charlie)
+
     drop(gate, 2)
     reload(gate)
     assert gate.status_of(keys[0]) == 200

@@ -4,7 +4,7 @@ import pytest
 
 from harness.cluster_store import STEADY
 from harness.consistency import under_either_consistency
-from harness.executable import DONE
+from harness.executable import BAD_DATA, DONE
 from harness.failovers import Watch
 from harness.key_forge import record_key
 from harness.polling import wait_until
@@ -80,3 +80,25 @@ def test_a_slot_that_stays_open_delays_a_change_and_undoes_none(gates):
     open_slot.move_keys().end()
     wait_until(lambda: gate.latchkey.run("revoke", "acme", "--yes", as_=OWNER).code in (DONE, 65), "the key is revoked")
     assert gate.status_of(key) == 401
+
+
+def test_a_record_that_a_broken_move_has_left_behind_is_named_until_the_move_is_mended(gates):
+    """The source does not know of the move any more, as a replica of it that takes over."""
+    gate = gates()
+    gate.key()
+    gate.key("umbrella")
+    move = move_of(gate.redis, record_key("acme")).begin().move_keys()
+    move.source.ask("CLUSTER", "SETSLOT", move.slot, "STABLE")
+
+    export = gate.latchkey.run("export")
+    report = gate.latchkey.run("doctor")
+
+    assert export.code == BAD_DATA
+    assert f"is at 127.0.0.1:{move.target.listener.listening}, which does not hold its slot: redis-cli --cluster fix" in export.err
+    assert "organization=umbrella" in export.out and "organization=acme" not in export.out
+    assert "which does not hold its slot" in report.out and report.code != DONE
+
+    move.begin().end()
+    gate.redis.wait_until_whole()
+    export = gate.latchkey.run("export")
+    assert export.code == DONE and "organization=acme" in export.out

@@ -1,11 +1,14 @@
 """A confirmed change survives a restart of Redis, in every set-up that the documents describe."""
 
+import json
+
 import pytest
 
 from harness import acl
 from harness.executable import DONE
 from harness.polling import wait_until
 from harness.sandbox import OWNER
+from harness.stepping_store import BEHIND, SteppingStore
 from harness.topology import one_redis
 
 PERSISTENCE = {
@@ -96,6 +99,29 @@ def test_a_default_user_without_rights_is_found_before_it_loses_anything(protect
 def restart(redis, how="stop"):
     getattr(redis, how)()
     redis.start()
+
+
+def test_a_list_has_all_organizations_although_redis_is_restarted_meanwhile(sandboxes):
+    """Each process of Redis iterates over its keys in another order."""
+    names = [f"org-{number}" for number in range(5000)]
+    sandbox = sandboxes(gateways=0)
+    sandbox.latchkey.must("org", "add", "--from", "-", stdin="".join(f"{name} {OWNER}\n" for name in names))
+    store = SteppingStore(sandbox.folder / "steps.sock", sandbox.redis)
+    sandbox.add_settings(f"latchkey_store {store.url};")
+    restarts = []
+
+    def restart_once(_process, number, place):
+        # While the records of a page are read.
+        if number == 500 and place == BEHIND and not restarts:
+            restarts.append(number)
+            restart(sandbox.redis)
+
+    store.at_step = restart_once
+    listed = sandbox.latchkey.must("org", "list", "--json")
+    store.stop()
+
+    assert restarts
+    assert {each["organization"] for each in json.loads(listed)} == set(names)
 
 
 def test_the_repair_in_the_documents_keeps_what_is_there(protected):
