@@ -26,7 +26,8 @@ typedef struct {
     ngx_http_latchkey_worker_t worker; /* first, as others hold a pointer to it alone */
     ngx_http_latchkey_links_t links;
 
-    ngx_event_t timer; /* the gateway's next deadline */
+    uint64_t due;      /* the gateway's next deadline */
+    ngx_event_t timer; /* for that, or earlier */
     uint64_t deadline; /* that the timer is set for */
 
     ngx_connection_t dumb; /* the timer's data: debug logs read its fd */
@@ -47,6 +48,7 @@ static ngx_uint_t ngx_http_latchkey_carry_out(
 static void ngx_http_latchkey_write_log(ngx_http_latchkey_worker_t *worker);
 static void ngx_http_latchkey_set_timer(ngx_http_latchkey_driver_t *driver,
     uint64_t deadline);
+static ngx_msec_t ngx_http_latchkey_delay(uint64_t now, uint64_t deadline);
 static void ngx_http_latchkey_drain(ngx_http_latchkey_driver_t *driver);
 
 
@@ -333,10 +335,10 @@ static void
 ngx_http_latchkey_set_timer(ngx_http_latchkey_driver_t *driver,
     uint64_t deadline)
 {
-    uint64_t now, delay;
     ngx_http_latchkey_worker_t *worker;
 
     worker = &driver->worker;
+    driver->due = deadline;
 
     /* a graceful exit waits for requests, but not for pings and reconnects */
 
@@ -362,17 +364,25 @@ ngx_http_latchkey_set_timer(ngx_http_latchkey_driver_t *driver,
 
     driver->deadline = deadline;
 
-    now = ngx_http_latchkey_now().boottime_ns;
+    ngx_add_timer(&driver->timer,
+        ngx_http_latchkey_delay(ngx_http_latchkey_now().boottime_ns, deadline));
+}
+
+
+static ngx_msec_t
+ngx_http_latchkey_delay(uint64_t now, uint64_t deadline)
+{
+    uint64_t delay;
+
     delay = (deadline > now) ? (deadline - now) / 1000000 + 1 : 1;
 
-    ngx_add_timer(&driver->timer,
-        (ngx_msec_t) ngx_min(delay, NGX_HTTP_LATCHKEY_TIMER_MAX));
+    return (ngx_msec_t) ngx_min(delay, NGX_HTTP_LATCHKEY_TIMER_MAX);
 }
 
 
 /*
- * The event loop has ended.  What is left to write moves by poll(), for as long
- * as the store keeps accepting it.
+ * The event loop has ended, and its timers with it.  What is left to write moves by
+ * poll(), for as long as the store keeps accepting it.
  */
 
 static void
@@ -390,11 +400,11 @@ ngx_http_latchkey_drain(ngx_http_latchkey_driver_t *driver)
         ngx_http_latchkey_drive(&worker->turn);
 
         n = worker->library.unconfirmed(worker->gateway);
-        now = ngx_http_latchkey_now().boottime_ns / 1000000;
+        now = ngx_http_latchkey_now().boottime_ns;
 
         if (n < left) {
             left = n;
-            deadline = now + NGX_HTTP_LATCHKEY_EXIT_TIMEOUT;
+            deadline = now + NGX_HTTP_LATCHKEY_EXIT_TIMEOUT * 1000000ull;
         }
 
         if (n == 0 || now >= deadline) {
@@ -402,7 +412,7 @@ ngx_http_latchkey_drain(ngx_http_latchkey_driver_t *driver)
         }
 
         if (ngx_http_latchkey_links_wait(&driver->links,
-                (ngx_msec_t) (deadline - now))
+                ngx_http_latchkey_delay(now, ngx_min(deadline, driver->due)))
             != NGX_OK)
         {
             return;

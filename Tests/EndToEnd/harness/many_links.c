@@ -2,8 +2,8 @@
  * A gateway that orders more kinds of links than Latchkey's own does today: all that
  * there may be and one too many, one with TLS, one to nobody and one to an unknown
  * name.  It decides nothing, and logs what it is told of its links.  For each check
- * it sends many PINGs on the first one.  With REOPEN it opens links anew that reach
- * nobody.
+ * it sends many PINGs on the first one, and a last one there a while after it has
+ * ended.  With REOPEN it opens links anew that reach nobody.
  */
 
 #include "latchkey.h"
@@ -17,6 +17,7 @@ enum {
     UNRESOLVED = 3,
     COUNT = LATCHKEY_LINKS_MAX + 1,
     PINGS_OF_CHECK = 600,
+    LAST_AFTER_NS = 200 * 1000 * 1000,
     LINES_MAX = 4 * COUNT
 };
 
@@ -33,6 +34,7 @@ struct latchkey_gateway {
     size_t unanswered;
     size_t answered;
     bool ends;
+    uint64_t last_at; /* when the last PING is due, or 0 */
     char lines[LINES_MAX][64];
     size_t written, read;
 };
@@ -235,6 +237,14 @@ latchkey_link_output(latchkey_gateway *gateway, uint32_t link, size_t capacity, 
 uint64_t
 latchkey_tick(latchkey_gateway *gateway, latchkey_time now)
 {
+    if (gateway->last_at > 0 && gateway->last_at <= now.boottime_ns) {
+        gateway->last_at = 0;
+        gateway->unanswered--;
+        ping(0, 1);
+    }
+    if (gateway->last_at > 0) {
+        return gateway->last_at;
+    }
     return gateway->read == gateway->written ? LATCHKEY_NEVER : now.boottime_ns + 1000000;
 }
 
@@ -242,6 +252,8 @@ void
 latchkey_finish(latchkey_gateway *gateway, latchkey_time now)
 {
     gateway->ends = true;
+    gateway->last_at = now.boottime_ns + LAST_AFTER_NS;
+    gateway->unanswered++;
     for (uint32_t link = 0; link < COUNT; link++) {
         if (gateway->opened[link]) {
             ping(link, 1);

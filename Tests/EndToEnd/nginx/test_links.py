@@ -89,14 +89,14 @@ def test_links_that_are_lost_are_reported_as_such(gate):
     gate.redis.start()
 
 
-def test_a_worker_that_exits_hands_over_the_output_of_all_links(gate):
+def test_a_worker_that_exits_hands_over_the_output_of_all_links_and_what_follows_in_time(gate):
     wait_until(lambda: gate.nginx.lines(f"is ready, with {OPENED}"), "the links are open")
     worker = gate.nginx.worker()
 
     gate.nginx.reload()
     wait_until(lambda: worker not in gate.nginx.workers(), "the old worker ends")
 
-    assert gate.nginx.lines(f"answers last of {OPENED}")
+    assert gate.nginx.lines(f"answers last of {OPENED + 1}")
 
 
 def test_output_that_is_ordered_while_the_store_takes_none_follows_once_it_does(gate):
