@@ -308,9 +308,10 @@ size_t latchkey_link_output(latchkey_gateway *gateway, uint32_t link,
 uint64_t latchkey_tick(latchkey_gateway *gateway, latchkey_time now);
 
 /*
- * Ends the lease and queues what the store still has to receive: last uses, and that
- * this worker leaves.  Call it after the last check, then carry out orders while
- * latchkey_unconfirmed() decreases.
+ * Ends the lease and queues what the store still has to receive: last uses, and then
+ * that this worker leaves.  Call it after the last check, then carry out orders and
+ * call latchkey_tick() until latchkey_unconfirmed() has not decreased for a second.
+ * The worker leaves without its last uses if none is written for half of that.
  */
 void latchkey_finish(latchkey_gateway *gateway, latchkey_time now);
 

@@ -117,11 +117,9 @@ extension Gatekeeper {
 
     /// Acknowledges a barrier. All invalidations before it have been handled in order, so no older record is
     /// cached. An exception is a record of a former primary, whose successor may have sent the invalidation before
-    /// the link was established.
+    /// the link was established. A worker that ends uses nothing that is cached.
     private func acknowledgeBarrier(_ signal: Signal, from place: Int, _ now: ClockReading) {
-        guard nodes[place].lease.isTracking, nodes[place].data.isReady,
-            cluster.hasReportedSlots(place),
-            !cluster.isUsed || !nodes[place].lease.holdsFormer
+        guard nodes[place].data.isReady, isEnding || hasHandledInvalidations(of: place)
         else { return }
         acknowledge(signal, to: place, now.monotonic)
         guard recentBarriers.insert(signal.id) else { return }
@@ -129,6 +127,11 @@ extension Gatekeeper {
         if let delay = signal.id.ageMilliseconds(at: now.unix) {
             metrics.changeDelays.add(nanoseconds: delay * 1_000_000)
         }
+    }
+
+    private func hasHandledInvalidations(of place: Int) -> Bool {
+        nodes[place].lease.isTracking && cluster.hasReportedSlots(place)
+            && !(cluster.isUsed && nodes[place].lease.holdsFormer)
     }
 
     /// Acknowledges a signal where it came from. If that is where its slot is being moved to, the list is there, too.

@@ -25,7 +25,10 @@ extension Gatekeeper {
         from place: Int,
         _ now: ClockReading
     ) {
-        guard let error = reply.failure else { return uses.succeeded(tag.shard) }
+        guard let error = reply.failure else {
+            postponeLeaving(now.monotonic)
+            return uses.succeeded(tag.shard)
+        }
         let lasts = uses.failed(tag.shard, now.monotonic)
         logRefusal(error, .usesRefused, "last uses were not recorded", place, now, lasts: lasts)
     }

@@ -66,6 +66,7 @@ public final class Gatekeeper {
     var metrics = GatewayMetrics()
     let isStrict: Bool
     var isEnding = false
+    var leaveDeadline = MonotonicTime.never
     var obligations = Obligations()
 
     #if CANARIES
@@ -172,28 +173,6 @@ extension Gatekeeper {
         return nextDeadline
     }
 
-    /// Ends the lease and queues what the store still has to receive: all uses, however recent, and
-    /// that this worker leaves.
-    public func finish(_ now: ClockReading) {
-        isEnding = true
-        uses.flushNow(now.monotonic)
-        sendUses(now.monotonic)
-        if let list = cluster.listPlace {
-            for command in membership.leave() { send(command, .leave, to: list, now.monotonic) }
-        }
-        for place in 0..<nodes.count {
-            nodes[place].lease.forgotFormer()
-            if cluster.isUsed { nodes[place].lease.ended() }
-        }
-        renewLeases()
-    }
-
-    /// How much the store has not confirmed; 0 if nothing is left.
-    public var unconfirmedCount: Int {
-        let isIdle = (0..<nodes.count).allSatisfy { nodes[$0].data.isIdle }
-        return uses.unconfirmedCount + (isIdle ? 0 : 1)
-    }
-
     /// Counters and gauges.
     public func readMetrics() -> GatewayMetrics {
         var metrics = metrics
@@ -222,7 +201,7 @@ extension Gatekeeper {
         if cluster.isUsed { next = min(next, clusterDue) }
         let isReady = isAnyReady
         if isReady { next = min(next, uses.due) }
-        guard !isEnding else { return next }
+        guard !isEnding else { return min(next, leaveDue) }
         for place in 0..<nodes.count { next = min(next, nodes[place].invalidations.due) }
         guard isReady else { return next }
         return min(next, membershipDue, watchDue)
@@ -251,6 +230,7 @@ extension Gatekeeper {
         streams.retryUnread(now.monotonic)
         if !isEnding { sendHeartbeats(now.monotonic) }
         sendUses(now.monotonic)
+        leaveIfDue(now.monotonic)
         log.writeLate(now.monotonic)
     }
 

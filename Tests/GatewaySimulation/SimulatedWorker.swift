@@ -34,7 +34,7 @@ final class SimulatedWorker {
     }
 
     /// As long as the module lets a worker drain.
-    private static let drainMax = Nanoseconds.milliseconds(250)
+    private static let drainMax = Nanoseconds.milliseconds(1000)
 
     let number: Int
     let clock: MachineClock

@@ -273,4 +273,78 @@ struct ClusterUseTests {
         #expect(driver.servers[Driver.endpoint(next)]!.store.lastUses.count == 1)
         #expect(driver.gatekeeper.unconfirmedCount == 0)
     }
+
+    // MARK: - Leaving the list
+
+    /// An organization whose record the first server holds, and whose last uses a given one does.
+    private func organization(_ driver: Driver, withUsesAt bucket: Int) -> String {
+        (0..<1000).lazy.map { driver.organization(at: 1, $0) }
+            .first { self.bucket(of: $0, driver) == bucket }!
+    }
+
+    private func isListed(_ driver: Driver) -> Bool {
+        !driver.servers[Driver.endpoint(3)]!.store.members.isEmpty
+    }
+
+    @Test func `a worker that ends stays in the list until its last uses are written`() throws {
+        let driver = try Driver.settled()
+        let key = driver.generate(organization(driver, withUsesAt: 2), at: 1)
+        #expect(driver.result(key) == .allowed)
+        driver.held = [Driver.endpoint(2)]
+        driver.gatekeeper.finish(driver.now)
+        driver.run()
+        #expect(isListed(driver))
+        driver.release(2)
+        #expect(!isListed(driver))
+        #expect(driver.gatekeeper.unconfirmedCount == 0)
+    }
+
+    @Test func `a worker that ends stays in the list until its refused uses are counted`() throws {
+        let driver = try Driver.settled()
+        let name = organization(driver, withUsesAt: 2)
+        let old = driver.generate(name, at: 1)
+        _ = driver.generate(name, at: 1)
+        // The first one is counted at once, and the next one a second later.
+        for _ in 1...2 { #expect(driver.result(old) == .revoked) }
+        driver.held = [Driver.endpoint(2)]
+        driver.gatekeeper.finish(driver.now)
+        driver.run()
+        #expect(isListed(driver))
+        driver.release(2)
+        #expect(!isListed(driver))
+    }
+
+    @Test func `uses of which none was written for half a second do not keep a worker in the list`()
+        throws
+    {
+        let driver = try Driver.settled()
+        let names = [2, 1].map { organization(driver, withUsesAt: $0) }
+        for name in names { #expect(driver.result(driver.generate(name, at: 1)) == .allowed) }
+        driver.cutOff(2)
+        driver.held = [Driver.endpoint(1)]
+        driver.gatekeeper.finish(driver.now)
+        driver.pass(milliseconds: 400)
+        driver.release(1)
+        driver.pass(milliseconds: 495)
+        #expect(isListed(driver))
+        let count = driver.gatekeeper.unconfirmedCount
+        driver.pass(milliseconds: 10)
+        #expect(!isListed(driver))
+        #expect(driver.gatekeeper.unconfirmedCount == count)
+    }
+
+    @Test func `a worker that ends acknowledges changes as long as it is in the list`() throws {
+        let driver = try Driver.settled()
+        let name = organization(driver, withUsesAt: 2)
+        let key = driver.generate(name, at: 1)
+        #expect(driver.result(key) == .allowed)
+        driver.held = [Driver.endpoint(2)]
+        driver.gatekeeper.finish(driver.now)
+        driver.run()
+        #expect(isListed(driver))
+        driver.clearCommands()
+        driver.sendInvalidation(of: [signal("", name)], from: 1)
+        #expect(count("RPUSH", at: 1, driver) == 1)
+        #expect(driver.atOnce(key)?.result ?? .unavailable == .unavailable)
+    }
 }

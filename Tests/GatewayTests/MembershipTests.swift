@@ -62,6 +62,8 @@ struct MembershipTests {
         #expect(driver.result(key) == .allowed)
         #expect(cachedDecision(driver, key) == nil)
         driver.gatekeeper.finish(driver.now)
+        driver.serve()
+        driver.tick()
         #expect(
             driver.turn().commands.contains(["HDEL", "latchkey:{gateways}", "000000000000abcd"])
         )
@@ -205,12 +207,38 @@ struct MembershipTests {
         #expect(driver.result(key) == .allowed)
         driver.gatekeeper.finish(driver.now)
         #expect(cachedDecision(driver, key) == nil)
+        driver.serve()
         driver.tick(afterMilliseconds: 300)
         let turn = driver.turn()
         #expect(turn.commands.contains(["HDEL", "latchkey:{gateways}", "000000000000abcd"]))
         #expect(joins(turn).isEmpty)
         driver.received(driver.store.answer(turn.commands))
         driver.serve()
+        #expect(driver.gatekeeper.unconfirmedCount == 0)
+    }
+
+    @Test func `a worker that ends while its link is lost leaves the list once it is back`() throws
+    {
+        let driver = try GateDriver.leased()
+        driver.gatekeeper.linkClosed(GateDriver.data, at: driver.now)
+        driver.gatekeeper.finish(driver.now)
+        #expect(driver.gatekeeper.unconfirmedCount > 0)
+        driver.connect()
+        driver.tick()
+        driver.serve()
+        #expect(driver.store.members.isEmpty)
+        #expect(driver.gatekeeper.unconfirmedCount == 0)
+    }
+
+    @Test func `a worker leaves the list once, even if its link is lost before the answer`() throws
+    {
+        let driver = try GateDriver.leased()
+        driver.gatekeeper.finish(driver.now)
+        driver.received(driver.store.answer(driver.turn().commands.dropLast()))
+        driver.gatekeeper.linkClosed(GateDriver.data, at: driver.now)
+        driver.connect()
+        driver.tick()
+        #expect(driver.turn().isEmpty)
         #expect(driver.gatekeeper.unconfirmedCount == 0)
     }
 }

@@ -315,6 +315,8 @@ struct UsageTests {
         let turn = driver.turn()
         driver.received(driver.store.answer(turn.commands))
         #expect(driver.store.lastUses.count == 1000)
+        driver.tick()
+        driver.serve()
         #expect(driver.gatekeeper.unconfirmedCount == 0)
     }
 

@@ -46,7 +46,7 @@ struct WorkerMembership: ~Copyable {
 
     /// Replies to heartbeats up to this number do not count.
     private var lastVoid: UInt64 = 0
-    private var hasLeft = false
+    private var hasEnded = false
 
     /// How many replies about the entry were errors since it last stood.
     private(set) var refusals = 0
@@ -88,7 +88,7 @@ struct WorkerMembership: ~Copyable {
 
     /// When the next heartbeat is due.
     func due(_ tracking: @autoclosure () -> TrackingState) -> MonotonicTime {
-        if hasLeft || isJoining { return .never }
+        if hasEnded || isJoining { return .never }
         return max(heartbeat.due, isEntryTracking == nil ? mayJoinAt(tracking()) : .origin)
     }
 
@@ -120,7 +120,7 @@ struct WorkerMembership: ~Copyable {
 
     /// Reads the reply to the end of a registration.
     mutating func joinOutcome(_ reply: RedisReply, _ tag: CommandTag) -> Outcome {
-        guard !hasLeft else { return .irrelevant }
+        guard !hasEnded else { return .irrelevant }
         isJoining = false
         switch JoinReply(reply) {
         case .joined:
@@ -137,7 +137,7 @@ struct WorkerMembership: ~Copyable {
 
     /// Reads the reply to a heartbeat that read the entry.
     mutating func entryOutcome(_ reply: RedisReply, _ tag: CommandTag) -> Outcome {
-        guard !hasLeft, tag.number > lastVoid, let entry else { return .irrelevant }
+        guard !hasEnded, tag.number > lastVoid, let entry else { return .irrelevant }
         switch entryReply(reply, entry) {
         case .stands:
             let isKnown = confirmedAt.map { !hasLapsed(since: $0, at: tag.sentAt) } ?? false
@@ -181,10 +181,18 @@ struct WorkerMembership: ~Copyable {
         heartbeat.renewNow(now)
     }
 
-    /// Leaves the list for good; the commands that do so, where there may be an entry.
-    mutating func leave() -> [RedisCommand] {
-        hasLeft = true
+    /// This worker ends: it no longer joins, and may not use its cache.
+    mutating func end() {
+        hasEnded = true
         confirmedAt = nil
+    }
+
+    /// Whether this worker has ended, and its entry may stand.
+    var isLeaving: Bool { hasEnded && entry != nil }
+
+    /// The commands with which it leaves the list. They are sent once: repeated, they would falsify the checksum.
+    mutating func leave() -> [RedisCommand] {
+        defer { entry = nil }
         return entry.map { MembershipCommands.leave($0) } ?? []
     }
 
