@@ -46,9 +46,8 @@ extension Gatekeeper {
     func flush(_ signal: Signal, from place: Int, _ now: MonotonicTime) {
         let shard = Keyspace.shard(of: signal.locator)
         guard nodes[place].data.isReady, let bucket = readyPlace(ofShard: shard),
-            !flushes.contains(signal)
+            !flushes.contains(signal), let commands = uses.flush(signal.locator)
         else { return }
-        let commands = uses.flush(signal.locator)
         guard !commands.isEmpty else { return acknowledge(signal, to: place, now) }
         for (number, command) in flushes.add(signal, from: place, commands) {
             let tag = CommandTag(purpose: .flushedUse, number: number, sentAt: now)

@@ -44,6 +44,17 @@ struct FlushTests {
         #expect(flush().map { $0[0] } == ["ZADD"])
     }
 
+    @Test func `a flush is not acknowledged where the use may have been dropped`() {
+        driver.gatekeeper.uses = KeyUses(driver.gatekeeper.cache, lastUsesMax: 1)
+        for name in ["umbrella", "acme", "initech"] { use(name) }
+        #expect(flush().isEmpty)
+        use("acme")
+        let commands = flush()
+        #expect(commands.map { $0[0] } == ["ZADD"])
+        driver.received(driver.store.answer(commands))
+        #expect(driver.turn().commands == acknowledgement)
+    }
+
     @Test func `a flush with nothing to write is acknowledged`() {
         use("umbrella")
         #expect(flush() == acknowledgement)

@@ -134,6 +134,29 @@ struct RecordCacheTests {
         #expect(Set(shards).count == 62)
     }
 
+    @Test func `uses of a shard that cannot be written stay, and hold no others up`() {
+        let cache = RecordCache(countMax: 1000)
+        for number in 0..<1000 {
+            cache.store(keys(number), version: 1, for: organization(number).locator)
+            _ = cache.noteUse(of: organization(number).locator, at: UnixTime(milliseconds: 1))
+        }
+        let refused = organization(0).locator.firstDigit
+        let refusedCount = cache.usesCount { $0 == refused }
+        #expect((1..<100).contains(refusedCount))
+        var shards: [UInt8] = []
+        func dequeue(_ isWritable: (UInt8) -> Bool) -> Bool {
+            cache.dequeueUses(7, isWritable) { shards.append($0.locator.firstDigit) }
+        }
+        while !dequeue({ $0 != refused }) {}
+        let isEndReached = dequeue { $0 != refused }
+        #expect(isEndReached)
+        #expect(!shards.contains(refused))
+        #expect(shards.count == 1000 - refusedCount)
+        #expect(cache.usesCount == refusedCount)
+        while !dequeue({ _ in true }) {}
+        #expect(shards.count == 1000)
+    }
+
     /// Compares the cache with a plain table of uses.
     @Test func `each use is dequeued, however records come and go`() {
         let seed = UInt64.random(in: 0 ... .max)
@@ -147,7 +170,11 @@ struct RecordCacheTests {
             let number = Int.random(in: 0..<30, using: &generator)
             let locator = organization(number).locator
             if Int.random(in: 0..<10, using: &generator) == 0 {
-                _ = cache.dequeueUses(Int.random(in: 1...5, using: &generator), expect)
+                _ = cache.dequeueUses(
+                    Int.random(in: 1...5, using: &generator),
+                    { $0 % 3 != time % 3 },
+                    expect
+                )
             } else {
                 if let lost = cache.store(keys(number), version: 1, for: locator) { expect(lost) }
                 #expect(cache.noteUse(of: locator, at: UnixTime(milliseconds: Int64(time))))
@@ -191,6 +218,10 @@ struct RecordCacheTests {
 }
 
 extension RecordCache {
+    fileprivate func dequeueUses(_ countMax: Int, _ body: (Use) -> Void) -> Bool {
+        dequeueUses(countMax, { _ in true }, body)
+    }
+
     fileprivate func isValid(_ locator: Locator) -> Bool { lookup(locator) != nil }
 
     fileprivate func noteUse(of locator: Locator, at now: UnixTime) -> Bool {

@@ -1,44 +1,75 @@
-/// Slots with a last use to be written, grouped by shard: a batch then goes to few of the store's keys.
+/// Slots with a last use to be written, grouped by shard: a batch then goes to few of the store's keys, and a shard
+/// that cannot be written is passed over.
 struct DirtySlots: ~Copyable {
-    private static let none = UInt32.max
+    private struct Links {
+        var next: UInt32
+        var previous: UInt32
+    }
 
-    /// The next slot of each slot's list.
-    private let links: UnsafeMutablePointer<UInt32>
+    private static let shardCount = 1 + Int(UInt8.max)
 
-    /// The first slot of each shard's list.
-    private var lists = [UInt32](repeating: none, count: 1 + Int(UInt8.max))
+    /// The neighbours of each slot in the ring of its shard, oldest first. Each ring has a head, after all slots.
+    private let links: UnsafeMutablePointer<Links>
+    private let countMax: Int
 
-    /// The rest of the list that is being emptied, apart from what is added meanwhile, and the shard
-    /// after it.
-    private var current = none
-    private var shard = 0
+    /// How many slots each shard has.
+    private var counts = [Int](repeating: 0, count: shardCount)
+
+    /// The shard that is being emptied; -1 before the first.
+    private var shard = -1
+
+    /// How many of its slots are left, apart from those that are added meanwhile.
+    private var left = 0
 
     init(countMax: Int) {
-        links = .allocate(capacity: countMax)
+        self.countMax = countMax
+        links = .allocate(capacity: countMax + Self.shardCount)
+        for head in countMax..<countMax + Self.shardCount {
+            let none = Links(next: UInt32(head), previous: UInt32(head))
+            links.advanced(by: head).initialize(to: none)
+        }
     }
 
     deinit {
         links.deallocate()
     }
 
-    /// Adds a slot that is in no list.
-    mutating func add(_ slot: Int, shard: UInt8) {
-        links.advanced(by: slot).initialize(to: lists[Int(shard)])
-        lists[Int(shard)] = UInt32(slot)
+    /// Number of slots in some shards.
+    func count(where isIncluded: (UInt8) -> Bool) -> Int {
+        counts.indices.reduce(0) { count, shard in
+            counts[shard] == 0 || !isIncluded(UInt8(shard)) ? count : count + counts[shard]
+        }
     }
 
-    /// Removes the next slot; `nil` once past the last shard, after which it starts over.
-    mutating func next() -> Int? {
-        while current == Self.none {
-            guard shard < lists.count else {
-                shard = 0
-                return nil
+    /// Adds a slot that is in no ring.
+    mutating func add(_ slot: Int, shard: UInt8) {
+        let head = countMax + Int(shard)
+        let last = links[head].previous
+        links.advanced(by: slot).initialize(to: Links(next: UInt32(head), previous: last))
+        links[Int(last)].next = UInt32(slot)
+        links[head].previous = UInt32(slot)
+        counts[Int(shard)] += 1
+    }
+
+    /// Removes a slot from the ring of its shard.
+    mutating func remove(_ slot: Int, shard: UInt8) {
+        let (next, previous) = (links[slot].next, links[slot].previous)
+        links[Int(previous)].next = next
+        links[Int(next)].previous = previous
+        counts[Int(shard)] -= 1
+    }
+
+    /// The next slot, which the caller removes; `nil` once past the last shard, after which it starts over.
+    mutating func next(_ isWritable: (UInt8) -> Bool) -> Int? {
+        while shard < Self.shardCount {
+            if left > 0, counts[shard] > 0, isWritable(UInt8(shard)) {
+                left -= 1
+                return Int(links[countMax + shard].next)
             }
-            swap(&current, &lists[shard])
             shard += 1
+            left = shard < Self.shardCount ? counts[shard] : 0
         }
-        let slot = Int(current)
-        current = links[slot]
-        return slot
+        shard = -1
+        return nil
     }
 }

@@ -43,8 +43,6 @@ final class RecordCache {
         static let previous = Flags(rawValue: 16)
         /// The fingerprint is that of the active key.
         static let verified = Flags(rawValue: 32)
-        /// The slot is among the dirty ones, even if its use has been written meanwhile.
-        static let queued = Flags(rawValue: 128)
     }
 
     /// What a lookup found.
@@ -374,7 +372,7 @@ extension RecordCache {
         previousKeys[slot] = nil
         longNames[slot] = nil
         let lostUse = removeUse(slot)
-        states[slot].flags.formIntersection(.queued)
+        states[slot].flags = []
         states[slot].epoch = 0
         return (slot, lostUse)
     }
@@ -392,10 +390,8 @@ extension RecordCache {
 
     private func noteFirstUse(_ slot: Int) {
         usesCount += 1
-        if !states[slot].flags.contains(.queued) {
-            dirtySlots.add(slot, shard: Keyspace.shard(of: records[slot].locator))
-        }
-        states[slot].flags.insert([.used, .queued])
+        dirtySlots.add(slot, shard: Keyspace.shard(of: records[slot].locator))
+        states[slot].flags.insert(.used)
     }
 
     /// The last use of a record, if it has not been written.
@@ -404,20 +400,28 @@ extension RecordCache {
         return UnixTime(milliseconds: records[slot].lastUse)
     }
 
+    /// Number of last uses in some shards that have not been written.
+    func usesCount(where isIncluded: (UInt8) -> Bool) -> Int {
+        dirtySlots.count(where: isIncluded)
+    }
+
     /// Hands out at most `countMax` last uses to be written, and continues from there the next time.
     /// Returns whether the end was reached, after which it starts over.
-    func dequeueUses(_ countMax: Int, _ body: (Use) -> Void) -> Bool {
+    ///
+    /// - Parameter isWritable: Whether the uses of a shard can be written now; the others stay.
+    func dequeueUses(_ countMax: Int, _ isWritable: (UInt8) -> Bool, _ body: (Use) -> Void) -> Bool
+    {
         var left = countMax
         var isEndReached = false
         while left > 0, usesCount > 0 {
-            guard let slot = dirtySlots.next() else {
+            if let use = dirtySlots.next(isWritable).flatMap(removeUse) {
+                body(use)
+                left -= 1
+            } else if isEndReached || left < countMax {
+                return true
+            } else {
                 isEndReached = true
-                if left < countMax { break } else { continue }
             }
-            states[slot].flags.remove(.queued)
-            guard let use = removeUse(slot) else { continue }
-            body(use)
-            left -= 1
         }
         return isEndReached || usesCount == 0
     }
@@ -426,6 +430,7 @@ extension RecordCache {
         guard states[slot].flags.contains(.used) else { return nil }
         states[slot].flags.remove(.used)
         usesCount -= 1
+        dirtySlots.remove(slot, shard: Keyspace.shard(of: records[slot].locator))
         return (records[slot].locator, UnixTime(milliseconds: records[slot].lastUse))
     }
 }

@@ -6,15 +6,14 @@ import RedisClient
 ///
 /// They are written in batches, or at once for one organization on request.
 struct KeyUses: ~Copyable {
-    /// Organizations without a cached record whose last use may wait.
-    private static let lastUsesMax = 65_536
-
     private let cache: RecordCache
-    private var lastUses = UsageRecorder(countMax: lastUsesMax)
+    private var lastUses: UsageRecorder
     private var refusals = RefusalRecorder()
 
-    init(_ cache: RecordCache) {
+    /// - Parameter lastUsesMax: Organizations without a cached record whose last use may wait.
+    init(_ cache: RecordCache, lastUsesMax: Int = 65_536) {
         self.cache = cache
+        lastUses = UsageRecorder(countMax: lastUsesMax)
     }
 
     /// Number of organizations with uses that the store has not confirmed.
@@ -62,10 +61,11 @@ struct KeyUses: ~Copyable {
     }
 
     /// The commands that write the uses of one organization. A last use stays in its batch: written
-    /// twice, it does no harm.
-    mutating func flush(_ locator: Locator) -> [RedisCommand] {
+    /// twice, it does no harm. `nil` if the last use may have been dropped.
+    mutating func flush(_ locator: Locator) -> [RedisCommand]? {
         let lastUse = [cache.unwrittenUse(of: locator), lastUses.unwrittenUse(of: locator)]
             .compactMap(\.self).max()
+        if lastUse == nil, lastUses.mayLackUse(of: locator) { return nil }
         let lastUses = lastUse.map { UseCommands.record(CollectionOfOne((locator, $0))) } ?? []
         let refused = refusals.remove(locator).map { RefusalCommands.record($0, of: locator) } ?? []
         return lastUses.map(\.command) + refused

@@ -28,14 +28,17 @@ struct UsageRecorder {
     private static let patienceMilliseconds: UInt64 = 1000
 
     private let countMax: Int
-    private var waiting: [Locator: UnixTime] = [:]
+    private var waiting = WaitingUses()
     private var sent: [(key: Locator, value: UnixTime)] = []
 
     /// The shards whose uses were refused, and when to try them again.
     private var retries: [UInt8: MonotonicTime] = [:]
     private var isFinal = false
 
-    /// The most uses that have waited during this round.
+    /// The shards of uses that were dropped.
+    private var incomplete: Set<UInt8> = []
+
+    /// The most uses that could be written during this round.
     private var roundCount = 0
 
     /// When the next batch is due.
@@ -54,7 +57,7 @@ struct UsageRecorder {
     var isInFlight: Bool { !sent.isEmpty }
 
     /// Whether uses wait for the next batch.
-    var isWaiting: Bool { sent.isEmpty && !waiting.isEmpty }
+    var isWaiting: Bool { sent.isEmpty && waiting.count > 0 }
 
     /// The use of an organization that waits, or is in flight.
     func unwrittenUse(of locator: Locator) -> UnixTime? {
@@ -62,10 +65,18 @@ struct UsageRecorder {
         return [waiting[locator], sent].compactMap(\.self).max()
     }
 
+    /// Whether the last use of an organization may have been dropped, unless a later one is waiting.
+    func mayLackUse(of locator: Locator) -> Bool {
+        incomplete.contains(Keyspace.shard(of: locator))
+    }
+
     /// Adds a use.
     mutating func record(_ locator: Locator, at now: UnixTime) {
-        guard waiting.count < countMax || waiting[locator] != nil else { return }
-        waiting[locator] = max(now, waiting[locator] ?? now)
+        guard waiting.count < countMax || waiting[locator] != nil else {
+            incomplete.insert(Keyspace.shard(of: locator))
+            return
+        }
+        waiting.add(locator, at: now)
     }
 
     /// Makes the waiting uses due at once: the worker exits.
@@ -83,31 +94,26 @@ struct UsageRecorder {
         _ isWritable: (UInt8) -> Bool
     ) -> [(shard: UInt8, command: RedisCommand)] {
         guard due <= now, sent.isEmpty else { return [] }
-        roundCount = max(roundCount, waiting.count + cache.usesCount)
-        let isDone = fillBatch(cache) { [retries] shard in
+        let retries = retries
+        func mayWrite(_ shard: UInt8) -> Bool {
             isWritable(shard) && retries[shard, default: .origin] <= now
         }
+        let count = waiting.count(where: mayWrite) + cache.usesCount(where: mayWrite)
+        roundCount = max(roundCount, count)
+        let isDone = fillBatch(cache, mayWrite)
         if !isFinal || sent.isEmpty {
             due = now.advanced(byMilliseconds: UInt64(pauseMilliseconds))
         }
-        if isDone, waiting.isEmpty { roundCount = 0 }
+        if isDone, waiting.count(where: mayWrite) == 0 { roundCount = 0 }
         return UseCommands.record(sent)
     }
 
     /// Moves waiting uses to the batch. Returns whether the cache has no others.
     private mutating func fillBatch(_ cache: RecordCache, _ isWritable: (UInt8) -> Bool) -> Bool {
         let countMax = isFinal ? Self.finalBatchMax : Self.batchMax
-        for (locator, at) in waiting where isWritable(Keyspace.shard(of: locator)) {
-            guard sent.count < countMax else { break }
-            sent.append((locator, at))
-        }
-        for use in sent { waiting[use.key] = nil }
-        return cache.dequeueUses(countMax - sent.count) { use in
-            if isWritable(Keyspace.shard(of: use.locator)) {
-                sent.append((use.locator, use.at))
-            } else {
-                record(use.locator, at: use.at)
-            }
+        waiting.move(countMax, to: &sent, isWritable)
+        return cache.dequeueUses(countMax - sent.count, isWritable) { use in
+            sent.append((use.locator, use.at))
         }
     }
 
@@ -152,7 +158,7 @@ struct UsageRecorder {
 
     private mutating func requeue(_ shard: UInt8) {
         let uses = sent.filter { Keyspace.shard(of: $0.key) == shard }
-        waiting.merge(uses.map { ($0.key, $0.value) }) { max($0, $1) }
+        for use in uses { waiting.add(use.key, at: use.value) }
         sent.removeAll { Keyspace.shard(of: $0.key) == shard }
     }
 }
