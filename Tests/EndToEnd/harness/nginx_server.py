@@ -3,6 +3,7 @@
 import re
 import signal
 import subprocess
+from contextlib import suppress
 
 from harness import processes
 from harness.artefacts import IS_ROOT, LIBRARY, MODULE, NGINX
@@ -165,7 +166,9 @@ class NginxServer:
         if self.process is None:
             return True
         for pid in self.workers():
-            processes.thaw(pid)
+            # One that is about to end may have ended meanwhile.
+            with suppress(ProcessLookupError):
+                processes.thaw(pid)
         return all([processes.stop(master, signal.SIGQUIT) for master in [*self.earlier, self.process]])
 
     def kill(self):
