@@ -47,6 +47,22 @@ struct ClusterChangeTests {
         #expect(list?[worker.id.description] == nil)
     }
 
+    @Test func `the wait for copies ends although the primary's replicas keep changing`() throws {
+        let deployment = try SimulatedClusterDeployment()
+        let server = deployment.recordServer
+        (server.replicas, server.prompt) = (2, 2)
+        server.addresses = [deployment.holder + 11, deployment.holder + 21]
+        var changes = 0
+        server.onCommand = { name in
+            guard name == "WAIT", changes < 100 else { return }
+            changes += 1
+            deployment.cluster.replicas = 3 - deployment.cluster.replicas
+            deployment.clock.advance(byMilliseconds: 1000)
+        }
+        let end = deployment.uncertainty(try deployment.revoke())
+        #expect(end == .copiesUnknown("the primary's replicas keep changing"))
+    }
+
     @Test func `the wait for replicas follows a write of its connection that notifies nobody`()
         throws
     {

@@ -286,14 +286,19 @@ struct ClusterUseTests {
         !driver.servers[Driver.endpoint(3)]!.store.members.isEmpty
     }
 
-    @Test func `a worker that ends stays in the list until its last uses are written`() throws {
-        let driver = try Driver.settled()
-        let key = driver.generate(organization(driver, withUsesAt: 2), at: 1)
-        #expect(driver.result(key) == .allowed)
+    /// Ends the worker while the second server does not answer.
+    private func end(_ driver: Driver) {
         driver.held = [Driver.endpoint(2)]
         driver.gatekeeper.finish(driver.now)
         driver.run()
         #expect(isListed(driver))
+    }
+
+    @Test func `a worker that ends stays in the list until its last uses are written`() throws {
+        let driver = try Driver.settled()
+        let key = driver.generate(organization(driver, withUsesAt: 2), at: 1)
+        #expect(driver.result(key) == .allowed)
+        end(driver)
         driver.release(2)
         #expect(!isListed(driver))
         #expect(driver.gatekeeper.unconfirmedCount == 0)
@@ -306,10 +311,7 @@ struct ClusterUseTests {
         _ = driver.generate(name, at: 1)
         // The first one is counted at once, and the next one a second later.
         for _ in 1...2 { #expect(driver.result(old) == .revoked) }
-        driver.held = [Driver.endpoint(2)]
-        driver.gatekeeper.finish(driver.now)
-        driver.run()
-        #expect(isListed(driver))
+        end(driver)
         driver.release(2)
         #expect(!isListed(driver))
     }
@@ -338,10 +340,7 @@ struct ClusterUseTests {
         let name = organization(driver, withUsesAt: 2)
         let key = driver.generate(name, at: 1)
         #expect(driver.result(key) == .allowed)
-        driver.held = [Driver.endpoint(2)]
-        driver.gatekeeper.finish(driver.now)
-        driver.run()
-        #expect(isListed(driver))
+        end(driver)
         driver.clearCommands()
         driver.sendInvalidation(of: [signal("", name)], from: 1)
         #expect(count("RPUSH", at: 1, driver) == 1)

@@ -249,7 +249,9 @@ struct UsageTests {
                 answers.append(recorder.failed(use.shard, now))
             }
         }
-        #expect((6...10).contains(tries.count))
+        let first = try #require(tries.first)
+        #expect(first < 4000, "it has its turn within a round")
+        #expect(tries.count * 1250 >= 10_000 - first)
         #expect(zip(tries, tries.dropFirst()).allSatisfy { $1 - $0 >= 1000 })
         #expect(answers == [false] + Array(repeating: true, count: answers.count - 1))
         let locators = (0..<2000).map { Organization("org-\($0)")!.locator }

@@ -21,7 +21,9 @@ struct RecordCheck {
         do throws(AdministrationError) {
             faults = try RecordListing(store).visitProven(seal) { _, _ in provenCount += 1 }
         } catch {
-            return [.fault("records", error.message, "allow +scan and +hmget: docs/ACCESS.md")]
+            return [
+                .fault("records", error.message, "allow +scan, +info and +hmget: docs/ACCESS.md")
+            ]
         }
         let count = provenCount + faults.count
         guard let first = faults.first else {
