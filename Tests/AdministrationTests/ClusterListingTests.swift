@@ -101,12 +101,8 @@ struct ClusterListingTests {
 
     @Test func `a record at a server that does not hold its slot is reported`() throws {
         moveKeys(of: slot("acme"), from: 2, to: 0)
-        let server = cluster.servers[2]
-        server.turnAway = { [cluster] words in
-            // The source has forgotten the move, as a replica that takes over has.
-            if words.count > 1, words[1].contains("\(Organization("acme")!.locator)") { return nil }
-            return cluster.reply(words, at: 2)
-        }
+        // The source has forgotten the move, as a replica that takes over has.
+        cluster.moves = [:]
         let list = try deployment.administration(of: "root").organizations.list()
         #expect(list.entries.count == names.count - 1)
         #expect(
@@ -115,6 +111,31 @@ struct ClusterListingTests {
                     + "which does not hold its slot: redis-cli --cluster fix"
             ]
         )
+    }
+
+    @Test func `a record whose broken move is mended while it is listed is listed`() throws {
+        moveKeys(of: slot("acme"), from: 2, to: 0)
+        cluster.moves = [:]
+        atScan(of: 2) { atScan(of: 0) { cluster.give(slot("acme"), to: 0) } }
+        let list = try deployment.administration(of: "root").organizations.list()
+        #expect(list.entries.map(\.organization.name) == names.sorted() && list.faults.isEmpty)
+    }
+
+    @Test(arguments: [false, true])
+    func `a server that has just joined need not admit anybody unless a slot is on its way to it`(
+        isMoving: Bool
+    ) throws {
+        if isMoving { cluster.moves[slot("acme")] = .init(source: 2, target: 3) }
+        cluster.servers[3].turnAway = { [cluster] words in
+            words[0] == "SCAN"
+                ? .error(ArraySlice("NOPERM this user has no permissions".utf8))
+                : cluster.reply(words, at: 3)
+        }
+        if isMoving {
+            #expect(failure { _ = try listed() } == .notPermitted)
+        } else {
+            #expect(try listed() == names.sorted())
+        }
     }
 
     @Test func `a record that is removed while it is listed is not reported`() throws {

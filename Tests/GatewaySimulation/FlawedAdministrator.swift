@@ -200,13 +200,6 @@ extension FlawedChannel: ClusteredStore {
         return try cluster.carryOut(parts)
     }
 
-    func execute(_ commands: [RedisCommand], at server: Endpoint) throws(StoreConnection.Fault)
-        -> [RedisReply]
-    {
-        guard let cluster = channel.cluster else { throw .unreachable("there is no cluster") }
-        return try cluster.execute(commands, at: server)
-    }
-
     func owner(of place: Place) -> Primary? { channel.cluster?.owner(of: place) }
 
     func isAgreed(on place: Place) -> Bool {

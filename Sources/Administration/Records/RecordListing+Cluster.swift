@@ -34,6 +34,7 @@ extension RecordListing {
                 do throws(AdministrationError) {
                     try visitPages(of: .server(server), &seen, body)
                 } catch {
+                    if before.isUnused(server) { continue }
                     // Its successor is scanned from the beginning.
                     guard error.kind == .store, store.clock.monotonic < lossEnd else { throw error }
                     loss = error

@@ -15,6 +15,9 @@ struct RecordListing {
 
     /// Calls `body` with each record that can be proven, and with its stored form.
     ///
+    /// A record of a cluster that its holder lacked gets a second look at the end: it may have been at the server that it was
+    /// moved to, before its slot.
+    ///
     /// - Returns: A line for each of the others, in the order of their locators. In a cluster they include those that are at a
     ///   server that does not hold their slot.
     /// - Throws: What `body` throws, or an error if the records cannot be listed.
@@ -23,29 +26,42 @@ struct RecordListing {
         _ body: (KeyRecord, StoredRecord) throws(AdministrationError) -> Void
     ) throws(AdministrationError) -> [String] {
         var faults: [String] = []
-        var absent: [Locator: Place] = [:]
-        try visit { locator, place, reply throws(AdministrationError) in
+        func take(_ locator: Locator, _ reply: RedisReply) throws(AdministrationError) -> Bool {
             let proven: (KeyRecord, StoredRecord)?
             do throws(RecordFault) {
                 let stored = try StoredRecord(reply)
                 proven = try stored.present(at: locator, seal: seal).map { ($0, stored) }
             } catch {
                 faults.append("the record of locator \(locator) \(error)")
-                return
+                return true
             }
-            if let proven { try body(proven.0, proven.1) } else { absent[locator] = place }
+            if let proven { try body(proven.0, proven.1) }
+            return proven != nil
         }
-        if let cluster = store.channel.cluster { faults += try strandedRecords(absent, cluster) }
+        var absent: Set<Locator> = []
+        try visit { locator, _, reply throws(AdministrationError) in
+            if try !take(locator, reply) { absent.insert(locator) }
+        }
+        guard store.channel.cluster != nil, !absent.isEmpty else { return faults.sorted() }
+        try visit(absent.contains) { locator, place, reply throws(AdministrationError) in
+            guard try !take(locator, reply), case .server(let server) = place else { return }
+            faults.append(
+                "the record of locator \(locator) is at \(server), which does not hold its slot: "
+                    + "redis-cli --cluster fix"
+            )
+        }
         return faults.sorted()
     }
 
     /// Calls `body` with each record's locator, where it was found, and the reply to ``KeyCommands/read(_:)``.
     ///
     /// - Throws: What `body` throws, or an error if the records cannot be listed.
-    func visit(_ body: (Locator, Place, RedisReply) throws(AdministrationError) -> Void)
-        throws(AdministrationError)
-    {
-        try visitPages { locators, place throws(AdministrationError) in
+    func visit(
+        _ isIncluded: (Locator) -> Bool = { _ in true },
+        _ body: (Locator, Place, RedisReply) throws(AdministrationError) -> Void
+    ) throws(AdministrationError) {
+        try visitPages { page, place throws(AdministrationError) in
+            let locators = page.filter(isIncluded)
             guard !locators.isEmpty else { return }
             let replies = try store.read(
                 locators.map { (.record($0), [KeyCommands.read($0)]) }

@@ -26,10 +26,6 @@ protocol ClusteredStore: StoreChannel {
     /// - Throws: A fault if there are not all replies. Some of the commands may have been carried out.
     func carryOut(_ parts: [PlacedCommands]) throws(StoreConnection.Fault) -> [[RedisReply]]
 
-    /// Sends commands to one server, and follows nothing.
-    func execute(_ commands: [RedisCommand], at server: Endpoint) throws(StoreConnection.Fault)
-        -> [RedisReply]
-
     /// The primary that holds a place, as far as that is known.
     func owner(of place: Place) -> Primary?
 

@@ -70,12 +70,6 @@ extension ClusterStore: ReplicatedStore, ClusteredStore {
         try standard.findPrimary(unanimously: unanimously)
     }
 
-    func execute(_ commands: [RedisCommand], at server: Endpoint) throws(StoreConnection.Fault)
-        -> [RedisReply]
-    {
-        try connection(server).execute(repeating: commands)
-    }
-
     func owner(of place: Place) -> Primary? { named(at: place)?.primary }
 
     func isAgreed(on place: Place) -> Bool {

@@ -177,7 +177,7 @@ extension ClusterStore {
     /// Those that the configuration and the survey name.
     var known: [Endpoint] {
         var seen: Set<Endpoint> = []
-        let primaries = survey?.mayHaveRecords.map(\.node.address) ?? []
+        let primaries = survey?.primaries.map(\.node.address) ?? []
         let targets = moved.sorted { $0.key < $1.key }.map(\.value)
         return (primaries + targets + seeds).filter { seen.insert($0).inserted }
     }

@@ -76,9 +76,16 @@ struct ClusterSurvey {
         return own?.openSlots ?? SlotSet()
     }
 
-    /// The primaries from or to which slots are being moved.
+    /// The primaries from or to which slots are being moved. One without slots does not say so itself.
     var movingPrimaries: [Endpoint] {
-        mayHaveRecords.filter { !openSlots(of: $0).isEmpty }.map(\.node.address)
+        guard primaries.contains(where: { !openSlots(of: $0).isEmpty }) else { return [] }
+        return mayHaveRecords.filter { $0.slots.isEmpty || !openSlots(of: $0).isEmpty }
+            .map(\.node.address)
+    }
+
+    /// Whether a server has no slots, and no slot is on its way to any server: it has just joined, and need not admit anybody yet.
+    func isUnused(_ server: Endpoint) -> Bool {
+        movingPrimaries.isEmpty && !primaries.contains { $0.node.address == server }
     }
 
     /// The primaries to which slots have come since an earlier survey, or that have joined or taken over from others.
