@@ -396,6 +396,10 @@ ngx_http_latchkey_drain(ngx_http_latchkey_driver_t *driver)
     left = NGX_MAX_SIZE_T_VALUE;
     deadline = 0;
 
+    /* replies to lookups would come through the event loop */
+
+    worker->resolver = NULL;
+
     for (;;) {
         ngx_http_latchkey_drive(&worker->turn);
 
@@ -411,11 +415,7 @@ ngx_http_latchkey_drain(ngx_http_latchkey_driver_t *driver)
             return;
         }
 
-        if (ngx_http_latchkey_links_wait(&driver->links,
-                ngx_http_latchkey_delay(now, ngx_min(deadline, driver->due)))
-            != NGX_OK)
-        {
-            return;
-        }
+        ngx_http_latchkey_links_wait(&driver->links,
+            ngx_http_latchkey_delay(now, ngx_min(deadline, driver->due)));
     }
 }

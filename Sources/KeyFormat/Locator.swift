@@ -8,6 +8,9 @@ public struct Locator: Hashable, Sendable {
     /// Number of digits.
     public static let length = 14
 
+    /// The locator of no organization, for what is about none or about any.
+    public static let nobody = Locator(organization: [])
+
     /// The first eight digits and the last six, the first digit in the lowest byte.
     @usableFromInline let head: UInt64
     @usableFromInline let tail: UInt64

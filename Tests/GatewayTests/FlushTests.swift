@@ -55,6 +55,27 @@ struct FlushTests {
         #expect(driver.turn().commands == acknowledgement)
     }
 
+    @Test func `a dropped use counts as missing until a later one is written`() {
+        driver.gatekeeper.uses = KeyUses(driver.gatekeeper.cache, lastUsesMax: 2)
+        for name in ["umbrella", "hooli", "acme", "initech", "acme"] { use(name) }
+        driver.tick(afterMilliseconds: 1000)
+        driver.serve()
+        #expect(driver.gatekeeper.unconfirmedCount == 0)
+        #expect(flush() == acknowledgement)
+    }
+
+    @Test(arguments: [1, 2])
+    func `a dropped use makes no other's last use uncertain unless too many are dropped`(
+        count: Int
+    ) {
+        driver.gatekeeper.uses = KeyUses(driver.gatekeeper.cache, lastUsesMax: 1)
+        for name in ["umbrella", "initech", "hooli", "globex"].prefix(2 + count) { use(name) }
+        #expect(flush() == (count == 1 ? acknowledgement : []))
+        let nobody = Signal(.flush, about: .nobody, id: signal.id)
+        driver.sendSignal(nobody)
+        #expect(driver.turn().commands == GateDriver.acknowledgement(of: nobody))
+    }
+
     @Test func `a flush with nothing to write is acknowledged`() {
         use("umbrella")
         #expect(flush() == acknowledgement)

@@ -322,7 +322,26 @@ struct UsageTests {
         _ = recorder.nextBatch(cache, driver.now.monotonic) { _ in true }
         _ = recorder.failed(shard, driver.now.monotonic)
         #expect(recorder.nextBatch(cache, driver.now.monotonic) { _ in true }.isEmpty)
-        #expect(recorder.due == driver.now.monotonic.advanced(byMilliseconds: 1000))
+        let next = driver.now.monotonic.advanced(byMilliseconds: 100)
+        #expect(recorder.due == next)
+        #expect(recorder.nextBatch(cache, next) { _ in true }.map(\.shard) == [shard])
+    }
+
+    @Test func `when a worker ends, a server that does not answer holds up the uses for no other`()
+    {
+        var recorder = recorder(1900, countMax: 1900)
+        let (cache, now) = (RecordCache(countMax: 1), driver.now.monotonic)
+        let hung = Set(recorder.nextBatch(cache, now) { _ in true }.map(\.shard))
+        recorder.flushNow(now)
+        for use in recorder.nextBatch(cache, now, { _ in true }) {
+            #expect(!hung.contains(use.shard))
+            recorder.succeeded(use.shard)
+        }
+        let locators = (0..<1900).map { Organization("org-\($0)")!.locator }
+        #expect(recorder.count == locators.count { hung.contains($0.firstDigit) })
+        #expect(recorder.waitingCount > 0, "a shard's uses that are in flight hold up its others")
+        #expect(recorder.nextBatch(cache, now) { _ in true }.isEmpty)
+        #expect(recorder.due == now.advanced(byMilliseconds: 100))
     }
 
     @Test func `uses that the store refuses are logged, and written once it takes them`() {
@@ -371,7 +390,7 @@ struct UsageTests {
         #expect(driver.gatekeeper.unconfirmedCount == 0)
     }
 
-    @Test func `a worker that ends while a batch is in flight sends the rest after it`() {
+    @Test func `a worker that ends while a batch is in flight sends the rest at once`() {
         #expect(driver.result(driver.generate("acme")) == .allowed)
         driver.check(driver.generate("umbrella"), request: 1)
         let read = driver.turn()
@@ -381,8 +400,9 @@ struct UsageTests {
         driver.received(driver.store.answer(read.commands))
         #expect(driver.results() == [1: .allowed])
         driver.gatekeeper.finish(driver.now)
-        #expect(driver.turn().isEmpty)
-        driver.received(driver.store.answer(first.commands))
+        let rest = driver.turn()
+        #expect(uses(rest).count == 1)
+        driver.received(driver.store.answer(first.commands + rest.commands))
         driver.tick()
         driver.serve()
         #expect(driver.store.lastUses.count == 2)

@@ -55,12 +55,9 @@ ngx_http_latchkey_links_close(ngx_http_latchkey_links_t *links)
 }
 
 
-/*
- * Moves bytes without the event loop, for a worker that is exiting.  Returns
- * NGX_DONE if no link is left to wait for.
- */
+/* Moves bytes without the event loop, for a worker that is exiting. */
 
-ngx_int_t
+void
 ngx_http_latchkey_links_wait(ngx_http_latchkey_links_t *links,
     ngx_msec_t timeout)
 {
@@ -95,12 +92,8 @@ ngx_http_latchkey_links_wait(ngx_http_latchkey_links_t *links,
         polled[n++] = link;
     }
 
-    if (n == 0) {
-        return NGX_DONE;
-    }
-
     if (poll(fds, n, (int) timeout) < 0) {
-        return NGX_OK;
+        return;
     }
 
     for (i = 0; i < n; i++) {
@@ -123,8 +116,6 @@ ngx_http_latchkey_links_wait(ngx_http_latchkey_links_t *links,
             c->write->handler(c->write);
         }
     }
-
-    return NGX_OK;
 }
 
 

@@ -279,7 +279,7 @@ u_char *ngx_http_latchkey_link_logged(ngx_log_t *log, u_char *buf, size_t len);
 ngx_http_latchkey_link_t *ngx_http_latchkey_links_get(
     ngx_http_latchkey_links_t *links, uint32_t number);
 void ngx_http_latchkey_links_close(ngx_http_latchkey_links_t *links);
-ngx_int_t ngx_http_latchkey_links_wait(ngx_http_latchkey_links_t *links,
+void ngx_http_latchkey_links_wait(ngx_http_latchkey_links_t *links,
     ngx_msec_t timeout);
 
 

@@ -119,7 +119,7 @@ struct ChangeConfirmer {
     }
 
     func signal(about changes: [RecordChange]) -> Signal {
-        let locator = changes.last?.record.organization.locator ?? Locator(organization: [])
+        let locator = changes.last?.record.organization.locator ?? .nobody
         return Signal(.barrier, about: locator, id: context.makeSignalID(context.clock.unix))
     }
 

@@ -35,10 +35,9 @@ struct MembershipCheck {
 
     private var silentMembers: Set<Member.ID>? {
         var generator = SystemRandomNumberGenerator()
-        let nobody = Locator(organization: [])
         let id = SignalID(at: SystemClock.unixTime(), using: &generator)
         return FleetInquiry(channel, clock: SystemClock())
-            .silence(after: Signal(.flush, about: nobody, id: id))?.members
+            .silence(after: Signal(.flush, about: .nobody, id: id))?.members
     }
 
     private func faults(_ worker: Member, _ silent: Set<Member.ID>?) -> [Finding] {

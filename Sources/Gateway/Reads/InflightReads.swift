@@ -26,7 +26,7 @@ struct InflightReads {
     }
 
     private static let chainCount = 1024
-    private static let anyLocator = Locator(organization: [])
+    private static let anyLocator = Locator.nobody
 
     private var reads: [Read] = []
     private var freeIDs: [ID] = []

@@ -21,9 +21,9 @@ struct KeyUses: ~Copyable {
 
     /// When the next batch is due.
     var due: MonotonicTime {
-        let hasLastUses = lastUses.isWaiting || (cache.usesCount > 0 && !lastUses.isInFlight)
+        let hasBatch = lastUses.mayHaveBatch && lastUses.waitingCount + cache.usesCount > 0
         return min(
-            hasLastUses ? lastUses.due : .never,
+            hasBatch ? lastUses.due : .never,
             refusals.count > 0 ? refusals.due : .never
         )
     }

@@ -6,6 +6,8 @@ import RedisClient
 ///
 /// The last uses of cached records are in the cache. Here are the others, and the batch in flight.
 struct UsageRecorder {
+    typealias Use = (key: Locator, value: UnixTime)
+
     /// How long a round takes that writes the uses of few organizations.
     private static let quietRoundMilliseconds = 1000
 
@@ -27,16 +29,22 @@ struct UsageRecorder {
     /// A shard whose uses were refused is left alone for this long.
     private static let patienceMilliseconds: UInt64 = 1000
 
+    /// The same when the worker exits, and how often it then looks for what has become writable.
+    private static let finalPatienceMilliseconds: UInt64 = 100
+
     private let countMax: Int
     private var waiting = WaitingUses()
-    private var sent: [(key: Locator, value: UnixTime)] = []
+    private var sent: [Use] = []
 
     /// The shards whose uses were refused, and when to try them again.
     private var retries: [UInt8: MonotonicTime] = [:]
     private var isFinal = false
 
-    /// The shards of uses that were dropped.
-    private var incomplete: Set<UInt8> = []
+    /// Organizations whose use was dropped, unless a later one was written: as many as may wait.
+    private var dropped: Set<Locator> = []
+
+    /// Whether there were more of them.
+    private var hasDroppedOthers = false
 
     /// The most uses that could be written during this round.
     private var roundCount = 0
@@ -53,11 +61,11 @@ struct UsageRecorder {
     /// Number of uses here, waiting or in flight.
     var count: Int { waiting.count + sent.count }
 
-    /// Whether a batch is in flight.
-    var isInFlight: Bool { !sent.isEmpty }
+    /// Number of uses that wait.
+    var waitingCount: Int { waiting.count }
 
-    /// Whether uses wait for the next batch.
-    var isWaiting: Bool { sent.isEmpty && waiting.count > 0 }
+    /// Whether there can be another batch now. When the worker exits, no server waits for another one.
+    var mayHaveBatch: Bool { isFinal || sent.isEmpty }
 
     /// The use of an organization that waits, or is in flight.
     func unwrittenUse(of locator: Locator) -> UnixTime? {
@@ -67,16 +75,24 @@ struct UsageRecorder {
 
     /// Whether the last use of an organization may have been dropped, unless a later one is waiting.
     func mayLackUse(of locator: Locator) -> Bool {
-        incomplete.contains(Keyspace.shard(of: locator))
+        dropped.contains(locator) || (hasDroppedOthers && locator != .nobody)
     }
 
     /// Adds a use.
     mutating func record(_ locator: Locator, at now: UnixTime) {
         guard waiting.count < countMax || waiting[locator] != nil else {
-            incomplete.insert(Keyspace.shard(of: locator))
+            drop(locator)
             return
         }
         waiting.add(locator, at: now)
+    }
+
+    private mutating func drop(_ locator: Locator) {
+        if dropped.count < countMax {
+            dropped.insert(locator)
+        } else if !dropped.contains(locator) {
+            hasDroppedOthers = true
+        }
     }
 
     /// Makes the waiting uses due at once: the worker exits.
@@ -85,7 +101,7 @@ struct UsageRecorder {
         due = now
     }
 
-    /// The commands of the next batch with their shards, if one is due and none is in flight.
+    /// The commands of the next batch with their shards, if one is due and may be sent.
     ///
     /// - Parameter isWritable: Whether the uses of a shard can be written now; the others go on waiting.
     mutating func nextBatch(
@@ -93,34 +109,42 @@ struct UsageRecorder {
         _ now: MonotonicTime,
         _ isWritable: (UInt8) -> Bool
     ) -> [(shard: UInt8, command: RedisCommand)] {
-        guard due <= now, sent.isEmpty else { return [] }
+        guard due <= now, mayHaveBatch else { return [] }
         let retries = retries
+        let unanswered = Set(sent.map { Keyspace.shard(of: $0.key) })
         func mayWrite(_ shard: UInt8) -> Bool {
             isWritable(shard) && retries[shard, default: .origin] <= now
+                && !unanswered.contains(shard)
         }
         let count = waiting.count(where: mayWrite) + cache.usesCount(where: mayWrite)
         roundCount = max(roundCount, count)
-        let isDone = fillBatch(cache, mayWrite)
-        if !isFinal || sent.isEmpty {
-            due = now.advanced(byMilliseconds: UInt64(pauseMilliseconds))
+        let (batch, isDone) = makeBatch(cache, mayWrite)
+        if !isFinal || batch.isEmpty {
+            due = now.advanced(byMilliseconds: pauseMilliseconds(after: batch.count))
         }
         if isDone, waiting.count(where: mayWrite) == 0 { roundCount = 0 }
-        return UseCommands.record(sent)
+        sent += batch
+        return UseCommands.record(batch)
     }
 
-    /// Moves waiting uses to the batch. Returns whether the cache has no others.
-    private mutating func fillBatch(_ cache: RecordCache, _ isWritable: (UInt8) -> Bool) -> Bool {
+    /// Takes the uses of the next batch, and says whether the cache has no others.
+    private mutating func makeBatch(_ cache: RecordCache, _ isWritable: (UInt8) -> Bool) -> (
+        [Use], isDone: Bool
+    ) {
+        var batch: [Use] = []
         let countMax = isFinal ? Self.finalBatchMax : Self.batchMax
-        waiting.move(countMax, to: &sent, isWritable)
-        return cache.dequeueUses(countMax - sent.count, isWritable) { use in
-            sent.append((use.locator, use.at))
+        waiting.move(countMax, to: &batch, isWritable)
+        let isDone = cache.dequeueUses(countMax - batch.count, isWritable) { use in
+            batch.append((use.locator, use.at))
         }
+        return (batch, isDone)
     }
 
     /// Spreads batches over their round.
-    private var pauseMilliseconds: Int {
-        guard roundCount > 0, !sent.isEmpty else { return Self.quietRoundMilliseconds }
-        return roundMilliseconds * sent.count / roundCount
+    private func pauseMilliseconds(after count: Int) -> UInt64 {
+        if isFinal { return Self.finalPatienceMilliseconds }
+        guard roundCount > 0, count > 0 else { return UInt64(Self.quietRoundMilliseconds) }
+        return UInt64(roundMilliseconds * count / roundCount)
     }
 
     private var roundMilliseconds: Int {
@@ -132,14 +156,16 @@ struct UsageRecorder {
     /// The uses of a shard were written.
     mutating func succeeded(_ shard: UInt8) {
         retries[shard] = nil
-        sent.removeAll { Keyspace.shard(of: $0.key) == shard }
+        for use in take(shard) { dropped.remove(use.key) }
     }
 
     /// The uses of a shard were refused: they wait again, and the shard is given time. Returns whether those of
     /// the time before were refused, too.
     mutating func failed(_ shard: UInt8, _ now: MonotonicTime) -> Bool {
         requeue(shard)
-        let next = now.advanced(byMilliseconds: Self.patienceMilliseconds)
+        let next = now.advanced(
+            byMilliseconds: isFinal ? Self.finalPatienceMilliseconds : Self.patienceMilliseconds
+        )
         return retries.updateValue(next, forKey: shard) != nil
     }
 
@@ -157,8 +183,13 @@ struct UsageRecorder {
     }
 
     private mutating func requeue(_ shard: UInt8) {
+        for use in take(shard) { waiting.add(use.key, at: use.value) }
+    }
+
+    /// Removes the uses of a shard that are in flight.
+    private mutating func take(_ shard: UInt8) -> [Use] {
         let uses = sent.filter { Keyspace.shard(of: $0.key) == shard }
-        for use in uses { waiting.add(use.key, at: use.value) }
         sent.removeAll { Keyspace.shard(of: $0.key) == shard }
+        return uses
     }
 }

@@ -31,7 +31,7 @@ struct WaitingUses {
     /// Moves at most `countMax` uses of writable shards to a batch.
     mutating func move(
         _ countMax: Int,
-        to batch: inout [(key: Locator, value: UnixTime)],
+        to batch: inout [UsageRecorder.Use],
         _ isWritable: (UInt8) -> Bool
     ) {
         var left = min(countMax, count)

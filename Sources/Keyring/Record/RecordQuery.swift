@@ -13,7 +13,7 @@ public struct RecordQuery: Sendable {
     private let locatorStart: Int
 
     private init() {
-        let anyRecord = RedisCommand.Argument.bytes(Keyspace.record(Locator(organization: [])))
+        let anyRecord = RedisCommand.Argument.bytes(Keyspace.record(.nobody))
         command = RedisCommand(["HMGET", anyRecord] + RecordField.allCases.map { .name($0) })
         locatorStart = command.arguments[1].startIndex + Keyspace.locatorStart
     }

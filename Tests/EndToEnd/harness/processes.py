@@ -3,6 +3,7 @@
 import os
 import signal
 import subprocess
+from contextlib import contextmanager
 from pathlib import Path
 
 from harness.polling import wait_until
@@ -99,6 +100,15 @@ def freeze(pid):
 
 def thaw(pid):
     os.kill(pid, signal.SIGCONT)
+
+
+@contextmanager
+def ending(worker):
+    """Asks a worker of nginx to end once it has seen what the block does."""
+    freeze(worker)
+    os.kill(worker, signal.SIGQUIT)
+    yield worker
+    thaw(worker)
 
 
 def kill(pid):

@@ -31,6 +31,7 @@ class StoreProxy:
     late         the delay, in seconds, of data to Redis that contains this text
     is_stalled   nothing arrives and nothing is lost: all data arrives once the stall is over
     is_refusing  new connections are closed at once
+    refused      the number of those so far
     """
 
     def __init__(self, path, store):
@@ -40,6 +41,7 @@ class StoreProxy:
         self.late = None, 0
         self.is_stalled = False
         self.is_refusing = False
+        self.refused = 0
         self.passages = set()
         self.loop = asyncio.new_event_loop()
         self.thread = threading.Thread(target=self.loop.run_forever, daemon=True)
@@ -109,6 +111,7 @@ class StoreProxy:
 
     async def accept(self, reader, writer):
         if self.is_refusing:
+            self.refused += 1
             writer.close()
             return
         try:

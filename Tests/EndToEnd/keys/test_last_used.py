@@ -11,9 +11,10 @@ from harness.consistency import LEASED, STRICT
 from harness.http_client import bearer
 from harness.key_forge import locator, record_key, used_key
 from harness.polling import wait_until
-from harness.processes import freeze, thaw
+from harness.processes import ending, freeze, is_alive, thaw
 from harness.sandbox import OWNER
 from harness.slot_moves import move_of
+from harness.topology import behind_a_proxy
 
 LAST_USED_NEVER = re.compile(r"^Last used: +Never$", re.MULTILINE)
 
@@ -178,6 +179,26 @@ def test_a_use_just_before_a_reload_is_not_lost(gate):
         assert gate.status_of(key) == 200
         gate.nginx.reload()
         wait_until(lambda: last_use(gate) >= before - 1, "the use is recorded")
+
+
+@behind_a_proxy
+@pytest.mark.parametrize("consistency", [LEASED, STRICT])
+def test_a_use_just_before_an_end_is_written_when_the_store_can_be_reached_again(sandboxes, consistency):
+    gate = sandboxes(workers=1, proxied=True, consistency=consistency)
+    key = gate.key()
+    gate.warm(key)
+    before = now()
+    assert gate.status_of(key) == 200
+
+    with ending(gate.nginx.worker()) as worker:
+        gate.proxy.is_refusing = True
+        for listens in (True, False):
+            gate.proxy.cut(listens)
+    wait_until(lambda: gate.proxy.refused, "the worker tries to connect")
+    gate.proxy.is_refusing = False
+
+    wait_until(lambda: not is_alive(worker), "the worker ends")
+    assert last_use(gate) >= before - 1
 
 
 def test_uses_during_an_outage_of_the_store_are_recorded_after_it(gate):

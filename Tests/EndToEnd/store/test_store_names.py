@@ -1,9 +1,13 @@
 """A store that is named, where nginx has a resolver of its own."""
 
+import time
+
 import pytest
 
 from harness.dns_server import DNSServer
+from harness.key_forge import locator, used_key
 from harness.polling import wait_until
+from harness.processes import ending, is_alive
 from harness.sandbox import OWNER
 from harness.store_tls import StoreTLS
 from harness.threaded_server import Server
@@ -48,6 +52,23 @@ def test_a_name_is_looked_up_by_nginx_resolver(gate, names):
     wait_until(lambda: gate.status_of(key) == 200, "the key is accepted")
 
     assert set(names.questions) == {"store.test"}
+
+
+def test_a_use_just_before_an_end_is_written_over_a_new_connection_to_a_known_address(gate, names):
+    name_store(gate, gate.redis.port, LONG_TIMEOUT)
+    gate.nginx.start()
+    key = gate.key()
+    wait_until(lambda: gate.status_of(key) == 200, "the key is accepted")
+    wait_until(names.is_forgotten, "a new connection would look the name up")
+    gate.warm(key)
+    before = time.time() * 1000
+    assert gate.status_of(key) == 200
+
+    with ending(gate.nginx.worker()) as worker:
+        gate.redis.end_connections()
+
+    wait_until(lambda: not is_alive(worker), "the worker ends")
+    assert float(gate.redis.cli("ZSCORE", used_key("acme"), locator("acme"))) >= before - 1
 
 
 def test_a_name_may_have_capital_letters(gate):
